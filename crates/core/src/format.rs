@@ -1,0 +1,182 @@
+//! What a log format has to say to be read: where blocks of whole records end, and what is in them.
+
+use std::sync::Arc;
+
+use crate::columns::Columns;
+use crate::ledger::Ledger;
+
+/// The longest record, of any format, that is read; a longer one is dropped and counted.
+pub const MAX_RECORD_BYTES: usize = 16 << 20;
+
+/// Provider of Sysmon on Windows.
+pub const SYSMON: &str = "Microsoft-Windows-Sysmon";
+/// Provider of Sysmon for Linux.
+pub const SYSMON_LINUX: &str = "Linux-Sysmon";
+/// Its event "Network connection".
+pub const NETWORK_CONNECT: i64 = 3;
+
+/// Kind of damage: a record that was cut off or does not hold together.
+pub const BROKEN_RECORD: &str = "broken record";
+/// Kind of damage: a record over [`MAX_RECORD_BYTES`].
+pub const OVERLONG_RECORD: &str = "overlong record";
+
+/// The log formats that are told apart by content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormatName {
+    /// Windows event log file.
+    Evtx,
+    /// XML events: documents, sequences, or inside syslog lines.
+    Xml,
+    /// JSON: lines, arrays, concatenated objects.
+    Json,
+    /// CSV with a header.
+    Csv,
+    /// Lines of text with XML, JSON or the message text of event 3 in them.
+    Text,
+}
+
+impl FormatName {
+    /// Every format.
+    pub const ALL: [FormatName; 5] = [Self::Evtx, Self::Xml, Self::Json, Self::Csv, Self::Text];
+
+    /// The name users write.
+    pub fn name(self) -> &'static str {
+        match self {
+            FormatName::Evtx => "evtx",
+            FormatName::Xml => "xml",
+            FormatName::Json => "json",
+            FormatName::Csv => "csv",
+            FormatName::Text => "text",
+        }
+    }
+
+    /// The format that users call `name`.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+
+    /// A new reader of this format.
+    pub fn open(self, recover: bool) -> Box<dyn Format> {
+        match self {
+            FormatName::Evtx => Box::new(crate::evtx::Evtx::new(recover)),
+            FormatName::Xml => Box::new(crate::xml::Xml),
+            FormatName::Json => Box::new(crate::json::Json::default()),
+            FormatName::Csv => Box::new(crate::csv::Csv::default()),
+            FormatName::Text => Box::new(crate::message::TextLines),
+        }
+    }
+}
+
+/// What a record is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Sysmon's event 3.
+    NetworkConnect,
+    /// Another event of Sysmon.
+    OtherEvent,
+    /// Another provider's.
+    OtherProvider,
+}
+
+impl Verdict {
+    /// Judge by provider and event id; a provider that the log does not name is taken for Sysmon when
+    /// `assume_sysmon` says that the record looks like it.
+    pub fn of(provider: Option<&str>, event_id: Option<i64>, assume_sysmon: bool) -> Verdict {
+        let sysmon = match provider {
+            Some(name) => name.eq_ignore_ascii_case(SYSMON) || name.eq_ignore_ascii_case(SYSMON_LINUX),
+            None => assume_sysmon,
+        };
+        match (sysmon, event_id) {
+            (false, _) => Verdict::OtherProvider,
+            (true, Some(NETWORK_CONNECT)) => Verdict::NetworkConnect,
+            (true, _) => Verdict::OtherEvent,
+        }
+    }
+
+    /// Count a record passed over in `ledger` (one of event 3 is counted when its row is pushed).
+    pub fn count(self, ledger: &mut Ledger) {
+        match self {
+            Verdict::NetworkConnect => {}
+            Verdict::OtherEvent => ledger.other_events += 1,
+            Verdict::OtherProvider => ledger.other_providers += 1,
+        }
+    }
+}
+
+/// Bytes not yet cut, and where they stand in the input.
+#[derive(Clone, Copy, Debug)]
+pub struct Pending<'a> {
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// Offset of the first of them.
+    pub offset: u64,
+    /// Line of the first of them, counted from 1.
+    pub line: u64,
+    /// No more will come.
+    pub at_end: bool,
+}
+
+/// What to do with the pending bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// They do not hold a whole record yet.
+    More,
+    /// So many of them (more than 0) are whole records: decode them.
+    Take(usize),
+    /// So many of them (more than 0) hold nothing to decode; what was lost is already in the ledger.
+    Drop(usize),
+}
+
+/// A block of whole records.
+#[derive(Clone, Copy, Debug)]
+pub struct Block<'a> {
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// Its offset in the input.
+    pub offset: u64,
+    /// Line of its first byte, counted from 1.
+    pub line: u64,
+}
+
+/// Decodes blocks, several at a time in different threads.
+pub trait Decode: Send + Sync {
+    /// Append the block's events 3 to `out` and account for all its records in `ledger`.
+    fn decode(&self, block: Block<'_>, out: &mut Columns, ledger: &mut Ledger);
+}
+
+/// One input being read: knows, byte by byte, where blocks end.
+pub trait Format: Send {
+    /// Which format this is.
+    fn name(&self) -> FormatName;
+
+    /// Decide on the pending bytes (never empty). With `at_end`, [`Cut::More`] means that the rest is
+    /// worth nothing. Once [`MAX_RECORD_BYTES`] are pending it must not ask for more.
+    fn cut(&mut self, pending: Pending<'_>, ledger: &mut Ledger) -> Cut;
+
+    /// The decoder for the block that was cut last.
+    fn decoder(&self) -> Arc<dyn Decode>;
+}
+
+/// Where a block of lines ends: after the last line feed, or at the end of the input. A line over
+/// [`MAX_RECORD_BYTES`] is dropped and counted.
+pub fn cut_lines(pending: Pending<'_>, ledger: &mut Ledger) -> Cut {
+    if pending.at_end {
+        return Cut::Take(pending.bytes.len());
+    }
+    match memchr::memrchr(b'\n', pending.bytes) {
+        Some(end) => Cut::Take(end + 1),
+        None if pending.bytes.len() >= MAX_RECORD_BYTES => {
+            ledger.records += 1;
+            ledger.damage.add(OVERLONG_RECORD, pending.offset, Some(pending.line), || {
+                format!("found a line over {} MiB, expected an event", MAX_RECORD_BYTES >> 20)
+            });
+            Cut::Drop(pending.bytes.len())
+        }
+        None => Cut::More,
+    }
+}
+
+/// How many lines `bytes` ends.
+pub fn count_lines(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
+}

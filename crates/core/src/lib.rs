@@ -1,0 +1,18 @@
+//! Decoders: the bytes of a log become Arrow columns of Sysmon's event 3 (Network connection).
+//!
+//! The way of the data: [`scan`] takes inputs, [`stream`] finds out what each one is and cuts it into
+//! blocks of whole records, a [`format::Decode`] turns a block into [`columns`] and says in the
+//! [`ledger`] what it saw. Nothing here knows Python, and no input can make it panic.
+
+pub mod columns;
+pub mod csv;
+pub mod evtx;
+pub mod format;
+pub mod json;
+pub mod ledger;
+pub mod message;
+pub mod scan;
+pub mod schema;
+pub mod stream;
+pub mod value;
+pub mod xml;

@@ -1,0 +1,150 @@
+//! The event's columns: the Rust face of `procwire.event`, held to it by a test.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
+
+/// How a column's values are read and stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// UTF-8; empty and `-` are null.
+    Text,
+    /// UTF-8: upper-case hex in braces.
+    Guid,
+    /// UTF-8: IPv4 dotted, IPv6 as RFC 5952 has it; fills the matching [`Kind::Address`] too.
+    Ip,
+    /// 16 bytes in network order, IPv4 as `::ffff:a.b.c.d`: compares as the address does.
+    Address,
+    /// Microseconds since 1970, UTC.
+    Time,
+    /// 64 bits, signed.
+    Int64,
+    /// 32 bits, signed.
+    Int32,
+    /// 16 bits of port number, stored in 32 (Delta Lake and Spark have no unsigned integers).
+    Port,
+    /// True or false.
+    Bool,
+}
+
+impl Kind {
+    fn data_type(self) -> DataType {
+        match self {
+            Kind::Text | Kind::Guid | Kind::Ip => DataType::Utf8,
+            Kind::Address => DataType::Binary,
+            Kind::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Kind::Int64 => DataType::Int64,
+            Kind::Int32 | Kind::Port => DataType::Int32,
+            Kind::Bool => DataType::Boolean,
+        }
+    }
+}
+
+macro_rules! fields {
+    ($($(#[$doc:meta])* $name:ident $column:literal $kind:ident $sysmon:literal),+ $(,)?) => {
+        /// A column of the event table, in the table's order.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(usize)]
+        pub enum Field { $($(#[$doc])* #[doc = $column] $name),+ }
+
+        impl Field {
+            /// Every column, in the table's order.
+            pub const ALL: &'static [Field] = &[$(Field::$name),+];
+            /// How many columns there are.
+            pub const COUNT: usize = Self::ALL.len();
+
+            /// The column's name.
+            pub const fn column(self) -> &'static str {
+                match self { $(Field::$name => $column),+ }
+            }
+
+            /// How its values are stored.
+            pub const fn kind(self) -> Kind {
+                match self { $(Field::$name => Kind::$kind),+ }
+            }
+
+            /// Sysmon's name of the field in `EventData`, or its path in `System`; empty for ours.
+            pub const fn sysmon(self) -> &'static str {
+                match self { $(Field::$name => $sysmon),+ }
+            }
+
+            /// The field that `EventData` calls `name` (exact case).
+            #[inline]
+            pub fn from_data_name(name: &str) -> Option<Field> {
+                match name {
+                    "UtcTime" => Some(Field::EventCreationTime),
+                    "ProcessGuid" => Some(Field::ProcessGuid),
+                    "ProcessId" => Some(Field::ProcessId),
+                    "Image" => Some(Field::ProcessName),
+                    "User" => Some(Field::UserName),
+                    "Protocol" => Some(Field::NetworkProtocol),
+                    "Initiated" => Some(Field::NetworkConnectionInitiated),
+                    "SourceIsIpv6" => Some(Field::SrcIsIpv6),
+                    "SourceIp" => Some(Field::SrcIp),
+                    "SourceHostname" => Some(Field::SrcHostName),
+                    "SourcePort" => Some(Field::SrcPort),
+                    "SourcePortName" => Some(Field::SrcPortName),
+                    "DestinationIsIpv6" => Some(Field::DstIsIpv6),
+                    "DestinationIp" => Some(Field::DstIp),
+                    "DestinationHostname" => Some(Field::DstHostName),
+                    "DestinationPort" => Some(Field::DstPort),
+                    "DestinationPortName" => Some(Field::DstPortName),
+                    "RuleName" => Some(Field::RuleName),
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+fields! {
+    EventCreationTime "event_creation_time" Time "UtcTime",
+    ProcessGuid "process_guid" Guid "ProcessGuid",
+    ProcessId "process_id" Int64 "ProcessId",
+    ProcessName "process_name" Text "Image",
+    UserName "user_name" Text "User",
+    NetworkProtocol "network_protocol" Text "Protocol",
+    NetworkConnectionInitiated "network_connection_initiated" Bool "Initiated",
+    SrcIsIpv6 "src_is_ipv6" Bool "SourceIsIpv6",
+    SrcIp "src_ip" Ip "SourceIp",
+    SrcHostName "src_host_name" Text "SourceHostname",
+    SrcPort "src_port" Port "SourcePort",
+    SrcPortName "src_port_name" Text "SourcePortName",
+    DstIsIpv6 "dst_is_ipv6" Bool "DestinationIsIpv6",
+    DstIp "dst_ip" Ip "DestinationIp",
+    DstHostName "dst_host_name" Text "DestinationHostname",
+    DstPort "dst_port" Port "DestinationPort",
+    DstPortName "dst_port_name" Text "DestinationPortName",
+    RuleName "rule_name" Text "RuleName",
+    EventRecordedTime "event_recorded_time" Time "TimeCreated/@SystemTime",
+    RecordId "record_id" Int64 "EventRecordID",
+    ComputerName "computer_name" Text "Computer",
+    ProviderName "provider_name" Text "Provider/@Name",
+    ProviderGuid "provider_guid" Guid "Provider/@Guid",
+    Channel "channel" Text "Channel",
+    EventId "event_id" Int32 "EventID",
+    EventVersion "event_version" Int32 "Version",
+    EventLevel "event_level" Int32 "Level",
+    EventTask "event_task" Int32 "Task",
+    EventOpcode "event_opcode" Int32 "Opcode",
+    EventKeywords "event_keywords" Text "Keywords",
+    LoggerProcessId "logger_process_id" Int64 "Execution/@ProcessID",
+    LoggerThreadId "logger_thread_id" Int64 "Execution/@ThreadID",
+    LoggerUserSid "logger_user_sid" Text "Security/@UserID",
+    SourceFile "source_file" Text "",
+    SourceOffset "source_offset" Int64 "",
+    SourceLine "source_line" Int64 "",
+    Recovered "recovered" Bool "",
+    SrcIpBytes "src_ip_bytes" Address "",
+    DstIpBytes "dst_ip_bytes" Address "",
+}
+
+/// The Arrow schema of every batch.
+pub fn schema() -> SchemaRef {
+    static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+        let fields: Vec<_> =
+            Field::ALL.iter().map(|field| ArrowField::new(field.column(), field.kind().data_type(), true)).collect();
+        Arc::new(Schema::new(fields))
+    });
+    SCHEMA.clone()
+}

@@ -1,0 +1,248 @@
+//! One input, byte by byte: recognise it, cut it into jobs of whole records.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use encoding_rs::{Decoder, Encoding};
+
+use crate::columns::Columns;
+use crate::format::{Block, Cut, Decode, Format, FormatName, Pending, count_lines};
+use crate::ledger::Ledger;
+
+/// Bytes looked at to recognise a format.
+pub const SNIFF_BYTES: usize = 64 << 10;
+
+/// How to read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Read every input as this format instead of recognising it.
+    pub format: Option<FormatName>,
+    /// Carve records from slack space and broken chunks.
+    pub recover: bool,
+}
+
+/// What an input looks like from its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sniffed {
+    /// A format.
+    Known(FormatName),
+    /// More bytes are needed.
+    Unsure,
+    /// Nothing we read.
+    Unknown,
+}
+
+/// Recognise a format by its first bytes (UTF-8 by now, where it is text).
+pub fn sniff(head: &[u8], at_end: bool) -> Sniffed {
+    if head.starts_with(b"ElfFile\0") || head.starts_with(b"ElfChnk\0") || head.get(4096..4104) == Some(b"ElfChnk\0") {
+        return Sniffed::Known(FormatName::Evtx);
+    }
+    let whole = at_end || head.len() >= SNIFF_BYTES;
+    let head = &head[..head.len().min(SNIFF_BYTES)];
+    let start = head.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(head.len());
+    let text = &head[start..];
+    match text {
+        [b'<', next, ..] if !next.is_ascii_digit() => return Sniffed::Known(FormatName::Xml),
+        [b'{', ..] => return Sniffed::Known(FormatName::Json),
+        [b'[', rest @ ..] => match rest.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            Some(b'{' | b']') => return Sniffed::Known(FormatName::Json),
+            None if !whole => return Sniffed::Unsure,
+            _ => {}
+        },
+        _ => {}
+    }
+    if !whole {
+        return Sniffed::Unsure;
+    }
+    if text.iter().take(4096).any(|byte| *byte == 0) {
+        return Sniffed::Unknown;
+    }
+    if crate::csv::is_header(text) {
+        return Sniffed::Known(FormatName::Csv);
+    }
+    if memchr::memmem::find(text, b"<Event").is_some() {
+        return Sniffed::Known(FormatName::Xml);
+    }
+    if crate::message::looks_like_log(text) {
+        return Sniffed::Known(FormatName::Text);
+    }
+    Sniffed::Unknown
+}
+
+/// The encoding of UTF-16 text, by its byte order mark or by where its zero bytes stand.
+fn utf16_encoding(head: &[u8]) -> Option<&'static Encoding> {
+    match head {
+        [0xff, 0xfe, ..] => Some(encoding_rs::UTF_16LE),
+        [0xfe, 0xff, ..] => Some(encoding_rs::UTF_16BE),
+        [b'<' | b'{' | b'[', 0, _, 0, ..] => Some(encoding_rs::UTF_16LE),
+        [0, b'<' | b'{' | b'[', 0, _, ..] => Some(encoding_rs::UTF_16BE),
+        _ => None,
+    }
+}
+
+/// A block of whole records on its way to a decoder.
+pub struct Job {
+    bytes: Vec<u8>,
+    offset: u64,
+    line: u64,
+    source: Arc<str>,
+    decoder: Arc<dyn Decode>,
+}
+
+impl Job {
+    /// Decode the block; gives its buffer back for reuse.
+    pub fn run(self) -> (Option<RecordBatch>, Ledger, Vec<u8>) {
+        let mut ledger = Ledger::default();
+        let mut columns = Columns::new(self.source);
+        let block = Block { bytes: &self.bytes, offset: self.offset, line: self.line };
+        self.decoder.decode(block, &mut columns, &mut ledger);
+        let batch = if columns.rows() == 0 {
+            None
+        } else {
+            columns
+                .finish()
+                .map_err(|error| {
+                    // Columns builds what the schema says; if it does not, the rows are lost, and said to be.
+                    ledger.damage.add("lost batch", self.offset, Some(self.line), || error.to_string());
+                })
+                .ok()
+        };
+        (batch, ledger, self.bytes)
+    }
+}
+
+/// One input being read.
+pub struct Stream {
+    source: Arc<str>,
+    options: Options,
+    format: Option<Box<dyn Format>>,
+    encoding: Option<Decoder>,
+    started: bool,
+    unknown: bool,
+    pending: Vec<u8>,
+    offset: u64,
+    line: u64,
+    ledger: Ledger,
+}
+
+impl Stream {
+    /// Start reading the input called `source`.
+    pub fn new(source: &str, options: Options) -> Self {
+        Stream {
+            source: source.into(),
+            options,
+            format: None,
+            encoding: None,
+            started: false,
+            unknown: false,
+            pending: Vec::new(),
+            offset: 0,
+            line: 1,
+            ledger: Ledger::default(),
+        }
+    }
+
+    /// The format, once recognised.
+    pub fn format(&self) -> Option<FormatName> {
+        self.format.as_ref().map(|format| format.name())
+    }
+
+    /// Whether the input turned out to be nothing we read.
+    pub fn is_unknown(&self) -> bool {
+        self.unknown
+    }
+
+    /// What was seen while cutting: belongs to the input's account beside the jobs' own.
+    pub fn take_ledger(&mut self) -> Ledger {
+        std::mem::take(&mut self.ledger)
+    }
+
+    /// Move the bytes that are still pending to the front of `buffer`, so that new ones can be read in
+    /// behind them and the whole be fed without a copy.
+    pub fn lend(&mut self, buffer: &mut Vec<u8>) {
+        if self.encoding.is_none() {
+            buffer.append(&mut self.pending);
+        }
+    }
+
+    /// Take in the next bytes; `at_end` says that they are the last. Blocks that became whole are
+    /// added to `jobs`.
+    pub fn feed(&mut self, bytes: Vec<u8>, at_end: bool, jobs: &mut Vec<Job>) {
+        if self.unknown {
+            return;
+        }
+        self.take_in(bytes, at_end);
+        if self.format.is_none() && !self.recognise(at_end) {
+            return;
+        }
+        while !self.pending.is_empty() {
+            let Some(format) = self.format.as_mut() else { return };
+            let pending = Pending { bytes: &self.pending, offset: self.offset, line: self.line, at_end };
+            match format.cut(pending, &mut self.ledger) {
+                Cut::More => break,
+                Cut::Take(len) => {
+                    let decoder = format.decoder();
+                    let (offset, line) = (self.offset, self.line);
+                    let bytes = self.advance(len);
+                    jobs.push(Job { bytes, offset, line, source: Arc::clone(&self.source), decoder });
+                }
+                Cut::Drop(len) => drop(self.advance(len)),
+            }
+        }
+        if at_end {
+            self.pending.clear();
+        }
+    }
+
+    /// Append to the pending bytes, as UTF-8 if the input is UTF-16.
+    fn take_in(&mut self, bytes: Vec<u8>, at_end: bool) {
+        if !self.started && !bytes.is_empty() {
+            self.started = true;
+            self.encoding = utf16_encoding(&bytes).map(|encoding| encoding.new_decoder());
+        }
+        let Some(decoder) = &mut self.encoding else {
+            if self.pending.is_empty() {
+                self.pending = bytes;
+            } else {
+                self.pending.extend_from_slice(&bytes);
+            }
+            return;
+        };
+        let mut text = String::new();
+        if let Some(room) = decoder.max_utf8_buffer_length(bytes.len()) {
+            text.reserve(room);
+            let _ = decoder.decode_to_string(&bytes, &mut text, at_end);
+            self.pending.extend_from_slice(text.as_bytes());
+        }
+    }
+
+    fn recognise(&mut self, at_end: bool) -> bool {
+        if self.offset == 0 && self.pending.starts_with(b"\xef\xbb\xbf") {
+            self.advance(3);
+        }
+        let sniffed = match self.options.format {
+            Some(format) => Sniffed::Known(format),
+            None => sniff(&self.pending, at_end),
+        };
+        match sniffed {
+            Sniffed::Known(format) => self.format = Some(format.open(self.options.recover)),
+            Sniffed::Unsure => {}
+            Sniffed::Unknown => {
+                self.unknown = true;
+                self.pending.clear();
+            }
+        }
+        self.format.is_some()
+    }
+
+    /// Take the first `len` pending bytes off.
+    fn advance(&mut self, len: usize) -> Vec<u8> {
+        let rest = self.pending.split_off(len.min(self.pending.len()));
+        let taken = std::mem::replace(&mut self.pending, rest);
+        self.offset += taken.len() as u64;
+        if self.format() != Some(FormatName::Evtx) {
+            self.line += count_lines(&taken);
+        }
+        taken
+    }
+}
