@@ -1,1 +1,271 @@
-//! The PyO3 module `procwire._core`.
+//! The PyO3 module `procwire._core`: conversions between Python and the core, nothing else.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, to_ffi};
+use arrow_array::{Array, RecordBatch, StructArray};
+use procwire_core::evtx::decode_chunk;
+use procwire_core::format::FormatName;
+use procwire_core::ledger::{Ledger, Tally};
+use procwire_core::scan::{FileLedger, Input, Scan, Step};
+use procwire_core::schema;
+use procwire_core::stream::{Job, Options, Stream};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyCapsule, PyDict, PyIterator, PyList, PyTuple};
+
+/// A file-like object of Python's, read under the GIL.
+struct PyReader(Py<PyAny>);
+
+impl Read for PyReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Python::attach(|py| {
+            let bytes = self.0.call_method1(py, "read", (buffer.len(),))?;
+            let bytes = bytes.bind(py).cast::<PyBytes>()?.as_bytes();
+            let len = bytes.len().min(buffer.len());
+            buffer[..len].copy_from_slice(&bytes[..len]);
+            Ok(len)
+        })
+        .map_err(|error: PyErr| io::Error::other(describe(&error)))
+    }
+}
+
+fn describe(error: &PyErr) -> String {
+    Python::attach(|py| error.value(py).to_string())
+}
+
+fn open(source: &Bound<'_, PyAny>) -> Result<Box<dyn Read + Send>, String> {
+    if let Ok(path) = source.extract::<std::path::PathBuf>() {
+        return File::open(path).map(|file| Box::new(file) as Box<dyn Read + Send>).map_err(|error| error.to_string());
+    }
+    if source.hasattr("read").unwrap_or(false) {
+        return Ok(Box::new(PyReader(source.clone().unbind())));
+    }
+    // An error that Python met when it opened the input.
+    Err(source.to_string())
+}
+
+/// The inputs, as an iterator of Python's yields them: (name, path or file or error, whether live).
+struct Inputs(Py<PyIterator>);
+
+impl Iterator for Inputs {
+    type Item = Input;
+
+    fn next(&mut self) -> Option<Input> {
+        Python::attach(|py| {
+            let item = match self.0.bind(py).clone().next()? {
+                Ok(item) => item,
+                Err(error) => return Some(Input { name: "inputs".into(), bytes: Err(describe(&error)), live: false }),
+            };
+            let parsed = item.extract::<(String, Bound<'_, PyAny>, bool)>();
+            Some(match parsed {
+                Ok((name, source, live)) => Input { name, bytes: open(&source), live },
+                Err(error) => Input { name: "inputs".into(), bytes: Err(describe(&error)), live: false },
+            })
+        })
+    }
+}
+
+fn options(format: Option<&str>, recover: bool) -> PyResult<Options> {
+    let format = format
+        .map(|name| {
+            FormatName::parse(name).ok_or_else(|| {
+                PyValueError::new_err(format!("found format {name:?}, expected one of evtx, xml, json, csv, text"))
+            })
+        })
+        .transpose()?;
+    Ok(Options { format, recover })
+}
+
+/// A batch of rows, taken over by whoever speaks the Arrow PyCapsule interface.
+#[pyclass(frozen)]
+struct Batch(RecordBatch);
+
+#[pymethods]
+impl Batch {
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_array__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        // The consumer casts, if it wants another type.
+        let _ = requested_schema;
+        let data = StructArray::from(self.0.clone()).into_data();
+        let (array, schema): (FFI_ArrowArray, FFI_ArrowSchema) = to_ffi(&data).map_err(arrow_error)?;
+        let schema = PyCapsule::new_with_value(py, schema, c"arrow_schema")?;
+        let array = PyCapsule::new_with_value(py, array, c"arrow_array")?;
+        PyTuple::new(py, [schema.into_any(), array.into_any()])
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.num_rows()
+    }
+}
+
+fn arrow_error(error: impl std::fmt::Display) -> PyErr {
+    PyRuntimeError::new_err(error.to_string())
+}
+
+fn tally<'py>(py: Python<'py>, tally: &Tally) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (kind, count, examples) in tally.iter() {
+        let examples: Vec<_> = examples.iter().map(|place| (place.offset, place.line, place.detail.as_str())).collect();
+        dict.set_item(kind, (count, examples))?;
+    }
+    Ok(dict)
+}
+
+fn account<'py>(py: Python<'py>, file: &FileLedger) -> PyResult<Bound<'py, PyDict>> {
+    let FileLedger { name, format, bytes, ledger, error } = file;
+    let Ledger { records, events, recovered, other_events, other_providers, damage, warnings } = ledger;
+    let dict = PyDict::new(py);
+    dict.set_item("name", name)?;
+    dict.set_item("format", format.map(FormatName::name))?;
+    dict.set_item("bytes", bytes)?;
+    dict.set_item("records", records)?;
+    dict.set_item("events", events)?;
+    dict.set_item("recovered", recovered)?;
+    dict.set_item("other_events", other_events)?;
+    dict.set_item("other_providers", other_providers)?;
+    dict.set_item("damage", tally(py, damage)?)?;
+    dict.set_item("warnings", tally(py, warnings)?)?;
+    dict.set_item("error", error)?;
+    Ok(dict)
+}
+
+/// Reads inputs in threads of its own; batches come in the inputs' order.
+#[pyclass(frozen)]
+struct Scanner(Mutex<Scan>);
+
+#[pymethods]
+impl Scanner {
+    #[new]
+    #[pyo3(signature = (inputs, *, format=None, recover=false, threads=None))]
+    fn new(inputs: &Bound<'_, PyAny>, format: Option<&str>, recover: bool, threads: Option<usize>) -> PyResult<Self> {
+        let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let inputs = Inputs(inputs.try_iter()?.unbind());
+        Ok(Scanner(Mutex::new(Scan::start(inputs, options(format, recover)?, threads))))
+    }
+
+    /// The next batch; None if there is none within `timeout_s`. Raises StopIteration at the end.
+    fn step(&self, py: Python<'_>, timeout_s: f64) -> PyResult<Option<Batch>> {
+        let timeout = Duration::from_secs_f64(timeout_s.clamp(0.0, 3600.0));
+        let step = py.detach(|| lock(&self.0).and_then(|mut scan| scan.step(timeout).map_err(arrow_error)))?;
+        match step {
+            Step::Batch(batch) => Ok(Some(Batch(batch))),
+            Step::Idle => Ok(None),
+            Step::End => Err(pyo3::exceptions::PyStopIteration::new_err(())),
+        }
+    }
+
+    /// Bytes read so far, over all inputs, unpacked.
+    #[getter]
+    fn bytes_read(&self) -> PyResult<u64> {
+        Ok(lock(&self.0)?.bytes_read())
+    }
+
+    /// The inputs' accounts so far, as dicts with the attributes of procwire.ledger.FileLedger.
+    fn accounts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let scan = lock(&self.0)?;
+        let accounts = scan.accounts().iter().map(|file| account(py, file)).collect::<PyResult<Vec<_>>>()?;
+        PyList::new(py, accounts)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> PyResult<std::sync::MutexGuard<'_, T>> {
+    mutex.lock().map_err(|_| PyRuntimeError::new_err("an earlier call failed"))
+}
+
+fn run(jobs: Vec<Job>, account: &mut Ledger) -> Vec<Batch> {
+    jobs.into_iter()
+        .filter_map(|job| {
+            let (batch, ledger, _) = job.run();
+            account.merge(ledger);
+            batch.map(Batch)
+        })
+        .collect()
+}
+
+/// Decodes an input that is fed to it piece by piece, in the caller's thread: a text log that grows.
+#[pyclass(frozen)]
+struct Feeder(Mutex<(Stream, FileLedger)>);
+
+#[pymethods]
+impl Feeder {
+    #[new]
+    #[pyo3(signature = (name, *, format=None))]
+    fn new(name: &str, format: Option<&str>) -> PyResult<Self> {
+        let stream = Stream::new(name, options(format, false)?);
+        Ok(Feeder(Mutex::new((stream, FileLedger { name: name.into(), ..FileLedger::default() }))))
+    }
+
+    /// Batches that became whole with `bytes`; `at_end` says that no more will come.
+    #[pyo3(signature = (bytes, *, at_end=false))]
+    fn feed(&self, py: Python<'_>, bytes: &[u8], at_end: bool) -> PyResult<Vec<Batch>> {
+        py.detach(|| {
+            let mut guard = lock(&self.0)?;
+            let (stream, account) = &mut *guard;
+            let mut jobs = Vec::new();
+            stream.feed(bytes.to_vec(), at_end, &mut jobs);
+            account.bytes += bytes.len() as u64;
+            account.format = stream.format();
+            account.ledger.merge(stream.take_ledger());
+            Ok(run(jobs, &mut account.ledger))
+        })
+    }
+
+    /// The account so far, as a dict with the attributes of procwire.ledger.FileLedger.
+    fn account<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        account(py, &lock(&self.0)?.1)
+    }
+}
+
+/// Decode one EVTX chunk that stands at `offset` of `name`, passing over records that start at or before
+/// the offset `after`. Returns the batch, if there are rows, and the account as a dict.
+#[pyfunction]
+#[pyo3(signature = (name, bytes, offset, *, after=None))]
+fn evtx_chunk<'py>(
+    py: Python<'py>,
+    name: &str,
+    bytes: &[u8],
+    offset: u64,
+    after: Option<u64>,
+) -> PyResult<(Option<Batch>, Bound<'py, PyDict>)> {
+    let (batch, ledger) = py.detach(|| decode_chunk(name, bytes, offset, after)).map_err(arrow_error)?;
+    let file = FileLedger { name: name.into(), format: Some(FormatName::Evtx), ledger, ..FileLedger::default() };
+    Ok((batch.map(Batch), account(py, &file)?))
+}
+
+/// What an input's first bytes look like: a format's name; None if more are needed. Raises ValueError if
+/// it is nothing that is read.
+#[pyfunction]
+fn sniff(head: &[u8], at_end: bool) -> PyResult<Option<&'static str>> {
+    use procwire_core::stream::{Sniffed, sniff};
+    match sniff(head, at_end) {
+        Sniffed::Known(format) => Ok(Some(format.name())),
+        Sniffed::Unsure => Ok(None),
+        Sniffed::Unknown => Err(PyValueError::new_err("found no format that is known")),
+    }
+}
+
+/// The core's columns, as (name, Arrow type in Arrow's notation).
+#[pyfunction]
+fn columns() -> Vec<(String, String)> {
+    schema::schema().fields().iter().map(|field| (field.name().clone(), field.data_type().to_string())).collect()
+}
+
+/// The version of the core.
+#[pyfunction]
+fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use super::{Batch, Feeder, Scanner, columns, evtx_chunk, sniff, version};
+}

@@ -1,0 +1,22 @@
+"""What can go wrong, as exceptions.
+
+::
+
+    ProcwireError
+    ├── UsageError       an argument that cannot be used: its text says what was found and expected
+    └── InputError       nothing could be read from the inputs
+"""
+
+__all__ = ["InputError", "ProcwireError", "UsageError"]
+
+
+class ProcwireError(Exception):
+    """Base of every error that procwire raises on purpose."""
+
+
+class UsageError(ProcwireError):
+    """An argument, a column name or an SQL predicate that cannot be used."""
+
+
+class InputError(ProcwireError):
+    """Nothing could be read from the inputs that were named."""

@@ -1,0 +1,205 @@
+"""Event 3, Network connection: the data dictionary, the one place that defines the event's fields.
+
+Readers, writers, the `dictionary` command and docs/dictionary.md derive from it; the Rust core's schema is
+held to it by a test. Names and descriptions follow OSSEM's dictionary (its file
+data_dictionaries/windows/sysmon/event-3.md, 2018); docs/dictionary.md says where and why ours departs from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import pyarrow as pa
+
+from procwire.errors import UsageError
+
+__all__ = ["DERIVED", "FIELDS", "GROUPS", "NAMES", "SCHEMA", "Field", "Group", "Names", "field", "fields"]
+
+Names = Literal["ossem", "sysmon", "ossem-cdm"]
+"""A vocabulary: `ossem` is the mission's standard names, `sysmon` the raw ones, `ossem-cdm` OSSEM's of today."""
+Group = Literal["event", "system", "provenance", "address", "derived"]
+
+NAMES: tuple[Names, ...] = get_args(Names)
+GROUPS: tuple[Group, ...] = get_args(Group)
+
+_TEXT = pa.string()
+_TIME = pa.timestamp("us", tz="UTC")
+_INT = pa.int32()
+_LONG = pa.int64()
+_FLAG = pa.bool_()
+_BYTES = pa.binary()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column of the event table."""
+
+    name: str
+    """The standard name."""
+    sysmon: str
+    """Sysmon's own name, in `EventData` or `System`; for columns that Sysmon does not have, ours."""
+    ossem_cdm: str
+    """The name in OSSEM's dictionary of today, or one of ours in its style."""
+    type: pa.DataType
+    group: Group
+    description: str
+    sample: str
+    xml: str = ""
+    """Where it stands in the event's XML: a `Data` name, or a path in `System` (`Provider/@Name`)."""
+    sql: str = ""
+    """For a derived column: the DuckDB expression over the standard names."""
+
+    def named(self, names: Names) -> str:
+        """The field's name in a vocabulary."""
+        return {"ossem": self.name, "sysmon": self.sysmon, "ossem-cdm": self.ossem_cdm}[names]
+
+
+def _event(name: str, sysmon: str, cdm: str, kind: pa.DataType, description: str, sample: str) -> Field:
+    return Field(name, sysmon, cdm, kind, "event", description, sample, xml=sysmon)
+
+
+def _system(name: str, sysmon: str, cdm: str, kind: pa.DataType, xml: str, description: str, sample: str) -> Field:
+    return Field(name, sysmon, cdm, kind, "system", description, sample, xml=xml)
+
+
+def _ours(name: str, camel: str, kind: pa.DataType, group: Group, description: str, sample: str) -> Field:
+    return Field(name, camel, camel, kind, group, description, sample)
+
+
+FIELDS: tuple[Field, ...] = (
+    _event("event_creation_time", "UtcTime", "EventCreationTime", _TIME,
+           "Time in UTC when the event was created", "2018-04-11T05:29:35.394Z"),
+    _event("process_guid", "ProcessGuid", "ProcessGuid", _TEXT,
+           "ProcessGuid of the process that made the network connection; upper case, in braces",
+           "{A98268C1-957F-5ACD-0000-0010EB030000}"),
+    _event("process_id", "ProcessId", "ProcessId", _LONG,
+           "Process id used by the system to identify the process that made the network connection", "4"),
+    _event("process_name", "Image", "ProcessFilePath", _TEXT,
+           "File path of the process that made the network connection", "C:\\Windows\\System32\\svchost.exe"),
+    _event("user_name", "User", "UserName", _TEXT,
+           "Name of the account that made the network connection, usually domain and user",
+           "NT AUTHORITY\\SYSTEM"),
+    _event("network_protocol", "Protocol", "NetworkProtocol", _TEXT,
+           "Protocol used for the network connection: tcp or udp", "udp"),
+    _event("network_connection_initiated", "Initiated", "NetworkInitiated", _FLAG,
+           "Whether the process initiated the connection", "false"),
+    _event("src_is_ipv6", "SourceIsIpv6", "SrcIpIsIpv6", _FLAG, "Whether the source address is IPv6", "false"),
+    _event("src_ip", "SourceIp", "SrcIpAddr", _TEXT,
+           "Source IP address; IPv6 in the form of RFC 5952", "192.168.64.255"),
+    _event("src_host_name", "SourceHostname", "SrcDvcHostname", _TEXT,
+           "Name of the source host; null where it was not resolved", "DESKTOP-WARDOG"),
+    _event("src_port", "SourcePort", "SrcPortNumber", _INT, "Source port number, 0 to 65535", "138"),
+    _event("src_port_name", "SourcePortName", "SrcPortName", _TEXT,
+           "Name of the source port being used", "netbios-dgm"),
+    _event("dst_is_ipv6", "DestinationIsIpv6", "DstIpIsIpv6", _FLAG,
+           "Whether the destination address is IPv6", "false"),
+    _event("dst_ip", "DestinationIp", "DstIpAddr", _TEXT,
+           "Destination IP address; IPv6 in the form of RFC 5952", "192.168.64.135"),
+    _event("dst_host_name", "DestinationHostname", "DstDvcHostname", _TEXT,
+           "Name of the destination host; null where it was not resolved", "DESKTOP-WARDOG.localdomain"),
+    _event("dst_port", "DestinationPort", "DstPortNumber", _INT, "Destination port number, 0 to 65535", "138"),
+    _event("dst_port_name", "DestinationPortName", "DstPortName", _TEXT,
+           "Name of the destination port", "netbios-dgm"),
+    _event("rule_name", "RuleName", "RuleName", _TEXT,
+           "Name of the rule of Sysmon's configuration that logged the event; null where it has none",
+           "technique_id=T1021,technique_name=Remote Services"),
+    _system("event_recorded_time", "TimeCreated", "EventRecordedTime", _TIME, "TimeCreated/@SystemTime",
+            "Time in UTC when the event was written to the log", "2018-04-11T05:29:36.333Z"),
+    _system("record_id", "EventRecordID", "EventOriginalUid", _LONG, "EventRecordID",
+            "Number of the record in its log", "11750109"),
+    _system("computer_name", "Computer", "DvcHostname", _TEXT, "Computer",
+            "Name of the machine that logged the event", "DESKTOP-WARDOG"),
+    _system("provider_name", "ProviderName", "EventType", _TEXT, "Provider/@Name",
+            "Name of the event's provider", "Microsoft-Windows-Sysmon"),
+    _system("provider_guid", "ProviderGuid", "ProviderGuid", _TEXT, "Provider/@Guid",
+            "GUID of the event's provider", "{5770385F-C22A-43E0-BF4C-06F5698FFBD9}"),
+    _system("channel", "Channel", "EventSubType", _TEXT, "Channel",
+            "Log that the event was written to", "Microsoft-Windows-Sysmon/Operational"),
+    _system("event_id", "EventID", "EventId", _INT, "EventID", "Number of the event: always 3", "3"),
+    _system("event_version", "Version", "EventVersion", _INT, "Version", "Version of the event's layout", "5"),
+    _system("event_level", "Level", "EventSeverity", _INT, "Level", "Severity: 4 is Information", "4"),
+    _system("event_task", "Task", "EventCategoryType", _INT, "Task", "Category of the event", "3"),
+    _system("event_opcode", "Opcode", "EventOpcode", _INT, "Opcode", "Operation code: 0 is Info", "0"),
+    _system("event_keywords", "Keywords", "EventKeywords", _TEXT, "Keywords",
+            "Bit field of keywords, hexadecimal", "0x8000000000000000"),
+    _system("logger_process_id", "ExecutionProcessID", "LoggerProcessId", _LONG, "Execution/@ProcessID",
+            "Process id of Sysmon itself", "2152"),
+    _system("logger_thread_id", "ExecutionThreadID", "LoggerThreadId", _LONG, "Execution/@ThreadID",
+            "Thread id of Sysmon itself", "3236"),
+    _system("logger_user_sid", "SecurityUserID", "UserReporterSid", _TEXT, "Security/@UserID",
+            "Account under which Sysmon itself runs: its SID, on Linux its uid", "S-1-5-18"),
+    _ours("source_file", "SourceFile", _TEXT, "provenance",
+          "Input that the event was read from; members of archives as archive!member", "Sysmon.evtx"),
+    _ours("source_offset", "SourceOffset", _LONG, "provenance",
+          "Offset of the record's first byte in the unpacked input (in its UTF-8 form if it is UTF-16)", "4608"),
+    _ours("source_line", "SourceLine", _LONG, "provenance",
+          "Line that the record starts on, from 1; null for EVTX", "17"),
+    _ours("recovered", "Recovered", _FLAG, "provenance",
+          "Whether the record was carved out of slack space or a broken chunk", "false"),
+    _ours("src_ip_bytes", "SourceIpBytes", _BYTES, "address",
+          "Source address as 16 bytes, IPv4 as ::ffff:a.b.c.d: ranges compare as bytes",
+          "00000000000000000000FFFFC0A840FF"),
+    _ours("dst_ip_bytes", "DestinationIpBytes", _BYTES, "address",
+          "Destination address as 16 bytes, likewise", "00000000000000000000FFFFC0A84087"),
+)  # fmt: skip
+"""Every stored column, in the table's order."""
+
+_GUID_START_S = "('0x' || substr(process_guid, 16, 4) || substr(process_guid, 11, 4))::BIGINT"
+
+# Never from Initiated alone (facts on real logs): inbound TCP has the local end as its source in logs up to
+# late 2019 and as its destination from then on; inbound UDP always has it as its source.
+_LOCAL_SIDE = """CASE
+    WHEN network_connection_initiated THEN 'src'
+    WHEN network_connection_initiated IS NULL THEN NULL
+    WHEN network_protocol = 'udp' THEN 'src'
+    WHEN lower(split_part(src_host_name, '.', 1)) = lower(split_part(computer_name, '.', 1)) THEN 'src'
+    WHEN lower(split_part(dst_host_name, '.', 1)) = lower(split_part(computer_name, '.', 1)) THEN 'dst'
+    WHEN event_creation_time >= TIMESTAMPTZ '2019-12-01 00:00:00+00' THEN 'dst'
+END"""
+
+
+def _derived(name: str, camel: str, kind: pa.DataType, description: str, sample: str, sql: str) -> Field:
+    return Field(name, camel, camel, kind, "derived", description, sample, sql=sql)
+
+
+DERIVED: tuple[Field, ...] = (
+    _derived("process_base_name", "ProcessName", _TEXT, "Last part of process_name's path", "svchost.exe",
+             r"nullif(regexp_extract(process_name, '[^\\/]*$'), '')"),
+    _derived("user_domain", "UserDomain", _TEXT, "Domain part of user_name", "NT AUTHORITY",
+             r"nullif(regexp_extract(user_name, '^(.*)\\', 1), '')"),
+    _derived("user_account", "UserAccount", _TEXT, "Account part of user_name", "SYSTEM",
+             r"nullif(regexp_extract(user_name, '[^\\]*$'), '')"),
+    _derived("process_start_time", "ProcessStartTime", _TIME,
+             "Start of the process, decoded from process_guid, to the second", "2018-04-11T04:56:31Z",
+             f"CASE WHEN {_GUID_START_S} > 0 THEN to_timestamp({_GUID_START_S}) END"),
+    _derived("local_side", "LocalSide", _TEXT,
+             "Which end is this machine's: src or dst; null where the event does not tell", "src", _LOCAL_SIDE),
+)  # fmt: skip
+"""Columns computed on request."""
+
+SCHEMA: pa.Schema = pa.schema([pa.field(field.name, field.type) for field in FIELDS])
+"""The Arrow schema of every batch that a source yields."""
+
+
+def fields(*groups: Group) -> tuple[Field, ...]:
+    """The fields of the given groups, in the table's order; without groups, all that are stored."""
+    if not groups:
+        return FIELDS
+    return tuple(field for field in FIELDS + DERIVED if field.group in groups)
+
+
+def field(name: str, names: Names = "ossem", among: Iterable[Field] = FIELDS + DERIVED) -> Field:
+    """The field called `name` in a vocabulary.
+
+    Raises UsageError, with the nearest name, if there is none.
+    """
+    by_name = {candidate.named(names): candidate for candidate in among}
+    if name not in by_name:
+        import difflib
+
+        nearest = difflib.get_close_matches(name, by_name, n=1)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        raise UsageError(f"found column {name!r}, expected one of the {names} names{hint}")
+    return by_name[name]

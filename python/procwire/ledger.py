@@ -1,0 +1,177 @@
+"""The ledger: what each input gave, what was passed over, what was damaged, and where."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+__all__ = ["Example", "FileLedger", "Ledger", "Tally"]
+
+
+@dataclass(slots=True)
+class Example:
+    """A place in an input and what was found there."""
+
+    offset: int
+    """Byte offset in the unpacked input."""
+    line: int | None
+    """Line, from 1, where the input has lines."""
+    detail: str
+
+    def __str__(self) -> str:
+        where = f"offset {self.offset}" if self.line is None else f"line {self.line}, offset {self.offset}"
+        return f"{where}: {self.detail}"
+
+
+@dataclass(slots=True)
+class Tally:
+    """How often a kind of damage or warning was met, and the first 1,000 places."""
+
+    count: int = 0
+    examples: list[Example] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class FileLedger:
+    """The account of one input."""
+
+    name: str
+    format: str | None = None
+    bytes: int = 0
+    """Bytes read, unpacked."""
+    records: int = 0
+    """Records seen, of any event."""
+    events: int = 0
+    """Rows of event 3, recovered ones included."""
+    recovered: int = 0
+    other_events: int = 0
+    """Sysmon records of another event."""
+    other_providers: int = 0
+    damage: dict[str, Tally] = field(default_factory=dict)
+    warnings: dict[str, Tally] = field(default_factory=dict)
+    error: str | None = None
+    """Why it could not be opened or recognised."""
+    named: bool = True
+    """Whether the user named it; if not, it was met in a folder or an archive, where other files are no fault."""
+
+    @classmethod
+    def from_core(cls, account: Mapping[str, Any]) -> FileLedger:
+        """From what `procwire._core` reports."""
+
+        def tallies(raw: Mapping[str, Any]) -> dict[str, Tally]:
+            return {
+                kind: Tally(count, [Example(*example) for example in examples])
+                for kind, (count, examples) in raw.items()
+            }
+
+        plain = {key: value for key, value in account.items() if key not in ("damage", "warnings")}
+        return cls(**plain, damage=tallies(account["damage"]), warnings=tallies(account["warnings"]))
+
+
+def _totals(tallies: Iterable[Mapping[str, Tally]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for tally in tallies:
+        total.update({kind: entry.count for kind, entry in tally.items()})
+    return total
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The account of a whole reading; filled while it goes on, final at its end."""
+
+    files: list[FileLedger] = field(default_factory=list)
+
+    @property
+    def records(self) -> int:
+        """Records seen, of any event."""
+        return sum(file.records for file in self.files)
+
+    @property
+    def events(self) -> int:
+        """Rows of event 3, recovered ones included."""
+        return sum(file.events for file in self.files)
+
+    @property
+    def recovered(self) -> int:
+        """Rows carved from slack space or broken chunks."""
+        return sum(file.recovered for file in self.files)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes read, unpacked."""
+        return sum(file.bytes for file in self.files)
+
+    @property
+    def damage(self) -> Counter[str]:
+        """How often each kind of damage was met."""
+        return _totals(file.damage for file in self.files)
+
+    @property
+    def warnings(self) -> Counter[str]:
+        """How often each kind of warning was met."""
+        return _totals(file.warnings for file in self.files)
+
+    @property
+    def unread(self) -> list[FileLedger]:
+        """Inputs that the user named and that could not be opened or recognised."""
+        return [file for file in self.files if file.error is not None and file.named]
+
+    @property
+    def passed_over(self) -> list[FileLedger]:
+        """Files met in folders and archives that hold no log."""
+        return [file for file in self.files if file.error is not None and not file.named]
+
+    @property
+    def damaged(self) -> bool:
+        """Whether anything could not be read."""
+        return bool(self.damage) or bool(self.unread)
+
+    @property
+    def nothing_read(self) -> bool:
+        """Whether not one input could be opened and recognised."""
+        return all(file.error is not None for file in self.files)
+
+    def summary(self) -> str:
+        """The account in a line, or two where there is something to look at."""
+        read = [file for file in self.files if file.error is None]
+        parts = [
+            f"{len(read):,} file{'s' * (len(read) != 1)}",
+            f"{self.records:,} records",
+            f"{self.events:,} network connections",
+        ]
+        if self.recovered:
+            parts.append(f"{self.recovered:,} of them recovered")
+        other_events = sum(file.other_events for file in self.files)
+        other_providers = sum(file.other_providers for file in self.files)
+        if other_events:
+            parts.append(f"{other_events:,} other Sysmon events")
+        if other_providers:
+            parts.append(f"{other_providers:,} of other providers")
+        if self.passed_over:
+            parts.append(f"{len(self.passed_over):,} files without a log passed over")
+        lines = [", ".join(parts)]
+        trouble = [f"{count:,} × {kind}" for kind, count in sorted(self.damage.items())]
+        trouble += [f"{file.name}: {file.error}" for file in self.unread[:3]]
+        if len(self.unread) > 3:
+            trouble.append(f"{len(self.unread) - 3:,} more inputs not read")
+        if trouble:
+            lines.append("damage: " + "; ".join(trouble))
+        if self.warnings:
+            lines.append("warnings: " + "; ".join(f"{count:,} × {kind}" for kind, count in sorted(self.warnings.items())))
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """Everything, as JSON."""
+        totals = {
+            "records": self.records,
+            "events": self.events,
+            "recovered": self.recovered,
+            "other_events": sum(file.other_events for file in self.files),
+            "other_providers": sum(file.other_providers for file in self.files),
+            "damage": dict(self.damage),
+            "warnings": dict(self.warnings),
+        }
+        return json.dumps({"totals": totals, "files": [asdict(file) for file in self.files]}, indent=2)
