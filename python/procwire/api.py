@@ -49,7 +49,7 @@ def scan(
     >>> ledger = procwire.Ledger()
     >>> reader = procwire.scan("examples/sysmon.evtx", where="dst_port = 443", ledger=ledger)
     >>> sum(batch.num_rows for batch in reader), ledger.events, ledger.damaged
-    (34, 153, False)
+    (29, 153, False)
     """
     selection = Selection(names=names, columns=columns, where=where, sort=sort, limit=limit, groups=STORED_GROUPS)
     batches = read_batches(
