@@ -10,8 +10,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import Evtx.Evtx
 import evtx
+import Evtx.Evtx
 
 Record = dict[str, Any]
 
@@ -59,7 +59,8 @@ def evtx_network_connections(documents: Iterator[dict[str, Any]]) -> list[Record
 
 
 def _is_network_connection(system: dict[str, Any]) -> bool:
-    provider = system["Provider"]["#attributes"].get("Name")
+    # A record of which only zeros are left has no provider.
+    provider = (system["Provider"] or {}).get("#attributes", {}).get("Name")
     return provider == "Microsoft-Windows-Sysmon" and system["EventID"] in (3, {"#text": 3})
 
 

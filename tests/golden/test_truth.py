@@ -22,11 +22,8 @@ OURS = truth.cases(truth.DATA)
 CASES = [pytest.param(case, id=case.name) for case in OURS] + (
     [pytest.param(case, id=f"corpus:{case.name}") for case in truth.cases(CORPUS)] if CORPUS else []
 )
-CASES.append(
-    pytest.param(
-        Case("examples/sysmon.evtx", truth.EXAMPLE, 153, truth.EXAMPLE_TRUTH, "", "Apache-2.0"), id="examples/sysmon.evtx"
-    )
-)
+EXAMPLE = Case("examples/sysmon.evtx", truth.EXAMPLE, 153, truth.EXAMPLE_TRUTH, "", "Apache-2.0")
+CASES.append(pytest.param(EXAMPLE, id=EXAMPLE.name))
 
 # Their time of writing is not the truth's: the portal's local time (see test_time_of_writing_in_sentinels_csv),
 # and documents in which Elastic's pipeline has put UtcTime in its place.
