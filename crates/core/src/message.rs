@@ -47,10 +47,10 @@ pub fn fill_from_message<'a>(message: &'a str, row: &mut Row<'a>) {
     let message = message.strip_prefix('"').map_or(message, |inner| inner.strip_suffix('"').unwrap_or(inner));
     if message.contains('\n') {
         for line in message.lines() {
-            if let Some((name, value)) = line.split_once(':') {
-                if let Some(field) = Field::from_data_name(name.trim_ascii()) {
-                    row.fill(field, plain(value));
-                }
+            if let Some((name, value)) = line.split_once(':')
+                && let Some(field) = Field::from_data_name(name.trim_ascii())
+            {
+                row.fill(field, plain(value));
             }
         }
         return;

@@ -221,10 +221,11 @@ impl<'a> Record<'a> {
 
     fn judge(&mut self) -> Result<Verdict, String> {
         let own = self.settle_spares();
-        if !self.has(Field::EventId) && !own {
-            if let Some(verdict) = self.read_original()? {
-                return Ok(verdict);
-            }
+        if !self.has(Field::EventId)
+            && !own
+            && let Some(verdict) = self.read_original()?
+        {
+            return Ok(verdict);
         }
         let event_id = match self.row.get(Field::EventId) {
             Value::Int(number) => Some(number),
@@ -302,10 +303,10 @@ impl<'a> Record<'a> {
         for text in [self.original, self.message].into_iter().flatten() {
             let text = text.get(self.arena).map_err(expected)?;
             let carries = |mark: &str| memchr::memmem::find(text.as_bytes(), mark.as_bytes()).is_some();
-            if carries("<Event") || carries("{\"") || carries("WinEvtLog: ") {
-                if let Some(verdict) = message::read_line(text, self.arena, &mut self.row)? {
-                    return Ok(Some(verdict));
-                }
+            if (carries("<Event") || carries("{\"") || carries("WinEvtLog: "))
+                && let Some(verdict) = message::read_line(text, self.arena, &mut self.row)?
+            {
+                return Ok(Some(verdict));
             }
         }
         Ok(None)
@@ -396,10 +397,10 @@ fn expected(expected: &'static str) -> String {
 }
 
 fn set_text<'a>(target: &mut Option<Text<'a>>, scalar: Scalar<'a>) {
-    if let Scalar::Text(text) = scalar {
-        if !text.raw.is_empty() {
-            *target = Some(text);
-        }
+    if let Scalar::Text(text) = scalar
+        && !text.raw.is_empty()
+    {
+        *target = Some(text);
     }
 }
 

@@ -56,11 +56,12 @@ fn unicode_escape(escape: &str) -> Result<(char, usize), &'static str> {
         u32::from_str_radix(digits, 16).ok()
     };
     let first = unit(1).ok_or("four hexadecimal digits")?;
-    if (0xd800..0xdc00).contains(&first) && escape.get(5..7) == Some("\\u") {
-        if let Some(second @ 0xdc00..0xe000) = unit(7) {
-            let code = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-            return Ok((char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 11));
-        }
+    if (0xd800..0xdc00).contains(&first)
+        && escape.get(5..7) == Some("\\u")
+        && let Some(second @ 0xdc00..0xe000) = unit(7)
+    {
+        let code = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+        return Ok((char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 11));
     }
     Ok((char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), 5))
 }
