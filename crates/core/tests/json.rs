@@ -55,10 +55,6 @@ impl Event {
         self.strings().into_iter().filter(|(_, text)| *text != json!("")).collect()
     }
 
-    fn text(&self, field: Field) -> &str {
-        self.data.iter().find(|(known, _)| *known == field).map_or("", |(_, text)| text)
-    }
-
     /// Numbers and booleans as such, GUIDs bare: EVTX decoders write them so.
     fn typed(&self) -> Map<String, Value> {
         let mut map = self.strings();
@@ -460,4 +456,450 @@ fn every_shape_gives_the_same_row() {
 #[test]
 fn every_shape_that_holds_xml_gives_the_same_row() {
     check_shapes(SHAPES_WITH_XML);
+}
+
+/// Every shape but those whose XML would need escaping, one record a line.
+fn lines_of_every_shape() -> String {
+    let event = Event::default();
+    SHAPES.iter().map(|(_, render, _)| render(&event).to_string() + "\n").collect()
+}
+
+#[test]
+fn records_are_found_however_they_are_strung_together() {
+    let event = Event::default();
+    let values: Vec<Value> = SHAPES.iter().map(|(_, render, _)| render(&event)).collect();
+    let (expected, _) = read(lines_of_every_shape().as_bytes());
+    assert_eq!(expected.len(), SHAPES.len());
+    let join = |between: &str| values.iter().map(Value::to_string).collect::<Vec<_>>().join(between);
+    let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap();
+    let forms = [
+        join("\r\n"),
+        join("\n\n"),
+        join(""),
+        join(" \t"),
+        format!("[{}]", join(",")),
+        format!("[\n{}\n]\n", join(",\n")),
+        format!("\u{feff}{}", join("\n")),
+        pretty(&json!(values)),
+        values.iter().map(pretty).collect::<Vec<_>>().join("\n"),
+        json!({"took": 1, "hits": {"total": {"value": 3}, "hits": values}}).to_string(),
+        pretty(&json!({"records": values})),
+        json!({"value": values}).to_string(),
+    ];
+    let content = |rows: &[Vec<Option<String>>]| rows.iter().map(|row| found(row)).collect::<Vec<_>>();
+    for form in forms {
+        let (rows, account) = read(form.as_bytes());
+        assert_eq!(content(&rows), content(&expected), "{form:.200}");
+        assert_eq!(account.ledger.records, SHAPES.len() as u64);
+        assert_eq!(account.ledger.damage.total(), 0);
+        for row in &rows {
+            let offset: usize = row[Field::SourceOffset as usize].as_ref().unwrap().parse().unwrap();
+            let line: usize = row[Field::SourceLine as usize].as_ref().unwrap().parse().unwrap();
+            // The byte order mark counts as part of the input.
+            let before = &form.as_bytes()[..offset];
+            assert_eq!(form.as_bytes()[offset], b'{');
+            assert_eq!(line, 1 + before.iter().filter(|byte| **byte == b'\n').count());
+        }
+        for size in [1, 7, 4096] {
+            let (pieces, ledger) = truth::read_in_pieces(form.as_bytes(), &[size]);
+            assert_eq!(pieces, rows);
+            assert_eq!(ledger, account.ledger);
+        }
+    }
+}
+
+#[test]
+fn records_of_other_events_and_providers_are_counted() {
+    let other_event = json!({"EventID": 1, "SourceName": PROVIDER, "Image": "x"});
+    let unnamed = json!({"EventID": 22, "Channel": CHANNEL});
+    let other_provider = json!({"EventID": 3, "SourceName": "Microsoft-Windows-Kernel-General", "UtcTime": "x"});
+    let nothing = json!({"a": [1, {"b": "c"}]});
+    let event = winlogbeat_7(&Event::default());
+    let lines = [other_event, unnamed, other_provider, nothing, event].map(|value| value.to_string());
+    let (rows, account) = read(lines.join("\n").as_bytes());
+    assert_eq!(rows.len(), 1);
+    assert_eq!((account.ledger.records, account.ledger.other_events, account.ledger.other_providers), (5, 2, 2));
+    assert_identity(&account.ledger);
+}
+
+#[test]
+fn a_broken_record_costs_no_other() {
+    let good = nxlog(&Event::default()).to_string();
+    for (broken, detail) in [
+        (r#"{"EventID": 3, "Image": "C:\\x"#, "found '\\n', expected a quotation mark"),
+        (r#"{"EventID": 3, "Image" "x"}"#, "found '\"', expected a colon"),
+        (r#"{"EventID": 3,, "Image": "x"}"#, "found ',', expected a key"),
+        (r#"{"EventID": 3 "Image": "x"}"#, "found '\"', expected a comma or the object's end"),
+        (r#"{"EventID": 03}"#, "found '0', expected a number"),
+        (r#"{"EventID": nul}"#, "found 'n', expected null"),
+        (r#"{"EventID": [3, {"#, "found the end, expected a key"),
+        (r#"{"EventID": 3, "System": {"Version": 5"#, "found the end, expected a comma or the object's end"),
+        (r#"{"EventID": 3, "SourceName": "\x"}"#, "found '}', expected an escape"),
+        ("Nov 24 host sysmon: started", "found 'N', expected an object"),
+        ("\"EventID\": 3}", "found '\"', expected an object"),
+    ] {
+        let log = format!("{good}\n{broken}\n{good}\n{good}\n");
+        let (rows, account) = read(log.as_bytes());
+        let ledger = &account.ledger;
+        assert_eq!((rows.len(), ledger.records, ledger.damage.count(BROKEN_RECORD)), (3, 4, 1), "{broken}");
+        let (_, _, examples) = ledger.damage.iter().next().unwrap();
+        assert_eq!((examples[0].offset, examples[0].line), (good.len() as u64 + 1, Some(2)), "{broken}");
+        assert_eq!(examples[0].detail, detail, "{broken}");
+        let pieces = truth::read_in_pieces(log.as_bytes(), &[11, 3]);
+        assert_eq!(pieces, (rows, account.ledger), "{broken}");
+    }
+}
+
+#[test]
+fn deep_nesting_is_damage_and_no_crash() {
+    let deep = format!("{{\"a\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    let objects = format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
+    let good = nxlog(&Event::default()).to_string();
+    for broken in [deep, objects] {
+        let (rows, account) = read(format!("{broken}\n{good}\n").as_bytes());
+        assert_eq!((rows.len(), account.ledger.damage.count(BROKEN_RECORD)), (1, 1));
+    }
+    let fits = format!("{{\"a\":{}1{},\"EventID\":5}}", "[".repeat(127), "]".repeat(127));
+    assert_eq!(read(fits.as_bytes()).1.ledger.damage.total(), 0);
+}
+
+#[test]
+fn a_record_over_the_limit_is_dropped_and_reading_goes_on() {
+    let good = nxlog(&Event::default()).to_string();
+    let long = format!("{{\"EventID\":3,\"Message\":\"{}\"}}", "x".repeat(17 << 20));
+    for between in ["\n", " "] {
+        let log = [good.as_str(), &long, &good, &good].join(between);
+        let (rows, account) = read(log.as_bytes());
+        assert_eq!((rows.len(), account.ledger.records), (3, 4));
+        assert_eq!(account.ledger.damage.count("overlong record"), 1);
+        let (pieces, ledger) = truth::read_in_pieces(log.as_bytes(), &[1 << 20]);
+        assert_eq!(pieces, rows);
+        assert_eq!(ledger, account.ledger);
+    }
+}
+
+#[test]
+fn of_two_equal_keys_the_last_counts() {
+    let text = nxlog(&Event::default()).to_string();
+    let text = text.replacen('{', r#"{"Image":"first","EventID":1,"#, 1);
+    let (rows, _) = read(text.as_bytes());
+    assert_eq!(rows[0][Field::ProcessName as usize].as_deref(), Some(r"C:\Windows\System32\svchost.exe"));
+}
+
+#[test]
+fn bytes_that_are_not_utf8_are_replaced_and_said_to_be() {
+    let good = nxlog(&Event::default()).to_string();
+    let mut log = good.clone().into_bytes();
+    log.extend_from_slice(b"\n");
+    log.extend_from_slice(&good.replace("svchost", "sv\u{1}host").into_bytes());
+    let at = log.iter().position(|byte| *byte == 1).unwrap();
+    log[at] = 0xff;
+    let (rows, account) = read(&log);
+    assert_eq!(rows[1][Field::ProcessName as usize].as_deref(), Some("C:\\Windows\\System32\\sv\u{fffd}host.exe"));
+    assert_eq!(account.ledger.warnings.count("invalid UTF-8"), 1);
+    assert_eq!(account.ledger.damage.total(), 0);
+}
+
+/// The one row of `value` after `change`.
+fn changed(mut value: Value, change: impl FnOnce(&mut Value)) -> BTreeMap<&'static str, String> {
+    change(&mut value);
+    let (rows, account) = read(value.to_string().as_bytes());
+    assert_eq!((rows.len(), account.ledger.warnings.total()), (1, 0), "{:?}", account.ledger);
+    found(&rows[0])
+}
+
+#[test]
+fn values_that_shippers_bend_are_bent_back() {
+    let event = Event::default();
+    let row = changed(nxlog(&event), |value| {
+        value["Image"] = json!("&lt;unknown process&gt;");
+        value["User"] = json!("S-1-5-21-1-2-3-500");
+        value["Keywords"] = serde_json::from_str("-9.223372036854775808e18").unwrap();
+        value["EventTime"] = json!("2023-11-17T11:32:04.819132+05:30");
+    });
+    assert_eq!(row["process_name"], "<unknown process>");
+    assert_eq!(row["user_name"], "S-1-5-21-1-2-3-500");
+    assert_eq!(row["event_keywords"], "0x8000000000000000");
+    assert_eq!(row["event_recorded_time"], TIME_US);
+
+    let row = changed(nxlog(&event), |value| {
+        let object = value.as_object_mut().unwrap();
+        object.remove("Image");
+        object.remove("DestinationPort");
+        let text =
+            object["Message"].as_str().unwrap().replace(r"C:\Windows\System32\svchost.exe", "C:\\R&amp;D: \\x.exe");
+        object["Message"] = json!(text.replace("Network connection detected", "Netzwerkverbindung erkannt"));
+    });
+    assert_eq!(row["process_name"], r"C:\R&D: \x.exe");
+    assert_eq!(row["dst_port"], "443");
+
+    let row = changed(fluent_bit(&event), |value| {
+        value["StringInserts"].as_array_mut().unwrap().remove(0);
+    });
+    assert_eq!((row.get("rule_name"), row["dst_port_name"].as_str()), (None, "https"));
+
+    let row = changed(powershell(&event), |value| {
+        value["TimeCreated"] = json!("/Date(1700200924819)/");
+    });
+    assert_eq!(row["event_recorded_time"], "1700200924819000");
+
+    let row = changed(wazuh(&event, "eventdata"), |value| {
+        value["data"]["win"]["eventdata"]["image"] = json!(r"C:\single\x.exe");
+    });
+    assert_eq!(row["process_name"], r"C:\single\x.exe");
+
+    let row = changed(security_datasets(&event), |value| {
+        value["TimeCreated"] = json!("2020-10-19 03:30:47.681");
+        value["Image"] = json!("\u{1f600} caf\u{e9}.exe");
+    });
+    assert_eq!(row.get("event_recorded_time"), None);
+    assert_eq!(row["process_name"], "\u{1f600} caf\u{e9}.exe");
+}
+
+#[test]
+fn surrogates_become_characters_and_lone_ones_the_replacement() {
+    let text = nxlog(&Event::default()).to_string();
+    let text = text.replacen('{', r#"{"\u0049mage":"\ud83d\ude00\ud83d x \ude00\u00e9\/\b","#, 1);
+    let text = text.replacen(r#""Image":"C:\\Windows\\System32\\svchost.exe","#, "", 1);
+    let (rows, account) = read(text.as_bytes());
+    assert_eq!(account.ledger.damage.total(), 0);
+    assert_eq!(rows[0][Field::ProcessName as usize].as_deref(), Some("\u{1f600}\u{fffd} x \u{fffd}\u{e9}/\u{8}"));
+}
+
+#[test]
+fn our_own_rows_read_back_the_same() {
+    let (rows, _) = read(lines_of_every_shape().as_bytes());
+    let mut log = String::new();
+    for row in &rows {
+        let mut object = Map::new();
+        for field in Field::ALL {
+            let text = row[*field as usize].clone();
+            let value = match (field.kind(), text) {
+                (_, None) => Value::Null,
+                (procwire_core::schema::Kind::Time, Some(us)) => {
+                    json!(if us == TIME_US { TIME } else { "2023-11-17T06:02:03.735Z" })
+                }
+                (procwire_core::schema::Kind::Bool, Some(flag)) => json!(flag == "true"),
+                (procwire_core::schema::Kind::Int32 | procwire_core::schema::Kind::Int64, Some(number)) => {
+                    json!(number.parse::<i64>().unwrap())
+                }
+                (_, Some(text)) => json!(text),
+            };
+            object.insert(field.column().into(), value);
+        }
+        log += &Value::Object(object).to_string();
+        log += "\n";
+    }
+    let (again, account) = read(log.as_bytes());
+    assert_eq!(account.ledger.warnings.total(), 0, "{:?}", account.ledger);
+    let content = |rows: &[Vec<Option<String>>]| rows.iter().map(|row| found(row)).collect::<Vec<_>>();
+    assert_eq!(content(&again), content(&rows));
+}
+
+#[test]
+fn truncation_loses_only_what_was_cut() {
+    let event = Event::default();
+    let records = [nxlog(&event), winlogbeat_7(&event), evtx_dump(&event)].map(|value| value.to_string());
+    let log = records.join("\n");
+    let ends: Vec<usize> = (1..=3).map(|count| records[..count].join("\n").len()).collect();
+    for len in 0..log.len() {
+        let (rows, account) = read(&log.as_bytes()[..len]);
+        let whole = ends.iter().filter(|end| **end <= len).count();
+        assert_eq!(rows.len(), whole, "{len}");
+        assert_identity(&account.ledger);
+        assert!(account.ledger.records <= whole as u64 + 1);
+    }
+}
+
+/// Numbers that look random, from a seed.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % sides as u64) as usize
+    }
+
+    fn blanks(&mut self) -> &'static str {
+        ["", "", "", " ", "\n", "\r\n\t", "   "][self.roll(7)]
+    }
+
+    fn string(&mut self, text: &str) -> String {
+        let mut out = String::from("\"");
+        for symbol in text.chars() {
+            match symbol {
+                '"' | '\\' => out.extend(['\\', symbol]),
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
+                _ if self.roll(8) == 0 => {
+                    let mut units = [0; 2];
+                    symbol.encode_utf16(&mut units).iter().for_each(|unit| out += &format!("\\u{unit:04X}"));
+                }
+                '/' if self.roll(2) == 0 => out.push_str("\\/"),
+                _ => out.push(symbol),
+            }
+        }
+        out + "\""
+    }
+
+    fn junk(&mut self, depth: usize) -> String {
+        match self.roll(if depth > 3 { 5 } else { 7 }) {
+            0 => "null".into(),
+            1 => "-12.5E+3".into(),
+            2 => "true".into(),
+            3 => self.string("a \"quoted\" C:\\path\\ {[,:]}"),
+            4 => self.string("\\"),
+            5 => format!("[{}{},{}]", self.blanks(), self.junk(depth + 1), self.junk(depth + 1)),
+            _ => format!("{{\"EventID\":{},\"{}\":{}}}", self.junk(depth + 1), self.roll(9), self.junk(depth + 1)),
+        }
+    }
+
+    /// The value spelled in some other way, with keys that mean nothing added.
+    fn write(&mut self, value: &Value) -> String {
+        match value {
+            Value::Object(map) => {
+                let mut members: Vec<String> = Vec::new();
+                for (key, value) in map {
+                    let at = self.roll(members.len() + 1);
+                    let key = self.string(key);
+                    let (a, b) = (self.blanks(), self.blanks());
+                    members.insert(at, format!("{key}{a}:{b}{}", self.write(value)));
+                }
+                for _ in 0..self.roll(3) {
+                    let (at, name) = (self.roll(members.len() + 1), self.roll(1000));
+                    members.insert(at, format!("\"junk{name}\":{}", self.junk(0)));
+                }
+                let comma = format!("{},{}", self.blanks(), self.blanks());
+                format!("{{{}{}{}}}", self.blanks(), members.join(&comma), self.blanks())
+            }
+            Value::Array(items) => {
+                let items: Vec<String> = items.iter().map(|item| self.write(item)).collect();
+                format!("[{}{}]", self.blanks(), items.join(&format!("{},", self.blanks())))
+            }
+            Value::String(text) => self.string(text),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// The slow way to Sysmon's fields: the first text under each name, wherever in the record it is.
+fn reference(value: &Value, field: Field) -> Option<String> {
+    let name = field.sysmon();
+    match value {
+        Value::Object(map) => {
+            let deeper = map.iter().filter(|(key, _)| !key.starts_with("junk"));
+            let direct =
+                map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name) || key.ends_with(&format!(".{name}")));
+            let item = ["Name", "@Name"].iter().any(|key| map.get(*key) == Some(&json!(name)));
+            let item = item.then(|| ["text", "#text"].iter().find_map(|key| map.get(*key))).flatten();
+            deeper
+                .filter(|(_, value)| {
+                    value.is_object() || value.is_array() || value.as_str().is_some_and(|text| text.starts_with('{'))
+                })
+                .find_map(|(_, value)| reference(value, field))
+                .or_else(|| item.or(direct.map(|(_, value)| value)).and_then(scalar_text))
+        }
+        Value::Array(items) => items.iter().find_map(|item| reference(item, field)),
+        Value::String(text) => {
+            serde_json::from_str(text).ok().filter(Value::is_object).and_then(|value| reference(&value, field))
+        }
+        _ => None,
+    }
+}
+
+fn scalar_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if text.is_empty() => None,
+        Value::String(text) => Some(text.replace("\\\\", "\\")),
+        Value::Array(items) => items.first().and_then(scalar_text),
+        Value::Null | Value::Object(_) => None,
+        other => Some(other.to_string()),
+    }
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let path =
+        r"[A-Za-z][A-Za-z0-9 äß日😀:/{}\[\],\\]{0,20}[a-z\]]".prop_map(|path: String| path.replace("\\\\", "\\"));
+    (path, "[a-z]{1,9}", any::<u16>(), any::<u32>(), any::<bool>(), any::<std::net::Ipv6Addr>()).prop_map(
+        |(path, host, port, pid, flag, address)| {
+            let mut event = Event::default();
+            for (field, text) in &mut event.data {
+                match field {
+                    Field::ProcessName | Field::UserName => *text = path.clone(),
+                    Field::SrcHostName | Field::DstHostName => *text = host.clone(),
+                    Field::SrcPort | Field::DstPort => *text = port.to_string(),
+                    Field::ProcessId => *text = pid.to_string(),
+                    Field::NetworkConnectionInitiated => *text = flag.to_string(),
+                    Field::SrcIp => *text = address.to_string(),
+                    _ => {}
+                }
+            }
+            event
+        },
+    )
+}
+
+/// Names that stand for two things in a shape, or for none: the search by name finds nothing, or the wrong one.
+const NOT_BY_NAME: [&str; 5] =
+    ["winlogbeat 8 behind its Sysmon module", "NXLog that dropped fields", "Fluent Bit", "PowerShell", "message only"];
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn records_of_any_shape_and_spelling_give_the_reference_s_row(event in any_event(), seed in 1u64..) {
+        let mut dice = Dice(seed);
+        for (name, render, missing) in SHAPES {
+            let text = dice.write(&render(&event));
+            let value: Value = serde_json::from_str(&text).unwrap();
+            let (rows, account) = read(text.as_bytes());
+            prop_assert_eq!(account.ledger.damage.iter().next(), None, "{} {}", name, text);
+            prop_assert_eq!(rows.len(), 1, "{} {}", name, text);
+            let row = found(&rows[0]);
+            prop_assert_eq!(&row, &expected(&event, missing), "{} {}", name, text);
+            if NOT_BY_NAME.contains(name) {
+                continue;
+            }
+            for (field, _) in DATA.iter().filter(|(field, _)| !matches!(field, Field::EventCreationTime | Field::ProcessGuid)) {
+                let slow = reference(&value, *field);
+                prop_assert_eq!(slow.as_ref(), row.get(field.column()), "{} {:?} {}", name, field, text);
+            }
+        }
+    }
+
+    #[test]
+    fn no_bytes_are_too_strange(bytes in prop::collection::vec(any::<u8>(), 0..300), sizes in prop::collection::vec(1usize..40, 1..5)) {
+        let mut log = b"{".to_vec();
+        log.extend(bytes);
+        let (rows, account) = read(&log);
+        assert_identity(&account.ledger);
+        prop_assert_eq!(truth::read_in_pieces(&log, &sizes), (rows, account.ledger));
+    }
+
+    #[test]
+    fn no_json_is_too_strange(
+        parts in prop::collection::vec(prop::sample::select(vec![
+            "{", "}", "[", "]", ",", ":", "\"", "\\", "\n", "\n{", " ", "    {", "\n     {", "\"a\"", "\"EventID\":3", "{\"a\":1}",
+            "{\"a\":1}\n", "{\"a\":[{\"b\":1}\n", "1", "x", "\u{e9}", "{\"EventID\":3,\"SourceName\":\"Microsoft-Windows-Sysmon\"}\n",
+        ]), 0..40),
+        sizes in prop::collection::vec(1usize..12, 1..5),
+    ) {
+        let log = format!("{{\"a\":1}}\n{}", parts.concat());
+        let (rows, account) = read(log.as_bytes());
+        assert_identity(&account.ledger);
+        prop_assert_eq!(truth::read_in_pieces(log.as_bytes(), &sizes), (rows, account.ledger));
+    }
+
+    #[test]
+    fn damage_anywhere_leaves_the_other_records_alone(at in 0usize..1200, byte in any::<u8>(), sizes in prop::collection::vec(1usize..2000, 1..5)) {
+        let good = nxlog(&Event::default()).to_string();
+        let mut log = format!("{good}\n{good}\n{good}\n").into_bytes();
+        log[good.len() + 1 + at % good.len()] = byte;
+        let (rows, account) = read(&log);
+        prop_assert!(rows.len() >= 2);
+        assert_identity(&account.ledger);
+        prop_assert_eq!(truth::read_in_pieces(&log, &sizes), (rows, account.ledger));
+    }
 }

@@ -12,7 +12,7 @@ use arrow_array::{Array, RecordBatch};
 use procwire_core::ledger::Ledger;
 use procwire_core::scan::{FileLedger, decode};
 use procwire_core::schema::{Field, Kind};
-use procwire_core::stream::Options;
+use procwire_core::stream::{Options, Stream};
 use procwire_core::value::{parse_bool, parse_guid, parse_int, parse_ip, parse_time_us, write_guid};
 use serde_json::Value;
 
@@ -40,6 +40,28 @@ pub(crate) fn cell(batch: &RecordBatch, field: Field, row: usize) -> Option<Stri
 pub(crate) fn read(bytes: &[u8]) -> (Vec<Vec<Option<String>>>, FileLedger) {
     let (batches, account) = decode("log", bytes, Options::default());
     (rows(&batches), account)
+}
+
+/// The same, fed in pieces of the given sizes over and over.
+pub(crate) fn read_in_pieces(bytes: &[u8], sizes: &[usize]) -> (Vec<Vec<Option<String>>>, Ledger) {
+    let mut stream = Stream::new("log", Options::default());
+    let (mut jobs, mut at) = (Vec::new(), 0);
+    for size in sizes.iter().cycle() {
+        let end = bytes.len().min(at + (*size).max(1));
+        stream.feed(bytes[at..end].to_vec(), end == bytes.len(), &mut jobs);
+        at = end;
+        if at == bytes.len() {
+            break;
+        }
+    }
+    let mut ledger = stream.take_ledger();
+    let mut batches = Vec::new();
+    for job in jobs {
+        let (batch, part, _) = job.run();
+        ledger.merge(part);
+        batches.extend(batch);
+    }
+    (rows(&batches), ledger)
 }
 
 pub(crate) fn assert_identity(ledger: &Ledger) {
@@ -178,4 +200,35 @@ fn every_file_of_the_manifest_agrees_with_its_truth() {
         }
     }
     println!("{files} files, {events} events, {} differences", wrong.len());
+}
+
+#[test]
+#[ignore = "needs PROCWIRE_DATA, and PROCWIRE_WHOLE, where its whole archives are unpacked"]
+fn every_whole_archive_agrees_with_its_truth() {
+    let folder = |name: &str| std::env::var(name).expect("the variable names a folder");
+    let (data, whole) = (folder("PROCWIRE_DATA"), folder("PROCWIRE_WHOLE"));
+    let mut wrong = 0;
+    for entry in std::fs::read_dir(whole).unwrap() {
+        let path = entry.unwrap().path();
+        let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let truth = truth_lines(&Path::new(&data).join(format!("truth/json.mordor.{stem}.ndjson")));
+        let bytes = std::fs::read(&path).unwrap();
+        let start = std::time::Instant::now();
+        let (batches, account) = decode(&stem, &bytes, Options::default());
+        let seconds = start.elapsed().as_secs_f64();
+        let found = all_differences(&rows(&batches), &truth);
+        assert_identity(&account.ledger);
+        let Ledger { records, events, other_events, other_providers, damage, warnings, .. } = &account.ledger;
+        println!(
+            "{stem}: {records} records, {events} events, {other_events} others, {other_providers} of other providers, \
+             {} damaged, {} warnings, {} differences, {:.0} MB/s",
+            damage.total(),
+            warnings.total(),
+            found.len(),
+            bytes.len() as f64 / seconds / 1e6
+        );
+        found.iter().take(3).for_each(|text| println!("  {text}"));
+        wrong += found.len();
+    }
+    assert_eq!(wrong, 0);
 }

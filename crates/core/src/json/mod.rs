@@ -244,7 +244,8 @@ impl Reader<'_> {
                 Some(list) => return (end, Some(list)),
                 None => record.resolve(&mut row),
             },
-            Err(broken) => Err(broken.describe(text)),
+            // What follows the record is not its fault.
+            Err(broken) => Err(broken.describe(&text[..end])),
         };
         self.account(verdict, &row, place);
         (end, None)

@@ -235,6 +235,7 @@ impl<'a> Parser<'a, '_> {
         let leading_zero = self.peek() == b'0';
         let whole = self.digits();
         if whole == 0 || (leading_zero && whole > 1) {
+            self.at = start;
             return self.broken("a number");
         }
         if self.peek() == b'.' {
