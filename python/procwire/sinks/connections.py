@@ -29,7 +29,7 @@ def connection_columns(width: int) -> list[Column]:
     wide = width >= _WIDE
     time = 23 if wide else 14
     free = max(width - time - 5 - 5 - 6 * gap(width), 60)
-    process, user, source = (free * share // 100 for share in ((22, 18, 26) if wide else (22, 15, 30)))
+    process, user, source = (free * share // 100 for share in ((22, 18, 26) if wide else (23, 15, 30)))
     target = free - process - user - source
     return [
         Column("TIME (UTC)", time, _time if wide else _short_time, shorten, "dim"),
