@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from os import PathLike
-from typing import Any, BinaryIO, final
+from typing import Any, BinaryIO, TypeAlias, final
+
+Source: TypeAlias = str | PathLike[str] | BinaryIO | Exception
 
 @final
 class Batch:
@@ -13,7 +15,7 @@ class Batch:
 class Scanner:
     def __new__(
         cls,
-        inputs: Iterable[tuple[str, str | PathLike[str] | BinaryIO | Exception, bool]],
+        inputs: Iterable[tuple[str, Source, bool]],
         *,
         format: str | None = None,
         recover: bool = False,
@@ -30,9 +32,6 @@ class Feeder:
     def feed(self, bytes: bytes, *, at_end: bool = False) -> list[Batch]: ...
     def account(self) -> dict[str, Any]: ...
 
-def evtx_chunk(
-    name: str, bytes: bytes, offset: int, *, after: int | None = None
-) -> tuple[Batch | None, dict[str, Any]]: ...
-def sniff(head: bytes, at_end: bool) -> str | None: ...
+def evtx_chunk(name: str, bytes: bytes, offset: int) -> tuple[Batch | None, dict[str, Any]]: ...
 def columns() -> list[tuple[str, str]]: ...
 def version() -> str: ...

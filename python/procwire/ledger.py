@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 __all__ = ["Example", "FileLedger", "Ledger", "Tally"]
+
+EXAMPLES_PER_KIND = 1_000
+"""Places kept per kind of damage or warning, here and in the core; beyond that they are only counted."""
 
 
 @dataclass(slots=True)
@@ -69,6 +72,31 @@ class FileLedger:
 
         plain = {key: value for key, value in account.items() if key not in ("damage", "warnings")}
         return cls(**plain, damage=tallies(account["damage"]), warnings=tallies(account["warnings"]))
+
+
+    def __add__(self, other: FileLedger) -> FileLedger:
+        """The account of two parts of the same input."""
+        return replace(
+            self,
+            format=self.format or other.format,
+            bytes=self.bytes + other.bytes,
+            records=self.records + other.records,
+            events=self.events + other.events,
+            recovered=self.recovered + other.recovered,
+            other_events=self.other_events + other.other_events,
+            other_providers=self.other_providers + other.other_providers,
+            damage=_merge(self.damage, other.damage),
+            warnings=_merge(self.warnings, other.warnings),
+        )
+
+
+def _merge(one: Mapping[str, Tally], other: Mapping[str, Tally]) -> dict[str, Tally]:
+    merged = dict(one)
+    for kind, tally in other.items():
+        before = merged.get(kind, Tally())
+        examples = (before.examples + tally.examples)[:EXAMPLES_PER_KIND]
+        merged[kind] = Tally(before.count + tally.count, examples)
+    return merged
 
 
 def _totals(tallies: Iterable[Mapping[str, Tally]]) -> Counter[str]:

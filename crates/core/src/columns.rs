@@ -418,7 +418,8 @@ impl Columns {
             }),
             Some(std::net::IpAddr::V6(v6)) if is_garbled_ipv6(&v6) => {
                 ledger.warnings.add(GARBLED_ADDRESS, place.offset, place.line, || {
-                    format!("{}: {v6} lies in no IPv6 block in use; Sysmon 9.01 writes IPv4 so", field.sysmon())
+                    let [a, b, c, d, ..] = v6.octets();
+                    format!("{}: {v6} lies in no IPv6 block in use; it may be {a}.{b}.{c}.{d}", field.sysmon())
                 });
             }
             Some(_) => {}

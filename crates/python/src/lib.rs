@@ -1,7 +1,7 @@
 //! The PyO3 module `procwire._core`: conversions between Python and the core, nothing else.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -16,6 +16,9 @@ use procwire_core::stream::{Job, Options, Stream};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyIterator, PyList, PyTuple};
+
+/// Bytes asked of a file-like object of Python's at a time.
+const PY_READ_BYTES: usize = 1 << 20;
 
 /// A file-like object of Python's, read under the GIL.
 struct PyReader(Py<PyAny>);
@@ -42,7 +45,8 @@ fn open(source: &Bound<'_, PyAny>) -> Result<Box<dyn Read + Send>, String> {
         return File::open(path).map(|file| Box::new(file) as Box<dyn Read + Send>).map_err(|error| error.to_string());
     }
     if source.hasattr("read").unwrap_or(false) {
-        return Ok(Box::new(PyReader(source.clone().unbind())));
+        // Python's reads are dear: few and large ones.
+        return Ok(Box::new(BufReader::with_capacity(PY_READ_BYTES, PyReader(source.clone().unbind()))));
     }
     // An error that Python met when it opened the input.
     Err(source.to_string())
@@ -224,32 +228,18 @@ impl Feeder {
     }
 }
 
-/// Decode one EVTX chunk that stands at `offset` of `name`, passing over records that start at or before
-/// the offset `after`. Returns the batch, if there are rows, and the account as a dict.
+/// Decode one EVTX chunk that stands at `offset` of `name`. Returns the batch, if there are rows, and the
+/// account as a dict.
 #[pyfunction]
-#[pyo3(signature = (name, bytes, offset, *, after=None))]
 fn evtx_chunk<'py>(
     py: Python<'py>,
     name: &str,
     bytes: &[u8],
     offset: u64,
-    after: Option<u64>,
 ) -> PyResult<(Option<Batch>, Bound<'py, PyDict>)> {
-    let (batch, ledger) = py.detach(|| decode_chunk(name, bytes, offset, after)).map_err(arrow_error)?;
+    let (batch, ledger) = py.detach(|| decode_chunk(name, bytes, offset)).map_err(arrow_error)?;
     let file = FileLedger { name: name.into(), format: Some(FormatName::Evtx), ledger, ..FileLedger::default() };
     Ok((batch.map(Batch), account(py, &file)?))
-}
-
-/// What an input's first bytes look like: a format's name; None if more are needed. Raises ValueError if
-/// it is nothing that is read.
-#[pyfunction]
-fn sniff(head: &[u8], at_end: bool) -> PyResult<Option<&'static str>> {
-    use procwire_core::stream::{Sniffed, sniff};
-    match sniff(head, at_end) {
-        Sniffed::Known(format) => Ok(Some(format.name())),
-        Sniffed::Unsure => Ok(None),
-        Sniffed::Unknown => Err(PyValueError::new_err("found no format that is known")),
-    }
 }
 
 /// The core's columns, as (name, Arrow type in Arrow's notation).
@@ -267,5 +257,5 @@ fn version() -> &'static str {
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use super::{Batch, Feeder, Scanner, columns, evtx_chunk, sniff, version};
+    use super::{Batch, Feeder, Scanner, columns, evtx_chunk, version};
 }

@@ -1,0 +1,158 @@
+//! One record: the fast way, and the general way when that one does not know how.
+
+use std::rc::Rc;
+
+use super::binxml::Reader;
+use super::cursor::{Cursor, Result};
+use super::slots::{Slot, read_instance, read_slots};
+use super::template::{Template, Templates, fill_row};
+use crate::columns::{Columns, Place, Row};
+use crate::format::Verdict;
+use crate::ledger::Ledger;
+use crate::schema::Field;
+use crate::value::Value;
+
+/// Bytes before a record's BinXML: magic, size, number, time of writing.
+pub(crate) const HEAD_BYTES: usize = 24;
+/// Magic, the size twice, number, time: the smallest record.
+pub(crate) const MIN_BYTES: usize = HEAD_BYTES + 4;
+
+/// Which way records are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// By slots of compiled templates, where the record allows it.
+    Fast,
+    /// By trees, always.
+    General,
+}
+
+/// Decodes records, one after the other.
+pub(crate) struct Decoder {
+    way: Way,
+    templates: Templates,
+    outer: Vec<Slot>,
+    inner: Vec<Slot>,
+}
+
+impl Decoder {
+    pub(crate) fn new(way: Way) -> Self {
+        Decoder { way, templates: Templates::default(), outer: Vec::new(), inner: Vec::new() }
+    }
+
+    pub(crate) fn next_chunk(&mut self) {
+        self.templates.next_chunk();
+    }
+
+    /// Decode the record whose BinXML stands at `start..end` of the chunk. An event 3 becomes a row.
+    #[inline]
+    pub(crate) fn decode(
+        &mut self,
+        chunk: &[u8],
+        start: usize,
+        end: usize,
+        place: Place,
+        out: &mut Columns,
+        ledger: &mut Ledger,
+    ) -> Result<Verdict> {
+        let cursor = Cursor::new(chunk, start, end);
+        // A recovered record's template may be overwritten: only the general way checks names.
+        if self.way == Way::Fast
+            && !place.recovered
+            && let Ok(Some(verdict)) = self.fast(cursor, place, out, ledger)
+        {
+            return Ok(verdict);
+        }
+        general(cursor, place, out, ledger)
+    }
+
+    /// None if the record is not of the usual make: then nothing was done.
+    #[inline]
+    fn fast(
+        &mut self,
+        mut cursor: Cursor<'_>,
+        place: Place,
+        out: &mut Columns,
+        ledger: &mut Ledger,
+    ) -> Result<Option<Verdict>> {
+        let chunk = cursor.chunk;
+        let Some(outer) = instance(&mut cursor, &mut self.templates, &mut self.outer)? else { return Ok(None) };
+        let (Some(provider), Some(event_id)) =
+            (outer.value(Field::ProviderName, &self.outer, chunk), outer.value(Field::EventId, &self.outer, chunk))
+        else {
+            return Ok(None);
+        };
+        let Some(verdict) = verdict(provider, event_id) else { return Ok(None) };
+        if verdict != Verdict::NetworkConnect {
+            return Ok(Some(verdict));
+        }
+        let nested =
+            outer.nested().and_then(|index| self.outer.get(usize::from(index))).filter(|slot| slot.kind == 0x21);
+        let Some(nested) = nested else { return Ok(None) };
+        let mut data = Cursor::new(chunk, nested.start, nested.start + nested.len);
+        let Some(inner) = instance(&mut data, &mut self.templates, &mut self.inner)? else { return Ok(None) };
+        let mut row = Row::default();
+        let filled = outer
+            .fill_row(&self.outer, chunk, &mut row)
+            .and_then(|()| inner.fill_row(&self.inner, chunk, &mut row))
+            .is_some();
+        if !filled || inner.nested().is_some() {
+            return Ok(None);
+        }
+        out.push(&row, place, ledger);
+        Ok(Some(verdict))
+    }
+}
+
+/// The template instance that the fragment at `cursor` consists of, if it does and the template is regular.
+#[inline]
+fn instance(cursor: &mut Cursor<'_>, templates: &mut Templates, slots: &mut Vec<Slot>) -> Result<Option<Rc<Template>>> {
+    if cursor.peek() == Some(0x0f) {
+        cursor.take(4)?;
+    }
+    if cursor.peek() != Some(0x0c) {
+        return Ok(None);
+    }
+    cursor.u8()?;
+    let definition = read_instance(cursor)?;
+    read_slots(cursor, slots)?;
+    let only = matches!(cursor.peek(), None | Some(0x00));
+    Ok(Some(templates.get(definition, cursor.chunk)?).filter(|template| only && template.is_regular))
+}
+
+fn general(cursor: Cursor<'_>, place: Place, out: &mut Columns, ledger: &mut Ledger) -> Result<Verdict> {
+    let mut at = cursor;
+    let reader = Reader { check_names: place.recovered, ..Reader::default() };
+    let content = reader.fragment(&mut at, false, 0)?;
+    let mut row = Row::default();
+    fill_row(&content, &mut row);
+    let provider = row.get(Field::ProviderName);
+    if provider == Value::Null && row.get(Field::EventId) == Value::Null {
+        return cursor.fail("an Event with a System element");
+    }
+    let verdict = verdict(provider, row.get(Field::EventId)).unwrap_or(Verdict::OtherProvider);
+    if verdict == Verdict::NetworkConnect {
+        out.push(&row, place, ledger);
+    }
+    Ok(verdict)
+}
+
+/// None if the values are of no type that provider and event id have.
+fn verdict(provider: Value<'_>, event_id: Value<'_>) -> Option<Verdict> {
+    let mut name = Vec::new();
+    let provider = match provider {
+        Value::Text(text) => Some(text),
+        Value::Utf16(utf16) => {
+            crate::columns::push_utf16(utf16, &mut name);
+            std::str::from_utf8(&name).ok()
+        }
+        Value::Null => None,
+        _ => return None,
+    };
+    let event_id = match event_id {
+        Value::Int(id) => Some(id),
+        Value::Text(text) => crate::value::parse_int(text),
+        Value::Null => None,
+        _ => return None,
+    };
+    Some(Verdict::of(provider, event_id, false))
+}

@@ -1,0 +1,202 @@
+//! Where event 3's fields stand in a record: by name, in a tree; and, compiled from a template's tree
+//! once, by the number of the slot.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::binxml::{Content, Element, Reader};
+use super::cursor::Result;
+use super::slots::{Definition, Slot};
+use crate::columns::Row;
+use crate::schema::Field;
+use crate::value::Value;
+
+/// Templates kept over a file's chunks; real logs have a few dozen.
+const MAX_CACHED: usize = 1_024;
+
+/// Call `leaf` for each field that the elements name, with its content.
+pub(crate) fn leaves<'t, 'a>(content: &'t [Content<'a>], leaf: &mut impl FnMut(Field, &'t [Content<'a>])) {
+    for element in elements(content) {
+        match element.name.as_str() {
+            "Event" => leaves(&element.content, leaf),
+            "System" => elements(&element.content).for_each(|part| system(part, leaf)),
+            "EventData" => elements(&element.content).for_each(|data| event_data(data, leaf)),
+            _ => {}
+        }
+    }
+}
+
+pub(crate) fn elements<'t, 'a>(content: &'t [Content<'a>]) -> impl Iterator<Item = &'t Element<'a>> {
+    content.iter().filter_map(|piece| match piece {
+        Content::Element(element) => Some(element),
+        _ => None,
+    })
+}
+
+fn system<'t, 'a>(part: &'t Element<'a>, leaf: &mut impl FnMut(Field, &'t [Content<'a>])) {
+    let by_attribute: &[(&str, Field)] = match part.name.as_str() {
+        "Provider" => &[("Name", Field::ProviderName), ("Guid", Field::ProviderGuid)],
+        "TimeCreated" => &[("SystemTime", Field::EventRecordedTime)],
+        "Execution" => &[("ProcessID", Field::LoggerProcessId), ("ThreadID", Field::LoggerThreadId)],
+        "Security" => &[("UserID", Field::LoggerUserSid)],
+        "EventID" => return leaf(Field::EventId, &part.content),
+        "Version" => return leaf(Field::EventVersion, &part.content),
+        "Level" => return leaf(Field::EventLevel, &part.content),
+        "Task" => return leaf(Field::EventTask, &part.content),
+        "Opcode" => return leaf(Field::EventOpcode, &part.content),
+        "Keywords" => return leaf(Field::EventKeywords, &part.content),
+        "EventRecordID" => return leaf(Field::RecordId, &part.content),
+        "Channel" => return leaf(Field::Channel, &part.content),
+        "Computer" => return leaf(Field::ComputerName, &part.content),
+        _ => return,
+    };
+    for (name, value) in &part.attributes {
+        if let Some((_, field)) = by_attribute.iter().find(|(attribute, _)| attribute == name) {
+            leaf(*field, value);
+        }
+    }
+}
+
+fn event_data<'t, 'a>(data: &'t Element<'a>, leaf: &mut impl FnMut(Field, &'t [Content<'a>])) {
+    let name = data.attributes.iter().find(|(name, _)| name == "Name");
+    let field = match name.map(|(_, value)| value.as_slice()) {
+        Some([Content::Text(name)]) => Field::from_data_name(name),
+        _ => None,
+    };
+    if let Some(field) = field.filter(|_| data.name == "Data") {
+        leaf(field, &data.content);
+    }
+}
+
+/// A tree's fields into a row, whose text they lend.
+pub(crate) fn fill_row<'t>(content: &'t [Content<'_>], row: &mut Row<'t>) {
+    leaves(content, &mut |field, content| row.set(field, leaf_value(content)));
+}
+
+fn leaf_value<'t>(content: &'t [Content<'_>]) -> Value<'t> {
+    match content {
+        [Content::Text(text)] => Value::Text(text),
+        [Content::Value(value)] => *value,
+        _ => Value::Null,
+    }
+}
+
+/// Where a template's field comes from.
+#[derive(Debug)]
+enum Source {
+    Slot(u16),
+    Literal(String),
+}
+
+/// A template, compiled.
+#[derive(Debug)]
+pub(crate) struct Template {
+    fields: Vec<(Field, Source)>,
+    /// The slots that stand beside `System`: the one that holds `EventData` is a document of its own.
+    nested: Vec<u16>,
+    /// Whether slots alone tell all; if not, records go the general way.
+    pub(crate) is_regular: bool,
+}
+
+impl Template {
+    fn compile(content: &[Content<'_>]) -> Self {
+        let mut template = Template { fields: Vec::new(), nested: Vec::new(), is_regular: true };
+        leaves(content, &mut |field, content| {
+            let source = match content {
+                [Content::Slot(index)] => Source::Slot(*index),
+                [Content::Text(text)] => Source::Literal(text.to_string()),
+                [] => return,
+                _ => {
+                    template.is_regular = false;
+                    return;
+                }
+            };
+            // Which of two would win is the general way's to say.
+            template.is_regular &= template.fields.iter().all(|(other, _)| *other != field);
+            template.fields.push((field, source));
+        });
+        for event in elements(content).filter(|element| element.name == "Event") {
+            template.nested.extend(event.content.iter().filter_map(|piece| match piece {
+                Content::Slot(index) => Some(*index),
+                _ => None,
+            }));
+        }
+        template.is_regular &= template.nested.len() <= 1;
+        template
+    }
+
+    /// The slot with the nested document.
+    pub(crate) fn nested(&self) -> Option<u16> {
+        self.nested.first().copied()
+    }
+
+    /// A field's value; None where it takes the general way to read it.
+    pub(crate) fn value<'a>(&'a self, field: Field, slots: &[Slot], chunk: &'a [u8]) -> Option<Value<'a>> {
+        match self.fields.iter().find(|(candidate, _)| *candidate == field) {
+            Some((_, source)) => source.value(slots, chunk),
+            None => Some(Value::Null),
+        }
+    }
+
+    /// The template's fields into a row; None where it takes the general way to read one.
+    #[inline]
+    pub(crate) fn fill_row<'a>(&'a self, slots: &[Slot], chunk: &'a [u8], row: &mut Row<'a>) -> Option<()> {
+        for (field, source) in &self.fields {
+            row.set(*field, source.value(slots, chunk)?);
+        }
+        Some(())
+    }
+}
+
+impl Source {
+    #[inline]
+    fn value<'a>(&'a self, slots: &[Slot], chunk: &'a [u8]) -> Option<Value<'a>> {
+        match self {
+            Source::Slot(index) => slots.get(usize::from(*index)).map_or(Some(Value::Null), |slot| slot.scalar(chunk)),
+            Source::Literal(text) => Some(Value::Text(text)),
+        }
+    }
+}
+
+/// Compiled templates: by offset within a chunk; over chunks by identity, offset included, as names are
+/// found by their offset.
+#[derive(Default)]
+pub(crate) struct Templates {
+    in_chunk: Vec<(usize, Rc<Template>)>,
+    in_file: HashMap<(usize, Vec<u8>), Rc<Template>>,
+}
+
+impl Templates {
+    /// Another chunk begins.
+    pub(crate) fn next_chunk(&mut self) {
+        self.in_chunk.clear();
+    }
+
+    /// The compiled template.
+    #[inline]
+    pub(crate) fn get(&mut self, definition: Definition, chunk: &[u8]) -> Result<Rc<Template>> {
+        match self.in_chunk.iter().find(|(offset, _)| *offset == definition.offset) {
+            Some((_, template)) => Ok(Rc::clone(template)),
+            None => self.compile(definition, chunk),
+        }
+    }
+
+    fn compile(&mut self, definition: Definition, chunk: &[u8]) -> Result<Rc<Template>> {
+        let identity = (definition.offset, definition.identity(chunk).to_vec());
+        let template = match self.in_file.get(&identity) {
+            Some(template) => Rc::clone(template),
+            None => {
+                let reader = Reader::default();
+                let content = reader.fragment(&mut definition.body(chunk), true, 0)?;
+                let template = Rc::new(Template::compile(&content));
+                // A name outside the definition may be another one in the next chunk.
+                if !reader.reached_out.get() && self.in_file.len() < MAX_CACHED {
+                    self.in_file.insert(identity, Rc::clone(&template));
+                }
+                template
+            }
+        };
+        self.in_chunk.push((definition.offset, Rc::clone(&template)));
+        Ok(template)
+    }
+}

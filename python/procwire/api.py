@@ -1,0 +1,103 @@
+"""The Python interface: `read` gives a table, `scan` a stream of batches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import pyarrow as pa
+
+from procwire.errors import InputError
+from procwire.event import Names
+from procwire.ledger import Ledger
+from procwire.select import STORED_GROUPS, Selection
+from procwire.sources import read_batches
+
+__all__ = ["Format", "Paths", "read", "scan"]
+
+Format = Literal["evtx", "xml", "json", "csv", "text"]
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+
+def scan(
+    paths: Paths,
+    *,
+    columns: Sequence[str] | None = None,
+    where: str | None = None,
+    sort: Sequence[str] | None = None,
+    limit: int | None = None,
+    names: Names = "ossem",
+    format: Format | None = None,  # noqa: A002 - the word users know
+    recover: bool = False,
+    follow: bool = False,
+    ledger: Ledger | None = None,
+) -> pa.RecordBatchReader:
+    """Stream the network connections of logs, in constant memory (unless sorted).
+
+    paths: files, folders (walked), patterns, `-` for standard input; packed or not.
+    columns: those to keep, derived ones among them; all that are stored if None.
+    where: an SQL predicate in DuckDB's dialect. sort: columns, a leading `-` for descending.
+    names: the vocabulary of columns, where, sort and of the result.
+    format: reads every input as this instead of recognising it. recover: carves EVTX slack space too.
+    follow: waits for the logs to grow; the stream does not end.
+    ledger: is filled as the stream is read, and final at its end.
+
+    Raises UsageError, before anything is read, for a column or an SQL predicate that cannot be used.
+
+    >>> import procwire
+    >>> ledger = procwire.Ledger()
+    >>> reader = procwire.scan("examples/sysmon.evtx", where="dst_port = 443", ledger=ledger)
+    >>> sum(batch.num_rows for batch in reader), ledger.events, ledger.damaged
+    (29, 153, False)
+    """
+    selection = Selection(names=names, columns=columns, where=where, sort=sort, limit=limit, groups=STORED_GROUPS)
+    batches = read_batches(
+        _listed(paths), format=format, recover=recover, follow=follow, ledger=Ledger() if ledger is None else ledger
+    )
+    return pa.RecordBatchReader.from_batches(selection.schema, selection.apply(batches))
+
+
+def read(
+    paths: Paths,
+    *,
+    columns: Sequence[str] | None = None,
+    where: str | None = None,
+    sort: Sequence[str] | None = None,
+    limit: int | None = None,
+    names: Names = "ossem",
+    format: Format | None = None,  # noqa: A002 - the word users know
+    recover: bool = False,
+    ledger: Ledger | None = None,
+) -> pa.Table:
+    """Read the network connections of logs into a table. Arguments as for `scan`.
+
+    Raises UsageError as `scan` does, and InputError if not one of the inputs could be read.
+
+    >>> import procwire
+    >>> table = procwire.read("examples/sysmon.evtx", columns=["process_base_name", "dst_ip", "dst_port"], limit=2)
+    >>> table.to_pylist()[0]
+    {'process_base_name': 'svchost.exe', 'dst_ip': '192.168.62.254', 'dst_port': 67}
+    """
+    ledger = Ledger() if ledger is None else ledger
+    table = scan(
+        paths,
+        columns=columns,
+        where=where,
+        sort=sort,
+        limit=limit,
+        names=names,
+        format=format,
+        recover=recover,
+        ledger=ledger,
+    ).read_all()
+    if ledger.nothing_read:
+        causes = "; ".join(f"{file.name}: {file.error}" for file in ledger.files[:3])
+        raise InputError(causes or "found no file, expected a log")
+    return table
+
+
+def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:
+    return [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+
+

@@ -1,0 +1,132 @@
+"""Which rows, which columns, under which names: a selection over batches, in SQL where it takes SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import duckdb
+import pyarrow as pa
+
+from procwire.errors import UsageError
+from procwire.event import DERIVED, FIELDS, SCHEMA, Field, Group, Names, field, fields
+
+__all__ = ["STORED_GROUPS", "TEXT_GROUPS", "Selection", "connect"]
+
+STORED_GROUPS: tuple[Group, ...] = ("event", "system", "provenance", "address")
+"""Columns of the whole table."""
+TEXT_GROUPS: tuple[Group, ...] = ("event", "system", "provenance")
+"""Columns that people read."""
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection in memory that shows times in UTC, and reaches for no file and no network."""
+    connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def quote(name: str) -> str:
+    """`name` as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+class Selection:
+    """A predicate, an order, a limit, and the columns to keep.
+
+    `columns`, `where` and `sort` speak the vocabulary that `names` says. Columns may be derived ones
+    (`event.DERIVED`); without `columns`, those of `groups` are kept.
+
+    Raises UsageError for a column that does not exist and for SQL that DuckDB refuses.
+    """
+
+    def __init__(
+        self,
+        *,
+        names: Names = "ossem",
+        columns: Sequence[str] | None = None,
+        where: str | None = None,
+        sort: Sequence[str] | None = None,
+        limit: int | None = None,
+        groups: Sequence[Group] = TEXT_GROUPS,
+    ) -> None:
+        if limit is not None and limit < 0:
+            raise UsageError(f"found limit {limit}, expected 0 or more")
+        self._names = names
+        self._where = where
+        self._order = [_order(key, names) for key in sort or ()]
+        self._limit = limit
+        self.fields: tuple[Field, ...] = (
+            fields(*groups) if columns is None else tuple(field(name, names) for name in columns)
+        )
+        if len(set(self.fields)) < len(self.fields):
+            raise UsageError("found a column twice, expected each once")
+        self.schema = pa.schema([pa.field(kept.named(names), kept.type) for kept in self.fields])
+        self._needs_sql = where is not None or any(kept.group == "derived" for kept in self.fields)
+        if self._needs_sql or self._order:
+            self._check()
+
+    def apply(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The selected rows of `batches` (of `event.SCHEMA`), as batches of `schema`. With an order, all
+        rows are read before the first is given; otherwise it streams."""
+        if self._limit == 0:
+            return
+        left = self._limit
+        for batch in self._sorted(batches) if self._order else map(self._one, batches):
+            part = batch if left is None else batch.slice(0, left)
+            if part.num_rows:
+                yield part
+            if left is not None:
+                left -= part.num_rows
+                if left == 0:
+                    return
+
+    def _check(self) -> None:
+        empty = SCHEMA.empty_table()
+        try:
+            connection = connect()
+            connection.register("batch", empty)
+            connection.execute(self._sql())
+        except duckdb.Error as error:
+            raise UsageError(f"SQL: {_first_line(error)}") from error
+
+    def _one(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        if not self._needs_sql:
+            return pa.record_batch([batch[kept.name] for kept in self.fields], schema=self.schema)
+        table = self._run(pa.table(batch)).read_all().cast(self.schema).combine_chunks()
+        return table.to_batches()[0] if table.num_rows else self.schema.empty_table().to_batches()[0]
+
+    def _sorted(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        reader = pa.RecordBatchReader.from_batches(SCHEMA, iter(batches))
+        for batch in self._run(reader):
+            yield batch.cast(self.schema)
+
+    def _run(self, rows: pa.Table | pa.RecordBatchReader) -> pa.RecordBatchReader:
+        connection = connect()
+        connection.register("batch", rows)
+        try:
+            return connection.sql(self._sql()).to_arrow_reader()
+        except duckdb.Error as error:
+            raise UsageError(f"SQL: {_first_line(error)}") from error
+
+    def _sql(self) -> str:
+        """The query over `batch`: columns get their names first, so that all of it speaks one vocabulary."""
+        named = [f"{quote(stored.name)} AS {quote(stored.named(self._names))}" for stored in FIELDS]
+        named += [f"{derived.sql} AS {quote(derived.named(self._names))}" for derived in DERIVED]
+        kept = ", ".join(quote(name) for name in self.schema.names)
+        query = f"SELECT {kept} FROM (SELECT {', '.join(named)} FROM batch)"
+        if self._where is not None:
+            # On a line of its own: a comment in it ends there.
+            query += f" WHERE (\n{self._where}\n)"
+        if self._order:
+            query += f" ORDER BY {', '.join(self._order)}"
+        return query
+
+
+def _order(key: str, names: Names) -> str:
+    column = field(key.removeprefix("-"), names).named(names)
+    return f"{quote(column)} {'DESC' if key.startswith('-') else 'ASC'} NULLS LAST"
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

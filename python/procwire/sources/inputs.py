@@ -1,0 +1,176 @@
+"""What the user names becomes inputs: files, folders, globs, standard input, what is packed in them."""
+
+from __future__ import annotations
+
+import bz2
+import glob
+import gzip
+import io
+import lzma
+import os
+import sys
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pyarrow as pa
+
+__all__ = ["Input", "expand", "is_packed", "open_inputs"]
+
+STDIN = "-"
+_MAX_NESTING = 4
+_HEAD_BYTES = 512
+_UNPACK_ERRORS = (
+    OSError,
+    EOFError,
+    RuntimeError,  # zipfile's for a password, NotImplementedError for an unknown method
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    pa.ArrowException,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input for the core: what it is called, and a path, a file, or the error that opening it gave."""
+
+    name: str
+    source: str | BinaryIO | Exception
+    live: bool = False
+    """Whether its bytes come as they are made."""
+    named: bool = True
+    """Whether the user named it."""
+
+
+class _Live(io.RawIOBase):
+    """A pipe: a read gives what is there."""
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        super().__init__()
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        return self._file.read1(size)
+
+
+def _unzstd(file: BinaryIO) -> BinaryIO:
+    return cast(BinaryIO, pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd"))
+
+
+def _ungzip(file: BinaryIO) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(file))
+
+
+_UNPACKERS: tuple[tuple[bytes, Callable[[BinaryIO], BinaryIO]], ...] = (
+    (b"\x1f\x8b", _ungzip),
+    (b"\x28\xb5\x2f\xfd", _unzstd),
+    (b"BZh", lambda file: cast(BinaryIO, bz2.open(file))),
+    (b"\xfd7zXZ\x00", lambda file: cast(BinaryIO, lzma.open(file))),
+)
+_ZIP = b"PK\x03\x04"
+_TAR_AT, _TAR = 257, b"ustar"
+
+
+def _unpacker(head: bytes) -> Callable[[BinaryIO], BinaryIO] | None:
+    return next((unpack for magic, unpack in _UNPACKERS if head.startswith(magic)), None)
+
+
+def is_packed(path: str) -> bool:
+    """Whether the file's first bytes say that it is compressed or an archive."""
+    with Path(path).open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    return _unpacker(head) is not None or head.startswith(_ZIP) or head[_TAR_AT:].startswith(_TAR)
+
+
+def expand(paths: Sequence[str | os.PathLike[str]]) -> Iterator[tuple[str, bool]]:
+    """The files that `paths` stand for, each with whether it was named itself: folders are walked, patterns
+    matched, in order of name."""
+    for path in map(os.fspath, paths):
+        if path != STDIN and not os.path.lexists(path) and glob.has_magic(path):
+            matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - the pattern may be absolute
+            for match in matches or [path]:
+                yield from _walk(match, named=not matches)
+        else:
+            yield from _walk(path, named=True)
+
+
+def _walk(path: str, *, named: bool) -> Iterator[tuple[str, bool]]:
+    if not Path(path).is_dir():
+        yield path, named
+        return
+    for folder, folders, files in os.walk(path):
+        folders.sort()
+        for name in sorted(files):
+            file = Path(folder, name)
+            if file.is_file():
+                yield str(file), False
+
+
+def open_inputs(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Input]:
+    """Every input that `paths` stand for, unpacked; those that cannot be opened carry the error."""
+    for path, named in expand(paths):
+        try:
+            if path == STDIN:
+                yield from _unpack(STDIN, sys.stdin.buffer, named=named, path=None)
+            elif not is_packed(path):
+                yield Input(path, path, named=named)
+            else:
+                with Path(path).open("rb") as file:
+                    yield from _unpack(path, file, named=named, path=path)
+        except _UNPACK_ERRORS as error:
+            yield Input(path, _describe(error, path), named=named)
+
+
+def _describe(error: Exception, path: str) -> Exception:
+    """Without the path, which the ledger shows beside it."""
+    if isinstance(error, OSError) and error.strerror and error.filename == path:
+        return OSError(error.strerror)
+    return error
+
+
+def _unpack(name: str, file: BinaryIO, *, named: bool, path: str | None, depth: int = 0) -> Iterator[Input]:
+    """The inputs inside of `file`, or itself if it is not packed."""
+    buffered = file if isinstance(file, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, file))
+    head = buffered.peek(_HEAD_BYTES)
+    unpack = _unpacker(head)
+    if depth >= _MAX_NESTING and (unpack or head.startswith(_ZIP)):
+        yield Input(name, ValueError(f"found more than {_MAX_NESTING} packings within each other"), named=named)
+    elif unpack:
+        yield from _unpack(name, unpack(buffered), named=named, path=None, depth=depth + 1)
+    elif head.startswith(_ZIP):
+        yield from _unzip(name, buffered, path, depth)
+    elif head[_TAR_AT:].startswith(_TAR):
+        yield from _untar(name, buffered, depth)
+    elif name == STDIN:
+        yield Input(name, cast(BinaryIO, _Live(buffered)), live=True, named=named)
+    else:
+        yield Input(name, buffered, named=named)
+
+
+def _unzip(name: str, file: io.BufferedReader, path: str | None, depth: int) -> Iterator[Input]:
+    # A zip's directory stands at its end: one within a stream has to be held whole.
+    with zipfile.ZipFile(path if path is not None else io.BytesIO(file.read())) as archive:
+        for member in archive.infolist():
+            if member.is_dir():
+                continue
+            inner = f"{name}!{member.filename}"
+            try:
+                with archive.open(member) as packed:
+                    yield from _unpack(inner, cast(BinaryIO, packed), named=False, path=None, depth=depth + 1)
+            except _UNPACK_ERRORS as error:
+                yield Input(inner, error)
+
+
+def _untar(name: str, file: io.BufferedReader, depth: int) -> Iterator[Input]:
+    with tarfile.open(fileobj=file, mode="r|") as archive:
+        for member in archive:
+            packed = archive.extractfile(member) if member.isfile() else None
+            if packed is not None:
+                inner = f"{name}!{member.name}"
+                yield from _unpack(inner, cast(BinaryIO, packed), named=False, path=None, depth=depth + 1)

@@ -1,0 +1,95 @@
+"""Logs at rest: every input read by the core, in threads, in order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from procwire import _core
+from procwire.ledger import FileLedger, Ledger
+from procwire.sources.follow import follow_batches
+from procwire.sources.inputs import STDIN, Input, expand, is_packed, open_inputs
+
+__all__ = ["OnProgress", "read_batches"]
+
+OnProgress = Callable[[int, int | None], None]
+"""Called with the bytes read so far and, where it can be known, the bytes there are."""
+
+# Between steps a signal is noticed and progress told.
+_STEP_S = 0.1
+
+
+def read_batches(
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    format: str | None = None,  # noqa: A002 - the word users know
+    recover: bool = False,
+    follow: bool = False,
+    ledger: Ledger,
+    on_progress: OnProgress | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """Read logs into batches of `event.SCHEMA`, in the order of the inputs.
+
+    `ledger` is filled as reading goes on. With `follow`, waits for logs to grow and does not end by itself.
+    """
+    if follow and list(map(os.fspath, paths)) != [STDIN]:
+        yield from follow_batches(paths, format=format, ledger=ledger)
+        return
+    inputs = _Inputs(paths)
+    total_bytes = _total_bytes(paths) if on_progress else None
+    scanner = _core.Scanner(inputs, format=format, recover=recover)
+    try:
+        for batch in _steps(scanner):
+            if batch is not None:
+                yield pa.record_batch(batch)
+            if on_progress:
+                on_progress(scanner.bytes_read, total_bytes)
+            ledger.files[:] = inputs.accounts(scanner)
+    finally:
+        ledger.files[:] = inputs.accounts(scanner)
+
+
+def _steps(scanner: _core.Scanner) -> Iterator[_core.Batch | None]:
+    while True:
+        try:
+            batch = scanner.step(_STEP_S)
+        except StopIteration:
+            return
+        yield batch
+
+
+class _Inputs:
+    """The inputs, as the core takes them; remembers which of them the user named."""
+
+    def __init__(self, paths: Sequence[str | os.PathLike[str]]) -> None:
+        self._inputs = open_inputs(paths)
+        self._seen: list[Input] = []
+
+    def __iter__(self) -> Iterator[tuple[str, _core.Source, bool]]:
+        for entry in self._inputs:
+            self._seen.append(Input(entry.name, "", named=entry.named))
+            yield entry.name, entry.source, entry.live
+
+    def accounts(self, scanner: _core.Scanner) -> list[FileLedger]:
+        files = [FileLedger.from_core(account) for account in scanner.accounts()]
+        for file, entry in zip(files, self._seen, strict=False):
+            # An account begins with the first block, and gets its name at the end.
+            file.name, file.named = entry.name, entry.named
+        return files
+
+
+def _total_bytes(paths: Sequence[str | os.PathLike[str]]) -> int | None:
+    """Bytes of all inputs; None where that cannot be known before they are unpacked."""
+    total = 0
+    for path, _ in expand(paths):
+        try:
+            if path == STDIN or is_packed(path):
+                return None
+            total += Path(path).stat().st_size
+        except OSError:
+            # What cannot be opened is told when its turn comes.
+            continue
+    return total
