@@ -17,6 +17,8 @@ def main() -> None:
 
         sys.stdout.write(version_line() + "\n")
         return
+    # Arrow would import pandas, where there is one, to recognise its types: half a second, for nothing here.
+    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     from procwire.cli.app import app
 
     app(prog_name="procwire")

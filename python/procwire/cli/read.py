@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from procwire.cli.exits import ExitCode, ends_well
+from procwire.cli.exits import ExitCode, complain, ends_well
 from procwire.cli.progress import ProgressLine
 from procwire.cli.signals import Signals
 from procwire.errors import UsageError
@@ -102,7 +102,7 @@ def read(
         str | None,
         typer.Option(metavar="SQL", help="Keep rows for which this predicate holds, in DuckDB's SQL over the columns."),
     ] = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=0, help="Stop after N rows.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N rows.")] = None,
     sort: Annotated[
         str | None,
         typer.Option(metavar="COLUMN,...", help="Sort by these columns; -COLUMN is descending. Reads all first."),
@@ -269,5 +269,6 @@ def _exit_code(ledger: Ledger, signal_number: int | None) -> ExitCode:
     if signal_number is not None:
         return ExitCode(128 + signal_number)
     if ledger.nothing_read:
+        complain("nothing could be read")
         return ExitCode.NOTHING_READ
     return ExitCode.DAMAGED if ledger.damaged else ExitCode.ALL_READ

@@ -83,10 +83,11 @@ def _joined(head: pa.StringArray, sign: str, number: pa.Array) -> pa.StringArray
 
 def _endpoint(batch: pa.RecordBatch, end: str) -> pa.StringArray:
     ip = plain_text(batch.column(f"{end}_ip"))
-    bracketed = pc.if_else(pc.match_substring(ip, ":"), pc.binary_join_element_wise("[", ip, "]", ""), ip)
+    bracketed = pc.binary_join_element_wise("[", ip, f"{_MARK}]", "")
+    address = pc.if_else(pc.match_substring(ip, ":"), bracketed, ip)
     host = _named(" ", plain_text(batch.column(f"{end}_host_name")), "")
     port = _named(" (", plain_text(batch.column(f"{end}_port_name")), ")")
-    return pc.binary_join_element_wise(_joined(bracketed, ":", batch.column(f"{end}_port")), _MARK, host, port, "")
+    return pc.binary_join_element_wise(_joined(address, ":", batch.column(f"{end}_port")), _MARK, host, port, "")
 
 
 def _named(before: str, texts: pa.StringArray, after: str) -> pa.StringArray:
@@ -94,8 +95,9 @@ def _named(before: str, texts: pa.StringArray, after: str) -> pa.StringArray:
 
 
 def _fit_ends(text: str, width: int) -> str:
-    """Shorten the part before the mark."""
-    head, _, tail = text.partition(_MARK)
+    """Shorten the part before the first mark."""
+    head, _, rest = text.partition(_MARK)
+    tail = rest.replace(_MARK, "")
     room = width - cell_len(tail)
     if cell_len(head) <= room:
         return head + tail

@@ -24,6 +24,7 @@ __all__ = ["TableSink"]
 _DEFAULT_WIDTH = 160
 # No column of a plain table is cut below the first, and none starts above the second.
 _NARROW, _BROAD = 12, 60
+_NOTE_WIDTH = len(" … 99 more: --columns")
 # Widths for values that the first batch does not show yet.
 _LEAST_NUMBER, _LEAST_TEXT = 7, 16
 
@@ -50,17 +51,18 @@ class TableSink:
         """Nothing stands at the end."""
 
     def _start(self, batch: pa.RecordBatch) -> None:
-        hidden = 0
+        note = ""
         if self._connections:
             self._columns = connection_columns(self._width)
         else:
             columns = [_plain_column(batch, name) for name in batch.schema.names]
             self._columns = _that_fit(columns, self._width, len(self._gap))
-            hidden = len(columns) - len(self._columns)
-        header = self._gap.join(header_cell(column) for column in self._columns).rstrip()
+            if len(self._columns) < len(columns):
+                self._columns = _that_fit(columns, self._width - _NOTE_WIDTH, len(self._gap))
+                note = f" … {len(columns) - len(self._columns)} more: --columns"
+        header = self._gap.join(header_cell(column) for column in self._columns)
         start, end = styled("bold") if self._colours else ("", "")
-        more = f" … and {hidden} more columns, see --columns" if hidden else ""
-        self._stream.write(f"{start}{header}{end}{more}\n".encode())
+        self._stream.write(f"{start}{header if note else header.rstrip()}{end}{note}\n".encode())
 
     def _lines(self, batch: pa.RecordBatch) -> bytes | pa.Buffer:
         rows = Rows(batch.num_rows)
