@@ -1,0 +1,41 @@
+"""The verbs put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from procwire.cli.dictionary import dictionary
+from procwire.cli.guid import guid
+from procwire.cli.read import EXAMPLES, read
+from procwire.cli.version import version_line
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="procwire",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog=EXAMPLES)(read)
+app.command()(dictionary)
+app.command()(guid)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version_line())
+        raise typer.Exit
+
+
+@app.callback(epilog="`procwire VERB --help` tells all about a verb.")
+def procwire(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Which process talked to whom: network connections (Sysmon's event 3) from every log, in one typed table."""
+    del version

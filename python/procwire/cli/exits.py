@@ -1,0 +1,73 @@
+"""How a verb ends: exit codes, and errors as one line on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from enum import IntEnum
+from functools import wraps
+from typing import ParamSpec
+
+import typer
+
+from procwire.errors import ProcwireError, UsageError
+
+__all__ = ["ExitCode", "complain", "ends_well", "hush"]
+
+P = ParamSpec("P")
+
+
+class ExitCode(IntEnum):
+    """Documented in docs/cli.md."""
+
+    ALL_READ = 0
+    NOTHING_READ = 1
+    USAGE = 2
+    DAMAGED = 3
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+def complain(text: str) -> None:
+    """Say on stderr what is wrong."""
+    from procwire.sinks.plain import plain
+
+    sys.stderr.write(f"procwire: {plain(text)}\n")
+
+
+def hush() -> None:
+    """After a closed pipe: let nothing that is still buffered raise again."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def ends_well(verb: Callable[P, ExitCode]) -> Callable[P, None]:
+    """Turn a verb's result and its errors into an exit code."""
+
+    @wraps(verb)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        raise typer.Exit(_run(lambda: verb(*args, **kwargs)))
+
+    return run
+
+
+def _run(verb: Callable[[], ExitCode]) -> ExitCode:
+    try:
+        code = verb()
+        sys.stdout.flush()
+        return code
+    except UsageError as error:
+        complain(str(error))
+        return ExitCode.USAGE
+    except BrokenPipeError:
+        hush()
+        return ExitCode.ALL_READ
+    except KeyboardInterrupt:
+        hush()
+        return ExitCode.INTERRUPTED
+    except (ProcwireError, OSError) as error:
+        complain(str(error))
+        return ExitCode.NOTHING_READ

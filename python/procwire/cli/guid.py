@@ -1,0 +1,84 @@
+"""`procwire guid`: what a ProcessGuid holds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+from procwire.cli.exits import ExitCode, ends_well
+from procwire.guid import ProcessGuid, decode_guid
+
+__all__ = ["describe", "guid"]
+
+GuidFormat = Literal["text", "json"]
+
+# The high half that a LUID's key has: the mark, and no high part, for Windows counts LUIDs from 0.
+_LUID_HIGH = 0x10000000
+# Where Linux loads position-independent programs: 0x55... and 0x56...
+_LINUX_PROGRAMS = range(0x5500_0000_0000, 0x5700_0000_0000)
+_BOOT_SHIFT = 48
+
+_LUID = "LUID, as Sysmon up to 10.42 writes it"
+_START_KEY = (
+    "process start key, as Sysmon 11 and later write it on Windows 10 and later "
+    "(that it splits into boot and sequence is inferred from samples, not documented)"
+)
+_LINUX = "Linux: the end of the program's code in memory (mm->end_code), as Sysmon for Linux writes it"
+_UNKNOWN = (
+    "not recognised: no LUID, no process start key with a boot, no address of a position-independent Linux program"
+)
+
+
+@ends_well
+def guid(
+    guids: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="GUID", help="ProcessGuids, with or without braces, in either case.", show_default=False
+        ),
+    ],
+    to: Annotated[GuidFormat, typer.Option(help="Format of the result.")] = "text",
+) -> ExitCode:
+    """Decode ProcessGuids: machine, start of the process to the second, and the key that tells processes apart.
+
+    Which kind of key it is, is judged by its looks, since a GUID does not name its writer.
+    """
+    described = [describe(decode_guid(text)) for text in guids]
+    if to == "json":
+        sys.stdout.write(json.dumps(described, indent=2) + "\n")
+    else:
+        sys.stdout.write("\n".join(_lines(parts) for parts in described))
+    return ExitCode.ALL_READ
+
+
+def describe(guid: ProcessGuid) -> dict[str, str | int | None]:
+    """The parts of a ProcessGuid, by name."""
+    return {
+        "process_guid": str(guid),
+        "machine_id": f"0x{guid.machine_id:08X}",
+        "process_start_time": f"{guid.process_start_time:%Y-%m-%dT%H:%M:%SZ}",
+        "key": f"0x{guid.key:X}",
+        **_key_parts(guid.key),
+    }
+
+
+def _key_parts(key: int) -> dict[str, str | int | None]:
+    if key & 0xFFFFFFFF == _LUID_HIGH:
+        return {"scheme": "luid", "luid": f"0x{key >> 32:X}"}
+    if key in _LINUX_PROGRAMS:
+        return {"scheme": "linux"}
+    if key >> _BOOT_SHIFT:
+        return {"scheme": "start-key", "boot_id": key >> _BOOT_SHIFT, "sequence": key & ((1 << _BOOT_SHIFT) - 1)}
+    return {"scheme": None}
+
+
+def _lines(parts: dict[str, str | int | None]) -> str:
+    scheme = {"luid": _LUID, "linux": _LINUX, "start-key": _START_KEY}.get(str(parts["scheme"]), _UNKNOWN)
+    shown = {**parts, "scheme": scheme}
+    names = {"process_start_time": "process start", "boot_id": "boot", "luid": "LUID"}
+    lines = [str(shown.pop("process_guid"))]
+    lines += [f"  {names.get(key, key.replace('_', ' ')):<14} {value}" for key, value in shown.items()]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,274 @@
+"""`procwire read`: any log to the table of network connections, in any format."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+import typer
+
+from procwire.cli.exits import ExitCode, complain, ends_well
+from procwire.cli.progress import ProgressLine
+from procwire.cli.signals import Signals
+from procwire.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from procwire.cli.output import Output
+    from procwire.event import Group
+    from procwire.ledger import Ledger
+    from procwire.select import Selection
+    from procwire.sinks import Sink
+
+__all__ = ["EXAMPLES", "Format", "Names", "Way", "read"]
+
+Way = Literal["table", "ndjson", "csv", "parquet", "arrow", "xml"]
+Format = Literal["evtx", "xml", "json", "csv", "text"]
+Names = Literal["ossem", "sysmon", "ossem-cdm"]
+
+OnProgress = Callable[[int, int | None], None]
+
+EXAMPLES = """\b
+Examples:
+  procwire read Sysmon.evtx                        a table of the connections
+  procwire read logs/ -o connections.parquet       every log of a folder, packed ones too
+  procwire read '*.evtx.gz' --to csv | head        CSV, the first rows
+  zcat big.json.gz | procwire read - --limit 10    from a pipe
+  procwire read Sysmon.evtx --follow               go on as the log grows, until Ctrl-C
+  procwire read Sysmon.evtx --recover --ledger what-was-read.json
+
+\b
+  procwire read logs/ --columns event_creation_time,process_name,dst_ip,dst_port \\
+    --where "network_protocol = 'tcp' AND dst_port NOT IN (80, 443)" --sort=-event_creation_time
+
+\b
+Exit codes:
+  0    all was read (or the pipe that takes the rows was closed)
+  1    nothing could be read, or the results could not be written
+  2    the command line cannot be used
+  3    read with damage: what was readable is out, the ledger tells the rest
+  130  ended by Ctrl-C, 143 by SIGTERM: what was done is kept
+"""
+_PACKED = (".gz", ".zst", ".zip", ".bz2", ".xz", ".tgz")
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    paths: list[str]
+    to: Way | None
+    output: Path | None
+    names: Names
+    columns: list[str] | None
+    where: str | None
+    limit: int | None
+    sort: list[str] | None
+    follow: bool
+    recover: bool
+    format: Format | None
+    ledger: Path | None
+
+
+@ends_well
+def read(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH",
+            help="Logs: files, folders (with all below), patterns; gzip, zstd, zip and tar are unpacked; - is stdin. "
+            "The format is recognised by content.",
+            show_default=False,
+        ),
+    ],
+    to: Annotated[
+        Way | None,
+        typer.Option(help="Format of the result. [default: by the suffix of -o; table on a terminal; else ndjson]"),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.")
+    ] = None,
+    names: Annotated[
+        Names, typer.Option(help="Names of the columns: OSSEM's, Sysmon's own, or OSSEM's of today (CDM).")
+    ] = "ossem",
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,...", help="Columns of the result, in this order; `procwire dictionary` lists them."),
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(metavar="SQL", help="Keep rows for which this predicate holds, in DuckDB's SQL over the columns."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N rows.")] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN,...", help="Sort by these columns; -COLUMN is descending. Reads all first."),
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Wait for more as the log grows, until Ctrl-C.")] = False,
+    recover: Annotated[
+        bool, typer.Option("--recover", help="Also carve records from slack space and broken chunks of EVTX files.")
+    ] = False,
+    source_format: Annotated[
+        Format | None, typer.Option("--from", help="Format of the logs, where it is not to be recognised.")
+    ] = None,
+    ledger: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write to FILE, as JSON, what was read, passed over and damaged, and where."),
+    ] = None,
+) -> ExitCode:
+    """Read network connections (Sysmon's event 3) from logs of any kind, as one typed table.
+
+    Rows go to stdout or to a file; progress and the account of the reading go to stderr.
+    """
+    request = _Request(
+        paths, to, output, names, _listed(columns), where, limit, _listed(sort), follow, recover, source_format, ledger
+    )
+    _check(request)
+    return _read(request)
+
+
+def _listed(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _check(request: _Request) -> None:
+    if request.columns == []:
+        raise UsageError("found no column in --columns, expected names with commas between them")
+    if request.follow and request.sort:
+        raise UsageError("found --sort with --follow, expected one of them: a log that grows has no last row")
+    if request.to is None and request.output and request.output.suffix.lower() in _PACKED:
+        raise UsageError(f"found {request.output.suffix} in -o, expected a suffix such as .parquet, or --to: "
+                         "results are not packed")  # fmt: skip
+    if request.ledger and not request.ledger.resolve().parent.is_dir():
+        raise UsageError(f"cannot write {request.ledger}: its folder does not exist")
+
+
+def _read(request: _Request) -> ExitCode:
+    from procwire.cli.output import Output
+    from procwire.ledger import Ledger
+    from procwire.sinks import open_sink
+
+    path = None if request.output == Path("-") else request.output
+    way = _way(request, path)
+    selection = _selection(request, way)
+    ledger = Ledger()
+    with Output(path, in_place=request.follow) as output, _written(ledger, request.ledger):
+        sink = open_sink(way, output.stream, selection.schema, output.terminal)
+        signal_number = _pump(request, selection, ledger, output, sink)
+        sink.close()
+        if signal_number is not None or not ledger.nothing_read:
+            output.commit()
+    _report(ledger)
+    return _exit_code(ledger, signal_number)
+
+
+def _way(request: _Request, path: Path | None) -> Way:
+    from procwire.sinks import sink_for_suffix
+
+    if request.to is not None:
+        return request.to
+    if path is not None:
+        return cast(Way, sink_for_suffix(path.suffix) or "ndjson")
+    return "table" if sys.stdout.isatty() else "ndjson"
+
+
+def _selection(request: _Request, way: Way) -> Selection:
+    from procwire.select import Selection
+    from procwire.sinks import CONNECTION_COLUMNS
+
+    groups: tuple[Group, ...] = ("event", "system", "provenance")
+    columns: Sequence[str] | None = request.columns
+    chosen = columns is not None or request.names != "ossem"
+    if way == "xml":
+        if chosen:
+            raise UsageError("found --names or --columns, expected neither with xml, which holds whole events")
+        groups = (*groups, "address")
+    elif way == "table" and not chosen:
+        columns = CONNECTION_COLUMNS
+    return Selection(
+        names=request.names,
+        columns=columns,
+        where=request.where,
+        sort=request.sort,
+        limit=request.limit,
+        groups=groups,
+    )
+
+
+@contextmanager
+def _written(ledger: Ledger, path: Path | None) -> Iterator[None]:
+    """Write the ledger however the reading ends."""
+    try:
+        yield
+    finally:
+        if path is not None:
+            path.write_text(ledger.to_json() + "\n", encoding="utf-8")
+
+
+def _pump(request: _Request, selection: Selection, ledger: Ledger, output: Output, sink: Sink) -> int | None:
+    """Write every batch; the signal that ended it, if one did."""
+    with Signals() as signals, _progress(request, output) as on_progress:
+        batches = _batches(request, ledger, on_progress)
+        rows = selection.apply(batches)
+        try:
+            for batch in rows:
+                with signals.held():
+                    sink.write(batch)
+                    if request.follow:
+                        output.stream.flush()
+        except BaseException:
+            # What a signal interrupts may end in an exception of its own, DuckDB's queries do.
+            if signals.received is None:
+                raise
+        finally:
+            _close(rows)
+            _close(batches)
+    return signals.received
+
+
+def _batches(request: _Request, ledger: Ledger, on_progress: OnProgress | None) -> Iterator[pa.RecordBatch]:
+    from procwire.sources import read_batches
+
+    return read_batches(
+        request.paths,
+        format=request.format,
+        recover=request.recover,
+        follow=request.follow,
+        ledger=ledger,
+        on_progress=on_progress,
+    )
+
+
+def _close(iterator: Iterator[pa.RecordBatch]) -> None:
+    if isinstance(iterator, Generator):
+        iterator.close()
+
+
+@contextmanager
+def _progress(request: _Request, output: Output) -> Iterator[OnProgress | None]:
+    # Rows that scroll past on the same terminal show progress enough.
+    if request.follow or output.terminal is not None or not sys.stderr.isatty():
+        yield None
+        return
+    with ProgressLine() as line:
+        yield line.update
+
+
+def _report(ledger: Ledger) -> None:
+    from procwire.sinks.plain import plain
+
+    sys.stderr.write(plain(ledger.summary()) + "\n")
+
+
+def _exit_code(ledger: Ledger, signal_number: int | None) -> ExitCode:
+    if signal_number is not None:
+        return ExitCode(128 + signal_number)
+    if ledger.nothing_read:
+        complain("nothing could be read")
+        return ExitCode.NOTHING_READ
+    return ExitCode.DAMAGED if ledger.damaged else ExitCode.ALL_READ

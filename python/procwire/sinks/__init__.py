@@ -1,0 +1,44 @@
+"""The ways out: batches of the event table to bytes, one file per format."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from procwire.errors import UsageError
+from procwire.sinks.arrow import ArrowSink
+from procwire.sinks.connections import CONNECTION_COLUMNS
+from procwire.sinks.csv import CsvSink
+from procwire.sinks.ndjson import NdjsonSink
+from procwire.sinks.parquet import ParquetSink
+from procwire.sinks.protocol import Sink, Terminal, Way
+from procwire.sinks.table import TableSink
+from procwire.sinks.xml import XmlSink
+
+__all__ = ["CONNECTION_COLUMNS", "SINKS", "Sink", "Terminal", "Way", "open_sink", "sink_for_suffix"]
+
+SINKS: dict[str, Way] = {
+    "table": Way(TableSink),
+    "ndjson": Way(NdjsonSink, (".ndjson", ".json", ".jsonl")),
+    "csv": Way(CsvSink, (".csv",)),
+    "parquet": Way(ParquetSink, (".parquet",), binary=True),
+    "arrow": Way(ArrowSink, (".arrow",), binary=True),
+    "xml": Way(XmlSink, (".xml",)),
+}
+
+
+def open_sink(name: str, stream: BinaryIO, schema: pa.Schema, terminal: Terminal | None = None) -> Sink:
+    """Open the sink called `name` on a stream of bytes.
+
+    Raises UsageError where a binary format would go to a terminal.
+    """
+    way = SINKS[name]
+    if way.binary and terminal is not None:
+        raise UsageError(f"found a terminal, expected a file or a pipe for {name}: use -o FILE or |")
+    return way.open(stream, schema, terminal)
+
+
+def sink_for_suffix(suffix: str) -> str | None:
+    """The sink that writes files of a suffix such as `.csv`."""
+    return next((name for name, way in SINKS.items() if suffix.lower() in way.suffixes), None)

@@ -1,0 +1,162 @@
+"""Cells to text and rows to bytes, a column at a time: what the text formats share.
+
+Most columns of a log hold few distinct values, so escaping and quoting are done once per distinct value of a
+batch, and a column that holds only one becomes a plain string, which merges with its neighbours: the rows are
+then one join over the pieces that differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+__all__ = ["Escape", "Rows", "chunks", "hex_text", "replace_all", "sysmon_time", "text", "unescaped", "with_t"]
+
+Escape = Callable[[pa.StringArray], pa.StringArray]
+
+# A joined chunk's text must stay under Arrow's 2 GiB: escapes lengthen a text sixfold at most.
+_CHUNK_ROWS = 16_384
+_CHUNK_BYTES = 64 << 20
+# An integer column is worth a dictionary if it has fewer distinct values than this part of its rows.
+_DISTINCT_PART = 4
+_DISTINCT_RANGE = 1 << 16
+_TWO = pa.scalar(2, pa.int32())
+
+
+def unescaped(texts: pa.StringArray) -> pa.StringArray:
+    """The texts as they are."""
+    return texts
+
+
+def chunks(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The batch in slices small enough to be joined."""
+    for start in range(0, batch.num_rows, _CHUNK_ROWS):
+        yield from _halves(batch.slice(start, _CHUNK_ROWS))
+
+
+def _halves(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    if batch.nbytes <= _CHUNK_BYTES or batch.num_rows == 1:
+        yield batch
+        return
+    middle = batch.num_rows // 2
+    yield from _halves(batch.slice(0, middle))
+    yield from _halves(batch.slice(middle))
+
+
+def sysmon_time(times: pa.Array) -> pa.StringArray:
+    """`2018-04-11 05:29:35.394`, as in UtcTime."""
+    # The cast drops the rest, towards 1970: only times before it need the slower floor.
+    if not pc.all(pc.greater_equal(times.cast(pa.int64()), 0)).as_py():
+        times = pc.floor_temporal(times, unit="millisecond")
+    return times.cast(pa.timestamp("ms"), safe=False).cast(pa.string())
+
+
+def with_t(times: pa.StringArray) -> pa.StringArray:
+    """ISO 8601's `T` between day and time."""
+    if pc.all(pc.equal(pc.utf8_slice_codeunits(times, 10, 11), " ")).as_py():
+        return pc.binary_replace_slice(times, 10, 11, "T")
+    return pc.replace_substring(times, " ", "T", max_replacements=1)
+
+
+def hex_text(values: pa.BinaryArray) -> pa.StringArray:
+    """Upper-case hexadecimal."""
+    _, offsets, data = values.buffers()
+    places = pa.Array.from_buffers(pa.int32(), len(values) + 1, [None, offsets], offset=values.offset)
+    digits = pa.py_buffer((data.to_pybytes() if data else b"").hex().upper().encode())
+    texts = pa.Array.from_buffers(pa.string(), len(values), [None, pc.multiply(places, _TWO).buffers()[1], digits])
+    return pc.if_else(pc.is_valid(values), texts, None)
+
+
+def text(values: pa.Array) -> pa.StringArray:
+    """The values' text, the same in every text format; nulls stay null."""
+    kind = values.type
+    if pa.types.is_string(kind):
+        return values
+    if pa.types.is_timestamp(kind):
+        return pc.binary_join_element_wise(with_t(sysmon_time(values)), "Z", "")
+    if pa.types.is_binary(kind):
+        return hex_text(values)
+    if pa.types.is_boolean(kind):
+        return pc.if_else(values, "true", "false")
+    return values.cast(pa.string())
+
+
+def replace_all(texts: pa.StringArray, found: str, replacements: Iterable[tuple[str, str]]) -> pa.StringArray:
+    """Make the replacements, in order, if the pattern `found` occurs at all."""
+    if pc.any(pc.match_substring_regex(texts, found)).as_py():
+        for old, new in replacements:
+            texts = pc.replace_substring(texts, old, new)
+    return texts
+
+
+class Rows:
+    """Puts together the text of a batch's rows, from left to right."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._pieces: list[str | pa.StringArray] = []
+        self._shared = ""
+        """Text that all rows share and that no piece holds yet."""
+
+    def literal(self, text: str) -> None:
+        """Add a text to every row."""
+        self._shared += text
+
+    def texts(self, texts: pa.StringArray) -> None:
+        """Add a text to each row."""
+        if self._shared:
+            self._pieces.append(self._shared)
+        self._pieces.append(texts)
+        self._shared = ""
+
+    def cell(self, column: pa.Array, before: str, after: str, null: str, escape: Escape = unescaped) -> None:
+        """Add `before`, the column's escaped text and `after`; `null` where the value is null."""
+        if column.null_count == len(column):
+            self.literal(null)
+        elif column.null_count == 0 and pc.all(pc.equal(column, column[0])).as_py():
+            only = escape(text(column.slice(0, 1)))[0].as_py()
+            self.literal(f"{before}{only}{after}")
+        else:
+            self._varied(column, before, after, null, escape)
+
+    def _varied(self, column: pa.Array, before: str, after: str, null: str, escape: Escape) -> None:
+        encoded = _encoded(column)
+        if encoded is not None:
+            # Shared text in front costs nothing here: it is copied once per distinct value.
+            before, null, self._shared = self._shared + before, self._shared + null, ""
+            self.texts(_dressed(encoded.dictionary, before, after, null, escape).take(encoded.indices))
+        elif column.null_count:
+            self.texts(_dressed(column, before, after, null, escape))
+        else:
+            self.literal(before)
+            self.texts(escape(text(column)))
+            self.literal(after)
+
+    def joined(self) -> bytes | pa.Buffer:
+        """The rows one after the other, as UTF-8."""
+        if not self._pieces:
+            return self._shared.encode() * self._count
+        joined = pc.binary_join_element_wise(*self._pieces, self._shared, "")
+        _, offsets, data = joined.buffers()
+        end = pa.Array.from_buffers(pa.int32(), self._count + 1, [None, offsets])[self._count].as_py()
+        return data.slice(0, end)
+
+
+def _dressed(values: pa.Array, before: str, after: str, null: str, escape: Escape) -> pa.StringArray:
+    return pc.fill_null(pc.binary_join_element_wise(before, escape(text(values)), after, ""), null)
+
+
+def _encoded(column: pa.Array) -> pa.DictionaryArray | None:
+    """The column's distinct values and where they stand, if they are likely few."""
+    kind = column.type
+    if pa.types.is_boolean(kind) or pa.types.is_string(kind) or pa.types.is_binary(kind):
+        return column.dictionary_encode(null_encoding="encode")
+    if not pa.types.is_integer(kind):
+        return None
+    ends = pc.min_max(column).as_py()
+    if ends["max"] - ends["min"] >= _DISTINCT_RANGE:
+        return None
+    encoded = column.dictionary_encode(null_encoding="encode")
+    return encoded if len(encoded.dictionary) < len(column) // _DISTINCT_PART else None

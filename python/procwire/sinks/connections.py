@@ -1,0 +1,112 @@
+"""The columns of a connection at a glance: when, which process, whose, which way, from where, to where."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from rich.cells import cell_len
+
+from procwire.sinks.cells import sysmon_time
+from procwire.sinks.layout import Column, shorten, shorten_middle
+from procwire.sinks.plain import plain_text
+
+__all__ = ["CONNECTION_COLUMNS", "connection_columns", "gap"]
+
+CONNECTION_COLUMNS = (
+    "event_creation_time", "process_name", "process_id", "user_name", "network_protocol",
+    "network_connection_initiated", "src_ip", "src_host_name", "src_port", "src_port_name",
+    "dst_ip", "dst_host_name", "dst_port", "dst_port_name",
+)  # fmt: skip
+"""What the table needs of each event."""
+
+_WIDE = 120
+# Parts of a text that are fitted apart; no log value holds it, since controls are replaced before.
+_MARK = "\x00"
+
+
+def connection_columns(width: int) -> list[Column]:
+    """The columns that fill `width`."""
+    wide = width >= _WIDE
+    time = 23 if wide else 14
+    free = max(width - time - 5 - 5 - 6 * gap(width), 60)
+    process, user, source = (free * share // 100 for share in ((22, 18, 26) if wide else (23, 15, 30)))
+    target = free - process - user - source
+    return [
+        Column("TIME (UTC)", time, _time if wide else _short_time, shorten, "dim"),
+        Column("PROCESS", process, _process, _fit_ends, "bold"),
+        Column("USER", user, _user if wide else _account, _fit_ends),
+        Column("PROTO", 5, lambda batch: plain_text(batch.column("network_protocol")), shorten),
+        Column("DIR", 5, _direction, shorten, "magenta"),
+        Column("SOURCE", source, lambda batch: _endpoint(batch, "src"), _fit_endpoint, "cyan"),
+        Column("DESTINATION", target, lambda batch: _endpoint(batch, "dst"), _fit_endpoint, "green"),
+    ]
+
+
+def gap(width: int) -> int:
+    """Spaces between columns."""
+    return 2 if width >= _WIDE else 1
+
+
+def _time(batch: pa.RecordBatch) -> pa.StringArray:
+    return sysmon_time(batch.column("event_creation_time"))
+
+
+def _short_time(batch: pa.RecordBatch) -> pa.StringArray:
+    return pc.utf8_slice_codeunits(_time(batch), 5, 19)
+
+
+def _last_part(texts: pa.StringArray, separators: str) -> pa.StringArray:
+    return pc.replace_substring_regex(texts, f"^.*[{separators}]", "")
+
+
+def _process(batch: pa.RecordBatch) -> pa.StringArray:
+    name = _last_part(plain_text(batch.column("process_name")), r"\\/")
+    return _joined(name, " ", batch.column("process_id"))
+
+
+def _user(batch: pa.RecordBatch) -> pa.StringArray:
+    return pc.replace_substring(plain_text(batch.column("user_name")), "\\", f"{_MARK}\\", max_replacements=1)
+
+
+def _account(batch: pa.RecordBatch) -> pa.StringArray:
+    return _last_part(plain_text(batch.column("user_name")), r"\\")
+
+
+def _direction(batch: pa.RecordBatch) -> pa.StringArray:
+    return pc.if_else(batch.column("network_connection_initiated"), "→ out", "← in")
+
+
+def _joined(head: pa.StringArray, sign: str, number: pa.Array) -> pa.StringArray:
+    tail = pc.fill_null(pc.binary_join_element_wise(f"{_MARK}{sign}", number.cast(pa.string()), ""), "")
+    return pc.binary_join_element_wise(pc.fill_null(head, "-"), tail, "")
+
+
+def _endpoint(batch: pa.RecordBatch, end: str) -> pa.StringArray:
+    ip = plain_text(batch.column(f"{end}_ip"))
+    bracketed = pc.binary_join_element_wise("[", ip, f"{_MARK}]", "")
+    address = pc.if_else(pc.match_substring(ip, ":"), bracketed, ip)
+    host = _named(" ", plain_text(batch.column(f"{end}_host_name")), "")
+    port = _named(" (", plain_text(batch.column(f"{end}_port_name")), ")")
+    return pc.binary_join_element_wise(_joined(address, ":", batch.column(f"{end}_port")), _MARK, host, port, "")
+
+
+def _named(before: str, texts: pa.StringArray, after: str) -> pa.StringArray:
+    return pc.fill_null(pc.binary_join_element_wise(before, texts, after, ""), "")
+
+
+def _fit_ends(text: str, width: int) -> str:
+    """Shorten the part before the first mark."""
+    head, _, rest = text.partition(_MARK)
+    tail = rest.replace(_MARK, "")
+    room = width - cell_len(tail)
+    if cell_len(head) <= room:
+        return head + tail
+    return shorten(head, room) + tail if room > 1 else shorten_middle(head + tail, width)
+
+
+def _fit_endpoint(text: str, width: int) -> str:
+    """Address and port, then as much of the names as there is room for."""
+    address, _, names = text.rpartition(_MARK)
+    fitted = _fit_ends(address, width)
+    room = width - cell_len(fitted)
+    return fitted + shorten(names, room) if room > 4 or cell_len(names) <= room else fitted

@@ -1,0 +1,44 @@
+"""CSV as in RFC 4180, with a header; null is the empty field."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from procwire.sinks.cells import Escape, Rows, chunks, unescaped
+from procwire.sinks.plain import plain_text
+from procwire.sinks.protocol import Terminal
+
+__all__ = ["CsvSink"]
+
+_END = "\r\n"
+
+
+class CsvSink:
+    """The text forms of the other formats; what a terminal would obey is replaced on a terminal only."""
+
+    def __init__(self, stream: BinaryIO, schema: pa.Schema, terminal: Terminal | None = None) -> None:
+        self._stream = stream
+        self._escape: Escape = _quote if terminal is None else lambda texts: _quote(plain_text(texts))
+        stream.write((",".join(_quote(pa.array(schema.names, pa.string())).to_pylist()) + _END).encode())
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write a record per row."""
+        for chunk in chunks(batch):
+            rows = Rows(chunk.num_rows)
+            for index, column in enumerate(chunk.columns):
+                rows.literal("," if index else "")
+                rows.cell(column, "", "", "", self._escape if pa.types.is_string(column.type) else unescaped)
+            rows.literal(_END)
+            self._stream.write(rows.joined())
+
+    def close(self) -> None:
+        """Nothing stands at the end."""
+
+
+def _quote(texts: pa.StringArray) -> pa.StringArray:
+    quoted = pc.binary_join_element_wise('"', pc.replace_substring(texts, '"', '""'), '"', "")
+    # The empty text is quoted, which sets it apart from null.
+    return pc.if_else(pc.match_substring_regex(texts, '[",\\r\\n]|^$'), quoted, texts)

@@ -1,0 +1,43 @@
+"""Parquet, compressed with zstd."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from procwire.sinks.protocol import Terminal
+
+__all__ = ["ParquetSink"]
+
+_ROW_GROUP_ROWS = 128 << 10
+
+
+class ParquetSink:
+    """Collects small batches into row groups; the file is readable once closed."""
+
+    def __init__(self, stream: BinaryIO, schema: pa.Schema, terminal: Terminal | None = None) -> None:
+        del terminal
+        self._schema = schema
+        self._writer = pq.ParquetWriter(stream, schema, compression="zstd")
+        self._pending: list[pa.RecordBatch] = []
+        self._rows = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Take a batch; a row group is written once it is full."""
+        self._pending.append(batch)
+        self._rows += batch.num_rows
+        if self._rows >= _ROW_GROUP_ROWS:
+            self._write_row_groups()
+
+    def close(self) -> None:
+        """Write the last row group and the footer."""
+        if self._rows:
+            self._write_row_groups()
+        self._writer.close()
+
+    def _write_row_groups(self) -> None:
+        table = pa.Table.from_batches(self._pending, self._schema)
+        self._writer.write_table(table, row_group_size=_ROW_GROUP_ROWS)
+        self._pending, self._rows = [], 0

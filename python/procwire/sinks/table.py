@@ -1,0 +1,106 @@
+"""A table to read: connections at a glance, or a plain table of chosen columns.
+
+Rows stream, so the widths are settled by the terminal and the first batch, and long values are shortened.
+Log values are other people's text: control characters never reach the terminal.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from procwire.sinks.cells import Rows, chunks, text
+from procwire.sinks.connections import CONNECTION_COLUMNS, connection_columns, gap
+from procwire.sinks.layout import Column, add_cell, header_cell, shorten, shorten_middle, styled
+from procwire.sinks.plain import plain_text
+from procwire.sinks.protocol import Terminal
+
+__all__ = ["TableSink"]
+
+_DEFAULT_WIDTH = 160
+# No column of a plain table is cut below the first, and none starts above the second.
+_NARROW, _BROAD = 12, 60
+_NOTE_WIDTH = len(" … 99 more: --columns")
+# Widths for values that the first batch does not show yet.
+_LEAST_NUMBER, _LEAST_TEXT = 7, 16
+
+
+class TableSink:
+    """The connections' table if the columns are CONNECTION_COLUMNS, a plain one if they are others."""
+
+    def __init__(self, stream: BinaryIO, schema: pa.Schema, terminal: Terminal | None = None) -> None:
+        self._stream = stream
+        self._colours = terminal is not None and terminal.colours
+        self._width = terminal.width if terminal else shutil.get_terminal_size((_DEFAULT_WIDTH, 0)).columns
+        self._gap = " " * gap(self._width)
+        self._connections = tuple(schema.names) == CONNECTION_COLUMNS
+        self._columns: list[Column] = []
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write a line per row; before the first, the header."""
+        if not self._columns and batch.num_rows:
+            self._start(batch)
+        for chunk in chunks(batch):
+            self._stream.write(self._lines(chunk))
+
+    def close(self) -> None:
+        """Nothing stands at the end."""
+
+    def _start(self, batch: pa.RecordBatch) -> None:
+        note = ""
+        if self._connections:
+            self._columns = connection_columns(self._width)
+        else:
+            columns = [_plain_column(batch, name) for name in batch.schema.names]
+            self._columns = _that_fit(columns, self._width, len(self._gap))
+            if len(self._columns) < len(columns):
+                self._columns = _that_fit(columns, self._width - _NOTE_WIDTH, len(self._gap))
+                note = f" … {len(columns) - len(self._columns)} more: --columns"
+        header = self._gap.join(header_cell(column) for column in self._columns)
+        start, end = styled("bold") if self._colours else ("", "")
+        self._stream.write(f"{start}{header if note else header.rstrip()}{end}{note}\n".encode())
+
+    def _lines(self, batch: pa.RecordBatch) -> bytes | pa.Buffer:
+        rows = Rows(batch.num_rows)
+        for column in self._columns:
+            last = column is self._columns[-1]
+            add_cell(rows, column, batch, last=last, colours=self._colours)
+            rows.literal("\n" if last else self._gap)
+        return rows.joined()
+
+
+def _plain_column(batch: pa.RecordBatch, name: str) -> Column:
+    def texts(rows: pa.RecordBatch) -> pa.StringArray:
+        return plain_text(text(rows.column(index)))
+
+    index = batch.schema.get_field_index(name)
+    kind = batch.schema.field(name).type
+    longest = pc.max(pc.utf8_length(texts(batch))).as_py() or 0
+    if pa.types.is_string(kind) or pa.types.is_binary(kind):
+        width = max(len(name), min(longest, _BROAD), _LEAST_TEXT)
+        return Column(name, width, texts, shorten_middle, least=_NARROW)
+    least = max(longest, _LEAST_NUMBER, min(len(name), _NARROW))
+    return Column(name, max(least, len(name)), texts, shorten, right=pa.types.is_integer(kind), least=least)
+
+
+def _that_fit(columns: list[Column], width: int, gap_width: int) -> list[Column]:
+    """The first columns that fit side by side, the broadest of them narrowed to one breadth."""
+    shown, used = 1, columns[0].least
+    for column in columns[1:]:
+        used += gap_width + column.least
+        if used > width:
+            break
+        shown += 1
+    room = width - gap_width * (shown - 1)
+    cap = max(column.width for column in columns)
+    while cap > _NARROW and sum(_capped(column, cap) for column in columns[:shown]) > room:
+        cap -= 1
+    return [replace(column, width=_capped(column, cap)) for column in columns[:shown]]
+
+
+def _capped(column: Column, cap: int) -> int:
+    return max(column.least, min(column.width, cap))

@@ -1,0 +1,139 @@
+"""Event XML, in the exact form of the mission's sample, wrapped in one `<Events>`.
+
+Reading it back gives the same table: a null field of the event is an empty element, a null part of System is
+left out. Below the microsecond SystemTime's digits are 0, and UtcTime has three, as Sysmon writes it.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from procwire.event import SCHEMA, Field, fields
+from procwire.sinks.cells import Rows, chunks, hex_text, replace_all, sysmon_time, with_t
+from procwire.sinks.protocol import Terminal
+
+__all__ = ["XmlSink"]
+
+_NAMESPACE = "http://schemas.microsoft.com/win/2004/08/events/event"
+_SYSTEM_ORDER = (
+    "Provider", "EventID", "Version", "Level", "Task", "Opcode", "Keywords", "TimeCreated", "EventRecordID",
+    "Correlation", "Execution", "Channel", "Computer", "Security",
+)  # fmt: skip
+_SYSTEM_TEXTS = {field.xml: field.name for field in fields("system") if "/" not in field.xml}
+# What XML 1.0 cannot hold at all.
+_IMPOSSIBLE = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x{fffe}\\x{ffff}]"
+# White space as references, since a parser would normalise it; DEL and C1 because terminals obey them.
+_CONTROLS = "[\\t\\n\\r\\x7f-\\x{9f}]"
+_CONTROL_REFERENCES = [(chr(code), f"&#{code};") for code in (9, 10, 13, *range(0x7F, 0xA0))]
+_ENTITIES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"))
+
+
+class XmlSink:
+    """Takes batches with every stored column, under the standard names."""
+
+    def __init__(self, stream: BinaryIO, schema: pa.Schema = SCHEMA, terminal: Terminal | None = None) -> None:
+        del terminal
+        if schema != SCHEMA:
+            raise ValueError("found another schema, expected event.SCHEMA")
+        self._stream = stream
+        stream.write(b'<?xml version="1.0" encoding="UTF-8"?>\n<Events>\n')
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write an `<Event>` per row."""
+        for chunk in chunks(batch):
+            self._stream.write(_events(chunk))
+
+    def close(self) -> None:
+        """Close the root element."""
+        self._stream.write(b"</Events>\n")
+
+
+def _events(batch: pa.RecordBatch) -> bytes | pa.Buffer:
+    rows = Rows(batch.num_rows)
+    rows.literal(f'<Event xmlns="{_NAMESPACE}">\n  <System>\n')
+    for element in _SYSTEM_ORDER:
+        _system(rows, batch, element)
+    rows.literal("  </System>\n  <EventData>\n")
+    # RuleName comes first, and not at all where it is null: the mission's form, of schemas before 4.1.
+    rows.cell(batch.column("rule_name"), '    <Data Name="RuleName">', "</Data>\n", "", _escape)
+    for field in fields("event"):
+        if field.name != "rule_name":
+            start = f'    <Data Name="{field.xml}"'
+            rows.cell(_data_column(batch, field), f"{start}>", "</Data>\n", f"{start} />\n", _escape)
+    rows.literal("  </EventData>\n</Event>\n")
+    return rows.joined()
+
+
+def _data_column(batch: pa.RecordBatch, field: Field) -> pa.Array:
+    column = batch.column(field.name)
+    if pa.types.is_timestamp(field.type):
+        return sysmon_time(column)
+    if field.name in ("src_ip", "dst_ip"):
+        return _uncompressed(column, batch.column(f"{field.name}_bytes"))
+    return column
+
+
+def _system(rows: Rows, batch: pa.RecordBatch, element: str) -> None:
+    if element == "Correlation":
+        rows.literal("    <Correlation />\n")
+    elif element in _SYSTEM_TEXTS:
+        # Without EventID a reader would not know the event for what it is.
+        null = "    <EventID>3</EventID>\n" if element == "EventID" else ""
+        column = batch.column(_SYSTEM_TEXTS[element])
+        rows.cell(column, f"    <{element}>", f"</{element}>\n", null, _escape)
+    else:
+        _attributes(rows, batch, element)
+
+
+def _attributes(rows: Rows, batch: pa.RecordBatch, element: str) -> None:
+    parts = [field for field in fields("system") if field.xml.startswith(f"{element}/@")]
+    columns = [_attribute_column(batch, field) for field in parts]
+    present = reduce(pc.or_, (pc.is_valid(column) for column in columns))
+    _where(rows, present, f"    <{element}")
+    for field, column in zip(parts, columns, strict=True):
+        rows.cell(column, f' {field.xml.partition("@")[2]}="', '"', "", _escape)
+    _where(rows, present, " />\n")
+
+
+def _attribute_column(batch: pa.RecordBatch, field: Field) -> pa.Array:
+    column = batch.column(field.name)
+    return _system_time(column) if pa.types.is_timestamp(field.type) else column
+
+
+def _where(rows: Rows, present: pa.BooleanArray, text: str) -> None:
+    if pc.all(present).as_py():
+        rows.literal(text)
+    else:
+        rows.texts(pc.if_else(present, text, ""))
+
+
+def _system_time(times: pa.Array) -> pa.StringArray:
+    """`2018-04-11T05:29:36.333863000Z`."""
+    naive = times.cast(pa.timestamp("us")).cast(pa.string())
+    return pc.binary_join_element_wise(with_t(naive), "000Z", "")
+
+
+def _uncompressed(texts: pa.StringArray, addresses: pa.BinaryArray) -> pa.StringArray:
+    """IPv6 with all its eight groups, as Sysmon writes it; what is no address stays as it is."""
+    ipv6 = pc.fill_null(pc.and_(pc.match_substring(texts, ":"), pc.is_valid(addresses)), False)
+    if not pc.any(ipv6).as_py():
+        return texts
+    distinct = addresses.filter(ipv6).dictionary_encode()
+    digits = hex_text(distinct.dictionary)
+    groups = [_group(digits, 4 * index) for index in range(8)]
+    return pc.replace_with_mask(texts, ipv6, pc.binary_join_element_wise(*groups, ":").take(distinct.indices))
+
+
+def _group(digits: pa.StringArray, start: int) -> pa.StringArray:
+    group = pc.utf8_ltrim(pc.utf8_lower(pc.utf8_slice_codeunits(digits, start, start + 4)), "0")
+    return pc.if_else(pc.equal(group, ""), "0", group)
+
+
+def _escape(texts: pa.StringArray) -> pa.StringArray:
+    texts = pc.replace_substring_regex(texts, _IMPOSSIBLE, "\ufffd")
+    texts = replace_all(texts, '[&<>"]', _ENTITIES)
+    return replace_all(texts, _CONTROLS, _CONTROL_REFERENCES)

@@ -1,0 +1,152 @@
+"""The command as a process: terminal, pipes, signals, start-up."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+EVENTS = 153
+COMMAND = [sys.executable, "-c", "from procwire.cli import main; main()"]
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
+ENVIRONMENT["TERM"] = "xterm-256color"
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, env=ENVIRONMENT, timeout=60, check=False
+    )
+
+
+def start(*arguments: str | Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT
+    )
+
+
+def on_terminal(width: int, *arguments: str | Path) -> tuple[int, str]:
+    """Exit code and what a terminal of this width is sent (stdout and stderr)."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
+    process = subprocess.Popen([*COMMAND, *map(str, arguments)], stdout=follower, stderr=follower, env=ENVIRONMENT)
+    os.close(follower)
+    sent = b""
+    try:
+        while part := os.read(leader, 65536):
+            sent += part
+    except OSError:
+        pass  # Linux's way to say that the other end is closed.
+    finally:
+        os.close(leader)
+    return process.wait(60), sent.decode()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+
+
+def test_terminal_gets_a_coloured_table_of_its_width(example_log: Path) -> None:
+    code, sent = on_terminal(100, "read", example_log, "--limit", "2")
+    assert code == 0
+    assert "TIME (UTC)     PROCESS" in sent
+    assert "\x1b[36m" in sent
+
+
+@pytest.mark.parametrize("to", ["parquet", "arrow"])
+def test_terminal_refuses_binary(example_log: Path, to: str) -> None:
+    code, sent = on_terminal(100, "read", example_log, "--to", to)
+    assert code == 2
+    assert "expected a file or a pipe" in sent
+
+
+@pytest.mark.parametrize("to", ["ndjson", "csv", "xml", "table", "arrow", "parquet"])
+def test_closed_pipe_ends_quietly(example_log: Path, tmp_path: Path, to: str) -> None:
+    """As with `| head`: exit code 0 and not a word, though the ledger is still written."""
+    ledger = tmp_path / "ledger.json"
+    process = start("read", *[example_log] * 20, "--to", to, "--ledger", ledger)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(60) == 0
+    assert json.loads(ledger.read_text())["files"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("dictionary",), ("dictionary", "--to", "json"), ("guid", *["A" * 8 + "-0000" * 3 + "-" + "0" * 12] * 99)],
+)
+def test_closed_pipe_ends_the_other_verbs_quietly(arguments: tuple[str, ...]) -> None:
+    process = start(*arguments)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("name", ["rows.ndjson", "rows.parquet"])
+def test_signal_keeps_what_was_done(example_log: Path, tmp_path: Path, number: int, code: int, name: str) -> None:
+    """While following: rows and ledger are whole, the exit code tells the signal."""
+    rows, ledger = tmp_path / name, tmp_path / "ledger.json"
+    process = start("read", example_log, "--follow", "-o", rows, "--ledger", ledger)
+    if name == "rows.ndjson":
+        wait_for(lambda: rows.exists() and rows.read_bytes().count(b"\n") == EVENTS)
+    else:
+        wait_for(rows.exists)
+        time.sleep(3)
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout) == (code, b"")
+    assert b"153 network connections" in stderr
+    assert b"Traceback" not in stderr
+    assert json.loads(ledger.read_text())["totals"]["events"] == EVENTS
+    if name == "rows.parquet":
+        import pyarrow.parquet as pq
+
+        assert pq.read_table(rows).num_rows == EVENTS
+
+
+def test_file_names_cannot_drive_the_terminal(tmp_path: Path) -> None:
+    result = run("read", tmp_path / "a\x1b[2Jb.evtx")
+    assert result.returncode == 1
+    assert b"\x1b" not in result.stderr
+
+
+def test_version_needs_nothing_heavy() -> None:
+    """Which is what keeps it under 150 ms."""
+    script = (
+        "import sys; sys.argv[1:] = ['--version']; from procwire.cli import main; main(); "
+        "print(sorted({'typer', 'pyarrow', 'duckdb', 'rich', 'numpy', 'pandas'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    version, modules = result.stdout.splitlines()
+    assert version.startswith("procwire ")
+    assert modules == "[]"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = (
+        "import sys; sys.argv[1:] = ['read', '--help']; from procwire.cli.app import app\n"
+        "try: app()\n"
+        "except SystemExit: print(sorted({'pyarrow', 'duckdb', 'rich', 'numpy'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    assert result.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,51 @@
+"""docs/dictionary.md is the dictionary of today, and the verb prints the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from procwire.cli.app import app
+from procwire.cli.dictionary import MARKERS, markdown, renewed
+from procwire.event import DERIVED, FIELDS, NAMES, Names
+from typer.testing import CliRunner
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "dictionary.md"
+
+
+def printed(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["dictionary", *arguments])
+    assert result.exit_code == 0
+    return result.stdout
+
+
+def test_document_is_current() -> None:
+    """If not: python -m procwire.cli.dictionary docs/dictionary.md"""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert all(text.count(marker) == 1 for marker in MARKERS)
+    assert text == renewed(text)
+
+
+def test_markdown_has_a_row_for_every_field() -> None:
+    rows = markdown().splitlines()
+    assert len(rows) == 2 + len(FIELDS) + len(DERIVED)
+    assert {row.count(" | ") for row in rows} == {5}
+    assert printed("--to", "markdown") == markdown()
+
+
+@pytest.mark.parametrize("names", NAMES)
+def test_json_names_every_field_in_the_vocabulary(names: Names) -> None:
+    found = json.loads(printed("--to", "json", "--names", names))
+    assert [entry["name"] for entry in found] == [field.named(names) for field in FIELDS + DERIVED]
+    assert {entry["name"] for entry in found if entry["group"] == "derived"} == {
+        entry["name"] for entry in found if "sql" in entry
+    }
+
+
+@pytest.mark.parametrize("names", NAMES)
+def test_table_shows_every_field(names: Names) -> None:
+    text = printed("--names", names)
+    for field in FIELDS + DERIVED:
+        assert field.named(names) in text
+    assert "derived" in text
