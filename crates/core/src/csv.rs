@@ -1,21 +1,135 @@
-//! CSV: EvtxECmd's output and exports of Microsoft Sentinel's tables.
+//! CSV: EvtxECmd's output, exports of Microsoft Sentinel's tables, and our own.
 
 use std::sync::Arc;
 
-use crate::columns::Columns;
-use crate::format::{Block, Cut, Decode, Format, FormatName, Pending, cut_lines};
+use bumpalo::Bump;
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+
+use crate::columns::{Columns, Place, Row};
+use crate::format::{
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending, Verdict,
+    count_lines,
+};
+use crate::json::INVALID_UTF8;
+use crate::json::keys::{Scope, Slot, TimeSource, find_column};
+use crate::json::record::{Record, Scalar};
+use crate::json::text::Text;
 use crate::ledger::Ledger;
+use crate::schema::Field;
 
 /// Whether `head` begins with the header line of a CSV that we read.
-pub fn is_header(_head: &[u8]) -> bool {
-    false
+pub fn is_header(head: &[u8]) -> bool {
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Header::read(line).is_some_and(|header| header.holds_events())
+}
+
+/// What each column stands for.
+struct Header {
+    delimiter: u8,
+    slots: Vec<Slot>,
+}
+
+impl Header {
+    /// The first line that is not blank.
+    fn read(line: &[u8]) -> Option<Header> {
+        let names = std::str::from_utf8(line).ok()?.trim_ascii();
+        let delimiter = [',', ';', '\t']
+            .into_iter()
+            .max_by_key(|delimiter| (names.matches(*delimiter).count(), *delimiter == ','))?;
+        let delimiter = delimiter as u8;
+        let mut rows = Rows::new(names.as_bytes(), delimiter);
+        rows.next()?;
+        let slots = rows.fields().map(|name| column_slot(&String::from_utf8_lossy(name))).collect();
+        Some(Header { delimiter, slots })
+    }
+
+    /// Whether the columns can hold an event 3: whole, as text, or field by field.
+    fn holds_events(&self) -> bool {
+        let whole = self.slots.iter().any(|slot| {
+            matches!(slot, Slot::EventData(_) | Slot::Payload | Slot::Original | Slot::Message | Slot::Params)
+        });
+        let guid_and_address = |guid: Slot, address: Slot| self.slots.contains(&guid) && self.slots.contains(&address);
+        (whole && self.slots.len() > 1)
+            || guid_and_address(Slot::Flat(Field::ProcessGuid), Slot::Flat(Field::DstIp))
+            || guid_and_address(Slot::Data(Field::ProcessGuid), Slot::Data(Field::DstIp))
+            || guid_and_address(Slot::Own(Field::ProcessGuid), Slot::Own(Field::EventCreationTime))
+    }
+}
+
+/// Sentinel's portal says in the header what zone its times are in, and nowhere else.
+fn column_slot(name: &str) -> Slot {
+    let name = name.trim_ascii();
+    let Some((base, zone)) = name.strip_suffix(']').and_then(|name| name.split_once(" [")) else {
+        return find_column(name);
+    };
+    match find_column(base) {
+        Slot::Time(_) if zone.eq_ignore_ascii_case("UTC") => Slot::Time(TimeSource::System),
+        Slot::Time(_) => Slot::Skip,
+        slot => slot,
+    }
+}
+
+/// Rows of a CSV with their fields unquoted, in buffers used again for each.
+struct Rows<'b> {
+    reader: Reader,
+    bytes: &'b [u8],
+    at: usize,
+    text: Vec<u8>,
+    text_len: usize,
+    ends: Vec<usize>,
+    ends_len: usize,
+}
+
+impl<'b> Rows<'b> {
+    fn new(bytes: &'b [u8], delimiter: u8) -> Self {
+        let reader = ReaderBuilder::new().delimiter(delimiter).build();
+        Rows { reader, bytes, at: 0, text: vec![0; 4 << 10], text_len: 0, ends: vec![0; 64], ends_len: 0 }
+    }
+
+    /// The range of the next row, blank lines before it included.
+    fn next(&mut self) -> Option<std::ops::Range<usize>> {
+        let start = self.at;
+        (self.text_len, self.ends_len) = (0, 0);
+        loop {
+            let (result, read, written, ended) = self.reader.read_record(
+                &self.bytes[self.at..],
+                &mut self.text[self.text_len..],
+                &mut self.ends[self.ends_len..],
+            );
+            self.at += read;
+            self.text_len += written;
+            self.ends_len += ended;
+            match result {
+                // Fed again without bytes it learns that these were all.
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputFull => self.text.resize(self.text.len() * 2, 0),
+                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
+                ReadRecordResult::Record => return Some(start..self.at),
+                ReadRecordResult::End => return None,
+            }
+        }
+    }
+
+    fn fields(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        (0..self.ends_len).map(|index| {
+            let start = if index == 0 { 0 } else { self.ends[index - 1] };
+            &self.text[start..self.ends[index]]
+        })
+    }
 }
 
 /// The CSV format.
 #[derive(Default)]
-pub struct Csv;
-
-struct CsvDecoder;
+pub struct Csv {
+    header: Option<Arc<CsvDecoder>>,
+    /// How far the pending bytes have been looked at.
+    at: usize,
+    /// Where the row begins that `at` is in.
+    start: usize,
+    quoted: bool,
+    /// The row is too long and being dropped.
+    dropping: bool,
+}
 
 impl Format for Csv {
     fn name(&self) -> FormatName {
@@ -23,14 +137,196 @@ impl Format for Csv {
     }
 
     fn cut(&mut self, pending: Pending<'_>, ledger: &mut Ledger) -> Cut {
-        cut_lines(pending, ledger)
+        let Some(header) = &self.header else { return self.cut_header(pending) };
+        if pending.at_end && !self.dropping {
+            return Cut::Take(pending.bytes.len());
+        }
+        let delimiter = header.header.delimiter;
+        self.advance(pending.bytes, delimiter);
+        if self.dropping {
+            return self.drop_rest(pending);
+        }
+        match self.start {
+            0 if pending.bytes.len() < MAX_RECORD_BYTES => Cut::More,
+            0 => {
+                ledger.records += 1;
+                add_overlong(pending.offset, pending.line, ledger);
+                self.dropping = true;
+                self.drop_rest(pending)
+            }
+            end => {
+                self.at -= end;
+                self.start = 0;
+                Cut::Take(end)
+            }
+        }
     }
 
     fn decoder(&self) -> Arc<dyn Decode> {
-        Arc::new(CsvDecoder)
+        match &self.header {
+            Some(decoder) => Arc::clone(decoder) as Arc<dyn Decode>,
+            // Blocks are cut only when the header is known.
+            None => Arc::new(CsvDecoder { header: Header { delimiter: b',', slots: Vec::new() } }),
+        }
     }
 }
 
+fn add_overlong(offset: u64, line: u64, ledger: &mut Ledger) {
+    ledger.damage.add(OVERLONG_RECORD, offset, Some(line), || {
+        format!("found a row over {} MiB, expected an event", MAX_RECORD_BYTES >> 20)
+    });
+}
+
+impl Csv {
+    fn cut_header(&mut self, pending: Pending<'_>) -> Cut {
+        let bytes = pending.bytes;
+        let start = bytes.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(bytes.len());
+        let end = match memchr::memchr(b'\n', &bytes[start..]) {
+            Some(found) => start + found + 1,
+            None if pending.at_end || bytes.len() >= MAX_RECORD_BYTES => bytes.len(),
+            None => return Cut::More,
+        };
+        let header = Header::read(&bytes[start..end]).unwrap_or(Header { delimiter: b',', slots: Vec::new() });
+        self.header = Some(Arc::new(CsvDecoder { header }));
+        Cut::Drop(end)
+    }
+
+    /// Go over whole rows: line feeds within quotation marks end none. `start` ends up after the last.
+    fn advance(&mut self, bytes: &[u8], delimiter: u8) {
+        while let Some(found) = memchr::memchr2(b'"', b'\n', &bytes[self.at..]) {
+            let at = self.at + found;
+            self.at = at + 1;
+            match bytes[at] {
+                b'"' if self.quoted => match bytes.get(at + 1) {
+                    Some(b'"') => self.at = at + 2,
+                    Some(_) => self.quoted = false,
+                    None => {
+                        self.at = at;
+                        return;
+                    }
+                },
+                // Anywhere but at the beginning of a field it is a character like any other.
+                b'"' => self.quoted = at == self.start || [delimiter, b'\n', b'\r'].contains(&bytes[at - 1]),
+                _ if !self.quoted => self.start = at + 1,
+                _ => {}
+            }
+        }
+        self.at = bytes.len();
+    }
+
+    fn drop_rest(&mut self, pending: Pending<'_>) -> Cut {
+        if self.start > 0 {
+            self.at -= self.start;
+            self.dropping = false;
+            return Cut::Drop(std::mem::take(&mut self.start));
+        }
+        match std::mem::take(&mut self.at) {
+            _ if pending.at_end => Cut::Drop(pending.bytes.len()),
+            0 => Cut::More,
+            // The byte before decides on a quotation mark: keep it.
+            at => {
+                self.at = 1;
+                Cut::Drop(at - 1)
+            }
+        }
+    }
+}
+
+struct CsvDecoder {
+    header: Header,
+}
+
 impl Decode for CsvDecoder {
-    fn decode(&self, _block: Block<'_>, _out: &mut Columns, _ledger: &mut Ledger) {}
+    fn decode(&self, block: Block<'_>, out: &mut Columns, ledger: &mut Ledger) {
+        let mut arena = Bump::new();
+        let mut rows = Rows::new(block.bytes, self.header.delimiter);
+        let mut line = block.line;
+        while let Some(range) = rows.next() {
+            // A row's range may begin with the end of the line before, or with blank lines.
+            let bytes = &block.bytes[range.clone()];
+            let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            let place = Place {
+                offset: block.offset + (range.start + blank) as u64,
+                line: Some(line + count_lines(&bytes[..blank])),
+                recovered: false,
+            };
+            self.decode_row(&rows, bytes.len() - blank, &arena, place, out, ledger);
+            arena.reset();
+            line += count_lines(bytes);
+        }
+    }
+}
+
+impl CsvDecoder {
+    fn decode_row(
+        &self,
+        rows: &Rows<'_>,
+        len: usize,
+        arena: &Bump,
+        place: Place,
+        out: &mut Columns,
+        ledger: &mut Ledger,
+    ) {
+        ledger.records += 1;
+        let (found, expected) = (rows.fields().len(), self.header.slots.len());
+        if len > MAX_RECORD_BYTES {
+            return add_overlong(place.offset, place.line.unwrap_or_default(), ledger);
+        }
+        if found != expected {
+            return ledger.damage.add(BROKEN_RECORD, place.offset, place.line, || {
+                format!("found a row of {found} fields, expected {expected}")
+            });
+        }
+        let mut lossy = false;
+        let mut row = Row::default();
+        match self.read_row(rows, arena, &mut row, &mut lossy) {
+            Ok(Verdict::NetworkConnect) => out.push(&row, place, ledger),
+            Ok(other) => other.count(ledger),
+            Err(reason) => ledger.damage.add(BROKEN_RECORD, place.offset, place.line, || reason),
+        }
+        if lossy {
+            ledger.warnings.add(INVALID_UTF8, place.offset, place.line, || {
+                "found bytes that are not UTF-8, expected UTF-8; they were replaced".into()
+            });
+        }
+    }
+
+    fn read_row<'a>(
+        &self,
+        rows: &'a Rows<'_>,
+        arena: &'a Bump,
+        row: &mut Row<'a>,
+        lossy: &mut bool,
+    ) -> Result<Verdict, String> {
+        let mut record = Record::new(arena);
+        for (field, slot) in rows.fields().zip(&self.header.slots) {
+            if *slot == Slot::Skip || field.is_empty() {
+                continue;
+            }
+            let raw = match std::str::from_utf8(field) {
+                Ok(text) => text,
+                Err(_) => {
+                    *lossy = true;
+                    arena.alloc_str(&String::from_utf8_lossy(field))
+                }
+            };
+            let raw = match slot {
+                Slot::Time(_) => us_time(raw, arena).unwrap_or(raw),
+                _ => raw,
+            };
+            record.put(Scope::Data, *slot, Scalar::Text(Text { raw, json: false }))?;
+        }
+        record.resolve(row)
+    }
+}
+
+/// `11/17/2023, 6:02:04.819 AM`, as Sentinel's portal writes times, made `2023-11-17 06:02:04.819`.
+fn us_time<'a>(text: &str, arena: &'a Bump) -> Option<&'a str> {
+    let (date, time) = text.split_once(", ")?;
+    let (clock, half) = time.rsplit_once(' ')?;
+    let mut date = date.splitn(3, '/').map(str::parse::<u32>);
+    let (month, day, year) = (date.next()?.ok()?, date.next()?.ok()?, date.next()?.ok()?);
+    let (hour, rest) = clock.split_once(':')?;
+    let hour = hour.parse::<u32>().ok()? % 12 + if half.eq_ignore_ascii_case("PM") { 12 } else { 0 };
+    Some(arena.alloc_str(&format!("{year:04}-{month:02}-{day:02} {hour:02}:{rest}")))
 }

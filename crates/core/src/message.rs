@@ -3,17 +3,134 @@
 
 use std::sync::Arc;
 
-use crate::columns::{Columns, Row};
-use crate::format::{Block, Cut, Decode, Format, FormatName, Pending, cut_lines};
+use bumpalo::Bump;
+use memchr::memmem;
+
+use crate::columns::{Columns, Place, Row};
+use crate::format::{
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, NETWORK_CONNECT, Pending, Verdict, cut_lines,
+};
+use crate::json::{self, INVALID_UTF8};
 use crate::ledger::Ledger;
+use crate::schema::Field;
+use crate::value::{Value, parse_int};
+use crate::xml;
+
+/// OSSEC and old Wazuh agents begin an event so: `WinEvtLog: channel: LEVEL(id): provider: user: domain:
+/// computer: message`.
+const OSSEC: &str = "WinEvtLog: ";
 
 /// Whether `head` has a line that we read.
-pub fn looks_like_log(_head: &[u8]) -> bool {
-    false
+pub fn looks_like_log(head: &[u8]) -> bool {
+    let has = |mark: &str| memmem::find(head, mark.as_bytes()).is_some();
+    let json = has("{\"") && ["Sysmon", "EventID", "event_id", "eventID", "EventId"].into_iter().any(has);
+    json || has("<Event>") || has("<Event ") || has(OSSEC) || (has("ProcessGuid: ") && has("DestinationIp: "))
 }
 
-/// Fill the fields that `row` does not have yet from the message text.
-pub fn fill_from_message<'a>(_message: &'a str, _row: &mut Row<'a>) {}
+/// Whether `message` is event 3's, in any language: the heading may be translated, the names are not.
+pub(crate) fn is_network_connect(message: &str) -> bool {
+    ["UtcTime:", "SourceIp:", "DestinationIp:", "DestinationPort:"]
+        .into_iter()
+        .all(|name| memmem::find(message.as_bytes(), name.as_bytes()).is_some())
+}
+
+/// The names in the message text, in its order.
+fn names() -> impl Iterator<Item = Field> {
+    std::iter::once(Field::RuleName).chain(Field::ALL.iter().copied().take(Field::RuleName as usize))
+}
+
+/// Fill the fields that `row` does not have yet from the message text: `Name: value`, each in a line, or
+/// all in one line with blanks between.
+pub fn fill_from_message<'a>(message: &'a str, row: &mut Row<'a>) {
+    // Wazuh puts quotation marks around it.
+    let message = message.trim_ascii();
+    let message = message.strip_prefix('"').map_or(message, |inner| inner.strip_suffix('"').unwrap_or(inner));
+    if message.contains('\n') {
+        for line in message.lines() {
+            if let Some((name, value)) = line.split_once(':')
+                && let Some(field) = Field::from_data_name(name.trim_ascii())
+            {
+                row.fill(field, plain(value));
+            }
+        }
+        return;
+    }
+    let mut previous: Option<(Field, usize)> = None;
+    let mut at = 0;
+    for field in names() {
+        let Some((start, end)) = find_name(message, at, field.sysmon()) else { continue };
+        if let Some((field, value)) = previous {
+            row.fill(field, plain(&message[value..start]));
+        }
+        previous = Some((field, end));
+        at = end;
+    }
+    if let Some((field, value)) = previous {
+        row.fill(field, plain(&message[value..]));
+    }
+}
+
+fn plain(value: &str) -> Value<'_> {
+    Value::Text(match value.trim_ascii() {
+        "&lt;unknown process&gt;" => "<unknown process>",
+        value => value,
+    })
+}
+
+/// Where ` name:` begins and ends, at or after `at`.
+fn find_name(message: &str, mut at: usize, name: &str) -> Option<(usize, usize)> {
+    let bytes = message.as_bytes();
+    loop {
+        let start = at + memmem::find(&bytes[at..], name.as_bytes())?;
+        let end = start + name.len();
+        if bytes.get(end) == Some(&b':') && (start == 0 || bytes[start - 1].is_ascii_whitespace()) {
+            return Some((start, end + 1));
+        }
+        at = end;
+    }
+}
+
+/// Read the event that a line of text holds: XML, JSON or the message text, after any prefix.
+///
+/// None if it holds none of them; the error says what was found and what was expected.
+pub(crate) fn read_line<'a>(line: &'a str, arena: &'a Bump, row: &mut Row<'a>) -> Result<Option<Verdict>, String> {
+    let bytes = line.as_bytes();
+    if let Some(start) = memmem::find_iter(bytes, "<Event").find(|at| matches!(bytes.get(at + 6), Some(b'>' | b' '))) {
+        return xml::read_event(&line[start..], arena, row).map(Some);
+    }
+    if let Some(start) = memmem::find(bytes, b"{\"") {
+        return json::read_event(&line[start..], arena, row).map(Some);
+    }
+    if let Some(start) = memmem::find(bytes, OSSEC.as_bytes()) {
+        return Ok(Some(read_ossec(&line[start + OSSEC.len()..], row)));
+    }
+    if is_network_connect(line) {
+        fill_from_message(line, row);
+        return Ok(Some(Verdict::NetworkConnect));
+    }
+    Ok(None)
+}
+
+fn read_ossec<'a>(line: &'a str, row: &mut Row<'a>) -> Verdict {
+    let mut parts = line.splitn(7, ": ");
+    let mut part = || parts.next().unwrap_or_default();
+    let (channel, level_and_id, provider, _user, _domain, computer, message) =
+        (part(), part(), part(), part(), part(), part(), part());
+    let (level, id) = level_and_id.split_once('(').unwrap_or((level_and_id, ""));
+    let event_id = parse_int(id.trim_end_matches(')'));
+    let verdict = Verdict::of(Some(provider), event_id, false);
+    if verdict == Verdict::NetworkConnect {
+        row.set(Field::Channel, Value::Text(channel));
+        row.set(Field::ProviderName, Value::Text(provider));
+        row.set(Field::ComputerName, Value::Text(computer));
+        row.set(Field::EventId, Value::Int(NETWORK_CONNECT));
+        if level == "INFORMATION" {
+            row.set(Field::EventLevel, Value::Int(4));
+        }
+        fill_from_message(message, row);
+    }
+    verdict
+}
 
 /// The text format.
 pub struct TextLines;
@@ -35,5 +152,36 @@ impl Format for TextLines {
 }
 
 impl Decode for TextDecoder {
-    fn decode(&self, _block: Block<'_>, _out: &mut Columns, _ledger: &mut Ledger) {}
+    fn decode(&self, block: Block<'_>, out: &mut Columns, ledger: &mut Ledger) {
+        let mut arena = Bump::new();
+        let mut place = Place { offset: block.offset, line: Some(block.line), recovered: false };
+        for line in block.bytes.split_inclusive(|byte| *byte == b'\n') {
+            decode_line(line, &arena, place, out, ledger);
+            arena.reset();
+            place.offset += line.len() as u64;
+            place.line = place.line.map(|number| number + 1);
+        }
+    }
+}
+
+/// A line that holds no event is no record.
+fn decode_line(line: &[u8], arena: &Bump, place: Place, out: &mut Columns, ledger: &mut Ledger) {
+    let text = String::from_utf8_lossy(line.trim_ascii_end());
+    let mut row = Row::default();
+    let verdict = match read_line(&text, arena, &mut row) {
+        Ok(None) => return,
+        Ok(Some(verdict)) => Ok(verdict),
+        Err(reason) => Err(reason),
+    };
+    ledger.records += 1;
+    match verdict {
+        Ok(Verdict::NetworkConnect) => out.push(&row, place, ledger),
+        Ok(other) => other.count(ledger),
+        Err(reason) => ledger.damage.add(BROKEN_RECORD, place.offset, place.line, || reason),
+    }
+    if matches!(text, std::borrow::Cow::Owned(_)) {
+        ledger.warnings.add(INVALID_UTF8, place.offset, place.line, || {
+            "found bytes that are not UTF-8, expected UTF-8; they were replaced".into()
+        });
+    }
 }

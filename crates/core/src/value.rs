@@ -152,40 +152,98 @@ pub fn parse_guid(text: &str) -> Option<[u8; 16]> {
 
 /// Append `{XXXXXXXX-XXXX-XXXX-XXXX-XXXXXXXXXXXX}`, upper case as Sysmon on Windows writes it.
 pub fn write_guid(guid: &[u8; 16], out: &mut Vec<u8>) {
-    const ORDER: [usize; 16] = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+    const ORDER: [(usize, usize); 16] = [
+        (3, 1),
+        (2, 3),
+        (1, 5),
+        (0, 7),
+        (5, 10),
+        (4, 12),
+        (7, 15),
+        (6, 17),
+        (8, 20),
+        (9, 22),
+        (10, 25),
+        (11, 27),
+        (12, 29),
+        (13, 31),
+        (14, 33),
+        (15, 35),
+    ];
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    let mut text = [b'-'; 38];
-    text[0] = b'{';
-    text[37] = b'}';
-    let mut at = 1;
-    for (count, index) in ORDER.into_iter().enumerate() {
-        if matches!(count, 4 | 6 | 8 | 10) {
-            at += 1;
-        }
-        text[at] = HEX[usize::from(guid[index] >> 4)];
-        text[at + 1] = HEX[usize::from(guid[index] & 15)];
-        at += 2;
+    let mut text = *b"{00000000-0000-0000-0000-000000000000}";
+    for (byte, at) in ORDER {
+        text[at] = HEX[usize::from(guid[byte] >> 4)];
+        text[at + 1] = HEX[usize::from(guid[byte] & 15)];
     }
     out.extend_from_slice(&text);
 }
 
-/// Append `0x` and the digits, lower case.
-pub fn write_hex(bits: u64, out: &mut Vec<u8>) {
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, "0x{bits:x}");
+const HEX_LOWER: &[u8; 16] = b"0123456789abcdef";
+
+/// Append the hexadecimal digits, lower case, without leading zeros.
+fn write_hex_digits(bits: u64, out: &mut Vec<u8>) {
+    let digits = (16 - bits.leading_zeros() / 4).max(1);
+    out.extend((0..digits).rev().map(|digit| HEX_LOWER[(bits >> (4 * digit) & 15) as usize]));
 }
+
+/// Append `0x` and the digits.
+pub fn write_hex(bits: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"0x");
+    write_hex_digits(bits, out);
+}
+
+/// The account that Sysmon and most services run under, S-1-5-18.
+const LOCAL_SYSTEM: &[u8] = &[1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0];
 
 /// Append `S-1-5-18` and the like; a SID that is too short for its own count is written as nothing.
 pub fn write_sid(sid: &[u8], out: &mut Vec<u8>) {
+    if sid == LOCAL_SYSTEM {
+        return out.extend_from_slice(b"S-1-5-18");
+    }
     let [revision, count, a, b, c, d, e, f, rest @ ..] = sid else { return };
     let parts = rest.chunks_exact(4);
     if parts.len() < usize::from(*count) {
         return;
     }
     let authority = u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f]);
+    // Writing to a Vec cannot fail.
     let _ = write!(out, "S-{revision}-{authority}");
     for part in parts.take(usize::from(*count)) {
         let _ = write!(out, "-{}", u32::from_le_bytes([part[0], part[1], part[2], part[3]]));
+    }
+}
+
+/// Append the canonical text of RFC 5952: lower case, the longest run of two or more zero groups as `::`,
+/// an IPv4-mapped address with its end dotted.
+pub fn write_ipv6(address: &Ipv6Addr, out: &mut Vec<u8>) {
+    if let Some(v4) = address.to_ipv4_mapped() {
+        // Writing to a Vec cannot fail.
+        let _ = write!(out, "::ffff:{v4}");
+        return;
+    }
+    let groups = address.segments();
+    let (mut run_start, mut run_len) = (8, 1);
+    let mut at = 0;
+    while at < 8 {
+        let len = groups[at..].iter().take_while(|group| **group == 0).count();
+        if len > run_len {
+            (run_start, run_len) = (at, len);
+        }
+        at += len.max(1);
+    }
+    let mut at = 0;
+    while at < 8 {
+        if at == run_start {
+            out.extend_from_slice(b"::");
+            at += run_len;
+            continue;
+        }
+        if at > 0 && at != run_start + run_len {
+            out.push(b':');
+        }
+        write_hex_digits(u64::from(groups[at]), out);
+        at += 1;
     }
 }
 
@@ -254,6 +312,52 @@ pub fn is_garbled_ipv6(address: &Ipv6Addr) -> bool {
     !(first == 0 || (0x20..=0x3f).contains(&first) || first >= 0xfc)
 }
 
+/// Write UTF-16 little-endian, a byte per unit, to the front of `out`; whether all of it is ASCII, and so right.
+///
+/// `out` must be half as long as `utf16` or longer.
+#[inline]
+pub fn narrow_utf16(utf16: &[u8], out: &mut [u8]) -> bool {
+    const BEYOND_ASCII: u64 = 0xff80_ff80_ff80_ff80;
+    let (blocks, rest) = utf16.as_chunks::<8>();
+    let mut seen = 0;
+    for (block, narrow) in blocks.iter().zip(out.as_chunks_mut::<4>().0) {
+        let wide = u64::from_le_bytes(*block);
+        seen |= wide;
+        let pairs = (wide | wide >> 8) & 0x0000_ffff_0000_ffff;
+        *narrow = ((pairs | pairs >> 16) as u32).to_le_bytes();
+    }
+    let tail = &mut out[4 * blocks.len()..];
+    for (unit, narrow) in rest.as_chunks::<2>().0.iter().zip(tail) {
+        seen |= u64::from(u16::from_le_bytes(*unit));
+        *narrow = unit[0];
+    }
+    seen & BEYOND_ASCII == 0
+}
+
+/// Append UTF-16 little-endian as UTF-8; trailing NULs are dropped, lone surrogates become U+FFFD.
+#[inline]
+pub fn push_utf16(utf16: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.resize(start + utf16.len() / 2, 0);
+    if !narrow_utf16(utf16, &mut out[start..]) {
+        out.truncate(start);
+        push_wide(utf16, out);
+    }
+    while out.len() > start && out.last() == Some(&0) {
+        out.pop();
+    }
+}
+
+#[cold]
+fn push_wide(utf16: &[u8], out: &mut Vec<u8>) {
+    let units = utf16.chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
+    let mut buffer = [0; 4];
+    for unit in char::decode_utf16(units) {
+        let symbol = unit.unwrap_or(char::REPLACEMENT_CHARACTER);
+        out.extend_from_slice(symbol.encode_utf8(&mut buffer).as_bytes());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,6 +386,26 @@ mod tests {
         }
         assert_eq!(parse_time_us("1969-12-31 23:59:59.5"), Some(-500_000));
         assert_eq!(filetime_us(131_532_154_964_022_973), parse_time_us("2017-10-23T06:58:16.4022973Z").unwrap());
+    }
+
+    #[test]
+    fn utf16_becomes_utf8_whatever_is_in_it() {
+        for text in [
+            "",
+            "a",
+            "C:\\Windows\\System32\\svchost.exe",
+            "Benutzer\\J\u{f6}rg",
+            "\u{65e5}\u{672c}",
+            "ab\u{1f600}cdefgh",
+        ] {
+            let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            let mut out = b"before".to_vec();
+            push_utf16(&utf16, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("before{text}"));
+        }
+        let mut out = Vec::new();
+        push_utf16(&[b'a', 0, 0x00, 0xd8, b'b', 0, 0, 0, 0, 0], &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), "a\u{fffd}b");
     }
 
     #[test]
@@ -321,6 +445,41 @@ mod tests {
             assert_eq!(parse_ip(text), None, "{text}");
         }
         assert_eq!(parse_ip("fe80::1%eth0"), Some("fe80::1".parse().unwrap()));
+    }
+
+    #[test]
+    fn addresses_are_written_as_the_standard_library_does() {
+        for text in [
+            "::",
+            "::1",
+            "1::",
+            "::ffff:1.2.3.4",
+            "fe80::1:0:0:2",
+            "1:0:0:2::3",
+            "1:0:2:3:4:5:6:7",
+            "a:b:c:d:e:f:1:0",
+            "0:1:0:2:0:3:0:4",
+        ] {
+            let address: Ipv6Addr = text.parse().unwrap();
+            let mut out = Vec::new();
+            write_ipv6(&address, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), address.to_string());
+        }
+    }
+
+    #[test]
+    fn identifiers_and_bit_fields_are_written_as_windows_does() {
+        let written = |write: &dyn Fn(&mut Vec<u8>)| {
+            let mut out = Vec::new();
+            write(&mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(written(&|out| write_hex(0, out)), "0x0");
+        assert_eq!(written(&|out| write_hex(0x8000_0000_0000_0000, out)), "0x8000000000000000");
+        assert_eq!(written(&|out| write_sid(LOCAL_SYSTEM, out)), "S-1-5-18");
+        let user = [1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20, 2, 0, 0];
+        assert_eq!(written(&|out| write_sid(&user, out)), "S-1-5-32-544");
+        assert_eq!(written(&|out| write_sid(&user[..12], out)), "");
     }
 
     #[test]

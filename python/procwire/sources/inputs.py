@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
@@ -24,6 +24,7 @@ __all__ = ["Input", "expand", "is_packed", "open_inputs"]
 STDIN = "-"
 _MAX_NESTING = 4
 _HEAD_BYTES = 512
+_PIECE_BYTES = 1 << 16
 _UNPACK_ERRORS = (
     OSError,
     EOFError,
@@ -48,15 +49,37 @@ class Input:
     """Whether the user named it."""
 
 
-class _Live(io.RawIOBase):
-    """A pipe: a read gives what is there."""
+class _Pieces(io.RawIOBase):
+    """Reads give what is at hand: of a pipe without waiting for more, and of damaged packed bytes up to
+    the damage, whose error comes after what is before it instead of in its place."""
 
-    def __init__(self, file: io.BufferedReader) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         super().__init__()
-        self._file = file
+        self._file = cast(io.BufferedReader, file)
+
+    def readable(self) -> bool:
+        return True
 
     def read(self, size: int = -1) -> bytes:
-        return self._file.read1(size)
+        return self._file.read1(min(size, _PIECE_BYTES) if size >= 0 else _PIECE_BYTES)
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+class _UpToError(_Pieces):
+    """Ends where reading fails; `error` says why."""
+
+    error: Exception | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return super().read(size)
+        except _UNPACK_ERRORS as error:
+            self.error = error
+            return b""
 
 
 def _unzstd(file: BinaryIO) -> BinaryIO:
@@ -136,7 +159,7 @@ def _describe(error: Exception, path: str) -> Exception:
 
 def _unpack(name: str, file: BinaryIO, *, named: bool, path: str | None, depth: int = 0) -> Iterator[Input]:
     """The inputs inside of `file`, or itself if it is not packed."""
-    buffered = file if isinstance(file, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, file))
+    buffered = file if isinstance(file, io.BufferedReader) else io.BufferedReader(_Pieces(file))
     head = buffered.peek(_HEAD_BYTES)
     unpack = _unpacker(head)
     if depth >= _MAX_NESTING and (unpack or head.startswith(_ZIP)):
@@ -147,10 +170,8 @@ def _unpack(name: str, file: BinaryIO, *, named: bool, path: str | None, depth: 
         yield from _unzip(name, buffered, path, depth)
     elif head[_TAR_AT:].startswith(_TAR):
         yield from _untar(name, buffered, depth)
-    elif name == STDIN:
-        yield Input(name, cast(BinaryIO, _Live(buffered)), live=True, named=named)
     else:
-        yield Input(name, buffered, named=named)
+        yield Input(name, cast(BinaryIO, _Pieces(buffered)), live=name == STDIN, named=named)
 
 
 def _unzip(name: str, file: io.BufferedReader, path: str | None, depth: int) -> Iterator[Input]:
@@ -168,9 +189,17 @@ def _unzip(name: str, file: io.BufferedReader, path: str | None, depth: int) -> 
 
 
 def _untar(name: str, file: io.BufferedReader, depth: int) -> Iterator[Input]:
-    with tarfile.open(fileobj=file, mode="r|") as archive:
-        for member in archive:
-            packed = archive.extractfile(member) if member.isfile() else None
-            if packed is not None:
-                inner = f"{name}!{member.name}"
-                yield from _unpack(inner, cast(BinaryIO, packed), named=False, path=None, depth=depth + 1)
+    source = _UpToError(file)
+    try:
+        with tarfile.open(fileobj=source, mode="r|") as archive:
+            for member in archive:
+                packed = archive.extractfile(member) if member.isfile() else None
+                if packed is not None:
+                    inner = f"{name}!{member.name}"
+                    yield from _unpack(inner, cast(BinaryIO, packed), named=False, path=None, depth=depth + 1)
+    except tarfile.TarError:
+        # What it makes of the early end says less.
+        if source.error is None:
+            raise
+    if source.error is not None:
+        raise source.error

@@ -4,12 +4,11 @@
 //! Tokens and layouts: libevtx, "Windows XML Event Log (EVTX) format", sections 4 and 5.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::RefCell;
 
 use super::cursor::{Cursor, Result};
 use super::slots::{Slot, read_instance, read_slots};
-use crate::columns::push_utf16;
-use crate::value::Value;
+use crate::value::{Value, push_utf16};
 
 /// How deep elements and nested documents may go.
 const MAX_DEPTH: usize = 64;
@@ -37,8 +36,8 @@ pub(crate) struct Element<'a> {
 pub(crate) struct Reader {
     /// Check the hash of names: in slack space they may be overwritten.
     pub(crate) check_names: bool,
-    /// Set when a name was found elsewhere in the chunk than in line.
-    pub(crate) reached_out: Cell<bool>,
+    /// The names that were found elsewhere in the chunk than in line, with their offsets.
+    pub(crate) outside: RefCell<Vec<(usize, Vec<u8>)>>,
 }
 
 fn utf16(bytes: &[u8]) -> String {
@@ -61,6 +60,7 @@ fn name(cursor: &mut Cursor<'_>, reader: &Reader) -> Result<String> {
     at.u32()?;
     let hash = at.u16()?;
     let units = usize::from(at.u16()?);
+    let bytes_at = at.at;
     let bytes = at.take(2 * units)?;
     at.u16()?;
     if reader.check_names && name_hash(bytes) != hash {
@@ -69,7 +69,7 @@ fn name(cursor: &mut Cursor<'_>, reader: &Reader) -> Result<String> {
     if inline {
         cursor.at = at.at;
     } else {
-        reader.reached_out.set(true);
+        reader.outside.borrow_mut().push((bytes_at, bytes.to_vec()));
     }
     Ok(utf16(bytes))
 }

@@ -7,10 +7,10 @@ use super::cursor::{Cursor, Result};
 use super::slots::{Slot, read_instance, read_slots};
 use super::template::{Template, Templates, fill_row};
 use crate::columns::{Columns, Place, Row};
-use crate::format::Verdict;
+use crate::format::{Verdict, is_sysmon};
 use crate::ledger::Ledger;
 use crate::schema::Field;
-use crate::value::Value;
+use crate::value::{Value, push_utf16};
 
 /// Bytes before a record's BinXML: magic, size, number, time of writing.
 pub(crate) const HEAD_BYTES: usize = 24;
@@ -32,11 +32,19 @@ pub(crate) struct Decoder {
     templates: Templates,
     outer: Vec<Slot>,
     inner: Vec<Slot>,
+    /// The last provider's name and whether it is Sysmon: mostly the next one's too.
+    provider: (Vec<u8>, bool),
 }
 
 impl Decoder {
     pub(crate) fn new(way: Way) -> Self {
-        Decoder { way, templates: Templates::default(), outer: Vec::new(), inner: Vec::new() }
+        Decoder {
+            way,
+            templates: Templates::default(),
+            outer: Vec::new(),
+            inner: Vec::new(),
+            provider: (Vec::new(), false),
+        }
     }
 
     pub(crate) fn next_chunk(&mut self) {
@@ -76,12 +84,16 @@ impl Decoder {
     ) -> Result<Option<Verdict>> {
         let chunk = cursor.chunk;
         let Some(outer) = instance(&mut cursor, &mut self.templates, &mut self.outer)? else { return Ok(None) };
-        let (Some(provider), Some(event_id)) =
-            (outer.value(Field::ProviderName, &self.outer, chunk), outer.value(Field::EventId, &self.outer, chunk))
-        else {
-            return Ok(None);
+        let Some(event_id) = outer.value(Field::EventId, &self.outer, chunk) else { return Ok(None) };
+        let is_sysmon = match outer.is_sysmon {
+            Some(is_sysmon) => is_sysmon,
+            None => match outer.value(Field::ProviderName, &self.outer, chunk) {
+                Some(Value::Utf16(name)) => known_provider(&mut self.provider, name),
+                _ => return Ok(None),
+            },
         };
-        let Some(verdict) = verdict(provider, event_id) else { return Ok(None) };
+        let Value::Int(event_id) = event_id else { return Ok(None) };
+        let verdict = Verdict::new(is_sysmon, Some(event_id));
         if verdict != Verdict::NetworkConnect {
             return Ok(Some(verdict));
         }
@@ -101,6 +113,16 @@ impl Decoder {
         out.push(&row, place, ledger);
         Ok(Some(verdict))
     }
+}
+
+#[inline]
+fn known_provider(last: &mut (Vec<u8>, bool), name: &[u8]) -> bool {
+    if last.0 != name {
+        let mut text = Vec::new();
+        push_utf16(name, &mut text);
+        *last = (name.to_vec(), is_sysmon(&String::from_utf8_lossy(&text)));
+    }
+    last.1
 }
 
 /// The template instance that the fragment at `cursor` consists of, if it does and the template is regular.
@@ -142,7 +164,7 @@ fn verdict(provider: Value<'_>, event_id: Value<'_>) -> Option<Verdict> {
     let provider = match provider {
         Value::Text(text) => Some(text),
         Value::Utf16(utf16) => {
-            crate::columns::push_utf16(utf16, &mut name);
+            push_utf16(utf16, &mut name);
             std::str::from_utf8(&name).ok()
         }
         Value::Null => None,

@@ -23,7 +23,7 @@ impl Definition {
     }
 
     /// GUID, length and body: what makes it this template.
-    pub(crate) fn identity<'a>(&self, chunk: &'a [u8]) -> &'a [u8] {
+    pub(crate) fn bytes<'a>(&self, chunk: &'a [u8]) -> &'a [u8] {
         chunk.get(self.offset + 4..self.offset + HEAD_BYTES + self.len).unwrap_or_default()
     }
 }
@@ -74,11 +74,12 @@ pub(crate) fn read_slots(cursor: &mut Cursor<'_>, slots: &mut Vec<Slot>) -> Resu
         None => return cursor.fail("fewer values"),
     };
     let mut start = cursor.at;
-    for descriptor in descriptors.chunks_exact(4) {
-        let len = usize::from(u16::from_le_bytes([descriptor[0], descriptor[1]]));
-        slots.push(Slot { start, len, kind: descriptor[2] });
+    slots.extend(descriptors.as_chunks::<4>().0.iter().map(|[low, high, kind, _]| {
+        let len = usize::from(u16::from_le_bytes([*low, *high]));
+        let slot = Slot { start, len, kind: *kind };
         start += len;
-    }
+        slot
+    }));
     cursor.take(start - cursor.at).map(drop)
 }
 

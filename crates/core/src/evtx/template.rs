@@ -8,6 +8,7 @@ use super::binxml::{Content, Element, Reader};
 use super::cursor::Result;
 use super::slots::{Definition, Slot};
 use crate::columns::Row;
+use crate::format::is_sysmon;
 use crate::schema::Field;
 use crate::value::Value;
 
@@ -96,15 +97,22 @@ pub(crate) struct Template {
     nested: Vec<u16>,
     /// Whether slots alone tell all; if not, records go the general way.
     pub(crate) is_regular: bool,
+    /// Whether the provider, where the template names it, is Sysmon.
+    pub(crate) is_sysmon: Option<bool>,
 }
 
 impl Template {
     fn compile(content: &[Content<'_>]) -> Self {
-        let mut template = Template { fields: Vec::new(), nested: Vec::new(), is_regular: true };
+        let mut template = Template { fields: Vec::new(), nested: Vec::new(), is_regular: true, is_sysmon: None };
         leaves(content, &mut |field, content| {
             let source = match content {
                 [Content::Slot(index)] => Source::Slot(*index),
-                [Content::Text(text)] => Source::Literal(text.to_string()),
+                [Content::Text(text)] => {
+                    if field == Field::ProviderName {
+                        template.is_sysmon = Some(is_sysmon(text));
+                    }
+                    Source::Literal(text.to_string())
+                }
                 [] => return,
                 _ => {
                     template.is_regular = false;
@@ -158,12 +166,25 @@ impl Source {
     }
 }
 
-/// Compiled templates: by offset within a chunk; over chunks by identity, offset included, as names are
-/// found by their offset.
+/// Compiled templates: by offset within a chunk; over chunks by offset and bytes, as long as the names that
+/// stand outside of them are the same too.
 #[derive(Default)]
 pub(crate) struct Templates {
     in_chunk: Vec<(usize, Rc<Template>)>,
-    in_file: HashMap<(usize, Vec<u8>), Rc<Template>>,
+    in_file: HashMap<(usize, u32), Known>,
+}
+
+struct Known {
+    bytes: Vec<u8>,
+    names_outside: Vec<(usize, Vec<u8>)>,
+    template: Rc<Template>,
+}
+
+impl Known {
+    fn is(&self, bytes: &[u8], chunk: &[u8]) -> bool {
+        self.bytes == bytes
+            && self.names_outside.iter().all(|(at, name)| chunk.get(*at..*at + name.len()) == Some(name.as_slice()))
+    }
 }
 
 impl Templates {
@@ -182,16 +203,18 @@ impl Templates {
     }
 
     fn compile(&mut self, definition: Definition, chunk: &[u8]) -> Result<Rc<Template>> {
-        let identity = (definition.offset, definition.identity(chunk).to_vec());
-        let template = match self.in_file.get(&identity) {
-            Some(template) => Rc::clone(template),
+        let bytes = definition.bytes(chunk);
+        let key = (definition.offset, crc32fast::hash(bytes));
+        let template = match self.in_file.get(&key).filter(|known| known.is(bytes, chunk)) {
+            Some(known) => Rc::clone(&known.template),
             None => {
                 let reader = Reader::default();
                 let content = reader.fragment(&mut definition.body(chunk), true, 0)?;
                 let template = Rc::new(Template::compile(&content));
-                // A name outside the definition may be another one in the next chunk.
-                if !reader.reached_out.get() && self.in_file.len() < MAX_CACHED {
-                    self.in_file.insert(identity, Rc::clone(&template));
+                if self.in_file.len() < MAX_CACHED {
+                    let names_outside = reader.outside.into_inner();
+                    let known = Known { bytes: bytes.to_vec(), names_outside, template: Rc::clone(&template) };
+                    self.in_file.insert(key, known);
                 }
                 template
             }

@@ -1,0 +1,441 @@
+//! Cells of one column: the one place where a log's value becomes the table's type.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arrow_array::{
+    ArrayRef, BinaryArray, BooleanArray, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray,
+};
+use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
+use arrow_schema::ArrowError;
+
+use crate::columns::Place;
+use crate::ledger::Ledger;
+use crate::schema::{Field, Kind};
+use crate::value::{
+    Value, ip_bytes, is_garbled_ipv6, narrow_utf16, parse_bool, parse_guid, parse_int, parse_ip, parse_time_us,
+    push_utf16, write_guid, write_hex, write_ipv6, write_sid,
+};
+
+/// Value of a cell that could not be read as its column's type; the cell is null.
+pub const UNREADABLE_VALUE: &str = "unreadable value";
+/// An address that is not one (redacted, say): its text is kept, its bytes are null.
+pub const NOT_AN_ADDRESS: &str = "not an address";
+/// See [`is_garbled_ipv6`].
+pub const GARBLED_ADDRESS: &str = "IPv4 garbled as IPv6";
+
+/// Bytes set aside for a cell of text.
+const CELL_BYTES: usize = 24;
+/// Longer text than any number, time, GUID or address has.
+const SHORT_BYTES: usize = 64;
+
+/// Where a value comes from, for the warning if it is no good.
+pub(crate) struct Context<'a> {
+    pub(crate) place: Place,
+    pub(crate) ledger: &'a mut Ledger,
+}
+
+/// Bytes of variable length with their offsets.
+#[derive(Debug)]
+struct Bytes {
+    values: Vec<u8>,
+    offsets: Vec<i32>,
+    valid: NullBufferBuilder,
+}
+
+impl Bytes {
+    fn new(rows: usize, cell_bytes: usize) -> Self {
+        let mut offsets = Vec::with_capacity(rows + 1);
+        offsets.push(0);
+        Bytes { values: Vec::with_capacity(rows * cell_bytes), offsets, valid: NullBufferBuilder::new(rows) }
+    }
+
+    /// End the cell whose bytes were appended to `values`.
+    #[inline]
+    fn close(&mut self, valid: bool) {
+        self.offsets.push(self.values.len() as i32);
+        self.valid.append(valid);
+    }
+
+    /// End the cell; no bytes and `-` are null.
+    #[inline]
+    fn close_text(&mut self) {
+        let start = self.offsets[self.offsets.len() - 1] as usize;
+        let valid = match &self.values[start..] {
+            [] => false,
+            [b'-'] => {
+                self.values.truncate(start);
+                false
+            }
+            _ => true,
+        };
+        self.close(valid);
+    }
+
+    fn take(mut self) -> (OffsetBuffer<i32>, Buffer, Option<NullBuffer>) {
+        trim(&mut self.offsets);
+        trim(&mut self.values);
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
+        (offsets, Buffer::from_vec(self.values), self.valid.finish())
+    }
+
+    fn strings(self) -> Result<ArrayRef, ArrowError> {
+        let (offsets, values, nulls) = self.take();
+        Ok(Arc::new(StringArray::try_new(offsets, values, nulls)?))
+    }
+
+    fn binaries(self) -> Result<ArrayRef, ArrowError> {
+        let (offsets, values, nulls) = self.take();
+        Ok(Arc::new(BinaryArray::try_new(offsets, values, nulls)?))
+    }
+}
+
+/// Give back what a small batch does not need: many of them may wait to be put together.
+fn trim<T>(values: &mut Vec<T>) {
+    if values.capacity() > 2 * values.len() {
+        values.shrink_to_fit();
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Numbers<T> {
+    values: Vec<T>,
+    valid: NullBufferBuilder,
+}
+
+impl<T: Copy + Default> Numbers<T> {
+    fn new(rows: usize) -> Self {
+        Numbers { values: Vec::with_capacity(rows), valid: NullBufferBuilder::new(rows) }
+    }
+
+    #[inline]
+    fn push(&mut self, value: Option<T>) {
+        self.values.push(value.unwrap_or_default());
+        self.valid.append(value.is_some());
+    }
+
+    fn take(mut self) -> (Vec<T>, Option<NullBuffer>) {
+        trim(&mut self.values);
+        (self.values, self.valid.finish())
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Texts(Bytes);
+
+/// GUIDs; the last one is remembered: a process makes many connections.
+#[derive(Debug)]
+pub(crate) struct Guids {
+    bytes: Bytes,
+    last: [u8; 16],
+    last_text: Vec<u8>,
+}
+
+/// Addresses as text and as bytes; the last one is remembered: most events share an end.
+#[derive(Debug)]
+pub(crate) struct Ips {
+    text: Bytes,
+    bytes: Bytes,
+    last: Vec<u8>,
+    last_text: Vec<u8>,
+    last_bytes: [u8; 16],
+}
+
+#[derive(Debug)]
+pub(crate) struct Flags {
+    values: BooleanBufferBuilder,
+    valid: NullBufferBuilder,
+}
+
+/// A column under construction.
+#[derive(Debug)]
+pub(crate) enum Cells {
+    Text(Texts),
+    Guid(Guids),
+    Ip(Ips),
+    Time(Numbers<i64>),
+    Int64(Numbers<i64>),
+    Int32(Numbers<i32>),
+    Port(Numbers<i32>),
+    Bool(Flags),
+}
+
+impl Cells {
+    pub(crate) fn new(kind: Kind, rows: usize) -> Self {
+        match kind {
+            Kind::Text | Kind::Address => Cells::Text(Texts(Bytes::new(rows, CELL_BYTES))),
+            Kind::Guid => {
+                let bytes = Bytes::new(rows, 38);
+                Cells::Guid(Guids {
+                    bytes,
+                    last: [0; 16],
+                    last_text: b"{00000000-0000-0000-0000-000000000000}".to_vec(),
+                })
+            }
+            Kind::Ip => Cells::Ip(Ips {
+                text: Bytes::new(rows, CELL_BYTES),
+                bytes: Bytes::new(rows, 16),
+                last: Vec::new(),
+                last_text: Vec::new(),
+                last_bytes: [0; 16],
+            }),
+            Kind::Time => Cells::Time(Numbers::new(rows)),
+            Kind::Int64 => Cells::Int64(Numbers::new(rows)),
+            Kind::Int32 => Cells::Int32(Numbers::new(rows)),
+            Kind::Port => Cells::Port(Numbers::new(rows)),
+            Kind::Bool => {
+                Cells::Bool(Flags { values: BooleanBufferBuilder::new(rows), valid: NullBufferBuilder::new(rows) })
+            }
+        }
+    }
+
+    /// Append a value. One that the column cannot hold becomes null and a warning.
+    #[inline]
+    pub(crate) fn push(&mut self, value: Value<'_>, field: Field, context: &mut Context<'_>) {
+        let readable = match self {
+            Cells::Text(texts) => texts.push(value),
+            Cells::Guid(guids) => guids.push(value),
+            Cells::Ip(ips) => ips.push(value, field, context),
+            Cells::Time(numbers) => match value {
+                Value::Time(time_us) => number(numbers, Some(time_us)),
+                Value::Null => absent(numbers),
+                _ => parsed(numbers, value, parse_time_us),
+            },
+            Cells::Int64(numbers) => match value {
+                Value::Int(int) => number(numbers, Some(int)),
+                Value::Null => absent(numbers),
+                _ => parsed(numbers, value, parse_int),
+            },
+            Cells::Int32(numbers) => match value {
+                Value::Int(int) => number(numbers, i32::try_from(int).ok()),
+                Value::Null => absent(numbers),
+                _ => parsed(numbers, value, |text| i32::try_from(parse_int(text)?).ok()),
+            },
+            Cells::Port(numbers) => match value {
+                Value::Int(int) => number(numbers, u16::try_from(int).ok().map(i32::from)),
+                Value::Null => absent(numbers),
+                _ => parsed(numbers, value, |text| u16::try_from(parse_int(text)?).ok().map(i32::from)),
+            },
+            Cells::Bool(flags) => flags.push(value),
+        };
+        if !readable {
+            warn_unreadable(field, value, context);
+        }
+    }
+
+    /// The column's array; for addresses, that of their bytes beside it.
+    pub(crate) fn finish(self) -> Result<(ArrayRef, Option<ArrayRef>), ArrowError> {
+        let array: ArrayRef = match self {
+            Cells::Text(texts) => texts.0.strings()?,
+            Cells::Guid(guids) => guids.bytes.strings()?,
+            Cells::Ip(ips) => return Ok((ips.text.strings()?, Some(ips.bytes.binaries()?))),
+            Cells::Time(numbers) => {
+                let (values, nulls) = numbers.take();
+                Arc::new(TimestampMicrosecondArray::try_new(values.into(), nulls)?.with_timezone("UTC"))
+            }
+            Cells::Int64(numbers) => {
+                let (values, nulls) = numbers.take();
+                Arc::new(Int64Array::try_new(values.into(), nulls)?)
+            }
+            Cells::Int32(numbers) | Cells::Port(numbers) => {
+                let (values, nulls) = numbers.take();
+                Arc::new(Int32Array::try_new(values.into(), nulls)?)
+            }
+            Cells::Bool(mut flags) => Arc::new(BooleanArray::new(flags.values.finish(), flags.valid.finish())),
+        };
+        Ok((array, None))
+    }
+}
+
+#[inline]
+fn number<T: Copy + Default>(numbers: &mut Numbers<T>, value: Option<T>) -> bool {
+    numbers.push(value);
+    value.is_some()
+}
+
+#[inline]
+fn absent<T: Copy + Default>(numbers: &mut Numbers<T>) -> bool {
+    numbers.push(None);
+    true
+}
+
+/// A number spelled as text. Null without a warning where the text stands for nothing.
+#[inline]
+fn parsed<T: Copy + Default>(numbers: &mut Numbers<T>, value: Value<'_>, parse: impl Fn(&str) -> Option<T>) -> bool {
+    spelled(value, |text| {
+        let found = text.and_then(&parse);
+        numbers.push(found);
+        found.is_some() || text.is_some_and(is_nothing)
+    })
+}
+
+fn is_nothing(text: &str) -> bool {
+    matches!(text.trim_ascii(), "" | "-")
+}
+
+/// Call `read` with the value as text; None if it is too long to be anything but text.
+#[inline]
+fn spelled<R>(value: Value<'_>, read: impl FnOnce(Option<&str>) -> R) -> R {
+    let mut buffer = [0; SHORT_BYTES];
+    match value {
+        Value::Text(text) => read(Some(text)),
+        Value::Utf16(utf16) if utf16.len() <= 2 * SHORT_BYTES => {
+            let ascii = narrow_utf16(utf16, &mut buffer);
+            let text = std::str::from_utf8(&buffer[..utf16.len() / 2]).ok().filter(|_| ascii);
+            read(text.map(|text| text.trim_end_matches('\0')))
+        }
+        Value::Bool(flag) => read(Some(if flag { "true" } else { "false" })),
+        Value::Int(int) => read(Some(&int.to_string())),
+        Value::Hex(bits) => read(Some(&(bits as i64).to_string())),
+        _ => read(None),
+    }
+}
+
+impl Texts {
+    #[inline]
+    fn push(&mut self, value: Value<'_>) -> bool {
+        let out = &mut self.0.values;
+        match value {
+            Value::Null | Value::Time(_) => {}
+            Value::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Value::Utf16(utf16) => push_utf16(utf16, out),
+            Value::Hex(bits) => write_hex(bits, out),
+            Value::Sid(sid) => write_sid(sid, out),
+            Value::Guid(guid) => write_guid(&guid, out),
+            Value::Int(_) | Value::Bool(_) => spelled(value, |text| out.extend(text.unwrap_or_default().bytes())),
+        }
+        self.0.close_text();
+        true
+    }
+}
+
+impl Guids {
+    #[inline]
+    fn push(&mut self, value: Value<'_>) -> bool {
+        let (guid, readable) = match value {
+            Value::Guid(guid) => (Some(guid), true),
+            Value::Null => (None, true),
+            _ => spelled(value, |text| {
+                let guid = text.and_then(parse_guid);
+                (guid, guid.is_some() || text.is_some_and(is_nothing))
+            }),
+        };
+        if let Some(guid) = guid {
+            if guid != self.last {
+                self.last = guid;
+                self.last_text.clear();
+                write_guid(&guid, &mut self.last_text);
+            }
+            self.bytes.values.extend_from_slice(&self.last_text);
+        }
+        self.bytes.close(guid.is_some());
+        readable
+    }
+}
+
+impl Ips {
+    #[inline]
+    fn push(&mut self, value: Value<'_>, field: Field, context: &mut Context<'_>) -> bool {
+        if value == Value::Null {
+            return self.close(false);
+        }
+        spelled(value, |text| match text {
+            Some(text) if text.as_bytes() == self.last && !self.last.is_empty() => {
+                self.text.values.extend_from_slice(&self.last_text);
+                self.bytes.values.extend_from_slice(&self.last_bytes);
+                self.close(true)
+            }
+            Some(text) if is_nothing(text) => self.close(false),
+            Some(text) => self.push_text(text.trim_ascii(), field, context),
+            None => {
+                let mut long = Vec::new();
+                if let Value::Utf16(utf16) = value {
+                    push_utf16(utf16, &mut long);
+                }
+                self.push_text(&String::from_utf8_lossy(&long), field, context)
+            }
+        })
+    }
+
+    fn close(&mut self, valid: bool) -> bool {
+        self.text.close(valid);
+        self.bytes.close(valid);
+        true
+    }
+
+    fn push_text(&mut self, text: &str, field: Field, context: &mut Context<'_>) -> bool {
+        let Some(address) = parse_ip(text) else {
+            self.text.values.extend_from_slice(text.as_bytes());
+            self.text.close(!text.is_empty());
+            self.bytes.close(false);
+            warn(NOT_AN_ADDRESS, context, || {
+                format!("{}: found {:?}, expected an IP address", field.sysmon(), shorten(text))
+            });
+            return true;
+        };
+        self.last_text.clear();
+        match address {
+            // Dotted IPv4 has only one text form (leading zeros are not in it, but nobody writes them).
+            IpAddr::V4(_) => self.last_text.extend_from_slice(text.as_bytes()),
+            IpAddr::V6(v6) => write_ipv6(&v6, &mut self.last_text),
+        }
+        self.last_bytes = ip_bytes(address);
+        self.text.values.extend_from_slice(&self.last_text);
+        self.bytes.values.extend_from_slice(&self.last_bytes);
+        self.last.clear();
+        match address {
+            IpAddr::V6(v6) if is_garbled_ipv6(&v6) => warn(GARBLED_ADDRESS, context, || {
+                let [a, b, c, d, ..] = v6.octets();
+                format!("{}: {v6} lies in no IPv6 block in use; it may be {a}.{b}.{c}.{d}", field.sysmon())
+            }),
+            // Garbled ones are not remembered: each is to be warned of.
+            _ => self.last.extend_from_slice(text.as_bytes()),
+        }
+        self.close(true)
+    }
+}
+
+impl Flags {
+    #[inline]
+    fn push(&mut self, value: Value<'_>) -> bool {
+        let (flag, readable) = match value {
+            Value::Bool(flag) => (Some(flag), true),
+            Value::Null => (None, true),
+            _ => spelled(value, |text| {
+                let flag = text.and_then(parse_bool);
+                (flag, flag.is_some() || text.is_some_and(is_nothing))
+            }),
+        };
+        self.values.append(flag.unwrap_or_default());
+        self.valid.append(flag.is_some());
+        readable
+    }
+}
+
+#[cold]
+fn warn(kind: &'static str, context: &mut Context<'_>, detail: impl FnOnce() -> String) {
+    context.ledger.warnings.add(kind, context.place.offset, context.place.line, detail);
+}
+
+#[cold]
+fn warn_unreadable(field: Field, value: Value<'_>, context: &mut Context<'_>) {
+    warn(UNREADABLE_VALUE, context, || {
+        let expected = match field.kind() {
+            Kind::Time => "a time like 2018-04-11 05:29:35.394",
+            Kind::Guid => "a GUID",
+            Kind::Bool => "true or false",
+            Kind::Port => "a port, 0 to 65535",
+            _ => "a number",
+        };
+        let found = spelled(value, |text| text.map_or_else(|| format!("{value:?}"), |text| format!("{text:?}")));
+        format!("{}: found {}, expected {expected}", field.sysmon(), shorten(&found))
+    });
+}
+
+fn shorten(text: &str) -> String {
+    let mut short: String = text.chars().take(80).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}

@@ -1,0 +1,283 @@
+//! JSON events in the shape of every shipper: lines, lists, objects one after the other.
+//!
+//! [`split`] finds where records end, [`parse`] reads one into a [`record::Record`] by the table in
+//! [`keys`]. Shapes are told apart by what a record holds, each for itself.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bumpalo::Bump;
+
+use crate::columns::{Columns, Place, Row};
+use crate::format::{
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending, Verdict,
+    count_lines,
+};
+use crate::ledger::Ledger;
+
+pub(crate) mod keys;
+pub(crate) mod parse;
+pub(crate) mod record;
+mod split;
+pub(crate) mod text;
+
+use keys::{Keys, Scope};
+use parse::read_object;
+use record::Record;
+use split::{Reached, Scanner, is_between, record_end};
+
+/// A record that is not UTF-8: what is not was replaced by U+FFFD.
+pub const INVALID_UTF8: &str = "invalid UTF-8";
+
+/// Read one JSON object into `row`. Values that need unescaping are kept in `arena`.
+///
+/// The error says what was found and what was expected.
+pub fn read_event<'a>(json: &'a str, arena: &'a Bump, row: &mut Row<'a>) -> Result<Verdict, String> {
+    let mut record = Record::new(arena);
+    let start = json.len() - json.trim_ascii_start().len();
+    read_object(json, start, Scope::Record, &mut Keys::uncached(), &mut record)
+        .map_err(|broken| broken.describe(json))?;
+    record.resolve(row)
+}
+
+/// The JSON format.
+#[derive(Default)]
+pub struct Json {
+    /// How far the pending bytes have been looked at.
+    at: usize,
+    /// Where the record begins that `at` is in.
+    start: usize,
+    /// The record, if it is not simply a line.
+    scanner: Option<Scanner>,
+    /// The record is too long and being dropped.
+    dropping: bool,
+}
+
+impl Format for Json {
+    fn name(&self) -> FormatName {
+        FormatName::Json
+    }
+
+    fn cut(&mut self, pending: Pending<'_>, ledger: &mut Ledger) -> Cut {
+        if self.dropping {
+            return self.drop_rest(pending);
+        }
+        if pending.at_end {
+            return Cut::Take(pending.bytes.len());
+        }
+        self.advance(pending.bytes);
+        if self.start == 0 && self.scanner.is_none() && pending.bytes.len() >= MAX_RECORD_BYTES {
+            // A line without an end may still hold whole records.
+            self.at = 0;
+            self.scanner = Some(Scanner::default());
+            self.advance(pending.bytes);
+        }
+        match self.start {
+            0 if pending.bytes.len() < MAX_RECORD_BYTES => Cut::More,
+            0 => {
+                ledger.records += 1;
+                add_overlong(pending.offset, pending.line, ledger);
+                self.dropping = true;
+                self.drop_rest(pending)
+            }
+            end => {
+                self.at -= end;
+                self.start = 0;
+                Cut::Take(end)
+            }
+        }
+    }
+
+    fn decoder(&self) -> Arc<dyn Decode> {
+        Arc::new(JsonDecoder)
+    }
+}
+
+fn add_overlong(offset: u64, line: u64, ledger: &mut Ledger) {
+    ledger.damage.add(OVERLONG_RECORD, offset, Some(line), || {
+        format!("found a record over {} MiB, expected an event", MAX_RECORD_BYTES >> 20)
+    });
+}
+
+impl Json {
+    /// Go over whole records; `start` ends up after the last of them.
+    fn advance(&mut self, bytes: &[u8]) {
+        loop {
+            if let Some(scanner) = &mut self.scanner {
+                match scanner.run(bytes, self.at) {
+                    Reached::More(at) => {
+                        self.at = at;
+                        return;
+                    }
+                    Reached::End(end) => {
+                        self.scanner = None;
+                        (self.at, self.start) = (end, end);
+                    }
+                }
+            } else if self.at > self.start || bytes.get(self.start) == Some(&b'{') {
+                if !self.take_line(bytes) {
+                    return;
+                }
+            } else {
+                let rest = &bytes[self.start..];
+                let Some(next) = rest.iter().position(|byte| !is_between(*byte)) else {
+                    (self.at, self.start) = (bytes.len(), bytes.len());
+                    return;
+                };
+                self.start += next;
+                self.at = self.start;
+                if bytes[self.start] != b'{' {
+                    self.scanner = Some(Scanner::default());
+                }
+            }
+        }
+    }
+
+    /// A line from `{` to `}` that another such line follows holds whole records, without a look inside:
+    /// wherever a record was cut short, the next line begins a new one. False if more bytes are needed.
+    fn take_line(&mut self, bytes: &[u8]) -> bool {
+        let Some(found) = memchr::memchr(b'\n', &bytes[self.at..]) else {
+            self.at = bytes.len();
+            return false;
+        };
+        let end = self.at + found + 1;
+        let line = bytes[self.start..end].trim_ascii_end();
+        if line.last() == Some(&b'}') && bytes.get(end) == Some(&b'{') {
+            (self.at, self.start) = (end, end);
+        } else {
+            self.at = self.start;
+            self.scanner = Some(Scanner::default());
+        }
+        true
+    }
+
+    fn drop_rest(&mut self, pending: Pending<'_>) -> Cut {
+        let scanner = self.scanner.get_or_insert_default();
+        let len = match scanner.run(pending.bytes, self.at) {
+            Reached::End(end) => {
+                *self = Json::default();
+                end
+            }
+            // What follows a line feed is kept until it is known.
+            Reached::More(at) if at > 0 && !pending.at_end => {
+                self.at = 0;
+                at
+            }
+            Reached::More(_) if pending.at_end => pending.bytes.len(),
+            Reached::More(_) => return Cut::More,
+        };
+        Cut::Drop(len)
+    }
+}
+
+struct JsonDecoder;
+
+impl Decode for JsonDecoder {
+    fn decode(&self, block: Block<'_>, out: &mut Columns, ledger: &mut Ledger) {
+        let mut reader = Reader { keys: Keys::cached(), arena: Bump::new(), out, ledger, lossy: false };
+        match std::str::from_utf8(block.bytes) {
+            Ok(text) => reader.records(text, block.offset, block.line, 0),
+            Err(_) => reader.records_lossy(block),
+        }
+    }
+}
+
+/// Wrappers in wrappers are followed this far.
+const MAX_WRAPPERS: usize = 4;
+
+struct Reader<'b> {
+    keys: Keys,
+    arena: Bump,
+    out: &'b mut Columns,
+    ledger: &'b mut Ledger,
+    lossy: bool,
+}
+
+impl Reader<'_> {
+    /// Read the records of `text`, which stands at `offset`, in `line`.
+    fn records(&mut self, text: &str, offset: u64, mut line: u64, wrappers: usize) {
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while let Some(next) = bytes[at..].iter().position(|byte| !is_between(*byte)) {
+            line += count_lines(&bytes[at..at + next]);
+            at += next;
+            let place = Place { offset: offset + at as u64, line: Some(line), recovered: false };
+            let end = self.record(text, at, place, wrappers);
+            line += count_lines(&bytes[at..end]);
+            at = end;
+        }
+    }
+
+    /// Read the record at `start`; says where it ends.
+    fn record(&mut self, text: &str, start: usize, place: Place, wrappers: usize) -> usize {
+        let mut arena = std::mem::take(&mut self.arena);
+        let (end, wrapped) = self.record_in(&arena, text, start, place, wrappers);
+        arena.reset();
+        self.arena = arena;
+        if let Some(list) = wrapped {
+            let line = place.line.unwrap_or_default() + count_lines(&text.as_bytes()[start..list.start]);
+            self.records(&text[list.clone()], place.offset + (list.start - start) as u64, line, wrappers + 1);
+        }
+        end
+    }
+
+    /// The same, with the list of records that the object may turn out to wrap.
+    fn record_in(
+        &mut self,
+        arena: &Bump,
+        text: &str,
+        start: usize,
+        place: Place,
+        wrappers: usize,
+    ) -> (usize, Option<Range<usize>>) {
+        let mut record = Record::new(arena);
+        let read = read_object(text, start, Scope::Record, &mut self.keys, &mut record);
+        let end = read.unwrap_or_else(|_| record_end(text.as_bytes(), start));
+        if end - start > MAX_RECORD_BYTES {
+            self.ledger.records += 1;
+            add_overlong(place.offset, place.line.unwrap_or_default(), self.ledger);
+            return (end, None);
+        }
+        let mut row = Row::default();
+        let verdict = match read {
+            Ok(_) => match record.wrapped().filter(|_| wrappers < MAX_WRAPPERS) {
+                Some(list) => return (end, Some(list)),
+                None => record.resolve(&mut row),
+            },
+            // What follows the record is not its fault.
+            Err(broken) => Err(broken.describe(&text[..end])),
+        };
+        self.account(verdict, &row, place);
+        (end, None)
+    }
+
+    fn account(&mut self, verdict: Result<Verdict, String>, row: &Row<'_>, place: Place) {
+        self.ledger.records += 1;
+        match verdict {
+            Ok(Verdict::NetworkConnect) => self.out.push(row, place, self.ledger),
+            Ok(other) => other.count(self.ledger),
+            Err(reason) => self.ledger.damage.add(BROKEN_RECORD, place.offset, place.line, || reason),
+        }
+        if self.lossy {
+            self.ledger.warnings.add(INVALID_UTF8, place.offset, place.line, || {
+                "found bytes that are not UTF-8, expected UTF-8; they were replaced".into()
+            });
+        }
+    }
+
+    /// The records of a block that is not UTF-8 throughout, each for itself.
+    fn records_lossy(&mut self, block: Block<'_>) {
+        let bytes = block.bytes;
+        let (mut at, mut line) = (0, block.line);
+        while let Some(next) = bytes[at..].iter().position(|byte| !is_between(*byte)) {
+            line += count_lines(&bytes[at..at + next]);
+            at += next;
+            let end = record_end(bytes, at);
+            let text = String::from_utf8_lossy(&bytes[at..end]);
+            self.lossy = matches!(text, std::borrow::Cow::Owned(_));
+            self.records(&text, block.offset + at as u64, line, 0);
+            line += count_lines(&bytes[at..end]);
+            at = end;
+        }
+    }
+}

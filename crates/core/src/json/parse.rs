@@ -1,0 +1,264 @@
+//! One JSON object, read in one pass over its bytes: keys are looked up, values that matter go into the
+//! [`Record`], the rest is stepped over.
+
+use super::keys::{Keys, Scope, Slot, inner_scope};
+use super::record::{Record, Scalar};
+use super::split::MAX_DEPTH;
+use super::text::{Text, unescape};
+
+/// Where the text stops being JSON, and what should stand there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Broken {
+    /// Index of the byte that is wrong.
+    pub(crate) at: usize,
+    /// What should have been there.
+    pub(crate) expected: &'static str,
+}
+
+impl Broken {
+    /// What was found and what was expected.
+    pub(crate) fn describe(&self, text: &str) -> String {
+        let found = text.get(self.at..).and_then(|rest| rest.chars().next());
+        match found {
+            Some(symbol) => format!("found {symbol:?}, expected {}", self.expected),
+            None => format!("found the end, expected {}", self.expected),
+        }
+    }
+}
+
+/// Reads the object that begins at `start` of `text` into `record`; says where it ends. Of two equal keys
+/// the last one counts.
+pub(crate) fn read_object<'a>(
+    text: &'a str,
+    start: usize,
+    scope: Scope,
+    keys: &mut Keys,
+    record: &mut Record<'a>,
+) -> Result<usize, Broken> {
+    let mut parser = Parser { text, bytes: text.as_bytes(), at: start, depth: 0, keys, record };
+    parser.object(scope)?;
+    Ok(parser.at)
+}
+
+struct Parser<'a, 'p> {
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+    depth: usize,
+    keys: &'p mut Keys,
+    record: &'p mut Record<'a>,
+}
+
+impl<'a> Parser<'a, '_> {
+    fn broken<T>(&self, expected: &'static str) -> Result<T, Broken> {
+        Err(Broken { at: self.at, expected })
+    }
+
+    #[inline]
+    fn peek(&self) -> u8 {
+        self.bytes.get(self.at).copied().unwrap_or(0)
+    }
+
+    #[inline]
+    fn skip_blanks(&mut self) {
+        while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
+            self.at += 1;
+        }
+    }
+
+    fn deeper(&mut self) -> Result<(), Broken> {
+        if self.depth == MAX_DEPTH {
+            return self.broken("less nesting");
+        }
+        self.depth += 1;
+        self.at += 1;
+        self.skip_blanks();
+        Ok(())
+    }
+
+    fn object(&mut self, scope: Scope) -> Result<(), Broken> {
+        if self.peek() != b'{' {
+            return self.broken("an object");
+        }
+        self.deeper()?;
+        if self.peek() != b'}' {
+            self.members(scope)?;
+        }
+        self.at += 1;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn members(&mut self, scope: Scope) -> Result<(), Broken> {
+        loop {
+            if self.peek() != b'"' {
+                return self.broken("a key");
+            }
+            let key = self.string()?;
+            let slot = if key.as_bytes().contains(&b'\\') {
+                let arena = self.record.arena();
+                let Ok(key) = unescape(key, arena) else { return self.broken("a key with proper escapes") };
+                self.keys.find(scope, key)
+            } else {
+                self.keys.find(scope, key)
+            };
+            self.skip_blanks();
+            if self.peek() != b':' {
+                return self.broken("a colon");
+            }
+            self.at += 1;
+            self.skip_blanks();
+            self.value(scope, slot)?;
+            self.skip_blanks();
+            match self.peek() {
+                b',' => self.at += 1,
+                b'}' => return Ok(()),
+                _ => return self.broken("a comma or the object's end"),
+            }
+            self.skip_blanks();
+        }
+    }
+
+    fn value(&mut self, scope: Scope, slot: Slot) -> Result<(), Broken> {
+        match self.peek() {
+            b'{' => {
+                let inner = inner_scope(slot);
+                self.record.enter(slot);
+                self.object(inner)?;
+                if inner == Scope::DataItem && scope != Scope::DataItem {
+                    self.record.end_item();
+                }
+                Ok(())
+            }
+            b'[' => self.array(scope, slot),
+            _ => {
+                let scalar = self.scalar()?;
+                if slot == Slot::Skip {
+                    return Ok(());
+                }
+                match self.record.put(scope, slot, scalar) {
+                    Ok(()) => Ok(()),
+                    Err(expected) => self.broken(expected),
+                }
+            }
+        }
+    }
+
+    /// A list: of records, of `{Name, text}`, of values without names, or of which the last value counts.
+    fn array(&mut self, scope: Scope, slot: Slot) -> Result<(), Broken> {
+        let start = self.at;
+        self.deeper()?;
+        let element_slot = match slot {
+            Slot::EventData(_) => Slot::Enter(Scope::DataItem),
+            Slot::Inserts => Slot::Inserts,
+            // The records of a list are read each for itself, once it is known where the list ends.
+            Slot::Enter(_) => Slot::Skip,
+            other => other,
+        };
+        let mut objects = false;
+        if self.peek() != b']' {
+            loop {
+                objects |= self.peek() == b'{';
+                let slot = match self.peek() {
+                    b'{' | b'[' => element_slot,
+                    _ if matches!(slot, Slot::EventData(_)) => Slot::Inserts,
+                    _ => element_slot,
+                };
+                self.value(scope, slot)?;
+                self.skip_blanks();
+                match self.peek() {
+                    b',' => self.at += 1,
+                    b']' => break,
+                    _ => return self.broken("a comma or the list's end"),
+                }
+                self.skip_blanks();
+            }
+        }
+        self.at += 1;
+        self.depth -= 1;
+        if objects && matches!(slot, Slot::Enter(_)) {
+            self.record.wrap(start..self.at);
+        }
+        Ok(())
+    }
+
+    /// Between the quotes of the string that begins here.
+    #[inline]
+    fn string(&mut self) -> Result<&'a str, Broken> {
+        let start = self.at + 1;
+        let mut end = start;
+        loop {
+            // A bare line feed is never part of a string: the record was cut short.
+            match memchr::memchr2(b'"', b'\n', &self.bytes[end..]) {
+                Some(found) if self.bytes[end + found] == b'"' => end += found,
+                Some(found) => {
+                    self.at = end + found;
+                    return self.broken("a quotation mark");
+                }
+                None => {
+                    self.at = self.bytes.len();
+                    return self.broken("a quotation mark");
+                }
+            }
+            let backslashes = self.bytes[start..end].iter().rev().take_while(|byte| **byte == b'\\').count();
+            if backslashes % 2 == 0 {
+                break;
+            }
+            end += 1;
+        }
+        self.at = end + 1;
+        Ok(&self.text[start..end])
+    }
+
+    fn scalar(&mut self) -> Result<Scalar<'a>, Broken> {
+        match self.peek() {
+            b'"' => Ok(Scalar::Text(Text { raw: self.string()?, json: true })),
+            b'-' | b'0'..=b'9' => self.number(),
+            b't' => self.literal("true", Scalar::Bool(true)),
+            b'f' => self.literal("false", Scalar::Bool(false)),
+            b'n' => self.literal("null", Scalar::Null),
+            _ => self.broken("a value"),
+        }
+    }
+
+    fn literal(&mut self, word: &'static str, scalar: Scalar<'a>) -> Result<Scalar<'a>, Broken> {
+        if !self.bytes[self.at..].starts_with(word.as_bytes()) {
+            return self.broken(word);
+        }
+        self.at += word.len();
+        Ok(scalar)
+    }
+
+    fn number(&mut self) -> Result<Scalar<'a>, Broken> {
+        let start = self.at;
+        self.at += usize::from(self.peek() == b'-');
+        let leading_zero = self.peek() == b'0';
+        let whole = self.digits();
+        if whole == 0 || (leading_zero && whole > 1) {
+            self.at = start;
+            return self.broken("a number");
+        }
+        if self.peek() == b'.' {
+            self.at += 1;
+            if self.digits() == 0 {
+                return self.broken("a digit");
+            }
+        }
+        if matches!(self.peek(), b'e' | b'E') {
+            self.at += 1;
+            self.at += usize::from(matches!(self.peek(), b'+' | b'-'));
+            if self.digits() == 0 {
+                return self.broken("a digit");
+            }
+        }
+        Ok(Scalar::Number(&self.text[start..self.at]))
+    }
+
+    fn digits(&mut self) -> usize {
+        let start = self.at;
+        while self.peek().is_ascii_digit() {
+            self.at += 1;
+        }
+        self.at - start
+    }
+}

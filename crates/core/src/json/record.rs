@@ -1,0 +1,495 @@
+//! What one record said, gathered in any order, and the event made of it.
+
+use std::ops::Range;
+
+use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
+
+use super::keys::{Keys, Scope, Slot, TimeSource};
+use super::parse::read_object;
+use super::text::{Text, halve_backslashes, resolve_entities};
+use crate::columns::Row;
+use crate::format::Verdict;
+use crate::message;
+use crate::schema::{Field, Kind};
+use crate::value::{Value, parse_int};
+use crate::xml;
+
+/// A JSON value that is neither an object nor a list, or a cell of a CSV.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scalar<'a> {
+    /// A string.
+    Text(Text<'a>),
+    /// A number as it is spelled.
+    Number(&'a str),
+    /// A boolean.
+    Bool(bool),
+    /// Null.
+    Null,
+}
+
+/// Everything that a record holds for us.
+pub(crate) struct Record<'a> {
+    arena: &'a Bump,
+    row: Row<'a>,
+    /// Values that count only if nothing better is found, or only in a certain shape of record.
+    spare: BumpVec<'a, (Slot, Value<'a>)>,
+    inserts: BumpVec<'a, Value<'a>>,
+    times: [Value<'a>; 4],
+    item: (Option<&'a str>, Value<'a>),
+    item_scope: Scope,
+    event_data: Option<Text<'a>>,
+    payload: Option<Text<'a>>,
+    params: Option<Text<'a>>,
+    message: Option<Text<'a>>,
+    original: Option<Text<'a>>,
+    wrapped: Option<Range<usize>>,
+    from_beat: bool,
+    by_sysmon_module: bool,
+}
+
+impl<'a> Record<'a> {
+    /// Nothing said yet.
+    pub(crate) fn new(arena: &'a Bump) -> Self {
+        Record {
+            arena,
+            row: Row::default(),
+            spare: BumpVec::new_in(arena),
+            inserts: BumpVec::new_in(arena),
+            times: [Value::Null; 4],
+            item: (None, Value::Null),
+            item_scope: Scope::Data,
+            event_data: None,
+            payload: None,
+            params: None,
+            message: None,
+            original: None,
+            wrapped: None,
+            from_beat: false,
+            by_sysmon_module: false,
+        }
+    }
+
+    pub(crate) fn arena(&self) -> &'a Bump {
+        self.arena
+    }
+
+    /// An object begins where `slot`'s value should be.
+    pub(crate) fn enter(&mut self, slot: Slot) {
+        match slot {
+            Slot::Enter(Scope::Winlog) => self.from_beat = true,
+            Slot::EventData(scope) => {
+                self.item_scope = scope;
+                self.from_beat |= scope == Scope::BeatData;
+            }
+            _ => {}
+        }
+    }
+
+    /// A list of objects, which are records if this is none.
+    pub(crate) fn wrap(&mut self, list: Range<usize>) {
+        self.wrapped = Some(list);
+    }
+
+    /// The list that this object wraps, if it is no record itself.
+    pub(crate) fn wrapped(&self) -> Option<Range<usize>> {
+        let is_record = self.has(Field::EventId) || self.has(Field::ProviderName) || self.has(Field::Channel);
+        self.wrapped.clone().filter(|_| !is_record && self.spare.is_empty())
+    }
+
+    /// Take in the value of a key; an error says what was expected.
+    pub(crate) fn put(&mut self, scope: Scope, slot: Slot, scalar: Scalar<'a>) -> Result<(), &'static str> {
+        match slot {
+            Slot::Skip => {}
+            Slot::Set(field) => {
+                let value = system_value(field, self.value(scalar)?);
+                if value != Value::Null {
+                    self.row.set(field, value);
+                }
+            }
+            Slot::Second(field) => {
+                let value = system_value(field, self.value(scalar)?);
+                self.spare.push((slot, value));
+            }
+            Slot::Flat(field) => {
+                let value = self.data_value(field, scalar, Scope::Data)?;
+                self.spare.push((slot, value));
+            }
+            Slot::Own(field) => {
+                let value = match scalar {
+                    Scalar::Number(number) if field.kind() == Kind::Time => epoch(number),
+                    _ => self.value(scalar)?,
+                };
+                self.spare.push((slot, value));
+            }
+            Slot::Data(field) => {
+                let value = self.data_value(field, scalar, scope)?;
+                if value != Value::Null {
+                    self.row.set(field, value);
+                }
+            }
+            Slot::Time(source) => {
+                self.times[source as usize] = match scalar {
+                    Scalar::Number(number) => epoch(number),
+                    _ => recorded_time(source, self.value(scalar)?),
+                };
+            }
+            Slot::EventData(scope) => {
+                self.item_scope = scope;
+                set_text(&mut self.event_data, scalar);
+            }
+            Slot::Payload => set_text(&mut self.payload, scalar),
+            Slot::Params => set_text(&mut self.params, scalar),
+            Slot::Message => set_text(&mut self.message, scalar),
+            Slot::Original | Slot::Enter(Scope::EcsEvent | Scope::Log) => set_text(&mut self.original, scalar),
+            Slot::Enter(_) => {}
+            Slot::Inserts => {
+                let value = self.value(scalar)?;
+                self.inserts.push(value);
+            }
+            Slot::ItemName => {
+                if let Value::Text(name) = self.value(scalar)? {
+                    self.item.0 = Some(name);
+                }
+            }
+            Slot::ItemText => self.item.1 = self.value(scalar)?,
+            Slot::Module => {
+                if let Value::Text(module) = self.value(scalar)? {
+                    self.by_sysmon_module |= module.contains("sysmon");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A `{Name, text}` is whole; without a name it is one of the values in order.
+    pub(crate) fn end_item(&mut self) {
+        let (name, value) = std::mem::take(&mut self.item);
+        match name.map(|name| super::keys::find(Scope::Data, name)) {
+            Some(Slot::Data(field)) if value != Value::Null => {
+                let value = self.plain(field, value, self.item_scope);
+                self.row.set(field, value);
+            }
+            Some(_) => {}
+            None => self.inserts.push(value),
+        }
+    }
+
+    fn value(&self, scalar: Scalar<'a>) -> Result<Value<'a>, &'static str> {
+        Ok(match scalar {
+            Scalar::Text(text) => Value::Text(text.get(self.arena)?),
+            Scalar::Number(number) => number_value(number),
+            Scalar::Bool(flag) => Value::Bool(flag),
+            Scalar::Null => Value::Null,
+        })
+    }
+
+    #[inline]
+    fn data_value(&self, field: Field, scalar: Scalar<'a>, scope: Scope) -> Result<Value<'a>, &'static str> {
+        match scalar {
+            Scalar::Number(number) if field.kind() == Kind::Time => Ok(epoch(number)),
+            Scalar::Text(text) => Ok(self.plain(field, Value::Text(text.get(self.arena)?), scope)),
+            _ => self.value(scalar),
+        }
+    }
+
+    /// The value without what shippers add to a text.
+    #[inline]
+    fn plain(&self, field: Field, value: Value<'a>, scope: Scope) -> Value<'a> {
+        match value {
+            Value::Text(text) if field.kind() == Kind::Text => {
+                let text = if scope == Scope::WazuhData { halve_backslashes(text, self.arena) } else { text };
+                Value::Text(resolve_entities(text, self.arena))
+            }
+            _ => value,
+        }
+    }
+
+    fn has(&self, field: Field) -> bool {
+        !matches!(self.row.get(field), Value::Null | Value::Text("" | "-"))
+    }
+
+    /// Make the event: its fields go into `row`.
+    pub(crate) fn resolve(mut self, row: &mut Row<'a>) -> Result<Verdict, String> {
+        let verdict = self.judge()?;
+        if verdict == Verdict::NetworkConnect {
+            self.complete()?;
+            *row = self.row;
+        }
+        Ok(verdict)
+    }
+
+    fn judge(&mut self) -> Result<Verdict, String> {
+        let own = self.settle_spares();
+        if !self.has(Field::EventId)
+            && !own
+            && let Some(verdict) = self.read_original()?
+        {
+            return Ok(verdict);
+        }
+        let event_id = match self.row.get(Field::EventId) {
+            Value::Int(number) => Some(number),
+            Value::Text(text) => parse_int(text),
+            _ => None,
+        };
+        let provider = match self.row.get(Field::ProviderName) {
+            Value::Text(name) if !matches!(name, "" | "-") => Some(name),
+            _ => None,
+        };
+        if event_id == Some(crate::format::NETWORK_CONNECT) {
+            let verdict = Verdict::of(provider, event_id, true);
+            if verdict == Verdict::OtherProvider {
+                return Ok(verdict);
+            }
+            self.read_nested()?;
+        }
+        let sysmon = provider.is_some() || self.looks_like_sysmon();
+        let event_id = match event_id {
+            None if sysmon && (own || self.says_network_connect()?) => Some(crate::format::NETWORK_CONNECT),
+            _ => event_id,
+        };
+        Ok(Verdict::of(provider, event_id, sysmon))
+    }
+
+    /// Without a provider's name: whether the record can only be Sysmon's.
+    fn looks_like_sysmon(&self) -> bool {
+        if let Value::Text(channel) = self.row.get(Field::Channel) {
+            return channel.contains("Sysmon");
+        }
+        (self.has(Field::ProcessGuid) && self.has(Field::EventCreationTime)) || self.message.is_some()
+    }
+
+    /// Without an event id: whether the fields or the message text are those of event 3.
+    fn says_network_connect(&self) -> Result<bool, String> {
+        if self.has(Field::DstIp) {
+            return Ok(true);
+        }
+        Ok(match self.message {
+            Some(text) => message::is_network_connect(text.get(self.arena).map_err(expected)?),
+            None => false,
+        })
+    }
+
+    /// Decide on the values that depend on the record's shape; says whether it is a row of our own.
+    fn settle_spares(&mut self) -> bool {
+        let spare = std::mem::replace(&mut self.spare, BumpVec::new_in(self.arena));
+        let (mut guid, mut time, mut flat) = (false, false, false);
+        for (slot, _) in &spare {
+            match slot {
+                Slot::Own(Field::ProcessGuid) => guid = true,
+                Slot::Own(Field::EventCreationTime) => time = true,
+                Slot::Flat(Field::ProcessGuid | Field::DstIp | Field::EventCreationTime) => flat = true,
+                _ => {}
+            }
+        }
+        let own = guid && time;
+        // Backwards: of two equal keys the last one counts.
+        for (slot, value) in spare.into_iter().rev() {
+            match slot {
+                Slot::Second(Field::LoggerProcessId) if own => self.row.fill(Field::ProcessId, value),
+                Slot::Own(field) if own => self.row.fill(field, value),
+                Slot::Second(field) => self.row.fill(field, value),
+                Slot::Flat(field) if flat => self.row.fill(field, value),
+                // EvtxECmd and PowerShell call Sysmon's own process so.
+                Slot::Flat(Field::ProcessId) => self.row.fill(Field::LoggerProcessId, value),
+                _ => {}
+            }
+        }
+        own
+    }
+
+    /// A record that only carries the event as it came.
+    fn read_original(&mut self) -> Result<Option<Verdict>, String> {
+        for text in [self.original, self.message].into_iter().flatten() {
+            let text = text.get(self.arena).map_err(expected)?;
+            let carries = |mark: &str| memchr::memmem::find(text.as_bytes(), mark.as_bytes()).is_some();
+            if (carries("<Event") || carries("{\"") || carries("WinEvtLog: "))
+                && let Some(verdict) = message::read_line(text, self.arena, &mut self.row)?
+            {
+                return Ok(Some(verdict));
+            }
+        }
+        Ok(None)
+    }
+
+    /// `EventData` as a string.
+    fn read_nested(&mut self) -> Result<(), String> {
+        for (text, scope) in [(self.event_data, self.item_scope), (self.payload, Scope::Record)] {
+            let Some(text) = text else { continue };
+            let text = text.get(self.arena).map_err(expected)?.trim_ascii();
+            if text.starts_with('{') {
+                self.read_nested_json(text, scope)?;
+            } else if let Some(start) = memchr::memmem::find(text.as_bytes(), b"<EventData") {
+                xml::read_data(&text[start..], self.arena, &mut self.row)?;
+                self.read_item_time(&text[..start]);
+            }
+        }
+        Ok(())
+    }
+
+    fn read_nested_json(&mut self, text: &'a str, scope: Scope) -> Result<(), String> {
+        let spare = std::mem::replace(&mut self.spare, BumpVec::new_in(self.arena));
+        read_object(text, 0, scope, &mut Keys::uncached(), self).map_err(|broken| broken.describe(text))?;
+        self.spare = spare;
+        Ok(())
+    }
+
+    /// `<DataItem … time="2023-11-17T11:32:04.8191328+05:30">` around the Event table's `EventData`.
+    fn read_item_time(&mut self, head: &'a str) {
+        let time = head.split_once(" time=\"").and_then(|(_, rest)| rest.split_once('"'));
+        if let Some((time, _)) = time {
+            self.times[TimeSource::Created as usize] = recorded_time(TimeSource::Created, Value::Text(time));
+        }
+    }
+
+    /// What is missing from the fields, from wherever else it stands.
+    fn complete(&mut self) -> Result<(), String> {
+        self.fill_from_inserts();
+        if let Some(params) = self.params.take() {
+            let params = params.get(self.arena).map_err(expected)?;
+            self.inserts.clear();
+            for param in params.split("<Param>").skip(1) {
+                let param = param.split("</Param>").next().unwrap_or_default();
+                self.inserts.push(Value::Text(resolve_entities(param, self.arena)));
+            }
+            self.fill_from_inserts();
+        }
+        let missing = Field::ALL[..=Field::RuleName as usize].iter().any(|field| self.row.get(*field) == Value::Null);
+        if let Some(text) = self.message.filter(|_| missing) {
+            let text = resolve_entities(text.get(self.arena).map_err(expected)?, self.arena);
+            message::fill_from_message(text, &mut self.row);
+        }
+        self.fill_recorded_time();
+        Ok(())
+    }
+
+    /// 17 values in Sysmon's order, or 18 with `RuleName` (or 2.0's `SequenceNumber`) before them.
+    fn fill_from_inserts(&mut self) {
+        let unnamed = &Field::ALL[..Field::RuleName as usize];
+        let Some(first) = self.inserts.len().checked_sub(unnamed.len()).filter(|first| *first <= 1) else { return };
+        for (field, value) in unnamed.iter().zip(&self.inserts[first..]) {
+            self.row.fill(*field, *value);
+        }
+        if first == 1 && self.row.get(Field::EventVersion) != Value::Int(4) {
+            self.row.fill(Field::RuleName, self.inserts[0]);
+        }
+    }
+
+    fn fill_recorded_time(&mut self) {
+        let [system, created, generated, stamp] = self.times;
+        self.row.fill(Field::EventRecordedTime, system);
+        let created = match created {
+            // EvtxECmd leaves the zone out, and means UTC.
+            Value::Text(text) if !has_zone(text) && self.payload.is_none() => Value::Null,
+            _ => created,
+        };
+        self.row.fill(Field::EventRecordedTime, created);
+        self.row.fill(Field::EventRecordedTime, generated);
+        // The Sysmon module puts UtcTime there.
+        if self.from_beat && !self.by_sysmon_module {
+            self.row.fill(Field::EventRecordedTime, stamp);
+        }
+    }
+}
+
+fn expected(expected: &'static str) -> String {
+    format!("found a string that is not JSON's, expected {expected}")
+}
+
+fn set_text<'a>(target: &mut Option<Text<'a>>, scalar: Scalar<'a>) {
+    if let Scalar::Text(text) = scalar
+        && !text.raw.is_empty()
+    {
+        *target = Some(text);
+    }
+}
+
+fn number_value(number: &str) -> Value<'_> {
+    if let Ok(whole) = number.parse() {
+        return Value::Int(whole);
+    }
+    match number.parse::<f64>() {
+        // Every whole number up to 2^53 is exact.
+        Ok(float) if float.fract() == 0.0 && float.abs() < 9e15 => Value::Int(float as i64),
+        _ => Value::Text(number),
+    }
+}
+
+/// Seconds since 1970, or milli-, micro-, nanoseconds or a FILETIME, told by size.
+fn epoch<'a>(number: &str) -> Value<'a> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let us = match whole.parse::<i64>() {
+        Ok(whole) if fraction.bytes().all(|digit| digit.is_ascii_digit()) => match whole.unsigned_abs() {
+            0..=99_999_999_999 => {
+                let micros = format!("{fraction:0<6.6}").parse().unwrap_or(0);
+                Some(whole * 1_000_000 + if number.starts_with('-') { -micros } else { micros })
+            }
+            100_000_000_000..=99_999_999_999_999 => Some(whole * 1_000),
+            100_000_000_000_000..=99_999_999_999_999_999 => Some(whole),
+            100_000_000_000_000_000..=999_999_999_999_999_999 => Some(crate::value::filetime_us(whole.unsigned_abs())),
+            _ => Some(whole / 1_000),
+        },
+        _ => number.parse::<f64>().ok().filter(|seconds| seconds.abs() < 1e11).map(|seconds| (seconds * 1e6) as i64),
+    };
+    us.map_or(Value::Null, Value::Time)
+}
+
+/// A time of writing, if it can be known to be UTC. NXLog's `EventTime` and some sets' `TimeCreated` are
+/// local times that do not say so; taking them for UTC would be off by hours without anyone noticing.
+fn recorded_time(source: TimeSource, value: Value<'_>) -> Value<'_> {
+    let Value::Text(text) = value else { return Value::Null };
+    if let Some(ms) = text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")) {
+        return epoch(ms);
+    }
+    // Whether a `TimeCreated` without a zone counts depends on the rest of the record.
+    let known = matches!(source, TimeSource::System | TimeSource::Created) || has_zone(text);
+    if known && !text.is_empty() { value } else { Value::Null }
+}
+
+/// Whether a time says what zone it is in.
+fn has_zone(time: &str) -> bool {
+    let Some(rest) = time.as_bytes().get(19..) else { return false };
+    let zone = rest.iter().find(|byte| !matches!(byte, b'.' | b',' | b'0'..=b'9' | b' '));
+    matches!(zone, Some(b'Z' | b'z' | b'+' | b'-' | b'U'))
+}
+
+/// Fields of the `System` block come as numbers or as the words that Windows shows for them.
+fn system_value(field: Field, value: Value<'_>) -> Value<'_> {
+    match (field, value) {
+        (Field::EventKeywords, Value::Int(bits)) => Value::Hex(bits as u64),
+        (Field::EventKeywords, Value::Text(text)) => keywords(text),
+        (Field::EventLevel | Field::EventTask | Field::EventOpcode | Field::EventVersion, Value::Text(text)) => {
+            match parse_int(text).or_else(|| named_number(field, text)) {
+                Some(number) => Value::Int(number),
+                None => Value::Null,
+            }
+        }
+        _ => value,
+    }
+}
+
+/// A bit field in decimal, signed or not, or in floating point; in hexadecimal it stays as it is.
+fn keywords(text: &str) -> Value<'_> {
+    if let Ok(bits) = text.parse::<i64>() {
+        return Value::Hex(bits as u64);
+    }
+    if let Ok(bits) = text.parse::<u64>() {
+        return Value::Hex(bits);
+    }
+    match text.parse::<f64>() {
+        Ok(bits) if bits < 0.0 => Value::Hex(bits as i64 as u64),
+        Ok(bits) if bits.is_finite() => Value::Hex(bits as u64),
+        _ => Value::Text(text),
+    }
+}
+
+fn named_number(field: Field, name: &str) -> Option<i64> {
+    const LEVELS: [&str; 6] = ["logalways", "critical", "error", "warning", "information", "verbose"];
+    match field {
+        Field::EventLevel if name.eq_ignore_ascii_case("info") => Some(4),
+        Field::EventLevel => LEVELS.iter().position(|level| level.eq_ignore_ascii_case(name)).map(|at| at as i64),
+        Field::EventTask if name.contains("NetworkConnect") || name.starts_with("Network connection") => Some(3),
+        Field::EventOpcode if name.eq_ignore_ascii_case("info") => Some(0),
+        _ => None,
+    }
+}

@@ -1,0 +1,259 @@
+//! Just enough XML for events: tags, text, CDATA. Comments and processing instructions are passed over;
+//! of entities only the five predefined ones and character references are known, so nothing expands.
+
+use bumpalo::Bump;
+use bumpalo::collections::String as BumpString;
+use memchr::{memchr, memmem};
+
+/// A start tag, or an empty element.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tag<'a> {
+    /// Its name, without a prefix: who writes events uses one namespace.
+    pub(super) name: &'a str,
+    attributes: &'a str,
+    /// Whether it is `<name/>`.
+    pub(super) empty: bool,
+}
+
+impl<'a> Tag<'a> {
+    fn new(inside: &'a str) -> Self {
+        let (inside, empty) = inside.strip_suffix('/').map_or((inside, false), |inside| (inside, true));
+        let end = inside.bytes().position(|byte| byte.is_ascii_whitespace()).unwrap_or(inside.len());
+        let (name, attributes) = inside.split_at(end);
+        Tag { name: local(name), attributes, empty }
+    }
+
+    /// The attributes, values as they are written.
+    pub(super) fn attributes(self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let mut rest = self.attributes;
+        std::iter::from_fn(move || {
+            let (name, value) = rest.split_once('=')?;
+            let value = value.trim_ascii_start();
+            let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+            let (value, behind) = value.strip_prefix(quote)?.split_once(quote)?;
+            rest = behind;
+            Some((name.trim_ascii(), value))
+        })
+    }
+}
+
+/// What stands next in the text.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Item<'a> {
+    /// `<name …>` or `<name …/>`.
+    Open(Tag<'a>),
+    /// `</name>`, by its name without a prefix.
+    Close(&'a str),
+    /// Text as it is written.
+    Text(&'a str),
+    /// Text that needs no unescaping.
+    Cdata(&'a str),
+}
+
+/// Reads XML from front to back.
+#[derive(Debug)]
+pub(super) struct Reader<'a>(&'a str);
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(xml: &'a str) -> Self {
+        Reader(xml)
+    }
+
+    /// The next item, none at the end.
+    pub(super) fn item(&mut self) -> Result<Option<Item<'a>>, String> {
+        loop {
+            let Some(markup) = self.0.strip_prefix('<') else {
+                let text = self.text();
+                return Ok((!text.is_empty()).then_some(Item::Text(text)));
+            };
+            return Ok(Some(match markup.as_bytes().first() {
+                Some(b'/') => Item::Close(self.close()?),
+                Some(b'?') => {
+                    self.until("<?", "?>")?;
+                    continue;
+                }
+                Some(b'!') if markup.starts_with("!--") => {
+                    self.until("<!--", "-->")?;
+                    continue;
+                }
+                Some(b'!') if markup.starts_with("![CDATA[") => Item::Cdata(self.until("<![CDATA[", "]]>")?),
+                Some(b'!') => return Err(found("a declaration", "elements and text")),
+                _ => Item::Open(self.open()?),
+            }));
+        }
+    }
+
+    /// The next child of the element `parent`; none, once that is closed.
+    pub(super) fn child(&mut self, parent: &str) -> Result<Option<Tag<'a>>, String> {
+        loop {
+            match self.item()? {
+                Some(Item::Open(tag)) => return Ok(Some(tag)),
+                Some(Item::Close(name)) => return same(name, parent).map(|()| None),
+                Some(Item::Text(_) | Item::Cdata(_)) => {}
+                None => return Err(cut_off(parent)),
+            }
+        }
+    }
+
+    /// Pass over the rest of the element that `tag` opens.
+    pub(super) fn skip(&mut self, tag: Tag<'a>) -> Result<(), String> {
+        let mut depth = u64::from(!tag.empty);
+        while depth > 0 {
+            match self.item()? {
+                Some(Item::Open(child)) => depth += u64::from(!child.empty),
+                Some(Item::Close(name)) => {
+                    depth -= 1;
+                    if depth == 0 {
+                        same(name, tag.name)?;
+                    }
+                }
+                Some(Item::Text(_) | Item::Cdata(_)) => {}
+                None => return Err(cut_off(tag.name)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The text in the element that `tag` opens.
+    pub(super) fn value(&mut self, tag: Tag<'a>, arena: &'a Bump) -> Result<&'a str, String> {
+        if tag.empty {
+            return Ok("");
+        }
+        let text = self.text();
+        if self.0.starts_with("</") {
+            same(self.close()?, tag.name)?;
+            return unescape(text, arena);
+        }
+        let mut whole = BumpString::new_in(arena);
+        unescape_into(text, &mut whole)?;
+        loop {
+            match self.item()? {
+                Some(Item::Text(text)) => unescape_into(text, &mut whole)?,
+                Some(Item::Cdata(text)) => whole.push_str(text),
+                Some(Item::Close(name)) => return same(name, tag.name).map(|()| whole.into_bump_str()),
+                Some(Item::Open(child)) => {
+                    return Err(found(&format!("<{}>", shorten(child.name)), &format!("text in <{}>", tag.name)));
+                }
+                None => return Err(cut_off(tag.name)),
+            }
+        }
+    }
+
+    /// Text up to the next markup.
+    fn text(&mut self) -> &'a str {
+        let end = memchr(b'<', self.0.as_bytes()).unwrap_or(self.0.len());
+        let (text, rest) = self.0.split_at(end);
+        self.0 = rest;
+        text
+    }
+
+    fn open(&mut self) -> Result<Tag<'a>, String> {
+        let end = tag_end(self.0.as_bytes()).ok_or_else(|| found(&format!("{:?}", shorten(self.0)), "a tag"))?;
+        let inside = &self.0[1..end];
+        self.0 = &self.0[end + 1..];
+        Ok(Tag::new(inside))
+    }
+
+    fn close(&mut self) -> Result<&'a str, String> {
+        let end =
+            memchr(b'>', self.0.as_bytes()).ok_or_else(|| found(&format!("{:?}", shorten(self.0)), "an end tag"))?;
+        let name = &self.0[2..end];
+        self.0 = &self.0[end + 1..];
+        Ok(local(name.trim_ascii_end()))
+    }
+
+    /// What stands between `open`, which is next, and `close`.
+    fn until(&mut self, open: &str, close: &str) -> Result<&'a str, String> {
+        let inside = self.0.get(open.len()..).unwrap_or_default();
+        let end = memmem::find(inside.as_bytes(), close.as_bytes())
+            .ok_or_else(|| found(&format!("{open} without end"), close))?;
+        self.0 = &inside[end + close.len()..];
+        Ok(&inside[..end])
+    }
+}
+
+/// Where the tag that begins `bytes` has its `>`; one within quotes does not count.
+fn tag_end(bytes: &[u8]) -> Option<usize> {
+    let mut quote = None;
+    for (at, &byte) in bytes.iter().enumerate().skip(1) {
+        match (quote, byte) {
+            (None, b'>') => return Some(at),
+            (None, b'"' | b'\'') => quote = Some(byte),
+            // Text cannot hold it, so this tag was cut off: the error is here, not where quotes happen to match.
+            (_, b'<') => return None,
+            (Some(open), _) if open == byte => quote = None,
+            _ => {}
+        }
+    }
+    None
+}
+
+fn local(name: &str) -> &str {
+    name.split_once(':').map_or(name, |(_, local)| local)
+}
+
+fn same(name: &str, expected: &str) -> Result<(), String> {
+    if name == expected {
+        return Ok(());
+    }
+    Err(found(&format!("</{}>", shorten(name)), &format!("</{}>", shorten(expected))))
+}
+
+fn cut_off(name: &str) -> String {
+    found("the end", &format!("</{}>", shorten(name)))
+}
+
+/// An error's text.
+pub(super) fn found(what: &str, expected: &str) -> String {
+    format!("found {what}, expected {expected}")
+}
+
+/// As much of `text` as an error needs.
+pub(super) fn shorten(text: &str) -> &str {
+    text.char_indices().nth(40).map_or(text, |(end, _)| &text[..end])
+}
+
+/// `text` with its references resolved; borrowed as it is if it has none.
+pub(super) fn unescape<'a>(text: &'a str, arena: &'a Bump) -> Result<&'a str, String> {
+    if memchr(b'&', text.as_bytes()).is_none() {
+        return Ok(text);
+    }
+    let mut whole = BumpString::with_capacity_in(text.len(), arena);
+    unescape_into(text, &mut whole)?;
+    Ok(whole.into_bump_str())
+}
+
+/// A reference ends with `;`, or with the space that Azure's Syslog table puts in its place.
+fn unescape_into(text: &str, out: &mut BumpString<'_>) -> Result<(), String> {
+    let mut rest = text;
+    while let Some((before, reference)) = rest.split_once('&') {
+        out.push_str(before);
+        let (name, behind) = reference.split_once([';', ' ']).unwrap_or((reference, ""));
+        let symbol = resolve(name).ok_or_else(|| {
+            found(&format!("entity &{};", shorten(name)), "a predefined one or a character reference")
+        })?;
+        out.push(symbol);
+        rest = behind;
+    }
+    out.push_str(rest);
+    Ok(())
+}
+
+fn resolve(name: &str) -> Option<char> {
+    Some(match name {
+        "lt" => '<',
+        "gt" => '>',
+        "amp" => '&',
+        "apos" => '\'',
+        "quot" => '"',
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16),
+                None => number.parse(),
+            };
+            // Half a surrogate pair, say: as in UTF-16, the rest of the text is worth keeping.
+            char::from_u32(code.ok()?).unwrap_or(char::REPLACEMENT_CHARACTER)
+        }
+    })
+}

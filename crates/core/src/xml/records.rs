@@ -1,0 +1,255 @@
+//! Where events begin and end in a text that may be no document at all.
+//!
+//! A record begins at `<Event` and ends behind the first `</Event>`, or before the next `<Event`: then it
+//! was cut off. Either is found by its name alone, whatever the prefix, so that a block of text is cut
+//! without reading it as XML. Comments, and within an event CDATA, hide what they hold.
+
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+use memchr::{memmem, memrchr};
+
+use crate::format::MAX_RECORD_BYTES;
+
+static EVENT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("Event"));
+static DECLARATION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("<!"));
+
+/// The longest namespace prefix that is looked for.
+const MAX_PREFIX_BYTES: usize = 64;
+/// A tag's `<` stands no more than this before the byte behind its `Event`.
+const MAX_TAG_BYTES: usize = MAX_PREFIX_BYTES + "</:Event".len();
+
+/// A tag of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tag {
+    /// `end`: behind its name.
+    Open {
+        start: usize,
+        end: usize,
+    },
+    Close {
+        start: usize,
+        end: usize,
+    },
+}
+
+impl Tag {
+    fn start(self) -> usize {
+        match self {
+            Tag::Open { start, .. } | Tag::Close { start, .. } => start,
+        }
+    }
+}
+
+/// How a record ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// With its end tag.
+    Whole,
+    /// Before it.
+    CutOff,
+    /// Nowhere within [`MAX_RECORD_BYTES`].
+    Overlong,
+}
+
+/// One record's place in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) how: End,
+}
+
+/// Finds records from front to back.
+#[derive(Debug)]
+pub(super) struct Records<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    at_end: bool,
+    /// For each of [`HIDING`]: up to where its end was looked for in vain. Without it, many that are open
+    /// would each search the rest.
+    searched: [usize; HIDING.len()],
+}
+
+/// What hides tags: comments anywhere, CDATA in events only.
+const HIDING: [(&[u8], &[u8]); 2] = [(b"<!--", b"-->"), (b"<![CDATA[", b"]]>")];
+
+/// What comes next, after all that is hidden.
+enum Next {
+    Tag(Tag),
+    /// Nothing up to the limit.
+    Nothing,
+    /// Something hiding that has no end before the limit.
+    Open {
+        start: usize,
+    },
+}
+
+impl<'a> Records<'a> {
+    /// `at_end`: no more bytes will follow these.
+    pub(super) fn new(bytes: &'a [u8], at_end: bool) -> Self {
+        Records { bytes, at: 0, at_end, searched: [0; HIDING.len()] }
+    }
+
+    /// Up to where the text is decided: what is before belongs to records given, or to none.
+    pub(super) fn decided(&self) -> usize {
+        self.at
+    }
+
+    /// Whether all bytes are there that a thing beginning at `start` may have.
+    fn has_all(&self, start: usize) -> bool {
+        self.at_end || self.bytes.len() - start >= MAX_RECORD_BYTES
+    }
+
+    fn limit(&self, start: usize) -> usize {
+        self.bytes.len().min(start.saturating_add(MAX_RECORD_BYTES))
+    }
+
+    /// Where the next event begins, and where its name ends.
+    fn find_start(&mut self) -> Option<(usize, usize)> {
+        loop {
+            match self.find_tag(self.at, self.bytes.len(), &HIDING[..1]) {
+                Next::Tag(Tag::Open { start, end }) => {
+                    self.at = start;
+                    return Some((start, end));
+                }
+                Next::Tag(Tag::Close { end, .. }) => self.at = end,
+                Next::Open { start } if self.has_all(start) => self.at = start + HIDING[0].0.len(),
+                Next::Open { start } => {
+                    self.at = start;
+                    return None;
+                }
+                Next::Nothing => {
+                    self.at = self.at.max(tail(self.bytes));
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// The first tag from `from` on that nothing in `hiding` hides; what is hidden ends within
+    /// [`MAX_RECORD_BYTES`], or hides nothing.
+    fn find_tag(&mut self, from: usize, limit: usize, hiding: &[(&[u8], &[u8])]) -> Next {
+        let bytes = &self.bytes[..limit];
+        let mut from = from;
+        let mut tag = find_tag(bytes, from);
+        loop {
+            let visible = tag.map_or(limit, Tag::start);
+            let Some((kind, start)) = find_hiding(&bytes[..visible], from, hiding) else {
+                return tag.map_or(Next::Nothing, Next::Tag);
+            };
+            let Some(end) = self.find_end(kind, start, limit) else {
+                return Next::Open { start };
+            };
+            from = end;
+            if visible < from {
+                tag = find_tag(bytes, from);
+            }
+        }
+    }
+
+    /// Where the hiding thing that opens at `start` ends.
+    fn find_end(&mut self, kind: usize, start: usize, limit: usize) -> Option<usize> {
+        let (open, close) = HIDING[kind];
+        let limit = limit.min(self.limit(start));
+        let from = (start + open.len()).max(self.searched[kind].saturating_sub(close.len() - 1));
+        let found = self.bytes.get(from..limit).and_then(|bytes| memmem::find(bytes, close));
+        if found.is_none() {
+            self.searched[kind] = limit;
+        }
+        found.map(|at| from + at + close.len())
+    }
+
+    /// Where the record that begins at `start`, its tag's name ending at `from`, ends; if that is decided.
+    fn find_record_end(&mut self, start: usize, from: usize) -> Option<Record> {
+        let limit = self.limit(start);
+        let record = |end, how| Some(Record { start, end, how });
+        let tag = match self.find_tag(from, limit, &HIDING) {
+            Next::Tag(tag) => Some(tag),
+            _ if !self.has_all(start) => return None,
+            Next::Nothing => None,
+            // Never closed, so it hides nothing: the next event is one.
+            Next::Open { start } => opens(&self.bytes[..limit], start),
+        };
+        match tag {
+            Some(Tag::Close { end, .. }) => record(end, End::Whole),
+            Some(Tag::Open { start: end, .. }) => record(end, End::CutOff),
+            None if limit - start < MAX_RECORD_BYTES => record(limit, End::CutOff),
+            // A tag that lies across the limit is the next one's.
+            None => record(tail(&self.bytes[..limit]).max(from), End::Overlong),
+        }
+    }
+}
+
+impl Iterator for Records<'_> {
+    type Item = Record;
+
+    fn next(&mut self) -> Option<Record> {
+        let (start, from) = self.find_start()?;
+        let record = self.find_record_end(start, from)?;
+        self.at = record.end;
+        Some(record)
+    }
+}
+
+/// Whether `bytes` hold nothing that hides tags.
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    DECLARATION.find(bytes).is_none()
+}
+
+/// Behind the last end tag.
+pub(super) fn last_end(bytes: &[u8]) -> Option<usize> {
+    memmem::rfind_iter(bytes, "Event").find_map(|at| match tag_at(bytes, at)? {
+        Tag::Close { end, .. } => Some(end),
+        Tag::Open { .. } => None,
+    })
+}
+
+/// Where a tag may begin whose end is not there yet.
+fn tail(bytes: &[u8]) -> usize {
+    let from = bytes.len().saturating_sub(MAX_TAG_BYTES);
+    memrchr(b'<', &bytes[from..]).map_or(bytes.len(), |at| from + at)
+}
+
+fn find_tag(bytes: &[u8], from: usize) -> Option<Tag> {
+    EVENT.find_iter(&bytes[from..]).find_map(|at| tag_at(bytes, from + at))
+}
+
+/// The first start tag.
+fn opens(bytes: &[u8], from: usize) -> Option<Tag> {
+    EVENT
+        .find_iter(&bytes[from..])
+        .filter_map(|at| tag_at(bytes, from + at))
+        .find(|tag| matches!(tag, Tag::Open { .. }))
+}
+
+/// The tag whose name, `Event`, stands at `name`.
+fn tag_at(bytes: &[u8], name: usize) -> Option<Tag> {
+    let behind = bytes.get(name + EVENT.needle().len()..)?;
+    // EventID, EventData and the like.
+    if !matches!(behind.first()?, b'>' | b'/' | b' ' | b'\t' | b'\r' | b'\n') {
+        return None;
+    }
+    let before = without_prefix(&bytes[..name]);
+    if before.ends_with(b"<") {
+        return Some(Tag::Open { start: before.len() - 1, end: bytes.len() - behind.len() });
+    }
+    let start = before.strip_suffix(b"</")?.len();
+    let space = behind.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    (behind.get(space) == Some(&b'>')).then(|| Tag::Close { start, end: bytes.len() - behind.len() + space + 1 })
+}
+
+fn without_prefix(before: &[u8]) -> &[u8] {
+    let Some(prefixed) = before.strip_suffix(b":") else { return before };
+    let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') || !byte.is_ascii();
+    let len = prefixed.iter().rev().take(MAX_PREFIX_BYTES).take_while(is_name).count();
+    &prefixed[..prefixed.len() - len]
+}
+
+fn find_hiding(bytes: &[u8], from: usize, hiding: &[(&[u8], &[u8])]) -> Option<(usize, usize)> {
+    DECLARATION.find_iter(bytes.get(from..)?).find_map(|at| {
+        let start = from + at;
+        let kind = hiding.iter().position(|(open, _)| bytes[start..].starts_with(open))?;
+        Some((kind, start))
+    })
+}
