@@ -69,6 +69,8 @@ pub(super) struct Records<'a> {
     /// For each of [`HIDING`]: up to where its end was looked for in vain. Without it, many that are open
     /// would each search the rest.
     searched: [usize; HIDING.len()],
+    /// Up to where there is no tag, for the same reason.
+    untagged: usize,
 }
 
 /// What hides tags: comments anywhere, CDATA in events only.
@@ -88,7 +90,7 @@ enum Next {
 impl<'a> Records<'a> {
     /// `at_end`: no more bytes will follow these.
     pub(super) fn new(bytes: &'a [u8], at_end: bool) -> Self {
-        Records { bytes, at: 0, at_end, searched: [0; HIDING.len()] }
+        Records { bytes, at: 0, at_end, searched: [0; HIDING.len()], untagged: 0 }
     }
 
     /// Up to where the text is decided: what is before belongs to records given, or to none.
@@ -132,9 +134,10 @@ impl<'a> Records<'a> {
     fn find_tag(&mut self, from: usize, limit: usize, hiding: &[(&[u8], &[u8])]) -> Next {
         let bytes = &self.bytes[..limit];
         let mut from = from;
-        let mut tag = find_tag(bytes, from);
+        let mut tag = find_tag(bytes, from.max(self.untagged));
         loop {
             let visible = tag.map_or(limit, Tag::start);
+            self.untagged = tag.map_or_else(|| tail(bytes), Tag::start);
             let Some((kind, start)) = find_hiding(&bytes[..visible], from, hiding) else {
                 return tag.map_or(Next::Nothing, Next::Tag);
             };
@@ -212,7 +215,7 @@ fn tail(bytes: &[u8]) -> usize {
 }
 
 fn find_tag(bytes: &[u8], from: usize) -> Option<Tag> {
-    EVENT.find_iter(&bytes[from..]).find_map(|at| tag_at(bytes, from + at))
+    EVENT.find_iter(bytes.get(from..)?).find_map(|at| tag_at(bytes, from + at))
 }
 
 /// The first start tag.
