@@ -16,6 +16,7 @@ use procwire_core::stream::{Options, Stream};
 use procwire_core::value::{Value as Cell, parse_ip, parse_time_us};
 use procwire_core::xml::{INVALID_UTF8, read_event};
 use proptest::prelude::*;
+use quick_xml::XmlVersion;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event as XmlEvent};
 use serde_json::Value;
@@ -520,6 +521,10 @@ proptest! {
         let pieces = ends.windows(2).map(|ends| &bytes[ends[0]..ends[1]]);
         prop_assert_eq!(read_in_pieces(pieces), whole);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn single_bytes_give_the_same_as_the_whole(bytes in soup()) {
@@ -527,14 +532,17 @@ proptest! {
     }
 }
 
+/// An element's name, and the field that its text is for.
+type Element = (String, Option<Field>);
+
 /// What quick-xml makes of a well-formed event 3.
 fn reference(xml: &str) -> Vec<(Field, String)> {
     let mut reader = quick_xml::Reader::from_str(xml);
-    let (mut path, mut cells) = (Vec::<(String, Option<Field>)>::new(), Vec::<(Field, String)>::new());
+    let (mut path, mut cells) = (Vec::<Element>::new(), Vec::<(Field, String)>::new());
     loop {
         match reader.read_event().unwrap() {
-            XmlEvent::Start(tag) => path.push(reference_tag(&tag, path.len(), &mut cells)),
-            XmlEvent::Empty(tag) => drop(reference_tag(&tag, path.len(), &mut cells)),
+            XmlEvent::Start(tag) => path.push(reference_tag(&tag, &path, &mut cells)),
+            XmlEvent::Empty(tag) => drop(reference_tag(&tag, &path, &mut cells)),
             XmlEvent::End(_) => drop(path.pop()),
             XmlEvent::Text(text) => reference_text(&path, &text, &mut cells),
             XmlEvent::CData(text) => reference_text(&path, &text, &mut cells),
@@ -552,19 +560,20 @@ fn reference(xml: &str) -> Vec<(Field, String)> {
     cells
 }
 
-fn reference_tag(tag: &BytesStart, depth: usize, cells: &mut Vec<(Field, String)>) -> (String, Option<Field>) {
+fn reference_tag(tag: &BytesStart, path: &[Element], cells: &mut Vec<(Field, String)>) -> Element {
     let name: String = tag.local_name().as_ref().into();
-    let mut field = match (depth, &*name) {
-        (2, "EventID") => Some(Field::EventId),
-        (2, "Computer") => Some(Field::ComputerName),
+    let parent = path.get(1).map_or("", |(name, _)| &**name);
+    let mut field = match (parent, &*name) {
+        ("System", "EventID") => Some(Field::EventId),
+        ("System", "Computer") => Some(Field::ComputerName),
         _ => None,
     };
     for attribute in tag.attributes() {
         let attribute = attribute.unwrap();
-        let value = attribute.unescape_value().unwrap().into_owned();
-        match (&*name, attribute.key.as_ref()) {
-            ("Provider", "Name") => cells.push((Field::ProviderName, value)),
-            ("Data", "Name") if depth == 2 => field = Field::from_data_name(&value),
+        let value = attribute.normalized_value(XmlVersion::Implicit1_0).unwrap().into_owned();
+        match (parent, &*name, attribute.key.as_ref()) {
+            ("System", "Provider", "Name") => cells.push((Field::ProviderName, value)),
+            ("EventData", "Data", "Name") => field = Field::from_data_name(&value),
             _ => {}
         }
     }
@@ -575,7 +584,7 @@ fn reference_tag(tag: &BytesStart, depth: usize, cells: &mut Vec<(Field, String)
     (name, field)
 }
 
-fn reference_text(path: &[(String, Option<Field>)], text: &str, cells: &mut [(Field, String)]) {
+fn reference_text(path: &[Element], text: &str, cells: &mut [(Field, String)]) {
     if let Some((_, Some(field))) = path.last()
         && let Some((_, cell)) = cells.iter_mut().find(|(other, _)| other == field)
     {
@@ -604,26 +613,21 @@ fn lawful() -> impl Strategy<Value = String> {
     let datum = (prop::sample::select(names), written(), any::<bool>(), space);
     let data = prop::collection::vec(datum, 0..9);
     let provider = prop::sample::select(vec!["Microsoft-Windows-Sysmon", "Linux-Sysmon", "Linux&#45;Sysmon"]);
-    (data, provider, written(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
-        |(data, provider, computer, single, prefix, late)| {
+    let quote = prop::sample::select(vec!['"', '\'']);
+    (data, provider, written(), quote, any::<bool>(), any::<bool>()).prop_map(
+        |(data, provider, computer, q, prefix, late)| {
             let system = format!(
-                "<System><Provider Guid=\"a>b\"  Name = \"{provider}\" /><EventID Qualifiers=\"\">3</EventID>\
+                "<System><Provider Guid={q}a>b{q}  Name = {q}{provider}{q} /><EventID Qualifiers={q}{q}>3</EventID>\
                  <Computer>{computer}</Computer></System>"
             );
             let data = data.iter().map(|(name, text, usual, space)| match usual {
-                true => format!("{space}<Data Name=\"{name}\">{text}</Data>"),
-                false => format!("{space}<Data\n x=\"y\"  Name =\"{name}\" >{text}</Data >{space}<Data Name=\"\"/>"),
+                true => format!("{space}<Data Name={q}{name}{q}>{text}</Data>"),
+                false => format!("{space}<Data\n x={q}y{q}  Name ={q}{name}{q} >{text}</Data >{space}<Data Name=''/>"),
             });
-            let data = format!("<EventData a=\"/\">{}</EventData>", data.collect::<String>());
+            let data = format!("<EventData a={q}/{q}>{}</EventData>", data.collect::<String>());
             let (first, second) = if late { (data, system) } else { (system, data) };
-            let xml = format!(
-                "<Event xmlns=\"urn:x\">{first}<UserData><Data Name=\"User\">no</Data></UserData>{second}</Event>"
-            );
-            let xml = if single {
-                xml.replace("=\"", "='").replace("\" ", "' ").replace("\">", "'>").replace("\"/>", "'/>")
-            } else {
-                xml
-            };
+            let not_ours = format!("<UserData><Data Name={q}User{q}>no</Data></UserData>");
+            let xml = format!("<Event xmlns={q}urn:x{q}>{first}{not_ours}{second}</Event>");
             if prefix { in_namespace(&xml) } else { xml }
         },
     )
