@@ -496,7 +496,7 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
         1 => prop::sample::subsequence(line.clone(), line.len() - 2),
         4 => prop::sample::select(vec![
             "<Event>", "<Event ", "<e:Event\n", "</Event>", "</e:Event >", "</Event", "<!--", "-->", "<![CDATA[", "]]>",
-            "<!", "<", ">", "\n", "\r\n", "<Events>", "<EventData>", "<EventID>3</EventID>", "&amp;", "&", "'", "\"",
+            "<!-- <Event -->", "<![CDATA[</Event>]]>", "<!", "<", ">", "\n", "\r\n", "<Events>", "<EventData>", "<EventID>3</EventID>", "&amp;", "&", "'", "\"",
             "<?x", "?>", "<Data Name='User'>", "<Data>", "</Data>", "<System>", "</System>", ":Event>", "Event",
         ])
         .prop_map(|text| text.as_bytes().to_vec()),

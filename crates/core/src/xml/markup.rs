@@ -281,3 +281,51 @@ fn resolve(name: &str) -> Option<char> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_end_outside_quotes() {
+        for (text, end) in
+            [("<a>b", Some(2)), ("<a b='>' c=\"'>\">", Some(15)), ("<a b='>", None), ("<a <b>", None), ("<", None)]
+        {
+            assert_eq!(tag_end(text.as_bytes()), end, "{text}");
+        }
+    }
+
+    #[test]
+    fn attributes_are_read_in_either_quote() {
+        let Ok(Some(Item::Open(tag))) = Reader::new("<n:a x = '1'\n n:y=\"'2\"/>").item() else { panic!("no tag") };
+        assert_eq!((tag.name, tag.empty), ("a", true));
+        assert_eq!(tag.attributes().collect::<Vec<_>>(), [("x", "1"), ("n:y", "'2")]);
+    }
+
+    #[test]
+    fn text_without_references_is_borrowed() {
+        let arena = Bump::new();
+        let text = "C:\\a b;c";
+        assert!(std::ptr::eq(unescape(text, &arena).unwrap(), text));
+        assert_eq!(unescape("&lt;a&#x20;b&gt;", &arena).unwrap(), "<a b>");
+        assert!(unescape("a&b", &arena).unwrap_err().starts_with("found entity &b;"));
+    }
+
+    #[test]
+    fn the_usual_datum_is_read_and_all_else_left() {
+        let known = |name: &str| (name == "User").then_some(());
+        for text in ["<Data Name='User'>u</Data>", " \n<Data Name=\"User\">u</Data>"] {
+            assert_eq!(Reader::new(text).usual_datum(known), Some(((), "u")));
+        }
+        for text in [
+            "<Data Name='X'>u</Data>",
+            "<Data Name='User' >u</Data>",
+            "<Data Name='User'>u<!----></Data>",
+            "<Data Name=",
+        ] {
+            let mut reader = Reader::new(text);
+            assert_eq!(reader.usual_datum(known), None);
+            assert_eq!(reader.0, text);
+        }
+    }
+}
