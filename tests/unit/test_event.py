@@ -25,7 +25,8 @@ def derived(batch: pa.RecordBatch, name: str) -> list[Any]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("event", table)
-        return [row[0] for row in connection.sql(f"SELECT {field(name).sql} FROM event").fetchall()]
+        values: list[Any] = connection.sql(f"SELECT {field(name).sql} FROM event").to_arrow_table()[0].to_pylist()
+        return values
 
 
 def test_table_starts_with_the_missions_fields_in_order() -> None:

@@ -10,6 +10,15 @@ import sys
 __all__ = ["main"]
 
 
+class _NoPandas:
+    """Hides pandas: where there is one, Arrow imports it to recognise its types, half a second for nothing here."""
+
+    @staticmethod
+    def find_spec(name: str, *_: object) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+
+
 def main() -> None:
     """Run the command line and leave with its exit code."""
     if sys.argv[1:] == ["--version"]:
@@ -17,8 +26,7 @@ def main() -> None:
 
         sys.stdout.write(version_line() + "\n")
         return
-    # Arrow would import pandas, where there is one, to recognise its types: half a second, for nothing here.
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _NoPandas())
     from procwire.cli.app import app
 
     app(prog_name="procwire")
