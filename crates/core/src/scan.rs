@@ -162,7 +162,7 @@ impl Scan {
                     }
                     Err(RecvTimeoutError::Timeout) => {
                         self.current = Some((file, result));
-                        return Ok(Step::Idle);
+                        return self.idle();
                     }
                     // A decoder that panicked took its block with it: say so.
                     Err(RecvTimeoutError::Disconnected) => {
@@ -182,7 +182,7 @@ impl Scan {
                     *self.account(file) = account;
                     self.account(file).ledger.merge(seen);
                 }
-                Err(RecvTimeoutError::Timeout) => return Ok(Step::Idle),
+                Err(RecvTimeoutError::Timeout) => return self.idle(),
                 Err(RecvTimeoutError::Disconnected) => self.ended = true,
             }
         }
@@ -206,6 +206,12 @@ impl Scan {
             self.flush()?;
         }
         Ok(())
+    }
+
+    /// Nothing came for a while: rows that wait for more of them wait no longer.
+    fn idle(&mut self) -> Result<Step, ArrowError> {
+        self.flush()?;
+        Ok(self.ready.pop_front().map_or(Step::Idle, Step::Batch))
     }
 
     fn flush(&mut self) -> Result<(), ArrowError> {
