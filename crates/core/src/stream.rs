@@ -51,22 +51,30 @@ pub fn sniff(head: &[u8], at_end: bool) -> Sniffed {
         },
         _ => {}
     }
-    if !whole {
-        return Sniffed::Unsure;
+    sniff_lines(text, whole)
+}
+
+/// Line by line, so that a log that grows is recognised by its first line of ours, however little it holds;
+/// and so that more bytes do not change what the first ones said.
+fn sniff_lines(text: &[u8], whole: bool) -> Sniffed {
+    for (number, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        if !whole && !line.ends_with(b"\n") {
+            return Sniffed::Unsure;
+        }
+        if line.contains(&0) {
+            return Sniffed::Unknown;
+        }
+        if number == 0 && crate::csv::is_header(line) {
+            return Sniffed::Known(FormatName::Csv);
+        }
+        if memchr::memmem::find(line, b"<Event").is_some() {
+            return Sniffed::Known(FormatName::Xml);
+        }
+        if crate::message::looks_like_log(line) {
+            return Sniffed::Known(FormatName::Text);
+        }
     }
-    if text.iter().take(4096).any(|byte| *byte == 0) {
-        return Sniffed::Unknown;
-    }
-    if crate::csv::is_header(text) {
-        return Sniffed::Known(FormatName::Csv);
-    }
-    if memchr::memmem::find(text, b"<Event").is_some() {
-        return Sniffed::Known(FormatName::Xml);
-    }
-    if crate::message::looks_like_log(text) {
-        return Sniffed::Known(FormatName::Text);
-    }
-    Sniffed::Unknown
+    if whole { Sniffed::Unknown } else { Sniffed::Unsure }
 }
 
 /// Bytes that tell the encoding: a mark, or two characters.
