@@ -162,13 +162,14 @@ def _unpack(name: str, file: BinaryIO, *, named: bool, path: str | None, depth: 
     buffered = file if isinstance(file, io.BufferedReader) else io.BufferedReader(_Pieces(file))
     head = buffered.peek(_HEAD_BYTES)
     unpack = _unpacker(head)
-    if depth >= _MAX_NESTING and (unpack or head.startswith(_ZIP)):
+    is_tar = head[_TAR_AT:].startswith(_TAR)
+    if depth >= _MAX_NESTING and (unpack or is_tar or head.startswith(_ZIP)):
         yield Input(name, ValueError(f"found more than {_MAX_NESTING} packings within each other"), named=named)
     elif unpack:
         yield from _unpack(name, unpack(buffered), named=named, path=None, depth=depth + 1)
     elif head.startswith(_ZIP):
         yield from _unzip(name, buffered, path, depth)
-    elif head[_TAR_AT:].startswith(_TAR):
+    elif is_tar:
         yield from _untar(name, buffered, depth)
     else:
         yield Input(name, cast(BinaryIO, _Pieces(buffered)), live=name == STDIN, named=named)
