@@ -20,7 +20,7 @@ TEXT_GROUPS: tuple[Group, ...] = ("event", "system", "provenance")
 
 def connect() -> duckdb.DuckDBPyConnection:
     """A DuckDB connection in memory that shows times in UTC, and reaches for no file and no network."""
-    connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "enable_external_access": "false"})
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 
@@ -81,10 +81,13 @@ class Selection:
                     return
 
     def _check(self) -> None:
-        empty = SCHEMA.empty_table()
+        # Over no row DuckDB would not so much as look at a constant.
+        nulls = pa.table([pa.nulls(1, stored.type) for stored in FIELDS], schema=SCHEMA)
         try:
             connection = connect()
-            connection.register("batch", empty)
+            # A predicate that leaves its parentheses does not leave these too.
+            connection.extract_statements(f"SELECT [\n{self._where or ''}\n]")
+            connection.register("batch", nulls)
             connection.execute(self._sql())
         except duckdb.Error as error:
             raise UsageError(f"SQL: {_first_line(error)}") from error
@@ -93,7 +96,7 @@ class Selection:
         if not self._needs_sql:
             return pa.record_batch([batch[kept.name] for kept in self.fields], schema=self.schema)
         table = self._run(pa.table(batch)).read_all().cast(self.schema).combine_chunks()
-        return table.to_batches()[0] if table.num_rows else self.schema.empty_table().to_batches()[0]
+        return table.to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], schema=self.schema)
 
     def _sorted(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         reader = pa.RecordBatchReader.from_batches(SCHEMA, iter(batches))
