@@ -100,7 +100,7 @@ def test_lines_of_text_cut_anywhere_give_no_half_row() -> None:
         assert part.num_rows == named - (named > 1), cut
         ended = part.num_rows - (named > 0 and raw[cut - 1 : cut] != b"\n" and raw[:cut].count(b"\n") < named)
         assert is_prefix(part.slice(0, ended), whole), cut
-        begun = sum(start + head <= cut for start in starts)
+        begun = sum(start + head < cut for start in starts)
         assert account.records == begun, cut
         # The second line is of another event, which says nothing of its message.
         assert ("broken record" in account.damage) == (begun > named and (begun != 2 or account.other_events == 0)), cut

@@ -191,6 +191,38 @@ def test_lines_in_utf_16_are_followed(follower: Follower, tmp_path: Path) -> Non
     assert follower.all_ports() == [1, 2]
 
 
+OSSEC = (
+    "2020 Jan 01 00:00:00 WinEvtLog: Microsoft-Windows-Sysmon/Operational: INFORMATION(3): Microsoft-Windows-Sysmon: "
+    "SYSTEM: NT AUTHORITY: PC: Network connection detected:  UtcTime: 2020-01-01 00:00:00.000  SourcePort: 1  "
+    "DestinationPort: {port}  DestinationPortName: \n"
+)
+SYSLOG = (
+    'Jan  1 00:00:00 pc sysmon: <Event><System><Provider Name="Linux-Sysmon"/><EventID>3</EventID></System><EventData>'
+    '<Data Name="DestinationPort">{port}</Data></EventData></Event>\n'
+)
+CSV = '"{port}","{{A98268C1-957F-5ACD-0000-0010EB030000}}","10.0.0.1",3,"Microsoft-Windows-Sysmon"\n'
+CSV_HEADER = "DestinationPort,ProcessGuid,DestinationIp,EventID,Provider\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "text"),
+    [
+        ("", OSSEC),
+        ("rotated\n", OSSEC),
+        ("", SYSLOG),
+        ("Jan  1 00:00:00 host systemd: started\n", SYSLOG),
+        (CSV_HEADER, CSV),
+    ],
+)
+def test_a_small_log_is_recognised_by_its_first_line(head: str, text: str, follower: Follower, tmp_path: Path) -> None:
+    """Whatever else it may turn out to be, it is not waited for."""
+    log = tmp_path / "log"
+    log.write_text(head)
+    follower.run([log], append(log, text.format(port=1)), append(log, text.format(port=2)))
+    assert follower.ports() == [[], [1], [2]]
+    assert follower.ledger.damage == {}
+
+
 def test_what_cannot_be_followed_is_refused(tmp_path: Path) -> None:
     (tmp_path / "log.gz").write_bytes(b"\x1f\x8b\x08\x00")
     for paths in (["-", tmp_path / "log"], [tmp_path / "log.gz"]):
