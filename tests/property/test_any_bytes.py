@@ -9,10 +9,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scanning import FORMATS, MORE_SAMPLES, SAMPLES, check, scan
+
 from procwire import _core
 from procwire.event import SCHEMA
 from procwire.ledger import FileLedger
-from scanning import FORMATS, MORE_SAMPLES, SAMPLES, check, scan
 
 ALL = SAMPLES | MORE_SAMPLES
 settings.register_profile(

@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import pyarrow as pa
 import pytest
-from procwire.ledger import FileLedger
 from scanning import SAMPLES, example_chunk, scan
+
+from procwire.ledger import FileLedger
 
 EVTX_HEADER, EVTX_FIRST_RECORD = 4096, 512
 # Prime, so that every residue of the structures' alignments is met.
