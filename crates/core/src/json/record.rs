@@ -354,13 +354,39 @@ impl<'a> Record<'a> {
             }
             self.fill_from_inserts();
         }
-        let missing = Field::ALL[..=Field::RuleName as usize].iter().any(|field| self.row.get(*field) == Value::Null);
-        if let Some(text) = self.message.filter(|_| missing) {
+        let missing = message::names().any(|field| self.row.get(field) == Value::Null);
+        if let Some(text) = self.message.filter(|_| missing && !self.fill_from_raw_message()) {
             let text = resolve_entities(text.get(self.arena).map_err(expected)?, self.arena);
             message::fill_from_message(text, &mut self.row);
         }
         self.fill_recorded_time();
         Ok(())
+    }
+
+    /// Look the missing names up in the message text as it stands in the input: mostly they are missing for
+    /// want of a value, and unescaping the whole text to see that would cost more than the record. False if
+    /// the text is spelled in other ways than `\n` between the lines, or a value has escapes itself.
+    fn fill_from_raw_message(&mut self) -> bool {
+        let Some(Text { raw, json: true }) = self.message else { return false };
+        let has = |mark: &str| memchr::memmem::find(raw.as_bytes(), mark.as_bytes()).is_some();
+        if has("\\u") || !has("\\nSource") {
+            return false;
+        }
+        let mut rest = raw;
+        for field in message::names() {
+            if self.row.get(field) != Value::Null {
+                continue;
+            }
+            let name = field.sysmon();
+            let Some(at) = find_raw_line(rest, name) else { continue };
+            rest = &rest[at + name.len() + 1..];
+            let value = rest.split_once('\\').map_or(rest, |(value, _)| value);
+            if value.len() < rest.len() && !matches!(rest.as_bytes().get(value.len() + 1), Some(b'n' | b'r')) {
+                return false;
+            }
+            self.row.fill(field, Value::Text(resolve_entities(value.trim_ascii(), self.arena)));
+        }
+        true
     }
 
     /// 17 values in Sysmon's order, or 18 with `RuleName` (or 2.0's `SequenceNumber`) before them.
@@ -390,6 +416,16 @@ impl<'a> Record<'a> {
             self.row.fill(Field::EventRecordedTime, stamp);
         }
     }
+}
+
+/// Where a line that begins with `name:` begins in a JSON string.
+fn find_raw_line(raw: &str, name: &str) -> Option<usize> {
+    let bytes = raw.as_bytes();
+    memchr::memmem::find_iter(bytes, name).find(|at| {
+        let before = &bytes[..*at];
+        let line_feed = before.ends_with(b"\\n") && !before.ends_with(b"\\\\n");
+        line_feed && bytes.get(at + name.len()) == Some(&b':')
+    })
 }
 
 fn expected(expected: &'static str) -> String {
