@@ -26,18 +26,18 @@ impl Broken {
     }
 }
 
-/// Reads the object that begins at `start` of `text` into `record`; says where it ends. Of two equal keys
-/// the last one counts.
+/// Reads the object that begins at `start` of `text` into `record`; says where it ends and how many
+/// line feeds are in it. Of two equal keys the last one counts.
 pub(crate) fn read_object<'a>(
     text: &'a str,
     start: usize,
     scope: Scope,
     keys: &mut Keys,
     record: &mut Record<'a>,
-) -> Result<usize, Broken> {
-    let mut parser = Parser { text, bytes: text.as_bytes(), at: start, depth: 0, keys, record };
+) -> Result<(usize, u64), Broken> {
+    let mut parser = Parser { text, bytes: text.as_bytes(), at: start, depth: 0, lines: 0, keys, record };
     parser.object(scope)?;
-    Ok(parser.at)
+    Ok((parser.at, parser.lines))
 }
 
 const QUOTES: u64 = 0x0101_0101_0101_0101 * b'"' as u64;
@@ -58,6 +58,7 @@ struct Parser<'a, 'p> {
     bytes: &'a [u8],
     at: usize,
     depth: usize,
+    lines: u64,
     keys: &'p mut Keys,
     record: &'p mut Record<'a>,
 }
@@ -74,7 +75,8 @@ impl<'a> Parser<'a, '_> {
 
     #[inline]
     fn skip_blanks(&mut self) {
-        while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
+        while let blank @ (b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.lines += u64::from(blank == b'\n');
             self.at += 1;
         }
     }
