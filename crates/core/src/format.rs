@@ -20,6 +20,11 @@ pub const BROKEN_RECORD: &str = "broken record";
 /// Kind of damage: a record over [`MAX_RECORD_BYTES`].
 pub const OVERLONG_RECORD: &str = "overlong record";
 
+/// Whether a provider's name is Sysmon's, on Windows or Linux.
+pub fn is_sysmon(provider: &str) -> bool {
+    provider.eq_ignore_ascii_case(SYSMON) || provider.eq_ignore_ascii_case(SYSMON_LINUX)
+}
+
 /// The log formats that are told apart by content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FormatName {
@@ -82,11 +87,12 @@ impl Verdict {
     /// Judge by provider and event id; a provider that the log does not name is taken for Sysmon when
     /// `assume_sysmon` says that the record looks like it.
     pub fn of(provider: Option<&str>, event_id: Option<i64>, assume_sysmon: bool) -> Verdict {
-        let sysmon = match provider {
-            Some(name) => name.eq_ignore_ascii_case(SYSMON) || name.eq_ignore_ascii_case(SYSMON_LINUX),
-            None => assume_sysmon,
-        };
-        match (sysmon, event_id) {
+        Self::new(provider.map_or(assume_sysmon, is_sysmon), event_id)
+    }
+
+    /// Judge by whether the provider is Sysmon, and event id.
+    pub fn new(is_sysmon: bool, event_id: Option<i64>) -> Verdict {
+        match (is_sysmon, event_id) {
             (false, _) => Verdict::OtherProvider,
             (true, Some(NETWORK_CONNECT)) => Verdict::NetworkConnect,
             (true, _) => Verdict::OtherEvent,

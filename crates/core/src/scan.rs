@@ -64,16 +64,18 @@ pub enum Step {
 }
 
 enum Item {
-    Block { file: usize, result: Receiver<(Option<RecordBatch>, Ledger)> },
+    Block { file: usize, result: Receiver<Decoded> },
     End { file: usize, account: FileLedger },
 }
 
-type Task = (Job, SyncSender<(Option<RecordBatch>, Ledger)>);
+/// What a block gave.
+type Decoded = (Option<RecordBatch>, Ledger);
+type Task = (Job, SyncSender<Decoded>);
 
 /// A running scan. Dropping it stops its threads.
 pub struct Scan {
     items: Receiver<Item>,
-    current: Option<(usize, Receiver<(Option<RecordBatch>, Ledger)>)>,
+    current: Option<(usize, Receiver<Decoded>)>,
     ready: VecDeque<RecordBatch>,
     small: Vec<RecordBatch>,
     accounts: Vec<FileLedger>,

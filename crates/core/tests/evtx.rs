@@ -1,0 +1,142 @@
+//! EVTX: the fast way against the general one, and damage of every kind.
+
+use arrow_array::RecordBatch;
+use procwire_core::columns::Columns;
+use procwire_core::evtx::{CHUNK_BYTES, Evtx, HEADER_BYTES};
+use procwire_core::format::{Block, Cut, Format, Pending};
+use procwire_core::ledger::Ledger;
+use procwire_core::scan::decode;
+use procwire_core::stream::Options;
+use proptest::prelude::*;
+
+const SAMPLE: &[u8] = include_bytes!("../../../examples/sysmon.evtx");
+/// A chunk of the sample with 74 events 3 among 86 records.
+const DENSE_CHUNK: usize = 8;
+
+fn chunk(index: usize) -> &'static [u8] {
+    &SAMPLE[HEADER_BYTES + index * CHUNK_BYTES..][..CHUNK_BYTES]
+}
+
+/// Read `bytes`, all at once, with a reader of the test's choice.
+fn read(mut format: Evtx, bytes: &[u8]) -> (RecordBatch, Ledger) {
+    let (mut columns, mut ledger) = (Columns::new("test".into()), Ledger::default());
+    let mut at = 0;
+    while at < bytes.len() {
+        let pending = Pending { bytes: &bytes[at..], offset: at as u64, line: 1, at_end: true };
+        match format.cut(pending, &mut ledger) {
+            Cut::More => break,
+            Cut::Drop(len) => at += len,
+            Cut::Take(len) => {
+                let block = Block { bytes: &bytes[at..at + len], offset: at as u64, line: 1 };
+                format.decoder().decode(block, &mut columns, &mut ledger);
+                at += len;
+            }
+        }
+    }
+    (columns.finish().expect("columns of one length"), ledger)
+}
+
+fn assert_accounted(ledger: &Ledger) {
+    let broken = ledger.damage.count("broken record");
+    assert_eq!(ledger.records, ledger.events + ledger.other_events + ledger.other_providers + broken);
+}
+
+#[test]
+fn the_general_way_reads_the_sample_as_the_fast_one_does() {
+    let (fast, fast_ledger) = read(Evtx::new(false), SAMPLE);
+    let (general, general_ledger) = read(Evtx::general(), SAMPLE);
+    assert_eq!(fast.num_rows(), 153);
+    assert_eq!(fast, general);
+    assert_eq!(fast_ledger, general_ledger);
+}
+
+#[test]
+fn a_chunk_alone_is_read_and_its_missing_file_header_said() {
+    let (rows, ledger) = read(Evtx::new(false), chunk(DENSE_CHUNK));
+    assert_eq!((rows.num_rows(), ledger.records), (74, 86));
+    assert_eq!(ledger.damage.count("bad file header"), 1);
+}
+
+#[test]
+fn bytes_lost_between_chunks_cost_only_what_they_held() {
+    let lost = 1_000;
+    let mut bytes = SAMPLE[..HEADER_BYTES].to_vec();
+    bytes.extend_from_slice(&chunk(DENSE_CHUNK)[lost..]);
+    bytes.extend_from_slice(chunk(DENSE_CHUNK));
+    let (rows, ledger) = read(Evtx::new(false), &bytes);
+    assert_eq!(rows.num_rows(), 74);
+    assert_eq!(ledger.damage.count("bad chunk"), 1);
+}
+
+#[test]
+fn a_broken_record_costs_only_itself() {
+    let mut bytes = [&SAMPLE[..HEADER_BYTES], chunk(DENSE_CHUNK)].concat();
+    let (whole, _) = read(Evtx::new(false), &bytes);
+    // The third record's magic.
+    let mut at = HEADER_BYTES + 512;
+    for _ in 0..2 {
+        at += u32::from_le_bytes(bytes[at + 4..at + 8].try_into().expect("four bytes")) as usize;
+    }
+    bytes[at] = 0;
+    let (rows, ledger) = read(Evtx::new(false), &bytes);
+    assert!(rows.num_rows() >= whole.num_rows() - 1);
+    assert_eq!(ledger.records, 86);
+    assert_eq!(ledger.damage.count("broken record"), 1);
+    assert_eq!(ledger.damage.count("bad checksum"), 1);
+    assert_accounted(&ledger);
+}
+
+#[test]
+fn truncation_anywhere_loses_only_what_was_cut() {
+    let bytes = [&SAMPLE[..HEADER_BYTES], chunk(DENSE_CHUNK)].concat();
+    let (whole, _) = read(Evtx::new(false), &bytes);
+    for len in (0..bytes.len()).step_by(97) {
+        let (rows, ledger) = read(Evtx::new(false), &bytes[..len]);
+        assert_eq!(rows, whole.slice(0, rows.num_rows()), "cut at {len}");
+        assert_accounted(&ledger);
+        assert!(len == 0 || len == HEADER_BYTES || ledger.damage.total() > 0, "cut at {len}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn both_ways_agree_on_damaged_chunks(
+        index in 6usize..10,
+        hits in proptest::collection::vec((512usize..CHUNK_BYTES, any::<u8>()), 1..40),
+    ) {
+        let mut bytes = [&SAMPLE[..HEADER_BYTES], chunk(index)].concat();
+        for (at, byte) in hits {
+            bytes[HEADER_BYTES + at] = byte;
+        }
+        let (fast, fast_ledger) = read(Evtx::new(false), &bytes);
+        let (general, general_ledger) = read(Evtx::general(), &bytes);
+        assert_accounted(&fast_ledger);
+        assert_accounted(&general_ledger);
+        // The general way reads more of a record, and so finds damage where the fast one need not look; on
+        // what both read they agree.
+        let fast_rows = rows_by_offset(&fast);
+        for (offset, row) in rows_by_offset(&general) {
+            if let Some((_, other)) = fast_rows.iter().find(|(candidate, _)| *candidate == offset) {
+                prop_assert_eq!(&row, other);
+            }
+        }
+        prop_assert!(fast.num_rows() >= general.num_rows());
+    }
+
+    #[test]
+    fn any_bytes_are_accounted_for(bytes in proptest::collection::vec(any::<u8>(), 0..8192), recover: bool) {
+        let options = Options { format: Some(procwire_core::format::FormatName::Evtx), recover };
+        let (_, account) = decode("any", &bytes, options);
+        assert_accounted(&account.ledger);
+    }
+}
+
+fn rows_by_offset(batch: &RecordBatch) -> Vec<(i64, RecordBatch)> {
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+
+    let offsets = batch["source_offset"].as_primitive::<Int64Type>();
+    (0..batch.num_rows()).map(|row| (offsets.value(row), batch.slice(row, 1))).collect()
+}
