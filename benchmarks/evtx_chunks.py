@@ -108,6 +108,8 @@ def _assemble(chunk: bytes, kept: list[bytes]) -> bytes:
 def file_header(chunk_count: int) -> bytes:
     """A file header for so many chunks (its 16-bit count wraps, as real ones do)."""
     header = bytearray(HEADER_BYTES)
-    struct.pack_into("<8s3QIHHHH", header, 0, b"ElfFile\0", 0, chunk_count - 1, 1, 128, 1, 3, HEADER_BYTES, chunk_count & 0xFFFF)
+    struct.pack_into(
+        "<8s3QIHHHH", header, 0, b"ElfFile\0", 0, chunk_count - 1, 1, 128, 1, 3, HEADER_BYTES, chunk_count & 0xFFFF
+    )
     struct.pack_into("<I", header, 124, zlib.crc32(bytes(header[:120])))
     return bytes(header)

@@ -55,7 +55,7 @@ def test_evtx_cut_anywhere_gives_every_whole_record() -> None:
 
 
 @pytest.mark.parametrize(("format", "mark"), [("xml", b"</Event>"), ("json", b"}")])
-def test_text_cut_anywhere_gives_every_whole_record(format: str, mark: bytes) -> None:  # noqa: A002
+def test_text_cut_anywhere_gives_every_whole_record(format: str, mark: bytes) -> None:
     """At every offset: the records that end before it, and damage if one lies across it."""
     raw = SAMPLES[format]
     whole, _ = scan(raw)

@@ -43,7 +43,7 @@ class _Follower(Protocol):
 def follow_batches(
     paths: Sequence[str | os.PathLike[str]],
     *,
-    format: str | None,  # noqa: A002 - the word users know
+    format: str | None,
     ledger: Ledger,
 ) -> Iterator[pa.RecordBatch]:
     """Batches of `event.SCHEMA` as logs grow; new files in folders and patterns are taken up as they come.
@@ -67,7 +67,7 @@ def follow_batches(
         time.sleep(_POLL_S)
 
 
-def _open(path: str, format: str | None) -> _Follower | None:  # noqa: A002 - the word users know
+def _open(path: str, format: str | None) -> _Follower | None:
     """None while there is nothing to tell the format by."""
     if path == STDIN:
         raise UsageError("found standard input among the files to follow, expected it alone")
@@ -90,7 +90,7 @@ def _open(path: str, format: str | None) -> _Follower | None:  # noqa: A002 - th
 class _TextFollower:
     """Reads on from where it stopped."""
 
-    def __init__(self, path: str, format: str | None) -> None:  # noqa: A002 - the word users know
+    def __init__(self, path: str, format: str | None) -> None:
         self._path = path
         self._format = format
         self._past = FileLedger(path)
