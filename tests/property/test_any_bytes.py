@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -106,6 +109,16 @@ def fed(raw: bytes, cuts: list[int], format: str | None) -> tuple[pa.Table, File
     return table, account
 
 
+def without_words(account: FileLedger) -> dict[str, Any]:
+    """What a broken record ended at may be the block's end or the next record; and only the scanner says that a log
+    was not recognised."""
+    plain = asdict(account) | {"error": None}
+    for tallies in (plain["damage"], plain["warnings"]):
+        for tally in tallies.values():
+            tally["examples"] = [(place["offset"], place["line"]) for place in tally["examples"]]
+    return plain
+
+
 @settings(max_examples=120)
 @given(raw=st.sampled_from([ALL[name] for name in sorted(ALL)]) | mutated(), data=st.data())
 def test_pieces_equal_the_whole(raw: bytes, data: st.DataObject) -> None:
@@ -114,9 +127,7 @@ def test_pieces_equal_the_whole(raw: bytes, data: st.DataObject) -> None:
     table, account = scan(raw)
     pieces, pieces_account = fed(raw, cuts, None)
     assert pieces == table
-    # A log that is not recognised is told by the scanner.
-    account.error = None
-    assert pieces_account == account
+    assert without_words(pieces_account) == without_words(account)
 
 
 @pytest.mark.parametrize("name", sorted(set(ALL) - {"evtx", "evtx rdp"}))
@@ -124,4 +135,5 @@ def test_bytes_one_by_one_equal_the_whole(name: str) -> None:
     raw = ALL[name][:3_000]
     table, account = scan(raw)
     pieces, pieces_account = fed(raw, list(range(1, len(raw))), None)
-    assert (pieces, pieces_account) == (table, account)
+    assert pieces == table
+    assert without_words(pieces_account) == without_words(account)

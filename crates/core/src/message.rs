@@ -102,20 +102,29 @@ pub(crate) fn read_line<'a>(line: &'a str, arena: &'a Bump, row: &mut Row<'a>) -
         return json::read_event(&line[start..], arena, row).map(Some);
     }
     if let Some(start) = memmem::find(bytes, OSSEC.as_bytes()) {
-        return Ok(Some(read_ossec(&line[start + OSSEC.len()..], row)));
+        return read_ossec(&line[start + OSSEC.len()..], row).map(Some);
     }
     if is_network_connect(line) {
+        check_end(line)?;
         fill_from_message(line, row);
         return Ok(Some(Verdict::NetworkConnect));
     }
     Ok(None)
 }
 
-fn read_ossec<'a>(line: &'a str, row: &mut Row<'a>) -> Verdict {
+/// A line that was cut off lacks the last name; what it has may be cut too.
+fn check_end(message: &str) -> Result<(), String> {
+    match find_name(message, 0, Field::DstPortName.sysmon()) {
+        Some(_) => Ok(()),
+        None => Err("found the end of the line, expected DestinationPortName".into()),
+    }
+}
+
+fn read_ossec<'a>(line: &'a str, row: &mut Row<'a>) -> Result<Verdict, String> {
     let mut parts = line.splitn(7, ": ");
-    let mut part = || parts.next().unwrap_or_default();
+    let mut part = || parts.next().ok_or("found the end of the line, expected seven parts");
     let (channel, level_and_id, provider, _user, _domain, computer, message) =
-        (part(), part(), part(), part(), part(), part(), part());
+        (part()?, part()?, part()?, part()?, part()?, part()?, part()?);
     let (level, id) = level_and_id.split_once('(').unwrap_or((level_and_id, ""));
     let event_id = parse_int(id.trim_end_matches(')'));
     let verdict = Verdict::of(Some(provider), event_id, false);
@@ -127,9 +136,10 @@ fn read_ossec<'a>(line: &'a str, row: &mut Row<'a>) -> Verdict {
         if level == "INFORMATION" {
             row.set(Field::EventLevel, Value::Int(4));
         }
+        check_end(message)?;
         fill_from_message(message, row);
     }
-    verdict
+    Ok(verdict)
 }
 
 /// The text format.

@@ -39,6 +39,9 @@ class _Follower(Protocol):
     def news(self) -> Iterator[pa.RecordBatch]:
         """What came since the last call."""
 
+    def close(self) -> None:
+        """Let go of the file."""
+
 
 def follow_batches(
     paths: Sequence[str | os.PathLike[str]],
@@ -52,19 +55,23 @@ def follow_batches(
     """
     followers: dict[str, _Follower] = {}
     named_paths: set[str] = set()
-    while True:
-        for path, named in expand(paths):
-            if path not in followers:
-                follower = _open(path, format)
-                if follower is None:
-                    continue
-                followers[path] = follower
-            yield from followers[path].news()
-            named_paths.update({path} if named else ())
-        ledger.files[:] = [follower.account() for follower in followers.values()]
-        for account in ledger.files:
-            account.named = account.name in named_paths
-        time.sleep(_POLL_S)
+    try:
+        while True:
+            for path, named in expand(paths):
+                if path not in followers:
+                    follower = _open(path, format)
+                    if follower is None:
+                        continue
+                    followers[path] = follower
+                yield from followers[path].news()
+                named_paths.update({path} if named else ())
+            ledger.files[:] = [follower.account() for follower in followers.values()]
+            for account in ledger.files:
+                account.named = account.name in named_paths
+            time.sleep(_POLL_S)
+    finally:
+        for follower in followers.values():
+            follower.close()
 
 
 def _open(path: str, format: str | None) -> _Follower | None:
@@ -102,6 +109,9 @@ class _TextFollower:
 
     def account(self) -> FileLedger:
         return self._past + FileLedger.from_core(self._feeder.account())
+
+    def close(self) -> None:
+        self._file.close()
 
     def news(self) -> Iterator[pa.RecordBatch]:
         yield from self._read()
@@ -150,6 +160,9 @@ class _EvtxFollower:
     def account(self) -> FileLedger:
         current = (chunk.account for chunk in self._chunks.values() if chunk.account is not None)
         return sum(current, start=self._past)
+
+    def close(self) -> None:
+        """It is open only while it is read."""
 
     def news(self) -> Iterator[pa.RecordBatch]:
         try:
