@@ -95,8 +95,8 @@ class Selection:
     def _one(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         if not self._needs_sql:
             return pa.record_batch([batch[kept.name] for kept in self.fields], schema=self.schema)
-        table = self._run(pa.table(batch)).read_all().cast(self.schema).combine_chunks()
-        return table.to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], schema=self.schema)
+        rows = self._run(pa.table(batch)).read_all().cast(self.schema).combine_chunks().to_batches()
+        return rows[0] if rows else pa.RecordBatch.from_pylist([], schema=self.schema)
 
     def _sorted(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         reader = pa.RecordBatchReader.from_batches(SCHEMA, iter(batches))

@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pyarrow as pa
+
 from procwire import _core
 from procwire.event import SCHEMA
 from procwire.ledger import FileLedger

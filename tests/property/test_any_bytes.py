@@ -12,10 +12,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scanning import FORMATS, MORE_SAMPLES, SAMPLES, check, scan
+
 from procwire import _core
 from procwire.event import SCHEMA
 from procwire.ledger import FileLedger
-from scanning import FORMATS, MORE_SAMPLES, SAMPLES, check, scan
 
 ALL = SAMPLES | MORE_SAMPLES
 settings.register_profile(
@@ -59,24 +60,24 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 
 @given(raw=st.binary(max_size=2048), format=formats, recover=st.booleans())
-def test_random_bytes(raw: bytes, format: str | None, recover: bool) -> None:  # noqa: A002
+def test_random_bytes(raw: bytes, format: str | None, recover: bool) -> None:
     scan(raw, format=format, recover=recover)
 
 
 @given(text=st.text(alphabet="<>/&;\"'{}[]:,\\ \n\t=!-?EventDataSysm3utpé", max_size=400), format=formats)
-def test_random_markup(text: str, format: str | None) -> None:  # noqa: A002
+def test_random_markup(text: str, format: str | None) -> None:
     scan(text.encode(), format=format)
 
 
 @settings(max_examples=300)
 @given(raw=mutated(), format=formats, recover=st.booleans())
-def test_mutated_logs(raw: bytes, format: str | None, recover: bool) -> None:  # noqa: A002
+def test_mutated_logs(raw: bytes, format: str | None, recover: bool) -> None:
     scan(raw, format=format, recover=recover)
 
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("name", sorted(ALL))
-def test_a_log_read_as_any_format(name: str, format: str) -> None:  # noqa: A002
+def test_a_log_read_as_any_format(name: str, format: str) -> None:
     """Told the wrong format, a reader may find nothing; it does not fail."""
     scan(ALL[name], format=format)
 
@@ -97,7 +98,7 @@ def test_threads_make_no_difference(threads: int) -> None:
     assert scan(raw, threads=threads) == scan(raw)
 
 
-def fed(raw: bytes, cuts: list[int], format: str | None) -> tuple[pa.Table, FileLedger]:  # noqa: A002
+def fed(raw: bytes, cuts: list[int], format: str | None) -> tuple[pa.Table, FileLedger]:
     feeder = _core.Feeder("bytes", format=format)
     batches = []
     for start, end in zip([0, *cuts], [*cuts, len(raw)], strict=True):

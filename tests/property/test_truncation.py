@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import pyarrow as pa
 import pytest
-from procwire.ledger import FileLedger
 from scanning import SAMPLES, example_chunk, scan
+
+from procwire.ledger import FileLedger
 
 EVTX_HEADER, EVTX_FIRST_RECORD = 4096, 512
 # Prime, so that every residue of the structures' alignments is met.
@@ -55,7 +56,7 @@ def test_evtx_cut_anywhere_gives_every_whole_record() -> None:
 
 
 @pytest.mark.parametrize(("format", "mark"), [("xml", b"</Event>"), ("json", b"}")])
-def test_text_cut_anywhere_gives_every_whole_record(format: str, mark: bytes) -> None:  # noqa: A002
+def test_text_cut_anywhere_gives_every_whole_record(format: str, mark: bytes) -> None:
     """At every offset: the records that end before it, and damage if one lies across it."""
     raw = SAMPLES[format]
     whole, _ = scan(raw)

@@ -35,7 +35,7 @@ pub(crate) fn is_network_connect(message: &str) -> bool {
 }
 
 /// The names in the message text, in its order.
-fn names() -> impl Iterator<Item = Field> {
+pub(crate) fn names() -> impl Iterator<Item = Field> {
     std::iter::once(Field::RuleName).chain(Field::ALL.iter().copied().take(Field::RuleName as usize))
 }
 

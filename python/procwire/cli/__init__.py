@@ -5,7 +5,9 @@ Nothing heavy is imported before a verb runs, so that `procwire --version` and `
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 __all__ = ["main"]
 
@@ -21,6 +23,9 @@ class _NoPandas:
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    # None where the caller closed them (`>&-`); open for as long as the process lives.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     if sys.argv[1:] == ["--version"]:
         from procwire.cli.version import version_line
 

@@ -46,7 +46,7 @@ class _Follower(Protocol):
 def follow_batches(
     paths: Sequence[str | os.PathLike[str]],
     *,
-    format: str | None,  # noqa: A002 - the word users know
+    format: str | None,
     ledger: Ledger,
 ) -> Iterator[pa.RecordBatch]:
     """Batches of `event.SCHEMA` as logs grow; new files in folders and patterns are taken up as they come.
@@ -74,7 +74,7 @@ def follow_batches(
             follower.close()
 
 
-def _open(path: str, format: str | None) -> _Follower | None:  # noqa: A002 - the word users know
+def _open(path: str, format: str | None) -> _Follower | None:
     """None while there is nothing to tell the format by."""
     if path == STDIN:
         raise UsageError("found standard input among the files to follow, expected it alone")
@@ -97,7 +97,7 @@ def _open(path: str, format: str | None) -> _Follower | None:  # noqa: A002 - th
 class _TextFollower:
     """Reads on from where it stopped."""
 
-    def __init__(self, path: str, format: str | None) -> None:  # noqa: A002 - the word users know
+    def __init__(self, path: str, format: str | None) -> None:
         self._path = path
         self._format = format
         self._past = FileLedger(path)

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pty
+import shlex
 import signal
 import struct
 import subprocess
@@ -112,6 +113,25 @@ def test_closed_pipe_ends_the_other_verbs_quietly(arguments: tuple[str, ...]) ->
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [("read", "{log}"), ("read", "{log}", "-o", "/dev/full"), ("dictionary",)])
+def test_full_disk_gives_1_and_one_line(example_log: Path, arguments: tuple[str, ...], unbuffered: str) -> None:
+    """Also for the little that Python would write as it ends."""
+    command = [*COMMAND, *(argument.format(log=example_log) for argument in arguments)]
+    environment = {**ENVIRONMENT, "PYTHONUNBUFFERED": unbuffered}
+    with Path("/dev/full").open("wb") as full:
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=environment, timeout=60, check=False)
+    assert (result.returncode, result.stderr) == (1, b"procwire: results: No space left on device\n")
+
+
+def test_closed_stdout_is_no_error(example_log: Path, tmp_path: Path) -> None:
+    """As a daemon may have it."""
+    command = shlex.join([*COMMAND, "read", str(example_log), "-o", str(tmp_path / "a.csv")])
+    result = subprocess.run(f"{command} >&-", shell=True, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert result.returncode == 0
+    assert b"Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

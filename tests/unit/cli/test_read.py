@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import Row
+from typer.testing import CliRunner, Result
+
 from procwire.cli.app import app
 from procwire.event import SCHEMA, fields
-from typer.testing import CliRunner, Result
 
 EVENTS = 153
 
