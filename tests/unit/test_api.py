@@ -6,9 +6,10 @@ from pathlib import Path
 
 import duckdb
 import polars
-import procwire
 import pyarrow as pa
 import pytest
+
+import procwire
 from procwire.event import FIELDS
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import procwire
 import pytest
+
+import procwire
 
 PACKAGE = Path(__file__).parents[2] / "python" / "procwire"
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-import procwire
 import pyarrow as pa
 import pytest
+
+import procwire
 from procwire import _core
 from procwire.event import FIELDS, SCHEMA, Field
 

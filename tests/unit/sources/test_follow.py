@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+
 from procwire import _core
 from procwire.errors import UsageError
 from procwire.ledger import Ledger

@@ -14,9 +14,10 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import procwire
 import pyarrow as pa
 import pytest
+
+import procwire
 from procwire.sources.inputs import expand, open_inputs
 
 RAW = (Path(__file__).parents[3] / "examples" / "sysmon.evtx").read_bytes()
