@@ -7,10 +7,9 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use crate::columns::{Columns, Place, Row};
 use crate::format::{
-    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending, Verdict,
-    count_lines,
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, INVALID_UTF8, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending,
+    Verdict, count_lines,
 };
-use crate::json::INVALID_UTF8;
 use crate::json::keys::{Scope, Slot, TimeSource, find_column};
 use crate::json::record::{Record, Scalar};
 use crate::json::text::Text;

@@ -8,9 +8,10 @@ use memchr::memmem;
 
 use crate::columns::{Columns, Place, Row};
 use crate::format::{
-    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, NETWORK_CONNECT, Pending, Verdict, cut_lines,
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, INVALID_UTF8, MAX_RECORD_BYTES, NETWORK_CONNECT,
+    OVERLONG_RECORD, Pending, Verdict,
 };
-use crate::json::{self, INVALID_UTF8};
+use crate::json;
 use crate::ledger::Ledger;
 use crate::schema::Field;
 use crate::value::{Value, parse_int};
@@ -143,7 +144,11 @@ fn read_ossec<'a>(line: &'a str, row: &mut Row<'a>) -> Result<Verdict, String> {
 }
 
 /// The text format.
-pub struct TextLines;
+#[derive(Default)]
+pub struct TextLines {
+    /// Within a line that was too long: its rest is dropped.
+    overlong: bool,
+}
 
 struct TextDecoder;
 
@@ -153,7 +158,26 @@ impl Format for TextLines {
     }
 
     fn cut(&mut self, pending: Pending<'_>, ledger: &mut Ledger) -> Cut {
-        cut_lines(pending, ledger)
+        if self.overlong {
+            let end = memchr::memchr(b'\n', pending.bytes);
+            self.overlong = end.is_none();
+            return Cut::Drop(end.map_or(pending.bytes.len(), |end| end + 1));
+        }
+        if pending.at_end {
+            return Cut::Take(pending.bytes.len());
+        }
+        match memchr::memrchr(b'\n', pending.bytes) {
+            Some(end) => Cut::Take(end + 1),
+            None if pending.bytes.len() < MAX_RECORD_BYTES => Cut::More,
+            None => {
+                self.overlong = true;
+                ledger.records += 1;
+                ledger.damage.add(OVERLONG_RECORD, pending.offset, Some(pending.line), || {
+                    format!("found a line over {} MiB, expected an event", MAX_RECORD_BYTES >> 20)
+                });
+                Cut::Drop(pending.bytes.len())
+            }
+        }
     }
 
     fn decoder(&self) -> Arc<dyn Decode> {

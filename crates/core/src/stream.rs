@@ -256,6 +256,7 @@ impl Stream {
 
     /// Take the first `len` pending bytes off.
     fn advance(&mut self, len: usize) -> Vec<u8> {
+        debug_assert!(len > 0, "a cut of nothing would go on for ever");
         let rest = self.pending.split_off(len.min(self.pending.len()));
         let taken = std::mem::replace(&mut self.pending, rest);
         self.offset += taken.len() as u64;

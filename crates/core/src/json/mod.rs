@@ -10,8 +10,8 @@ use bumpalo::Bump;
 
 use crate::columns::{Columns, Place, Row};
 use crate::format::{
-    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending, Verdict,
-    count_lines,
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, INVALID_UTF8, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending,
+    Verdict, count_lines,
 };
 use crate::ledger::Ledger;
 
@@ -26,9 +26,6 @@ use keys::{Keys, Scope};
 use parse::read_object;
 use record::Record;
 use split::{Reached, Scanner, is_between, record_end};
-
-/// A record that is not UTF-8: what is not was replaced by U+FFFD.
-pub const INVALID_UTF8: &str = "invalid UTF-8";
 
 /// Read one JSON object into `row`. Values that need unescaping are kept in `arena`.
 ///
