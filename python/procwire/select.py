@@ -29,8 +29,9 @@ def connect() -> duckdb.DuckDBPyConnection:
     import duckdb
 
     spill = tempfile.gettempdir()
-    config = {"autoinstall_known_extensions": "false", "enable_external_access": "false", "temp_directory": spill}
-    connection = duckdb.connect(config=config)
+    connection = duckdb.connect(
+        config={"autoinstall_known_extensions": "false", "enable_external_access": "false", "temp_directory": spill}
+    )
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 

@@ -50,6 +50,7 @@ def evtx_documents(raw: bytes) -> Iterator[dict[str, Any]]:
             return
         except RuntimeError:
             continue
+        assert record is not None
         yield json.loads(record["data"])["Event"]
 
 
@@ -68,7 +69,7 @@ def _from_json(event: dict[str, Any]) -> Record:
     system = {}
     for path, name in SYSTEM.items():
         element, _, attribute = path.partition("/@")
-        value = event["System"].get(element)
+        value: Any = event["System"].get(element)
         if attribute:
             value = value["#attributes"][attribute]
         system[name] = str(value)

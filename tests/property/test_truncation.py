@@ -17,7 +17,7 @@ STRIDE = 89
 
 
 def is_prefix(part: pa.Table, whole: pa.Table) -> bool:
-    return part.equals(whole.slice(0, part.num_rows))
+    return bool(part.equals(whole.slice(0, part.num_rows)))
 
 
 def says_so(account: FileLedger) -> bool:

@@ -50,7 +50,7 @@ def test_arguments_are_judged_before_anything_is_read(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     for arguments in ({"where": "no_such_column"}, {"columns": ["no"]}, {"sort": ["no"]}, {"limit": -1}):
         with pytest.raises(procwire.UsageError):
-            procwire.scan(missing, **arguments)  # type: ignore[arg-type]
+            procwire.scan(missing, **arguments)
 
 
 def test_read_of_nothing_is_an_error_that_says_why(tmp_path: Path) -> None:

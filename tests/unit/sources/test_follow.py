@@ -226,7 +226,7 @@ def test_a_small_log_is_recognised_by_its_first_line(head: str, text: str, follo
 
 def test_what_cannot_be_followed_is_refused(tmp_path: Path) -> None:
     (tmp_path / "log.gz").write_bytes(b"\x1f\x8b\x08\x00")
-    for paths in (["-", tmp_path / "log"], [tmp_path / "log.gz"]):
+    for paths in (["-", str(tmp_path / "log")], [str(tmp_path / "log.gz")]):
         with pytest.raises(UsageError):
             next(iter(read_batches(paths, follow=True, ledger=Ledger())))
 

@@ -31,7 +31,7 @@ def zstd(raw: bytes) -> bytes:
     packed = pa.BufferOutputStream()
     with pa.CompressedOutputStream(packed, "zstd") as stream:
         stream.write(raw)
-    return packed.getvalue().to_pybytes()
+    return bytes(packed.getvalue())
 
 
 def zipped(**members: bytes) -> bytes:
