@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -28,7 +30,8 @@ def connect() -> duckdb.DuckDBPyConnection:
     # Here, for it takes longer to import than most questions need.
     import duckdb
 
-    spill = tempfile.gettempdir()
+    # A folder that DuckDB makes if it must, and removes: predicates may read what lies in it.
+    spill = str(Path(tempfile.gettempdir(), f"procwire-{secrets.token_hex(8)}"))
     connection = duckdb.connect(
         config={"autoinstall_known_extensions": "false", "enable_external_access": "false", "temp_directory": spill}
     )
