@@ -2,16 +2,51 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 RUST_SOURCES := $(shell find crates -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
+SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help build lock
+.PHONY: help run build test lint bench fuzz docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+run: build ## Build, and show the network connections of a real Sysmon log
+	$(BIN)/procwire read examples/sysmon.evtx --to table
+
 build: .venv/built ## Build everything; the command is then .venv/bin/procwire
 
+test: build ## Run every test: Rust, Python, examples and documentation
+	cargo test --workspace --locked --quiet
+	$(BIN)/python -m pytest
+
+lint: build ## Check style and types: rustfmt, clippy, ruff, mypy
+	cargo fmt --check
+	cargo clippy --workspace --all-targets --locked --quiet -- --deny warnings
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest procwire._core
+
+bench: build ## Measure against other tools; see benchmarks/README.md
+	$(BIN)/python benchmarks/make_inputs.py
+	$(BIN)/python benchmarks/run.py --out benchmarks/results/$(shell date +%F).md
+
+fuzz: ## Fuzz every parser for SECONDS each (default 60)
+	fuzz/run.sh $(SECONDS)
+
+docs: build ## Write docs/dictionary.md anew from procwire.event
+	$(BIN)/python -m procwire.cli.dictionary docs/dictionary.md
+
+lock: .venv/installed ## Pin every dependency anew after a change of pyproject.toml
+	$(BIN)/pip install --quiet uv==0.13.9
+	$(BIN)/uv pip compile pyproject.toml --group dev --group bench --python-version 3.11 --universal \
+		--generate-hashes --no-header --no-emit-index-url --no-annotate --output-file requirements.lock
+
+clean: ## Remove what was built
+	rm -rf .venv target fuzz/target python/procwire/*.so
+
 .venv/installed: requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "found Python %d.%d, expected 3.11 or later" % sys.version_info[:2])'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	touch $@
@@ -19,7 +54,3 @@ build: .venv/built ## Build everything; the command is then .venv/bin/procwire
 .venv/built: .venv/installed pyproject.toml $(RUST_SOURCES)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
-
-lock: ## Pin every dependency anew after a change of pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --group dev --group bench --universal --generate-hashes \
-		--no-header --no-emit-index-url --no-annotate --output-file requirements.lock

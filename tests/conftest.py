@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+
 from procwire.event import SCHEMA
 
 Row = dict[str, Any]

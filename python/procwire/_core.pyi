@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from os import PathLike
-from typing import Any, BinaryIO, TypeAlias, final
+from typing import Any, BinaryIO, final
 
-Source: TypeAlias = str | PathLike[str] | BinaryIO | Exception
+__all__ = ["Batch", "Feeder", "Scanner", "columns", "evtx_chunk", "version"]
 
 @final
 class Batch:
@@ -15,7 +15,7 @@ class Batch:
 class Scanner:
     def __new__(
         cls,
-        inputs: Iterable[tuple[str, Source, bool]],
+        inputs: Iterable[tuple[str, str | PathLike[str] | BinaryIO | Exception, bool]],
         *,
         format: str | None = None,
         recover: bool = False,

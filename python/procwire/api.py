@@ -28,7 +28,7 @@ def scan(
     sort: Sequence[str] | None = None,
     limit: int | None = None,
     names: Names = "ossem",
-    format: Format | None = None,  # noqa: A002 - the word users know
+    format: Format | None = None,
     recover: bool = False,
     follow: bool = False,
     ledger: Ledger | None = None,
@@ -66,7 +66,7 @@ def read(
     sort: Sequence[str] | None = None,
     limit: int | None = None,
     names: Names = "ossem",
-    format: Format | None = None,  # noqa: A002 - the word users know
+    format: Format | None = None,
     recover: bool = False,
     ledger: Ledger | None = None,
 ) -> pa.Table:
@@ -99,5 +99,3 @@ def read(
 
 def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:
     return [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-
-

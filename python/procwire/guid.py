@@ -10,15 +10,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from procwire.errors import UsageError
 
-__all__ = ["ProcessGuid", "decode_guid"]
+__all__ = ["ProcessGuid", "Scheme", "decode_guid"]
 
 _GUID = re.compile(r"\{?([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})\}?", re.IGNORECASE)
-# SysmonCommon sets this bit in the high half of the LUID.
+# The low DWORD of a LUID's key: SysmonCommon's mark, and no high part, for Windows counts LUIDs from 0.
 _LUID_MARK = 0x10000000
+# Where Linux loads position-independent programs: 0x55... and 0x56...
+_LINUX_PROGRAMS = range(0x5500_0000_0000, 0x5700_0000_0000)
 _BOOT_SHIFT = 48
+
+Scheme = Literal["luid", "start-key", "linux"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +48,36 @@ class ProcessGuid:
         return datetime.fromtimestamp(self.process_start_s, UTC)
 
     @property
+    def scheme(self) -> Scheme | None:
+        """What the key looks like; a GUID does not name its writer. None if like nothing that is known.
+
+        luid: a logon or token LUID (Sysmon up to 10.42). start-key: Windows' process start key (Sysmon 11 on,
+        Windows 10 on). linux: the end of the program's code in memory, mm->end_code (Sysmon for Linux), told
+        only for position-independent programs.
+        """
+        if self.key & 0xFFFFFFFF == _LUID_MARK:
+            return "luid"
+        if self.key in _LINUX_PROGRAMS:
+            return "linux"
+        return "start-key" if self.key >> _BOOT_SHIFT else None
+
+    @property
     def luid(self) -> int | None:
-        """Logon or token LUID, where the key holds one (Sysmon up to 10.42)."""
-        high = self.key & 0xFFFFFFFF
-        if not high & _LUID_MARK:
-            return None
-        return (high & ~_LUID_MARK) << 32 | self.key >> 32
+        """The LUID, where the key holds one."""
+        return self.key >> 32 if self.scheme == "luid" else None
 
     @property
     def boot_id(self) -> int | None:
-        """Count of boots, where the key is a process start key (Sysmon 11 on, Windows 10 on).
+        """Count of boots, where the key is a process start key.
 
         The split into boot and sequence is inferred from samples, not documented.
         """
-        return None if self.luid is not None else self.key >> _BOOT_SHIFT
+        return self.key >> _BOOT_SHIFT if self.scheme == "start-key" else None
 
     @property
     def sequence(self) -> int | None:
         """Number of the process within its boot, where the key is a process start key."""
-        return None if self.luid is not None else self.key & ((1 << _BOOT_SHIFT) - 1)
+        return self.key & ((1 << _BOOT_SHIFT) - 1) if self.scheme == "start-key" else None
 
     def __str__(self) -> str:
         start = f"{self.process_start_s:08X}"

@@ -73,7 +73,6 @@ class FileLedger:
         plain = {key: value for key, value in account.items() if key not in ("damage", "warnings")}
         return cls(**plain, damage=tallies(account["damage"]), warnings=tallies(account["warnings"]))
 
-
     def __add__(self, other: FileLedger) -> FileLedger:
         """The account of two parts of the same input."""
         return replace(
@@ -104,6 +103,10 @@ def _totals(tallies: Iterable[Mapping[str, Tally]]) -> Counter[str]:
     for tally in tallies:
         total.update({kind: entry.count for kind, entry in tally.items()})
     return total
+
+
+def _counts(counter: Mapping[str, int]) -> list[str]:
+    return [f"{count:,} × {kind}" for kind, count in sorted(counter.items())]
 
 
 @dataclass(slots=True)
@@ -181,14 +184,16 @@ class Ledger:
         if self.passed_over:
             parts.append(f"{len(self.passed_over):,} files without a log passed over")
         lines = [", ".join(parts)]
-        trouble = [f"{count:,} × {kind}" for kind, count in sorted(self.damage.items())]
+        trouble = _counts(self.damage)
         trouble += [f"{file.name}: {file.error}" for file in self.unread[:3]]
         if len(self.unread) > 3:
             trouble.append(f"{len(self.unread) - 3:,} more inputs not read")
         if trouble:
             lines.append("damage: " + "; ".join(trouble))
         if self.warnings:
-            lines.append("warnings: " + "; ".join(f"{count:,} × {kind}" for kind, count in sorted(self.warnings.items())))
+            lines.append(
+                "warnings: " + "; ".join(f"{count:,} × {kind}" for kind, count in sorted(self.warnings.items()))
+            )
         return "\n".join(lines)
 
     def to_json(self) -> str:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 
 from procwire.errors import UsageError
 from procwire.event import DERIVED, FIELDS, SCHEMA, Field, Group, Names, field, fields
+
+if TYPE_CHECKING:
+    import duckdb
 
 __all__ = ["STORED_GROUPS", "TEXT_GROUPS", "Selection", "connect"]
 
@@ -19,10 +24,26 @@ TEXT_GROUPS: tuple[Group, ...] = ("event", "system", "provenance")
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection in memory that shows times in UTC, and reaches for no file and no network."""
-    connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+    """A DuckDB connection in memory that shows times in UTC, and fetches no extension from anywhere."""
+    # Here, for it takes longer to import than most questions need.
+    import duckdb
+
+    spill = tempfile.gettempdir()
+    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "temp_directory": spill})
     connection.execute("SET TimeZone = 'UTC'")
     return connection
+
+
+@contextmanager
+def _sql_errors() -> Iterator[None]:
+    """Errors of the SQL that a user wrote, as ours."""
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.Error, pa.ArrowException) as error:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        raise UsageError(f"SQL: {lines[0] if lines else type(error).__name__}") from error
 
 
 def quote(name: str) -> str:
@@ -55,6 +76,7 @@ class Selection:
         self._where = where
         self._order = [_order(key, names) for key in sort or ()]
         self._limit = limit
+        self._connection: duckdb.DuckDBPyConnection | None = None
         self.fields: tuple[Field, ...] = (
             fields(*groups) if columns is None else tuple(field(name, names) for name in columns)
         )
@@ -81,32 +103,26 @@ class Selection:
                     return
 
     def _check(self) -> None:
-        empty = SCHEMA.empty_table()
-        try:
-            connection = connect()
-            connection.register("batch", empty)
-            connection.execute(self._sql())
-        except duckdb.Error as error:
-            raise UsageError(f"SQL: {_first_line(error)}") from error
+        with _sql_errors():
+            self._query(SCHEMA.empty_table()).read_all()
 
     def _one(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         if not self._needs_sql:
             return pa.record_batch([batch[kept.name] for kept in self.fields], schema=self.schema)
-        table = self._run(pa.table(batch)).read_all().cast(self.schema).combine_chunks()
-        return table.to_batches()[0] if table.num_rows else self.schema.empty_table().to_batches()[0]
+        with _sql_errors():
+            rows = self._query(pa.table(batch)).read_all().cast(self.schema).combine_chunks().to_batches()
+        return rows[0] if rows else pa.RecordBatch.from_pylist([], schema=self.schema)
 
     def _sorted(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        reader = pa.RecordBatchReader.from_batches(SCHEMA, iter(batches))
-        for batch in self._run(reader):
-            yield batch.cast(self.schema)
+        with _sql_errors():
+            for batch in self._query(pa.RecordBatchReader.from_batches(SCHEMA, iter(batches))):
+                yield batch.cast(self.schema)
 
-    def _run(self, rows: pa.Table | pa.RecordBatchReader) -> pa.RecordBatchReader:
-        connection = connect()
-        connection.register("batch", rows)
-        try:
-            return connection.sql(self._sql()).to_arrow_reader()
-        except duckdb.Error as error:
-            raise UsageError(f"SQL: {_first_line(error)}") from error
+    def _query(self, rows: pa.Table | pa.RecordBatchReader) -> pa.RecordBatchReader:
+        if self._connection is None:
+            self._connection = connect()
+        self._connection.register("batch", rows)
+        return self._connection.sql(self._sql()).to_arrow_reader()
 
     def _sql(self) -> str:
         """The query over `batch`: columns get their names first, so that all of it speaks one vocabulary."""
@@ -125,8 +141,3 @@ class Selection:
 def _order(key: str, names: Names) -> str:
     column = field(key.removeprefix("-"), names).named(names)
     return f"{quote(column)} {'DESC' if key.startswith('-') else 'ASC'} NULLS LAST"
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

@@ -8,9 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import independent
-import procwire
 import pytest
 import truth
+
+import procwire
 
 CORPUS = Path(os.environ["PROCWIRE_CORPUS"]) if os.environ.get("PROCWIRE_CORPUS") else None
 OURS = [case.path for case in truth.cases(truth.DATA) if case.name.startswith("evtx")] + [truth.EXAMPLE]

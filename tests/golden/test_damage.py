@@ -10,9 +10,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-import procwire
 import pytest
 import truth
+
+import procwire
 
 FILES = {
     "rdp": "evtx-corrupt/omerbenamram/2-vss_0-Microsoft-Windows-RemoteDesktopServices-RdpCoreTS%4Operational.evtx.gz",

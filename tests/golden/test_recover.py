@@ -7,8 +7,9 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import procwire
 import truth
+
+import procwire
 
 HEADER, CHUNK, FIRST_RECORD = 4096, 65536, 512
 # The chunk with the most events 3.

@@ -11,11 +11,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-import procwire
 import pyarrow as pa
 import pytest
 import truth
 from truth import Case
+
+import procwire
 
 CORPUS = Path(os.environ["PROCWIRE_CORPUS"]) if os.environ.get("PROCWIRE_CORPUS") else None
 OURS = truth.cases(truth.DATA)

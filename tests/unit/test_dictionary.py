@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
 from procwire.cli.app import app
 from procwire.cli.dictionary import MARKERS, markdown, renewed
 from procwire.event import DERIVED, FIELDS, NAMES, Names
-from typer.testing import CliRunner
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "dictionary.md"
 

@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 from conftest import BatchOf, Row
+
 from procwire.errors import UsageError
 from procwire.event import DERIVED, FIELDS, GROUPS, NAMES, SCHEMA, Names, field, fields
 
@@ -25,7 +26,8 @@ def derived(batch: pa.RecordBatch, name: str) -> list[Any]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("event", table)
-        return [row[0] for row in connection.sql(f"SELECT {field(name).sql} FROM event").fetchall()]
+        values: list[Any] = connection.sql(f"SELECT {field(name).sql} FROM event").to_arrow_table()[0].to_pylist()
+        return values
 
 
 def test_table_starts_with_the_missions_fields_in_order() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from procwire.errors import UsageError
 from procwire.guid import ProcessGuid, decode_guid
 

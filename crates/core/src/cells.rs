@@ -24,6 +24,9 @@ pub const NOT_AN_ADDRESS: &str = "not an address";
 /// See [`is_garbled_ipv6`].
 pub const GARBLED_ADDRESS: &str = "IPv4 garbled as IPv6";
 
+/// An event that was written to the log over a minute before it happened: one of its times is no UTC.
+pub const RECORDED_EARLY: &str = "recorded before it happened";
+
 /// Bytes set aside for a cell of text.
 const CELL_BYTES: usize = 24;
 /// Longer text than any number, time, GUID or address has.
@@ -99,17 +102,19 @@ fn trim<T>(values: &mut Vec<T>) {
 
 #[derive(Debug)]
 pub(crate) struct Numbers<T> {
+    last: Option<T>,
     values: Vec<T>,
     valid: NullBufferBuilder,
 }
 
 impl<T: Copy + Default> Numbers<T> {
     fn new(rows: usize) -> Self {
-        Numbers { values: Vec::with_capacity(rows), valid: NullBufferBuilder::new(rows) }
+        Numbers { last: None, values: Vec::with_capacity(rows), valid: NullBufferBuilder::new(rows) }
     }
 
     #[inline]
     fn push(&mut self, value: Option<T>) {
+        self.last = value;
         self.values.push(value.unwrap_or_default());
         self.valid.append(value.is_some());
     }
@@ -220,6 +225,15 @@ impl Cells {
         };
         if !readable {
             warn_unreadable(field, value, context);
+        }
+    }
+
+    /// The time pushed last, if this is a column of times and it is one.
+    #[inline]
+    pub(crate) fn last_time_us(&self) -> Option<i64> {
+        match self {
+            Cells::Time(numbers) => numbers.last,
+            _ => None,
         }
     }
 
@@ -410,6 +424,14 @@ impl Flags {
         self.valid.append(flag.is_some());
         readable
     }
+}
+
+/// Warn of an event whose time of recording cannot be right.
+#[cold]
+pub(crate) fn warn_recorded_early(early_us: i64, context: &mut Context<'_>) {
+    warn(RECORDED_EARLY, context, || {
+        format!("TimeCreated: found a time {} s before UtcTime, expected one after it", early_us / 1_000_000)
+    });
 }
 
 #[cold]

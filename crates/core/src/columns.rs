@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 
-use crate::cells::{Cells, Context};
+use crate::cells::{Cells, Context, warn_recorded_early};
 use crate::ledger::Ledger;
 use crate::schema::{Field, schema};
 use crate::value::Value;
@@ -59,6 +59,9 @@ impl<'a> Row<'a> {
 /// Rows set aside with the first one: what a block full of event 3 holds.
 const FIRST_ROWS: usize = 1_024;
 
+/// A log's clock may lag a little.
+const EARLY_US: i64 = 60_000_000;
+
 /// Rows under construction, from one source.
 #[derive(Debug)]
 pub struct Columns {
@@ -96,6 +99,13 @@ impl Columns {
         let mut context = Context { place, ledger };
         for ((cells, value), field) in self.cells.iter_mut().zip(row.0).zip(STORED_FIELDS) {
             cells.push(value, *field, &mut context);
+        }
+        let created_us = self.cells[Field::EventCreationTime as usize].last_time_us();
+        let recorded_us = self.cells[Field::EventRecordedTime as usize].last_time_us();
+        if let (Some(created_us), Some(recorded_us)) = (created_us, recorded_us)
+            && created_us.saturating_sub(recorded_us) > EARLY_US
+        {
+            warn_recorded_early(created_us.saturating_sub(recorded_us), &mut context);
         }
         self.rows += 1;
         ledger.events += 1;

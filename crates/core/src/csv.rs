@@ -7,10 +7,9 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use crate::columns::{Columns, Place, Row};
 use crate::format::{
-    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending, Verdict,
-    count_lines,
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, INVALID_UTF8, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending,
+    Verdict, count_lines,
 };
-use crate::json::INVALID_UTF8;
 use crate::json::keys::{Scope, Slot, TimeSource, find_column};
 use crate::json::record::{Record, Scalar};
 use crate::json::text::Text;
@@ -191,7 +190,8 @@ impl Csv {
         Cut::Drop(end)
     }
 
-    /// Go over whole rows: line feeds within quotation marks end none. `start` ends up after the last.
+    /// Go over whole rows, or to the end of the one that is being dropped: line feeds within quotation marks
+    /// end none. `start` ends up after the last.
     fn advance(&mut self, bytes: &[u8], delimiter: u8) {
         while let Some(found) = memchr::memchr2(b'"', b'\n', &bytes[self.at..]) {
             let at = self.at + found;
@@ -207,8 +207,13 @@ impl Csv {
                 },
                 // Anywhere but at the beginning of a field it is a character like any other.
                 b'"' => self.quoted = at == self.start || [delimiter, b'\n', b'\r'].contains(&bytes[at - 1]),
-                _ if !self.quoted => self.start = at + 1,
-                _ => {}
+                _ if self.quoted => {}
+                _ => {
+                    self.start = at + 1;
+                    if self.dropping {
+                        return;
+                    }
+                }
             }
         }
         self.at = bytes.len();
@@ -220,10 +225,12 @@ impl Csv {
             self.dropping = false;
             return Cut::Drop(std::mem::take(&mut self.start));
         }
-        match std::mem::take(&mut self.at) {
-            _ if pending.at_end => Cut::Drop(pending.bytes.len()),
-            0 => Cut::More,
-            // The byte before decides on a quotation mark: keep it.
+        if pending.at_end {
+            return Cut::Drop(pending.bytes.len());
+        }
+        // The byte before decides on a quotation mark: keep it.
+        match self.at {
+            0 | 1 => Cut::More,
             at => {
                 self.at = 1;
                 Cut::Drop(at - 1)

@@ -25,6 +25,9 @@ pub fn is_sysmon(provider: &str) -> bool {
     provider.eq_ignore_ascii_case(SYSMON) || provider.eq_ignore_ascii_case(SYSMON_LINUX)
 }
 
+/// Kind of warning: bytes that are not UTF-8 and became U+FFFD.
+pub const INVALID_UTF8: &str = "invalid UTF-8";
+
 /// The log formats that are told apart by content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FormatName {
@@ -67,7 +70,7 @@ impl FormatName {
             FormatName::Xml => Box::new(crate::xml::Xml),
             FormatName::Json => Box::new(crate::json::Json::default()),
             FormatName::Csv => Box::new(crate::csv::Csv::default()),
-            FormatName::Text => Box::new(crate::message::TextLines),
+            FormatName::Text => Box::new(crate::message::TextLines::default()),
         }
     }
 }
@@ -161,25 +164,6 @@ pub trait Format: Send {
 
     /// The decoder for the block that was cut last.
     fn decoder(&self) -> Arc<dyn Decode>;
-}
-
-/// Where a block of lines ends: after the last line feed, or at the end of the input. A line over
-/// [`MAX_RECORD_BYTES`] is dropped and counted.
-pub fn cut_lines(pending: Pending<'_>, ledger: &mut Ledger) -> Cut {
-    if pending.at_end {
-        return Cut::Take(pending.bytes.len());
-    }
-    match memchr::memrchr(b'\n', pending.bytes) {
-        Some(end) => Cut::Take(end + 1),
-        None if pending.bytes.len() >= MAX_RECORD_BYTES => {
-            ledger.records += 1;
-            ledger.damage.add(OVERLONG_RECORD, pending.offset, Some(pending.line), || {
-                format!("found a line over {} MiB, expected an event", MAX_RECORD_BYTES >> 20)
-            });
-            Cut::Drop(pending.bytes.len())
-        }
-        None => Cut::More,
-    }
 }
 
 /// How many lines `bytes` ends.

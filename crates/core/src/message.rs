@@ -8,9 +8,10 @@ use memchr::memmem;
 
 use crate::columns::{Columns, Place, Row};
 use crate::format::{
-    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, NETWORK_CONNECT, Pending, Verdict, cut_lines,
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, INVALID_UTF8, MAX_RECORD_BYTES, NETWORK_CONNECT,
+    OVERLONG_RECORD, Pending, Verdict,
 };
-use crate::json::{self, INVALID_UTF8};
+use crate::json;
 use crate::ledger::Ledger;
 use crate::schema::Field;
 use crate::value::{Value, parse_int};
@@ -35,7 +36,7 @@ pub(crate) fn is_network_connect(message: &str) -> bool {
 }
 
 /// The names in the message text, in its order.
-fn names() -> impl Iterator<Item = Field> {
+pub(crate) fn names() -> impl Iterator<Item = Field> {
     std::iter::once(Field::RuleName).chain(Field::ALL.iter().copied().take(Field::RuleName as usize))
 }
 
@@ -102,20 +103,29 @@ pub(crate) fn read_line<'a>(line: &'a str, arena: &'a Bump, row: &mut Row<'a>) -
         return json::read_event(&line[start..], arena, row).map(Some);
     }
     if let Some(start) = memmem::find(bytes, OSSEC.as_bytes()) {
-        return Ok(Some(read_ossec(&line[start + OSSEC.len()..], row)));
+        return read_ossec(&line[start + OSSEC.len()..], row).map(Some);
     }
     if is_network_connect(line) {
+        check_end(line)?;
         fill_from_message(line, row);
         return Ok(Some(Verdict::NetworkConnect));
     }
     Ok(None)
 }
 
-fn read_ossec<'a>(line: &'a str, row: &mut Row<'a>) -> Verdict {
+/// A line that was cut off lacks the last name; what it has may be cut too.
+fn check_end(message: &str) -> Result<(), String> {
+    match find_name(message, 0, Field::DstPortName.sysmon()) {
+        Some(_) => Ok(()),
+        None => Err("found the end of the line, expected DestinationPortName".into()),
+    }
+}
+
+fn read_ossec<'a>(line: &'a str, row: &mut Row<'a>) -> Result<Verdict, String> {
     let mut parts = line.splitn(7, ": ");
-    let mut part = || parts.next().unwrap_or_default();
+    let mut part = || parts.next().ok_or("found the end of the line, expected seven parts");
     let (channel, level_and_id, provider, _user, _domain, computer, message) =
-        (part(), part(), part(), part(), part(), part(), part());
+        (part()?, part()?, part()?, part()?, part()?, part()?, part()?);
     let (level, id) = level_and_id.split_once('(').unwrap_or((level_and_id, ""));
     let event_id = parse_int(id.trim_end_matches(')'));
     let verdict = Verdict::of(Some(provider), event_id, false);
@@ -127,13 +137,18 @@ fn read_ossec<'a>(line: &'a str, row: &mut Row<'a>) -> Verdict {
         if level == "INFORMATION" {
             row.set(Field::EventLevel, Value::Int(4));
         }
+        check_end(message)?;
         fill_from_message(message, row);
     }
-    verdict
+    Ok(verdict)
 }
 
 /// The text format.
-pub struct TextLines;
+#[derive(Default)]
+pub struct TextLines {
+    /// Within a line that was too long: its rest is dropped.
+    overlong: bool,
+}
 
 struct TextDecoder;
 
@@ -143,7 +158,26 @@ impl Format for TextLines {
     }
 
     fn cut(&mut self, pending: Pending<'_>, ledger: &mut Ledger) -> Cut {
-        cut_lines(pending, ledger)
+        if self.overlong {
+            let end = memchr::memchr(b'\n', pending.bytes);
+            self.overlong = end.is_none();
+            return Cut::Drop(end.map_or(pending.bytes.len(), |end| end + 1));
+        }
+        if pending.at_end {
+            return Cut::Take(pending.bytes.len());
+        }
+        match memchr::memrchr(b'\n', pending.bytes) {
+            Some(end) => Cut::Take(end + 1),
+            None if pending.bytes.len() < MAX_RECORD_BYTES => Cut::More,
+            None => {
+                self.overlong = true;
+                ledger.records += 1;
+                ledger.damage.add(OVERLONG_RECORD, pending.offset, Some(pending.line), || {
+                    format!("found a line over {} MiB, expected an event", MAX_RECORD_BYTES >> 20)
+                });
+                Cut::Drop(pending.bytes.len())
+            }
+        }
     }
 
     fn decoder(&self) -> Arc<dyn Decode> {

@@ -69,6 +69,9 @@ pub fn sniff(head: &[u8], at_end: bool) -> Sniffed {
     Sniffed::Unknown
 }
 
+/// Bytes that tell the encoding: a mark, or two characters.
+const ENCODING_BYTES: usize = 4;
+
 /// The encoding of UTF-16 text, by its byte order mark or by where its zero bytes stand.
 fn utf16_encoding(head: &[u8]) -> Option<&'static Encoding> {
     match head {
@@ -172,7 +175,7 @@ impl Stream {
             return;
         }
         self.take_in(bytes, at_end);
-        if self.format.is_none() && !self.recognise(at_end) {
+        if !self.started || (self.format.is_none() && !self.recognise(at_end)) {
             return;
         }
         while !self.pending.is_empty() {
@@ -194,9 +197,17 @@ impl Stream {
         }
     }
 
-    /// Append to the pending bytes, as UTF-8 if the input is UTF-16.
-    fn take_in(&mut self, bytes: Vec<u8>, at_end: bool) {
-        if !self.started && !bytes.is_empty() {
+    /// Append to the pending bytes, as UTF-8 if the input is UTF-16. Before there are enough to tell the
+    /// encoding, they are only kept.
+    fn take_in(&mut self, mut bytes: Vec<u8>, at_end: bool) {
+        if !self.started {
+            if !self.pending.is_empty() {
+                bytes.splice(..0, self.pending.drain(..));
+            }
+            if bytes.len() < ENCODING_BYTES && !at_end {
+                self.pending = bytes;
+                return;
+            }
             self.started = true;
             self.encoding = utf16_encoding(&bytes).map(|encoding| encoding.new_decoder());
         }
@@ -237,6 +248,7 @@ impl Stream {
 
     /// Take the first `len` pending bytes off.
     fn advance(&mut self, len: usize) -> Vec<u8> {
+        debug_assert!(len > 0, "a cut of nothing would go on for ever");
         let rest = self.pending.split_off(len.min(self.pending.len()));
         let taken = std::mem::replace(&mut self.pending, rest);
         self.offset += taken.len() as u64;

@@ -4,6 +4,7 @@
 mod truth;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use procwire_core::format::{BROKEN_RECORD, FormatName};
 use procwire_core::schema::Field;
@@ -709,6 +710,26 @@ fn truncation_loses_only_what_was_cut() {
         assert_identity(&account.ledger);
         assert!(account.ledger.records <= whole as u64 + 1);
     }
+}
+
+#[test]
+fn real_logs_agree_with_their_truth_in_every_field() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/json");
+    let mut events = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let truth = Path::new(&format!("{}.truth", path.display())).to_owned();
+        if !truth.exists() {
+            continue;
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        let (rows, account) = read(&bytes);
+        assert_eq!(truth::all_differences(&rows, &truth::truth_lines(&truth)), [""; 0], "{}", path.display());
+        assert_eq!(account.ledger.damage.total(), 0);
+        assert_eq!(truth::read_in_pieces(&bytes, &[1 << 10]), (rows, account.ledger.clone()));
+        events += account.ledger.events;
+    }
+    assert_eq!(events, 46);
 }
 
 /// Numbers that look random, from a seed.

@@ -5,20 +5,33 @@ Nothing heavy is imported before a verb runs, so that `procwire --version` and `
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 __all__ = ["main"]
 
 
+class _NoPandas:
+    """Hides pandas: where there is one, Arrow imports it to recognise its types, half a second for nothing here."""
+
+    @staticmethod
+    def find_spec(name: str, *_: object) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+
+
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    # None where the caller closed them (`>&-`); open for as long as the process lives.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     if sys.argv[1:] == ["--version"]:
         from procwire.cli.version import version_line
 
         sys.stdout.write(version_line() + "\n")
         return
-    # Arrow would import pandas, where there is one, to recognise its types: half a second, for nothing here.
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _NoPandas())
     from procwire.cli.app import app
 
     app(prog_name="procwire")

@@ -86,7 +86,10 @@ def _print_table(names: Names) -> None:
         column.overflow = "fold"
     for field in _all_fields():
         table.add_row(*(Text(cell) for cell in _row(field, names)))
-    console.print(table)
+    # Captured, since Rich would end the process itself where the pipe is closed.
+    with console.capture() as capture:
+        console.print(table)
+    sys.stdout.write(capture.get())
 
 
 def renewed(document: str) -> str:

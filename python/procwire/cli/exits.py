@@ -38,7 +38,7 @@ def complain(text: str) -> None:
 
 
 def hush() -> None:
-    """After a closed pipe: let nothing that is still buffered raise again."""
+    """After a pipe was closed or a disk was full: let nothing that is still buffered raise again."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
@@ -68,6 +68,10 @@ def _run(verb: Callable[[], ExitCode]) -> ExitCode:
     except KeyboardInterrupt:
         hush()
         return ExitCode.INTERRUPTED
-    except (ProcwireError, OSError) as error:
+    except ProcwireError as error:
         complain(str(error))
+        return ExitCode.NOTHING_READ
+    except OSError as error:
+        complain(f"{error.filename or 'results'}: {error.strerror or error}")
+        hush()
         return ExitCode.NOTHING_READ

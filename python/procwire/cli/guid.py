@@ -15,12 +15,6 @@ __all__ = ["describe", "guid"]
 
 GuidFormat = Literal["text", "json"]
 
-# The high half that a LUID's key has: the mark, and no high part, for Windows counts LUIDs from 0.
-_LUID_HIGH = 0x10000000
-# Where Linux loads position-independent programs: 0x55... and 0x56...
-_LINUX_PROGRAMS = range(0x5500_0000_0000, 0x5700_0000_0000)
-_BOOT_SHIFT = 48
-
 _LUID = "LUID, as Sysmon up to 10.42 writes it"
 _START_KEY = (
     "process start key, as Sysmon 11 and later write it on Windows 10 and later "
@@ -61,18 +55,16 @@ def describe(guid: ProcessGuid) -> dict[str, str | int | None]:
         "machine_id": f"0x{guid.machine_id:08X}",
         "process_start_time": f"{guid.process_start_time:%Y-%m-%dT%H:%M:%SZ}",
         "key": f"0x{guid.key:X}",
-        **_key_parts(guid.key),
+        **_key_parts(guid),
     }
 
 
-def _key_parts(key: int) -> dict[str, str | int | None]:
-    if key & 0xFFFFFFFF == _LUID_HIGH:
-        return {"scheme": "luid", "luid": f"0x{key >> 32:X}"}
-    if key in _LINUX_PROGRAMS:
-        return {"scheme": "linux"}
-    if key >> _BOOT_SHIFT:
-        return {"scheme": "start-key", "boot_id": key >> _BOOT_SHIFT, "sequence": key & ((1 << _BOOT_SHIFT) - 1)}
-    return {"scheme": None}
+def _key_parts(guid: ProcessGuid) -> dict[str, str | int | None]:
+    if guid.luid is not None:
+        return {"scheme": guid.scheme, "luid": f"0x{guid.luid:X}"}
+    if guid.boot_id is not None:
+        return {"scheme": guid.scheme, "boot_id": guid.boot_id, "sequence": guid.sequence}
+    return {"scheme": guid.scheme}
 
 
 def _lines(parts: dict[str, str | int | None]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from procwire.errors import UsageError
 from procwire.sinks import Terminal
@@ -22,10 +23,11 @@ class Output:
 
     def __init__(self, path: Path | None, *, in_place: bool = False) -> None:
         self.terminal = _terminal() if path is None and sys.stdout.isatty() else None
+        self._closes = path is not None
         self._final: Path | None = None
         self._part: Path | None = None
         if path is None:
-            self.stream: BinaryIO = sys.stdout.buffer
+            self.stream: BinaryIO = _stdout()
             return
         target = path.resolve()
         try:
@@ -41,7 +43,7 @@ class Output:
 
     def __exit__(self, *_: object) -> None:
         """Close; what was not committed is removed."""
-        if self.stream is not sys.stdout.buffer:
+        if self._closes:
             self.stream.close()
         if self._part is not None:
             self._part.unlink(missing_ok=True)
@@ -53,6 +55,30 @@ class Output:
             self.stream.close()
             self._part.replace(self._final)
             self._part = None
+
+
+class _WholeWrites(io.RawIOBase):
+    """A raw stream that writes all it is given: by itself one may stop short, at a signal for one."""
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        self._raw = raw
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        while rest:
+            rest = rest[self._raw.write(rest) or 0 :]
+        return size
+
+
+def _stdout() -> BinaryIO:
+    # Raw where Python runs unbuffered (-u, PYTHONUNBUFFERED), as in many containers.
+    if isinstance(sys.stdout.buffer, io.RawIOBase):
+        return cast(BinaryIO, _WholeWrites(sys.stdout.buffer))
+    return sys.stdout.buffer
 
 
 def _terminal() -> Terminal:

@@ -22,6 +22,8 @@ _CHUNK_BYTES = 64 << 20
 # An integer column is worth a dictionary if it has fewer distinct values than this part of its rows.
 _DISTINCT_PART = 4
 _DISTINCT_RANGE = 1 << 16
+_MILLISECOND_LENGTH = len("2018-04-11 05:29:35.394")
+_MICROSECOND_LENGTH = len("2018-04-11 05:29:35.394000")
 _TWO = pa.scalar(2, pa.int32())
 
 
@@ -48,14 +50,16 @@ def _halves(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 def sysmon_time(times: pa.Array) -> pa.StringArray:
     """`2018-04-11 05:29:35.394`, as in UtcTime."""
     # The cast drops the rest, towards 1970: only times before it need the slower floor.
-    if not pc.all(pc.greater_equal(times.cast(pa.int64()), 0)).as_py():
+    if (pc.min(times.cast(pa.int64())).as_py() or 0) < 0:
         times = pc.floor_temporal(times, unit="millisecond")
     return times.cast(pa.timestamp("ms"), safe=False).cast(pa.string())
 
 
 def with_t(times: pa.StringArray) -> pa.StringArray:
     """ISO 8601's `T` between day and time."""
-    if pc.all(pc.equal(pc.utf8_slice_codeunits(times, 10, 11), " ")).as_py():
+    # Where all have one length, they have years of four digits.
+    lengths = pc.min_max(pc.binary_length(times)).as_py()
+    if lengths["min"] == lengths["max"] in (_MILLISECOND_LENGTH, _MICROSECOND_LENGTH):
         return pc.binary_replace_slice(times, 10, 11, "T")
     return pc.replace_substring(times, " ", "T", max_replacements=1)
 
@@ -112,26 +116,27 @@ class Rows:
         self._shared = ""
 
     def cell(self, column: pa.Array, before: str, after: str, null: str, escape: Escape = unescaped) -> None:
-        """Add `before`, the column's escaped text and `after`; `null` where the value is null."""
+        """Add `before`, the column's text (escaped, if it is a column of texts) and `after`; `null` for a null."""
+        if not pa.types.is_string(column.type):
+            escape = unescaped
         if column.null_count == len(column):
             self.literal(null)
         elif column.null_count == 0 and pc.all(pc.equal(column, column[0])).as_py():
-            only = escape(text(column.slice(0, 1)))[0].as_py()
-            self.literal(f"{before}{only}{after}")
-        else:
-            self._varied(column, before, after, null, escape)
-
-    def _varied(self, column: pa.Array, before: str, after: str, null: str, escape: Escape) -> None:
-        encoded = _encoded(column)
-        if encoded is not None:
+            self.literal(f"{before}{escape(text(column.slice(0, 1)))[0].as_py()}{after}")
+        elif (encoded := _encoded(column)) is not None:
             # Shared text in front costs nothing here: it is copied once per distinct value.
             before, null, self._shared = self._shared + before, self._shared + null, ""
-            self.texts(_dressed(encoded.dictionary, before, after, null, escape).take(encoded.indices))
-        elif column.null_count:
-            self.texts(_dressed(column, before, after, null, escape))
+            self.texts(_dressed(escape(text(encoded.dictionary)), before, after, null).take(encoded.indices))
+        else:
+            self.safe_cell(text(column), before, after, null)
+
+    def safe_cell(self, texts: pa.StringArray, before: str, after: str, null: str) -> None:
+        """The same for texts that need no escaping and seldom repeat."""
+        if texts.null_count:
+            self.texts(_dressed(texts, before, after, null))
         else:
             self.literal(before)
-            self.texts(escape(text(column)))
+            self.texts(texts)
             self.literal(after)
 
     def joined(self) -> bytes | pa.Buffer:
@@ -144,8 +149,8 @@ class Rows:
         return data.slice(0, end)
 
 
-def _dressed(values: pa.Array, before: str, after: str, null: str, escape: Escape) -> pa.StringArray:
-    return pc.fill_null(pc.binary_join_element_wise(before, escape(text(values)), after, ""), null)
+def _dressed(texts: pa.StringArray, before: str, after: str, null: str) -> pa.StringArray:
+    return pc.fill_null(pc.binary_join_element_wise(before, texts, after, ""), null)
 
 
 def _encoded(column: pa.Array) -> pa.DictionaryArray | None:

@@ -7,7 +7,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from procwire.sinks.cells import Escape, Rows, chunks, unescaped
+from procwire.sinks.cells import Escape, Rows, chunks
 from procwire.sinks.plain import plain_text
 from procwire.sinks.protocol import Terminal
 
@@ -30,7 +30,7 @@ class CsvSink:
             rows = Rows(chunk.num_rows)
             for index, column in enumerate(chunk.columns):
                 rows.literal("," if index else "")
-                rows.cell(column, "", "", "", self._escape if pa.types.is_string(column.type) else unescaped)
+                rows.cell(column, "", "", "", self._escape)
             rows.literal(_END)
             self._stream.write(rows.joined())
 

@@ -11,7 +11,8 @@ from procwire.sinks.protocol import Terminal
 
 __all__ = ["ParquetSink"]
 
-_ROW_GROUP_ROWS = 128 << 10
+# Twice as many take a reading of event 3 past 250 MB of memory, and make the file no smaller.
+_ROW_GROUP_ROWS = 64 << 10
 
 
 class ParquetSink:
@@ -25,19 +26,19 @@ class ParquetSink:
         self._rows = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Take a batch; a row group is written once it is full."""
+        """Take a batch; row groups are written once they are full."""
         self._pending.append(batch)
         self._rows += batch.num_rows
         if self._rows >= _ROW_GROUP_ROWS:
-            self._write_row_groups()
+            self._flush(self._rows - self._rows % _ROW_GROUP_ROWS)
 
     def close(self) -> None:
         """Write the last row group and the footer."""
         if self._rows:
-            self._write_row_groups()
+            self._flush(self._rows)
         self._writer.close()
 
-    def _write_row_groups(self) -> None:
+    def _flush(self, rows: int) -> None:
         table = pa.Table.from_batches(self._pending, self._schema)
-        self._writer.write_table(table, row_group_size=_ROW_GROUP_ROWS)
-        self._pending, self._rows = [], 0
+        self._writer.write_table(table.slice(0, rows), row_group_size=_ROW_GROUP_ROWS)
+        self._pending, self._rows = table.slice(rows).to_batches(), self._rows - rows

@@ -63,18 +63,19 @@ def _events(batch: pa.RecordBatch) -> bytes | pa.Buffer:
     for field in fields("event"):
         if field.name != "rule_name":
             start = f'    <Data Name="{field.xml}"'
-            rows.cell(_data_column(batch, field), f"{start}>", "</Data>\n", f"{start} />\n", _escape)
+            _data(rows, batch, field, (f"{start}>", "</Data>\n", f"{start} />\n"))
     rows.literal("  </EventData>\n</Event>\n")
     return rows.joined()
 
 
-def _data_column(batch: pa.RecordBatch, field: Field) -> pa.Array:
+def _data(rows: Rows, batch: pa.RecordBatch, field: Field, around: tuple[str, str, str]) -> None:
     column = batch.column(field.name)
     if pa.types.is_timestamp(field.type):
-        return sysmon_time(column)
-    if field.name in ("src_ip", "dst_ip"):
-        return _uncompressed(column, batch.column(f"{field.name}_bytes"))
-    return column
+        rows.safe_cell(sysmon_time(column), *around)
+    elif field.name in ("src_ip", "dst_ip"):
+        rows.cell(_uncompressed(column, batch.column(f"{field.name}_bytes")), *around, _escape)
+    else:
+        rows.cell(column, *around, _escape)
 
 
 def _system(rows: Rows, batch: pa.RecordBatch, element: str) -> None:
@@ -91,17 +92,16 @@ def _system(rows: Rows, batch: pa.RecordBatch, element: str) -> None:
 
 def _attributes(rows: Rows, batch: pa.RecordBatch, element: str) -> None:
     parts = [field for field in fields("system") if field.xml.startswith(f"{element}/@")]
-    columns = [_attribute_column(batch, field) for field in parts]
-    present = reduce(pc.or_, (pc.is_valid(column) for column in columns))
+    present = reduce(pc.or_, (pc.is_valid(batch.column(field.name)) for field in parts))
     _where(rows, present, f"    <{element}")
-    for field, column in zip(parts, columns, strict=True):
-        rows.cell(column, f' {field.xml.partition("@")[2]}="', '"', "", _escape)
+    for field in parts:
+        around = f' {field.xml.partition("@")[2]}="', '"', ""
+        column = batch.column(field.name)
+        if pa.types.is_timestamp(field.type):
+            rows.safe_cell(_system_time(column), *around)
+        else:
+            rows.cell(column, *around, _escape)
     _where(rows, present, " />\n")
-
-
-def _attribute_column(batch: pa.RecordBatch, field: Field) -> pa.Array:
-    column = batch.column(field.name)
-    return _system_time(column) if pa.types.is_timestamp(field.type) else column
 
 
 def _where(rows: Rows, present: pa.BooleanArray, text: str) -> None:

@@ -39,11 +39,14 @@ class _Follower(Protocol):
     def news(self) -> Iterator[pa.RecordBatch]:
         """What came since the last call."""
 
+    def close(self) -> None:
+        """Let go of the file."""
+
 
 def follow_batches(
     paths: Sequence[str | os.PathLike[str]],
     *,
-    format: str | None,  # noqa: A002 - the word users know
+    format: str | None,
     ledger: Ledger,
 ) -> Iterator[pa.RecordBatch]:
     """Batches of `event.SCHEMA` as logs grow; new files in folders and patterns are taken up as they come.
@@ -52,22 +55,26 @@ def follow_batches(
     """
     followers: dict[str, _Follower] = {}
     named_paths: set[str] = set()
-    while True:
-        for path, named in expand(paths):
-            if path not in followers:
-                follower = _open(path, format)
-                if follower is None:
-                    continue
-                followers[path] = follower
-            yield from followers[path].news()
-            named_paths.update({path} if named else ())
-        ledger.files[:] = [follower.account() for follower in followers.values()]
-        for account in ledger.files:
-            account.named = account.name in named_paths
-        time.sleep(_POLL_S)
+    try:
+        while True:
+            for path, named in expand(paths):
+                if path not in followers:
+                    follower = _open(path, format)
+                    if follower is None:
+                        continue
+                    followers[path] = follower
+                yield from followers[path].news()
+                named_paths.update({path} if named else ())
+            ledger.files[:] = [follower.account() for follower in followers.values()]
+            for account in ledger.files:
+                account.named = account.name in named_paths
+            time.sleep(_POLL_S)
+    finally:
+        for follower in followers.values():
+            follower.close()
 
 
-def _open(path: str, format: str | None) -> _Follower | None:  # noqa: A002 - the word users know
+def _open(path: str, format: str | None) -> _Follower | None:
     """None while there is nothing to tell the format by."""
     if path == STDIN:
         raise UsageError("found standard input among the files to follow, expected it alone")
@@ -90,7 +97,7 @@ def _open(path: str, format: str | None) -> _Follower | None:  # noqa: A002 - th
 class _TextFollower:
     """Reads on from where it stopped."""
 
-    def __init__(self, path: str, format: str | None) -> None:  # noqa: A002 - the word users know
+    def __init__(self, path: str, format: str | None) -> None:
         self._path = path
         self._format = format
         self._past = FileLedger(path)
@@ -102,6 +109,9 @@ class _TextFollower:
 
     def account(self) -> FileLedger:
         return self._past + FileLedger.from_core(self._feeder.account())
+
+    def close(self) -> None:
+        self._file.close()
 
     def news(self) -> Iterator[pa.RecordBatch]:
         yield from self._read()
@@ -150,6 +160,9 @@ class _EvtxFollower:
     def account(self) -> FileLedger:
         current = (chunk.account for chunk in self._chunks.values() if chunk.account is not None)
         return sum(current, start=self._past)
+
+    def close(self) -> None:
+        """It is open only while it is read."""
 
     def news(self) -> Iterator[pa.RecordBatch]:
         try:

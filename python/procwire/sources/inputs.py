@@ -83,18 +83,14 @@ class _UpToError(_Pieces):
 
 
 def _unzstd(file: BinaryIO) -> BinaryIO:
-    return cast(BinaryIO, pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd"))
+    return cast("BinaryIO", pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd"))
 
 
-def _ungzip(file: BinaryIO) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(file))
-
-
-_UNPACKERS: tuple[tuple[bytes, Callable[[BinaryIO], BinaryIO]], ...] = (
-    (b"\x1f\x8b", _ungzip),
+_UNPACKERS: tuple[tuple[bytes, Callable[[BinaryIO], Any]], ...] = (
+    (b"\x1f\x8b", gzip.open),
     (b"\x28\xb5\x2f\xfd", _unzstd),
-    (b"BZh", lambda file: cast(BinaryIO, bz2.open(file))),
-    (b"\xfd7zXZ\x00", lambda file: cast(BinaryIO, lzma.open(file))),
+    (b"BZh", bz2.open),
+    (b"\xfd7zXZ\x00", lzma.open),
 )
 _ZIP = b"PK\x03\x04"
 _TAR_AT, _TAR = 257, b"ustar"
@@ -114,7 +110,7 @@ def is_packed(path: str) -> bool:
 def expand(paths: Sequence[str | os.PathLike[str]]) -> Iterator[tuple[str, bool]]:
     """The files that `paths` stand for, each with whether it was named itself: folders are walked, patterns
     matched, in order of name."""
-    for path in map(os.fspath, paths):
+    for path in (os.fspath(path) for path in paths):
         if path != STDIN and not os.path.lexists(path) and glob.has_magic(path):
             matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - the pattern may be absolute
             for match in matches or [path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 
@@ -25,7 +26,7 @@ _STEP_S = 0.1
 def read_batches(
     paths: Sequence[str | os.PathLike[str]],
     *,
-    format: str | None = None,  # noqa: A002 - the word users know
+    format: str | None = None,
     recover: bool = False,
     follow: bool = False,
     ledger: Ledger,
@@ -35,7 +36,7 @@ def read_batches(
 
     `ledger` is filled as reading goes on. With `follow`, waits for logs to grow and does not end by itself.
     """
-    if follow and list(map(os.fspath, paths)) != [STDIN]:
+    if follow and [os.fspath(path) for path in paths] != [STDIN]:
         yield from follow_batches(paths, format=format, ledger=ledger)
         return
     inputs = _Inputs(paths)
@@ -68,7 +69,7 @@ class _Inputs:
         self._inputs = open_inputs(paths)
         self._seen: list[Input] = []
 
-    def __iter__(self) -> Iterator[tuple[str, _core.Source, bool]]:
+    def __iter__(self) -> Iterator[tuple[str, str | BinaryIO | Exception, bool]]:
         for entry in self._inputs:
             self._seen.append(Input(entry.name, "", named=entry.named))
             yield entry.name, entry.source, entry.live

@@ -8,6 +8,8 @@ from typing import Any, get_args
 
 import pytest
 import typer.main
+from typer.testing import CliRunner
+
 from procwire.cli import dictionary as dictionary_module
 from procwire.cli import guid as guid_module
 from procwire.cli import read as read_module
@@ -15,7 +17,6 @@ from procwire.cli.app import app
 from procwire.cli.exits import ExitCode
 from procwire.event import NAMES
 from procwire.sinks import SINKS
-from typer.testing import CliRunner
 
 DOCS = Path(__file__).parents[3] / "docs" / "cli.md"
 GROUP: Any = typer.main.get_command(app)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from procwire.cli.app import app
 from typer.testing import CliRunner, Result
+
+from procwire.cli.app import app
 
 LUID = "{A98268C1-957F-5ACD-0000-0010EB030000}"
 

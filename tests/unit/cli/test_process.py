@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import pty
+import shlex
 import signal
 import struct
 import subprocess
@@ -15,6 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 EVENTS = 153
@@ -73,6 +76,18 @@ def test_terminal_refuses_binary(example_log: Path, to: str) -> None:
     assert "expected a file or a pipe" in sent
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_pipe_gets_every_byte(example_log: Path, unbuffered: str) -> None:
+    """Parquet too, which has no seekable place to go; with and without Python's own buffer."""
+    environment = {**ENVIRONMENT, "PYTHONUNBUFFERED": unbuffered}
+    logs = [str(example_log)] * 20
+    for to in ("parquet", "ndjson"):
+        command = [*COMMAND, "read", *logs, "--to", to]
+        stdout = subprocess.run(command, capture_output=True, env=environment, timeout=60, check=True).stdout
+        rows = pq.ParquetFile(io.BytesIO(stdout)).metadata.num_rows if to == "parquet" else stdout.count(b"\n")
+        assert rows == 20 * EVENTS
+
+
 @pytest.mark.parametrize("to", ["ndjson", "csv", "xml", "table", "arrow", "parquet"])
 def test_closed_pipe_ends_quietly(example_log: Path, tmp_path: Path, to: str) -> None:
     """As with `| head`: exit code 0 and not a word, though the ledger is still written."""
@@ -84,12 +99,11 @@ def test_closed_pipe_ends_quietly(example_log: Path, tmp_path: Path, to: str) ->
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(60) == 0
-    assert json.loads(ledger.read_text())["files"]
+    assert "files" in json.loads(ledger.read_text())
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [("dictionary",), ("dictionary", "--to", "json"), ("guid", *["A" * 8 + "-0000" * 3 + "-" + "0" * 12] * 99)],
+    "arguments", [("dictionary",), ("dictionary", "--to", "json"), ("guid", "00000000-0000-0000-0000-000000000000")]
 )
 def test_closed_pipe_ends_the_other_verbs_quietly(arguments: tuple[str, ...]) -> None:
     process = start(*arguments)
@@ -99,6 +113,25 @@ def test_closed_pipe_ends_the_other_verbs_quietly(arguments: tuple[str, ...]) ->
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [("read", "{log}"), ("read", "{log}", "-o", "/dev/full"), ("dictionary",)])
+def test_full_disk_gives_1_and_one_line(example_log: Path, arguments: tuple[str, ...], unbuffered: str) -> None:
+    """Also for the little that Python would write as it ends."""
+    command = [*COMMAND, *(argument.format(log=example_log) for argument in arguments)]
+    environment = {**ENVIRONMENT, "PYTHONUNBUFFERED": unbuffered}
+    with Path("/dev/full").open("wb") as full:
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=environment, timeout=60, check=False)
+    assert (result.returncode, result.stderr) == (1, b"procwire: results: No space left on device\n")
+
+
+def test_closed_stdout_is_no_error(example_log: Path, tmp_path: Path) -> None:
+    """As a daemon may have it."""
+    command = shlex.join([*COMMAND, "read", str(example_log), "-o", str(tmp_path / "a.csv")])
+    result = subprocess.run(f"{command} >&-", shell=True, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert result.returncode == 0
+    assert b"Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -119,15 +152,13 @@ def test_signal_keeps_what_was_done(example_log: Path, tmp_path: Path, number: i
     assert b"Traceback" not in stderr
     assert json.loads(ledger.read_text())["totals"]["events"] == EVENTS
     if name == "rows.parquet":
-        import pyarrow.parquet as pq
-
         assert pq.read_table(rows).num_rows == EVENTS
 
 
 def test_file_names_cannot_drive_the_terminal(tmp_path: Path) -> None:
-    result = run("read", tmp_path / "a\x1b[2Jb.evtx")
-    assert result.returncode == 1
-    assert b"\x1b" not in result.stderr
+    stdout, stderr = start("read", tmp_path / "a\x1b[2Jb.evtx").communicate(timeout=60)
+    assert (stdout, b"\x1b" in stderr) == (b"", False)
+    assert b"b.evtx" in stderr
 
 
 def test_version_needs_nothing_heavy() -> None:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import BatchOf
+
 from procwire.errors import UsageError
 from procwire.event import SCHEMA
 from procwire.sinks import SINKS, Terminal, open_sink, sink_for_suffix
@@ -30,10 +31,10 @@ def test_parquet_reads_back(batch_of: BatchOf) -> None:
 
 
 def test_parquet_collects_row_groups(batch_of: BatchOf) -> None:
-    """Small batches become row groups of 128k rows; what is left over becomes the last."""
+    """Small batches become row groups of 64k rows; what is left over becomes the last."""
     batch = batch_of(*[{}] * 1000)
     metadata = pq.ParquetFile(written("parquet", [batch] * 140)).metadata
-    assert [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)] == [131_072, 928, 8_000]
+    assert [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)] == [65_536, 65_536, 8_928]
 
 
 def test_parquet_without_rows_has_the_schema() -> None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from conftest import BatchOf
 from hypothesis import given
 from hypothesis import strategies as st
+
 from procwire.sinks.csv import CsvSink
 from procwire.sinks.protocol import Terminal
 

@@ -12,6 +12,7 @@ import pytest
 from conftest import BatchOf
 from hypothesis import given
 from hypothesis import strategies as st
+
 from procwire.event import SCHEMA
 from procwire.sinks.ndjson import NdjsonSink
 

@@ -8,10 +8,11 @@ import re
 import pyarrow as pa
 import pytest
 from conftest import BatchOf, Row
+from rich.cells import cell_len
+
 from procwire.sinks import CONNECTION_COLUMNS, Terminal
 from procwire.sinks.layout import shorten, shorten_middle
 from procwire.sinks.table import TableSink
-from rich.cells import cell_len
 
 OUT: Row = {
     "process_name": "C:\\Windows\\System32\\svchost.exe",

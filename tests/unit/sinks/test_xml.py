@@ -11,6 +11,7 @@ import pytest
 from conftest import BatchOf, Row, full_row
 from hypothesis import given
 from hypothesis import strategies as st
+
 from procwire.event import SCHEMA
 from procwire.sinks.xml import XmlSink
 

@@ -49,7 +49,7 @@ impl Chunk<'_> {
             }
             ledger.damage.add(BAD_CHUNK, self.offset, None, || {
                 let head = &self.bytes[..self.bytes.len().min(8)];
-                format!("found {:?} and {} bytes, expected ElfChnk", head.escape_ascii().to_string(), self.bytes.len())
+                format!("found {} and {} bytes in all, expected ElfChnk", head.escape_ascii(), self.bytes.len())
             });
             return self.carve(0, decoder, out, ledger);
         }

@@ -365,15 +365,44 @@ pub(crate) fn find_column(name: &str) -> Slot {
     matching.next().map_or(Slot::Skip, |(_, slot)| slot)
 }
 
-/// [`find`] behind a cache: the records of a log all have the same keys.
-pub(crate) struct Keys(Vec<Option<(Scope, Box<str>, Slot)>>);
+/// A key of up to 32 bytes in two words and its length: equal only for equal keys, and compared without
+/// a loop. Shorter keys are told by their first and last bytes, which overlap or meet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Fingerprint(u128, u128, usize);
 
+impl Fingerprint {
+    #[inline]
+    fn of(key: &[u8]) -> Option<Self> {
+        let len = key.len();
+        let (first, last) = match len {
+            16..=32 => (u128::from_le_bytes(*key.first_chunk()?), u128::from_le_bytes(*key.last_chunk()?)),
+            8..=15 => (u64::from_le_bytes(*key.first_chunk()?).into(), u64::from_le_bytes(*key.last_chunk()?).into()),
+            4..=7 => (u32::from_le_bytes(*key.first_chunk()?).into(), u32::from_le_bytes(*key.last_chunk()?).into()),
+            0..=3 => (key.iter().fold(0, |word, byte| word << 8 | u128::from(*byte)), 0),
+            _ => return None,
+        };
+        Some(Fingerprint(first, last, len))
+    }
+
+    #[inline]
+    fn slot(self) -> usize {
+        let Fingerprint(first, last, len) = self;
+        let mixed = (first ^ first >> 64) as u64 ^ ((last ^ last >> 64) as u64).rotate_left(29) ^ len as u64;
+        (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55) as usize
+    }
+}
+
+/// [`find`] behind a cache: the records of a log all have the same keys.
+pub(crate) struct Keys(Vec<(Scope, Fingerprint, Slot)>);
+
+/// As many as the top bits of a hash that [`Fingerprint::slot`] keeps can tell apart.
 const CACHE_SLOTS: usize = 1 << 9;
 
 impl Keys {
     /// With an empty cache.
     pub(crate) fn cached() -> Self {
-        Keys(vec![const { None }; CACHE_SLOTS])
+        // The empty key is nobody's, so that an empty entry is right.
+        Keys(vec![(Scope::Nothing, Fingerprint::default(), Slot::Skip); CACHE_SLOTS])
     }
 
     /// Without a cache, for a single record.
@@ -384,20 +413,14 @@ impl Keys {
     /// What `key` stands for in `scope`.
     #[inline]
     pub(crate) fn find(&mut self, scope: Scope, key: &str) -> Slot {
-        if self.0.is_empty() || key.len() > 64 {
-            return find(scope, key);
+        if scope == Scope::Nothing {
+            return Slot::Skip;
         }
-        let bytes = key.as_bytes();
-        let at = |index: usize| bytes.get(index).copied().map_or(0, usize::from);
-        let hash = at(0) * 7 + at(bytes.len() / 2) * 31 + at(bytes.len().wrapping_sub(2)) * 113 + bytes.len() * 61;
-        let entry = &mut self.0[hash % CACHE_SLOTS];
-        match entry {
-            Some((known_scope, known, slot)) if *known_scope == scope && **known == *key => *slot,
-            _ => {
-                let slot = find(scope, key);
-                *entry = Some((scope, key.into(), slot));
-                slot
-            }
+        let Some(fingerprint) = Fingerprint::of(key.as_bytes()) else { return find(scope, key) };
+        let Some(entry) = self.0.get_mut(fingerprint.slot()) else { return find(scope, key) };
+        if (entry.0, entry.1) != (scope, fingerprint) {
+            *entry = (scope, fingerprint, find(scope, key));
         }
+        entry.2
     }
 }

@@ -10,11 +10,12 @@ use bumpalo::Bump;
 
 use crate::columns::{Columns, Place, Row};
 use crate::format::{
-    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending, Verdict,
-    count_lines,
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, INVALID_UTF8, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending,
+    Verdict, count_lines,
 };
 use crate::ledger::Ledger;
 
+mod convert;
 pub(crate) mod keys;
 pub(crate) mod parse;
 pub(crate) mod record;
@@ -25,9 +26,6 @@ use keys::{Keys, Scope};
 use parse::read_object;
 use record::Record;
 use split::{Reached, Scanner, is_between, record_end};
-
-/// A record that is not UTF-8: what is not was replaced by U+FFFD.
-pub const INVALID_UTF8: &str = "invalid UTF-8";
 
 /// Read one JSON object into `row`. Values that need unescaping are kept in `arena`.
 ///
@@ -202,23 +200,23 @@ impl Reader<'_> {
             line += count_lines(&bytes[at..at + next]);
             at += next;
             let place = Place { offset: offset + at as u64, line: Some(line), recovered: false };
-            let end = self.record(text, at, place, wrappers);
-            line += count_lines(&bytes[at..end]);
+            let (end, lines) = self.record(text, at, place, wrappers);
+            line += lines;
             at = end;
         }
     }
 
-    /// Read the record at `start`; says where it ends.
-    fn record(&mut self, text: &str, start: usize, place: Place, wrappers: usize) -> usize {
+    /// Read the record at `start`; says where it ends, and how many lines.
+    fn record(&mut self, text: &str, start: usize, place: Place, wrappers: usize) -> (usize, u64) {
         let mut arena = std::mem::take(&mut self.arena);
-        let (end, wrapped) = self.record_in(&arena, text, start, place, wrappers);
+        let (read, wrapped) = self.record_in(&arena, text, start, place, wrappers);
         arena.reset();
         self.arena = arena;
         if let Some(list) = wrapped {
             let line = place.line.unwrap_or_default() + count_lines(&text.as_bytes()[start..list.start]);
             self.records(&text[list.clone()], place.offset + (list.start - start) as u64, line, wrappers + 1);
         }
-        end
+        read
     }
 
     /// The same, with the list of records that the object may turn out to wrap.
@@ -229,26 +227,29 @@ impl Reader<'_> {
         start: usize,
         place: Place,
         wrappers: usize,
-    ) -> (usize, Option<Range<usize>>) {
+    ) -> ((usize, u64), Option<Range<usize>>) {
         let mut record = Record::new(arena);
         let read = read_object(text, start, Scope::Record, &mut self.keys, &mut record);
-        let end = read.unwrap_or_else(|_| record_end(text.as_bytes(), start));
+        let (end, lines) = read.unwrap_or_else(|_| {
+            let end = record_end(text.as_bytes(), start);
+            (end, count_lines(&text.as_bytes()[start..end]))
+        });
         if end - start > MAX_RECORD_BYTES {
             self.ledger.records += 1;
             add_overlong(place.offset, place.line.unwrap_or_default(), self.ledger);
-            return (end, None);
+            return ((end, lines), None);
         }
         let mut row = Row::default();
         let verdict = match read {
             Ok(_) => match record.wrapped().filter(|_| wrappers < MAX_WRAPPERS) {
-                Some(list) => return (end, Some(list)),
+                Some(list) => return ((end, lines), Some(list)),
                 None => record.resolve(&mut row),
             },
             // What follows the record is not its fault.
             Err(broken) => Err(broken.describe(&text[..end])),
         };
         self.account(verdict, &row, place);
-        (end, None)
+        ((end, lines), None)
     }
 
     fn account(&mut self, verdict: Result<Verdict, String>, row: &Row<'_>, place: Place) {

@@ -4,7 +4,7 @@
 use super::keys::{Keys, Scope, Slot, inner_scope};
 use super::record::{Record, Scalar};
 use super::split::MAX_DEPTH;
-use super::text::{Text, unescape};
+use super::text::Text;
 
 /// Where the text stops being JSON, and what should stand there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,18 +26,31 @@ impl Broken {
     }
 }
 
-/// Reads the object that begins at `start` of `text` into `record`; says where it ends. Of two equal keys
-/// the last one counts.
+/// Reads the object that begins at `start` of `text` into `record`; says where it ends and how many
+/// line feeds are in it. Of two equal keys the last one counts.
 pub(crate) fn read_object<'a>(
     text: &'a str,
     start: usize,
     scope: Scope,
     keys: &mut Keys,
     record: &mut Record<'a>,
-) -> Result<usize, Broken> {
-    let mut parser = Parser { text, bytes: text.as_bytes(), at: start, depth: 0, keys, record };
+) -> Result<(usize, u64), Broken> {
+    let mut parser = Parser { text, bytes: text.as_bytes(), at: start, depth: 0, lines: 0, keys, record };
     parser.object(scope)?;
-    Ok(parser.at)
+    Ok((parser.at, parser.lines))
+}
+
+const QUOTES: u64 = 0x0101_0101_0101_0101 * b'"' as u64;
+const BACKSLASHES: u64 = 0x0101_0101_0101_0101 * b'\\' as u64;
+const LINE_FEEDS: u64 = 0x0101_0101_0101_0101 * b'\n' as u64;
+
+/// Strings of up to so many words of eight bytes are searched here.
+const SHORT_WORDS: usize = 6;
+
+/// The high bit of every byte that is zero; above the lowest such byte it may err.
+#[inline]
+fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080
 }
 
 struct Parser<'a, 'p> {
@@ -45,6 +58,7 @@ struct Parser<'a, 'p> {
     bytes: &'a [u8],
     at: usize,
     depth: usize,
+    lines: u64,
     keys: &'p mut Keys,
     record: &'p mut Record<'a>,
 }
@@ -61,7 +75,8 @@ impl<'a> Parser<'a, '_> {
 
     #[inline]
     fn skip_blanks(&mut self) {
-        while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
+        while let blank @ (b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.lines += u64::from(blank == b'\n');
             self.at += 1;
         }
     }
@@ -95,13 +110,8 @@ impl<'a> Parser<'a, '_> {
                 return self.broken("a key");
             }
             let key = self.string()?;
-            let slot = if key.as_bytes().contains(&b'\\') {
-                let arena = self.record.arena();
-                let Ok(key) = unescape(key, arena) else { return self.broken("a key with proper escapes") };
-                self.keys.find(scope, key)
-            } else {
-                self.keys.find(scope, key)
-            };
+            let Ok(key) = key.get(self.record.arena()) else { return self.broken("a key with proper escapes") };
+            let slot = self.keys.find(scope, key);
             self.skip_blanks();
             if self.peek() != b':' {
                 return self.broken("a colon");
@@ -182,23 +192,42 @@ impl<'a> Parser<'a, '_> {
         Ok(())
     }
 
-    /// Between the quotes of the string that begins here.
+    /// Between the quotes of the string that begins here, and whether it may hold escapes.
     #[inline]
-    fn string(&mut self) -> Result<&'a str, Broken> {
+    fn string(&mut self) -> Result<Text<'a>, Broken> {
         let start = self.at + 1;
+        // Most strings are short: a word at a time finds their end sooner than a call does.
         let mut end = start;
+        for _ in 0..SHORT_WORDS {
+            let Some(word) = self.bytes.get(end..).and_then(|rest| rest.first_chunk()) else { break };
+            let word = u64::from_le_bytes(*word);
+            let found = zero_bytes(word ^ QUOTES) | zero_bytes(word ^ BACKSLASHES) | zero_bytes(word ^ LINE_FEEDS);
+            if found == 0 {
+                end += 8;
+                continue;
+            }
+            end += found.trailing_zeros() as usize / 8;
+            if self.bytes[end] == b'"' {
+                self.at = end + 1;
+                return Ok(Text { raw: &self.text[start..end], json: false });
+            }
+            break;
+        }
+        self.long_string(start, end)
+    }
+
+    /// The same from `end`, before which the string does not end.
+    fn long_string(&mut self, start: usize, mut end: usize) -> Result<Text<'a>, Broken> {
         loop {
             // A bare line feed is never part of a string: the record was cut short.
-            match memchr::memchr2(b'"', b'\n', &self.bytes[end..]) {
-                Some(found) if self.bytes[end + found] == b'"' => end += found,
-                Some(found) => {
-                    self.at = end + found;
-                    return self.broken("a quotation mark");
-                }
-                None => {
-                    self.at = self.bytes.len();
-                    return self.broken("a quotation mark");
-                }
+            let Some(found) = memchr::memchr2(b'"', b'\n', &self.bytes[end..]) else {
+                self.at = self.bytes.len();
+                return self.broken("a quotation mark");
+            };
+            end += found;
+            if self.bytes[end] == b'\n' {
+                self.at = end;
+                return self.broken("a quotation mark");
             }
             let backslashes = self.bytes[start..end].iter().rev().take_while(|byte| **byte == b'\\').count();
             if backslashes % 2 == 0 {
@@ -207,12 +236,12 @@ impl<'a> Parser<'a, '_> {
             end += 1;
         }
         self.at = end + 1;
-        Ok(&self.text[start..end])
+        Ok(Text { raw: &self.text[start..end], json: true })
     }
 
     fn scalar(&mut self) -> Result<Scalar<'a>, Broken> {
         match self.peek() {
-            b'"' => Ok(Scalar::Text(Text { raw: self.string()?, json: true })),
+            b'"' => Ok(Scalar::Text(self.string()?)),
             b'-' | b'0'..=b'9' => self.number(),
             b't' => self.literal("true", Scalar::Bool(true)),
             b'f' => self.literal("false", Scalar::Bool(false)),

@@ -1,10 +1,13 @@
 //! What one record said, gathered in any order, and the event made of it.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
+use memchr::memmem::Finder;
 
+use super::convert::{epoch, has_zone, number_value, recorded_time, system_value};
 use super::keys::{Keys, Scope, Slot, TimeSource};
 use super::parse::read_object;
 use super::text::{Text, halve_backslashes, resolve_entities};
@@ -354,13 +357,39 @@ impl<'a> Record<'a> {
             }
             self.fill_from_inserts();
         }
-        let missing = Field::ALL[..=Field::RuleName as usize].iter().any(|field| self.row.get(*field) == Value::Null);
-        if let Some(text) = self.message.filter(|_| missing) {
+        let missing = message::names().any(|field| self.row.get(field) == Value::Null);
+        if let Some(text) = self.message.filter(|_| missing && !self.fill_from_raw_message()) {
             let text = resolve_entities(text.get(self.arena).map_err(expected)?, self.arena);
             message::fill_from_message(text, &mut self.row);
         }
         self.fill_recorded_time();
         Ok(())
+    }
+
+    /// Look the missing names up in the message text as it stands in the input: mostly they are missing for
+    /// want of a value, and unescaping the whole text to see that would cost more than the record. False if
+    /// the text is spelled in other ways than `\n` between the lines, or a value has escapes itself.
+    fn fill_from_raw_message(&mut self) -> bool {
+        let Some(Text { raw, json: true }) = self.message else { return false };
+        static UNICODE_ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\\u"));
+        let has_lines = find_raw_line(raw, Field::SrcIp).is_some();
+        if !has_lines || UNICODE_ESCAPE.find(raw.as_bytes()).is_some() {
+            return false;
+        }
+        let mut rest = raw;
+        for field in message::names() {
+            if self.row.get(field) != Value::Null {
+                continue;
+            }
+            let Some(at) = find_raw_line(rest, field) else { continue };
+            rest = &rest[at + field.sysmon().len() + 1..];
+            let value = rest.split_once('\\').map_or(rest, |(value, _)| value);
+            if value.len() < rest.len() && !matches!(rest.as_bytes().get(value.len() + 1), Some(b'n' | b'r')) {
+                return false;
+            }
+            self.row.fill(field, Value::Text(resolve_entities(value.trim_ascii(), self.arena)));
+        }
+        true
     }
 
     /// 17 values in Sysmon's order, or 18 with `RuleName` (or 2.0's `SequenceNumber`) before them.
@@ -392,6 +421,18 @@ impl<'a> Record<'a> {
     }
 }
 
+/// Where a line that begins with the field's name begins in a JSON string.
+fn find_raw_line(raw: &str, field: Field) -> Option<usize> {
+    static FINDERS: LazyLock<Vec<Finder<'static>>> =
+        LazyLock::new(|| Field::ALL.iter().map(|field| Finder::new(field.sysmon())).collect());
+    let bytes = raw.as_bytes();
+    FINDERS[field as usize].find_iter(bytes).find(|at| {
+        let before = &bytes[..*at];
+        let line_feed = before.ends_with(b"\\n") && !before.ends_with(b"\\\\n");
+        line_feed && bytes.get(at + field.sysmon().len()) == Some(&b':')
+    })
+}
+
 fn expected(expected: &'static str) -> String {
     format!("found a string that is not JSON's, expected {expected}")
 }
@@ -401,95 +442,5 @@ fn set_text<'a>(target: &mut Option<Text<'a>>, scalar: Scalar<'a>) {
         && !text.raw.is_empty()
     {
         *target = Some(text);
-    }
-}
-
-fn number_value(number: &str) -> Value<'_> {
-    if let Ok(whole) = number.parse() {
-        return Value::Int(whole);
-    }
-    match number.parse::<f64>() {
-        // Every whole number up to 2^53 is exact.
-        Ok(float) if float.fract() == 0.0 && float.abs() < 9e15 => Value::Int(float as i64),
-        _ => Value::Text(number),
-    }
-}
-
-/// Seconds since 1970, or milli-, micro-, nanoseconds or a FILETIME, told by size.
-fn epoch<'a>(number: &str) -> Value<'a> {
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let us = match whole.parse::<i64>() {
-        Ok(whole) if fraction.bytes().all(|digit| digit.is_ascii_digit()) => match whole.unsigned_abs() {
-            0..=99_999_999_999 => {
-                let micros = format!("{fraction:0<6.6}").parse().unwrap_or(0);
-                Some(whole * 1_000_000 + if number.starts_with('-') { -micros } else { micros })
-            }
-            100_000_000_000..=99_999_999_999_999 => Some(whole * 1_000),
-            100_000_000_000_000..=99_999_999_999_999_999 => Some(whole),
-            100_000_000_000_000_000..=999_999_999_999_999_999 => Some(crate::value::filetime_us(whole.unsigned_abs())),
-            _ => Some(whole / 1_000),
-        },
-        _ => number.parse::<f64>().ok().filter(|seconds| seconds.abs() < 1e11).map(|seconds| (seconds * 1e6) as i64),
-    };
-    us.map_or(Value::Null, Value::Time)
-}
-
-/// A time of writing, if it can be known to be UTC. NXLog's `EventTime` and some sets' `TimeCreated` are
-/// local times that do not say so; taking them for UTC would be off by hours without anyone noticing.
-fn recorded_time(source: TimeSource, value: Value<'_>) -> Value<'_> {
-    let Value::Text(text) = value else { return Value::Null };
-    if let Some(ms) = text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")) {
-        return epoch(ms);
-    }
-    // Whether a `TimeCreated` without a zone counts depends on the rest of the record.
-    let known = matches!(source, TimeSource::System | TimeSource::Created) || has_zone(text);
-    if known && !text.is_empty() { value } else { Value::Null }
-}
-
-/// Whether a time says what zone it is in.
-fn has_zone(time: &str) -> bool {
-    let Some(rest) = time.as_bytes().get(19..) else { return false };
-    let zone = rest.iter().find(|byte| !matches!(byte, b'.' | b',' | b'0'..=b'9' | b' '));
-    matches!(zone, Some(b'Z' | b'z' | b'+' | b'-' | b'U'))
-}
-
-/// Fields of the `System` block come as numbers or as the words that Windows shows for them.
-fn system_value(field: Field, value: Value<'_>) -> Value<'_> {
-    match (field, value) {
-        (Field::EventKeywords, Value::Int(bits)) => Value::Hex(bits as u64),
-        (Field::EventKeywords, Value::Text(text)) => keywords(text),
-        (Field::EventLevel | Field::EventTask | Field::EventOpcode | Field::EventVersion, Value::Text(text)) => {
-            match parse_int(text).or_else(|| named_number(field, text)) {
-                Some(number) => Value::Int(number),
-                None => Value::Null,
-            }
-        }
-        _ => value,
-    }
-}
-
-/// A bit field in decimal, signed or not, or in floating point; in hexadecimal it stays as it is.
-fn keywords(text: &str) -> Value<'_> {
-    if let Ok(bits) = text.parse::<i64>() {
-        return Value::Hex(bits as u64);
-    }
-    if let Ok(bits) = text.parse::<u64>() {
-        return Value::Hex(bits);
-    }
-    match text.parse::<f64>() {
-        Ok(bits) if bits < 0.0 => Value::Hex(bits as i64 as u64),
-        Ok(bits) if bits.is_finite() => Value::Hex(bits as u64),
-        _ => Value::Text(text),
-    }
-}
-
-fn named_number(field: Field, name: &str) -> Option<i64> {
-    const LEVELS: [&str; 6] = ["logalways", "critical", "error", "warning", "information", "verbose"];
-    match field {
-        Field::EventLevel if name.eq_ignore_ascii_case("info") => Some(4),
-        Field::EventLevel => LEVELS.iter().position(|level| level.eq_ignore_ascii_case(name)).map(|at| at as i64),
-        Field::EventTask if name.contains("NetworkConnect") || name.starts_with("Network connection") => Some(3),
-        Field::EventOpcode if name.eq_ignore_ascii_case("info") => Some(0),
-        _ => None,
     }
 }

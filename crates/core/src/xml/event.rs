@@ -122,7 +122,12 @@ fn read_attributes<'a>(tag: Tag<'a>, arena: &'a Bump, row: &mut Row<'a>) -> Resu
 
 fn read_event_data<'a>(reader: &mut Reader<'a>, arena: &'a Bump, row: &mut Row<'a>) -> Result<(), String> {
     let mut unnamed = Unnamed::default();
-    while let Some(tag) = reader.child("EventData")? {
+    loop {
+        while let Some((field, text)) = reader.usual_datum(Field::from_data_name) {
+            row.set(field, Value::Text(unescape(text, arena)?));
+            unnamed.among += 1;
+        }
+        let Some(tag) = reader.child("EventData")? else { break };
         match tag.name {
             "Data" => read_datum(reader, tag, arena, row, &mut unnamed)?,
             _ => reader.skip(tag)?,

@@ -3,7 +3,7 @@
 
 use bumpalo::Bump;
 use bumpalo::collections::String as BumpString;
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr3, memmem};
 
 /// A start tag, or an empty element.
 #[derive(Clone, Copy, Debug)]
@@ -27,10 +27,10 @@ impl<'a> Tag<'a> {
     pub(super) fn attributes(self) -> impl Iterator<Item = (&'a str, &'a str)> {
         let mut rest = self.attributes;
         std::iter::from_fn(move || {
-            let (name, value) = rest.split_once('=')?;
+            let (name, value) = split_once(rest, b'=')?;
             let value = value.trim_ascii_start();
-            let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
-            let (value, behind) = value.strip_prefix(quote)?.split_once(quote)?;
+            let quote = quote(value)?;
+            let (value, behind) = split_once(&value[1..], quote)?;
             rest = behind;
             Some((name.trim_ascii(), value))
         })
@@ -95,6 +95,18 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The next element's name and text, if it is written as Sysmon's `Data` mostly are. All else, a name
+    /// that is not `known` too, is left for the long way.
+    #[inline]
+    pub(super) fn usual_datum<T>(&mut self, known: impl FnOnce(&str) -> Option<T>) -> Option<(T, &'a str)> {
+        let attribute = self.0.trim_ascii_start().strip_prefix("<Data Name=")?;
+        let (name, rest) = split_once(attribute.get(1..)?, quote(attribute)?)?;
+        let name = known(name)?;
+        let (text, rest) = split_once(rest.strip_prefix('>')?, b'<')?;
+        self.0 = rest.strip_prefix("/Data>")?;
+        Some((name, text))
+    }
+
     /// Pass over the rest of the element that `tag` opens.
     pub(super) fn skip(&mut self, tag: Tag<'a>) -> Result<(), String> {
         let mut depth = u64::from(!tag.empty);
@@ -120,8 +132,11 @@ impl<'a> Reader<'a> {
             return Ok("");
         }
         let text = self.text();
-        if self.0.starts_with("</") {
-            same(self.close()?, tag.name)?;
+        if let Some(end) = self.0.strip_prefix("</") {
+            match end.strip_prefix(tag.name).and_then(|end| end.strip_prefix('>')) {
+                Some(rest) => self.0 = rest,
+                None => same(self.close()?, tag.name)?,
+            }
             return unescape(text, arena);
         }
         let mut whole = BumpString::new_in(arena);
@@ -174,22 +189,30 @@ impl<'a> Reader<'a> {
 
 /// Where the tag that begins `bytes` has its `>`; one within quotes does not count.
 fn tag_end(bytes: &[u8]) -> Option<usize> {
-    let mut quote = None;
-    for (at, &byte) in bytes.iter().enumerate().skip(1) {
-        match (quote, byte) {
-            (None, b'>') => return Some(at),
-            (None, b'"' | b'\'') => quote = Some(byte),
-            // Text cannot hold it, so this tag was cut off: the error is here, not where quotes happen to match.
-            (_, b'<') => return None,
-            (Some(open), _) if open == byte => quote = None,
-            _ => {}
+    let mut at = 1;
+    loop {
+        at += memchr3(b'>', b'"', b'\'', bytes.get(at..)?)?;
+        match bytes[at] {
+            // No tag has a `<`: then it was cut off, and quotes matched by chance.
+            b'>' => return memchr(b'<', &bytes[1..at]).is_none().then_some(at),
+            quote => at += memchr(quote, &bytes[at + 1..])? + 2,
         }
     }
-    None
 }
 
 fn local(name: &str) -> &str {
-    name.split_once(':').map_or(name, |(_, local)| local)
+    // A loop: on words this short a search has no time to pay.
+    name.bytes().position(|byte| byte == b':').map_or(name, |colon| &name[colon + 1..])
+}
+
+/// The quote that begins `text`.
+fn quote(text: &str) -> Option<u8> {
+    text.bytes().next().filter(|byte| matches!(byte, b'"' | b'\''))
+}
+
+fn split_once(text: &str, at: u8) -> Option<(&str, &str)> {
+    debug_assert!(at.is_ascii());
+    memchr(at, text.as_bytes()).map(|end| (&text[..end], &text[end + 1..]))
 }
 
 fn same(name: &str, expected: &str) -> Result<(), String> {
@@ -228,10 +251,11 @@ fn unescape_into(text: &str, out: &mut BumpString<'_>) -> Result<(), String> {
     let mut rest = text;
     while let Some((before, reference)) = rest.split_once('&') {
         out.push_str(before);
-        let (name, behind) = reference.split_once([';', ' ']).unwrap_or((reference, ""));
-        let symbol = resolve(name).ok_or_else(|| {
-            found(&format!("entity &{};", shorten(name)), "a predefined one or a character reference")
-        })?;
+        let resolved = reference.split_once([';', ' ']).and_then(|(name, behind)| Some((resolve(name)?, behind)));
+        let Some((symbol, behind)) = resolved else {
+            let name = reference.split([';', ' ']).next().unwrap_or_default();
+            return Err(found(&format!("entity &{};", shorten(name)), "a predefined one or a character reference"));
+        };
         out.push(symbol);
         rest = behind;
     }
@@ -256,4 +280,52 @@ fn resolve(name: &str) -> Option<char> {
             char::from_u32(code.ok()?).unwrap_or(char::REPLACEMENT_CHARACTER)
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_end_outside_quotes() {
+        for (text, end) in
+            [("<a>b", Some(2)), ("<a b='>' c=\"'>\">", Some(15)), ("<a b='>", None), ("<a <b>", None), ("<", None)]
+        {
+            assert_eq!(tag_end(text.as_bytes()), end, "{text}");
+        }
+    }
+
+    #[test]
+    fn attributes_are_read_in_either_quote() {
+        let Ok(Some(Item::Open(tag))) = Reader::new("<n:a x = '1'\n n:y=\"'2\"/>").item() else { panic!("no tag") };
+        assert_eq!((tag.name, tag.empty), ("a", true));
+        assert_eq!(tag.attributes().collect::<Vec<_>>(), [("x", "1"), ("n:y", "'2")]);
+    }
+
+    #[test]
+    fn text_without_references_is_borrowed() {
+        let arena = Bump::new();
+        let text = "C:\\a b;c";
+        assert!(std::ptr::eq(unescape(text, &arena).unwrap(), text));
+        assert_eq!(unescape("&lt;a&#x20;b&gt;", &arena).unwrap(), "<a b>");
+        assert!(unescape("a&b", &arena).unwrap_err().starts_with("found entity &b;"));
+    }
+
+    #[test]
+    fn the_usual_datum_is_read_and_all_else_left() {
+        let known = |name: &str| (name == "User").then_some(());
+        for text in ["<Data Name='User'>u</Data>", " \n<Data Name=\"User\">u</Data>"] {
+            assert_eq!(Reader::new(text).usual_datum(known), Some(((), "u")));
+        }
+        for text in [
+            "<Data Name='X'>u</Data>",
+            "<Data Name='User' >u</Data>",
+            "<Data Name='User'>u<!----></Data>",
+            "<Data Name=",
+        ] {
+            let mut reader = Reader::new(text);
+            assert_eq!(reader.usual_datum(known), None);
+            assert_eq!(reader.0, text);
+        }
+    }
 }

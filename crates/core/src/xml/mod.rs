@@ -12,13 +12,10 @@ pub use self::event::{read_data, read_event};
 use self::records::{End, Record, Records, is_plain, last_end};
 use crate::columns::{Columns, Place, Row};
 use crate::format::{
-    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending, Verdict,
-    count_lines,
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, INVALID_UTF8, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending,
+    Verdict, count_lines,
 };
 use crate::ledger::Ledger;
-
-/// Kind of warning: an event with bytes that are no UTF-8; each became U+FFFD.
-pub const INVALID_UTF8: &str = "invalid UTF-8";
 
 /// The XML format.
 #[derive(Clone, Copy, Debug, Default)]

@@ -69,6 +69,8 @@ pub(super) struct Records<'a> {
     /// For each of [`HIDING`]: up to where its end was looked for in vain. Without it, many that are open
     /// would each search the rest.
     searched: [usize; HIDING.len()],
+    /// Up to where there is no tag, for the same reason.
+    untagged: usize,
 }
 
 /// What hides tags: comments anywhere, CDATA in events only.
@@ -77,8 +79,10 @@ const HIDING: [(&[u8], &[u8]); 2] = [(b"<!--", b"-->"), (b"<![CDATA[", b"]]>")];
 /// What comes next, after all that is hidden.
 enum Next {
     Tag(Tag),
-    /// Nothing up to the limit.
-    Nothing,
+    /// Nothing up to the limit; what is hidden ends before `from`.
+    Nothing {
+        from: usize,
+    },
     /// Something hiding that has no end before the limit.
     Open {
         start: usize,
@@ -88,7 +92,7 @@ enum Next {
 impl<'a> Records<'a> {
     /// `at_end`: no more bytes will follow these.
     pub(super) fn new(bytes: &'a [u8], at_end: bool) -> Self {
-        Records { bytes, at: 0, at_end, searched: [0; HIDING.len()] }
+        Records { bytes, at: 0, at_end, searched: [0; HIDING.len()], untagged: 0 }
     }
 
     /// Up to where the text is decided: what is before belongs to records given, or to none.
@@ -119,8 +123,8 @@ impl<'a> Records<'a> {
                     self.at = start;
                     return None;
                 }
-                Next::Nothing => {
-                    self.at = self.at.max(tail(self.bytes));
+                Next::Nothing { from } => {
+                    self.at = from.max(tail(self.bytes));
                     return None;
                 }
             }
@@ -132,11 +136,12 @@ impl<'a> Records<'a> {
     fn find_tag(&mut self, from: usize, limit: usize, hiding: &[(&[u8], &[u8])]) -> Next {
         let bytes = &self.bytes[..limit];
         let mut from = from;
-        let mut tag = find_tag(bytes, from);
+        let mut tag = find_tag(bytes, from.max(self.untagged));
         loop {
             let visible = tag.map_or(limit, Tag::start);
+            self.untagged = tag.map_or_else(|| tail(bytes), Tag::start);
             let Some((kind, start)) = find_hiding(&bytes[..visible], from, hiding) else {
-                return tag.map_or(Next::Nothing, Next::Tag);
+                return tag.map_or(Next::Nothing { from }, Next::Tag);
             };
             let Some(end) = self.find_end(kind, start, limit) else {
                 return Next::Open { start };
@@ -167,7 +172,7 @@ impl<'a> Records<'a> {
         let tag = match self.find_tag(from, limit, &HIDING) {
             Next::Tag(tag) => Some(tag),
             _ if !self.has_all(start) => return None,
-            Next::Nothing => None,
+            Next::Nothing { .. } => None,
             // Never closed, so it hides nothing: the next event is one.
             Next::Open { start } => opens(&self.bytes[..limit], start),
         };
@@ -212,7 +217,7 @@ fn tail(bytes: &[u8]) -> usize {
 }
 
 fn find_tag(bytes: &[u8], from: usize) -> Option<Tag> {
-    EVENT.find_iter(&bytes[from..]).find_map(|at| tag_at(bytes, from + at))
+    EVENT.find_iter(bytes.get(from..)?).find_map(|at| tag_at(bytes, from + at))
 }
 
 /// The first start tag.
@@ -252,4 +257,60 @@ fn find_hiding(bytes: &[u8], from: usize, hiding: &[(&[u8], &[u8])]) -> Option<(
         let kind = hiding.iter().position(|(open, _)| bytes[start..].starts_with(open))?;
         Some((kind, start))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(text: &str, at_end: bool) -> (Vec<(&str, End)>, usize) {
+        let mut records = Records::new(text.as_bytes(), at_end);
+        let found = records.by_ref().map(|record| (&text[record.start..record.end], record.how)).collect();
+        (found, records.decided())
+    }
+
+    #[test]
+    fn names_that_begin_like_event_are_none() {
+        let text = "<Events><EventData/><e:EventID></EventRecordID><Eventful>Event </e:EventData></Events>";
+        assert!(records(text, true).0.is_empty());
+        assert_eq!(last_end(text.as_bytes()), None);
+    }
+
+    #[test]
+    fn a_record_ends_with_its_end_tag_or_before_the_next() {
+        let text = "x<e:Event a>1</e:Event >y<Event>2<Event\n>3</Event></Event><Event>4";
+        let whole = vec![
+            ("<e:Event a>1</e:Event >", End::Whole),
+            ("<Event>2", End::CutOff),
+            ("<Event\n>3</Event>", End::Whole),
+        ];
+        assert_eq!(records(text, false), (whole.clone(), text.len() - 8));
+        let (all, _) = records(text, true);
+        assert_eq!(all, [whole, vec![("<Event>4", End::CutOff)]].concat());
+        assert_eq!(last_end(text.as_bytes()), Some(text.len() - 8));
+    }
+
+    #[test]
+    fn comments_and_cdata_hide_tags() {
+        let text = "<Event><!--</Event>--><![CDATA[</Event>--><Event>]]>1</Event><!--<Event>2</Event>-->";
+        let (found, decided) = records(text, true);
+        assert_eq!((found.len(), decided), (1, text.len()));
+        assert!(found[0].0.ends_with("1</Event>"));
+        // What has no end hides nothing, once it is clear that it has none.
+        let text = "<!--<Event><![CDATA[</Event><Event>2</Event>";
+        assert_eq!(records(text, false), (vec![], 0));
+        assert_eq!(
+            records(text, true).0,
+            [("<Event><![CDATA[</Event>", End::CutOff), ("<Event>2</Event>", End::Whole)]
+        );
+    }
+
+    #[test]
+    fn a_tag_that_may_still_come_is_kept() {
+        for (text, decided) in
+            [("abc", 3), ("abc<", 3), ("abc<e:Even", 3), ("abc<Event", 3), ("abc<Event>", 3), ("a<!-", 1)]
+        {
+            assert_eq!(records(text, false), (vec![], decided), "{text}");
+        }
+    }
 }

@@ -1,0 +1,130 @@
+"""`procwire.read` and `procwire.scan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import polars
+import procwire
+import pyarrow as pa
+import pytest
+from procwire.event import FIELDS
+
+
+def test_read_gives_the_whole_table(example_log: Path) -> None:
+    table = procwire.read(example_log)
+    assert table.schema == procwire.SCHEMA
+    assert table.num_rows == 153
+    assert table.schema.names == [field.name for field in FIELDS]
+
+
+def test_paths_may_be_one_or_many_texts_or_paths(example_log: Path) -> None:
+    for paths in (str(example_log), example_log, [example_log], (str(example_log),), iter([example_log])):
+        assert procwire.read(paths, columns=["dst_port"]).num_rows == 153
+    assert procwire.read([example_log, str(example_log)]).num_rows == 306
+
+
+def test_scan_streams_and_fills_the_ledger(example_log: Path) -> None:
+    ledger = procwire.Ledger()
+    reader = procwire.scan(example_log, ledger=ledger)
+    assert isinstance(reader, pa.RecordBatchReader)
+    assert ledger.events == 0
+    assert sum(batch.num_rows for batch in reader) == 153
+    assert (ledger.events, ledger.records, ledger.bytes) == (153, 1730, example_log.stat().st_size)
+
+
+def test_scan_that_is_left_early_lets_go(example_log: Path) -> None:
+    """A limit, or a reader that is dropped, ends the reading; what was seen is in the ledger."""
+    ledger = procwire.Ledger()
+    assert procwire.read(example_log, limit=1, ledger=ledger).num_rows == 1
+    assert 0 < ledger.events <= 153
+    reader = procwire.scan([example_log] * 100)
+    assert reader.read_next_batch().num_rows > 0
+    reader.close()
+
+
+def test_arguments_are_judged_before_anything_is_read(tmp_path: Path) -> None:
+    """Not even a file that is not there comes first."""
+    missing = tmp_path / "missing"
+    for arguments in ({"where": "no_such_column"}, {"columns": ["no"]}, {"sort": ["no"]}, {"limit": -1}):
+        with pytest.raises(procwire.UsageError):
+            procwire.scan(missing, **arguments)  # type: ignore[arg-type]
+
+
+def test_read_of_nothing_is_an_error_that_says_why(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    with pytest.raises(procwire.InputError, match=r"missing: No such file or directory"):
+        procwire.read(tmp_path / "missing")
+    with pytest.raises(procwire.InputError, match=r"empty: found an empty file, expected a log"):
+        procwire.read(tmp_path / "empty")
+
+
+def test_read_of_something_is_none(example_log: Path, tmp_path: Path) -> None:
+    ledger = procwire.Ledger()
+    table = procwire.read([tmp_path / "missing", example_log], ledger=ledger)
+    assert table.num_rows == 153
+    assert [file.name for file in ledger.unread] == [str(tmp_path / "missing")]
+
+
+def test_format_overrides_what_is_recognised(example_log: Path) -> None:
+    ledger = procwire.Ledger()
+    assert procwire.read(example_log, format="json", ledger=ledger).num_rows == 0
+    assert ledger.files[0].format == "json"
+
+
+def test_a_format_that_is_none_is_refused(example_log: Path) -> None:
+    with pytest.raises((procwire.UsageError, ValueError), match="expected one of evtx, xml, json, csv, text"):
+        procwire.read(example_log, format="yaml")  # type: ignore[arg-type]
+
+
+def test_recovered_rows_come_only_on_request(example_log: Path) -> None:
+    assert procwire.read(example_log, where="recovered").num_rows == 0
+    assert procwire.read(example_log, where="recovered", recover=True).num_rows == 14
+
+
+def test_names_columns_where_and_sort_work_together(example_log: Path) -> None:
+    table = procwire.read(
+        example_log,
+        names="sysmon",
+        columns=["DestinationPort", "ProcessName"],
+        where="DestinationPort IN (80, 443)",
+        sort=["-DestinationPort", "ProcessName"],
+        limit=3,
+    )
+    assert table.schema.names == ["DestinationPort", "ProcessName"]
+    assert table["DestinationPort"].to_pylist() == [443, 443, 443]
+
+
+def test_duckdb_reads_a_scan(example_log: Path) -> None:
+    scan = procwire.scan(example_log)  # noqa: F841 - DuckDB finds it by its name
+    with duckdb.connect() as connection:
+        found = connection.sql(
+            "SELECT count(*), count(DISTINCT dst_ip_bytes), max(event_creation_time) FROM scan"
+        ).fetchone()
+    table = procwire.read(example_log)
+    assert found is not None
+    assert found[:2] == (153, len(set(table["dst_ip_bytes"].to_pylist())))
+    assert found[2] == max(table["event_creation_time"].to_pylist())
+
+
+def test_polars_reads_a_scan(example_log: Path) -> None:
+    frame = polars.DataFrame(procwire.scan(example_log))
+    assert frame.height == 153
+    assert frame["dst_port"].to_list() == procwire.read(example_log)["dst_port"].to_pylist()
+    assert str(frame.schema["event_creation_time"]) == "Datetime(time_unit='us', time_zone='UTC')"
+
+
+def test_pandas_reads_a_scan(example_log: Path) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not among the development tools")
+    frame = procwire.scan(example_log).read_pandas()
+    assert isinstance(frame, pandas.DataFrame)
+    assert len(frame) == 153
+    assert frame["dst_ip"].tolist() == procwire.read(example_log)["dst_ip"].to_pylist()
+
+
+def test_damage_reaches_the_ledger(example_log: Path, tmp_path: Path) -> None:
+    (tmp_path / "cut.evtx").write_bytes(example_log.read_bytes()[:1_000_000])
+    ledger = procwire.Ledger()
+    assert procwire.read(tmp_path / "cut.evtx", ledger=ledger).num_rows == 131
+    assert (dict(ledger.damage), ledger.damaged, ledger.nothing_read) == ({"truncated chunk": 1}, True, False)

@@ -1,0 +1,121 @@
+"""Who may import whom: the rooms of docs/architecture.md, read off the imports themselves."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import procwire
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "python" / "procwire"
+
+# From the front ends down: each may import what stands in a later row, never its own.
+LEVELS = (
+    {"cli", "console"},
+    # The composition of the readers with the selection, for whoever uses procwire as a library.
+    {"api"},
+    {"lake", "hunts", "sigma", "select"},
+    {"sources", "rules", "enrich", "sinks", "vocabularies"},
+    {"event", "guid", "ledger"},
+    {"errors"},
+)
+# Siblings that may: a hunt and a Sigma rule run on the lake's engine.
+SIBLINGS = {("hunts", "lake"), ("sigma", "lake")}
+# The package's own face; and the version for `procwire --version`, without a reader being imported.
+CORE_USERS = {"sources", "cli/version.py"}
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    """The names of procwire's rooms that a module imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        found |= {name.split(".")[1] for name in names if name.split(".")[0] == "procwire" and "." in name}
+    return found
+
+
+def level(name: str) -> int:
+    [found] = [number for number, rooms in enumerate(LEVELS) if name in rooms]
+    return found
+
+
+def test_every_room_has_its_level() -> None:
+    rooms = {room(path) for path in modules()} - {"__init__"}
+    assert rooms <= set().union(*LEVELS)
+    assert {"sources", "event", "cli", "api"} <= rooms
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_downwards(path: Path) -> None:
+    """No module imports one above it, nor a sibling room; only `sources` touches the core."""
+    own = room(path)
+    for other in imports(path) - {own}:
+        if other == "_core":
+            assert {own, str(path.relative_to(PACKAGE))} & CORE_USERS
+        elif own == "__init__":
+            assert other in set().union(*LEVELS[1:])
+        elif (own, other) not in SIBLINGS:
+            assert level(own) < level(other), f"{own} imports {other}"
+
+
+def test_imports_are_absolute() -> None:
+    """Relative ones would hide which room they reach into."""
+    for path in modules():
+        relative = [
+            node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom) and node.level
+        ]
+        assert relative == [], path
+
+
+def test_public_api_is_what_it_says() -> None:
+    expected = [
+        "SCHEMA",
+        "InputError",
+        "Ledger",
+        "ProcessGuid",
+        "ProcwireError",
+        "UsageError",
+        "decode_guid",
+        "read",
+        "scan",
+    ]
+    assert procwire.__all__ == expected
+    assert dir(procwire) == sorted(expected)
+    for name in expected:
+        assert getattr(procwire, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        procwire.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_exports_are_sorted_and_exist(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    defined = {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            defined.add(node.id)
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            defined |= {alias.asname or alias.name for alias in node.names}
+    [exports] = [
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and any(isinstance(name, ast.Name) and name.id == "__all__" for name in node.targets)
+    ] or [[]]
+    assert set(exports) <= defined
+    assert len(set(exports)) == len(exports)

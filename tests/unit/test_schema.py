@@ -1,0 +1,116 @@
+"""The Rust core and the data dictionary are one: columns, types, order, and the names that the readers look for."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+import procwire
+import pyarrow as pa
+import pytest
+from procwire import _core
+from procwire.event import FIELDS, SCHEMA, Field
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "sysmon.evtx"
+ARROW_TYPES = {
+    "Utf8": pa.string(),
+    "Binary": pa.binary(),
+    "Int32": pa.int32(),
+    "Int64": pa.int64(),
+    "Boolean": pa.bool_(),
+    'Timestamp(µs, "UTC")': pa.timestamp("us", tz="UTC"),
+}
+LOGGED = [field for field in FIELDS if field.xml]
+
+
+def test_columns_of_the_core_are_those_of_the_dictionary() -> None:
+    assert [(name, ARROW_TYPES[kind]) for name, kind in _core.columns()] == [(f.name, f.type) for f in FIELDS]
+
+
+def test_batches_of_the_core_have_the_dictionarys_schema() -> None:
+    """As they cross from Rust to Python, whatever the notation."""
+    assert procwire.scan(EXAMPLE).schema == SCHEMA
+    scanner = _core.Scanner([("example", str(EXAMPLE), False)])
+    batch = scanner.step(60.0)
+    assert batch is not None
+    assert pa.record_batch(batch).schema == SCHEMA
+
+
+def test_version_of_the_core_is_the_packages() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert _core.version() == project["project"]["version"]
+
+
+def value(field: Field, number: int) -> str:
+    """A text that no other field has, of the field's type."""
+    if field.name == "event_id":
+        return "3"
+    if field.name == "provider_name":
+        return "Microsoft-Windows-Sysmon"
+    if field.name.endswith("_ip"):
+        return f"10.0.0.{number}"
+    if "guid" in field.name:
+        return f"{{00000000-0000-0000-0000-0000000000{number:02X}}}"
+    if pa.types.is_timestamp(field.type):
+        return f"2020-01-01T00:00:{number:02}.000Z"
+    if pa.types.is_boolean(field.type):
+        return "true"
+    return str(100 + number) if pa.types.is_integer(field.type) else f"0x{number}"
+
+
+VALUES = {field.name: value(field, number) for number, field in enumerate(LOGGED)}
+
+
+def as_xml() -> bytes:
+    """An event with each field where the dictionary says that it stands."""
+    attributes: dict[str, str] = {}
+    elements = ""
+    for field in LOGGED:
+        element, _, attribute = field.xml.partition("/@")
+        if field.group == "system" and attribute:
+            attributes[element] = attributes.get(element, "") + f" {attribute}={quoteattr(VALUES[field.name])}"
+        elif field.group == "system":
+            elements += f"<{element}>{escape(VALUES[field.name])}</{element}>"
+    system = "".join(f"<{element}{text}/>" for element, text in attributes.items()) + elements
+    data = "".join(
+        f"<Data Name={quoteattr(field.xml)}>{escape(VALUES[field.name])}</Data>"
+        for field in LOGGED
+        if field.group == "event"
+    )
+    return f"<Event><System>{system}</System><EventData>{data}</EventData></Event>".encode()
+
+
+def as_json() -> bytes:
+    """The same as evtx_dump writes it."""
+    system: dict[str, Any] = {}
+    for field in LOGGED:
+        element, _, attribute = field.xml.partition("/@")
+        if field.group == "system" and attribute:
+            system.setdefault(element, {"#attributes": {}})["#attributes"][attribute] = VALUES[field.name]
+        elif field.group == "system":
+            system[element] = VALUES[field.name]
+    data = {field.xml: VALUES[field.name] for field in LOGGED if field.group == "event"}
+    return json.dumps({"Event": {"System": system, "EventData": data}}).encode()
+
+
+@pytest.mark.parametrize("raw", [as_xml(), as_json()], ids=["xml", "json"])
+def test_readers_look_where_the_dictionary_says(raw: bytes, tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(raw)
+    ledger = procwire.Ledger()
+    [row] = procwire.read(tmp_path / "log", ledger=ledger).to_pylist()
+    assert (ledger.warnings, ledger.damage) == ({}, {})
+    for field in LOGGED:
+        found, expected = row[field.name], VALUES[field.name]
+        if pa.types.is_timestamp(field.type):
+            found = found.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        assert (str(found).lower() if isinstance(found, bool) else str(found)) == expected, field.name
+
+
+def test_evtx_reader_looks_where_the_dictionary_says() -> None:
+    """Every field that Sysmon 6 writes has values in the example; RuleName came later."""
+    table = procwire.read(EXAMPLE)
+    empty = {name for name in table.schema.names if table[name].null_count == table.num_rows}
+    assert empty == {"rule_name", "source_line"}
