@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 Row = Mapping[str, Any]
 
@@ -58,36 +58,34 @@ def _import_evtx() -> None:
     import evtx  # noqa: F401
 
 
-def _evtx_strings(path: str) -> int:
+def _evtx_records(path: str) -> Iterator[dict[str, Any]]:
     from evtx import PyEvtxParser
 
-    return sum(1 for _ in PyEvtxParser(path).records_json())
+    return cast("Iterator[dict[str, Any]]", PyEvtxParser(path).records_json())
+
+
+def _evtx_strings(path: str) -> int:
+    return sum(1 for _ in _evtx_records(path))
 
 
 def _evtx_loads(path: str) -> int:
-    from evtx import PyEvtxParser
-
-    return sum(
-        json.loads(record["data"])["Event"]["System"]["EventID"] == 3 for record in PyEvtxParser(path).records_json()
-    )
+    events = (json.loads(record["data"])["Event"] for record in _evtx_records(path))
+    return sum(event["System"]["EventID"] == 3 for event in events)
 
 
 def _evtx_rows(path: str) -> Iterator[Row]:
-    from evtx import PyEvtxParser
-
-    for record in PyEvtxParser(path).records_json():
+    for record in _evtx_records(path):
         event = json.loads(record["data"])["Event"]
         if event["System"]["EventID"] == 3:
             data = event["EventData"]
-            named = _sysmon_row(data)
-            yield {**named, "process_guid": "{" + data["ProcessGuid"] + "}"}
+            yield {**_sysmon_row(data), "process_guid": "{" + data["ProcessGuid"] + "}"}
 
 
 _NAMESPACE = "{http://schemas.microsoft.com/win/2004/08/events/event}"
 
 
 def _import_lxml() -> None:
-    import lxml.etree  # type: ignore[import-untyped]  # noqa: F401
+    import lxml.etree  # noqa: F401
 
 
 def _lxml_events(path: str) -> Iterator[dict[str, str | None]]:
@@ -213,6 +211,7 @@ def _import_polars() -> None:
 
 def _polars_query(path: str) -> Any:
     import polars as pl
+
     from procwire.event import fields
 
     text, long, number = pl.String, pl.Int64, pl.Int32

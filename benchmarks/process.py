@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-_WORKER = Path(__file__).with_name("worker.py")
+_HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,18 @@ def procwire_command() -> list[str]:
     return [str(script)] if script.exists() else [sys.executable, "-c", "from procwire.cli import main; main()"]
 
 
+def make_input(directory: Path, name: str, size_mb: int) -> Path:
+    """The input of this name and size."""
+    argv = [sys.executable, str(_HERE / "make_inputs.py"), "--dir", str(directory), "--size-mb", str(size_mb)]
+    made = subprocess.run([*argv, "--only", name], check=True, stdout=subprocess.PIPE, text=True)
+    return Path(made.stdout.strip())
+
+
+def scan_command(path: Path) -> list[str]:
+    """A process that scans an input with procwire, as `measure` does."""
+    return [sys.executable, str(_HERE / "worker.py"), "measure", "procwire", str(path)]
+
+
 def measure(contender: str, path: Path, *, one_core: bool = False) -> Run:
     """One run of a contender, its start and imports not counted."""
     return Run(**_worker("measure", contender, path, *(["--one-core"] if one_core else [])))
@@ -45,7 +57,7 @@ def compare(contender: str, path: Path) -> dict[str, Any]:
 
 
 def _worker(task: str, contender: str, path: Path, *options: str) -> dict[str, Any]:
-    argv = [sys.executable, str(_WORKER), task, contender, str(path), *options]
+    argv = [sys.executable, str(_HERE / "worker.py"), task, contender, str(path), *options]
     result: dict[str, Any] = json.loads(subprocess.run(argv, check=True, stdout=subprocess.PIPE).stdout)
     return result
 

@@ -11,46 +11,28 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from make_inputs import DEFAULT_DIRECTORY, DEFAULT_SIZE_MB, MB, make
+from process import make_input
 from races import RACES, Race, hold
 from report import Section, document
 from resources import peak_memory, start_up, writers
+from scale import DEFAULT_DIRECTORY, DEFAULT_SIZE_MB, Scale
 
 _QUIET_LOAD = 0.5
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """How large and how often."""
-
-    directory: Path
-    size: int
-    slice_size: int
-    memory_size: int
-    runs: int
-    starts: int = 20
+def _race(race: Race, scale: Scale) -> Section:
+    whole = make_input(scale.directory, race.input, scale.size)
+    return hold(race, whole, make_input(scale.directory, race.input, scale.slice_size), scale.runs)
 
 
-def _scale(directory: Path, size_mb: int, *, quick: bool) -> _Scale:
-    if quick:
-        return _Scale(directory, 16 * MB, 4 * MB, 64 * MB, runs=1, starts=3)
-    return _Scale(directory, size_mb * MB, min(size_mb, 64) * MB, 2_200 * MB, runs=5)
+def _writers(scale: Scale) -> Section:
+    return writers(make_input(scale.directory, "evtx-dense.evtx", scale.size), max(scale.runs - 2, 1))
 
 
-def _race(race: Race, scale: _Scale) -> Section:
-    whole = make(scale.directory / race.input, scale.size)
-    return hold(race, whole, make(scale.directory / race.input, scale.slice_size), scale.runs)
-
-
-def _writers(scale: _Scale) -> Section:
-    return writers(make(scale.directory / "evtx-dense.evtx", scale.size), max(scale.runs - 2, 1))
-
-
-BENCHMARKS: dict[str, Callable[[_Scale], Section]] = {
+BENCHMARKS: dict[str, Callable[[Scale], Section]] = {
     **{race.input.partition(".")[0]: partial(_race, race) for race in RACES},
     "memory": lambda scale: peak_memory(scale.directory / "memory", scale.memory_size),
     "start-up": lambda scale: start_up(scale.starts),
@@ -58,9 +40,9 @@ BENCHMARKS: dict[str, Callable[[_Scale], Section]] = {
 }
 
 
-def _sections(names: list[str], scale: _Scale) -> Iterator[Section]:
+def _sections(names: list[str], scale: Scale) -> Iterator[Section]:
     for name in names:
-        sys.stderr.write(f"{name} ...\n")
+        print(name, "...", file=sys.stderr)
         yield BENCHMARKS[name](scale)
 
 
@@ -75,9 +57,9 @@ def main() -> None:
     load = os.getloadavg()[0]
     if load > _QUIET_LOAD and not wanted.quick:
         sys.stderr.write(f"found a load of {load:.2f}, expected a quiet machine: the figures will be off\n")
-    scale = _scale(wanted.dir, wanted.size_mb, quick=wanted.quick)
+    scale = Scale.quick(wanted.dir) if wanted.quick else Scale.full(wanted.dir, wanted.size_mb)
     text = document(list(_sections(wanted.only or list(BENCHMARKS), scale)), load)
-    sys.stdout.write(text)
+    print(text, end="")
     if wanted.out:
         wanted.out.parent.mkdir(parents=True, exist_ok=True)
         wanted.out.write_text(text, encoding="utf-8")
