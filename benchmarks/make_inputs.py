@@ -8,17 +8,14 @@ from __future__ import annotations
 import argparse
 import gzip
 import itertools
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import real_events
 from evtx_chunks import HEADER_BYTES, VariedChunk, chunks, dense, file_header
+from scale import DEFAULT_DIRECTORY, DEFAULT_SIZE_MB, MB
 from varied import Slots, filled, mixed, template
 
-MB = 1_000_000
-DEFAULT_DIRECTORY = Path(__file__).resolve().parent / "data"
-DEFAULT_SIZE_MB = 512
 _SPARSE_SHARE = 0.03
 _MIXED_SHARE = 0.1
 
@@ -141,13 +138,21 @@ def _csv(size: int) -> Iterator[bytes]:
     return _text(rows, _CSV_SLOTS, size, (header, "", ""))
 
 
-INPUTS: dict[str, Callable[[int], Iterator[bytes]]] = {
+def _packed_winlogbeat(size: int) -> Iterable[bytes]:
+    """So many bytes when unpacked: one gzip member again and again."""
+    member_bytes = min(size, 16 * MB)
+    member = gzip.compress(b"".join(_winlogbeat(member_bytes)), compresslevel=1)
+    return itertools.repeat(member, -(-size // member_bytes))
+
+
+INPUTS: dict[str, Callable[[int], Iterable[bytes]]] = {
     "evtx-3pct.evtx": _sparse_evtx,
     "evtx-dense.evtx": _dense_evtx,
     "xml.xml": _xml,
     "xml-10pct.xml": _mixed_xml,
     "winlogbeat.json": _winlogbeat,
     "winlogbeat-10pct.json": _mixed_winlogbeat,
+    "winlogbeat.json.gz": _packed_winlogbeat,
     "array.json": _json_array,
     "syslog.txt": _syslog,
     "sentinel.csv": _csv,
@@ -155,17 +160,17 @@ INPUTS: dict[str, Callable[[int], Iterator[bytes]]] = {
 """How each input is made, by its file's name."""
 
 
-def make(path: Path, size: int) -> Path:
-    """The input of this name, at most so many bytes; what an earlier run has made is taken again.
+def make(path: Path, size_mb: int) -> Path:
+    """The input of this name, at most so large; what an earlier run has made is taken again.
 
     A smaller input is the beginning of a larger one.
     """
-    sized = path.with_name(f"{path.stem}.{size // MB}mb{path.suffix}")
+    sized = path.with_name(f"{path.stem}.{size_mb}mb{path.suffix}")
     if not sized.exists():
         sized.parent.mkdir(parents=True, exist_ok=True)
         part = sized.with_suffix(".part")
         with part.open("wb", buffering=1 << 20) as output:
-            output.writelines(INPUTS[path.name](size))
+            output.writelines(INPUTS[path.name](size_mb * MB))
         part.replace(sized)
     return sized
 
@@ -177,8 +182,7 @@ def main() -> None:
     parser.add_argument("--only", choices=INPUTS, action="append", help="not all of them")
     wanted = parser.parse_args()
     for name in wanted.only or INPUTS:
-        path = make(wanted.dir / name, wanted.size_mb * MB)
-        sys.stdout.write(f"{path} {path.stat().st_size:,} bytes\n")
+        print(make(wanted.dir / name, wanted.size_mb))
 
 
 if __name__ == "__main__":

@@ -11,20 +11,18 @@ import pytest
 
 from procwire.event import fields
 from procwire.ledger import Ledger
-from procwire.select import Selection
+from procwire.select import STORED_GROUPS, TEXT_GROUPS, Selection
 from procwire.sinks import open_sink
 from procwire.sources import read_batches
 
 ROOT = Path(__file__).parents[2]
 INPUTS = [str(ROOT / "examples" / "sysmon.evtx"), str(ROOT / "tests" / "data")]
 COLUMNS = [field.name for field in fields("event", "system", "address")]
-GROUPS = {"xml": ("event", "system", "provenance", "address")}
-TEXT_GROUPS = ("event", "system", "provenance")
 
 
 def written(name: str) -> tuple[pa.Table, bytes]:
     """Every connection of the corpus, and the same as a sink writes it."""
-    selection = Selection(groups=GROUPS.get(name, TEXT_GROUPS))
+    selection = Selection(groups=STORED_GROUPS if name == "xml" else TEXT_GROUPS)
     stream = io.BytesIO()
     sink = open_sink(name, stream, selection.schema)
     batches = list(read_batches(INPUTS, ledger=Ledger()))

@@ -8,8 +8,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from conftest import BatchOf, Row
 
+from conftest import BatchOf, Row
 from procwire.errors import UsageError
 from procwire.event import DERIVED, FIELDS, GROUPS, NAMES, SCHEMA, Names, field, fields
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import Row
 from typer.testing import CliRunner, Result
 
+from conftest import Row
 from procwire.cli.app import app
 from procwire.event import SCHEMA, fields
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
+
 from conftest import BatchOf, Row
 from procwire.cli.app import app
 from procwire.event import SCHEMA, fields
 from procwire.ledger import Ledger
 from procwire.sinks import open_sink
 from procwire.sources import read_batches
-from typer.testing import CliRunner
 
 DATA = Path(__file__).parents[2] / "data"
 KEPT = [field.name for field in fields("event", "system", "address")]

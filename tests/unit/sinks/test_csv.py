@@ -6,10 +6,10 @@ import csv
 import io
 
 import pyarrow as pa
-from conftest import BatchOf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conftest import BatchOf
 from procwire.sinks.csv import CsvSink
 from procwire.sinks.protocol import Terminal
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
-from conftest import BatchOf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conftest import BatchOf
 from procwire.event import SCHEMA
 from procwire.sinks.ndjson import NdjsonSink
 

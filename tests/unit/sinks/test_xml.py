@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 
 import pyarrow as pa
 import pytest
-from conftest import BatchOf, Row, full_row
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conftest import BatchOf, Row, full_row
 from procwire.event import SCHEMA
 from procwire.sinks.xml import XmlSink
 
