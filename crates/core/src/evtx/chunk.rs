@@ -163,7 +163,14 @@ impl Chunk<'_> {
     ) {
         let offset = self.offset + at as u64;
         let place = Place { offset, line: None, recovered };
-        match decoder.decode(self.bytes, at + HEAD_BYTES, at + size - 4, place, out, ledger) {
+        let end = at + size - 4;
+        let decoded = match u32_at(self.bytes, end) {
+            // A page that never reached the disk is zeros: what of the record lies in it would be taken for
+            // empty names and port 0.
+            0 => Err(Broken { at: end, expected: "the record's size once more" }),
+            _ => decoder.decode(self.bytes, at + HEAD_BYTES, end, place, out, ledger),
+        };
+        match decoded {
             Ok(verdict) => {
                 ledger.records += 1;
                 verdict.count(ledger);
