@@ -33,7 +33,8 @@ FILES = {
 # no-crc: the flag that says so is set, so that no checksum is bad.
 # zero-size: the third record says 0 bytes; 117+113+125+95 = 450 by the chunks' headers.
 # bad-magic: 4 chunks, of which 3 are zero from some page on; two pages of records without their chunk's header
-#   count as bad chunks; the rest is zeros, no damage. 14+44+129+114 records, and a broken stretch in 3 chunks.
+#   count as bad chunks; the rest is zeros, no damage. 14+44+129+114 records, of which 3 end in zeros
+#   and are broken (12224, 470632, 650816), and a stretch without records in those 3 chunks.
 # decompile, procdump: dirty headers declare 1 chunk of 12 and 13.
 # cut-off: examples/sysmon.evtx up to byte 1,000,000; 13 whole records of the cut chunk.
 COUNTS = """
@@ -41,7 +42,7 @@ file      | records | events | others | foreign | damage
 rdp       |    1977 |      0 |      0 |    1973 | bad checksum 2@4096, broken record 4@53200
 no-crc    |      17 |      0 |      0 |      17 |
 zero-size |     450 |      0 |      0 |     449 | bad checksum 1@4096, broken record 1@6176
-bad-magic |     304 |      0 |      0 |     301 | bad checksum 3@4096, bad chunk 2@397312, broken record 3@12696
+bad-magic |     304 |      0 |      0 |     298 | bad checksum 3@4096, bad chunk 2@397312, broken record 6@12224
 dns       |       5 |      0 |      0 |       5 |
 decompile |     371 |      4 |    367 |       0 |
 procdump  |     429 |      2 |    427 |       0 |
@@ -60,7 +61,7 @@ file      | records | events | recovered | others | foreign | remnants
 rdp       |    1977 |      0 |         0 |      0 |    1973 | 91@490912
 no-crc    |      17 |      0 |         0 |      0 |      17 | 34@29512
 zero-size |     450 |      0 |         0 |      0 |     449 | 33@250992
-bad-magic |     354 |      0 |         0 |      0 |     351 | 83@454920
+bad-magic |     354 |      0 |         0 |      0 |     348 | 83@454920
 dns       |       5 |      0 |         0 |      0 |       5 |
 decompile |     372 |      4 |         0 |    368 |       0 | 2@134152
 procdump  |     431 |      2 |         0 |    429 |       0 | 5@590128

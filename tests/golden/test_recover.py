@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import pytest
 import truth
 
 import procwire
@@ -135,3 +136,19 @@ def network_connection_templates(chunk: bytes) -> list[int]:
                 found.append(at)
             at = following
     return found
+
+
+@pytest.mark.parametrize("zeros", [4, 40, 200, 400])
+def test_a_record_that_ends_in_zeros_is_broken_not_half_a_row(zeros: int, tmp_path: Path) -> None:
+    """Pages that never reached the disk: no empty names and ports of 0 are made up from them."""
+    whole, account = read(tmp_path / "log.evtx", bytes(ORIGINAL), recover=False)
+    place = whole[1]["source_offset"]
+    end = RECORDS[RECORDS.index(place - HEADER) + 1]
+    chunk = bytearray(ORIGINAL)
+    chunk[end - zeros : end] = bytes(zeros)
+    for recover in (False, True):
+        rows, damaged = read(tmp_path / "log.evtx", bytes(chunk), recover=recover)
+        assert rows == [row for row in whole if row["source_offset"] != place]
+        assert damaged.records == account.records
+        assert [example.offset for example in damaged.damage["broken record"].examples] == [place]
+        assert damaged.damage["bad checksum"].count == 1

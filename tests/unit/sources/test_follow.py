@@ -322,12 +322,16 @@ def test_a_chunk_written_over_gives_its_new_records(follower: Follower, tmp_path
     assert (file.events, file.records) == (len(events(80)) + len(after), 80 + 70)
 
 
-def test_a_chunk_caught_half_written_is_whole_later(follower: Follower, tmp_path: Path) -> None:
+@pytest.mark.parametrize("written", [100, 400, 700])
+def test_a_chunk_caught_half_written_is_whole_later(written: int, follower: Follower, tmp_path: Path) -> None:
     """The log is read while a record is being written: no row twice, none lost, no damage in the end."""
     log = tmp_path / "log.evtx"
     log.write_bytes(grown(30))
     torn = bytearray(grown(31))
-    torn[HEADER + ends(REAL)[30] + 100 : HEADER + ends(REAL)[31]] = bytes(ends(REAL)[31] - ends(REAL)[30] - 100)
+    start, end = ends(REAL)[30] + written, ends(REAL)[31]
+    assert start < end
+    assert events(31)[-1] == HEADER + ends(REAL)[30]
+    torn[HEADER + start : HEADER + end] = bytes(end - start)
     follower.run([log], in_place(log, bytes(torn)), in_place(log, grown(31)), in_place(log, grown(60)))
     offsets = [row["source_offset"] for rows in follower.rounds for row in rows]
     assert offsets == events(60)
