@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from varied import Values, values
-
 from procwire import _core
+from varied import Values, values
 
 HEADER_BYTES = 4096
 CHUNK_BYTES = 1 << 16

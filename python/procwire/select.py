@@ -47,8 +47,10 @@ def _sql_errors() -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, pa.ArrowException) as error:
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        raise UsageError(f"SQL: {lines[0] if lines else type(error).__name__}") from error
+        # The first line says what is wrong, the second names columns that come near.
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        told = [line for index, line in enumerate(lines) if index == 0 or line.startswith("Candidate")]
+        raise UsageError(f"SQL: {' '.join(told)}") from error
 
 
 def quote(name: str) -> str:

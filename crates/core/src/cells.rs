@@ -28,15 +28,9 @@ pub const GARBLED_ADDRESS: &str = "IPv4 garbled as IPv6";
 pub const RECORDED_EARLY: &str = "recorded before it happened";
 
 /// Bytes set aside for a cell of text.
-const CELL_BYTES: usize = 24;
+const CELL_BYTES: usize = 40;
 /// Longer text than any number, time, GUID or address has.
 const SHORT_BYTES: usize = 64;
-
-/// Where a value comes from, for the warning if it is no good.
-pub(crate) struct Context<'a> {
-    pub(crate) place: Place,
-    pub(crate) ledger: &'a mut Ledger,
-}
 
 /// Bytes of variable length with their offsets.
 #[derive(Debug)]
@@ -54,14 +48,14 @@ impl Bytes {
     }
 
     /// End the cell whose bytes were appended to `values`.
-    #[inline]
+    #[inline(always)]
     fn close(&mut self, valid: bool) {
         self.offsets.push(self.values.len() as i32);
         self.valid.append(valid);
     }
 
     /// End the cell; no bytes and `-` are null.
-    #[inline]
+    #[inline(always)]
     fn close_text(&mut self) {
         let start = self.offsets[self.offsets.len() - 1] as usize;
         let valid = match &self.values[start..] {
@@ -102,19 +96,17 @@ fn trim<T>(values: &mut Vec<T>) {
 
 #[derive(Debug)]
 pub(crate) struct Numbers<T> {
-    last: Option<T>,
     values: Vec<T>,
     valid: NullBufferBuilder,
 }
 
 impl<T: Copy + Default> Numbers<T> {
     fn new(rows: usize) -> Self {
-        Numbers { last: None, values: Vec::with_capacity(rows), valid: NullBufferBuilder::new(rows) }
+        Numbers { values: Vec::with_capacity(rows), valid: NullBufferBuilder::new(rows) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, value: Option<T>) {
-        self.last = value;
         self.values.push(value.unwrap_or_default());
         self.valid.append(value.is_some());
     }
@@ -141,6 +133,7 @@ pub(crate) struct Guids {
 pub(crate) struct Ips {
     text: Bytes,
     bytes: Bytes,
+    /// As the log has it.
     last: Vec<u8>,
     last_text: Vec<u8>,
     last_bytes: [u8; 16],
@@ -194,46 +187,48 @@ impl Cells {
         }
     }
 
-    /// Append a value. One that the column cannot hold becomes null and a warning.
-    #[inline]
-    pub(crate) fn push(&mut self, value: Value<'_>, field: Field, context: &mut Context<'_>) {
-        let readable = match self {
-            Cells::Text(texts) => texts.push(value),
-            Cells::Guid(guids) => guids.push(value),
-            Cells::Ip(ips) => ips.push(value, field, context),
-            Cells::Time(numbers) => match value {
+    /// Append values, one for each place. One that the column cannot hold becomes null and a warning.
+    #[inline(always)]
+    pub(crate) fn extend<'a>(
+        &mut self,
+        values: impl Iterator<Item = Value<'a>>,
+        field: Field,
+        places: &[Place],
+        ledger: &mut Ledger,
+    ) {
+        match self {
+            Cells::Text(texts) => values.for_each(|value| texts.push(value)),
+            Cells::Ip(ips) => values.zip(places).for_each(|(value, place)| ips.push(value, field, place, ledger)),
+            Cells::Guid(guids) => each(values, field, places, ledger, |value| guids.push(value)),
+            Cells::Bool(flags) => each(values, field, places, ledger, |value| flags.push(value)),
+            Cells::Time(numbers) => each(values, field, places, ledger, |value| match value {
                 Value::Time(time_us) => number(numbers, Some(time_us)),
                 Value::Null => absent(numbers),
                 _ => parsed(numbers, value, parse_time_us),
-            },
-            Cells::Int64(numbers) => match value {
+            }),
+            Cells::Int64(numbers) => each(values, field, places, ledger, |value| match value {
                 Value::Int(int) => number(numbers, Some(int)),
                 Value::Null => absent(numbers),
                 _ => parsed(numbers, value, parse_int),
-            },
-            Cells::Int32(numbers) => match value {
+            }),
+            Cells::Int32(numbers) => each(values, field, places, ledger, |value| match value {
                 Value::Int(int) => number(numbers, i32::try_from(int).ok()),
                 Value::Null => absent(numbers),
                 _ => parsed(numbers, value, |text| i32::try_from(parse_int(text)?).ok()),
-            },
-            Cells::Port(numbers) => match value {
+            }),
+            Cells::Port(numbers) => each(values, field, places, ledger, |value| match value {
                 Value::Int(int) => number(numbers, u16::try_from(int).ok().map(i32::from)),
                 Value::Null => absent(numbers),
                 _ => parsed(numbers, value, |text| u16::try_from(parse_int(text)?).ok().map(i32::from)),
-            },
-            Cells::Bool(flags) => flags.push(value),
-        };
-        if !readable {
-            warn_unreadable(field, value, context);
+            }),
         }
     }
 
-    /// The time pushed last, if this is a column of times and it is one.
-    #[inline]
-    pub(crate) fn last_time_us(&self) -> Option<i64> {
+    /// The last `rows` times, null as 0; none if this is no column of times.
+    pub(crate) fn last_times_us(&self, rows: usize) -> &[i64] {
         match self {
-            Cells::Time(numbers) => numbers.last,
-            _ => None,
+            Cells::Time(numbers) => &numbers.values[numbers.values.len().saturating_sub(rows)..],
+            _ => &[],
         }
     }
 
@@ -258,6 +253,22 @@ impl Cells {
             Cells::Bool(mut flags) => Arc::new(BooleanArray::new(flags.values.finish(), flags.valid.finish())),
         };
         Ok((array, None))
+    }
+}
+
+/// Push each value; what is told to be no good is warned of.
+#[inline(always)]
+fn each<'a>(
+    values: impl Iterator<Item = Value<'a>>,
+    field: Field,
+    places: &[Place],
+    ledger: &mut Ledger,
+    mut push: impl FnMut(Value<'a>) -> bool,
+) {
+    for (value, place) in values.zip(places) {
+        if !push(value) {
+            warn_unreadable(field, value, place, ledger);
+        }
     }
 }
 
@@ -307,7 +318,7 @@ fn spelled<R>(value: Value<'_>, read: impl FnOnce(Option<&str>) -> R) -> R {
 
 impl Texts {
     #[inline]
-    fn push(&mut self, value: Value<'_>) -> bool {
+    fn push(&mut self, value: Value<'_>) {
         let out = &mut self.0.values;
         match value {
             Value::Null | Value::Time(_) => {}
@@ -319,7 +330,6 @@ impl Texts {
             Value::Int(_) | Value::Bool(_) => spelled(value, |text| out.extend(text.unwrap_or_default().bytes())),
         }
         self.0.close_text();
-        true
     }
 }
 
@@ -349,43 +359,46 @@ impl Guids {
 
 impl Ips {
     #[inline]
-    fn push(&mut self, value: Value<'_>, field: Field, context: &mut Context<'_>) -> bool {
-        if value == Value::Null {
-            return self.close(false);
+    fn push(&mut self, value: Value<'_>, field: Field, place: &Place, ledger: &mut Ledger) {
+        let raw = match value {
+            Value::Null => return self.close(false),
+            Value::Text(text) => text.as_bytes(),
+            Value::Utf16(utf16) => utf16,
+            _ => &[],
+        };
+        if raw == self.last && !raw.is_empty() {
+            self.text.values.extend_from_slice(&self.last_text);
+            self.bytes.values.extend_from_slice(&self.last_bytes);
+            return self.close(true);
         }
+        self.last.clear();
         spelled(value, |text| match text {
-            Some(text) if text.as_bytes() == self.last && !self.last.is_empty() => {
-                self.text.values.extend_from_slice(&self.last_text);
-                self.bytes.values.extend_from_slice(&self.last_bytes);
-                self.close(true)
-            }
             Some(text) if is_nothing(text) => self.close(false),
-            Some(text) => self.push_text(text.trim_ascii(), field, context),
+            Some(text) => self.push_text(text.trim_ascii(), raw, field, place, ledger),
             None => {
                 let mut long = Vec::new();
                 if let Value::Utf16(utf16) = value {
                     push_utf16(utf16, &mut long);
                 }
-                self.push_text(&String::from_utf8_lossy(&long), field, context)
+                self.push_text(&String::from_utf8_lossy(&long), &[], field, place, ledger)
             }
         })
     }
 
-    fn close(&mut self, valid: bool) -> bool {
+    fn close(&mut self, valid: bool) {
         self.text.close(valid);
         self.bytes.close(valid);
-        true
     }
 
-    fn push_text(&mut self, text: &str, field: Field, context: &mut Context<'_>) -> bool {
+    fn push_text(&mut self, text: &str, raw: &[u8], field: Field, place: &Place, ledger: &mut Ledger) {
         let Some(address) = parse_ip(text) else {
             self.text.values.extend_from_slice(text.as_bytes());
             self.text.close(!text.is_empty());
             self.bytes.close(false);
-            warn(NOT_AN_ADDRESS, context, || {
+            warn(NOT_AN_ADDRESS, place, ledger, || {
                 format!("{}: found {:?}, expected an IP address", field.sysmon(), shorten(text))
             });
-            return true;
+            return;
         };
         self.last_text.clear();
         match address {
@@ -396,16 +409,15 @@ impl Ips {
         self.last_bytes = ip_bytes(address);
         self.text.values.extend_from_slice(&self.last_text);
         self.bytes.values.extend_from_slice(&self.last_bytes);
-        self.last.clear();
         match address {
-            IpAddr::V6(v6) if is_garbled_ipv6(&v6) => warn(GARBLED_ADDRESS, context, || {
+            IpAddr::V6(v6) if is_garbled_ipv6(&v6) => warn(GARBLED_ADDRESS, place, ledger, || {
                 let [a, b, c, d, ..] = v6.octets();
                 format!("{}: {v6} lies in no IPv6 block in use; it may be {a}.{b}.{c}.{d}", field.sysmon())
             }),
             // Garbled ones are not remembered: each is to be warned of.
-            _ => self.last.extend_from_slice(text.as_bytes()),
+            _ => self.last.extend_from_slice(raw),
         }
-        self.close(true)
+        self.close(true);
     }
 }
 
@@ -428,20 +440,20 @@ impl Flags {
 
 /// Warn of an event whose time of recording cannot be right.
 #[cold]
-pub(crate) fn warn_recorded_early(early_us: i64, context: &mut Context<'_>) {
-    warn(RECORDED_EARLY, context, || {
+pub(crate) fn warn_recorded_early(early_us: i64, place: &Place, ledger: &mut Ledger) {
+    warn(RECORDED_EARLY, place, ledger, || {
         format!("TimeCreated: found a time {} s before UtcTime, expected one after it", early_us / 1_000_000)
     });
 }
 
 #[cold]
-fn warn(kind: &'static str, context: &mut Context<'_>, detail: impl FnOnce() -> String) {
-    context.ledger.warnings.add(kind, context.place.offset, context.place.line, detail);
+fn warn(kind: &'static str, place: &Place, ledger: &mut Ledger, detail: impl FnOnce() -> String) {
+    ledger.warnings.add(kind, place.offset, place.line, detail);
 }
 
 #[cold]
-fn warn_unreadable(field: Field, value: Value<'_>, context: &mut Context<'_>) {
-    warn(UNREADABLE_VALUE, context, || {
+fn warn_unreadable(field: Field, value: Value<'_>, place: &Place, ledger: &mut Ledger) {
+    warn(UNREADABLE_VALUE, place, ledger, || {
         let expected = match field.kind() {
             Kind::Time => "a time like 2018-04-11 05:29:35.394",
             Kind::Guid => "a GUID",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 
-use crate::cells::{Cells, Context, warn_recorded_early};
+use crate::cells::{Cells, warn_recorded_early};
 use crate::ledger::Ledger;
 use crate::schema::{Field, schema};
 use crate::value::Value;
@@ -56,6 +56,34 @@ impl<'a> Row<'a> {
     }
 }
 
+/// Rows that come together: each field's values, one for each.
+pub trait Rows {
+    /// Give `cells` the field's values.
+    fn fill(&self, field: Field, cells: Filling<'_>);
+}
+
+impl Rows for Row<'_> {
+    fn fill(&self, field: Field, cells: Filling<'_>) {
+        cells.values(std::iter::once(self.get(field)));
+    }
+}
+
+/// The cells of one field, to be given as many values as there are places.
+pub struct Filling<'c> {
+    cells: &'c mut Cells,
+    field: Field,
+    places: &'c [Place],
+    ledger: &'c mut Ledger,
+}
+
+impl Filling<'_> {
+    /// Append the values.
+    #[inline(always)]
+    pub fn values<'a>(self, values: impl Iterator<Item = Value<'a>>) {
+        self.cells.extend(values, self.field, self.places, self.ledger);
+    }
+}
+
 /// Rows set aside with the first one: what a block full of event 3 holds.
 const FIRST_ROWS: usize = 1_024;
 
@@ -88,28 +116,44 @@ impl Columns {
     /// Append `row`. A value that its column cannot hold becomes null and a warning in `ledger`, which
     /// counts the event.
     pub fn push(&mut self, row: &Row<'_>, place: Place, ledger: &mut Ledger) {
+        self.extend(row, &[place], ledger);
+    }
+
+    /// Append rows, field by field; one for each place.
+    pub fn extend(&mut self, rows: &impl Rows, places: &[Place], ledger: &mut Ledger) {
         if self.cells.is_empty() {
             self.cells = empty_cells(FIRST_ROWS);
         }
-        let mut row = row.clone();
-        row.set(Field::SourceFile, Value::Text(&self.source));
-        row.set(Field::SourceOffset, Value::Int(place.offset as i64));
-        row.set(Field::SourceLine, place.line.map_or(Value::Null, |line| Value::Int(line as i64)));
-        row.set(Field::Recovered, Value::Bool(place.recovered));
-        let mut context = Context { place, ledger };
-        for ((cells, value), field) in self.cells.iter_mut().zip(row.0).zip(STORED_FIELDS) {
-            cells.push(value, *field, &mut context);
+        for (cells, field) in self.cells.iter_mut().zip(STORED_FIELDS) {
+            let filling = Filling { cells, field: *field, places, ledger };
+            match field {
+                Field::SourceFile => filling.values(places.iter().map(|_| Value::Text(&self.source))),
+                Field::SourceOffset => filling.values(places.iter().map(|place| Value::Int(place.offset as i64))),
+                Field::SourceLine => filling.values(places.iter().map(|place| match place.line {
+                    Some(line) => Value::Int(line as i64),
+                    None => Value::Null,
+                })),
+                Field::Recovered => filling.values(places.iter().map(|place| Value::Bool(place.recovered))),
+                _ => rows.fill(*field, filling),
+            }
         }
-        let created_us = self.cells[Field::EventCreationTime as usize].last_time_us();
-        let recorded_us = self.cells[Field::EventRecordedTime as usize].last_time_us();
-        if let (Some(created_us), Some(recorded_us)) = (created_us, recorded_us)
-            && created_us.saturating_sub(recorded_us) > EARLY_US
-        {
-            warn_recorded_early(created_us.saturating_sub(recorded_us), &mut context);
+        self.check_times(places, ledger);
+        self.rows += places.len();
+        ledger.events += places.len() as u64;
+        ledger.recovered += places.iter().filter(|place| place.recovered).count() as u64;
+    }
+
+    /// Warn of the last rows whose times cannot be right.
+    fn check_times(&self, places: &[Place], ledger: &mut Ledger) {
+        let created_us = self.cells[Field::EventCreationTime as usize].last_times_us(places.len());
+        let recorded_us = self.cells[Field::EventRecordedTime as usize].last_times_us(places.len());
+        for ((created_us, recorded_us), place) in created_us.iter().zip(recorded_us).zip(places) {
+            let early_us = created_us.saturating_sub(*recorded_us);
+            // Null is stored as 0.
+            if early_us > EARLY_US && *recorded_us != 0 {
+                warn_recorded_early(early_us, place, ledger);
+            }
         }
-        self.rows += 1;
-        ledger.events += 1;
-        ledger.recovered += u64::from(place.recovered);
     }
 
     /// The rows as a batch of [`schema`].

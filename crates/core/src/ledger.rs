@@ -45,6 +45,13 @@ impl Tally {
         self.0.values().map(|(count, _)| count).sum()
     }
 
+    /// Put the examples in the order of their places: rows that are decoded together warn field by field.
+    fn sort(&mut self) {
+        for (_, examples) in self.0.values_mut() {
+            examples.sort_by_key(|example| example.offset);
+        }
+    }
+
     fn merge(&mut self, other: Tally) {
         for (kind, (count, examples)) in other.0 {
             let (total, kept) = self.0.entry(kind).or_default();
@@ -77,6 +84,12 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// Put examples in the order of their places.
+    pub fn sort(&mut self) {
+        self.damage.sort();
+        self.warnings.sort();
+    }
+
     /// Add another part's account to this one.
     pub fn merge(&mut self, other: Ledger) {
         self.records += other.records;

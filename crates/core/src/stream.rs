@@ -107,6 +107,7 @@ impl Job {
         let mut columns = Columns::new(self.source);
         let block = Block { bytes: &self.bytes, offset: self.offset, line: self.line };
         self.decoder.decode(block, &mut columns, &mut ledger);
+        ledger.sort();
         let batch = if columns.rows() == 0 {
             None
         } else {

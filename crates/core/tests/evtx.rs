@@ -33,6 +33,7 @@ fn read(mut format: Evtx, bytes: &[u8]) -> (RecordBatch, Ledger) {
             }
         }
     }
+    ledger.sort();
     (columns.finish().expect("columns of one length"), ledger)
 }
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 
 use super::cursor::{Cursor, Result};
-use super::slots::{Slot, read_instance, read_slots};
+use super::slots::{DOCUMENT, Slots, Span, read_instance, scalar};
 use crate::value::{Value, push_utf16};
 
 /// How deep elements and nested documents may go.
@@ -214,8 +214,8 @@ impl Reader {
     /// A template with its values: the definition's content, every slot filled.
     fn instance<'a>(&self, cursor: &mut Cursor<'a>, depth: usize, into: &mut Vec<Content<'a>>) -> Result<()> {
         let definition = read_instance(cursor)?;
-        let mut slots = Vec::new();
-        read_slots(cursor, &mut slots)?;
+        let mut slots = Slots::default();
+        slots.read(cursor)?;
         let body = self.fragment(&mut definition.body(cursor.chunk), true, depth)?;
         self.fill(body, &slots, cursor.chunk, depth, into)
     }
@@ -223,7 +223,7 @@ impl Reader {
     fn fill<'a>(
         &self,
         body: Vec<Content<'a>>,
-        slots: &[Slot],
+        slots: &Slots,
         chunk: &'a [u8],
         depth: usize,
         into: &mut Vec<Content<'a>>,
@@ -231,8 +231,8 @@ impl Reader {
         for piece in body {
             match piece {
                 Content::Slot(index) => {
-                    if let Some(slot) = slots.get(usize::from(index)) {
-                        self.value(slot, chunk, depth, into)?;
+                    if let Some((kind, span)) = slots.get(index) {
+                        self.value(kind, span, chunk, depth, into)?;
                     }
                 }
                 Content::Element(mut element) => {
@@ -250,15 +250,22 @@ impl Reader {
         Ok(())
     }
 
-    fn value<'a>(&self, slot: &Slot, chunk: &'a [u8], depth: usize, into: &mut Vec<Content<'a>>) -> Result<()> {
-        if let Some(value) = slot.scalar(chunk) {
+    fn value<'a>(
+        &self,
+        kind: u8,
+        span: Span,
+        chunk: &'a [u8],
+        depth: usize,
+        into: &mut Vec<Content<'a>>,
+    ) -> Result<()> {
+        let bytes = span.bytes(chunk);
+        if let Some(value) = scalar(kind, bytes) {
             into.push(Content::Value(value));
             return Ok(());
         }
-        let bytes = slot.bytes(chunk);
-        match slot.kind {
-            0x21 => {
-                let mut nested = Cursor::new(chunk, slot.start, slot.start + bytes.len());
+        match kind {
+            DOCUMENT => {
+                let mut nested = span.document(chunk);
                 if depth > MAX_DEPTH {
                     return nested.fail("nesting of 64 levels or less");
                 }

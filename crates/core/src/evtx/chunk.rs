@@ -42,7 +42,11 @@ struct Walk {
 
 impl Chunk<'_> {
     pub(crate) fn read(&self, decoder: &mut Decoder, out: &mut Columns, ledger: &mut Ledger) {
-        decoder.next_chunk();
+        self.read_records(decoder, out, ledger);
+        decoder.end_chunk(self.bytes, out, ledger);
+    }
+
+    fn read_records(&self, decoder: &mut Decoder, out: &mut Columns, ledger: &mut Ledger) {
         if !self.bytes.starts_with(CHUNK_MAGIC) {
             if self.bytes.iter().all(|byte| *byte == 0) {
                 return;

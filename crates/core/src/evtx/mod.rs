@@ -9,6 +9,7 @@
 mod binxml;
 mod chunk;
 mod cursor;
+mod group;
 mod record;
 mod slots;
 mod template;

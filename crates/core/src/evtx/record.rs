@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use super::binxml::Reader;
 use super::cursor::{Cursor, Result};
-use super::slots::{Slot, read_instance, read_slots};
+use super::group::Group;
+use super::slots::{DOCUMENT, Slots, read_instance};
 use super::template::{Template, Templates, fill_row};
 use crate::columns::{Columns, Place, Row};
 use crate::format::{Verdict, is_sysmon};
@@ -30,8 +31,10 @@ pub enum Way {
 pub(crate) struct Decoder {
     way: Way,
     templates: Templates,
-    outer: Vec<Slot>,
-    inner: Vec<Slot>,
+    outer: Slots,
+    inner: Slots,
+    /// Records of the current chunk that are yet to become rows.
+    group: Group,
     /// The last provider's name and whether it is Sysmon: mostly the next one's too.
     provider: (Vec<u8>, bool),
 }
@@ -41,17 +44,21 @@ impl Decoder {
         Decoder {
             way,
             templates: Templates::default(),
-            outer: Vec::new(),
-            inner: Vec::new(),
+            outer: Slots::default(),
+            inner: Slots::default(),
+            group: Group::default(),
             provider: (Vec::new(), false),
         }
     }
 
-    pub(crate) fn next_chunk(&mut self) {
-        self.templates.next_chunk();
+    /// The chunk is done.
+    pub(crate) fn end_chunk(&mut self, chunk: &[u8], out: &mut Columns, ledger: &mut Ledger) {
+        self.group.flush(chunk, out, ledger);
+        self.templates.end_chunk();
     }
 
-    /// Decode the record whose BinXML stands at `start..end` of the chunk. An event 3 becomes a row.
+    /// Decode the record whose BinXML stands at `start..end` of the chunk. An event 3 becomes a row, by the
+    /// chunk's end at the latest.
     #[inline]
     pub(crate) fn decode(
         &mut self,
@@ -70,6 +77,8 @@ impl Decoder {
         {
             return Ok(verdict);
         }
+        // Rows come in the order of their records.
+        self.group.flush(chunk, out, ledger);
         general(cursor, place, out, ledger)
     }
 
@@ -84,7 +93,6 @@ impl Decoder {
     ) -> Result<Option<Verdict>> {
         let chunk = cursor.chunk;
         let Some(outer) = instance(&mut cursor, &mut self.templates, &mut self.outer)? else { return Ok(None) };
-        let Some(event_id) = outer.value(Field::EventId, &self.outer, chunk) else { return Ok(None) };
         let is_sysmon = match outer.is_sysmon {
             Some(is_sysmon) => is_sysmon,
             None => match outer.value(Field::ProviderName, &self.outer, chunk) {
@@ -92,25 +100,25 @@ impl Decoder {
                 _ => return Ok(None),
             },
         };
-        let Value::Int(event_id) = event_id else { return Ok(None) };
+        let Some(Value::Int(event_id)) = outer.value(Field::EventId, &self.outer, chunk) else { return Ok(None) };
         let verdict = Verdict::new(is_sysmon, Some(event_id));
         if verdict != Verdict::NetworkConnect {
-            return Ok(Some(verdict));
+            return Ok(outer.is_regular.then_some(verdict));
         }
-        let nested =
-            outer.nested().and_then(|index| self.outer.get(usize::from(index))).filter(|slot| slot.kind == 0x21);
-        let Some(nested) = nested else { return Ok(None) };
-        let mut data = Cursor::new(chunk, nested.start, nested.start + nested.len);
-        let Some(inner) = instance(&mut data, &mut self.templates, &mut self.inner)? else { return Ok(None) };
-        let mut row = Row::default();
-        let filled = outer
-            .fill_row(&self.outer, chunk, &mut row)
-            .and_then(|()| inner.fill_row(&self.inner, chunk, &mut row))
-            .is_some();
-        if !filled || inner.nested().is_some() {
+        let Some((DOCUMENT, document)) = outer.nested().and_then(|index| self.outer.get(index)) else {
             return Ok(None);
+        };
+        let Some(inner) = instance(&mut document.document(chunk), &mut self.templates, &mut self.inner)? else {
+            return Ok(None);
+        };
+        let templates = (&outer, &inner);
+        if !self.group.takes(templates, &self.outer, &self.inner) {
+            self.group.flush(chunk, out, ledger);
+            if !self.group.begin(templates, &self.outer, &self.inner) {
+                return Ok(None);
+            }
         }
-        out.push(&row, place, ledger);
+        self.group.add(&self.outer, &self.inner, place);
         Ok(Some(verdict))
     }
 }
@@ -125,9 +133,9 @@ fn known_provider(last: &mut (Vec<u8>, bool), name: &[u8]) -> bool {
     last.1
 }
 
-/// The template instance that the fragment at `cursor` consists of, if it does and the template is regular.
+/// The template of the instance that the fragment at `cursor` consists of, if it does; its values in `slots`.
 #[inline]
-fn instance(cursor: &mut Cursor<'_>, templates: &mut Templates, slots: &mut Vec<Slot>) -> Result<Option<Rc<Template>>> {
+fn instance(cursor: &mut Cursor<'_>, templates: &mut Templates, slots: &mut Slots) -> Result<Option<Rc<Template>>> {
     if cursor.peek() == Some(0x0f) {
         cursor.take(4)?;
     }
@@ -136,9 +144,9 @@ fn instance(cursor: &mut Cursor<'_>, templates: &mut Templates, slots: &mut Vec<
     }
     cursor.u8()?;
     let definition = read_instance(cursor)?;
-    read_slots(cursor, slots)?;
-    let only = matches!(cursor.peek(), None | Some(0x00));
-    Ok(Some(templates.get(definition, cursor.chunk)?).filter(|template| only && template.is_regular))
+    slots.read(cursor)?;
+    let whole = matches!(cursor.peek(), None | Some(0x00));
+    if whole { templates.get(definition, cursor.chunk).map(Some) } else { Ok(None) }
 }
 
 fn general(cursor: Cursor<'_>, place: Place, out: &mut Columns, ledger: &mut Ledger) -> Result<Verdict> {

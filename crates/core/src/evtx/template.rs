@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::binxml::{Content, Element, Reader};
 use super::cursor::Result;
-use super::slots::{Definition, Slot};
+use super::slots::{Definition, Slots, scalar};
 use crate::columns::Row;
 use crate::format::is_sysmon;
 use crate::schema::Field;
@@ -83,8 +83,10 @@ fn leaf_value<'t>(content: &'t [Content<'_>]) -> Value<'t> {
 }
 
 /// Where a template's field comes from.
-#[derive(Debug)]
-enum Source {
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Source {
+    #[default]
+    Nowhere,
     Slot(u16),
     Literal(String),
 }
@@ -92,7 +94,8 @@ enum Source {
 /// A template, compiled.
 #[derive(Debug)]
 pub(crate) struct Template {
-    fields: Vec<(Field, Source)>,
+    /// By the field's number.
+    sources: Vec<Source>,
     /// The slots that stand beside `System`: the one that holds `EventData` is a document of its own.
     nested: Vec<u16>,
     /// Whether slots alone tell all; if not, records go the general way.
@@ -103,7 +106,8 @@ pub(crate) struct Template {
 
 impl Template {
     fn compile(content: &[Content<'_>]) -> Self {
-        let mut template = Template { fields: Vec::new(), nested: Vec::new(), is_regular: true, is_sysmon: None };
+        let sources = vec![Source::Nowhere; Field::COUNT];
+        let mut template = Template { sources, nested: Vec::new(), is_regular: true, is_sysmon: None };
         leaves(content, &mut |field, content| {
             let source = match content {
                 [Content::Slot(index)] => Source::Slot(*index),
@@ -119,9 +123,10 @@ impl Template {
                     return;
                 }
             };
+            let known = &mut template.sources[field as usize];
             // Which of two would win is the general way's to say.
-            template.is_regular &= template.fields.iter().all(|(other, _)| *other != field);
-            template.fields.push((field, source));
+            template.is_regular &= matches!(known, Source::Nowhere);
+            *known = source;
         });
         for event in elements(content).filter(|element| element.name == "Event") {
             template.nested.extend(event.content.iter().filter_map(|piece| match piece {
@@ -138,29 +143,22 @@ impl Template {
         self.nested.first().copied()
     }
 
-    /// A field's value; None where it takes the general way to read it.
-    pub(crate) fn value<'a>(&'a self, field: Field, slots: &[Slot], chunk: &'a [u8]) -> Option<Value<'a>> {
-        match self.fields.iter().find(|(candidate, _)| *candidate == field) {
-            Some((_, source)) => source.value(slots, chunk),
-            None => Some(Value::Null),
-        }
+    /// Whether both templates tell the same field: which of them would win is the general way's to say.
+    pub(crate) fn overlaps(&self, other: &Template) -> bool {
+        let told = |source: &Source| !matches!(source, Source::Nowhere);
+        self.sources.iter().zip(&other.sources).any(|(mine, theirs)| told(mine) && told(theirs))
     }
 
-    /// The template's fields into a row; None where it takes the general way to read one.
-    #[inline]
-    pub(crate) fn fill_row<'a>(&'a self, slots: &[Slot], chunk: &'a [u8], row: &mut Row<'a>) -> Option<()> {
-        for (field, source) in &self.fields {
-            row.set(*field, source.value(slots, chunk)?);
-        }
-        Some(())
+    /// Where a field comes from.
+    pub(crate) fn source(&self, field: Field) -> &Source {
+        &self.sources[field as usize]
     }
-}
 
-impl Source {
-    #[inline]
-    fn value<'a>(&'a self, slots: &[Slot], chunk: &'a [u8]) -> Option<Value<'a>> {
-        match self {
-            Source::Slot(index) => slots.get(usize::from(*index)).map_or(Some(Value::Null), |slot| slot.scalar(chunk)),
+    /// A field's value, if this template tells it.
+    pub(crate) fn value<'a>(&'a self, field: Field, slots: &Slots, chunk: &'a [u8]) -> Option<Value<'a>> {
+        match self.source(field) {
+            Source::Nowhere => None,
+            Source::Slot(index) => slots.get(*index).and_then(|(kind, span)| scalar(kind, span.bytes(chunk))),
             Source::Literal(text) => Some(Value::Text(text)),
         }
     }
@@ -188,8 +186,8 @@ impl Known {
 }
 
 impl Templates {
-    /// Another chunk begins.
-    pub(crate) fn next_chunk(&mut self) {
+    /// Offsets mean nothing beyond the chunk.
+    pub(crate) fn end_chunk(&mut self) {
         self.in_chunk.clear();
     }
 
