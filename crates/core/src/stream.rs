@@ -258,8 +258,14 @@ impl Stream {
     /// Take the first `len` pending bytes off.
     fn advance(&mut self, len: usize) -> Vec<u8> {
         debug_assert!(len > 0, "a cut of nothing would go on for ever");
-        let rest = self.pending.split_off(len.min(self.pending.len()));
-        let taken = std::mem::replace(&mut self.pending, rest);
+        let len = len.min(self.pending.len());
+        // Jobs wait with their buffers: a buffer much larger than its block stays here.
+        let taken = if len < self.pending.capacity() / 2 {
+            self.pending.drain(..len).collect()
+        } else {
+            let rest = self.pending.split_off(len);
+            std::mem::replace(&mut self.pending, rest)
+        };
         self.offset += taken.len() as u64;
         if self.format() != Some(FormatName::Evtx) {
             self.line += count_lines(&taken);

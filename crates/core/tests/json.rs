@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use procwire_core::format::{BROKEN_RECORD, FormatName};
+use procwire_core::ledger::Ledger;
 use procwire_core::schema::Field;
+use procwire_core::stream::{Options, Stream};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use truth::{assert_identity, read};
@@ -576,6 +578,30 @@ fn a_record_over_the_limit_is_dropped_and_reading_goes_on() {
         let (pieces, ledger) = truth::read_in_pieces(log.as_bytes(), &[1 << 20]);
         assert_eq!(pieces, rows);
         assert_eq!(ledger, account.ledger);
+    }
+}
+
+#[test]
+fn logs_without_lines_are_cut_into_a_few_blocks_no_larger_than_what_was_fed() {
+    let record = winlogbeat_7(&Event::default()).to_string();
+    let count = (40 << 20) / record.len();
+    for (open, between, close) in [("[", ",", "]"), ("", "", "")] {
+        let log = format!("{open}{}{record}{close}", format!("{record}{between}").repeat(count - 1));
+        let mut stream = Stream::new("log", Options::default());
+        let (mut jobs, mut ledger, mut capacity) = (Vec::new(), Ledger::default(), 0);
+        let mut pieces = log.as_bytes().chunks(1 << 20).peekable();
+        while let Some(piece) = pieces.next() {
+            stream.feed(piece.to_vec(), pieces.peek().is_none(), &mut jobs);
+            assert!(jobs.len() <= 2, "{} blocks of one piece", jobs.len());
+            for job in jobs.drain(..) {
+                let (_, part, buffer) = job.run();
+                assert!(buffer.capacity() <= 2 * buffer.len());
+                capacity += buffer.capacity();
+                ledger.merge(part);
+            }
+        }
+        assert_eq!((ledger.events, ledger.records), (count as u64, count as u64));
+        assert!(capacity <= 2 * log.len());
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Json {
     at: usize,
     /// Where the record begins that `at` is in.
     start: usize,
-    /// The record, if it is not simply a line.
+    /// Where `at` is in that record, once it has begun.
     scanner: Option<Scanner>,
     /// The record is too long and being dropped.
     dropping: bool,
@@ -64,12 +64,6 @@ impl Format for Json {
             return Cut::Take(pending.bytes.len());
         }
         self.advance(pending.bytes);
-        if self.start == 0 && self.scanner.is_none() && pending.bytes.len() >= MAX_RECORD_BYTES {
-            // A line without an end may still hold whole records.
-            self.at = 0;
-            self.scanner = Some(Scanner::default());
-            self.advance(pending.bytes);
-        }
         match self.start {
             0 if pending.bytes.len() < MAX_RECORD_BYTES => Cut::More,
             0 => {
@@ -98,55 +92,32 @@ fn add_overlong(offset: u64, line: u64, ledger: &mut Ledger) {
 }
 
 impl Json {
-    /// Go over whole records; `start` ends up after the last of them.
+    /// Go over what has not been looked at yet; `start` ends up after the last whole record.
     fn advance(&mut self, bytes: &[u8]) {
+        if let Some(end) = last_line_end(bytes, self.at) {
+            (self.at, self.start, self.scanner) = (end, end, None);
+        }
         loop {
-            if let Some(scanner) = &mut self.scanner {
-                match scanner.run(bytes, self.at) {
-                    Reached::More(at) => {
-                        self.at = at;
+            let scanner = match &mut self.scanner {
+                Some(scanner) => scanner,
+                None => {
+                    let between = bytes[self.start..].iter().take_while(|byte| is_between(**byte)).count();
+                    self.start += between;
+                    self.at = self.start;
+                    if self.start == bytes.len() {
                         return;
                     }
-                    Reached::End(end) => {
-                        self.scanner = None;
-                        (self.at, self.start) = (end, end);
-                    }
+                    self.scanner.insert(Scanner::default())
                 }
-            } else if self.at > self.start || bytes.get(self.start) == Some(&b'{') {
-                if !self.take_line(bytes) {
+            };
+            match scanner.run(bytes, self.at) {
+                Reached::More(at) => {
+                    self.at = at;
                     return;
                 }
-            } else {
-                let rest = &bytes[self.start..];
-                let Some(next) = rest.iter().position(|byte| !is_between(*byte)) else {
-                    (self.at, self.start) = (bytes.len(), bytes.len());
-                    return;
-                };
-                self.start += next;
-                self.at = self.start;
-                if bytes[self.start] != b'{' {
-                    self.scanner = Some(Scanner::default());
-                }
+                Reached::End(end) => (self.start, self.scanner) = (end, None),
             }
         }
-    }
-
-    /// A line from `{` to `}` that another such line follows holds whole records, without a look inside:
-    /// wherever a record was cut short, the next line begins a new one. False if more bytes are needed.
-    fn take_line(&mut self, bytes: &[u8]) -> bool {
-        let Some(found) = memchr::memchr(b'\n', &bytes[self.at..]) else {
-            self.at = bytes.len();
-            return false;
-        };
-        let end = self.at + found + 1;
-        let line = bytes[self.start..end].trim_ascii_end();
-        if line.last() == Some(&b'}') && bytes.get(end) == Some(&b'{') {
-            (self.at, self.start) = (end, end);
-        } else {
-            self.at = self.start;
-            self.scanner = Some(Scanner::default());
-        }
-        true
     }
 
     fn drop_rest(&mut self, pending: Pending<'_>) -> Cut {
@@ -166,6 +137,15 @@ impl Json {
         };
         Cut::Drop(len)
     }
+}
+
+/// Where the last line ends, of those that end at or after `from`, that ends in `}` before a line that begins
+/// with `{`. A record ends there whatever came before, for within one a comma would stand between the two.
+fn last_line_end(bytes: &[u8], from: usize) -> Option<usize> {
+    memchr::memrchr_iter(b'\n', &bytes[from..])
+        .map(|found| from + found)
+        .find(|at| bytes.get(at + 1) == Some(&b'{') && bytes[..*at].trim_ascii_end().last() == Some(&b'}'))
+        .map(|at| at + 1)
 }
 
 struct JsonDecoder;
