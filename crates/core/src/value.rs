@@ -108,9 +108,15 @@ fn parse_zone_s(zone: &[u8]) -> Option<i64> {
 /// A decimal, or `0x` hexadecimal, number.
 pub fn parse_int(text: &str) -> Option<i64> {
     let text = text.trim_ascii();
-    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(hex) => u64::from_str_radix(hex, 16).ok().map(|bits| bits as i64),
-        None => text.parse().ok(),
+    match text.as_bytes() {
+        // So short that it cannot overflow.
+        [first, ..]
+            if text.len() <= 18 && first.is_ascii_digit() && !matches!(text.as_bytes().get(1), Some(b'x' | b'X')) =>
+        {
+            digits(text.as_bytes())
+        }
+        [b'0', b'x' | b'X', ..] => u64::from_str_radix(&text[2..], 16).ok().map(|bits| bits as i64),
+        _ => text.parse().ok(),
     }
 }
 
@@ -126,22 +132,42 @@ pub fn parse_bool(text: &str) -> Option<bool> {
     }
 }
 
+/// The value of each hexadecimal digit; of any other byte, one over 15.
+const NIBBLES: [u8; 256] = {
+    let mut table = [0x80; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        let byte = b"0123456789abcdef"[digit];
+        table[byte as usize] = digit as u8;
+        table[byte.to_ascii_uppercase() as usize] = digit as u8;
+        digit += 1;
+    }
+    table
+};
+
 /// A GUID's 32 hex digits, with or without braces and dashes, in Windows' byte order.
 pub fn parse_guid(text: &str) -> Option<[u8; 16]> {
     let text = text.trim_ascii();
     let text = text.strip_prefix('{').and_then(|inner| inner.strip_suffix('}')).unwrap_or(text);
-    let mut bytes = [0u8; 16];
-    let mut nibbles = 0;
-    for (position, byte) in text.bytes().enumerate() {
-        if byte == b'-' && matches!(position, 8 | 13 | 18 | 23) {
-            continue;
+    let digits: &[u8] = text.as_bytes();
+    let mut plain = [0; 32];
+    match digits {
+        [..] if digits.len() == 32 => plain.copy_from_slice(digits),
+        [..] if digits.len() == 36 && [8, 13, 18, 23].iter().all(|at| digits[*at] == b'-') => {
+            for (to, from) in [(0..8, 0..8), (8..12, 9..13), (12..16, 14..18), (16..20, 19..23), (20..32, 24..36)] {
+                plain[to].copy_from_slice(&digits[from]);
+            }
         }
-        let nibble = (byte as char).to_digit(16)? as u8;
-        let slot = bytes.get_mut(nibbles / 2)?;
-        *slot = *slot << 4 | nibble;
-        nibbles += 1;
+        _ => return None,
     }
-    if nibbles != 32 {
+    let mut bytes = [0u8; 16];
+    let mut seen = 0;
+    for (byte, [high, low]) in bytes.iter_mut().zip(plain.as_chunks::<2>().0) {
+        let (high, low) = (NIBBLES[usize::from(*high)], NIBBLES[usize::from(*low)]);
+        seen |= high | low;
+        *byte = high << 4 | low & 15;
+    }
+    if seen > 15 {
         return None;
     }
     bytes[..4].reverse();

@@ -663,6 +663,39 @@ proptest! {
     }
 }
 
+/// An event with one letter or digit struck by another one, which keeps it whole.
+fn struck(event: &str, at: &prop::sample::Index, by: char) -> String {
+    let places: Vec<_> = event.char_indices().filter(|(_, c)| c.is_ascii_alphanumeric()).map(|(at, _)| at).collect();
+    let at = places[at.index(places.len())];
+    format!("{}{by}{}", &event[..at], &event[at + 1..])
+}
+
+proptest! {
+    /// What is learnt from an event does not change how its like is read: alone, each goes the general way.
+    #[test]
+    fn events_in_company_read_as_each_alone(
+        events in prop::collection::vec(lawful(), 1..4),
+        turns in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), "[0-9A-Za-z]", any::<bool>()), 1..12),
+    ) {
+        let mut company = String::new();
+        let mut alone = Vec::new();
+        for (event, at, by, as_it_is) in &turns {
+            let event = &events[event.index(events.len())];
+            let event = if *as_it_is { event.clone() } else { struck(event, at, by.chars().next().unwrap()) };
+            let (rows, ledger) = read(event.as_bytes());
+            if ledger.records == 1 && ledger.damage.total() == 0 {
+                company.push_str(&event);
+                alone.extend(rows);
+            }
+        }
+        let without_place = |rows: Vec<Cells>| -> Vec<Cells> {
+            rows.into_iter().map(|row| row[..Field::SourceOffset as usize].to_vec()).collect()
+        };
+        let (rows, _) = read(company.as_bytes());
+        prop_assert_eq!(without_place(rows), without_place(alone));
+    }
+}
+
 /// Time this thread had a processor: other work on the machine does not count.
 fn cpu_ns() -> u64 {
     let schedstat = fs::read_to_string("/proc/thread-self/schedstat").unwrap();

@@ -3,6 +3,7 @@
 mod event;
 mod markup;
 mod records;
+mod skeleton;
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use bumpalo::Bump;
 
 pub use self::event::{read_data, read_event};
 use self::records::{End, Record, Records, is_plain, last_end};
+use self::skeleton::Skeletons;
 use crate::columns::{Columns, Place, Row};
 use crate::format::{
     BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, INVALID_UTF8, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending,
@@ -70,6 +72,7 @@ fn cut_records(pending: Pending<'_>, ledger: &mut Ledger) -> Cut {
 impl Decode for XmlDecoder {
     fn decode(&self, block: Block<'_>, out: &mut Columns, ledger: &mut Ledger) {
         let mut arena = Bump::new();
+        let mut skeletons = Skeletons::default();
         let (mut line, mut counted) = (block.line, 0);
         for record in Records::new(block.bytes, true) {
             line += count_lines(&block.bytes[counted..record.start]);
@@ -79,7 +82,7 @@ impl Decode for XmlDecoder {
                 End::Whole => {
                     let place = Place { offset, line: Some(line), recovered: false };
                     ledger.records += 1;
-                    decode_event(&block.bytes[record.start..record.end], place, &arena, out, ledger);
+                    decode_event(&block.bytes[record.start..record.end], place, &arena, &mut skeletons, out, ledger);
                     arena.reset();
                 }
                 End::CutOff | End::Overlong => account_for_loss(record, offset, line, ledger),
@@ -88,15 +91,29 @@ impl Decode for XmlDecoder {
     }
 }
 
-fn decode_event(bytes: &[u8], place: Place, arena: &Bump, out: &mut Columns, ledger: &mut Ledger) {
+fn decode_event(
+    bytes: &[u8],
+    place: Place,
+    arena: &Bump,
+    skeletons: &mut Skeletons,
+    out: &mut Columns,
+    ledger: &mut Ledger,
+) {
     let (xml, lossy) = match std::str::from_utf8(bytes) {
         Ok(xml) => (xml, false),
         Err(_) => (&*arena.alloc_str(&String::from_utf8_lossy(bytes)), true),
     };
     let mut row = Row::default();
+    if !lossy && skeletons.read(xml, &mut row) {
+        return out.push(&row, place, ledger);
+    }
+    let mut row = Row::default();
     match read_event(xml, arena, &mut row) {
         Ok(Verdict::NetworkConnect) => {
             out.push(&row, place, ledger);
+            if !lossy {
+                skeletons.learn(xml, &row);
+            }
             if lossy {
                 ledger.warnings.add(INVALID_UTF8, place.offset, place.line, || {
                     "found bytes that are no UTF-8, expected UTF-8; they became U+FFFD".into()
