@@ -9,8 +9,7 @@ use arrow_array::{
 use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use arrow_schema::ArrowError;
 
-use crate::columns::Place;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Place};
 use crate::schema::{Field, Kind};
 use crate::value::{
     Value, ip_bytes, is_garbled_ipv6, narrow_utf16, parse_bool, parse_guid, parse_int, parse_ip, parse_time_us,

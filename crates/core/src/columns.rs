@@ -7,19 +7,9 @@ use arrow_schema::ArrowError;
 
 use crate::cells::{Cells, warn_recorded_early};
 use crate::ledger::Ledger;
+pub use crate::ledger::Place;
 use crate::schema::{Field, schema};
 use crate::value::Value;
-
-/// Where a record was found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place {
-    /// Byte offset in the unpacked input.
-    pub offset: u64,
-    /// Line, counted from 1, where the input has lines.
-    pub line: Option<u64>,
-    /// Whether it was carved out of slack space or a broken chunk.
-    pub recovered: bool,
-}
 
 /// One event 3 as a reader found it: a value for each field, [`Value::Null`] unless set.
 #[derive(Clone, Debug)]

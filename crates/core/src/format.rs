@@ -62,17 +62,6 @@ impl FormatName {
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
-
-    /// A new reader of this format.
-    pub fn open(self, recover: bool) -> Box<dyn Format> {
-        match self {
-            FormatName::Evtx => Box::new(crate::evtx::Evtx::new(recover)),
-            FormatName::Xml => Box::new(crate::xml::Xml),
-            FormatName::Json => Box::new(crate::json::Json::default()),
-            FormatName::Csv => Box::new(crate::csv::Csv::default()),
-            FormatName::Text => Box::new(crate::message::TextLines::default()),
-        }
-    }
 }
 
 /// What a record is to us.

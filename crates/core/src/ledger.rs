@@ -5,6 +5,17 @@ use std::collections::BTreeMap;
 /// Offsets kept per kind of damage or warning; beyond that they are only counted.
 pub const EXAMPLES_PER_KIND: usize = 1_000;
 
+/// Where a record was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Byte offset in the unpacked input.
+    pub offset: u64,
+    /// Line, counted from 1, where the input has lines.
+    pub line: Option<u64>,
+    /// Whether it was carved out of slack space or a broken chunk.
+    pub recovered: bool,
+}
+
 /// Where something was found, and what it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {

@@ -80,6 +80,17 @@ fn sniff_lines(text: &[u8], whole: bool) -> Sniffed {
 /// Bytes that tell the encoding: a mark, or two characters.
 const ENCODING_BYTES: usize = 4;
 
+/// A new reader of a format.
+fn open(format: FormatName, recover: bool) -> Box<dyn Format> {
+    match format {
+        FormatName::Evtx => Box::new(crate::evtx::Evtx::new(recover)),
+        FormatName::Xml => Box::new(crate::xml::Xml),
+        FormatName::Json => Box::new(crate::json::Json::default()),
+        FormatName::Csv => Box::new(crate::csv::Csv::default()),
+        FormatName::Text => Box::new(crate::message::TextLines::default()),
+    }
+}
+
 /// The encoding of UTF-16 text, by its byte order mark or by where its zero bytes stand.
 fn utf16_encoding(head: &[u8]) -> Option<&'static Encoding> {
     match head {
@@ -245,7 +256,7 @@ impl Stream {
             None => sniff(&self.pending, at_end),
         };
         match sniffed {
-            Sniffed::Known(format) => self.format = Some(format.open(self.options.recover)),
+            Sniffed::Known(format) => self.format = Some(open(format, self.options.recover)),
             Sniffed::Unsure => {}
             Sniffed::Unknown => {
                 self.unknown = true;
