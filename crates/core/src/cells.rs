@@ -68,6 +68,15 @@ impl Bytes {
         self.close(valid);
     }
 
+    /// The last cell once more.
+    #[inline]
+    fn repeat(&mut self) {
+        let start = self.offsets.iter().rev().nth(1).map_or(0, |offset| *offset as usize);
+        let len = self.values.len() - start;
+        self.values.extend_from_within(start..);
+        self.close(len > 0);
+    }
+
     fn take(mut self) -> (OffsetBuffer<i32>, Buffer, Option<NullBuffer>) {
         trim(&mut self.offsets);
         trim(&mut self.values);
@@ -116,8 +125,12 @@ impl<T: Copy + Default> Numbers<T> {
     }
 }
 
+/// Text; the last cell, if it was UTF-16, is remembered as it was: in most columns it comes again.
 #[derive(Debug)]
-pub(crate) struct Texts(Bytes);
+pub(crate) struct Texts {
+    bytes: Bytes,
+    last: Vec<u8>,
+}
 
 /// GUIDs; the last one is remembered: a process makes many connections.
 #[derive(Debug)]
@@ -160,7 +173,7 @@ pub(crate) enum Cells {
 impl Cells {
     pub(crate) fn new(kind: Kind, rows: usize) -> Self {
         match kind {
-            Kind::Text | Kind::Address => Cells::Text(Texts(Bytes::new(rows, CELL_BYTES))),
+            Kind::Text | Kind::Address => Cells::Text(Texts { bytes: Bytes::new(rows, CELL_BYTES), last: Vec::new() }),
             Kind::Guid => {
                 let bytes = Bytes::new(rows, 38);
                 Cells::Guid(Guids {
@@ -234,7 +247,7 @@ impl Cells {
     /// The column's array; for addresses, that of their bytes beside it.
     pub(crate) fn finish(self) -> Result<(ArrayRef, Option<ArrayRef>), ArrowError> {
         let array: ArrayRef = match self {
-            Cells::Text(texts) => texts.0.strings()?,
+            Cells::Text(texts) => texts.bytes.strings()?,
             Cells::Guid(guids) => guids.bytes.strings()?,
             Cells::Ip(ips) => return Ok((ips.text.strings()?, Some(ips.bytes.binaries()?))),
             Cells::Time(numbers) => {
@@ -318,17 +331,31 @@ fn spelled<R>(value: Value<'_>, read: impl FnOnce(Option<&str>) -> R) -> R {
 impl Texts {
     #[inline]
     fn push(&mut self, value: Value<'_>) {
-        let out = &mut self.0.values;
+        if let Value::Utf16(utf16) = value {
+            return self.push_utf16(utf16);
+        }
+        self.last.clear();
+        let out = &mut self.bytes.values;
         match value {
-            Value::Null | Value::Time(_) => {}
+            Value::Null | Value::Time(_) | Value::Utf16(_) => {}
             Value::Text(text) => out.extend_from_slice(text.as_bytes()),
-            Value::Utf16(utf16) => push_utf16(utf16, out),
             Value::Hex(bits) => write_hex(bits, out),
             Value::Sid(sid) => write_sid(sid, out),
             Value::Guid(guid) => write_guid(&guid, out),
             Value::Int(_) | Value::Bool(_) => spelled(value, |text| out.extend(text.unwrap_or_default().bytes())),
         }
-        self.0.close_text();
+        self.bytes.close_text();
+    }
+
+    #[inline]
+    fn push_utf16(&mut self, utf16: &[u8]) {
+        if utf16 == self.last && !utf16.is_empty() {
+            return self.bytes.repeat();
+        }
+        self.last.clear();
+        self.last.extend_from_slice(utf16);
+        push_utf16(utf16, &mut self.bytes.values);
+        self.bytes.close_text();
     }
 }
 
@@ -471,4 +498,31 @@ fn shorten(text: &str) -> String {
         short.push('…');
     }
     short
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::cast::AsArray;
+
+    use super::*;
+
+    /// Cells that are remembered must be those of the same value, whatever came between.
+    #[test]
+    fn a_cell_that_comes_again_is_the_same_after_any_other() {
+        let wide: Vec<u8> = "192.168.0.1".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let between = [Value::Null, Value::Text("-"), Value::Text("10.0.0.1"), Value::Utf16(&[]), Value::Utf16(&wide)];
+        for kind in [Kind::Text, Kind::Ip] {
+            for other in between {
+                let mut cells = Cells::new(kind, 0);
+                let values = [Value::Utf16(&wide), other, Value::Utf16(&wide), Value::Utf16(&wide)];
+                let places = [Place::default(); 4];
+                cells.extend(values.into_iter(), Field::SrcIp, &places, &mut Ledger::default());
+                let (array, _) = cells.finish().expect("a column");
+                let texts = array.as_string::<i32>();
+                for row in [0, 2, 3] {
+                    assert_eq!(texts.value(row), "192.168.0.1", "after {other:?} in {kind:?}");
+                }
+            }
+        }
+    }
 }
