@@ -396,16 +396,17 @@ impl ShortKey {
     fn of(bytes: &[u8], start: usize, end: usize) -> Option<Self> {
         let len = end - start;
         let masks = MASKS.get(len)?;
-        let mut copy = [0; CACHED_BYTES];
-        let bytes = match bytes.get(start..).and_then(|rest| rest.first_chunk::<CACHED_BYTES>()) {
+        let bytes = match bytes.get(start..).and_then(|rest| rest.first_chunk()) {
             Some(bytes) => bytes,
-            None => {
-                copy[..len].copy_from_slice(&bytes[start..end]);
-                &copy
-            }
+            None => &Self::padded(bytes.get(start..end)?),
         };
         let (words, _) = bytes.as_chunks::<8>();
         Some(ShortKey { words: std::array::from_fn(|at| u64::from_le_bytes(words[at]) & masks[at]), len })
+    }
+
+    #[cold]
+    fn padded(key: &[u8]) -> [u8; CACHED_BYTES] {
+        std::array::from_fn(|at| key.get(at).copied().unwrap_or(0))
     }
 
     #[inline]

@@ -40,17 +40,18 @@ pub(crate) fn read_object<'a>(
     Ok((parser.at, parser.lines))
 }
 
-const QUOTES: u64 = 0x0101_0101_0101_0101 * b'"' as u64;
-const BACKSLASHES: u64 = 0x0101_0101_0101_0101 * b'\\' as u64;
-const LINE_FEEDS: u64 = 0x0101_0101_0101_0101 * b'\n' as u64;
-
 /// Strings of up to so many words of eight bytes are searched here.
 const SHORT_WORDS: usize = 6;
 
-/// The high bit of every byte that is zero; above the lowest such byte it may err.
+/// The high bit of every byte that is a quotation mark, a backslash or a control character; above the lowest
+/// such byte it may err.
 #[inline]
-fn zero_bytes(word: u64) -> u64 {
-    word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080
+fn stops(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let quotes = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+    let backslashes = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    let controls = word.wrapping_sub(ONES * b' ' as u64);
+    (quotes | backslashes | controls) & !word & (ONES << 7)
 }
 
 /// Where a string stands between its quotation marks, and whether it may hold escapes.
@@ -249,7 +250,7 @@ impl<'a> Parser<'a, '_> {
         let (words, _) = self.bytes[start..].as_chunks::<8>();
         for word in words.iter().take(SHORT_WORDS) {
             let word = u64::from_le_bytes(*word);
-            let found = zero_bytes(word ^ QUOTES) | zero_bytes(word ^ BACKSLASHES) | zero_bytes(word ^ LINE_FEEDS);
+            let found = stops(word);
             if found == 0 {
                 end += 8;
                 continue;

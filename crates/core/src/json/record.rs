@@ -178,7 +178,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn value(&self, scalar: Scalar<'a>) -> Result<Value<'a>, &'static str> {
         Ok(match scalar {
             Scalar::Text(text) => Value::Text(text.get(self.arena)?),
@@ -188,7 +188,7 @@ impl<'a> Record<'a> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn data_value(&self, field: Field, scalar: Scalar<'a>, scope: Scope) -> Result<Value<'a>, &'static str> {
         match scalar {
             Scalar::Number(number) if field.kind() == Kind::Time => Ok(epoch(number)),
@@ -198,7 +198,7 @@ impl<'a> Record<'a> {
     }
 
     /// The value without what shippers add to a text.
-    #[inline]
+    #[inline(always)]
     fn plain(&self, field: Field, value: Value<'a>, scope: Scope) -> Value<'a> {
         match value {
             Value::Text(text) if field.kind() == Kind::Text => {
