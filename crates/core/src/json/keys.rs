@@ -417,7 +417,9 @@ impl ShortKey {
     }
 }
 
+/// A key and its meaning, in one cache line.
 #[derive(Clone, Copy)]
+#[repr(align(64))]
 struct Known {
     key: ShortKey,
     scope: Scope,
@@ -450,27 +452,23 @@ impl Keys {
         if scope == Scope::Nothing {
             return Slot::Skip;
         }
-        if let Some(key) = ShortKey::of(text.as_bytes(), start, end)
-            && let Some(known) = self.0.get(key.home())
-            && known.key == key
-            && known.scope == scope
-        {
-            return known.slot;
+        let Some(key) = ShortKey::of(text.as_bytes(), start, end) else { return find(scope, &text[start..end]) };
+        match self.0.get(key.home()) {
+            Some(known) if known.key == key && known.scope == scope => known.slot,
+            _ => self.find_further(scope, &key, &text[start..end]),
         }
-        self.find_further(scope, &text[start..end])
     }
 
     /// The same for a key that is not at its home.
     #[inline(never)]
-    fn find_further(&mut self, scope: Scope, text: &str) -> Slot {
-        let Some(key) = ShortKey::of(text.as_bytes(), 0, text.len()) else { return find(scope, text) };
+    fn find_further(&mut self, scope: Scope, key: &ShortKey, text: &str) -> Slot {
         let home = key.home();
         let Some(places) = self.0.get_mut(home..home + CACHE_PLACES) else { return find(scope, text) };
-        if let Some(known) = places.iter().find(|known| known.key == key && known.scope == scope) {
+        if let Some(known) = places.iter().find(|known| known.key == *key && known.scope == scope) {
             return known.slot;
         }
         let free = places.iter().position(|known| known.scope == Scope::Nothing).unwrap_or(0);
-        places[free] = Known { key, scope, slot: find(scope, text) };
+        places[free] = Known { key: *key, scope, slot: find(scope, text) };
         places[free].slot
     }
 }
