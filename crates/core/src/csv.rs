@@ -323,7 +323,9 @@ impl CsvDecoder {
             };
             record.put(Scope::Data, *slot, Scalar::Text(Text { raw, json: false }))?;
         }
-        record.resolve(row)
+        let verdict = record.resolve()?;
+        *row = record.row().clone();
+        Ok(verdict)
     }
 }
 

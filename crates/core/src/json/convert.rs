@@ -55,16 +55,24 @@ pub(crate) fn has_zone(time: &str) -> bool {
 }
 
 /// Fields of the `System` block come as numbers or as the words that Windows shows for them.
+#[inline]
 pub(crate) fn system_value(field: Field, value: Value<'_>) -> Value<'_> {
+    match field {
+        Field::EventKeywords | Field::EventLevel | Field::EventTask | Field::EventOpcode | Field::EventVersion => {
+            numeric_value(field, value)
+        }
+        _ => value,
+    }
+}
+
+fn numeric_value(field: Field, value: Value<'_>) -> Value<'_> {
     match (field, value) {
         (Field::EventKeywords, Value::Int(bits)) => Value::Hex(bits as u64),
         (Field::EventKeywords, Value::Text(text)) => keywords(text),
-        (Field::EventLevel | Field::EventTask | Field::EventOpcode | Field::EventVersion, Value::Text(text)) => {
-            match parse_int(text).or_else(|| named_number(field, text)) {
-                Some(number) => Value::Int(number),
-                None => Value::Null,
-            }
-        }
+        (_, Value::Text(text)) => match parse_int(text).or_else(|| named_number(field, text)) {
+            Some(number) => Value::Int(number),
+            None => Value::Null,
+        },
         _ => value,
     }
 }

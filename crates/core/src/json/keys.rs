@@ -365,44 +365,80 @@ pub(crate) fn find_column(name: &str) -> Slot {
     matching.next().map_or(Slot::Skip, |(_, slot)| slot)
 }
 
-/// A key of up to 32 bytes in two words and its length: equal only for equal keys, and compared without
-/// a loop. Shorter keys are told by their first and last bytes, which overlap or meet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Fingerprint(u128, u128, usize);
+/// Keys of up to so many bytes are remembered.
+const CACHED_BYTES: usize = 32;
 
-impl Fingerprint {
+/// A short key, filled up with zero bytes: compared, and hashed, without a loop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct ShortKey {
+    words: [u64; CACHED_BYTES / 8],
+    len: usize,
+}
+
+/// What is left of each word of a key of a given length.
+static MASKS: [[u64; CACHED_BYTES / 8]; CACHED_BYTES + 1] = {
+    let mut masks = [[0; CACHED_BYTES / 8]; CACHED_BYTES + 1];
+    let mut len = 0;
+    while len <= CACHED_BYTES {
+        let mut at = 0;
+        while at < len {
+            masks[len][at / 8] |= 0xff << (at % 8 * 8);
+            at += 1;
+        }
+        len += 1;
+    }
+    masks
+};
+
+impl ShortKey {
+    /// The key that stands between `start` and `end`.
     #[inline]
-    fn of(key: &[u8]) -> Option<Self> {
-        let len = key.len();
-        let (first, last) = match len {
-            16..=32 => (u128::from_le_bytes(*key.first_chunk()?), u128::from_le_bytes(*key.last_chunk()?)),
-            8..=15 => (u64::from_le_bytes(*key.first_chunk()?).into(), u64::from_le_bytes(*key.last_chunk()?).into()),
-            4..=7 => (u32::from_le_bytes(*key.first_chunk()?).into(), u32::from_le_bytes(*key.last_chunk()?).into()),
-            0..=3 => (key.iter().fold(0, |word, byte| word << 8 | u128::from(*byte)), 0),
-            _ => return None,
+    fn of(bytes: &[u8], start: usize, end: usize) -> Option<Self> {
+        let len = end - start;
+        let masks = MASKS.get(len)?;
+        let bytes = match bytes.get(start..).and_then(|rest| rest.first_chunk()) {
+            Some(bytes) => bytes,
+            None => &Self::padded(bytes.get(start..end)?),
         };
-        Some(Fingerprint(first, last, len))
+        let (words, _) = bytes.as_chunks::<8>();
+        Some(ShortKey { words: std::array::from_fn(|at| u64::from_le_bytes(words[at]) & masks[at]), len })
+    }
+
+    #[cold]
+    fn padded(key: &[u8]) -> [u8; CACHED_BYTES] {
+        std::array::from_fn(|at| key.get(at).copied().unwrap_or(0))
     }
 
     #[inline]
-    fn slot(self) -> usize {
-        let Fingerprint(first, last, len) = self;
-        let mixed = (first ^ first >> 64) as u64 ^ ((last ^ last >> 64) as u64).rotate_left(29) ^ len as u64;
-        (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55) as usize
+    fn home(&self) -> usize {
+        let [a, b, c, d] = self.words;
+        let mixed = a ^ b.rotate_left(23) ^ c.rotate_left(46) ^ d.rotate_left(11);
+        (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - CACHE_BITS)) as usize
     }
 }
 
-/// [`find`] behind a cache: the records of a log all have the same keys.
-pub(crate) struct Keys(Vec<(Scope, Fingerprint, Slot)>);
+/// A key and its meaning, in one cache line.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Known {
+    key: ShortKey,
+    scope: Scope,
+    slot: Slot,
+}
 
-/// As many as the top bits of a hash that [`Fingerprint::slot`] keeps can tell apart.
-const CACHE_SLOTS: usize = 1 << 9;
+/// [`find`] behind a cache: the records of a log all have the same keys.
+pub(crate) struct Keys(Vec<Known>);
+
+const CACHE_BITS: u32 = 9;
+/// Keys stand at their home or so many places further on.
+const CACHE_PLACES: usize = 4;
 
 impl Keys {
     /// With an empty cache.
     pub(crate) fn cached() -> Self {
         // The empty key is nobody's, so that an empty entry is right.
-        Keys(vec![(Scope::Nothing, Fingerprint::default(), Slot::Skip); CACHE_SLOTS])
+        let nobody = Known { key: ShortKey::default(), scope: Scope::Nothing, slot: Slot::Skip };
+        Keys(vec![nobody; (1 << CACHE_BITS) + CACHE_PLACES])
     }
 
     /// Without a cache, for a single record.
@@ -410,17 +446,29 @@ impl Keys {
         Keys(Vec::new())
     }
 
-    /// What `key` stands for in `scope`.
-    #[inline]
-    pub(crate) fn find(&mut self, scope: Scope, key: &str) -> Slot {
+    /// What the key between `start` and `end` of `text` stands for in `scope`.
+    #[inline(always)]
+    pub(crate) fn find(&mut self, scope: Scope, text: &str, start: usize, end: usize) -> Slot {
         if scope == Scope::Nothing {
             return Slot::Skip;
         }
-        let Some(fingerprint) = Fingerprint::of(key.as_bytes()) else { return find(scope, key) };
-        let Some(entry) = self.0.get_mut(fingerprint.slot()) else { return find(scope, key) };
-        if (entry.0, entry.1) != (scope, fingerprint) {
-            *entry = (scope, fingerprint, find(scope, key));
+        let Some(key) = ShortKey::of(text.as_bytes(), start, end) else { return find(scope, &text[start..end]) };
+        match self.0.get(key.home()) {
+            Some(known) if known.key == key && known.scope == scope => known.slot,
+            _ => self.find_further(scope, &key, &text[start..end]),
         }
-        entry.2
+    }
+
+    /// The same for a key that is not at its home.
+    #[inline(never)]
+    fn find_further(&mut self, scope: Scope, key: &ShortKey, text: &str) -> Slot {
+        let home = key.home();
+        let Some(places) = self.0.get_mut(home..home + CACHE_PLACES) else { return find(scope, text) };
+        if let Some(known) = places.iter().find(|known| known.key == *key && known.scope == scope) {
+            return known.slot;
+        }
+        let free = places.iter().position(|known| known.scope == Scope::Nothing).unwrap_or(0);
+        places[free] = Known { key: *key, scope, slot: find(scope, text) };
+        places[free].slot
     }
 }

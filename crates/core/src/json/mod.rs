@@ -35,7 +35,9 @@ pub fn read_event<'a>(json: &'a str, arena: &'a Bump, row: &mut Row<'a>) -> Resu
     let start = json.len() - json.trim_ascii_start().len();
     read_object(json, start, Scope::Record, &mut Keys::uncached(), &mut record)
         .map_err(|broken| broken.describe(json))?;
-    record.resolve(row)
+    let verdict = record.resolve()?;
+    *row = record.row().clone();
+    Ok(verdict)
 }
 
 /// The JSON format.
@@ -219,16 +221,15 @@ impl Reader<'_> {
             add_overlong(place.offset, place.line.unwrap_or_default(), self.ledger);
             return ((end, lines), None);
         }
-        let mut row = Row::default();
         let verdict = match read {
             Ok(_) => match record.wrapped().filter(|_| wrappers < MAX_WRAPPERS) {
                 Some(list) => return ((end, lines), Some(list)),
-                None => record.resolve(&mut row),
+                None => record.resolve(),
             },
             // What follows the record is not its fault.
             Err(broken) => Err(broken.describe(&text[..end])),
         };
-        self.account(verdict, &row, place);
+        self.account(verdict, record.row(), place);
         ((end, lines), None)
     }
 

@@ -40,17 +40,26 @@ pub(crate) fn read_object<'a>(
     Ok((parser.at, parser.lines))
 }
 
-const QUOTES: u64 = 0x0101_0101_0101_0101 * b'"' as u64;
-const BACKSLASHES: u64 = 0x0101_0101_0101_0101 * b'\\' as u64;
-const LINE_FEEDS: u64 = 0x0101_0101_0101_0101 * b'\n' as u64;
-
 /// Strings of up to so many words of eight bytes are searched here.
 const SHORT_WORDS: usize = 6;
 
-/// The high bit of every byte that is zero; above the lowest such byte it may err.
+/// The high bit of every byte that is a quotation mark, a backslash or a control character; above the lowest
+/// such byte it may err.
 #[inline]
-fn zero_bytes(word: u64) -> u64 {
-    word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080
+fn stops(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let quotes = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+    let backslashes = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    let controls = word.wrapping_sub(ONES * b' ' as u64);
+    (quotes | backslashes | controls) & !word & (ONES << 7)
+}
+
+/// Where a string stands between its quotation marks, and whether it may hold escapes.
+#[derive(Clone, Copy)]
+struct Quoted {
+    start: usize,
+    end: usize,
+    escaped: bool,
 }
 
 struct Parser<'a, 'p> {
@@ -75,6 +84,13 @@ impl<'a> Parser<'a, '_> {
 
     #[inline]
     fn skip_blanks(&mut self) {
+        if self.peek() <= b' ' {
+            self.skip_any_blanks();
+        }
+    }
+
+    #[inline(never)]
+    fn skip_any_blanks(&mut self) {
         while let blank @ (b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
             self.lines += u64::from(blank == b'\n');
             self.at += 1;
@@ -109,16 +125,19 @@ impl<'a> Parser<'a, '_> {
             if self.peek() != b'"' {
                 return self.broken("a key");
             }
-            let key = self.string()?;
-            let Ok(key) = key.get(self.record.arena()) else { return self.broken("a key with proper escapes") };
-            let slot = self.keys.find(scope, key);
+            let slot = self.key(scope)?;
             self.skip_blanks();
             if self.peek() != b':' {
                 return self.broken("a colon");
             }
             self.at += 1;
             self.skip_blanks();
-            self.value(scope, slot)?;
+            // Most values are strings.
+            if self.peek() == b'"' {
+                self.string_value(scope, slot)?;
+            } else {
+                self.value(scope, slot)?;
+            }
             self.skip_blanks();
             match self.peek() {
                 b',' => self.at += 1,
@@ -129,8 +148,31 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
+    /// What the key that begins here stands for.
+    #[inline]
+    fn key(&mut self, scope: Scope) -> Result<Slot, Broken> {
+        let key = self.string()?;
+        if !key.escaped {
+            return Ok(self.keys.find(scope, self.text, key.start, key.end));
+        }
+        match self.text(key).get(self.record.arena()) {
+            Ok(key) => Ok(self.keys.find(scope, key, 0, key.len())),
+            Err(_) => self.broken("a key with proper escapes"),
+        }
+    }
+
+    #[inline(always)]
+    fn string_value(&mut self, scope: Scope, slot: Slot) -> Result<(), Broken> {
+        let string = self.string()?;
+        match slot {
+            Slot::Skip => Ok(()),
+            slot => self.put(scope, slot, Scalar::Text(self.text(string))),
+        }
+    }
+
     fn value(&mut self, scope: Scope, slot: Slot) -> Result<(), Broken> {
         match self.peek() {
+            b'"' => self.string_value(scope, slot),
             b'{' => {
                 let inner = inner_scope(slot);
                 self.record.enter(slot);
@@ -143,14 +185,16 @@ impl<'a> Parser<'a, '_> {
             b'[' => self.array(scope, slot),
             _ => {
                 let scalar = self.scalar()?;
-                if slot == Slot::Skip {
-                    return Ok(());
-                }
-                match self.record.put(scope, slot, scalar) {
-                    Ok(()) => Ok(()),
-                    Err(expected) => self.broken(expected),
-                }
+                self.put(scope, slot, scalar)
             }
+        }
+    }
+
+    #[inline]
+    fn put(&mut self, scope: Scope, slot: Slot, scalar: Scalar<'a>) -> Result<(), Broken> {
+        match self.record.put(scope, slot, scalar) {
+            Ok(()) => Ok(()),
+            Err(expected) => self.broken(expected),
         }
     }
 
@@ -192,32 +236,38 @@ impl<'a> Parser<'a, '_> {
         Ok(())
     }
 
-    /// Between the quotes of the string that begins here, and whether it may hold escapes.
     #[inline]
-    fn string(&mut self) -> Result<Text<'a>, Broken> {
+    fn text(&self, string: Quoted) -> Text<'a> {
+        Text { raw: &self.text[string.start..string.end], json: string.escaped }
+    }
+
+    /// Step over the string that begins here.
+    #[inline(always)]
+    fn string(&mut self) -> Result<Quoted, Broken> {
         let start = self.at + 1;
         // Most strings are short: a word at a time finds their end sooner than a call does.
         let mut end = start;
-        for _ in 0..SHORT_WORDS {
-            let Some(word) = self.bytes.get(end..).and_then(|rest| rest.first_chunk()) else { break };
+        let (words, _) = self.bytes[start..].as_chunks::<8>();
+        for word in words.iter().take(SHORT_WORDS) {
             let word = u64::from_le_bytes(*word);
-            let found = zero_bytes(word ^ QUOTES) | zero_bytes(word ^ BACKSLASHES) | zero_bytes(word ^ LINE_FEEDS);
+            let found = stops(word);
             if found == 0 {
                 end += 8;
                 continue;
             }
             end += found.trailing_zeros() as usize / 8;
-            if self.bytes[end] == b'"' {
-                self.at = end + 1;
-                return Ok(Text { raw: &self.text[start..end], json: false });
+            if word >> (found.trailing_zeros() & !7) & 0xff != u64::from(b'"') {
+                break;
             }
-            break;
+            self.at = end + 1;
+            return Ok(Quoted { start, end, escaped: false });
         }
         self.long_string(start, end)
     }
 
     /// The same from `end`, before which the string does not end.
-    fn long_string(&mut self, start: usize, mut end: usize) -> Result<Text<'a>, Broken> {
+    #[inline(never)]
+    fn long_string(&mut self, start: usize, mut end: usize) -> Result<Quoted, Broken> {
         loop {
             // A bare line feed is never part of a string: the record was cut short.
             let Some(found) = memchr::memchr2(b'"', b'\n', &self.bytes[end..]) else {
@@ -236,12 +286,11 @@ impl<'a> Parser<'a, '_> {
             end += 1;
         }
         self.at = end + 1;
-        Ok(Text { raw: &self.text[start..end], json: true })
+        Ok(Quoted { start, end, escaped: true })
     }
 
     fn scalar(&mut self) -> Result<Scalar<'a>, Broken> {
         match self.peek() {
-            b'"' => Ok(Scalar::Text(self.string()?)),
             b'-' | b'0'..=b'9' => self.number(),
             b't' => self.literal("true", Scalar::Bool(true)),
             b'f' => self.literal("false", Scalar::Bool(false)),

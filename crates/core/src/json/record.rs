@@ -106,7 +106,7 @@ impl<'a> Record<'a> {
             Slot::Skip => {}
             Slot::Set(field) => {
                 let value = system_value(field, self.value(scalar)?);
-                if value != Value::Null {
+                if !matches!(value, Value::Null) {
                     self.row.set(field, value);
                 }
             }
@@ -127,7 +127,7 @@ impl<'a> Record<'a> {
             }
             Slot::Data(field) => {
                 let value = self.data_value(field, scalar, scope)?;
-                if value != Value::Null {
+                if !matches!(value, Value::Null) {
                     self.row.set(field, value);
                 }
             }
@@ -178,6 +178,7 @@ impl<'a> Record<'a> {
         }
     }
 
+    #[inline(always)]
     fn value(&self, scalar: Scalar<'a>) -> Result<Value<'a>, &'static str> {
         Ok(match scalar {
             Scalar::Text(text) => Value::Text(text.get(self.arena)?),
@@ -187,7 +188,7 @@ impl<'a> Record<'a> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn data_value(&self, field: Field, scalar: Scalar<'a>, scope: Scope) -> Result<Value<'a>, &'static str> {
         match scalar {
             Scalar::Number(number) if field.kind() == Kind::Time => Ok(epoch(number)),
@@ -197,7 +198,7 @@ impl<'a> Record<'a> {
     }
 
     /// The value without what shippers add to a text.
-    #[inline]
+    #[inline(always)]
     fn plain(&self, field: Field, value: Value<'a>, scope: Scope) -> Value<'a> {
         match value {
             Value::Text(text) if field.kind() == Kind::Text => {
@@ -208,18 +209,26 @@ impl<'a> Record<'a> {
         }
     }
 
+    fn lacks(&self, field: Field) -> bool {
+        matches!(self.row.get(field), Value::Null)
+    }
+
     fn has(&self, field: Field) -> bool {
         !matches!(self.row.get(field), Value::Null | Value::Text("" | "-"))
     }
 
-    /// Make the event: its fields go into `row`.
-    pub(crate) fn resolve(mut self, row: &mut Row<'a>) -> Result<Verdict, String> {
+    /// Make the event, once everything is taken in.
+    pub(crate) fn resolve(&mut self) -> Result<Verdict, String> {
         let verdict = self.judge()?;
         if verdict == Verdict::NetworkConnect {
             self.complete()?;
-            *row = self.row;
         }
         Ok(verdict)
+    }
+
+    /// The event's fields.
+    pub(crate) fn row(&self) -> &Row<'a> {
+        &self.row
     }
 
     fn judge(&mut self) -> Result<Verdict, String> {
@@ -357,7 +366,7 @@ impl<'a> Record<'a> {
             }
             self.fill_from_inserts();
         }
-        let missing = message::names().any(|field| self.row.get(field) == Value::Null);
+        let missing = message::names().any(|field| self.lacks(field));
         if let Some(text) = self.message.filter(|_| missing && !self.fill_from_raw_message()) {
             let text = resolve_entities(text.get(self.arena).map_err(expected)?, self.arena);
             message::fill_from_message(text, &mut self.row);
@@ -372,24 +381,24 @@ impl<'a> Record<'a> {
     fn fill_from_raw_message(&mut self) -> bool {
         let Some(Text { raw, json: true }) = self.message else { return false };
         static UNICODE_ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\\u"));
-        let has_lines = find_raw_line(raw, Field::SrcIp).is_some();
-        if !has_lines || UNICODE_ESCAPE.find(raw.as_bytes()).is_some() {
+        if UNICODE_ESCAPE.find(raw.as_bytes()).is_some() {
             return false;
         }
         let mut rest = raw;
         for field in message::names() {
-            if self.row.get(field) != Value::Null {
+            if !self.lacks(field) {
                 continue;
             }
             let Some(at) = find_raw_line(rest, field) else { continue };
             rest = &rest[at + field.sysmon().len() + 1..];
-            let value = rest.split_once('\\').map_or(rest, |(value, _)| value);
-            if value.len() < rest.len() && !matches!(rest.as_bytes().get(value.len() + 1), Some(b'n' | b'r')) {
+            let end = memchr::memchr(b'\\', rest.as_bytes()).unwrap_or(rest.len());
+            if !matches!(rest.as_bytes().get(end + 1), None | Some(b'n' | b'r')) {
                 return false;
             }
-            self.row.fill(field, Value::Text(resolve_entities(value.trim_ascii(), self.arena)));
+            self.row.fill(field, Value::Text(resolve_entities(rest[..end].trim_ascii(), self.arena)));
         }
-        true
+        // Of a text that has none of them it is not known that it has lines at all.
+        rest.len() < raw.len() || find_raw_line(raw, Field::SrcIp).is_some()
     }
 
     /// 17 values in Sysmon's order, or 18 with `RuleName` (or 2.0's `SequenceNumber`) before them.

@@ -14,6 +14,7 @@ pub(crate) struct Text<'a> {
 
 impl<'a> Text<'a> {
     /// The text; an error says what was expected.
+    #[inline]
     pub(crate) fn get(self, arena: &'a Bump) -> Result<&'a str, &'static str> {
         if self.json { unescape(self.raw, arena) } else { Ok(self.raw) }
     }
@@ -40,7 +41,8 @@ pub(crate) fn unescape<'a>(raw: &'a str, arena: &'a Bump) -> Result<&'a str, &'s
         };
         text.push(symbol);
         rest = &rest[len..];
-        match memchr::memchr(b'\\', rest.as_bytes()) {
+        // The next one is near, in most texts that have any.
+        match rest.bytes().position(|byte| byte == b'\\') {
             Some(next) => escape = next,
             None => break,
         }
