@@ -138,6 +138,8 @@ pub(crate) struct Guids {
     bytes: Bytes,
     last: [u8; 16],
     last_text: Vec<u8>,
+    /// The text that the last one was read from, if it was text.
+    last_raw: Vec<u8>,
 }
 
 /// Addresses as text and as bytes; the last one is remembered: most events share an end.
@@ -180,6 +182,7 @@ impl Cells {
                     bytes,
                     last: [0; 16],
                     last_text: b"{00000000-0000-0000-0000-000000000000}".to_vec(),
+                    last_raw: Vec::new(),
                 })
             }
             Kind::Ip => Cells::Ip(Ips {
@@ -363,10 +366,18 @@ impl Guids {
     #[inline]
     fn push(&mut self, value: Value<'_>) -> bool {
         let (guid, readable) = match value {
-            Value::Guid(guid) => (Some(guid), true),
+            Value::Guid(guid) => {
+                self.last_raw.clear();
+                (Some(guid), true)
+            }
             Value::Null => (None, true),
+            Value::Text(text) if text.as_bytes() == self.last_raw && !text.is_empty() => (Some(self.last), true),
             _ => spelled(value, |text| {
                 let guid = text.and_then(parse_guid);
+                self.last_raw.clear();
+                if let (Value::Text(text), Some(_)) = (value, guid) {
+                    self.last_raw.extend_from_slice(text.as_bytes());
+                }
                 (guid, guid.is_some() || text.is_some_and(is_nothing))
             }),
         };
@@ -509,18 +520,27 @@ mod tests {
     /// Cells that are remembered must be those of the same value, whatever came between.
     #[test]
     fn a_cell_that_comes_again_is_the_same_after_any_other() {
-        let wide: Vec<u8> = "192.168.0.1".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let between = [Value::Null, Value::Text("-"), Value::Text("10.0.0.1"), Value::Utf16(&[]), Value::Utf16(&wide)];
-        for kind in [Kind::Text, Kind::Ip] {
-            for other in between {
-                let mut cells = Cells::new(kind, 0);
-                let values = [Value::Utf16(&wide), other, Value::Utf16(&wide), Value::Utf16(&wide)];
-                let places = [Place::default(); 4];
-                cells.extend(values.into_iter(), Field::SrcIp, &places, &mut Ledger::default());
-                let (array, _) = cells.finish().expect("a column");
-                let texts = array.as_string::<i32>();
-                for row in [0, 2, 3] {
-                    assert_eq!(texts.value(row), "192.168.0.1", "after {other:?} in {kind:?}");
+        let guid = "{A98268C1-957F-5ACD-0000-0010EB030000}";
+        for (kind, text, other) in [
+            (Kind::Text, "svchost.exe", "System"),
+            (Kind::Ip, "192.168.0.1", "10.0.0.1"),
+            (Kind::Guid, guid, "{83989F29-3374-5F6B-0100-000000000301}"),
+        ] {
+            let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+            let (same, different) = (wide(text), wide(other));
+            let forms = [Value::Utf16(&same), Value::Text(text)];
+            let others =
+                [Value::Null, Value::Text("-"), Value::Text(other), Value::Utf16(&[]), Value::Utf16(&different)];
+            for (form, again) in forms.into_iter().flat_map(|form| forms.map(|again| (form, again))) {
+                for between in others.into_iter().chain(forms).chain([Value::Guid([7; 16])]) {
+                    let mut cells = Cells::new(kind, 0);
+                    let values = [form, between, again, form, again];
+                    let places = [Place::default(); 5];
+                    cells.extend(values.into_iter(), Field::SrcIp, &places, &mut Ledger::default());
+                    let (array, _) = cells.finish().expect("a column");
+                    for row in [0, 2, 3, 4] {
+                        assert_eq!(array.as_string::<i32>().value(row), text, "{form:?}, {between:?}, {again:?}");
+                    }
                 }
             }
         }
