@@ -18,7 +18,7 @@ use crate::schema::schema;
 use crate::stream::{Job, Options, Stream};
 
 /// Bytes read at a time. A block lives in the second-level cache of its thread.
-const BLOCK_BYTES: u64 = 1 << 20;
+const BLOCK_BYTES: u64 = 1 << 21;
 /// Bytes read at a time from a pipe.
 const LIVE_BYTES: usize = 64 << 10;
 /// Batches of fewer rows are put together...
