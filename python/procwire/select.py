@@ -118,6 +118,8 @@ class Selection:
             self._query(nulls).read_all()
 
     def _one(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        if not self._needs_sql and self.schema.equals(batch.schema):
+            return batch
         if not self._needs_sql:
             return pa.record_batch([batch[kept.name] for kept in self.fields], schema=self.schema)
         with _sql_errors():
