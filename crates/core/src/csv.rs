@@ -7,8 +7,8 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use crate::columns::{Columns, Place, Row};
 use crate::format::{
-    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, INVALID_UTF8, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending,
-    Verdict, count_lines,
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, INVALID_UTF8, MAX_RECORD_BYTES, Pending, Verdict,
+    add_overlong, count_lines,
 };
 use crate::json::keys::{Scope, Slot, TimeSource, find_column};
 use crate::json::record::{Record, Scalar};
@@ -168,12 +168,6 @@ impl Format for Csv {
             None => Arc::new(CsvDecoder { header: Header { delimiter: b',', slots: Vec::new() } }),
         }
     }
-}
-
-fn add_overlong(offset: u64, line: u64, ledger: &mut Ledger) {
-    ledger.damage.add(OVERLONG_RECORD, offset, Some(line), || {
-        format!("found a row over {} MiB, expected an event", MAX_RECORD_BYTES >> 20)
-    });
 }
 
 impl Csv {

@@ -155,6 +155,13 @@ pub trait Format: Send {
     fn decoder(&self) -> Arc<dyn Decode>;
 }
 
+/// Say in `ledger` that the record which begins there is dropped, being over [`MAX_RECORD_BYTES`].
+pub fn add_overlong(offset: u64, line: u64, ledger: &mut Ledger) {
+    ledger.damage.add(OVERLONG_RECORD, offset, Some(line), || {
+        format!("found a record over {} MiB, expected an event", MAX_RECORD_BYTES >> 20)
+    });
+}
+
 /// How many lines `bytes` ends.
 pub fn count_lines(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64

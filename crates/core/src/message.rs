@@ -8,8 +8,8 @@ use memchr::memmem;
 
 use crate::columns::{Columns, Place, Row};
 use crate::format::{
-    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, INVALID_UTF8, MAX_RECORD_BYTES, NETWORK_CONNECT,
-    OVERLONG_RECORD, Pending, Verdict,
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, INVALID_UTF8, MAX_RECORD_BYTES, NETWORK_CONNECT, Pending,
+    Verdict, add_overlong,
 };
 use crate::json;
 use crate::ledger::Ledger;
@@ -172,9 +172,7 @@ impl Format for TextLines {
             None => {
                 self.overlong = true;
                 ledger.records += 1;
-                ledger.damage.add(OVERLONG_RECORD, pending.offset, Some(pending.line), || {
-                    format!("found a line over {} MiB, expected an event", MAX_RECORD_BYTES >> 20)
-                });
+                add_overlong(pending.offset, pending.line, ledger);
                 Cut::Drop(pending.bytes.len())
             }
         }

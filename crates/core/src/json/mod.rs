@@ -10,8 +10,8 @@ use bumpalo::Bump;
 
 use crate::columns::{Columns, Place, Row};
 use crate::format::{
-    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, INVALID_UTF8, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending,
-    Verdict, count_lines,
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, INVALID_UTF8, MAX_RECORD_BYTES, Pending, Verdict,
+    add_overlong, count_lines,
 };
 use crate::ledger::Ledger;
 
@@ -85,12 +85,6 @@ impl Format for Json {
     fn decoder(&self) -> Arc<dyn Decode> {
         Arc::new(JsonDecoder)
     }
-}
-
-fn add_overlong(offset: u64, line: u64, ledger: &mut Ledger) {
-    ledger.damage.add(OVERLONG_RECORD, offset, Some(line), || {
-        format!("found a record over {} MiB, expected an event", MAX_RECORD_BYTES >> 20)
-    });
 }
 
 impl Json {
