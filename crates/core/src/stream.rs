@@ -142,6 +142,7 @@ pub struct Stream {
     encoding: Option<Decoder>,
     started: bool,
     unknown: bool,
+    ended: bool,
     pending: Vec<u8>,
     offset: u64,
     line: u64,
@@ -158,6 +159,7 @@ impl Stream {
             encoding: None,
             started: false,
             unknown: false,
+            ended: false,
             pending: Vec::new(),
             offset: 0,
             line: 1,
@@ -188,12 +190,13 @@ impl Stream {
         }
     }
 
-    /// Take in the next bytes; `at_end` says that they are the last. Blocks that became whole are
-    /// added to `jobs`.
+    /// Take in the next bytes; `at_end` says that they are the last, and no later call does anything.
+    /// Blocks that became whole are added to `jobs`.
     pub fn feed(&mut self, bytes: Vec<u8>, at_end: bool, jobs: &mut Vec<Job>) {
-        if self.unknown {
+        if self.unknown || self.ended {
             return;
         }
+        self.ended = at_end;
         self.take_in(bytes, at_end);
         if !self.started || (self.format.is_none() && !self.recognise(at_end)) {
             return;
@@ -282,5 +285,21 @@ impl Stream {
             self.line += count_lines(&taken);
         }
         taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_may_be_told_twice_whatever_the_encoding() {
+        for bytes in ["<Events>".as_bytes(), b"\xff\xfe<\0E\0v\0", b"\xfe\xff\0<\0E\0v"] {
+            let (mut stream, mut jobs) = (Stream::new("twice", Options::default()), Vec::new());
+            for _ in 0..2 {
+                stream.feed(bytes.to_vec(), true, &mut jobs);
+            }
+            assert_eq!((stream.format(), jobs.len()), (Some(FormatName::Xml), 1));
+        }
     }
 }
