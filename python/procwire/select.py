@@ -118,9 +118,9 @@ class Selection:
             self._query(nulls).read_all()
 
     def _one(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        if not self._needs_sql and self.schema.equals(batch.schema):
-            return batch
         if not self._needs_sql:
+            if self.schema.equals(batch.schema):
+                return batch
             return pa.record_batch([batch[kept.name] for kept in self.fields], schema=self.schema)
         with _sql_errors():
             rows = self._query(pa.table(batch)).read_all().cast(self.schema).combine_chunks().to_batches()

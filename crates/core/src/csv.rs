@@ -7,8 +7,8 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use crate::columns::{Columns, Place, Row};
 use crate::format::{
-    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, INVALID_UTF8, MAX_RECORD_BYTES, Pending, Verdict,
-    add_overlong, count_lines,
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, Pending, Verdict, add_overlong,
+    count_lines, warn_invalid_utf8,
 };
 use crate::json::keys::{Scope, Slot, TimeSource, find_column};
 use crate::json::record::{Record, Scalar};
@@ -286,9 +286,7 @@ impl CsvDecoder {
             Err(reason) => ledger.damage.add(BROKEN_RECORD, place.offset, place.line, || reason),
         }
         if lossy {
-            ledger.warnings.add(INVALID_UTF8, place.offset, place.line, || {
-                "found bytes that are not UTF-8, expected UTF-8; they were replaced".into()
-            });
+            warn_invalid_utf8(place, ledger);
         }
     }
 

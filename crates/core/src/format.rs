@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::columns::Columns;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Place};
 
 /// The longest record, of any format, that is read; a longer one is dropped and counted.
 pub const MAX_RECORD_BYTES: usize = 16 << 20;
@@ -153,6 +153,13 @@ pub trait Format: Send {
 
     /// The decoder for the block that was cut last.
     fn decoder(&self) -> Arc<dyn Decode>;
+}
+
+/// Say in `ledger` that the record there has bytes that are not UTF-8.
+pub fn warn_invalid_utf8(place: Place, ledger: &mut Ledger) {
+    ledger.warnings.add(INVALID_UTF8, place.offset, place.line, || {
+        "found bytes that are not UTF-8, expected UTF-8; they became U+FFFD".into()
+    });
 }
 
 /// Say in `ledger` that the record which begins there is dropped, being over [`MAX_RECORD_BYTES`].

@@ -8,8 +8,8 @@ use memchr::memmem;
 
 use crate::columns::{Columns, Place, Row};
 use crate::format::{
-    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, INVALID_UTF8, MAX_RECORD_BYTES, NETWORK_CONNECT, Pending,
-    Verdict, add_overlong,
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, NETWORK_CONNECT, Pending, Verdict,
+    add_overlong, warn_invalid_utf8,
 };
 use crate::json;
 use crate::ledger::Ledger;
@@ -212,8 +212,6 @@ fn decode_line(line: &[u8], arena: &Bump, place: Place, out: &mut Columns, ledge
         Err(reason) => ledger.damage.add(BROKEN_RECORD, place.offset, place.line, || reason),
     }
     if matches!(text, std::borrow::Cow::Owned(_)) {
-        ledger.warnings.add(INVALID_UTF8, place.offset, place.line, || {
-            "found bytes that are not UTF-8, expected UTF-8; they were replaced".into()
-        });
+        warn_invalid_utf8(place, ledger);
     }
 }

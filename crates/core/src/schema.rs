@@ -97,6 +97,38 @@ macro_rules! fields {
     };
 }
 
+impl Field {
+    /// The field that an element of `System` holds as its text.
+    pub fn from_system_element(name: &str) -> Option<Field> {
+        Some(match name {
+            "EventID" => Field::EventId,
+            "Version" => Field::EventVersion,
+            "Level" => Field::EventLevel,
+            "Task" => Field::EventTask,
+            "Opcode" => Field::EventOpcode,
+            "Keywords" => Field::EventKeywords,
+            "EventRecordID" => Field::RecordId,
+            "Channel" => Field::Channel,
+            "Computer" => Field::ComputerName,
+            _ => return None,
+        })
+    }
+
+    /// The field that an attribute of an element of `System` holds.
+    pub fn from_system_attribute(element: &str, attribute: &str) -> Option<Field> {
+        Some(match (element, attribute) {
+            ("Provider", "Name") => Field::ProviderName,
+            ("Provider", "Guid") => Field::ProviderGuid,
+            ("TimeCreated", "SystemTime") => Field::EventRecordedTime,
+            ("Execution", "ProcessID") => Field::LoggerProcessId,
+            ("Execution", "ThreadID") => Field::LoggerThreadId,
+            // The second is Sysmon for Linux's.
+            ("Security", "UserID" | "UserId") => Field::LoggerUserSid,
+            _ => return None,
+        })
+    }
+}
+
 fields! {
     EventCreationTime "event_creation_time" Time "UtcTime",
     ProcessGuid "process_guid" Guid "ProcessGuid",

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from procwire.cli.output import Output
-    from procwire.event import Group
     from procwire.ledger import Ledger
     from procwire.select import Selection
     from procwire.sinks import Sink
@@ -178,16 +177,16 @@ def _way(request: _Request, path: Path | None) -> Way:
 
 
 def _selection(request: _Request, way: Way) -> Selection:
-    from procwire.select import Selection
+    from procwire.select import STORED_GROUPS, TEXT_GROUPS, Selection
     from procwire.sinks import CONNECTION_COLUMNS
 
-    groups: tuple[Group, ...] = ("event", "system", "provenance")
+    groups = TEXT_GROUPS
     columns: Sequence[str] | None = request.columns
     chosen = columns is not None or request.names != "ossem"
     if way == "xml":
         if chosen:
             raise UsageError("found --names or --columns, expected neither with xml, which holds whole events")
-        groups = (*groups, "address")
+        groups = STORED_GROUPS
     elif way == "table" and not chosen:
         columns = CONNECTION_COLUMNS
     return Selection(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +22,8 @@ OnProgress = Callable[[int, int | None], None]
 
 # Between steps a signal is noticed and progress told.
 _STEP_S = 0.1
+# The ledger lags behind so much while reading goes on.
+_TELL_S = 0.5
 
 
 def read_batches(
@@ -43,12 +46,16 @@ def read_batches(
     total_bytes = _total_bytes(paths) if on_progress else None
     scanner = _core.Scanner(inputs, format=format, recover=recover)
     try:
+        told_s = time.monotonic()
         for batch in _steps(scanner):
             if batch is not None:
                 yield pa.record_batch(batch)
             if on_progress:
                 on_progress(scanner.bytes_read, total_bytes)
-            ledger.files[:] = inputs.accounts(scanner)
+            # An account of thousands of files takes longer than a step.
+            if time.monotonic() - told_s > _TELL_S:
+                ledger.files[:] = inputs.accounts(scanner)
+                told_s = time.monotonic()
     finally:
         ledger.files[:] = inputs.accounts(scanner)
 

@@ -34,12 +34,6 @@ pub(crate) struct Chunk<'a> {
     pub(crate) recover: bool,
 }
 
-/// What a walk has come to know of the records.
-#[derive(Clone, Copy, Default)]
-struct Walk {
-    last_number: Option<u64>,
-}
-
 impl Chunk<'_> {
     pub(crate) fn read(&self, decoder: &mut Decoder, out: &mut Columns, ledger: &mut Ledger) {
         self.read_records(decoder, out, ledger);
@@ -101,19 +95,19 @@ impl Chunk<'_> {
     /// its end of records, number by number, are live ones.
     fn walk(&self, decoder: &mut Decoder, out: &mut Columns, ledger: &mut Ledger) -> usize {
         let free_space = self.free_space();
-        let mut walk = Walk::default();
+        let mut last_number = None;
         let mut at = HEADER_BYTES;
         while at < self.bytes.len() {
             let stale = at >= free_space;
-            match self.record_at(at, walk) {
-                Some(size) if !stale || self.follows(at, size, walk) => {
-                    walk.last_number = Some(u64_at(self.bytes, at + 8));
+            match self.record_at(at, last_number) {
+                Some(size) if !stale || self.follows(at, size, last_number) => {
+                    last_number = Some(u64_at(self.bytes, at + 8));
                     self.record(at, size, false, decoder, out, ledger);
                     at += size;
                 }
                 _ if stale => break,
                 _ => {
-                    let next = self.next_record(at + 1, free_space, walk);
+                    let next = self.next_record(at + 1, free_space, last_number);
                     // What a truncated chunk lacks is said once, for the chunk.
                     if next.is_some() || self.bytes.len() == CHUNK_BYTES {
                         ledger.records += 1;
@@ -133,26 +127,28 @@ impl Chunk<'_> {
     }
 
     /// The size of the record at `at`, if one begins there and lies within the chunk.
-    fn record_at(&self, at: usize, walk: Walk) -> Option<usize> {
+    fn record_at(&self, at: usize, last_number: Option<u64>) -> Option<usize> {
         let head = self.bytes.get(at..at + HEAD_BYTES)?;
         let size = u32_at(head, 4) as usize;
         let number = u64_at(head, 8);
         let plausible = head.starts_with(RECORD_MAGIC)
             && size >= MIN_BYTES
             && size <= self.bytes.len() - at
-            && walk.last_number.is_none_or(|last| number > last && number - last < 1 << 32);
+            && last_number.is_none_or(|last| number > last && number - last < 1 << 32);
         plausible.then_some(size)
     }
 
     /// Whether the record at `at` continues the numbers and was written to its end.
-    fn follows(&self, at: usize, size: usize, walk: Walk) -> bool {
-        let next = walk.last_number.map(|last| last.wrapping_add(1));
+    fn follows(&self, at: usize, size: usize, last_number: Option<u64>) -> bool {
+        let next = last_number.map(|last| last.wrapping_add(1));
         next == Some(u64_at(self.bytes, at + 8)) && u32_at(self.bytes, at + size - 4) as usize == size
     }
 
-    fn next_record(&self, from: usize, to: usize, walk: Walk) -> Option<usize> {
+    fn next_record(&self, from: usize, to: usize, last_number: Option<u64>) -> Option<usize> {
         let area = self.bytes.get(from..to.min(self.bytes.len()))?;
-        memmem::find_iter(area, RECORD_MAGIC).map(|found| from + found).find(|at| self.record_at(*at, walk).is_some())
+        memmem::find_iter(area, RECORD_MAGIC)
+            .map(|found| from + found)
+            .find(|at| self.record_at(*at, last_number).is_some())
     }
 
     /// Decode the record at `at` and count it.
@@ -199,8 +195,8 @@ impl Chunk<'_> {
             return;
         }
         let mut from = start;
-        while let Some(at) = self.next_record(from, self.bytes.len(), Walk::default()) {
-            let size = self.record_at(at, Walk::default()).unwrap_or(MIN_BYTES);
+        while let Some(at) = self.next_record(from, self.bytes.len(), None) {
+            let size = self.record_at(at, None).unwrap_or(MIN_BYTES);
             let before = ledger.records;
             self.record(at, size, true, decoder, out, ledger);
             // A remnant that does not decode may have a whole record inside what it claims to be long.

@@ -35,25 +35,12 @@ pub(crate) fn elements<'t, 'a>(content: &'t [Content<'a>]) -> impl Iterator<Item
 }
 
 fn system<'t, 'a>(part: &'t Element<'a>, leaf: &mut impl FnMut(Field, &'t [Content<'a>])) {
-    let by_attribute: &[(&str, Field)] = match part.name.as_str() {
-        "Provider" => &[("Name", Field::ProviderName), ("Guid", Field::ProviderGuid)],
-        "TimeCreated" => &[("SystemTime", Field::EventRecordedTime)],
-        "Execution" => &[("ProcessID", Field::LoggerProcessId), ("ThreadID", Field::LoggerThreadId)],
-        "Security" => &[("UserID", Field::LoggerUserSid)],
-        "EventID" => return leaf(Field::EventId, &part.content),
-        "Version" => return leaf(Field::EventVersion, &part.content),
-        "Level" => return leaf(Field::EventLevel, &part.content),
-        "Task" => return leaf(Field::EventTask, &part.content),
-        "Opcode" => return leaf(Field::EventOpcode, &part.content),
-        "Keywords" => return leaf(Field::EventKeywords, &part.content),
-        "EventRecordID" => return leaf(Field::RecordId, &part.content),
-        "Channel" => return leaf(Field::Channel, &part.content),
-        "Computer" => return leaf(Field::ComputerName, &part.content),
-        _ => return,
-    };
+    if let Some(field) = Field::from_system_element(&part.name) {
+        return leaf(field, &part.content);
+    }
     for (name, value) in &part.attributes {
-        if let Some((_, field)) = by_attribute.iter().find(|(attribute, _)| attribute == name) {
-            leaf(*field, value);
+        if let Some(field) = Field::from_system_attribute(&part.name, name) {
+            leaf(field, value);
         }
     }
 }

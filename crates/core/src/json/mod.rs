@@ -10,8 +10,8 @@ use bumpalo::Bump;
 
 use crate::columns::{Columns, Place, Row};
 use crate::format::{
-    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, INVALID_UTF8, MAX_RECORD_BYTES, Pending, Verdict,
-    add_overlong, count_lines,
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, Pending, Verdict, add_overlong,
+    count_lines, warn_invalid_utf8,
 };
 use crate::ledger::Ledger;
 
@@ -235,9 +235,7 @@ impl Reader<'_> {
             Err(reason) => self.ledger.damage.add(BROKEN_RECORD, place.offset, place.line, || reason),
         }
         if self.lossy {
-            self.ledger.warnings.add(INVALID_UTF8, place.offset, place.line, || {
-                "found bytes that are not UTF-8, expected UTF-8; they were replaced".into()
-            });
+            warn_invalid_utf8(place, self.ledger);
         }
     }
 

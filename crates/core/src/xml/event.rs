@@ -61,7 +61,7 @@ fn first_tag<'a>(reader: &mut Reader<'a>) -> Result<Tag<'a>, String> {
 /// Read `System`; gives the verdict as soon as it is clear that the event is not for us.
 fn read_system<'a>(reader: &mut Reader<'a>, arena: &'a Bump, row: &mut Row<'a>) -> Result<Option<Verdict>, String> {
     while let Some(tag) = reader.child("System")? {
-        match text_field(tag.name) {
+        match Field::from_system_element(tag.name) {
             Some(field) => {
                 let text = reader.value(tag, arena)?;
                 row.set(field, Value::Text(text));
@@ -81,39 +81,9 @@ fn read_system<'a>(reader: &mut Reader<'a>, arena: &'a Bump, row: &mut Row<'a>) 
     Ok(None)
 }
 
-/// The field that an element of `System` holds as text.
-fn text_field(name: &str) -> Option<Field> {
-    Some(match name {
-        "EventID" => Field::EventId,
-        "Version" => Field::EventVersion,
-        "Level" => Field::EventLevel,
-        "Task" => Field::EventTask,
-        "Opcode" => Field::EventOpcode,
-        "Keywords" => Field::EventKeywords,
-        "EventRecordID" => Field::RecordId,
-        "Channel" => Field::Channel,
-        "Computer" => Field::ComputerName,
-        _ => return None,
-    })
-}
-
-/// The field that an attribute in `System` holds.
-fn attribute_field(element: &str, attribute: &str) -> Option<Field> {
-    Some(match (element, attribute) {
-        ("Provider", "Name") => Field::ProviderName,
-        ("Provider", "Guid") => Field::ProviderGuid,
-        ("TimeCreated", "SystemTime") => Field::EventRecordedTime,
-        ("Execution", "ProcessID") => Field::LoggerProcessId,
-        ("Execution", "ThreadID") => Field::LoggerThreadId,
-        // The second is Sysmon for Linux's.
-        ("Security", "UserID" | "UserId") => Field::LoggerUserSid,
-        _ => return None,
-    })
-}
-
 fn read_attributes<'a>(tag: Tag<'a>, arena: &'a Bump, row: &mut Row<'a>) -> Result<(), String> {
     for (name, value) in tag.attributes() {
-        if let Some(field) = attribute_field(tag.name, name) {
+        if let Some(field) = Field::from_system_attribute(tag.name, name) {
             row.set(field, Value::Text(unescape(value, arena)?));
         }
     }

@@ -14,8 +14,8 @@ use self::records::{End, Record, Records, is_plain, last_end};
 use self::skeleton::Skeletons;
 use crate::columns::{Columns, Place, Row};
 use crate::format::{
-    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, INVALID_UTF8, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending,
-    Verdict, count_lines,
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending, Verdict,
+    count_lines, warn_invalid_utf8,
 };
 use crate::ledger::Ledger;
 
@@ -111,13 +111,10 @@ fn decode_event(
     match read_event(xml, arena, &mut row) {
         Ok(Verdict::NetworkConnect) => {
             out.push(&row, place, ledger);
-            if !lossy {
-                skeletons.learn(xml, &row);
-            }
             if lossy {
-                ledger.warnings.add(INVALID_UTF8, place.offset, place.line, || {
-                    "found bytes that are no UTF-8, expected UTF-8; they became U+FFFD".into()
-                });
+                warn_invalid_utf8(place, ledger);
+            } else {
+                skeletons.learn(xml, &row);
             }
         }
         Ok(other) => other.count(ledger),
