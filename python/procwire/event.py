@@ -15,11 +15,24 @@ import pyarrow as pa
 
 from procwire.errors import UsageError
 
-__all__ = ["DERIVED", "FIELDS", "GROUPS", "NAMES", "SCHEMA", "Field", "Group", "Names", "field", "fields"]
+__all__ = [
+    "DERIVED",
+    "FIELDS",
+    "GROUPS",
+    "LIVE_FIELDS",
+    "LIVE_SCHEMA",
+    "NAMES",
+    "SCHEMA",
+    "Field",
+    "Group",
+    "Names",
+    "field",
+    "fields",
+]
 
 Names = Literal["ossem", "sysmon", "ossem-cdm"]
 """A vocabulary: `ossem` is the mission's standard names, `sysmon` the raw ones, `ossem-cdm` OSSEM's of today."""
-Group = Literal["event", "system", "provenance", "address", "derived"]
+Group = Literal["event", "system", "provenance", "address", "live", "derived"]
 
 NAMES: tuple[Names, ...] = get_args(Names)
 GROUPS: tuple[Group, ...] = get_args(Group)
@@ -144,15 +157,61 @@ FIELDS: tuple[Field, ...] = (
     _ours("dst_ip_bytes", "DestinationIpBytes", _BYTES, "address",
           "Destination address as 16 bytes, likewise", "00000000000000000000FFFFC0A84087"),
 )  # fmt: skip
-"""Every stored column, in the table's order."""
+"""Every column that a log gives, in the table's order."""
+
+LIVE_FIELDS: tuple[Field, ...] = (
+    _ours("record_kind", "RecordKind", _TEXT, "live",
+          "What the row tells: connection, attempt (one that failed), close (the end of one), existing (open when the "
+          "recording began), loss", "connection"),
+    _ours("outcome", "Outcome", _TEXT, "live",
+          "How a TCP connection came out: established, refused, timed-out, unreachable, reset, abandoned (by the "
+          "process, before an answer), failed (any other: see error_number); for a close how it ended: closed-here, "
+          "closed-by-peer, reset-here, reset-by-peer, timed-out, failed; null for udp", "established"),
+    _ours("error_number", "ErrorNumber", _INT, "live", "The kernel's errno for a failure; null without one", "111"),
+    _ours("connection_id", "ConnectionId", _LONG, "live",
+          "The kernel's socket cookie, unique since boot: joins a connection with its close", "4097"),
+    _ours("attribution", "Attribution", _TEXT, "live",
+          "How the process was found: caller (it connected, accepted, sent or received, seen doing so), listener (it "
+          "owns the listening socket; who accepted was not seen), owner (it made or last used the socket; who "
+          "received was not seen), poll (seen holding the socket at an interval: best effort)", "caller"),
+    _ours("user_id", "UserId", _LONG, "live", "Real uid of the process", "1000"),
+    _ours("process_command_line", "CommandLine", _TEXT, "live",
+          "Command line of the process; its first 1,024 bytes", "curl https://example.com"),
+    _ours("process_parent_guid", "ParentProcessGuid", _TEXT, "live", "ProcessGuid of the parent",
+          "{FFB12C03-957F-5ACD-0100-0010EB0300F2}"),
+    _ours("process_parent_id", "ParentProcessId", _LONG, "live", "Process id of the parent", "812"),
+    _ours("process_parent_name", "ParentImage", _TEXT, "live", "File path of the parent", "/usr/bin/bash"),
+    _ours("network_namespace_id", "NetworkNamespaceId", _LONG, "live",
+          "Inode of the socket's network namespace, as in /proc/PID/ns/net", "4026531840"),
+    _ours("cgroup_path", "CgroupPath", _TEXT, "live",
+          "The process's control group (version 2), from its root", "/system.slice/sshd.service"),
+    _ours("container_id", "ContainerId", _TEXT, "live",
+          "Id of the container, read off cgroup_path; null outside of one", "4c0f9e6a5d3b"),
+    _ours("src_host_name_origin", "SourceHostnameOrigin", _TEXT, "live",
+          "Where src_host_name comes from: dns (an answer that the process itself received), reverse (a reverse "
+          "look-up), local (this machine's own name)", "local"),
+    _ours("dst_host_name_origin", "DestinationHostnameOrigin", _TEXT, "live",
+          "Where dst_host_name comes from, likewise", "dns"),
+    _ours("duration_us", "DurationUs", _LONG, "live",
+          "For a close: microseconds since the connection was established", "1500000"),
+    _ours("sent_bytes", "SentBytes", _LONG, "live", "For a close: bytes sent by this end and acknowledged", "517"),
+    _ours("received_bytes", "ReceivedBytes", _LONG, "live", "For a close: bytes received by this end", "4096"),
+    _ours("sent_packets", "SentPackets", _LONG, "live", "For a close: segments sent by this end", "9"),
+    _ours("received_packets", "ReceivedPackets", _LONG, "live", "For a close: segments received by this end", "8"),
+    _ours("events_lost", "EventsLost", _LONG, "live",
+          "For a loss: how many events were lost since the last such row", "12"),
+)  # fmt: skip
+"""Columns that only a recording gives, after those of `FIELDS`."""
 
 _GUID_START_S = "('0x' || substr(process_guid, 16, 4) || substr(process_guid, 11, 4))::BIGINT"
 
 # Never from Initiated alone (facts on real logs): inbound TCP has the local end as its source in logs up to
-# late 2019 and as its destination from then on; inbound UDP always has it as its source.
+# late 2019 and as its destination from then on; inbound UDP always has it as its source. On Linux the source
+# is the end that spoke first.
 _LOCAL_SIDE = """CASE
     WHEN network_connection_initiated THEN 'src'
     WHEN network_connection_initiated IS NULL THEN NULL
+    WHEN provider_name = 'Linux-Sysmon' THEN 'dst'
     WHEN network_protocol = 'udp' THEN 'src'
     WHEN lower(split_part(src_host_name, '.', 1)) = lower(split_part(computer_name, '.', 1)) THEN 'src'
     WHEN lower(split_part(dst_host_name, '.', 1)) = lower(split_part(computer_name, '.', 1)) THEN 'dst'
@@ -180,17 +239,20 @@ DERIVED: tuple[Field, ...] = (
 """Columns computed on request."""
 
 SCHEMA: pa.Schema = pa.schema([pa.field(field.name, field.type) for field in FIELDS])
-"""The Arrow schema of every batch that a source yields."""
+"""The Arrow schema of every batch that a log yields."""
+
+LIVE_SCHEMA: pa.Schema = pa.schema([pa.field(field.name, field.type) for field in FIELDS + LIVE_FIELDS])
+"""The Arrow schema of every batch that a recording yields."""
 
 
 def fields(*groups: Group) -> tuple[Field, ...]:
-    """The fields of the given groups, in the table's order; without groups, all that are stored."""
+    """The fields of the given groups, in the table's order; without groups, all that a log gives."""
     if not groups:
         return FIELDS
-    return tuple(field for field in FIELDS + DERIVED if field.group in groups)
+    return tuple(field for field in FIELDS + LIVE_FIELDS + DERIVED if field.group in groups)
 
 
-def field(name: str, names: Names = "ossem", among: Iterable[Field] = FIELDS + DERIVED) -> Field:
+def field(name: str, names: Names = "ossem", among: Iterable[Field] = FIELDS + LIVE_FIELDS + DERIVED) -> Field:
     """The field called `name` in a vocabulary.
 
     Raises UsageError, with the nearest name, if there is none.

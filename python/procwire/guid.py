@@ -2,7 +2,9 @@
 
 Little-endian fields: DWORD machine id, DWORD process start (Unix seconds), QWORD key. Written as a GUID
 the start's halves stand swapped: Data2 holds the low 16 bits, Data3 the high ones. The key tells the
-writer apart: a LUID up to Sysmon 10.42, Windows' process start key from Sysmon 11 on, an address on Linux.
+writer apart: a LUID up to Sysmon 10.42, Windows' process start key from Sysmon 11 on, an address on Sysmon for
+Linux. procwire's own holds the process id and its start to the kernel's clock tick: no two processes of a boot
+share both, and /proc tells them as the kernel does, however the process was first seen.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Literal
 
 from procwire.errors import UsageError
 
-__all__ = ["ProcessGuid", "Scheme", "decode_guid"]
+__all__ = ["TICKS_PER_S", "ProcessGuid", "Scheme", "decode_guid", "linux_guid"]
 
 _GUID = re.compile(r"\{?([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})\}?", re.IGNORECASE)
 # The low DWORD of a LUID's key: SysmonCommon's mark, and no high part, for Windows counts LUIDs from 0.
@@ -22,8 +24,14 @@ _LUID_MARK = 0x10000000
 # Where Linux loads position-independent programs: 0x55... and 0x56...
 _LINUX_PROGRAMS = range(0x5500_0000_0000, 0x5700_0000_0000)
 _BOOT_SHIFT = 48
+# procwire's own: a mark (as a start key, a count of 62,000 boots) in 8 bits, the process id in 22 (the kernel's
+# PID_MAX_LIMIT), the start in ticks since boot in 34 (5 years).
+_OWN_MARK = 0xF2
+_OWN_SHIFT, _PID_SHIFT = 56, 34
+TICKS_PER_S = 100
+"""The kernel's USER_HZ, in which /proc tells the start of a process."""
 
-Scheme = Literal["luid", "start-key", "linux"]
+Scheme = Literal["luid", "start-key", "linux", "procwire"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +61,10 @@ class ProcessGuid:
 
         luid: a logon or token LUID (Sysmon up to 10.42). start-key: Windows' process start key (Sysmon 11 on,
         Windows 10 on). linux: the end of the program's code in memory, mm->end_code (Sysmon for Linux), told
-        only for position-independent programs.
+        only for position-independent programs. procwire: process id and start to the tick (ours).
         """
+        if self.key >> _OWN_SHIFT == _OWN_MARK:
+            return "procwire"
         if self.key & 0xFFFFFFFF == _LUID_MARK:
             return "luid"
         if self.key in _LINUX_PROGRAMS:
@@ -79,6 +89,16 @@ class ProcessGuid:
         """Number of the process within its boot, where the key is a process start key."""
         return self.key & ((1 << _BOOT_SHIFT) - 1) if self.scheme == "start-key" else None
 
+    @property
+    def process_id(self) -> int | None:
+        """The process id, where the key holds one."""
+        return self.key >> _PID_SHIFT & 0x3FFFFF if self.scheme == "procwire" else None
+
+    @property
+    def start_ticks(self) -> int | None:
+        """Start of the process in ticks of 1/100 s since boot, where the key holds it."""
+        return self.key & (1 << _PID_SHIFT) - 1 if self.scheme == "procwire" else None
+
     def __str__(self) -> str:
         start = f"{self.process_start_s:08X}"
         key = self.key.to_bytes(8, "little").hex().upper()
@@ -99,3 +119,18 @@ def decode_guid(text: str) -> ProcessGuid:
         process_start_s=int(start_high + start_low, 16),
         key=int.from_bytes(bytes.fromhex(key_head + key_tail), "little"),
     )
+
+
+def linux_guid(machine_id: int, boot_time_ns: int, process_id: int, start_ticks: int) -> ProcessGuid:
+    """The GUID that procwire gives to a process of this machine.
+
+    machine_id: the first 8 digits of /etc/machine-id. boot_time_ns: Unix time of the boot. start_ticks: start of the
+    process in ticks since boot, as field 22 of /proc/PID/stat has it.
+
+    >>> guid = linux_guid(0xFFB12C03, 1_767_225_600 * 10**9, 4711, 1234)
+    >>> str(guid), guid.scheme, guid.process_id, guid.start_ticks
+    ('{FFB12C03-B90C-6955-D204-00009C4900F2}', 'procwire', 4711, 1234)
+    """
+    start_s = (boot_time_ns + start_ticks * (10**9 // TICKS_PER_S)) // 10**9
+    key = _OWN_MARK << _OWN_SHIFT | process_id << _PID_SHIFT | start_ticks & (1 << _PID_SHIFT) - 1
+    return ProcessGuid(machine_id, start_s, key)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from procwire.errors import UsageError
-from procwire.event import DERIVED, FIELDS, SCHEMA, Field, Group, Names, field, fields
+from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, LIVE_SCHEMA, SCHEMA, Field, Group, Names, field, fields
 
 if TYPE_CHECKING:
     import duckdb
@@ -62,7 +62,8 @@ class Selection:
     """A predicate, an order, a limit, and the columns to keep.
 
     `columns`, `where` and `sort` speak the vocabulary that `names` says. Columns may be derived ones
-    (`event.DERIVED`); without `columns`, those of `groups` are kept.
+    (`event.DERIVED`); without `columns`, those of `groups` are kept. `live` says that the batches are a
+    recording's (of `event.LIVE_SCHEMA`); columns that only these have are unknown otherwise.
 
     Raises UsageError for a column that does not exist and for SQL that DuckDB refuses.
     """
@@ -76,16 +77,20 @@ class Selection:
         sort: Sequence[str] | None = None,
         limit: int | None = None,
         groups: Sequence[Group] = TEXT_GROUPS,
+        live: bool = False,
     ) -> None:
         if limit is not None and limit < 0:
             raise UsageError(f"found limit {limit}, expected 0 or more")
         self._names = names
+        self._stored = FIELDS + LIVE_FIELDS if live else FIELDS
+        self._input_schema = LIVE_SCHEMA if live else SCHEMA
+        known = self._stored + DERIVED
         self._where = where
-        self._order = [_order(key, names) for key in sort or ()]
+        self._order = [_order(key, names, known) for key in sort or ()]
         self._limit = limit
         self._connection: duckdb.DuckDBPyConnection | None = None
         self.fields: tuple[Field, ...] = (
-            fields(*groups) if columns is None else tuple(field(name, names) for name in columns)
+            fields(*groups) if columns is None else tuple(field(name, names, known) for name in columns)
         )
         if len(set(self.fields)) < len(self.fields):
             raise UsageError("found a column twice, expected each once")
@@ -95,7 +100,7 @@ class Selection:
             self._check()
 
     def apply(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The selected rows of `batches` (of `event.SCHEMA`), as batches of `schema`. With an order, all
+        """The selected rows of `batches`, as batches of `schema`. With an order, all
         rows are read before the first is given; otherwise it streams."""
         if self._limit == 0:
             return
@@ -111,7 +116,7 @@ class Selection:
 
     def _check(self) -> None:
         # Over no row DuckDB would not so much as look at a constant.
-        nulls = pa.table([pa.nulls(1, stored.type) for stored in FIELDS], schema=SCHEMA)
+        nulls = pa.table([pa.nulls(1, stored.type) for stored in self._stored], schema=self._input_schema)
         with _sql_errors():
             # A predicate that leaves its parentheses does not leave these too.
             connect().extract_statements(f"SELECT [\n{self._where or ''}\n]")
@@ -128,7 +133,7 @@ class Selection:
 
     def _sorted(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         with _sql_errors():
-            for batch in self._query(pa.RecordBatchReader.from_batches(SCHEMA, iter(batches))):
+            for batch in self._query(pa.RecordBatchReader.from_batches(self._input_schema, iter(batches))):
                 yield batch.cast(self.schema)
 
     def _query(self, rows: pa.Table | pa.RecordBatchReader) -> pa.RecordBatchReader:
@@ -139,7 +144,7 @@ class Selection:
 
     def _sql(self) -> str:
         """The query over `batch`: columns get their names first, so that all of it speaks one vocabulary."""
-        named = [f"{quote(stored.name)} AS {quote(stored.named(self._names))}" for stored in FIELDS]
+        named = [f"{quote(stored.name)} AS {quote(stored.named(self._names))}" for stored in self._stored]
         named += [f"{derived.sql} AS {quote(derived.named(self._names))}" for derived in DERIVED]
         kept = ", ".join(quote(name) for name in self.schema.names)
         query = f"SELECT {kept} FROM (SELECT {', '.join(named)} FROM batch)"
@@ -151,6 +156,6 @@ class Selection:
         return query
 
 
-def _order(key: str, names: Names) -> str:
-    column = field(key.removeprefix("-"), names).named(names)
+def _order(key: str, names: Names, known: Sequence[Field]) -> str:
+    column = field(key.removeprefix("-"), names, known).named(names)
     return f"{quote(column)} {'DESC' if key.startswith('-') else 'ASC'} NULLS LAST"

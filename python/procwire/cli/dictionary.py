@@ -44,9 +44,9 @@ def dictionary(
 
 
 def _all_fields() -> tuple[Field, ...]:
-    from procwire.event import DERIVED, FIELDS
+    from procwire.event import DERIVED, FIELDS, LIVE_FIELDS
 
-    return FIELDS + DERIVED
+    return FIELDS + LIVE_FIELDS + DERIVED
 
 
 def _row(field: Field, names: Names) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ _START_KEY = (
     "(that it splits into boot and sequence is inferred from samples, not documented)"
 )
 _LINUX = "Linux: the end of the program's code in memory (mm->end_code), as Sysmon for Linux writes it"
+_OWN = "process id and start in ticks of 1/100 s since boot, as procwire records them on Linux"
 _UNKNOWN = (
     "not recognised: no LUID, no process start key with a boot, no address of a position-independent Linux program"
 )
@@ -64,13 +65,21 @@ def _key_parts(guid: ProcessGuid) -> dict[str, str | int | None]:
         return {"scheme": guid.scheme, "luid": f"0x{guid.luid:X}"}
     if guid.boot_id is not None:
         return {"scheme": guid.scheme, "boot_id": guid.boot_id, "sequence": guid.sequence}
+    if guid.process_id is not None:
+        return {"scheme": guid.scheme, "process_id": guid.process_id, "start_ticks": guid.start_ticks}
     return {"scheme": guid.scheme}
 
 
 def _lines(parts: dict[str, str | int | None]) -> str:
     scheme = {"luid": _LUID, "linux": _LINUX, "start-key": _START_KEY}.get(str(parts["scheme"]), _UNKNOWN)
     shown = {**parts, "scheme": scheme}
-    names = {"process_start_time": "process start", "boot_id": "boot", "luid": "LUID"}
+    names = {
+        "process_start_time": "process start",
+        "boot_id": "boot",
+        "luid": "LUID",
+        "process_id": "process id",
+        "start_ticks": "start ticks",
+    }
     lines = [str(shown.pop("process_guid"))]
     lines += [f"  {names.get(key, key.replace('_', ' ')):<14} {value}" for key, value in shown.items()]
     return "\n".join(lines) + "\n"
