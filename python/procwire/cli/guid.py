@@ -71,15 +71,10 @@ def _key_parts(guid: ProcessGuid) -> dict[str, str | int | None]:
 
 
 def _lines(parts: dict[str, str | int | None]) -> str:
-    scheme = {"luid": _LUID, "linux": _LINUX, "start-key": _START_KEY}.get(str(parts["scheme"]), _UNKNOWN)
+    schemes = {"luid": _LUID, "linux": _LINUX, "start-key": _START_KEY, "procwire": _OWN}
+    scheme = schemes.get(str(parts["scheme"]), _UNKNOWN)
     shown = {**parts, "scheme": scheme}
-    names = {
-        "process_start_time": "process start",
-        "boot_id": "boot",
-        "luid": "LUID",
-        "process_id": "process id",
-        "start_ticks": "start ticks",
-    }
+    names = {"process_start_time": "process start", "boot_id": "boot", "luid": "LUID"}
     lines = [str(shown.pop("process_guid"))]
     lines += [f"  {names.get(key, key.replace('_', ' ')):<14} {value}" for key, value in shown.items()]
     return "\n".join(lines) + "\n"
