@@ -30,6 +30,7 @@ _UNBOUND = bytes(16)
 _ANY = (_UNBOUND, _V4_MAPPED + bytes(4))
 
 Key = tuple[int, bytes, int]
+Ends = tuple[bytes, int, bytes, int]
 Row = dict[str, Any]
 
 
@@ -50,6 +51,7 @@ class PollSource:
         self._namespace_id = _namespace_id()
         self._table = SocketTable()
         self._seen: set[Key] = set()
+        self._seen_ends: set[Ends] = set()
         first = self._look("existing")
         self._pending = first if existing else None
         self._next_s = time.monotonic() + interval_s
@@ -80,9 +82,14 @@ class PollSource:
         sockets = list(self._table.sockets())
         listening = {_end(found) for found in sockets if _listens(found)}
         connections = {_key(found): found for found in sockets if _is_connection(found)}
-        news = [found for key, found in connections.items() if key not in self._seen]
+        news = [found for key, found in connections.items() if key not in self._seen and not self._waits(found)]
         self._seen = set(connections)
+        self._seen_ends = {_ends(found) for found in connections.values() if found.protocol == "tcp"}
         return self._batch(kind, news, listening) if news else None
+
+    def _waits(self, found: Socket) -> bool:
+        """Whether it only stays for its time to pass: what an MPTCP connection leaves has a cookie of its own."""
+        return found.state == TIME_WAIT and _ends(found) in self._seen_ends
 
     def _batch(self, kind: str, news: list[Socket], listening: set[tuple[str, bytes, int]]) -> pa.RecordBatch:
         now = datetime.now(UTC)
@@ -111,6 +118,10 @@ def _namespace_id() -> int | None:
 
 def _key(found: Socket) -> Key:
     return found.cookie, found.remote, found.remote_port
+
+
+def _ends(found: Socket) -> Ends:
+    return found.local, found.local_port, found.remote, found.remote_port
 
 
 def _end(found: Socket) -> tuple[str, bytes, int]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from procwire.guid import linux_guid
 
-__all__ = ["Process", "holders", "process"]
+__all__ = ["Process", "holders", "process", "start_ticks"]
 
 _COMMAND_LINE_BYTES = 1_024
 _PARENT, _START_TICKS = 1, 19
@@ -62,8 +62,8 @@ def holders(inodes: Collection[int]) -> dict[int, int]:
         return found
     for process_id in _process_ids():
         for inode in {wanted[link] for link in _links(process_id) if link in wanted}:
-            start = _start_ticks(process_id)
-            if inode not in found or start < started[inode]:
+            start = start_ticks(process_id)
+            if start is not None and start < started.get(inode, start + 1):
                 found[inode], started[inode] = process_id, start
     return found
 
@@ -80,12 +80,13 @@ def _links(process_id: int) -> Iterator[str]:
                 yield os.readlink(f"{folder}/{name}")  # noqa: PTH115 - thousands of them
 
 
-def _start_ticks(process_id: int) -> int:
+def start_ticks(process_id: int) -> int | None:
+    """Start of the process, in ticks since boot; None if there is none of that id."""
     try:
         stat = Path(f"/proc/{process_id}/stat").read_bytes()
         return int(stat.rpartition(b")")[2].split()[_START_TICKS])
     except (OSError, IndexError):
-        return 1 << 62
+        return None
 
 
 def _executable(folder: Path) -> str | None:
