@@ -37,7 +37,11 @@ def connect(*, threads: int | None = None) -> duckdb.DuckDBPyConnection:
 
     # A folder that DuckDB makes if it must, and removes: predicates may read what lies in it.
     spill = str(Path(tempfile.gettempdir(), f"procwire-{secrets.token_hex(8)}"))
-    config = {"autoinstall_known_extensions": "false", "enable_external_access": "false", "temp_directory": spill}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": "false",
+        "enable_external_access": "false",
+        "temp_directory": spill,
+    }
     if threads is not None:
         config["threads"] = str(threads)
     connection = duckdb.connect(config=config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,9 +18,8 @@ from procwire.errors import RecordError, UsageError
 if TYPE_CHECKING:
     from typer._click import Context
 
-__all__ = ["EXAMPLES", "RecordCommand", "Request", "Sensor", "Target", "record"]
+__all__ = ["EXAMPLES", "RecordCommand", "Request", "Sensor", "Target", "Way", "record"]
 
-Way = Literal["table", "ndjson", "csv", "parquet", "arrow", "xml", "syslog"]
 Names = Literal["ossem", "sysmon", "ossem-cdm"]
 Sensor = Literal["auto", "ebpf", "poll"]
 
@@ -42,9 +42,21 @@ Exit codes:
   3    recorded, but events were lost: the stream and the ledger tell how many
   130  ended by Ctrl-C, 143 by SIGTERM: what was recorded is kept
 """
-_SUFFIXES: dict[str, Way] = {
-    ".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".xml": "xml",
-}  # fmt: skip
+
+
+class Way(StrEnum):
+    """A format; an enumeration, since Typer takes no list of a Literal."""
+
+    TABLE = "table"
+    NDJSON = "ndjson"
+    CSV = "csv"
+    PARQUET = "parquet"
+    ARROW = "arrow"
+    XML = "xml"
+    SYSLOG = "syslog"
+
+
+_SUFFIXES = {".csv": Way.CSV, ".parquet": Way.PARQUET, ".arrow": Way.ARROW, ".xml": Way.XML}
 """Formats by suffix, where it is not ndjson. Not asked of the sinks, since Arrow must not be imported yet."""
 _DISABLED = (
     "network connection logging is disabled by default: enable it with --all, for every process, or "
@@ -148,8 +160,10 @@ def record(
     count: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N rows.")] = None,
     sensor: Annotated[
         Sensor,
-        typer.Option(help="ebpf sees everything and needs root; poll looks at intervals: best effort. auto: ebpf "
-                          "where it can be had, else poll."),
+        typer.Option(
+            help="ebpf sees everything and needs root; poll looks at intervals: best effort. auto: ebpf "
+            "where it can be had, else poll."
+        ),
     ] = "auto",
     interval: Annotated[str, typer.Option(metavar="DURATION", help="How often poll looks.")] = "1s",
     udp_idle: Annotated[
@@ -174,9 +188,7 @@ def record(
     rotate_size: Annotated[
         str | None, typer.Option(metavar="SIZE", help="Begin a new file when one has grown so large: 100MB.")
     ] = None,
-    rotate_every: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="Begin a new file so often: 1h.")
-    ] = None,
+    rotate_every: Annotated[str | None, typer.Option(metavar="DURATION", help="Begin a new file so often: 1h.")] = None,
     keep: Annotated[
         int | None, typer.Option(metavar="N", min=0, help="Of old files, keep the newest N. [default: all]")
     ] = None,
@@ -198,7 +210,7 @@ def record(
     if status:
         from procwire.cli.record_status import print_status
 
-        return print_status(as_json=to == ["ndjson"])
+        return print_status(as_json=to == [Way.NDJSON])
     if config is not None:
         raise UsageError(f"found --config {config}, but rules come with a later version: use --all, -n or --where")
     if not all_ and images is None:
@@ -253,17 +265,17 @@ def _targets(ways: list[Way], paths: list[Path]) -> tuple[Target, ...]:
 
 def _target(way: Way | None, path: Path | None) -> Target:
     if path is None or path == Path("-"):
-        to_system = way == "syslog" and path is None
-        return Target(way or ("table" if sys.stdout.isatty() else "ndjson"), None, not to_system)
+        to_system = way == Way.SYSLOG and path is None
+        return Target(way or (Way.TABLE if sys.stdout.isatty() else Way.NDJSON), None, not to_system)
     if way is None:
-        way = _SUFFIXES.get(path.suffix.lower(), "ndjson")
+        way = _SUFFIXES.get(path.suffix.lower(), Way.NDJSON)
     return Target(way, path, False)
 
 
 def _check(request: Request) -> None:
     if request.columns == ():
         raise UsageError("found no column in --columns, expected names with commas between them")
-    whole = [target.way for target in request.targets if target.way in ("xml", "syslog")]
+    whole = [target.way for target in request.targets if target.way in (Way.XML, Way.SYSLOG)]
     if len(whole) == len(request.targets) and (request.columns or request.names != "ossem"):
         raise UsageError(f"found --names or --columns, expected neither with {whole[0]}, which holds whole events")
     rotates = request.rotate_bytes or request.rotate_s or request.keep is not None

@@ -8,7 +8,6 @@ import select
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from procwire.cli.exits import ExitCode, complain
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from procwire.recorder.outputs import SelectedOutput
     from procwire.recorder.predicates import Predicate
     from procwire.select import Selection
+    from procwire.sinks.recording import RecordingOutput
     from procwire.sources.live import LiveSource
 
 __all__ = ["run"]
@@ -49,10 +49,12 @@ def run(request: Request) -> ExitCode:
         if account is not None:
             _make_files(request.targets, account)
             drop_privileges(account, source.capabilities)
-        stack.callback(_report, ledger, ledger_file)
-        outputs = _open_outputs(request, selections, ledger, account, stack)
-        enrich = _enrichment(request, stack)
-        return _record(request, source, outputs, enrich, predicate, envelope, ledger, on_status)
+        with ExitStack() as output_stack:
+            outputs = _open_outputs(request, selections, ledger, account, output_stack)
+            # Told when the outputs are closed: only then all is written.
+            stack.callback(_report, ledger, ledger_file)
+            enrich = _enrichment(request, output_stack)
+            return _record(request, source, outputs, enrich, predicate, envelope, ledger, on_status)
 
 
 def _record(
@@ -79,7 +81,7 @@ def _record(
         )
     if signals.received is not None:
         return ExitCode(128 + signals.received)
-    return ExitCode.LOSSY if ledger.events_lost or ledger.rows_lost else ExitCode.ALL_READ
+    return ExitCode.LOSSY if ledger.events_lost or ledger.rows_lost else ExitCode.RECORDED
 
 
 def _account(request: Request) -> pwd.struct_passwd | None:
@@ -158,7 +160,7 @@ def _envelope(stack: ExitStack) -> Step:
     """Numbers the rows, and makes events of them."""
     import socket
 
-    from procwire.enrich.envelope import Envelope
+    from procwire.recorder.envelope import Envelope
     from procwire.recorder.record_ids import RecordIds
     from procwire.sources.folders import state_folder
 
@@ -217,12 +219,64 @@ def _open_outputs(
     for target, selection in zip(request.targets, selections, strict=True):
         try:
             sink = _open_sink(request, target, selection)
+            _check_rotation(request, target)
         except (OSError, UsageError) as error:
             text = str(error) if isinstance(error, UsageError) else f"cannot write {target.name}: {error.strerror}"
             hint = f" (recording as {account.pw_name}: --user NAME for another)" if account else ""
             raise UsageError(text + hint) from error
-        _warn_of_rotation(request, target, account)
         ledger.outputs.append(OutputLedger(target.name, target.way))
         outputs.append(SelectedOutput(sink, selection, ledger.outputs[-1], complain))
         stack.callback(outputs[-1].close)
     return outputs
+
+
+def _open_sink(request: Request, target: Target, selection: Selection | None) -> RecordingOutput:
+    from procwire.cli.output import Output
+    from procwire.recorder.outputs import schema_of
+    from procwire.sinks.recording import RecordingOutput
+
+    stdout = Output(None) if target.to_stdout else None
+    return RecordingOutput(
+        target.way,
+        target.path,
+        schema_of(selection),
+        rotate_bytes=request.rotate_bytes,
+        rotate_s=request.rotate_s,
+        keep=request.keep,
+        terminal=stdout.terminal if stdout else None,
+        stream=stdout.stream if stdout else None,
+    )
+
+
+def _check_rotation(request: Request, target: Target) -> None:
+    rotates = request.rotate_bytes is not None or request.rotate_s is not None
+    if rotates and target.path is not None and not os.access(target.path.parent, os.W_OK | os.X_OK):
+        raise UsageError(f"cannot rotate {target.path}: its folder cannot be written")
+
+
+def _enrichment(request: Request, stack: ExitStack) -> list[Step]:
+    del request, stack
+    return []
+
+
+def _reader_watch() -> Callable[[], bool]:
+    """Whether stdout is a pipe that nobody reads any more, asked without writing to it."""
+    poll = select.poll()
+    try:
+        poll.register(sys.stdout.fileno(), 0)
+    except (OSError, ValueError):
+        return lambda: False
+    return lambda: any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _report(ledger: RecordingLedger, file: TextIO | None) -> None:
+    import json
+    import time
+
+    from procwire.sinks.plain import plain
+
+    ledger.end_s = time.time()
+    if file is not None:
+        file.write(json.dumps(ledger.to_dict(), indent=2) + "\n")
+    with suppress(OSError):
+        sys.stderr.write(plain(ledger.summary()) + "\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from procwire.sources.live import Hook
@@ -24,6 +24,8 @@ class OutputLedger:
     """Rows, those that tell of losses included."""
     left_out: int = 0
     """Rows of kinds that the format has no form for."""
+    lost: int = 0
+    """Rows that could not be written."""
 
     def __str__(self) -> str:
         left_out = f" ({self.left_out:,} that {self.format} has no form for left out)" if self.left_out else ""
@@ -34,7 +36,7 @@ class OutputLedger:
 class RecordingLedger:
     """The account of a whole recording; filled while it goes on, final at its end.
 
-    What was captured is either filtered, or written to every output (or left out there); what was lost is neither.
+    What was captured is either filtered, or at every output written, left out or lost.
     """
 
     sensor: str
@@ -50,7 +52,7 @@ class RecordingLedger:
     """Rows that the predicate, or the limit, kept out."""
     outputs: list[OutputLedger] = field(default_factory=list)
     lost: dict[str, int] = field(default_factory=dict)
-    """Cause to events."""
+    """Cause to events that the sensor lost, which were not captured."""
 
     @property
     def events_lost(self) -> int:
@@ -63,17 +65,24 @@ class RecordingLedger:
         self.lost = {cause: count for cause, count in losses.items() if count}
         return self.events_lost - before
 
+    @property
+    def rows_lost(self) -> int:
+        """Rows that an output could not write."""
+        return sum(output.lost for output in self.outputs)
+
     def summary(self) -> str:
         """The account in a line, or two where something was lost."""
-        kinds = ", ".join(f"{count:,} {_plural(kind, count)}" for kind, count in sorted(self.captured.items()))
-        captured = f"captured {self.captured.total():,}" + (
-            f" ({kinds})" if set(self.captured) - {"connection"} else ""
-        )
+        captured = f"captured {self.captured.total():,}"
+        if set(self.captured) - {"connection"}:
+            kinds = sorted(self.captured.items())
+            captured += f" ({', '.join(f'{count:,} {_plural(kind, count)}' for kind, count in kinds)})"
         written = ", ".join(map(str, self.outputs))
         duration = f"{(self.end_s or time.time()) - self.start_s:.1f} s"
         lines = [f"{duration}: {captured}, filtered {self.filtered:,}, written {written}, lost {self.events_lost:,}"]
-        if self.lost:
-            lines.append("lost: " + "; ".join(f"{count:,} × {cause}" for cause, count in sorted(self.lost.items())))
+        losses = [f"{count:,} × {cause}" for cause, count in sorted(self.lost.items())]
+        losses += [f"{output.lost:,} rows not written to {output.name}" for output in self.outputs if output.lost]
+        if losses:
+            lines.append("lost: " + "; ".join(losses))
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -86,10 +95,7 @@ class RecordingLedger:
             "end_time": None if self.end_s is None else _iso(self.end_s),
             "captured": dict(self.captured),
             "filtered": self.filtered,
-            "outputs": [
-                {"name": one.name, "format": one.format, "written": one.written, "left_out": one.left_out}
-                for one in self.outputs
-            ],
+            "outputs": [asdict(output) for output in self.outputs],
             "lost": self.lost,
         }
 

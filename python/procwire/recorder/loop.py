@@ -42,8 +42,8 @@ class RecordingSink(Protocol):
         """What is due after a time, rather than after a batch."""
         ...
 
-    def close(self) -> None:
-        """Write what must stand at the end."""
+    def take_losses(self) -> int:
+        """How many rows were lost here since the last call; 0 while none could be told."""
         ...
 
 
@@ -132,10 +132,18 @@ class Recorder:
     def _tell_losses(self) -> None:
         lost = self._ledger.add_losses(self._source.losses())
         if lost:
-            row = {
-                "event_creation_time": datetime.now(UTC),
-                "event_id": _ERROR_EVENT_ID,
-                "record_kind": "loss",
-                "events_lost": lost,
-            }
-            self._write(pa.RecordBatch.from_pylist([row], schema=LIVE_SCHEMA))
+            self._write(_loss(lost))
+        for output in self._outputs:
+            lost = output.take_losses()
+            if lost:
+                output.write(self._envelope(_loss(lost)))
+
+
+def _loss(events_lost: int) -> pa.RecordBatch:
+    row = {
+        "event_creation_time": datetime.now(UTC),
+        "event_id": _ERROR_EVENT_ID,
+        "record_kind": "loss",
+        "events_lost": events_lost,
+    }
+    return pa.RecordBatch.from_pylist([row], schema=LIVE_SCHEMA)

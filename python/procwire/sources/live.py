@@ -26,9 +26,16 @@ class LiveSource(Protocol):
 
     name: str
     """`ebpf` or `poll`."""
-    hooks: Sequence[Hook]
-    capabilities: Collection[int]
-    """Capabilities (their numbers) that `step` still needs, once the source is open."""
+
+    @property
+    def hooks(self) -> Sequence[Hook]:
+        """The places it watches, or would."""
+        ...
+
+    @property
+    def capabilities(self) -> Collection[int]:
+        """Capabilities (their numbers) that `step` still needs, once the source is open."""
+        ...
 
     def step(self, timeout_s: float) -> pa.RecordBatch | None:
         """A batch of `event.LIVE_SCHEMA`, waiting for one at most `timeout_s`; None where none came."""
