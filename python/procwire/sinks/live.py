@@ -111,8 +111,8 @@ def _peer_and_rest(batch: pa.RecordBatch) -> pa.StringArray:
 def _fit_host(text: str, width: int) -> str:
     """The name, and how it came out with as much room as that needs."""
     host, _, rest = text.partition(MARK)
-    if not rest:
-        return shorten(host, width)
+    if not rest or host == "-":
+        return shorten(rest or host, width)
     room = max(width - cell_len(_DOT + rest), min(cell_len(host), width // 3))
     return shorten(f"{shorten(host, room)}{_DOT}{rest}", width)
 
