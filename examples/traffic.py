@@ -5,6 +5,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 
 
 def answer(caller: socket.socket) -> None:
@@ -33,10 +34,8 @@ def refused() -> None:
     """Nobody listens on a port that was just let go."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = server.getsockname()
-    try:
+    with suppress(ConnectionRefusedError):
         socket.create_connection(address, timeout=5).close()
-    except ConnectionRefusedError:
-        pass
 
 
 def datagram(receiver: socket.socket) -> None:

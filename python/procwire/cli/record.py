@@ -134,9 +134,10 @@ def record(
     to: Annotated[
         list[Way] | None,
         typer.Option(
-            help="Format; with several outputs once for each, in their order. [default: by the suffix of -o; table on "
-            "a terminal; else ndjson] xml and syslog hold Sysmon's events: connections, and losses, only. syslog "
-            "without -o goes to the system's log.",
+            metavar="FORMAT",
+            help="table, ndjson, csv, parquet, arrow, xml or syslog; once for each output, in their order. "
+            "[default: by the suffix of -o; table on a terminal; else ndjson] xml and syslog hold Sysmon's events: "
+            "connections, and losses, only. syslog without -o goes to the system's log.",
         ),
     ] = None,
     output: Annotated[

@@ -200,7 +200,7 @@ def _make_files(targets: Sequence[Target], account: pwd.struct_passwd) -> None:
         # Parquet files appear, and are named, later: for these the folder must be writable.
         if target.path is not None and target.way != "parquet":
             with suppress(OSError):
-                file = os.open(target.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o640)
+                file = os.open(target.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666)
                 os.fchown(file, account.pw_uid, account.pw_gid)
                 os.close(file)
 
