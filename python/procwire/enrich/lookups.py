@@ -1,0 +1,140 @@
+"""Questions whose answers may take long: asked by threads of their own, remembered for a while."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Generic, NamedTuple, TypeVar
+
+__all__ = ["Answer", "Lookups"]
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+_FAILURE_KEPT_S = 300.0
+# An answer that has run out still stands while it is asked for again: better than a name that comes and goes.
+_STALE_S = 3600.0
+
+
+class Answer(NamedTuple, Generic[V]):
+    """What was found, None for nothing, and for how many seconds it holds."""
+
+    value: V | None
+    kept_s: float
+
+
+@dataclass(slots=True)
+class _Entry(Generic[V]):
+    value: V | None
+    until_s: float
+
+
+class Lookups(Generic[K, V]):
+    """A cache in front of `resolve`, used by one thread, which never waits unless it says so.
+
+    Bounded in each way: `threads` (daemonic, begun when first needed), `waiting_limit` questions under way (more
+    are dropped, and counted), `size` answers kept (the least recently used goes first).
+    """
+
+    def __init__(
+        self, resolve: Callable[[K], Answer[V]], *, threads: int, waiting_limit: int = 1_024, size: int = 65_536
+    ) -> None:
+        self._resolve = resolve
+        self._thread_limit = threads
+        self._waiting_limit = waiting_limit
+        self._size = size
+        self._entries: dict[K, _Entry[V]] = {}
+        self._waiting: set[K] = set()
+        self._questions: SimpleQueue[K | None] = SimpleQueue()
+        self._answers: SimpleQueue[tuple[K, Answer[V] | None]] = SimpleQueue()
+        self._threads: list[Thread] = []
+        self._closed = False
+        self.asked = 0
+        """Questions handed to the threads."""
+        self.answered = 0
+        """Of these, how many had an answer other than nothing."""
+        self.failed = 0
+        """Of these, how many ended in an error that `resolve` does not know."""
+        self.dropped = 0
+        """Questions not asked because too many were under way."""
+
+    def look_up(self, keys: Sequence[K | None], wait_s: float = 0.0) -> list[V | None]:
+        """What is known of each key; what is not yet known is asked for, and awaited for `wait_s` in all."""
+        self._take_answers()
+        found = [self._known(key) for key in keys]
+        if wait_s > 0 and not self._waiting.isdisjoint(keys):
+            self._await(keys, wait_s)
+            found = [self._known(key) for key in keys]
+        return found
+
+    def knows(self, keys: Sequence[K | None]) -> bool:
+        """Whether no question about any of the keys is under way."""
+        return self._waiting.isdisjoint(keys)
+
+    def close(self) -> None:
+        """Let the threads end, each after the question it is at; nobody waits for them."""
+        self._closed = True
+        for _ in self._threads:
+            self._questions.put(None)
+
+    def _known(self, key: K | None) -> V | None:
+        if key is None:
+            return None
+        now_s = time.monotonic()
+        entry = self._entries.pop(key, None)
+        if entry is None or entry.until_s <= now_s:
+            self._ask(key)
+        if entry is None or entry.until_s + _STALE_S <= now_s:
+            return None
+        # At the end again: the first is the one longest unused.
+        self._entries[key] = entry
+        return entry.value
+
+    def _ask(self, key: K) -> None:
+        if self._closed or key in self._waiting:
+            return
+        if len(self._waiting) >= self._waiting_limit:
+            self.dropped += 1
+            return
+        self.asked += 1
+        self._waiting.add(key)
+        self._questions.put(key)
+        if len(self._threads) < min(self._thread_limit, len(self._waiting)):
+            thread = Thread(target=self._work, name="procwire-lookup", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _await(self, keys: Sequence[K | None], wait_s: float) -> None:
+        end_s = time.monotonic() + wait_s
+        while not self._waiting.isdisjoint(keys) and (left_s := end_s - time.monotonic()) > 0:
+            try:
+                self._keep(*self._answers.get(timeout=left_s))
+            except Empty:
+                return
+
+    def _take_answers(self) -> None:
+        while not self._answers.empty():
+            self._keep(*self._answers.get())
+
+    def _keep(self, key: K, answer: Answer[V] | None) -> None:
+        self._waiting.discard(key)
+        if answer is None:
+            self.failed += 1
+            answer = Answer(None, _FAILURE_KEPT_S)
+        self.answered += answer.value is not None
+        self._entries.pop(key, None)
+        self._entries[key] = _Entry(answer.value, time.monotonic() + answer.kept_s)
+        if len(self._entries) > self._size:
+            del self._entries[next(iter(self._entries))]
+
+    def _work(self) -> None:
+        while (key := self._questions.get()) is not None and not self._closed:
+            try:
+                answer = self._resolve(key)
+            except Exception:
+                # Whatever a library may raise: the thread has to live on, and the error is counted.
+                answer = None
+            self._answers.put((key, answer))
