@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
@@ -11,7 +12,7 @@ from typing import cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from procwire.enrich.addresses import OwnAddresses, can_be_asked, can_be_own
+from procwire.enrich.addresses import Addresses, OwnAddresses, can_be_asked, can_be_own
 from procwire.enrich.columns import Distinct, column, replaced
 from procwire.enrich.lookups import Answer, Lookups
 from procwire.enrich.reverse import ReverseLookup
@@ -19,15 +20,16 @@ from procwire.enrich.watched import Watched
 
 __all__ = ["HostNames"]
 
+# A name and its origin.
+Named = tuple[str | None, str | None]
+
 _HOSTS = Path("/etc/hosts")
 _NAMESPACE = Path("/proc/self/ns/net")
 _THREADS = 8
-_NO_TEXT = pa.scalar(None, pa.string())
-_LOCAL, _REVERSE = "local", "reverse"
-
-# A name and its origin.
-Named = tuple[str, str] | tuple[None, None]
 _UNNAMED: Named = (None, None)
+_LOCAL, _REVERSE = "local", "reverse"
+_LOCAL_ORIGIN = pa.scalar(_LOCAL)
+_NO_TEXT, _NO_FLAG = pa.scalar(None, pa.string()), pa.scalar(None, pa.bool_())
 
 
 class HostNames:
@@ -47,11 +49,14 @@ class HostNames:
         resolve: Callable[[str], Answer[str]] | None = None,
     ) -> None:
         self._lookup = lookup
-        self._machine_name = machine_name or socket.gethostname()
+        self._machine: Named = (machine_name or socket.gethostname(), _LOCAL)
+        self._machine_name = pa.scalar(self._machine[0])
         self._own = OwnAddresses()
         self._namespace = pa.scalar(_own_namespace(), pa.int64())
         self._hosts = Watched(hosts, _parse_hosts)
-        self._peers: Lookups[str, str] = Lookups(resolve or ReverseLookup(), threads=_THREADS)
+        self._known: tuple[Addresses, dict[str, str], dict[str | None, Named]] | None = None
+        self._resolve = resolve or ReverseLookup()
+        self._others: Lookups[str, Named] = Lookups(self._reverse, at_sight=self._at_sight, threads=_THREADS)
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         initiated = self._initiated_elsewhere(batch)
@@ -59,13 +64,20 @@ class HostNames:
         return self._side(batch, "dst", None if initiated is None else pc.invert(initiated))
 
     def counters(self) -> Mapping[str, int]:
-        """Reverse look-ups so far: asked, with a name, failed, and dropped since too many were under way."""
-        peers = self._peers
-        return {"asked": peers.asked, "named": peers.answered, "failed": peers.failed, "dropped": peers.dropped}
+        """Reverse look-ups so far: asked; of these named, unanswered by any resolver, and failed otherwise; and
+        dropped, since too many were under way."""
+        others = self._others
+        return {
+            "asked": others.asked,
+            "named": others.answered,
+            "unanswered": self._resolve.unanswered if isinstance(self._resolve, ReverseLookup) else 0,
+            "failed": others.failed,
+            "dropped": others.dropped,
+        }
 
     def close(self) -> None:
         """Stop looking up; nobody waits for answers."""
-        self._peers.close()
+        self._others.close()
         self._own.close()
 
     def _initiated_elsewhere(self, batch: pa.RecordBatch) -> pa.Array | None:
@@ -74,59 +86,61 @@ class HostNames:
         Their addresses cannot be listed from here, but which end is the process's is known. In the namespace of
         the recorder the addresses themselves tell, and better: a transparent proxy has ends with others' addresses.
         """
-        if self._namespace.as_py() is None:
+        if not self._namespace.is_valid:
             return None
         elsewhere = pc.not_equal(column(batch, "network_namespace_id"), self._namespace)
         if not elsewhere.true_count:
             return None
-        return pc.if_else(elsewhere, column(batch, "network_connection_initiated"), pa.scalar(None, pa.bool_()))
+        return pc.if_else(elsewhere, column(batch, "network_connection_initiated"), _NO_FLAG)
 
     def _side(self, batch: pa.RecordBatch, side: str, own_end: pa.Array | None) -> pa.RecordBatch:
         addresses = column(batch, f"{side}_ip")
         given = column(batch, f"{side}_host_name")
         unnamed = addresses if given.null_count == len(given) else pc.if_else(pc.is_null(given), addresses, _NO_TEXT)
-        own = None if own_end is None else pc.fill_null(pc.and_(own_end, self._can_be_own(unnamed)), False)
+        own = None if own_end is None else pc.fill_null(pc.and_(own_end, _can_be_own(unnamed)), False)
         names, origins = self._names(unnamed if own is None else pc.if_else(own, _NO_TEXT, unnamed))
         if own is not None:
             names = pc.if_else(own, self._machine_name, names)
-            origins = pc.if_else(own, _LOCAL, origins)
+            origins = pc.if_else(own, _LOCAL_ORIGIN, origins)
         if unnamed is not addresses:
             names = pc.coalesce(given, names)
             origins = pc.coalesce(column(batch, f"{side}_host_name_origin"), origins)
         batch = replaced(batch, f"{side}_host_name", names)
         return replaced(batch, f"{side}_host_name_origin", origins)
 
-    def _can_be_own(self, addresses: pa.Array) -> pa.Array:
-        distinct = Distinct(addresses)
-        values = cast("list[str | None]", distinct.values)
-        # A received broadcast has this machine's end as its destination, but is no machine's name.
-        return distinct.spread([value is not None and can_be_own(value) for value in values], pa.bool_())
-
     def _names(self, addresses: pa.Array) -> tuple[pa.Array, pa.Array]:
         """The names of the addresses, and their origins."""
         distinct = Distinct(addresses)
         values = cast("list[str | None]", distinct.values)
-        own, broadcast = self._own.now
-        hosts = self._hosts.parsed if self._lookup else {}
-        found: list[Named] = []
-        for address in values:
-            if address in own or _is_loopback(address):
-                found.append((self._machine_name, _LOCAL))
-            elif name := hosts.get(address):
-                found.append((name, _REVERSE))
-            else:
-                found.append(_UNNAMED)
-        if self._lookup:
-            asked = [
-                address if named is _UNNAMED and _can_be_asked(address, broadcast) else None
-                for address, named in zip(values, found, strict=True)
-            ]
-            peers = self._peers.look_up(asked)
-            found = [(peer, _REVERSE) if peer else named for peer, named in zip(peers, found, strict=True)]
-        text = pa.string()
-        return distinct.spread([name for name, _ in found], text), distinct.spread(
-            [origin for _, origin in found], text
-        )
+        known = self._known_now()
+        asked = [None if address in known else address for address in values]
+        others = self._others.look_up(asked)
+        found = [other or known.get(address, _UNNAMED) for address, other in zip(values, others, strict=True)]
+        names, origins = [name for name, _ in found], [origin for _, origin in found]
+        return distinct.spread(names, pa.string()), distinct.spread(origins, pa.string())
+
+    def _known_now(self) -> dict[str | None, Named]:
+        """Whatever needs no look-up by its address: this machine's own, the broadcast ones, and /etc/hosts."""
+        own, hosts = self._own.now, self._hosts.parsed
+        if self._known is None or self._known[0] is not own or self._known[1] is not hosts:
+            known: dict[str | None, Named] = {None: _UNNAMED}
+            if self._lookup:
+                known |= {address: (name, _REVERSE) for address, name in hosts.items()}
+            known |= dict.fromkeys(own.broadcast, _UNNAMED)
+            known |= dict.fromkeys(own.own, self._machine)
+            self._known = (own, hosts, known)
+        return self._known[2]
+
+    def _at_sight(self, address: str) -> Answer[Named] | None:
+        if address.startswith("127.") or address == "::1":
+            return Answer(self._machine, math.inf)
+        if not self._lookup or not can_be_asked(address):
+            return Answer(None, math.inf)
+        return None
+
+    def _reverse(self, address: str) -> Answer[Named]:
+        name, kept_s = self._resolve(address)
+        return Answer((name, _REVERSE) if name else None, kept_s)
 
 
 def _own_namespace() -> int | None:
@@ -136,17 +150,16 @@ def _own_namespace() -> int | None:
         return None
 
 
-def _is_loopback(address: str | None) -> bool:
-    return address is not None and (address == "::1" or address.startswith("127."))
+def _can_be_own(addresses: pa.Array) -> pa.Array:
+    # A received broadcast has this machine's end as its destination, but is no machine's name.
+    distinct = Distinct(addresses)
+    values = cast("list[str | None]", distinct.values)
+    return distinct.spread([value is not None and can_be_own(value) for value in values], pa.bool_())
 
 
-def _can_be_asked(address: str | None, broadcast: frozenset[str]) -> bool:
-    return address is not None and address not in broadcast and can_be_asked(address)
-
-
-def _parse_hosts(text: str) -> dict[str | None, str]:
+def _parse_hosts(text: str) -> dict[str, str]:
     """Address to its first name."""
-    names: dict[str | None, str] = {}
+    names: dict[str, str] = {}
     for line in text.splitlines():
         address, name, *_ = [*line.partition("#")[0].split(), "", ""]
         try:

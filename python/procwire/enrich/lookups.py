@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Generic, NamedTuple, TypeVar
@@ -26,27 +25,31 @@ class Answer(NamedTuple, Generic[V]):
     kept_s: float
 
 
-@dataclass(slots=True)
-class _Entry(Generic[V]):
-    value: V | None
-    until_s: float
-
-
 class Lookups(Generic[K, V]):
     """A cache in front of `resolve`, used by one thread, which never waits unless it says so.
 
-    Bounded in each way: `threads` (daemonic, begun when first needed), `waiting_limit` questions under way (more
-    are dropped, and counted), `size` answers kept (the least recently used goes first).
+    `at_sight` is what needs no look-up: an answer, or None to ask. Bounded in each way: `threads` (daemonic, begun
+    when needed), `waiting_limit` questions under way (more are dropped, and counted), `size` answers kept.
     """
 
     def __init__(
-        self, resolve: Callable[[K], Answer[V]], *, threads: int, waiting_limit: int = 1_024, size: int = 65_536
+        self,
+        resolve: Callable[[K], Answer[V]],
+        *,
+        threads: int,
+        at_sight: Callable[[K], Answer[V] | None] | None = None,
+        waiting_limit: int = 1_024,
+        size: int = 65_536,
     ) -> None:
         self._resolve = resolve
+        self._at_sight = at_sight
         self._thread_limit = threads
         self._waiting_limit = waiting_limit
-        self._size = size
-        self._entries: dict[K, _Entry[V]] = {}
+        self._generation_size = size // 2
+        # Value, and when it runs out. Two generations: what is used moves to the young one, and when that is full
+        # the old one goes: as good as least recently used, and a hit costs but a look into a dict.
+        self._young: dict[K, tuple[V | None, float]] = {}
+        self._old: dict[K, tuple[V | None, float]] = {}
         self._waiting: set[K] = set()
         self._questions: SimpleQueue[K | None] = SimpleQueue()
         self._answers: SimpleQueue[tuple[K, Answer[V] | None]] = SimpleQueue()
@@ -62,17 +65,16 @@ class Lookups(Generic[K, V]):
         """Questions not asked because too many were under way."""
 
     def look_up(self, keys: Sequence[K | None], wait_s: float = 0.0) -> list[V | None]:
-        """What is known of each key; what is not yet known is asked for, and awaited for `wait_s` in all."""
-        self._take_answers()
-        found = [self._known(key) for key in keys]
-        if wait_s > 0 and not self._waiting.isdisjoint(keys):
+        """What is known of each key; what is not is asked for, and awaited for `wait_s` in all."""
+        found = self._known(keys)
+        if wait_s > 0 and self.awaits(keys):
             self._await(keys, wait_s)
-            found = [self._known(key) for key in keys]
+            found = self._known(keys)
         return found
 
-    def knows(self, keys: Sequence[K | None]) -> bool:
-        """Whether no question about any of the keys is under way."""
-        return self._waiting.isdisjoint(keys)
+    def awaits(self, keys: Sequence[K | None]) -> bool:
+        """Whether a question about any of the keys is under way."""
+        return not self._waiting.isdisjoint(keys)
 
     def close(self) -> None:
         """Let the threads end, each after the question it is at; nobody waits for them."""
@@ -80,18 +82,40 @@ class Lookups(Generic[K, V]):
         for _ in self._threads:
             self._questions.put(None)
 
-    def _known(self, key: K | None) -> V | None:
-        if key is None:
-            return None
+    def _known(self, keys: Sequence[K | None]) -> list[V | None]:
+        while not self._answers.empty():
+            self._keep(*self._answers.get())
         now_s = time.monotonic()
-        entry = self._entries.pop(key, None)
-        if entry is None or entry.until_s <= now_s:
+        young = self._young
+        found: list[V | None] = []
+        for key in keys:
+            if key is None:
+                found.append(None)
+                continue
+            entry = young.get(key)
+            if entry is None or entry[1] <= now_s:
+                entry = self._renewed(key, now_s)
+                young = self._young
+            found.append(None if entry is None else entry[0])
+        return found
+
+    def _renewed(self, key: K, now_s: float) -> tuple[V | None, float] | None:
+        """The entry of a key that has none, or an old one, or one that ran out."""
+        entry = self._young.get(key) or self._old.get(key)
+        if entry is not None and entry[1] + _STALE_S <= now_s:
+            entry = None
+        if entry is None and self._at_sight is not None and (answer := self._at_sight(key)) is not None:
+            entry = (answer.value, now_s + answer.kept_s)
+        if entry is None or entry[1] <= now_s:
             self._ask(key)
-        if entry is None or entry.until_s + _STALE_S <= now_s:
-            return None
-        # At the end again: the first is the one longest unused.
-        self._entries[key] = entry
-        return entry.value
+        if entry is not None:
+            self._remember(key, entry)
+        return entry
+
+    def _remember(self, key: K, entry: tuple[V | None, float]) -> None:
+        if len(self._young) >= self._generation_size and key not in self._young:
+            self._young, self._old = {}, self._young
+        self._young[key] = entry
 
     def _ask(self, key: K) -> None:
         if self._closed or key in self._waiting:
@@ -109,15 +133,11 @@ class Lookups(Generic[K, V]):
 
     def _await(self, keys: Sequence[K | None], wait_s: float) -> None:
         end_s = time.monotonic() + wait_s
-        while not self._waiting.isdisjoint(keys) and (left_s := end_s - time.monotonic()) > 0:
+        while self.awaits(keys) and (left_s := end_s - time.monotonic()) > 0:
             try:
                 self._keep(*self._answers.get(timeout=left_s))
             except Empty:
                 return
-
-    def _take_answers(self) -> None:
-        while not self._answers.empty():
-            self._keep(*self._answers.get())
 
     def _keep(self, key: K, answer: Answer[V] | None) -> None:
         self._waiting.discard(key)
@@ -125,10 +145,7 @@ class Lookups(Generic[K, V]):
             self.failed += 1
             answer = Answer(None, _FAILURE_KEPT_S)
         self.answered += answer.value is not None
-        self._entries.pop(key, None)
-        self._entries[key] = _Entry(answer.value, time.monotonic() + answer.kept_s)
-        if len(self._entries) > self._size:
-            del self._entries[next(iter(self._entries))]
+        self._remember(key, (answer.value, time.monotonic() + answer.kept_s))
 
     def _work(self) -> None:
         while (key := self._questions.get()) is not None and not self._closed:

@@ -58,7 +58,7 @@ class UserNames:
     def _ask(self, uids: list[int | None]) -> list[str | None]:
         wait_s = _WAIT_S if time.monotonic() >= self._no_wait_until_s else 0.0
         names = self._others.look_up(uids, wait_s)
-        if wait_s and not self._others.knows(uids):
+        if wait_s and self._others.awaits(uids):
             self._no_wait_until_s = time.monotonic() + _NO_WAIT_S
         return names
 
