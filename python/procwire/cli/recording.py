@@ -18,6 +18,7 @@ from procwire.sources.privileges import drop_privileges, lock_privileges, record
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from procwire.cli.output import Output
     from procwire.cli.record import Request, Target
     from procwire.recorder.ledger import RecordingLedger
     from procwire.recorder.loop import Step
@@ -35,6 +36,7 @@ def run(request: Request) -> ExitCode:
     account = _account(request)
     # Before anything begins a thread, as importing Arrow does.
     lock_privileges()
+    from procwire.cli.output import Output
     from procwire.recorder.outputs import live_selection
 
     predicate = _predicate(request)
@@ -46,11 +48,13 @@ def run(request: Request) -> ExitCode:
         sys.stderr.write("".join(f"procwire: {line}\n" for line in _announcement(ledger, request)))
         envelope = _envelope(stack)
         on_status = _status(stack)
+        # Here, for the new account may not be allowed to read the modules that this takes.
+        stdout = Output(None)
         if account is not None:
             _make_files(request.targets, account)
             drop_privileges(account, source.capabilities)
         with ExitStack() as output_stack:
-            outputs = _open_outputs(request, selections, ledger, account, output_stack)
+            outputs = _open_outputs(request, selections, stdout, ledger, account, output_stack)
             # Told when the outputs are closed: only then all is written.
             stack.callback(_report, ledger, ledger_file)
             enrich = _enrichment(request, output_stack)
@@ -160,7 +164,7 @@ def _envelope(stack: ExitStack) -> Step:
     """Numbers the rows, and makes events of them."""
     import socket
 
-    from procwire.recorder.envelope import Envelope
+    from procwire.enrich import Envelope
     from procwire.recorder.record_ids import RecordIds
     from procwire.sources.folders import state_folder
 
@@ -208,6 +212,7 @@ def _make_files(targets: Sequence[Target], account: pwd.struct_passwd) -> None:
 def _open_outputs(
     request: Request,
     selections: Sequence[Selection | None],
+    stdout: Output,
     ledger: RecordingLedger,
     account: pwd.struct_passwd | None,
     stack: ExitStack,
@@ -218,7 +223,7 @@ def _open_outputs(
     outputs = []
     for target, selection in zip(request.targets, selections, strict=True):
         try:
-            sink = _open_sink(request, target, selection)
+            sink = _open_sink(request, target, selection, stdout)
             _check_rotation(request, target)
         except (OSError, UsageError) as error:
             text = str(error) if isinstance(error, UsageError) else f"cannot write {target.name}: {error.strerror}"
@@ -230,12 +235,10 @@ def _open_outputs(
     return outputs
 
 
-def _open_sink(request: Request, target: Target, selection: Selection | None) -> RecordingOutput:
-    from procwire.cli.output import Output
+def _open_sink(request: Request, target: Target, selection: Selection | None, stdout: Output) -> RecordingOutput:
     from procwire.recorder.outputs import schema_of
     from procwire.sinks.recording import RecordingOutput
 
-    stdout = Output(None) if target.to_stdout else None
     return RecordingOutput(
         target.way,
         target.path,
@@ -243,8 +246,8 @@ def _open_sink(request: Request, target: Target, selection: Selection | None) ->
         rotate_bytes=request.rotate_bytes,
         rotate_s=request.rotate_s,
         keep=request.keep,
-        terminal=stdout.terminal if stdout else None,
-        stream=stdout.stream if stdout else None,
+        terminal=stdout.terminal if target.to_stdout else None,
+        stream=stdout.stream if target.to_stdout else None,
     )
 
 
@@ -255,8 +258,12 @@ def _check_rotation(request: Request, target: Target) -> None:
 
 
 def _enrichment(request: Request, stack: ExitStack) -> list[Step]:
-    del request, stack
-    return []
+    from procwire.enrich import ContainerIds, HostNames, PortNames, UserNames
+
+    users, hosts = UserNames(), HostNames(request.dns_lookup)
+    stack.callback(users.close)
+    stack.callback(hosts.close)
+    return [users, PortNames(), hosts, ContainerIds()]
 
 
 def _reader_watch() -> Callable[[], bool]:

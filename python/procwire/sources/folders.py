@@ -15,13 +15,14 @@ STATE_FOLDER = Path("/var/lib/procwire")
 
 def runtime_folder() -> Path:
     """Where this account may write what lasts until the next boot; it need not exist."""
+    # systemd makes a service's own folders, and names them so.
+    if "RUNTIME_DIRECTORY" in os.environ:
+        return Path(os.environ["RUNTIME_DIRECTORY"].split(":")[0])
     if os.geteuid() == 0:
         return RUNTIME_FOLDER
-    given = os.environ.get("RUNTIME_DIRECTORY") or os.environ.get("XDG_RUNTIME_DIR")
-    if given is None:
-        return Path(tempfile.gettempdir(), f"procwire-{os.geteuid()}")
-    # systemd makes a service's own folder, of our name already.
-    return Path(given.split(":")[0]) if "RUNTIME_DIRECTORY" in os.environ else Path(given, "procwire")
+    if "XDG_RUNTIME_DIR" in os.environ:
+        return Path(os.environ["XDG_RUNTIME_DIR"], "procwire")
+    return Path(tempfile.gettempdir(), f"procwire-{os.geteuid()}")
 
 
 def state_folder() -> Path:
