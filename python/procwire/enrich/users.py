@@ -21,8 +21,8 @@ _KEPT_S = 600.0
 _UNKNOWN_KEPT_S = 60.0
 _WAIT_S = 0.05
 _NO_WAIT_S = 60.0
-# (uid_t) -1 stands for none.
-_UIDS = range(2**32 - 1)
+# (uid_t) -1
+_NO_UID = 2**32 - 1
 
 
 class UserNames:
@@ -49,7 +49,7 @@ class UserNames:
     def _names(self, uids: list[int | None]) -> list[str | None]:
         accounts = self._passwd.parsed
         names = [accounts.get(uid) for uid in uids]
-        missing = [uid for uid, name in zip(uids, names, strict=True) if name is None and uid in _UIDS]
+        missing = [uid for uid, name in zip(uids, names, strict=True) if name is None and uid not in (None, _NO_UID)]
         if missing:
             others = dict(zip(missing, self._ask(missing), strict=True))
             names = [name or others.get(uid) for uid, name in zip(uids, names, strict=True)]
