@@ -46,6 +46,7 @@ _BATCHED = ("arrow", "parquet")
 _GATHER_S = 1.0
 _GATHER_ROWS = 16_384
 _SYSLOG_HEAD = re.compile(rb"[A-Z][a-z]{2} [ 1-3]\d ")
+_SYSLOG_HEAD_BYTES = len(b"Nov  4 ")
 
 
 class _Target(Protocol):
@@ -102,7 +103,7 @@ class RecordingOutput:
 
     @property
     def trouble(self) -> str | None:
-        """Why rows were lost last; None if the last could be written."""
+        """What went wrong last: rows were lost, or a file could not be rotated; None if all is well again."""
         return self._target.trouble
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -177,8 +178,12 @@ def _form(way: str, schema: pa.Schema) -> Form:
         start = f'{{"{schema.names[0]}":'.encode()
         return Form(b"", b"", last_line_end(b"\n", lambda head: head.startswith(start) or start.startswith(head)))
     if way == "syslog":
-        return Form(b"", b"", last_line_end(b"\n", lambda head: _SYSLOG_HEAD.match(head) is not None))
+        return Form(b"", b"", last_line_end(b"\n", _is_syslog))
     return Form(b"", b"", last_line_end(b"\n", lambda _: True))
+
+
+def _is_syslog(head: bytes) -> bool:
+    return len(head) < _SYSLOG_HEAD_BYTES or _SYSLOG_HEAD.match(head) is not None
 
 
 class _Gather(io.RawIOBase):
@@ -226,10 +231,12 @@ class _Stream:
         return 0
 
     def close(self) -> int:
-        self._sink.close()
-        self._stream.flush()
-        if self._closes:
-            self._stream.close()
+        try:
+            self._sink.close()
+            self._stream.flush()
+        finally:
+            if self._closes:
+                self._stream.close()
         return 0
 
 
@@ -247,8 +254,9 @@ class _Lines:
     def write(self, batch: pa.RecordBatch) -> int:
         self._sink.write(batch)
         records = self._gather.take()
-        self.trouble = _trouble(self._file.append, records)
-        return batch.num_rows if self.trouble else 0
+        failed = _trouble(self._file.append, records)
+        self.trouble = failed or self._file.trouble
+        return batch.num_rows if failed else 0
 
     def tick(self) -> int:
         self.trouble = _trouble(self._file.tick) or self.trouble
@@ -260,6 +268,8 @@ class _Lines:
 
 
 class _Appender(Protocol):
+    @property
+    def trouble(self) -> str | None: ...
     def append(self, batch: pa.RecordBatch) -> None: ...
     def tick(self) -> None: ...
     def close(self) -> None: ...
@@ -271,6 +281,10 @@ class _Messages:
     def __init__(self, file: RotatingFile) -> None:
         self._file = file
         self.tick, self.close = file.tick, file.close
+
+    @property
+    def trouble(self) -> str | None:
+        return self._file.trouble
 
     def append(self, batch: pa.RecordBatch) -> None:
         self._file.append(batch.serialize())
@@ -309,8 +323,9 @@ class _Gathered:
             return 0
         [whole] = pa.Table.from_batches(self._pending).combine_chunks().to_batches()
         self._pending, self._rows = [], 0
-        self.trouble = _trouble(self._appender.append, whole)
-        return whole.num_rows if self.trouble else 0
+        failed = _trouble(self._appender.append, whole)
+        self.trouble = failed or self._appender.trouble
+        return whole.num_rows if failed else 0
 
 
 def _trouble(action: Callable[..., None], *arguments: Any) -> str | None:
@@ -318,7 +333,7 @@ def _trouble(action: Callable[..., None], *arguments: Any) -> str | None:
     try:
         action(*arguments)
     except OSError as error:
-        return f"cannot write {error.filename or ''}: {error.strerror}".replace(" :", ":")
-    except UsageError as error:
+        return f"cannot write {error.filename or 'the file'}: {error.strerror}"
+    except (UsageError, pa.ArrowException) as error:
         return str(error)
     return None
