@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -470,4 +470,4 @@ def test_losses_give_exit_code_3(
     running = start("--all", "--existing", "-o", small_disk / "a.ndjson", "--for", "1s", stdout=subprocess.DEVNULL)
     code, _ = running.wait()
     assert code == 3
-    assert cast(str, running.errors).count("No space left on device") == 1
+    assert running.errors.count("No space left on device") == 1
