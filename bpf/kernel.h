@@ -51,6 +51,8 @@ enum {
 	ECONNREFUSED = 111,
 	EHOSTUNREACH = 113,
 };
+/* of sk_flags: the peer's FIN has come */
+enum { SOCK_DONE = 1 << 1 };
 enum { PF_KTHREAD = 0x00200000 };
 
 /* The parts of the user-space API that programs get as context; fixed, not relocated. */
@@ -215,6 +217,7 @@ struct sock_common {
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 	atomic64_t skc_cookie;
+	unsigned long skc_flags;
 };
 
 struct sock {
@@ -235,6 +238,7 @@ struct tcp_ulp_ops {
 
 struct inet_sock {
 	struct sock sk;
+	u16 inet_sport;
 };
 
 struct inet_connection_sock {
@@ -247,7 +251,8 @@ struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	u32 segs_out;
 	u32 segs_in;
-	u64 bytes_acked;
+	u64 bytes_sent;
+	u64 bytes_retrans;
 	u64 bytes_received;
 };
 

@@ -128,6 +128,7 @@ struct dns_record {
 	u8 over_tcp;
 	u16 payload_bytes;
 	u32 tgid;
+	u64 start_boot_ns;
 	u64 cookie;
 	u64 time_boot_ns;
 	/* of TCP: to put segments in order */

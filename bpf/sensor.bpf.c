@@ -175,9 +175,8 @@ __attribute__((noinline)) u32 put_path(struct names *to, u64 file_address)
 	u32 length = 0;
 	if (!to || !file)
 		return 0;
-	struct path path = READ(file, f_path);
-	struct dentry *dentry = path.dentry;
-	struct vfsmount *vfsmount = path.mnt;
+	struct dentry *dentry = READ(file, f_path.dentry);
+	struct vfsmount *vfsmount = READ(file, f_path.mnt);
 	for (int i = 0; i < 80; i++) {
 		struct dentry *parent = READ(dentry, d_parent);
 		if (dentry == READ(vfsmount, mnt_root)) {
@@ -193,7 +192,7 @@ __attribute__((noinline)) u32 put_path(struct names *to, u64 file_address)
 		}
 		if (length > PATH_BYTES)
 			break;
-		long wrote = bpf_probe_read_kernel_str(to->bytes + length, NAME_BYTES, READ(dentry, d_name).name);
+		long wrote = bpf_probe_read_kernel_str(to->bytes + length, NAME_BYTES, READ(dentry, d_name.name));
 		if (wrote <= 0)
 			break;
 		length += wrote & (NAME_BYTES * 2 - 1);
@@ -316,7 +315,8 @@ INLINE void ends_of(struct connection_record *record, struct sock *sk)
 		copy_address(record->local, &local);
 		copy_address(record->peer.address, &remote);
 	}
-	record->local_port = READ(sk, __sk_common.skc_num);
+	/* a closed socket has given its skc_num back */
+	record->local_port = __builtin_bswap16(READ((struct inet_sock *)sk, inet_sport));
 	record->peer.port = __builtin_bswap16(READ(sk, __sk_common.skc_dport));
 	__builtin_memset(record->peer.pad, 0, sizeof(record->peer.pad));
 }
@@ -379,8 +379,11 @@ INLINE void emit_close(struct sock *sk, const struct note *note, const struct ow
 	record->initiated = note->role == ROLE_CONNECTED;
 	record->error = READ(sk, sk_err);
 	record->duration_ns = note->since_ns ? record->time_boot_ns - note->since_ns : 0;
-	record->sent_bytes = READ(tcp, bytes_acked);
+	/* data only: the kernel's count of what came in has the peer's FIN in it */
+	record->sent_bytes = READ(tcp, bytes_sent) - READ(tcp, bytes_retrans);
 	record->received_bytes = READ(tcp, bytes_received);
+	if (record->received_bytes && READ(sk, __sk_common.skc_flags) & SOCK_DONE)
+		record->received_bytes -= 1;
 	record->sent_packets = READ(tcp, segs_out);
 	record->received_packets = READ(tcp, segs_in);
 	submit(record);
@@ -934,6 +937,7 @@ INLINE void on_dns(struct __sk_buff *skb, const struct note *note, const struct 
 	record->over_tcp = over_tcp;
 	record->payload_bytes = size;
 	record->tgid = note->owner.tgid;
+	record->start_boot_ns = note->owner.start_boot_ns;
 	record->cookie = bpf_get_socket_cookie(skb);
 	record->time_boot_ns = bpf_ktime_get_boot_ns();
 	record->sequence = __builtin_bswap32(sequence);
