@@ -46,6 +46,7 @@ _BATCHED = ("arrow", "parquet")
 _GATHER_S = 1.0
 _GATHER_ROWS = 16_384
 _SYSLOG_HEAD = re.compile(rb"[A-Z][a-z]{2} [ 1-3]\d ")
+_SYSLOG_HEAD_BYTES = len(b"Nov  4 ")
 
 
 class _Target(Protocol):
@@ -177,8 +178,12 @@ def _form(way: str, schema: pa.Schema) -> Form:
         start = f'{{"{schema.names[0]}":'.encode()
         return Form(b"", b"", last_line_end(b"\n", lambda head: head.startswith(start) or start.startswith(head)))
     if way == "syslog":
-        return Form(b"", b"", last_line_end(b"\n", lambda head: _SYSLOG_HEAD.match(head) is not None))
+        return Form(b"", b"", last_line_end(b"\n", _is_syslog))
     return Form(b"", b"", last_line_end(b"\n", lambda _: True))
+
+
+def _is_syslog(head: bytes) -> bool:
+    return len(head) < _SYSLOG_HEAD_BYTES or _SYSLOG_HEAD.match(head) is not None
 
 
 class _Gather(io.RawIOBase):
@@ -226,10 +231,12 @@ class _Stream:
         return 0
 
     def close(self) -> int:
-        self._sink.close()
-        self._stream.flush()
-        if self._closes:
-            self._stream.close()
+        try:
+            self._sink.close()
+            self._stream.flush()
+        finally:
+            if self._closes:
+                self._stream.close()
         return 0
 
 

@@ -14,6 +14,7 @@ import pytest
 
 import procwire
 
+TEXTS = ("ndjson", "csv", "xml", "syslog")
 WRITER = """
 import sys
 from pathlib import Path
@@ -22,7 +23,8 @@ from procwire.event import LIVE_SCHEMA
 from procwire.sinks.recording import RecordingOutput
 
 way, path, start = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-out = RecordingOutput(way, path, LIVE_SCHEMA, rotate_bytes=4 << 20, rotate_s=None, keep=None, terminal=None, stream=None)
+limits = {"rotate_bytes": 4 << 20, "rotate_s": None, "keep": None}
+out = RecordingOutput(way, path, LIVE_SCHEMA, **limits, terminal=None, stream=None)
 batch = numbered(0, 500)
 at = LIVE_SCHEMA.get_field_index("record_id")
 import pyarrow as pa
@@ -70,12 +72,15 @@ def ids_in(way: str, path: Path) -> tuple[list[int], int]:
             except (OSError, pa.ArrowInvalid):
                 return ids, 1
         return ids, 0
+    if path.stat().st_size == 0:
+        # Killed when it had just been begun.
+        return [], 0
     ledger = procwire.Ledger()
     ids = procwire.read(path, columns=["record_id"], ledger=ledger)["record_id"].to_pylist()
-    return ids, sum(ledger.damage.values()) if isinstance(ledger.damage, dict) else int(ledger.damaged)
+    return ids, ledger.damage.total()
 
 
-@pytest.mark.parametrize("way", ["ndjson", "csv", "xml", "syslog", "arrow", "parquet"])
+@pytest.mark.parametrize("way", [*TEXTS, "arrow", "parquet"])
 def test_kill_leaves_whole_files(way: str, tmp_path: Path) -> None:
     """Three times in a row, the next going on where the last was killed: each row that was written to the end is there,
     once and in order; at most the last one is torn until the next recording begins."""
@@ -83,7 +88,8 @@ def test_kill_leaves_whole_files(way: str, tmp_path: Path) -> None:
     path = tmp_path / f"connections.{way}"
     start = 0
     for _ in range(3):
-        acknowledged = killed_writer(way, path, start, 12, rng)
+        # Arrow's are gathered for a second, or so many rows.
+        acknowledged = killed_writer(way, path, start, 12 if way in TEXTS else 80, rng)
         files = sorted(tmp_path.glob(f"connections*.{way}"), key=lambda file: file.stat().st_mtime_ns)
         found: list[int] = []
         for file in files:
@@ -91,7 +97,7 @@ def test_kill_leaves_whole_files(way: str, tmp_path: Path) -> None:
             assert damaged <= (file == path)
             found += ids
         assert found == list(range(len(found)))
-        if way in ("ndjson", "csv", "xml", "syslog"):
+        if way in TEXTS:
             assert len(found) >= acknowledged
             start = len(found)
         else:

@@ -7,10 +7,10 @@ import re
 
 import pyarrow as pa
 import pytest
+from live_rows import ATTEMPT, CLOSE, EXISTING, LOSS, SSHD, recorded
 from rich.cells import cell_len
 
 from conftest import Row
-from live_rows import ATTEMPT, CLOSE, EXISTING, LOSS, SSHD, recorded
 from procwire.sinks import RECORDING_COLUMNS, Terminal
 from procwire.sinks.table import TableSink
 
@@ -65,7 +65,9 @@ def test_wide_view_tells_how_a_connection_ended() -> None:
 @pytest.mark.parametrize("width", [60, 80, 99, 100, 119, 120, 160, 237])
 def test_lines_keep_within_the_width(width: int) -> None:
     """With wide characters (two cells each), long values and every kind of row."""
-    long: Row = dict.fromkeys(("process_name", "user_name", "network_protocol", "dst_ip", "dst_host_name"), "漢字é" * 40)
+    long: Row = dict.fromkeys(
+        ("process_name", "user_name", "network_protocol", "dst_ip", "dst_host_name"), "漢字é" * 40
+    )
     lines = shown(recorded(*ROWS, long, {**long, **CLOSE}, {**long, **ATTEMPT}), width).splitlines()
     assert len(lines) == 1 + len(ROWS) + 3
     assert max(cell_len(line) for line in lines) <= width

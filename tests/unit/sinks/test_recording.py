@@ -17,9 +17,9 @@ import polars
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from live_rows import ATTEMPT, CLOSE, EXISTING, KEPT, LOSS, SSHD, START, numbered, recorded
 
 import procwire
-from live_rows import ATTEMPT, CLOSE, EXISTING, KEPT, LOSS, SSHD, numbered, recorded
 from procwire.errors import UsageError
 from procwire.event import LIVE_SCHEMA
 from procwire.sinks import RECORDING_COLUMNS, Terminal
@@ -27,6 +27,7 @@ from procwire.sinks.recording import RecordingOutput
 
 LOGS = {"ndjson": "ndjson", "csv": "csv", "xml": "xml", "syslog": "log"}
 """Ways whose files procwire reads, and their suffixes."""
+EVENTS = ("xml", "syslog")
 FILES = {**LOGS, "arrow": "arrow", "parquet": "parquet"}
 NOON_S = datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()
 
@@ -86,17 +87,26 @@ def path(way: str, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("way", LOGS)
 def test_logs_are_read_back(way: str, path: Path) -> None:
     """Every field that Sysmon's forms have, and of the columns of a recording those that the table has."""
-    batch = recorded({}, SSHD, {"rule_name": 'a & "b"', "user_name": None})
+    batch = recorded({}, SSHD, {"rule_name": 'a & "b"', "user_name": None, "event_recorded_time": START})
     out = output(way, path)
     out.write(batch)
     out.close()
-    # The reader takes a column user_id for Security's UserID: see the test below.
-    kept = [name for name in KEPT if name != "logger_user_sid"]
+    # The first are checked below; times of the others have milliseconds.
+    kept = [name for name in KEPT if name != "logger_user_sid" and (way in EVENTS or name != "event_recorded_time")]
     assert procwire.read(path, columns=kept).to_pylist() == batch.select(kept).to_pylist()
     assert (out.written, out.skipped, out.lost, out.trouble) == (3, 0, 0, None)
 
 
-@pytest.mark.parametrize("way", ["xml", "syslog"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        "xml",
+        "syslog",
+        # The reader takes our own user_id, a later column, for what other shippers mean by it.
+        pytest.param("ndjson", marks=pytest.mark.xfail(reason="user_id is read as Security's UserID", strict=True)),
+        pytest.param("csv", marks=pytest.mark.xfail(reason="user_id is read as Security's UserID", strict=True)),
+    ],
+)
 def test_account_of_the_recorder_is_read_back(way: str, path: Path) -> None:
     out = output(way, path)
     out.write(recorded({}))
@@ -213,7 +223,7 @@ def test_rotation_by_size_loses_and_doubles_nothing(way: str, path: Path) -> Non
             out._target._flush()  # type: ignore[attr-defined]  # what a second would do
     out.close()
     files = [*old_files(path), path]
-    assert len(files) > 3
+    assert len(files) > 1
     by_time = sorted((file.stat().st_mtime_ns, file) for file in files)
     found = [number for _, file in by_time for number in record_ids(way, file)]
     assert found == list(range(100))
@@ -239,7 +249,7 @@ def test_rotation_by_time(way: str, path: Path) -> None:
     out.tick()
     out.write(numbered(1, 1))
     out.close()
-    assert [file.name for file in old_files(path)][:1] != []
+    assert old_files(path) != []
     files = [*old_files(path), path]
     assert [number for file in files for number in record_ids(way, file)] == [0, 1]
     if way != "parquet":
@@ -323,7 +333,7 @@ def test_full_disk_loses_rows_that_are_counted(way: str, path: Path) -> None:
     assert record_ids(way, path) == [0, 1, 7]
 
 
-@pytest.mark.parametrize("way", ["xml", "syslog"])
+@pytest.mark.parametrize("way", EVENTS)
 def test_sysmons_forms_take_sysmons_events_only(way: str, path: Path) -> None:
     out = output(way, path)
     out.write(recorded({"record_id": 1}, ATTEMPT, CLOSE, EXISTING, LOSS, {"record_id": 2}))
@@ -372,6 +382,8 @@ def test_pipe_is_written_as_it_is(tmp_path: Path) -> None:
     os.close(reader)
     with pytest.raises(BrokenPipeError):
         out.write(recorded({}))
+    with pytest.raises(BrokenPipeError):
+        out.close()
 
 
 def test_socket_is_for_syslog(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from live_rows import CURL, KEPT, LOSS, SSHD, recorded
 
 import procwire
-from live_rows import CURL, KEPT, LOSS, SSHD, recorded
 from procwire.errors import UsageError
 from procwire.event import LIVE_SCHEMA
 from procwire.sinks.datagrams import SyslogSocket
@@ -98,9 +98,9 @@ def test_bare_event_is_read_back(tmp_path: Path) -> None:
     for lines in (written(batch), b"\n".join(events(written(batch)))):
         (tmp_path / "log").write_bytes(lines)
         ledger = procwire.Ledger()
-        assert procwire.read(tmp_path / "log", columns=KEPT, ledger=ledger).to_pylist() == batch.select(
-            KEPT
-        ).to_pylist()
+        assert (
+            procwire.read(tmp_path / "log", columns=KEPT, ledger=ledger).to_pylist() == batch.select(KEPT).to_pylist()
+        )
         assert not ledger.damaged
 
 
@@ -123,9 +123,7 @@ def test_datagrams_are_as_syslog_sends_them(log: tuple[Path, socket.socket]) -> 
     assert first[:8] in (b"<14>Jan ", b"<14>Dec ")
     assert first[19:].startswith(b" sysmon: <Event><System>")
     assert first.endswith(b"</Event>")
-    assert [first[first.index(b"<Event>") :], second[second.index(b"<Event>") :]] == events(
-        written(recorded({}, SSHD))
-    )
+    assert [first[first.index(b"<Event>") :], second[second.index(b"<Event>") :]] == events(written(recorded({}, SSHD)))
 
 
 def test_log_that_takes_nothing_loses_but_does_not_block(log: tuple[Path, socket.socket]) -> None:
