@@ -90,7 +90,8 @@ impl Decoder {
             .collect();
         for mut socket in sockets {
             let skipped = [state::SYN_SENT, state::SYN_RECV, state::CLOSE, state::LISTEN, state::TIME_WAIT];
-            let connected = if socket.protocol == UDP { socket.peer.port != 0 } else { !skipped.contains(&socket.state) };
+            let connected =
+                if socket.protocol == UDP { socket.peer.port != 0 } else { !skipped.contains(&socket.state) };
             if !connected {
                 continue;
             }
