@@ -48,7 +48,7 @@ def run(request: Request) -> ExitCode:
         sys.stderr.write("".join(f"procwire: {line}\n" for line in _announcement(ledger, request)))
         envelope = _envelope(stack)
         on_status = _status(stack)
-        # Here, for the new account may not be allowed to read the modules that this takes.
+        _import_all(request)
         stdout = Output(None)
         if account is not None:
             _make_files(request.targets, account)
@@ -86,6 +86,20 @@ def _record(
     if signals.received is not None:
         return ExitCode(128 + signals.received)
     return ExitCode.LOSSY if ledger.events_lost or ledger.rows_lost else ExitCode.RECORDED
+
+
+def _import_all(request: Request) -> None:
+    """Import what is needed later: the new account may not be allowed to read where Python's modules are."""
+    import json  # noqa: F401
+
+    import procwire.enrich
+    import procwire.recorder
+    import procwire.recorder.outputs
+    import procwire.sinks.recording  # noqa: F401
+
+    if request.dns_lookup:
+        import dns.resolver
+        import dns.reversename  # noqa: F401
 
 
 def _account(request: Request) -> pwd.struct_passwd | None:
