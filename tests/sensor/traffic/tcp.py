@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -62,6 +63,17 @@ def one_process(witness: Witness, family: str) -> None:
     client = connect(witness, listener.getsockname(), listener.family)
     witness.accepted(listener.accept()[0])
     client.close()
+
+
+def timed(witness: Witness) -> None:
+    """A connection between two looks at the clock."""
+    listener = listening()
+    before_s = time.time()
+    client = socket.create_connection(listener.getsockname())
+    accepted = listener.accept()[0]
+    witness.tell({"looks_s": [before_s, time.time()]})
+    witness.connected(client)
+    witness.accepted(accepted)
 
 
 def _dual_stack_listener() -> socket.socket:
@@ -193,3 +205,19 @@ def ask(witness: Witness, ip: str, port: str) -> None:
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
     with connect(witness, (ip, int(port)), family) as client:
         client.sendall(b"hello")
+
+
+def ask_from(witness: Witness, ip: str, port: str, source_port: str) -> None:
+    """Connect from a port of one's choice, send and close."""
+    with socket.socket() as client:
+        client.bind((ip, int(source_port)))
+        client.connect((ip, int(port)))
+        witness.connected(client)
+        client.sendall(b"hello")
+
+
+def wait(witness: Witness, port: str) -> None:
+    """Listen, until stdin ends, for nobody."""
+    with socket.create_server(("0.0.0.0", int(port))):
+        witness.tell({"ready": True})
+        sys.stdin.read()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable
 
@@ -191,8 +192,9 @@ def v4_mapped(witness: Witness) -> None:
         with socket.socket(family, socket.SOCK_DGRAM) as client:
             client.sendto(b"hello", (ip, port))
             witness.sent(client, (ip, port), ip)
-            witness.received(server, server.recvfrom(_SIZE)[1], ip)
-            server.sendto(b"answer", (ip, client.getsockname()[1]))
+            sender = server.recvfrom(_SIZE)[1]
+            witness.received(server, sender, ip)
+            server.sendto(b"answer", sender)
             client.recv(_SIZE)
 
 
@@ -309,3 +311,11 @@ def speak(witness: Witness, source_ip: str, ip: str, port: str, interface: str =
         to = (ip, int(port))
         sock.sendto(bytes(int(size)), to)
         witness.sent(sock, to, source_ip)
+
+
+def wait(witness: Witness, port: str) -> None:
+    """Listen, until stdin ends, for nobody."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("0.0.0.0", int(port)))
+        witness.tell({"ready": True})
+        sys.stdin.read()
