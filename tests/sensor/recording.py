@@ -37,6 +37,8 @@ class Recording:
         self._ledger_path = folder / "ledger.json"
         self._arrived = threading.Condition()
         self._rows: list[Row] = []
+        # The kernel gives process ids anew before long, so rows are compared once only.
+        self._looked_at = 0
         self.log: list[str] = []
         code = "from procwire.cli import main; main()"
         command = ["record", "--all", "--sensor", "ebpf", "--to", "ndjson", "--no-dns-lookup"]
@@ -62,16 +64,16 @@ class Recording:
         with self._arrived:
             return list(self._rows)
 
-    def of(self, hosts: Collection[Host] = (), processes: Collection[int] = (), since: int = 0) -> list[Row]:
-        """Rows of any of these network namespaces, or any of these processes; from the row number `since` on."""
+    def of(self, hosts: Collection[Host] = (), processes: Collection[int] = ()) -> list[Row]:
+        """Rows of any of these network namespaces, or any of these processes, that were not looked at before."""
         namespaces = {host.id for host in hosts}
         return [
             row
-            for row in self.rows[since:]
+            for row in self.rows[self._looked_at :]
             if row["network_namespace_id"] in namespaces or row["process_id"] in processes
         ]
 
-    def expect(self, truth: Sequence[Row], *hosts: Host, since: int = 0, closes: bool = False) -> list[Row]:
+    def expect(self, truth: Sequence[Row], *hosts: Host, closes: bool = False) -> list[Row]:
         """Assert that exactly these events were recorded; those of the hosts and of the truth's processes.
 
         hosts: all that happens in them is due. closes: the truth has the ends of connections too; else they are only
@@ -79,21 +81,21 @@ class Recording:
         """
         due = [row for row in truth if "network_protocol" in row]
         processes = {row.get("process_id", row.get("process", {}).get("process_id")) for row in truth}
-        deadline_s = time.monotonic() + _ARRIVAL_S
+        kinds = {"connection", "attempt", "existing"} | ({"close"} if closes else set())
         self._mark()
-        while True:
-            seen = self.of(hosts, processes, since)
-            wanted = [row for row in seen if closes or row["record_kind"] != "close"]
-            if len(wanted) >= len(due) or time.monotonic() > deadline_s:
-                break
+        deadline_s = time.monotonic() + _ARRIVAL_S
+        while self._count(kinds, hosts, processes) < len(due) and time.monotonic() < deadline_s:
             time.sleep(0.05)
         time.sleep(_QUIET_S)
-        seen = self.of(hosts, processes, since)
-        wanted = [row for row in seen if closes or row["record_kind"] != "close"]
-        difference = compare(due, wanted)
+        seen = self.of(hosts, processes)
+        self._looked_at = len(self.rows)
+        difference = compare(due, [row for row in seen if row["record_kind"] in kinds])
         assert not difference, difference
         _check_closes(seen)
         return seen
+
+    def _count(self, kinds: Collection[str], hosts: Collection[Host], processes: Collection[int]) -> int:
+        return sum(row["record_kind"] in kinds for row in self.of(hosts, processes))
 
     def end(self) -> tuple[int, dict[str, Any]]:
         """End it as a user does, by Ctrl-C; its exit code and its ledger."""

@@ -10,11 +10,14 @@ from namespaces import Host, link
 from recording import Recording
 
 
+SILENT = "10.1.0.9"
+
+
 @pytest.fixture
-def dead_end(host: Host) -> Host:
-    """A host whose only network, 10.9.0.0/24, drops whatever is sent into it. It is 10.9.0.1."""
-    host.ip("link add void type dummy", "addr add 10.9.0.1/24 dev void", "link set void up")
-    return host
+def dead_end(two_hosts: tuple[Host, Host]) -> Host:
+    """A host, 10.1.0.1, on whose network 10.1.0.9 is thought to be: frames to it go to a card that nobody has."""
+    two_hosts[0].ip(f"neigh add {SILENT} lladdr 02:00:00:00:00:09 dev eth")
+    return two_hosts[0]
 
 
 @pytest.mark.parametrize("family", ["v4", "v6"])
@@ -31,11 +34,11 @@ def test_refused_then_connected(exactly: Case) -> None:
 
 
 def test_timed_out(recording: Recording, dead_end: Host) -> None:
-    recording.expect(dead_end.run("attempts.timed_out", "10.9.0.1", "10.9.0.2"), dead_end)
+    recording.expect(dead_end.run("attempts.timed_out", "10.1.0.1", SILENT), dead_end)
 
 
 def test_abandoned(recording: Recording, dead_end: Host) -> None:
-    recording.expect(dead_end.run("attempts.abandoned", "10.9.0.1", "10.9.0.2"), dead_end)
+    recording.expect(dead_end.run("attempts.abandoned", "10.1.0.1", SILENT), dead_end)
 
 
 def test_no_route(exactly: Case) -> None:

@@ -92,9 +92,9 @@ def abandoned(witness: Witness, source_ip: str, ip: str) -> None:
 def unreachable(witness: Witness, ip: str, error: str, source_ip: str = "") -> None:
     """No way there: by the routes of this host (without source_ip: no packet is sent), or as a router tells."""
     number = getattr(errno, error)
-    with _bound(ip=source_ip) if source_ip else socket.socket() as client:
+    family = "v6" if ":" in ip else "v4"
+    with _bound(family, source_ip) if source_ip else socket.socket(LOOPBACK[family][0]) as client:
         source = client.getsockname() if source_ip else None
-        client.settimeout(None)
         _fail(client, (ip, 443), number)
         witness.attempted("unreachable", number, source, (ip, 443))
 
