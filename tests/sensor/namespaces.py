@@ -60,6 +60,12 @@ class Program:
             if pipe is not None:
                 pipe.close()
 
+    def say(self, line: str) -> None:
+        """Write a line to its stdin, and close that."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.close()
+
     def go_on(self) -> None:
         """Close its stdin, for which it waits."""
         assert self.process.stdin is not None

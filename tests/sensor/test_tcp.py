@@ -98,8 +98,3 @@ def test_fast_open_accepted_before_the_handshakes_end(recording: Recording, two_
     server = other.start("variants.fast_open_serve", "10.1.0.2", 8000).ready()
     truth = one.run("variants.fast_open_ask", "10.1.0.2", 8000)
     recording.expect(truth + server.end(), one, other)
-
-
-@pytest.mark.parametrize("way", ["single", "multishot"])
-def test_io_uring(exactly: Case, way: str) -> None:
-    exactly("rings.tcp", way)

@@ -83,10 +83,6 @@ def test_other_sockets_are_none_of_ours(exactly: Case) -> None:
     exactly("udp.not_udp")
 
 
-def test_io_uring(exactly: Case) -> None:
-    exactly("rings.udp")
-
-
 @pytest.mark.parametrize(("source", "to"), [("10.1.0.1", "10.1.0.2"), ("fd00:1::1", "fd00:1::2")])
 @pytest.mark.parametrize("size", [5, 20_000])
 def test_two_hosts(recording: Recording, two_hosts: tuple[Host, Host], source: str, to: str, size: int) -> None:

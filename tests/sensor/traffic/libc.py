@@ -16,7 +16,9 @@ __all__ = [
     "accept4",
     "disconnect",
     "exit_thread",
+    "message",
     "mount",
+    "packed",
     "recvmmsg",
     "sendmmsg",
     "setns",
@@ -87,32 +89,39 @@ class _Header(ctypes.Structure):
     )
 
 
+def message(name: bytes, payload_bytes: int) -> tuple[_Header, list[Any]]:
+    """A struct msghdr, and what must stay alive with it."""
+    header = _Header()
+    buffer = ctypes.create_string_buffer(name, len(name))
+    payload = ctypes.create_string_buffer(b"x" * payload_bytes, payload_bytes)
+    vector = _Vector(ctypes.addressof(payload), payload_bytes)
+    header.name, header.name_length = ctypes.addressof(buffer), len(name)
+    header.vectors, header.vector_count = ctypes.pointer(vector), 1
+    return header, [payload, vector, buffer]
+
+
 class _Message(ctypes.Structure):
     _fields_ = (("header", _Header), ("length", ctypes.c_uint))
 
 
-def _messages(names: Sequence[Any], payload_bytes: int) -> tuple[Any, list[Any]]:
+def _messages(names: Sequence[bytes], payload_bytes: int) -> tuple[Any, list[Any]]:
     """An array of struct mmsghdr, and what must stay alive with it."""
     messages = (_Message * len(names))()
     alive = []
-    for message, name in zip(messages, names, strict=True):
-        payload = ctypes.create_string_buffer(b"x" * payload_bytes, payload_bytes)
-        vector = _Vector(ctypes.addressof(payload), payload_bytes)
-        header = message.header
-        header.name, header.name_length = ctypes.addressof(name), ctypes.sizeof(name)
-        header.vectors, header.vector_count = ctypes.pointer(vector), 1
-        alive += [payload, vector, name]
+    for one, name in zip(messages, names, strict=True):
+        one.header, parts = message(name, payload_bytes)
+        alive.append(parts)
     return messages, alive
 
 
-def _packed(ip: str, port: int) -> Any:
-    address = struct.pack("=H", socket.AF_INET) + struct.pack("!H", port) + socket.inet_aton(ip) + bytes(8)
-    return ctypes.create_string_buffer(address, len(address))
+def packed(ip: str, port: int) -> bytes:
+    """A struct sockaddr_in."""
+    return struct.pack("=H", socket.AF_INET) + struct.pack("!H", port) + socket.inet_aton(ip) + bytes(8)
 
 
 def sendmmsg(sock: socket.socket, to: Sequence[tuple[str, int]]) -> None:
     """Send a datagram to each IPv4 address, by one call."""
-    messages, _alive = _messages([_packed(*address) for address in to], 10)
+    messages, _alive = _messages([packed(*address) for address in to], 10)
     sent = _checked(_libc.sendmmsg(sock.fileno(), messages, len(messages), 0))
     if sent != len(to):
         raise OSError(f"found {sent} datagrams sent, expected {len(to)}")
@@ -120,9 +129,9 @@ def sendmmsg(sock: socket.socket, to: Sequence[tuple[str, int]]) -> None:
 
 def recvmmsg(sock: socket.socket, count: int) -> list[tuple[str, int]]:
     """Receive `count` datagrams by one call; their IPv4 senders."""
-    names = [ctypes.create_string_buffer(16) for _ in range(count)]
-    messages, _alive = _messages(names, 100)
+    messages, alive = _messages([bytes(16)] * count, 100)
     received = _checked(_libc.recvmmsg(sock.fileno(), messages, count, 0, None))
     if received != count:
         raise OSError(f"found {received} datagrams received, expected {count}")
-    return [(socket.inet_ntoa(name.raw[4:8]), struct.unpack("!H", name.raw[2:4])[0]) for name in names]
+    names = [buffer.raw for _, _, buffer in alive]
+    return [(socket.inet_ntoa(name[4:8]), struct.unpack("!H", name[2:4])[0]) for name in names]
