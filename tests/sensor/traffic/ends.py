@@ -9,11 +9,10 @@ import errno
 import os
 import socket
 import time
-from typing import Any
 
 from traffic.children import fork, reap
 from traffic.tcp import abort, connect, listening
-from traffic.witness import Address, Witness
+from traffic.witness import Address, Row, Witness
 
 _SETTLED_S = 0.05
 _TCP_USER_TIMEOUT = 18
@@ -32,11 +31,13 @@ class _Pair:
         listener.close()
         self._witness = witness
 
-    def closed(self, client: str, server: str, sent: int = 0, received: int = 0, **more: Any) -> None:
+    def closed(self, client: str, server: str, sent: int = 0, received: int = 0) -> None:
         """How each end saw it, and how many bytes the client sent and received."""
         ends = ((True, client, sent, received), (False, server, received, sent))
         for initiated, outcome, out, back in ends:
-            row = {"record_kind": "close", "outcome": outcome, "sent_bytes": out, "received_bytes": back, **more}
+            row: Row = {"record_kind": "close", "outcome": outcome, "sent_bytes": out, "received_bytes": back}
+            # Which errno a reset leaves at its own end, the kernel has changed over time.
+            row |= {"error_number": ...} if "reset" in outcome else {}
             self._witness.event("tcp", initiated, self.at_client, self.at_server, **row)
 
 
@@ -81,7 +82,7 @@ def half_closed(witness: Witness) -> None:
     pair = _Pair(witness)
     pair.client.sendall(b"question")
     pair.client.shutdown(socket.SHUT_WR)
-    time.sleep(_SETTLED_S)
+    _drain(pair.server)
     pair.server.sendall(b"the answer")
     pair.server.close()
     _drain(pair.client)
@@ -95,7 +96,7 @@ def reset_by_client(witness: Witness) -> None:
     abort(pair.client)
     time.sleep(_SETTLED_S)
     pair.server.close()
-    pair.closed("reset-here", "reset-by-peer", error_number=None)
+    pair.closed("reset-here", "reset-by-peer")
 
 
 def reset_by_server(witness: Witness) -> None:
@@ -153,7 +154,7 @@ def never_accepted(witness: Witness) -> None:
     listener.close()
     time.sleep(_SETTLED_S)
     client.close()
-    witness.event("tcp", True, source, to, record_kind="close", outcome="reset-by-peer")
+    witness.event("tcp", True, source, to, record_kind="close", outcome="reset-by-peer", error_number=...)
 
 
 def timed_out(witness: Witness, ip: str, port: str) -> None:

@@ -48,7 +48,7 @@ def short_lived(witness: Witness, count: str, protocol: str) -> None:
             "process_parent_id": os.getpid(),
         }
         # It has long exited, so that its start is not to be had.
-        witness.event(protocol, True, sender, server.getsockname(), **who, start_ticks=None)
+        witness.event(protocol, True, sender, server.getsockname(), **who, start_ticks=...)
     for program in children:
         program.wait()
 

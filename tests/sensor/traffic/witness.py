@@ -72,7 +72,7 @@ class Witness:
         os.write(self._descriptor, json.dumps(row).encode() + b"\n")
 
     def event(self, protocol: str, initiated: bool, source: Address, destination: Address, **more: Any) -> None:
-        """An event of this process; `more` adds columns, or replaces them."""
+        """An event of this process; `more` adds columns, or replaces them, or by an ellipsis takes them away."""
         source, destination = plain(source), plain(destination)
         row = {
             "record_kind": "connection",
@@ -89,7 +89,7 @@ class Witness:
             "attribution": "caller",
             **self.me(),
         }
-        self.tell(row | more)
+        self.tell({column: value for column, value in (row | more).items() if value is not ...})
 
     def connected(self, sock: socket.socket, **more: Any) -> None:
         """A TCP connection that this process made."""
