@@ -242,6 +242,67 @@ fn evtx_chunk<'py>(
     Ok((batch.map(Batch), account(py, &file)?))
 }
 
+/// Records this machine's connections: loads and attaches the eBPF program. Only the constructor needs root.
+#[cfg(target_os = "linux")]
+#[pyclass(frozen)]
+struct Sensor(Mutex<Option<procwire_sensor::Sensor>>);
+
+#[cfg(target_os = "linux")]
+#[pymethods]
+impl Sensor {
+    #[new]
+    #[pyo3(signature = (*, cgroup, ring_bytes, udp_idle_s, attempts, closes, existing, boot_time_ns, machine_id))]
+    #[allow(clippy::too_many_arguments, reason = "keywords of Python's")]
+    fn new(
+        py: Python<'_>,
+        cgroup: Option<std::path::PathBuf>,
+        ring_bytes: u32,
+        udp_idle_s: f64,
+        attempts: bool,
+        closes: bool,
+        existing: bool,
+        boot_time_ns: i64,
+        machine_id: u32,
+    ) -> PyResult<Self> {
+        let guids = procwire_sensor::processes::Guids { machine_id, boot_time_ns };
+        let settings = procwire_sensor::Settings { ring_bytes, udp_idle_s, attempts, closes, existing, guids };
+        let sensor = py.detach(|| procwire_sensor::Sensor::start(cgroup.as_deref(), &settings))?;
+        Ok(Sensor(Mutex::new(Some(sensor))))
+    }
+
+    /// The next batch; None if nothing happened within `timeout_s`, or after `close`.
+    fn step(&self, py: Python<'_>, timeout_s: f64) -> PyResult<Option<Batch>> {
+        let timeout = Duration::from_secs_f64(timeout_s.clamp(0.0, 3600.0));
+        py.detach(|| match lock(&self.0)?.as_mut() {
+            Some(sensor) => Ok(sensor.step(timeout)?.map(Batch)),
+            None => Ok(None),
+        })
+    }
+
+    /// The hooks: name, whether attached, why not.
+    fn hooks(&self) -> PyResult<Vec<(String, bool, Option<String>)>> {
+        let guard = lock(&self.0)?;
+        let hooks = guard.iter().flat_map(procwire_sensor::Sensor::hooks);
+        Ok(hooks.map(|hook| (hook.name.to_owned(), hook.attached, hook.reason.clone())).collect())
+    }
+
+    /// Rows lost so far, by cause.
+    fn losses(&self) -> PyResult<std::collections::HashMap<String, u64>> {
+        Ok(lock(&self.0)?.iter().flat_map(procwire_sensor::Sensor::losses).collect())
+    }
+
+    /// What rows lack, by cause: how often.
+    fn warnings(&self) -> PyResult<std::collections::HashMap<String, u64>> {
+        Ok(lock(&self.0)?.iter().flat_map(procwire_sensor::Sensor::warnings).collect())
+    }
+
+    /// Detach.
+    fn close(&self) -> PyResult<()> {
+        lock(&self.0)?.take();
+        Ok(())
+    }
+}
+
 /// The core's columns, as (name, Arrow type in Arrow's notation).
 #[pyfunction]
 fn columns() -> Vec<(String, String)> {
@@ -258,4 +319,8 @@ fn version() -> &'static str {
 mod _core {
     #[pymodule_export]
     use super::{Batch, Feeder, Scanner, columns, evtx_chunk, version};
+
+    #[cfg(target_os = "linux")]
+    #[pymodule_export]
+    use super::Sensor;
 }

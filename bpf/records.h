@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the kernel side hands to user space through the ring buffer. crates/sensor/src/records.rs mirrors it, and a
+ * test there holds the two together. Every field is written for every record: the ring buffer's memory is not zeroed.
+ */
+#ifndef PROCWIRE_RECORDS_H
+#define PROCWIRE_RECORDS_H
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef int s32;
+typedef long long s64;
+
+enum record_type {
+	RECORD_PROCESS = 1,
+	RECORD_CONNECTION = 2,
+	RECORD_CLAIM = 3,
+	RECORD_DNS = 4,
+};
+
+enum connection_kind {
+	KIND_CONNECT = 1,
+	KIND_ACCEPT = 2,
+	/* UDP, by the direction of the flow's first datagram */
+	KIND_SENT = 3,
+	KIND_RECEIVED = 4,
+	KIND_ATTEMPT = 5,
+	KIND_CLOSE = 6,
+	KIND_EXISTING = 7,
+};
+
+enum attribution {
+	ATTRIBUTION_NONE = 0,
+	/* seen connecting, accepting, sending or receiving */
+	ATTRIBUTION_CALLER = 1,
+	/* owns the listening socket */
+	ATTRIBUTION_LISTENER = 2,
+	/* made the socket, or was the last that was seen using it */
+	ATTRIBUTION_OWNER = 3,
+	/* as OWNER, until a claim of the same flow says who really uses it */
+	ATTRIBUTION_PENDING = 4,
+};
+
+/* A process, as it was when it was seen. Zero: not known. */
+struct owner {
+	u64 start_boot_ns;
+	u64 cgroup_id;
+	/* counts exec: with the others it tells which RECORD_PROCESS describes it */
+	u64 exec_id;
+	u32 tgid;
+	u32 uid;
+};
+
+/* The far end; IPv4 as ::ffff:a.b.c.d. */
+struct peer {
+	u8 address[16];
+	u16 port;
+	u8 pad[6];
+};
+
+struct connection_record {
+	u8 type;
+	u8 kind;
+	u8 attribution;
+	u8 protocol;
+	/* of a close or an existing socket: the state it was in, and whether this end had connected */
+	u8 state;
+	u8 initiated;
+	u16 local_port;
+	u32 error;
+	u32 netns;
+	u64 time_boot_ns;
+	u64 cookie;
+	struct owner owner;
+	u8 local[16];
+	struct peer peer;
+	u64 duration_ns;
+	u64 sent_bytes;
+	u64 received_bytes;
+	u32 sent_packets;
+	u32 received_packets;
+};
+
+/* Who really sent or received the first datagram of a flow that was handed over as PENDING. */
+struct claim_record {
+	u8 type;
+	u8 kind;
+	/* 0: the reader did not ask for the address; the oldest pending flow of the socket is meant */
+	u8 has_peer;
+	u8 pad[5];
+	u64 cookie;
+	struct owner owner;
+	struct peer peer;
+};
+
+#define PATH_BYTES 1024
+#define NAME_BYTES 256
+#define COMMAND_BYTES 1024
+
+/* The names of a path, leaf first, each with a NUL after it. */
+struct names {
+	char bytes[PATH_BYTES + NAME_BYTES];
+};
+
+struct process_record {
+	u8 type;
+	u8 truncated;
+	u16 executable_bytes;
+	u16 parent_executable_bytes;
+	u16 cgroup_bytes;
+	u16 command_bytes;
+	u8 pad[2];
+	u32 parent_tgid;
+	u64 parent_start_boot_ns;
+	struct owner owner;
+	struct names executable;
+	struct names parent_executable;
+	struct names cgroup;
+	char command[COMMAND_BYTES];
+};
+
+#define DNS_BYTES 2048
+
+struct dns_record {
+	u8 type;
+	u8 over_tcp;
+	u16 payload_bytes;
+	u32 tgid;
+	u64 start_boot_ns;
+	u64 cookie;
+	u64 time_boot_ns;
+	/* of TCP: to put segments in order */
+	u32 sequence;
+	u32 pad;
+	u8 payload[DNS_BYTES];
+};
+
+/* Indices of the counters. */
+enum counter {
+	COUNTER_LOST_CONNECTION = 0,
+	COUNTER_LOST_PROCESS = 1,
+	COUNTER_LOST_CLAIM = 2,
+	COUNTER_LOST_DNS = 3,
+	/* no memory to note a socket's owner, or one that was not noted */
+	COUNTER_UNOWNED = 4,
+	/* accepted connections that found the table of pending ones full */
+	COUNTER_ACCEPTS_FULL = 5,
+	COUNTER_FLOWS = 6,
+	COUNTER_CONNECTIONS = 7,
+	COUNTERS = 8,
+};
+
+#endif

@@ -1,0 +1,1042 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The kernel side of the recorder: which process connected, accepted, sent to or received from whom.
+ *
+ * It stands on typed tracepoints (tp_btf), control group programs and one iterator; no kprobe, fentry, LSM.
+ * TCP is told by inet_sock_set_state and the exits of accept(). UDP is told by the datagrams themselves, at the root
+ * of cgroup v2, so that addresses are those on the wire. A socket's owner is kept in the socket's own storage, which
+ * the kernel frees with it. Programs of control groups only look: every path returns ALLOW.
+ */
+#include "kernel.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define ALLOW 1
+
+/* Settings, written by the loader before the program is loaded. */
+const volatile u64 udp_idle_ns = 30ULL * 60 * 1000 * 1000 * 1000;
+const volatile u8 want_attempts = 0;
+const volatile u8 want_closes = 0;
+const volatile u8 want_existing = 0;
+/* whether sock_send_length and sock_recv_length are there to say who really used a socket */
+const volatile u8 have_claims = 0;
+
+enum role {
+	ROLE_NONE = 0,
+	ROLE_CONNECTING,
+	ROLE_CONNECTED,
+	ROLE_LISTENER,
+	/* established, but not accepted as far as is known; the owner is the listener's */
+	ROLE_PENDING,
+	ROLE_ACCEPTED,
+	ROLE_UDP,
+	/* a further path of an MPTCP connection, which is told by its first */
+	ROLE_SUBFLOW,
+};
+
+/* What is known of a socket. A connection's child begins with a copy of its listener's. */
+struct note {
+	struct owner owner;
+	u64 since_ns;
+	u32 netns;
+	u8 role;
+	/* UDP: the reader's hook with the address ran, the one without has nothing to add */
+	u8 named;
+	u8 claim_sent;
+	u8 pad;
+	/* UDP: flows received whose reader is not known */
+	u32 unread;
+	u32 pad2;
+	/* UDP: the latest flow, spared a look into the table */
+	u64 flow_ns;
+	struct peer flow;
+};
+
+struct flow_key {
+	u64 cookie;
+	struct peer peer;
+};
+
+struct flow {
+	u64 last_ns;
+	u64 unread;
+};
+
+enum { STAGE_ESTABLISHED = 0, STAGE_ACCEPTED = 1 };
+
+/* A connection between its handshake and accept(), in whichever order the two come; with want_closes to its end. */
+struct passive {
+	struct owner owner;
+	u64 stage;
+};
+
+struct told {
+	u64 start_boot_ns;
+	u64 cgroup_id;
+	u64 exec_id;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16 << 20);
+} ring SEC(".maps");
+
+/* Memory that user space maps, so that it needs no bpf() once it has given up its privileges. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, COUNTERS);
+	__type(key, u32);
+	__type(value, u64);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct note);
+} notes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct flow_key);
+	__type(value, struct flow);
+} flows SEC(".maps");
+
+/* By the address of the struct sock: what accept() gives cannot be trusted with more. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, u64);
+	__type(value, struct passive);
+} passives SEC(".maps");
+
+/* Processes that user space was told of, by tgid. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u32);
+	__type(value, struct told);
+} told SEC(".maps");
+
+/* Sockets, by cookie, that sent a SYN whose end no connect() has told of yet; only with want_attempts. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, u64);
+} connecting SEC(".maps");
+
+INLINE void count(u32 index)
+{
+	u64 *value = bpf_map_lookup_elem(&counters, &index);
+	if (value)
+		__sync_fetch_and_add(value, 1);
+}
+
+INLINE void copy_address(u8 to[16], const void *from)
+{
+	__builtin_memcpy(to, from, 16);
+}
+
+INLINE void map_ipv4(u8 to[16], u32 address)
+{
+	u32 words[4] = {0, 0, __builtin_bswap32(0xffff), address};
+	__builtin_memcpy(to, words, 16);
+}
+
+INLINE u64 id_of(struct sock *sk)
+{
+	return (u64)sk;
+}
+
+/* --- processes --- */
+
+INLINE void owner_of(struct owner *owner, struct task_struct *task)
+{
+	owner->start_boot_ns = task->group_leader->start_boottime;
+	owner->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
+	owner->exec_id = task->self_exec_id;
+	owner->tgid = task->tgid;
+	owner->uid = task->cred->uid.val;
+}
+
+/*
+ * Global functions, with the kernel's objects as numbers: the verifier then looks at each once, not at every call.
+ */
+
+#define TRUNCATED 0x80000000u
+
+/* The names from a file up to the root of its mount namespace, leaf first. The bytes written, or with TRUNCATED. */
+__attribute__((noinline)) u32 put_path(struct names *to, u64 file_address)
+{
+	struct file *file = (void *)file_address;
+	u32 length = 0;
+	if (!to || !file)
+		return 0;
+	struct dentry *dentry = READ(file, f_path.dentry);
+	struct vfsmount *vfsmount = READ(file, f_path.mnt);
+	for (int i = 0; i < 80; i++) {
+		struct dentry *parent = READ(dentry, d_parent);
+		if (dentry == READ(vfsmount, mnt_root)) {
+			struct mount *mount =
+				(void *)vfsmount - __builtin_preserve_field_info(((struct mount *)0)->mnt, FIELD_BYTE_OFFSET);
+			struct mount *mount_parent = READ(mount, mnt_parent);
+			if (mount == mount_parent)
+				return length;
+			dentry = READ(mount, mnt_mountpoint);
+			vfsmount = (void *)mount_parent +
+				   __builtin_preserve_field_info(((struct mount *)0)->mnt, FIELD_BYTE_OFFSET);
+			continue;
+		}
+		if (length > PATH_BYTES)
+			break;
+		long wrote = bpf_probe_read_kernel_str(to->bytes + length, NAME_BYTES, READ(dentry, d_name.name));
+		if (wrote <= 0)
+			break;
+		length += wrote & (NAME_BYTES * 2 - 1);
+		/* in no tree: memfd and the like */
+		if (dentry == parent)
+			return length;
+		dentry = parent;
+	}
+	return length | TRUNCATED;
+}
+
+INLINE struct kernfs_node *parent_node(struct kernfs_node *node)
+{
+	if (HAS_FIELD((struct kernfs_node *)0, __parent))
+		return READ(node, __parent);
+	return (void *)READ((struct kernfs_node___before_6_15 *)node, parent);
+}
+
+/* Likewise the names from a control group up to the root. */
+__attribute__((noinline)) u32 put_cgroup(struct names *to, u64 node_address)
+{
+	struct kernfs_node *node = (void *)node_address;
+	u32 length = 0;
+	if (!to || !node)
+		return 0;
+	for (int i = 0; i < 40; i++) {
+		struct kernfs_node *parent = parent_node(node);
+		if (!parent)
+			return length;
+		if (length > PATH_BYTES)
+			break;
+		long wrote = bpf_probe_read_kernel_str(to->bytes + length, NAME_BYTES, READ(node, name));
+		if (wrote <= 0)
+			break;
+		length += wrote & (NAME_BYTES * 2 - 1);
+		node = parent;
+	}
+	return length | TRUNCATED;
+}
+
+/*
+ * Tell user space of a process, unless it knows. `here`: it is the current one, whose memory can be read.
+ */
+__attribute__((noinline)) int tell(u64 task_address, const struct owner *owner, u32 here)
+{
+	struct task_struct *task = (void *)task_address;
+	if (!owner)
+		return 0;
+	u32 tgid = owner->tgid;
+	struct told *known = bpf_map_lookup_elem(&told, &tgid);
+	if (known && known->start_boot_ns == owner->start_boot_ns && known->exec_id == owner->exec_id &&
+	    known->cgroup_id == owner->cgroup_id)
+		return 0;
+	struct process_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (!record) {
+		count(COUNTER_LOST_PROCESS);
+		return 0;
+	}
+	record->type = RECORD_PROCESS;
+	record->pad[0] = record->pad[1] = 0;
+	record->owner = *owner;
+	record->command_bytes = 0;
+	u32 executable = 0, parent_executable = 0;
+	struct mm_struct *mm = READ(task, mm);
+	if (mm)
+		executable = put_path(&record->executable, (u64)READ(mm, exe_file));
+	struct task_struct *leader = READ(task, group_leader);
+	struct task_struct *parent = READ(leader, real_parent);
+	parent = READ(parent, group_leader);
+	record->parent_tgid = READ(parent, tgid);
+	record->parent_start_boot_ns = READ(parent, start_boottime);
+	struct mm_struct *parent_mm = READ(parent, mm);
+	if (parent_mm)
+		parent_executable = put_path(&record->parent_executable, (u64)READ(parent_mm, exe_file));
+	struct css_set *cgroups = READ(task, cgroups);
+	struct cgroup *cgroup = READ(cgroups, dfl_cgrp);
+	u32 group = put_cgroup(&record->cgroup, (u64)READ(cgroup, kn));
+	record->executable_bytes = executable;
+	record->parent_executable_bytes = parent_executable;
+	record->cgroup_bytes = group;
+	record->truncated = (executable | parent_executable | group) >> 31;
+	if (mm && here) {
+		unsigned long start = READ(mm, arg_start);
+		u64 size = READ(mm, arg_end) - start;
+		if (size > COMMAND_BYTES)
+			size = COMMAND_BYTES;
+		if (bpf_probe_read_user(record->command, size, (void *)start) == 0)
+			record->command_bytes = size;
+	}
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	struct told now = {owner->start_boot_ns, owner->cgroup_id, owner->exec_id};
+	bpf_map_update_elem(&told, &tgid, &now, BPF_ANY);
+	return 0;
+}
+
+/* The current process, which user space then knows. */
+INLINE void owner_here(struct owner *owner)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	owner_of(owner, task);
+	tell(bpf_get_current_task(), owner, true);
+}
+
+/* --- TCP --- */
+
+INLINE u32 netns_of(struct sock *sk)
+{
+	return READ(READ(sk, __sk_common.skc_net.net), ns.inum);
+}
+
+/* Both ends of a socket; IPv4 in IPv6's clothes (an IPv6 socket that speaks IPv4) comes out as IPv4 does. */
+INLINE void ends_of(struct connection_record *record, struct sock *sk)
+{
+	struct in6_addr remote = READ(sk, __sk_common.skc_v6_daddr);
+	struct in6_addr local = READ(sk, __sk_common.skc_v6_rcv_saddr);
+	if (READ(sk, __sk_common.skc_family) == AF_INET) {
+		map_ipv4(record->local, READ(sk, __sk_common.skc_rcv_saddr));
+		map_ipv4(record->peer.address, READ(sk, __sk_common.skc_daddr));
+	} else {
+		copy_address(record->local, &local);
+		copy_address(record->peer.address, &remote);
+	}
+	/* a closed socket has given its skc_num back */
+	record->local_port = __builtin_bswap16(READ((struct inet_sock *)sk, inet_sport));
+	record->peer.port = __builtin_bswap16(READ(sk, __sk_common.skc_dport));
+	__builtin_memset(record->peer.pad, 0, sizeof(record->peer.pad));
+}
+
+INLINE struct connection_record *reserve(u8 kind, u8 attribution, u8 protocol)
+{
+	struct connection_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (!record) {
+		count(COUNTER_LOST_CONNECTION);
+		return NULL;
+	}
+	record->type = RECORD_CONNECTION;
+	record->kind = kind;
+	record->attribution = attribution;
+	record->protocol = protocol;
+	record->state = 0;
+	record->initiated = kind == KIND_CONNECT || kind == KIND_SENT || kind == KIND_ATTEMPT;
+	record->error = 0;
+	record->time_boot_ns = bpf_ktime_get_boot_ns();
+	record->duration_ns = record->sent_bytes = record->received_bytes = 0;
+	record->sent_packets = record->received_packets = 0;
+	return record;
+}
+
+INLINE void submit(struct connection_record *record)
+{
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	count(COUNTER_CONNECTIONS);
+}
+
+static __attribute__((noinline)) int emit_tcp(struct sock *sk, const struct owner *owner, u64 cookie, u8 kind,
+					      u8 attribution)
+{
+	if (!owner)
+		return 0;
+	struct connection_record *record = reserve(kind, attribution, IPPROTO_TCP);
+	if (!record)
+		return 0;
+	record->owner = *owner;
+	record->cookie = cookie;
+	record->netns = netns_of(sk);
+	ends_of(record, sk);
+	if (kind == KIND_ATTEMPT)
+		record->error = READ(sk, sk_err);
+	submit(record);
+	return 0;
+}
+
+INLINE void emit_close(struct sock *sk, const struct note *note, const struct owner *owner, u64 cookie, int state)
+{
+	struct tcp_sock *tcp = (void *)sk;
+	struct connection_record *record = reserve(KIND_CLOSE, ATTRIBUTION_CALLER, IPPROTO_TCP);
+	if (!record)
+		return;
+	record->owner = *owner;
+	record->cookie = cookie;
+	record->netns = netns_of(sk);
+	ends_of(record, sk);
+	record->state = state;
+	record->initiated = note->role == ROLE_CONNECTED;
+	record->error = READ(sk, sk_err);
+	record->duration_ns = note->since_ns ? record->time_boot_ns - note->since_ns : 0;
+	/* data only: the kernel's count of what came in has the peer's FIN in it */
+	record->sent_bytes = READ(tcp, bytes_sent) - READ(tcp, bytes_retrans);
+	record->received_bytes = READ(tcp, bytes_received);
+	if (record->received_bytes && READ(sk, __sk_common.skc_flags) & SOCK_DONE)
+		record->received_bytes -= 1;
+	record->sent_packets = READ(tcp, segs_out);
+	record->received_packets = READ(tcp, segs_in);
+	submit(record);
+}
+
+/* Whether a TCP socket is a further path of an MPTCP connection; its first one tells of the whole. */
+INLINE bool is_further_path(struct sock *sk)
+{
+	struct inet_connection_sock *icsk = (void *)sk;
+	struct tcp_ulp_ops *ulp = READ(icsk, icsk_ulp_ops);
+	if (!ulp)
+		return false;
+	u64 name = 0;
+	bpf_probe_read_kernel(&name, 6, __builtin_preserve_access_index(&ulp->name));
+	/* "mptcp" */
+	if (name != 0x706374706dULL)
+		return false;
+	struct mptcp_subflow_context *subflow = READ(icsk, icsk_ulp_data);
+	return subflow && (READ_BITS(subflow, request_join) || READ_BITS(subflow, mp_join));
+}
+
+INLINE void on_syn_sent(struct sock *sk)
+{
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!note) {
+		count(COUNTER_UNOWNED);
+		return;
+	}
+	if (is_further_path(sk)) {
+		note->role = ROLE_SUBFLOW;
+		return;
+	}
+	note->role = ROLE_CONNECTING;
+	note->since_ns = 0;
+	owner_here(&note->owner);
+	if (want_attempts) {
+		u64 cookie = bpf_get_socket_cookie(sk);
+		bpf_map_update_elem(&connecting, &cookie, &cookie, BPF_ANY);
+	}
+}
+
+INLINE void on_listen(struct sock *sk)
+{
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!note) {
+		count(COUNTER_UNOWNED);
+		return;
+	}
+	note->role = ROLE_LISTENER;
+	owner_here(&note->owner);
+}
+
+/* A listener's child is ready to be accepted, or was already: Fast Open hands it out before the handshake's end. */
+INLINE void on_child_established(struct sock *sk, struct note *note)
+{
+	if (is_further_path(sk)) {
+		note->role = ROLE_SUBFLOW;
+		return;
+	}
+	note->role = ROLE_PENDING;
+	note->since_ns = bpf_ktime_get_boot_ns();
+	u64 cookie = bpf_get_socket_cookie(sk);
+	u64 id = id_of(sk);
+	struct passive *early = bpf_map_lookup_elem(&passives, &id);
+	if (early && early->stage == STAGE_ACCEPTED) {
+		note->role = ROLE_ACCEPTED;
+		emit_tcp(sk, &early->owner, cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
+		if (!want_closes)
+			bpf_map_delete_elem(&passives, &id);
+		return;
+	}
+	struct passive passive = {.owner = note->owner, .stage = STAGE_ESTABLISHED};
+	if (bpf_map_update_elem(&passives, &id, &passive, BPF_ANY))
+		count(COUNTER_ACCEPTS_FULL);
+}
+
+INLINE void on_established(struct sock *sk, int old)
+{
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!note) {
+		count(COUNTER_UNOWNED);
+		return;
+	}
+	if (note->role == ROLE_CONNECTING) {
+		note->role = ROLE_CONNECTED;
+		note->since_ns = bpf_ktime_get_boot_ns();
+		emit_tcp(sk, &note->owner, bpf_get_socket_cookie(sk), KIND_CONNECT, ATTRIBUTION_CALLER);
+	} else if (old == TCP_SYN_RECV && note->role != ROLE_SUBFLOW) {
+		on_child_established(sk, note);
+	}
+}
+
+/* Used, and not accepted by a call that was seen: io_uring for one. The current process has it. */
+INLINE void on_use_while_pending(struct sock *sk, struct note *note)
+{
+	u64 id = id_of(sk);
+	note->role = ROLE_ACCEPTED;
+	struct passive *passive = bpf_map_lookup_elem(&passives, &id);
+	if (!passive || passive->stage != STAGE_ESTABLISHED)
+		return;
+	owner_here(&passive->owner);
+	passive->stage = STAGE_ACCEPTED;
+	emit_tcp(sk, &passive->owner, bpf_get_socket_cookie(sk), KIND_ACCEPT, ATTRIBUTION_CALLER);
+	if (!want_closes)
+		bpf_map_delete_elem(&passives, &id);
+}
+
+INLINE void on_closed(struct sock *sk, struct note *note, int old)
+{
+	u64 cookie = bpf_get_socket_cookie(sk);
+	if (note->role == ROLE_CONNECTED) {
+		if (want_closes)
+			emit_close(sk, note, &note->owner, cookie, old);
+	} else if (note->role == ROLE_CONNECTING) {
+		if (want_attempts)
+			emit_tcp(sk, &note->owner, cookie, KIND_ATTEMPT, ATTRIBUTION_CALLER);
+	} else if (note->role == ROLE_PENDING || note->role == ROLE_ACCEPTED || note->role == ROLE_LISTENER) {
+		u64 id = id_of(sk);
+		struct passive *passive = bpf_map_lookup_elem(&passives, &id);
+		if (!passive)
+			goto out;
+		/* accepted by whom was never seen: a socket that no process has, has no struct socket */
+		if (passive->stage == STAGE_ESTABLISHED && READ(sk, sk_socket)) {
+			emit_tcp(sk, &passive->owner, cookie, KIND_ACCEPT, ATTRIBUTION_LISTENER);
+			passive->stage = STAGE_ACCEPTED;
+		}
+		if (want_closes && passive->stage == STAGE_ACCEPTED)
+			emit_close(sk, note, &passive->owner, cookie, old);
+		bpf_map_delete_elem(&passives, &id);
+	}
+out:
+	note->role = ROLE_NONE;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int set_state(u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	int old = ctx[1], new = ctx[2];
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	if (new == TCP_SYN_SENT) {
+		on_syn_sent(sk);
+	} else if (new == TCP_LISTEN) {
+		on_listen(sk);
+	} else if (new == TCP_ESTABLISHED) {
+		on_established(sk, old);
+	} else if (new == TCP_CLOSE || new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK) {
+		struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
+		if (!note)
+			return 0;
+		if (new == TCP_CLOSE)
+			on_closed(sk, note, old);
+		else if (note->role == ROLE_PENDING && READ(sk, sk_socket))
+			on_use_while_pending(sk, note);
+	}
+	return 0;
+}
+
+INLINE u64 cookie_of(struct sock *sk)
+{
+	return READ(sk, __sk_common.skc_cookie.counter);
+}
+
+/* The socket behind a descriptor of the current process; untrusted: for READ only. */
+INLINE struct sock *socket_of_fd(struct task_struct *task, int fd)
+{
+	if (fd < 0)
+		return NULL;
+	struct fdtable *table = READ(READ(task, files), fdt);
+	if ((u32)fd >= READ(table, max_fds))
+		return NULL;
+	struct file **files = READ(table, fd);
+	struct file *file = NULL;
+	bpf_probe_read_kernel(&file, sizeof(file), files + fd);
+	if (!file || (READ(READ(file, f_inode), i_mode) & 0170000) != 0140000)
+		return NULL;
+	struct socket *socket = READ(file, private_data);
+	struct sock *sk = READ(socket, sk);
+	if (!sk)
+		return NULL;
+	u16 family = READ(sk, __sk_common.skc_family);
+	if (family != AF_INET && family != AF_INET6)
+		return NULL;
+	/* MPTCP's own socket stands for its paths; the first of them has the handshake */
+	if (READ(sk, sk_protocol) == IPPROTO_MPTCP) {
+		struct sock *first = READ((struct mptcp_sock *)sk, first);
+		sk = first ? first : sk;
+	}
+	u16 protocol = READ(sk, sk_protocol);
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP ? sk : NULL;
+}
+
+static __attribute__((noinline)) int on_accepted(int fd, bool must_be_pending)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sock *sk = socket_of_fd(task, fd);
+	if (!sk)
+		return 0;
+	struct passive fresh;
+	u64 id = id_of(sk);
+	struct passive *passive = bpf_map_lookup_elem(&passives, &id);
+	if (passive ? passive->stage != STAGE_ESTABLISHED : must_be_pending)
+		return 0;
+	__builtin_memset(&fresh, 0, sizeof(fresh));
+	owner_here(&fresh.owner);
+	fresh.stage = STAGE_ACCEPTED;
+	/* Fast Open: told once the handshake is over, if it ever is */
+	bool early = READ(sk, __sk_common.skc_state) == TCP_SYN_RECV;
+	if (!early) {
+		emit_tcp(sk, &fresh.owner, cookie_of(sk), KIND_ACCEPT, ATTRIBUTION_CALLER);
+	}
+	if (early || want_closes)
+		bpf_map_update_elem(&passives, &id, &fresh, BPF_ANY);
+	else if (passive)
+		bpf_map_delete_elem(&passives, &id);
+	return 0;
+}
+
+/* A connect() that failed before a SYN: no route, no address, a filter. Its address is the one that was asked for. */
+static __attribute__((noinline)) int on_connect_failed(int fd, const void *address, int error)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	/* not yet told: EALREADY, EINPROGRESS, EINTR and the like; not an outcome: mistakes in the call */
+	if (error != EPERM && error != EACCES && error != EADDRNOTAVAIL && error != ENETUNREACH &&
+	    error != ECONNRESET && error != ETIMEDOUT && error != ECONNREFUSED && error != EHOSTUNREACH)
+		return 0;
+	struct sock *sk = socket_of_fd(task, fd);
+	if (!sk)
+		return 0;
+	u64 cookie = cookie_of(sk);
+	if (bpf_map_lookup_elem(&connecting, &cookie)) {
+		bpf_map_delete_elem(&connecting, &cookie);
+		return 0;
+	}
+	struct {
+		u16 family, port;
+		u32 ipv4;
+		u8 ipv6[16];
+		u32 scope;
+	} to = {};
+	if (bpf_probe_read_user(&to, 16, address))
+		return 0;
+	if (to.family == AF_INET6 && bpf_probe_read_user(&to, sizeof(to), address))
+		return 0;
+	if (to.family != AF_INET && to.family != AF_INET6)
+		return 0;
+	struct owner owner;
+	owner_here(&owner);
+	struct connection_record *record = reserve(KIND_ATTEMPT, ATTRIBUTION_CALLER, IPPROTO_TCP);
+	if (!record)
+		return 0;
+	record->owner = owner;
+	record->cookie = 0;
+	record->netns = netns_of(sk);
+	ends_of(record, sk);
+	record->error = error;
+	record->peer.port = __builtin_bswap16(to.port);
+	if (to.family == AF_INET)
+		map_ipv4(record->peer.address, to.ipv4);
+	else
+		copy_address(record->peer.address, to.ipv6);
+	submit(record);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int sys_exit(u64 *ctx)
+{
+	struct pt_regs *regs = (void *)ctx[0];
+	long result = ctx[1];
+	int number = SYSCALL_NUMBER(regs);
+	if (number == SYSCALL_ACCEPT4 || number == SYSCALL_ACCEPT)
+		on_accepted(result, false);
+	else if (want_attempts && number == SYSCALL_CONNECT && result < 0)
+		on_connect_failed(SYSCALL_ARG0_AFTER(regs), SYSCALL_ARG1(regs), -result);
+	return 0;
+}
+
+SEC("tp_btf/io_uring_complete")
+int io_uring_complete(u64 *ctx)
+{
+	struct io_kiocb *request = (void *)ctx[1];
+	struct io_uring_cqe *cqe = (void *)ctx[2];
+	/* of multishot requests only the last completion names its request: whatever else a result may be, only a
+	   socket that waits to be accepted is taken */
+	if (cqe->res >= 0 && (!request || READ(request, opcode) == IORING_OP_ACCEPT))
+		on_accepted(cqe->res, true);
+	return 0;
+}
+
+/* --- UDP --- */
+
+INLINE void note_user(struct note *note)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	if (note->owner.tgid != task->tgid || note->owner.exec_id != task->self_exec_id)
+		owner_here(&note->owner);
+}
+
+SEC("cgroup/sock_create")
+int sock_create(struct bpf_sock *sk)
+{
+	if (sk->type != SOCK_DGRAM || sk->protocol != IPPROTO_UDP)
+		return ALLOW;
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!note) {
+		count(COUNTER_UNOWNED);
+		return ALLOW;
+	}
+	note->role = ROLE_UDP;
+	note->netns = READ(bpf_get_current_task_btf()->nsproxy->net_ns, ns.inum);
+	owner_here(&note->owner);
+	return ALLOW;
+}
+
+INLINE void claim(u8 kind, u8 has_peer, u64 cookie, const struct peer *peer)
+{
+	struct owner owner;
+	owner_here(&owner);
+	struct claim_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (!record) {
+		count(COUNTER_LOST_CLAIM);
+		return;
+	}
+	record->type = RECORD_CLAIM;
+	record->kind = kind;
+	record->has_peer = has_peer;
+	__builtin_memset(record->pad, 0, sizeof(record->pad));
+	record->cookie = cookie;
+	record->owner = owner;
+	record->peer = *peer;
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+SEC("tp_btf/sock_send_length")
+int sock_send_length(u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	if (!note)
+		return 0;
+	if (note->role == ROLE_PENDING) {
+		on_use_while_pending(sk, note);
+	} else if (note->role == ROLE_UDP) {
+		note_user(note);
+		if (note->claim_sent) {
+			note->claim_sent = 0;
+			claim(KIND_SENT, 1, bpf_get_socket_cookie(sk), &note->flow);
+		}
+	}
+	return 0;
+}
+
+SEC("tp_btf/sock_recv_length")
+int sock_recv_length(u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	int result = ctx[1];
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	if (!note || result < 0)
+		return 0;
+	if (note->role == ROLE_PENDING) {
+		on_use_while_pending(sk, note);
+	} else if (note->role == ROLE_UDP) {
+		note_user(note);
+		if (note->named) {
+			note->named = 0;
+		} else if (note->unread) {
+			note->unread -= 1;
+			claim(KIND_RECEIVED, 0, bpf_get_socket_cookie(sk), &note->flow);
+		}
+	}
+	return 0;
+}
+
+/* A datagram was read by a process that asked who sent it. */
+INLINE void on_read_from(struct bpf_sock_addr *ctx, const struct peer *peer)
+{
+	struct bpf_sock *sk = ctx->sk;
+	if (!sk)
+		return;
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	if (!note)
+		return;
+	note->named = 1;
+	if (!note->unread)
+		return;
+	struct flow_key key = {.cookie = bpf_get_socket_cookie(ctx), .peer = *peer};
+	struct flow *flow = bpf_map_lookup_elem(&flows, &key);
+	if (!flow || !flow->unread)
+		return;
+	flow->unread = 0;
+	note->unread -= 1;
+	claim(KIND_RECEIVED, 1, key.cookie, peer);
+}
+
+SEC("cgroup/recvmsg4")
+int recvmsg4(struct bpf_sock_addr *ctx)
+{
+	struct peer peer = {.port = __builtin_bswap16(ctx->user_port)};
+	map_ipv4(peer.address, ctx->user_ip4);
+	on_read_from(ctx, &peer);
+	return ALLOW;
+}
+
+SEC("cgroup/recvmsg6")
+int recvmsg6(struct bpf_sock_addr *ctx)
+{
+	struct peer peer = {.port = __builtin_bswap16(ctx->user_port)};
+	u32 words[4] = {ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]};
+	copy_address(peer.address, words);
+	on_read_from(ctx, &peer);
+	return ALLOW;
+}
+
+/* What is needed of an IP packet. */
+struct packet {
+	u8 local[16];
+	struct peer peer;
+	/* offset of the transport's header */
+	u32 transport;
+};
+
+INLINE bool parse(struct __sk_buff *skb, bool sent, struct packet *packet)
+{
+	u8 source[16], destination[16];
+	__builtin_memset(packet, 0, sizeof(*packet));
+	if (skb->protocol == __builtin_bswap16(ETH_P_IP)) {
+		u8 header[20];
+		u32 words[2];
+		if (bpf_skb_load_bytes(skb, 0, header, sizeof(header)))
+			return false;
+		packet->transport = (header[0] & 15) * 4;
+		__builtin_memcpy(words, header + 12, 8);
+		map_ipv4(source, words[0]);
+		map_ipv4(destination, words[1]);
+	} else if (skb->protocol == __builtin_bswap16(ETH_P_IPV6)) {
+		if (bpf_skb_load_bytes(skb, 8, source, 16) || bpf_skb_load_bytes(skb, 24, destination, 16))
+			return false;
+		u8 next = 0;
+		if (bpf_skb_load_bytes(skb, 6, &next, 1))
+			return false;
+		packet->transport = 40;
+		/* extension headers: hop-by-hop, routing, fragment, destination options */
+		for (int i = 0; i < 6 && (next == 0 || next == 43 || next == 44 || next == 60); i++) {
+			u8 head[2];
+			if (bpf_skb_load_bytes(skb, packet->transport, head, 2))
+				return false;
+			packet->transport += next == 44 ? 8 : (head[1] + 1) * 8;
+			next = head[0];
+		}
+	} else {
+		return false;
+	}
+	u16 ports[2];
+	if (bpf_skb_load_bytes(skb, packet->transport, ports, 4))
+		return false;
+	copy_address(packet->local, sent ? source : destination);
+	copy_address(packet->peer.address, sent ? destination : source);
+	packet->peer.port = __builtin_bswap16(sent ? ports[1] : ports[0]);
+	return true;
+}
+
+INLINE bool same_peer(const struct peer *a, const struct peer *b)
+{
+	const u64 *x = (const void *)a, *y = (const void *)b;
+	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
+}
+
+INLINE void on_datagram(struct __sk_buff *skb, struct bpf_sock *sk, struct note *note, bool sent,
+			const struct packet *packet)
+{
+	u64 now_ns = bpf_ktime_get_boot_ns();
+	if (same_peer(&packet->peer, &note->flow) && now_ns - note->flow_ns < udp_idle_ns) {
+		note->flow_ns = now_ns;
+		return;
+	}
+	struct flow_key key = {.cookie = bpf_get_socket_cookie(skb), .peer = packet->peer};
+	struct flow *known = bpf_map_lookup_elem(&flows, &key);
+	/* what the note held goes back to the table, or a flow that took turns with others would look idle */
+	if (note->flow_ns && !same_peer(&packet->peer, &note->flow)) {
+		struct flow_key before = {.cookie = key.cookie, .peer = note->flow};
+		struct flow *flow = bpf_map_lookup_elem(&flows, &before);
+		if (flow)
+			flow->last_ns = note->flow_ns;
+	}
+	u64 last_ns = known ? known->last_ns : 0;
+	if (same_peer(&packet->peer, &note->flow) && note->flow_ns > last_ns)
+		last_ns = note->flow_ns;
+	note->flow = packet->peer;
+	note->flow_ns = now_ns;
+	if (known)
+		known->last_ns = now_ns;
+	if (known && now_ns - last_ns < udp_idle_ns)
+		return;
+
+	u8 attribution = ATTRIBUTION_PENDING;
+	if (sent) {
+		struct task_struct *task = bpf_get_current_task_btf();
+		if (task->tgid == note->owner.tgid && task->self_exec_id == note->owner.exec_id)
+			attribution = ATTRIBUTION_CALLER;
+		else if (have_claims)
+			note->claim_sent = 1;
+		else if (!(task->flags & PF_KTHREAD))
+			owner_here(&note->owner);
+	}
+	bool unread = !sent;
+	struct flow flow = {.last_ns = now_ns, .unread = unread};
+	if (unread)
+		note->unread += 1;
+	if (!known)
+		count(COUNTER_FLOWS);
+	bpf_map_update_elem(&flows, &key, &flow, BPF_ANY);
+	struct connection_record *record = reserve(sent ? KIND_SENT : KIND_RECEIVED, attribution, IPPROTO_UDP);
+	if (!record)
+		return;
+	record->owner = note->owner;
+	record->cookie = key.cookie;
+	record->netns = note->netns;
+	copy_address(record->local, packet->local);
+	record->local_port = sk->src_port;
+	record->peer = packet->peer;
+	submit(record);
+}
+
+INLINE void on_dns(struct __sk_buff *skb, const struct note *note, const struct packet *packet, bool over_tcp)
+{
+	u32 start = packet->transport + 8, sequence = 0;
+	if (over_tcp) {
+		u8 header[13];
+		if (bpf_skb_load_bytes(skb, packet->transport, header, sizeof(header)))
+			return;
+		__builtin_memcpy(&sequence, header + 4, 4);
+		start = packet->transport + (header[12] >> 4) * 4;
+	}
+	u32 end = skb->len;
+	if (end > start + DNS_BYTES)
+		end = start + DNS_BYTES;
+	u32 size = end - start;
+	/* kept apart from `start`, so that the verifier sees its bounds */
+	asm volatile("" : "+r"(size));
+	if (size < 1 || size > DNS_BYTES)
+		return;
+	struct dns_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (!record) {
+		count(COUNTER_LOST_DNS);
+		return;
+	}
+	record->type = RECORD_DNS;
+	record->over_tcp = over_tcp;
+	record->payload_bytes = size;
+	record->tgid = note->owner.tgid;
+	record->start_boot_ns = note->owner.start_boot_ns;
+	record->cookie = bpf_get_socket_cookie(skb);
+	record->time_boot_ns = bpf_ktime_get_boot_ns();
+	record->sequence = __builtin_bswap32(sequence);
+	record->pad = 0;
+	if (bpf_skb_load_bytes(skb, start, record->payload, size))
+		record->payload_bytes = 0;
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+INLINE void on_packet(struct __sk_buff *skb, bool sent)
+{
+	struct bpf_sock *sk = skb->sk;
+	if (!sk)
+		return;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
+		return;
+	bool udp = sk->protocol == IPPROTO_UDP && sk->type == SOCK_DGRAM;
+	bool dns_over_tcp = !sent && sk->protocol == IPPROTO_TCP && sk->dst_port == __builtin_bswap16(53);
+	if (!udp && !dns_over_tcp)
+		return;
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	/* the kernel's own: tunnels and the like */
+	if (!note)
+		return;
+	struct packet packet;
+	if (!parse(skb, sent, &packet))
+		return;
+	if (udp)
+		on_datagram(skb, sk, note, sent, &packet);
+	if (!sent && packet.peer.port == 53)
+		on_dns(skb, note, &packet, !udp);
+}
+
+SEC("cgroup_skb/egress")
+int egress(struct __sk_buff *skb)
+{
+	on_packet(skb, true);
+	return ALLOW;
+}
+
+SEC("cgroup_skb/ingress")
+int ingress(struct __sk_buff *skb)
+{
+	on_packet(skb, false);
+	return ALLOW;
+}
+
+/* --- what was there before --- */
+
+/* Notes the owner of every socket that is open, and tells of those that have a peer. */
+SEC("iter/task_file")
+int open_sockets(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	if (!task || !file)
+		return 0;
+	struct socket *socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	struct sock *sk = socket->sk;
+	if (!sk)
+		return 0;
+	u16 family = sk->__sk_common.skc_family;
+	if (family != AF_INET && family != AF_INET6)
+		return 0;
+	u16 protocol = sk->sk_protocol;
+	if (protocol != IPPROTO_TCP && !(protocol == IPPROTO_UDP && sk->sk_type == SOCK_DGRAM))
+		return 0;
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!note) {
+		count(COUNTER_UNOWNED);
+		return 0;
+	}
+	if (note->role != ROLE_NONE)
+		return 0;
+	u8 state = sk->__sk_common.skc_state;
+	owner_of(&note->owner, task);
+	tell((u64)READ(task, group_leader), &note->owner, false);
+	note->netns = netns_of(sk);
+	if (protocol == IPPROTO_UDP)
+		note->role = ROLE_UDP;
+	else if (state == TCP_LISTEN)
+		note->role = ROLE_LISTENER;
+	else if (state == TCP_SYN_SENT)
+		note->role = ROLE_CONNECTING;
+	else
+		note->role = ROLE_CONNECTED;
+	if (!want_existing)
+		return 0;
+	struct connection_record *record = reserve(KIND_EXISTING, ATTRIBUTION_OWNER, protocol);
+	if (!record)
+		return 0;
+	record->owner = note->owner;
+	record->cookie = bpf_get_socket_cookie(sk);
+	record->netns = note->netns;
+	ends_of(record, sk);
+	record->state = state;
+	submit(record);
+	return 0;
+}

@@ -1,0 +1,385 @@
+//! The kernel side loaded and attached: its hooks, its ring buffer, its counters.
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use aya::maps::{Map, MapData, RingBuf};
+use aya::programs::{
+    BtfTracePoint, CgroupAttachMode, CgroupSkbAttachType, CgroupSock, CgroupSockAddr, Iter, Program,
+};
+use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
+
+use crate::{Hook, Settings};
+
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sensor.bpf.o"));
+
+/// Accepted connections remembered until they end; without closes, until they are accepted.
+const PASSIVES_WITH_CLOSES: u32 = 262_144;
+
+/// The counters of bpf/records.h that count lost rows, by cause.
+const LOSSES: [(&str, u32); 1] = [("ring buffer full", 0)];
+/// Those that count what rows lack.
+const WARNINGS: [(&str, u32); 5] = [
+    ("processes not described: ring buffer full", 1),
+    ("UDP senders and readers not told: ring buffer full", 2),
+    ("DNS answers not seen: ring buffer full", 3),
+    ("sockets whose owner could not be noted", 4),
+    ("accepted connections that only accept() itself tells: table full", 5),
+];
+const FLOWS: u32 = 6;
+const FLOWS_CAPACITY: u64 = 65_536;
+const COUNTERS: u32 = 8;
+
+/// A hook: the program's name, where it attaches, whether nothing goes without it.
+struct Spec {
+    program: &'static str,
+    name: &'static str,
+    required: bool,
+}
+
+const fn spec(program: &'static str, name: &'static str, required: bool) -> Spec {
+    Spec { program, name, required }
+}
+
+/// Order matters: owners are noted before those who need them are told.
+const SPECS: [Spec; 10] = [
+    spec("sock_create", "cgroup/sock_create", true),
+    spec("set_state", "tp_btf/inet_sock_set_state", true),
+    spec("sys_exit", "tp_btf/sys_exit", true),
+    spec("io_uring_complete", "tp_btf/io_uring_complete", false),
+    spec("sock_send_length", "tp_btf/sock_send_length", false),
+    spec("sock_recv_length", "tp_btf/sock_recv_length", false),
+    spec("recvmsg4", "cgroup/recvmsg4", false),
+    spec("recvmsg6", "cgroup/recvmsg6", false),
+    spec("egress", "cgroup_skb/egress", true),
+    spec("ingress", "cgroup_skb/ingress", true),
+];
+const OPEN_SOCKETS: &str = "iter/task_file";
+
+/// The kernel side at work. Dropped, it is detached.
+pub struct Kernel {
+    // Holds programs and links.
+    _ebpf: Ebpf,
+    ring: RingBuf<MapData>,
+    counters: Counters,
+    /// What /proc tells of the programs, opened while it may be.
+    programs: Vec<File>,
+    /// What is attached.
+    pub hooks: Vec<Hook>,
+    /// Whether flows are claimed.
+    pub claims: bool,
+    open_sockets: Option<File>,
+}
+
+impl std::fmt::Debug for Kernel {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Kernel").field("hooks", &self.hooks).finish_non_exhaustive()
+    }
+}
+
+impl Kernel {
+    /// Load and attach, at the root of the control groups (version 2) or below `cgroup`.
+    ///
+    /// # Errors
+    /// A kernel without BTF or BPF, a lack of privileges, no cgroup v2, a hook that nothing goes without.
+    pub fn attach(cgroup: Option<&Path>, settings: &Settings) -> io::Result<Self> {
+        if OBJECT.is_empty() {
+            return Err(other("found another architecture, expected x86_64 or aarch64: no sensor was built for it"));
+        }
+        let btf = Btf::from_sys_fs().map_err(|error| {
+            other(format!("the kernel's types (/sys/kernel/btf/vmlinux) cannot be read: {}", causes(&error)))
+        })?;
+        let root = match cgroup {
+            Some(path) => path.to_path_buf(),
+            None => cgroup_root(&std::fs::read_to_string("/proc/self/mountinfo")?)
+                .ok_or_else(|| other("no cgroup2 file system is mounted"))?,
+        };
+        let root = File::open(&root).map_err(|error| other(format!("{}: {error}", root.display())))?;
+        // The first try tells whether flows can be claimed; without, the programs must not wait for it.
+        let (mut ebpf, hooks, claims) = match Self::load(&btf, &root, settings, true) {
+            Ok((ebpf, hooks)) if claimed(&hooks) => (ebpf, hooks, true),
+            Ok(_) => {
+                let (ebpf, hooks) = Self::load(&btf, &root, settings, false)?;
+                (ebpf, hooks, false)
+            }
+            Err(error) => return Err(error),
+        };
+        let ring = ebpf.take_map("ring").ok_or_else(|| other("no map: ring"))?;
+        let counters = ebpf.take_map("counters").ok_or_else(|| other("no map: counters"))?;
+        let mut kernel = Kernel {
+            ring: RingBuf::try_from(ring).map_err(|error| other(causes(&error)))?,
+            counters: Counters::map(counters)?,
+            programs: fdinfos(&ebpf)?,
+            open_sockets: None,
+            hooks,
+            claims,
+            _ebpf: ebpf,
+        };
+        let reason = match kernel.iterator(&btf) {
+            Ok(file) => {
+                kernel.open_sockets = Some(file);
+                None
+            }
+            Err(error) => Some(error),
+        };
+        kernel.hooks.push(Hook { name: OPEN_SOCKETS, attached: reason.is_none(), reason });
+        Ok(kernel)
+    }
+
+    fn load(btf: &Btf, root: &File, settings: &Settings, claims: bool) -> io::Result<(Ebpf, Vec<Hook>)> {
+        let idle_ns = (settings.udp_idle_s * 1e9) as u64;
+        let flags = [settings.attempts, settings.closes, settings.existing || settings.closes, claims].map(u8::from);
+        let mut loader = EbpfLoader::new();
+        loader
+            .btf(Some(btf))
+            .verifier_log_level(VerifierLogLevel::DISABLE)
+            .override_global("udp_idle_ns", &idle_ns, true)
+            .override_global("want_attempts", &flags[0], true)
+            .override_global("want_closes", &flags[1], true)
+            .override_global("want_existing", &flags[2], true)
+            .override_global("have_claims", &flags[3], true)
+            .map_max_entries("ring", settings.ring_bytes);
+        if settings.closes {
+            loader.map_max_entries("passives", PASSIVES_WITH_CLOSES);
+        }
+        let mut ebpf = loader.load(OBJECT).map_err(|error| other(causes(&error)))?;
+        let mut hooks = Vec::new();
+        for Spec { program: name, name: hook, required } in SPECS {
+            let program = ebpf.program_mut(name).ok_or_else(|| other(format!("no program: {name}")))?;
+            let reason = attach(program, hook, btf, root).err();
+            if required && let Some(reason) = &reason {
+                return Err(other(format!("{hook}: {reason}")));
+            }
+            hooks.push(Hook { name: hook, attached: reason.is_none(), reason });
+        }
+        Ok((ebpf, hooks))
+    }
+
+    fn iterator(&mut self, btf: &Btf) -> Result<File, String> {
+        let program = self._ebpf.program_mut("open_sockets").ok_or("no program: open_sockets")?;
+        let program: &mut Iter = program.try_into().map_err(|error| causes(&error))?;
+        program.load("task_file", btf).map_err(|error| causes(&error))?;
+        let id = program.attach().map_err(|error| causes(&error))?;
+        let link = program.take_link(id).map_err(|error| causes(&error))?;
+        link.into_file().map_err(|error| causes(&error))
+    }
+
+    /// Note the owners of the sockets that are open; `drain` is called now and then while it goes on. Can be done
+    /// once.
+    pub fn note_open_sockets(&mut self, mut drain: impl FnMut(&[u8])) {
+        let Some(mut file) = self.open_sockets.take() else { return };
+        let walk = std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            loop {
+                match file.read(&mut buffer) {
+                    Ok(0) => return Ok(()),
+                    Ok(_) => {}
+                    Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        });
+        loop {
+            let done = walk.is_finished();
+            while let Some(item) = self.ring.next() {
+                drain(&item);
+            }
+            if done {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        let reason = match walk.join() {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the walk over open sockets failed".into(),
+        };
+        if let Some(hook) = self.hooks.iter_mut().find(|hook| hook.name == OPEN_SOCKETS) {
+            hook.attached = false;
+            hook.reason = Some(reason);
+        }
+    }
+
+    /// Hand records to `drain`, at most `limit`. Returns how many there were.
+    pub fn drain(&mut self, limit: usize, mut drain: impl FnMut(&[u8])) -> usize {
+        let mut count = 0;
+        while count < limit
+            && let Some(item) = self.ring.next()
+        {
+            drain(&item);
+            count += 1;
+        }
+        count
+    }
+
+    /// Rows lost so far, by cause.
+    pub fn losses(&self) -> Vec<(String, u64)> {
+        let mut losses = self.counted(&LOSSES);
+        // A tracepoint's program does not run where it interrupts itself; the kernel counts how often.
+        losses.push(("program interrupted by itself".into(), self.misses()));
+        losses
+    }
+
+    /// What rows lack, by cause.
+    pub fn warnings(&self) -> Vec<(String, u64)> {
+        let mut warnings = self.counted(&WARNINGS);
+        // Nothing is ever removed from the table of flows but by eviction.
+        let evicted = self.counters.get(FLOWS).saturating_sub(FLOWS_CAPACITY);
+        warnings.push(("UDP flows evicted, told again if they go on".into(), evicted));
+        warnings
+    }
+
+    fn counted(&self, counters: &[(&str, u32)]) -> Vec<(String, u64)> {
+        counters.iter().map(|(name, index)| ((*name).to_owned(), self.counters.get(*index))).collect()
+    }
+
+    fn misses(&self) -> u64 {
+        self.programs.iter().filter_map(misses).sum()
+    }
+}
+
+fn fdinfos(ebpf: &Ebpf) -> io::Result<Vec<File>> {
+    use std::os::fd::AsRawFd;
+    ebpf.programs()
+        .filter_map(|(_, program)| program.fd().ok())
+        .map(|fd| File::open(format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd())))
+        .collect()
+}
+
+/// How often a program did not run, from its fdinfo; None on kernels that do not tell (before 5.12).
+fn misses(mut fdinfo: &File) -> Option<u64> {
+    let mut text = String::new();
+    fdinfo.seek(io::SeekFrom::Start(0)).ok()?;
+    fdinfo.read_to_string(&mut text).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok())
+}
+
+/// Both ends of a flow's claim.
+fn claimed(hooks: &[Hook]) -> bool {
+    let attached = |name| hooks.iter().any(|hook| hook.name == name && hook.attached);
+    attached("tp_btf/sock_send_length") && attached("tp_btf/sock_recv_length")
+}
+
+/// No flags: a link shares the group with other programs anyway, and the kernel takes none for it.
+const MODE: CgroupAttachMode = CgroupAttachMode::Single;
+
+fn attach(program: &mut Program, hook: &str, btf: &Btf, root: &File) -> Result<(), String> {
+    let result = match program {
+        Program::BtfTracePoint(program) => load_tracepoint(program, hook, btf),
+        Program::CgroupSkb(program) => {
+            let direction =
+                if hook.ends_with("egress") { CgroupSkbAttachType::Egress } else { CgroupSkbAttachType::Ingress };
+            program.load().and_then(|()| program.attach(root, direction, MODE).map(|_| ()))
+        }
+        Program::CgroupSock(program) => attach_sock(program, root),
+        Program::CgroupSockAddr(program) => attach_sock_addr(program, root),
+        _ => return Err("a program of another type".into()),
+    };
+    result.map_err(|error| causes(&error))
+}
+
+fn load_tracepoint(program: &mut BtfTracePoint, hook: &str, btf: &Btf) -> Result<(), aya::programs::ProgramError> {
+    program.load(hook.trim_start_matches("tp_btf/"), btf)?;
+    program.attach().map(|_| ())
+}
+
+fn attach_sock(program: &mut CgroupSock, root: &File) -> Result<(), aya::programs::ProgramError> {
+    program.load()?;
+    program.attach(root, MODE).map(|_| ())
+}
+
+fn attach_sock_addr(program: &mut CgroupSockAddr, root: &File) -> Result<(), aya::programs::ProgramError> {
+    program.load()?;
+    program.attach(root, MODE).map(|_| ())
+}
+
+/// Where cgroup v2 is mounted, from the text of /proc/self/mountinfo (proc(5)).
+fn cgroup_root(mountinfo: &str) -> Option<PathBuf> {
+    mountinfo.lines().find_map(|line| {
+        let (mount, fs) = line.split_once(" - ")?;
+        let mut fields = mount.split(' ').skip(3);
+        let (root, point) = (fields.next()?, fields.next()?);
+        // A bind mount of a part of the tree is not its root.
+        (fs.starts_with("cgroup2 ") && root == "/").then(|| PathBuf::from(point.replace("\\040", " ")))
+    })
+}
+
+/// An error with all its causes in one line.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        let cause = error.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        next = error.source();
+    }
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+fn other(message: impl Into<String>) -> io::Error {
+    io::Error::other(message.into())
+}
+
+/// The counters' memory, shared with the kernel: reading it asks for no privilege, however old the kernel.
+struct Counters {
+    // Kept open, and so mapped.
+    _array: MapData,
+    base: *const u64,
+}
+
+// SAFETY: the pointer is to memory that stays mapped while the value lives, and is only read, atomically.
+#[allow(unsafe_code)]
+unsafe impl Send for Counters {}
+
+const COUNTERS_BYTES: usize = 4096;
+
+#[allow(unsafe_code)]
+impl Counters {
+    fn map(counters: Map) -> io::Result<Self> {
+        use std::os::fd::AsRawFd;
+        let Map::Array(array) = counters else { return Err(other("found another map, expected an array")) };
+        let fd = array.fd().as_fd().as_raw_fd();
+        // SAFETY: asks for a fresh mapping; the result is checked. One page is the least that such a map has.
+        let base = unsafe {
+            libc::mmap(std::ptr::null_mut(), COUNTERS_BYTES, libc::PROT_READ, libc::MAP_SHARED, fd, 0)
+        };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Counters { _array: array, base: base.cast() })
+    }
+
+    fn get(&self, index: u32) -> u64 {
+        assert!(index < COUNTERS, "no such counter");
+        // SAFETY: within the page that is mapped as long as `self` lives; aligned to 8 bytes.
+        unsafe { (*self.base.add(index as usize).cast::<std::sync::atomic::AtomicU64>()).load(std::sync::atomic::Ordering::Relaxed) }
+    }
+}
+
+#[allow(unsafe_code)]
+impl Drop for Counters {
+    fn drop(&mut self) {
+        // SAFETY: unmaps what `map` mapped, once.
+        unsafe { libc::munmap(self.base.cast_mut().cast(), COUNTERS_BYTES) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Wherever it is: unified hosts have it at /sys/fs/cgroup, hybrid ones below.
+    #[test]
+    fn the_root_of_cgroup_v2_is_found() {
+        let hybrid = "24 1 0:20 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n\
+                      30 24 0:26 / /sys/fs/cgroup/unified rw,relatime shared:5 - cgroup2 cgroup2 rw\n";
+        assert_eq!(cgroup_root(hybrid), Some(PathBuf::from("/sys/fs/cgroup/unified")));
+        let part = "30 24 0:26 /docker/1 /mnt rw - cgroup2 cgroup2 rw\n31 24 0:26 / /sys/fs/cgroup rw - cgroup2 x rw\n";
+        assert_eq!(cgroup_root(part), Some(PathBuf::from("/sys/fs/cgroup")));
+        assert_eq!(cgroup_root("24 1 0:20 / /sys ro - sysfs sysfs ro\n"), None);
+    }
+}

@@ -1,0 +1,259 @@
+//! What the kernel side hands over: the structures of bpf/records.h, byte for byte.
+
+use zerocopy::{FromBytes, Immutable, KnownLayout};
+
+macro_rules! record {
+    ($(#[$doc:meta])* pub struct $name:ident { $($(#[$field_doc:meta])* pub $field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, FromBytes, Immutable, KnownLayout)]
+        #[repr(C)]
+        pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
+    };
+}
+
+/// What happened, `enum connection_kind`.
+#[allow(missing_docs)]
+pub mod kind {
+    pub const CONNECT: u8 = 1;
+    pub const ACCEPT: u8 = 2;
+    pub const SENT: u8 = 3;
+    pub const RECEIVED: u8 = 4;
+    pub const ATTEMPT: u8 = 5;
+    pub const CLOSE: u8 = 6;
+    pub const EXISTING: u8 = 7;
+}
+
+/// How the owner was found, `enum attribution`.
+#[allow(missing_docs)]
+pub mod attribution {
+    pub const CALLER: u8 = 1;
+    pub const LISTENER: u8 = 2;
+    pub const OWNER: u8 = 3;
+    pub const PENDING: u8 = 4;
+}
+
+/// The kernel's TCP states.
+#[allow(missing_docs)]
+pub mod state {
+    pub const ESTABLISHED: u8 = 1;
+    pub const SYN_SENT: u8 = 2;
+    pub const SYN_RECV: u8 = 3;
+    pub const FIN_WAIT1: u8 = 4;
+    pub const FIN_WAIT2: u8 = 5;
+    pub const TIME_WAIT: u8 = 6;
+    pub const CLOSE: u8 = 7;
+    pub const CLOSE_WAIT: u8 = 8;
+    pub const LAST_ACK: u8 = 9;
+    pub const LISTEN: u8 = 10;
+    pub const CLOSING: u8 = 11;
+}
+
+record! {
+    /// A process as it was when it was seen; all zero where it is not known.
+    #[derive(PartialEq, Eq, Hash, Default)]
+    pub struct Owner {
+        /// Its start, nanoseconds since boot.
+        pub start_boot_ns: u64,
+        /// Its control group (version 2).
+        pub cgroup_id: u64,
+        /// Counts its calls of exec.
+        pub exec_id: u64,
+        /// Process id.
+        pub tgid: u32,
+        /// Real user id.
+        pub uid: u32,
+    }
+}
+
+record! {
+    /// The far end; IPv4 as `::ffff:a.b.c.d`.
+    #[derive(PartialEq, Eq, Hash)]
+    pub struct Peer {
+        /// 16 bytes in network order.
+        pub address: [u8; 16],
+        /// Port.
+        pub port: u16,
+        /// Zero.
+        pub pad: [u8; 6],
+    }
+}
+
+record! {
+    /// A connection, a flow, an attempt, an end.
+    pub struct Connection {
+        /// Record type.
+        pub record: u8,
+        /// One of [`kind`].
+        pub kind: u8,
+        /// One of [`attribution`].
+        pub attribution: u8,
+        /// 6 (TCP) or 17 (UDP).
+        pub protocol: u8,
+        /// TCP state that was left, or of an existing socket.
+        pub state: u8,
+        /// Whether this end connected or sent first.
+        pub initiated: u8,
+        /// This end's port.
+        pub local_port: u16,
+        /// errno, 0 without one.
+        pub error: u32,
+        /// Inode of the network namespace.
+        pub netns: u32,
+        /// When, nanoseconds since boot.
+        pub time_boot_ns: u64,
+        /// The socket's cookie.
+        pub cookie: u64,
+        /// The process.
+        pub owner: Owner,
+        /// This end's address.
+        pub local: [u8; 16],
+        /// The far end.
+        pub peer: Peer,
+        /// Of a close: since it was established; 0 if that was not seen.
+        pub duration_ns: u64,
+        /// Of a close.
+        pub sent_bytes: u64,
+        /// Of a close.
+        pub received_bytes: u64,
+        /// Of a close.
+        pub sent_packets: u32,
+        /// Of a close.
+        pub received_packets: u32,
+    }
+}
+
+record! {
+    /// Who really sent or received the first datagram of a pending flow.
+    pub struct Claim {
+        /// Record type.
+        pub record: u8,
+        /// [`kind::SENT`] or [`kind::RECEIVED`].
+        pub kind: u8,
+        /// Whether the peer is known; otherwise the socket's oldest pending flow is meant.
+        pub has_peer: u8,
+        /// Zero.
+        pub pad: [u8; 5],
+        /// The socket's cookie.
+        pub cookie: u64,
+        /// The process.
+        pub owner: Owner,
+        /// The flow's far end.
+        pub peer: Peer,
+    }
+}
+
+/// Bytes of a path's names.
+pub const NAMES_BYTES: usize = 1024 + 256;
+/// Bytes kept of a command line.
+pub const COMMAND_BYTES: usize = 1024;
+/// Bytes kept of a DNS message or segment.
+pub const DNS_BYTES: usize = 2048;
+
+record! {
+    /// A process, told before its first connection. Names of paths stand leaf first, each ended by a NUL.
+    pub struct Process {
+        /// Record type.
+        pub record: u8,
+        /// Whether a path was longer than fits.
+        pub truncated: u8,
+        /// Bytes used of `executable`.
+        pub executable_bytes: u16,
+        /// Bytes used of `parent_executable`.
+        pub parent_executable_bytes: u16,
+        /// Bytes used of `cgroup`.
+        pub cgroup_bytes: u16,
+        /// Bytes used of `command`.
+        pub command_bytes: u16,
+        /// Zero.
+        pub pad: [u8; 2],
+        /// The parent's process id.
+        pub parent_tgid: u32,
+        /// The parent's start, nanoseconds since boot.
+        pub parent_start_boot_ns: u64,
+        /// Which process.
+        pub owner: Owner,
+        /// Names of the executable's path.
+        pub executable: [u8; NAMES_BYTES],
+        /// Names of the parent's executable's path.
+        pub parent_executable: [u8; NAMES_BYTES],
+        /// Names of the control group's path.
+        pub cgroup: [u8; NAMES_BYTES],
+        /// Arguments, each ended by a NUL.
+        pub command: [u8; COMMAND_BYTES],
+    }
+}
+
+record! {
+    /// A DNS message over UDP, or a segment of a connection to a DNS server, as it came in.
+    pub struct Dns {
+        /// Record type.
+        pub record: u8,
+        /// Whether it is a segment of TCP.
+        pub over_tcp: u8,
+        /// Bytes used of `payload`.
+        pub payload_bytes: u16,
+        /// The process that the socket belongs to.
+        pub tgid: u32,
+        /// Its start, nanoseconds since boot.
+        pub start_boot_ns: u64,
+        /// The socket's cookie.
+        pub cookie: u64,
+        /// When, nanoseconds since boot.
+        pub time_boot_ns: u64,
+        /// Of a segment: its sequence number.
+        pub sequence: u32,
+        /// Zero.
+        pub pad: u32,
+        /// The message, or the segment's data.
+        pub payload: [u8; DNS_BYTES],
+    }
+}
+
+/// A record of any type.
+#[derive(Clone, Copy, Debug)]
+pub enum Record<'a> {
+    /// `RECORD_PROCESS`
+    Process(&'a Process),
+    /// `RECORD_CONNECTION`
+    Connection(&'a Connection),
+    /// `RECORD_CLAIM`
+    Claim(&'a Claim),
+    /// `RECORD_DNS`
+    Dns(&'a Dns),
+}
+
+impl<'a> Record<'a> {
+    /// The record in `bytes`; None if it is of no known type, too short or not aligned.
+    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
+        match *bytes.first()? {
+            1 => Process::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Process(record)),
+            2 => Connection::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Connection(record)),
+            3 => Claim::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Claim(record)),
+            4 => Dns::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Dns(record)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sizes that the compiler gives to the C structures, as the program's own BTF has them.
+    #[test]
+    fn layouts_are_those_of_the_header() {
+        assert_eq!(size_of::<Owner>(), 32);
+        assert_eq!(size_of::<Peer>(), 24);
+        assert_eq!(size_of::<Connection>(), 136);
+        assert_eq!(size_of::<Claim>(), 72);
+        assert_eq!(size_of::<Process>(), 4920);
+        assert_eq!(size_of::<Dns>(), 2088);
+    }
+
+    #[test]
+    fn what_is_no_record_is_none() {
+        assert!(Record::parse(&[]).is_none());
+        assert!(Record::parse(&[2; 40]).is_none());
+        assert!(Record::parse(&[9; 4096]).is_none());
+    }
+}

@@ -1,0 +1,203 @@
+//! Rows of the event table: the columns that the sensor knows, under the standard names of `procwire.event`.
+
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+
+use arrow_array::builder::{
+    ArrayBuilder, BinaryBuilder, BooleanBuilder, Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
+};
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
+
+/// An end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct End<'a> {
+    /// 16 bytes, IPv4 as `::ffff:a.b.c.d`.
+    pub address: [u8; 16],
+    /// Port.
+    pub port: u16,
+    /// The name that a DNS answer gave to the address.
+    pub name: Option<&'a str>,
+}
+
+/// A row; None is null.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Row<'a> {
+    pub time_us: i64,
+    pub process_guid: Option<&'a str>,
+    pub process_id: Option<u32>,
+    pub process_name: Option<&'a str>,
+    pub protocol: &'a str,
+    pub initiated: Option<bool>,
+    pub source: End<'a>,
+    pub destination: End<'a>,
+    pub record_kind: &'a str,
+    pub outcome: Option<&'a str>,
+    pub error_number: Option<u32>,
+    pub connection_id: Option<u64>,
+    pub attribution: Option<&'a str>,
+    pub user_id: Option<u32>,
+    pub command_line: Option<&'a str>,
+    pub parent_guid: Option<&'a str>,
+    pub parent_id: Option<u32>,
+    pub parent_name: Option<&'a str>,
+    pub network_namespace_id: u32,
+    pub cgroup_path: Option<&'a str>,
+    pub duration_us: Option<u64>,
+    pub sent_bytes: Option<u64>,
+    pub received_bytes: Option<u64>,
+    pub sent_packets: Option<u32>,
+    pub received_packets: Option<u32>,
+}
+
+macro_rules! columns {
+    ($($name:ident: $builder:ident, $kind:expr;)*) => {
+        /// Columns being filled.
+        #[derive(Debug)]
+        pub struct Table { schema: SchemaRef, rows: usize, $($name: $builder,)* }
+
+        impl Default for Table {
+            fn default() -> Self {
+                let fields = vec![$(Field::new(stringify!($name), $kind, true),)*];
+                Table { schema: Arc::new(Schema::new(fields)), rows: 0, $($name: builder(),)* }
+            }
+        }
+
+        impl Table {
+            /// The rows so far as a batch; the table is empty then.
+            ///
+            /// # Errors
+            /// Columns of different lengths: a mistake here.
+            pub fn take(&mut self) -> Result<RecordBatch, ArrowError> {
+                self.rows = 0;
+                let columns: Vec<ArrayRef> = vec![$(ArrayBuilder::finish(&mut self.$name),)*];
+                RecordBatch::try_new(Arc::clone(&self.schema), columns)
+            }
+        }
+    };
+}
+
+trait New {
+    fn new() -> Self;
+}
+
+macro_rules! new {
+    ($($builder:ty: $make:expr;)*) => { $(impl New for $builder { fn new() -> Self { $make } })* };
+}
+
+new! {
+    StringBuilder: StringBuilder::new();
+    BinaryBuilder: BinaryBuilder::new();
+    BooleanBuilder: BooleanBuilder::new();
+    Int32Builder: Int32Builder::new();
+    Int64Builder: Int64Builder::new();
+    TimestampMicrosecondBuilder: TimestampMicrosecondBuilder::new().with_timezone("UTC");
+}
+
+fn builder<T: New>() -> T {
+    T::new()
+}
+
+columns! {
+    event_creation_time: TimestampMicrosecondBuilder, DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    process_guid: StringBuilder, DataType::Utf8;
+    process_id: Int64Builder, DataType::Int64;
+    process_name: StringBuilder, DataType::Utf8;
+    network_protocol: StringBuilder, DataType::Utf8;
+    network_connection_initiated: BooleanBuilder, DataType::Boolean;
+    src_is_ipv6: BooleanBuilder, DataType::Boolean;
+    src_ip: StringBuilder, DataType::Utf8;
+    src_host_name: StringBuilder, DataType::Utf8;
+    src_port: Int32Builder, DataType::Int32;
+    dst_is_ipv6: BooleanBuilder, DataType::Boolean;
+    dst_ip: StringBuilder, DataType::Utf8;
+    dst_host_name: StringBuilder, DataType::Utf8;
+    dst_port: Int32Builder, DataType::Int32;
+    event_id: Int32Builder, DataType::Int32;
+    src_ip_bytes: BinaryBuilder, DataType::Binary;
+    dst_ip_bytes: BinaryBuilder, DataType::Binary;
+    record_kind: StringBuilder, DataType::Utf8;
+    outcome: StringBuilder, DataType::Utf8;
+    error_number: Int32Builder, DataType::Int32;
+    connection_id: Int64Builder, DataType::Int64;
+    attribution: StringBuilder, DataType::Utf8;
+    user_id: Int64Builder, DataType::Int64;
+    process_command_line: StringBuilder, DataType::Utf8;
+    process_parent_guid: StringBuilder, DataType::Utf8;
+    process_parent_id: Int64Builder, DataType::Int64;
+    process_parent_name: StringBuilder, DataType::Utf8;
+    network_namespace_id: Int64Builder, DataType::Int64;
+    cgroup_path: StringBuilder, DataType::Utf8;
+    src_host_name_origin: StringBuilder, DataType::Utf8;
+    dst_host_name_origin: StringBuilder, DataType::Utf8;
+    duration_us: Int64Builder, DataType::Int64;
+    sent_bytes: Int64Builder, DataType::Int64;
+    received_bytes: Int64Builder, DataType::Int64;
+    sent_packets: Int64Builder, DataType::Int64;
+    received_packets: Int64Builder, DataType::Int64;
+}
+
+impl Table {
+    /// Rows so far.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The columns' schema.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Add a row.
+    pub fn push(&mut self, row: &Row<'_>) {
+        self.rows += 1;
+        self.event_creation_time.append_value(row.time_us);
+        self.process_guid.append_option(row.process_guid);
+        self.process_id.append_option(row.process_id.map(i64::from));
+        self.process_name.append_option(row.process_name);
+        self.network_protocol.append_value(row.protocol);
+        self.network_connection_initiated.append_option(row.initiated);
+        let (v6, text) = address(row.source.address);
+        self.src_is_ipv6.append_value(v6);
+        self.src_ip.append_value(text);
+        self.src_host_name.append_option(row.source.name);
+        self.src_port.append_value(row.source.port.into());
+        let (v6, text) = address(row.destination.address);
+        self.dst_is_ipv6.append_value(v6);
+        self.dst_ip.append_value(text);
+        self.dst_host_name.append_option(row.destination.name);
+        self.dst_port.append_value(row.destination.port.into());
+        self.event_id.append_value(3);
+        self.src_ip_bytes.append_value(row.source.address);
+        self.dst_ip_bytes.append_value(row.destination.address);
+        self.record_kind.append_value(row.record_kind);
+        self.outcome.append_option(row.outcome);
+        self.error_number.append_option(row.error_number.map(u32::cast_signed));
+        self.connection_id.append_option(row.connection_id.map(u64::cast_signed));
+        self.attribution.append_option(row.attribution);
+        self.user_id.append_option(row.user_id.map(i64::from));
+        self.process_command_line.append_option(row.command_line);
+        self.process_parent_guid.append_option(row.parent_guid);
+        self.process_parent_id.append_option(row.parent_id.map(i64::from));
+        self.process_parent_name.append_option(row.parent_name);
+        self.network_namespace_id.append_value(row.network_namespace_id.into());
+        self.cgroup_path.append_option(row.cgroup_path);
+        self.src_host_name_origin.append_option(row.source.name.map(|_| "dns"));
+        self.dst_host_name_origin.append_option(row.destination.name.map(|_| "dns"));
+        self.duration_us.append_option(row.duration_us.map(u64::cast_signed));
+        self.sent_bytes.append_option(row.sent_bytes.map(u64::cast_signed));
+        self.received_bytes.append_option(row.received_bytes.map(u64::cast_signed));
+        self.sent_packets.append_option(row.sent_packets.map(i64::from));
+        self.received_packets.append_option(row.received_packets.map(i64::from));
+    }
+}
+
+/// Whether it is IPv6, and its text (RFC 5952).
+fn address(bytes: [u8; 16]) -> (bool, String) {
+    let address = Ipv6Addr::from(bytes);
+    match address.to_ipv4_mapped() {
+        Some(ipv4) => (false, ipv4.to_string()),
+        None => (true, address.to_string()),
+    }
+}
