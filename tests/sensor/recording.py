@@ -30,10 +30,11 @@ _QUIET_S = 0.15
 class Recording:
     """`procwire record --all` with the eBPF sensor, writing NDJSON.
 
-    folder: for its ledger. options: beyond those that every test needs.
+    folder: for its ledger. options: beyond those that every test needs. held: what it writes is not read until
+    `go_on`.
     """
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, held: bool = False) -> None:
         self._ledger_path = folder / "ledger.json"
         self._arrived = threading.Condition()
         self._rows: list[Row] = []
@@ -47,6 +48,9 @@ class Recording:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+        self._goes_on = threading.Event()
+        if not held:
+            self._goes_on.set()
         self._threads = [threading.Thread(target=read) for read in (self._read_rows, self._read_log)]
         for thread in self._threads:
             thread.start()
@@ -97,9 +101,26 @@ class Recording:
     def _count(self, kinds: Collection[str], hosts: Collection[Host], processes: Collection[int]) -> int:
         return sum(row["record_kind"] in kinds for row in self.of(hosts, processes))
 
+    def go_on(self) -> None:
+        """Read what it writes, from now on."""
+        self._goes_on.set()
+
+    def peak_memory_kb(self) -> int:
+        """The most memory that it had so far."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0])
+
+    def wait_for_quiet(self) -> None:
+        """Wait until what happened so far has been written."""
+        self._mark()
+
     def end(self) -> tuple[int, dict[str, Any]]:
         """End it as a user does, by Ctrl-C; its exit code and its ledger."""
         self.process.send_signal(signal.SIGINT)
+        return self.finish()
+
+    def finish(self) -> tuple[int, dict[str, Any]]:
+        """Wait for its end; its exit code and its ledger."""
         code = self.process.wait(_START_S)
         self._join()
         return code, json.loads(self._ledger_path.read_text())
@@ -108,6 +129,7 @@ class Recording:
         """End it, if it has not ended."""
         self.process.kill()
         self.process.wait()
+        self._goes_on.set()
         self._join()
 
     def _join(self) -> None:
@@ -119,6 +141,7 @@ class Recording:
 
     def _read_rows(self) -> None:
         assert self.process.stdout is not None
+        self._goes_on.wait()
         for line in self.process.stdout:
             row = json.loads(line)
             with self._arrived:
@@ -133,7 +156,7 @@ class Recording:
                 self._arrived.notify_all()
 
     def _attached(self) -> bool:
-        return any("attached" in line for line in self.log)
+        return any("recording by ebpf" in line for line in self.log)
 
     def _wait_until(self, condition: Any, timeout_s: float, what: str) -> None:
         with self._arrived:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conftest import Case
 from namespaces import Host, link
 from recording import Recording
 
+from conftest import Case
 
 SILENT = "10.1.0.9"
 

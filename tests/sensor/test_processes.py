@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Case
 from namespaces import Host
 from recording import Recording
+
+from conftest import Case
 
 
 @pytest.mark.parametrize("protocol", ["tcp", "udp"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
-from conftest import Case
 from namespaces import Host
 from recording import Recording
+
+from conftest import Case
 
 
 @pytest.mark.parametrize("family", ["v4", "v6"])

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Case
 from namespaces import Host
 from recording import Recording
 from traffic.udp import RECEIVE, SEND
+
+from conftest import Case
 
 
 @pytest.mark.parametrize("family", ["v4", "v6"])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Case
 from traffic.uring import unavailable
+
+from conftest import Case
 
 _WHY_NOT = unavailable()
 

@@ -11,7 +11,6 @@ from traffic.udp import bound
 from traffic.uring import Ring
 from traffic.witness import Witness
 
-__all__ = ["tcp", "udp"]
 
 def connect_and_send(witness: Witness, poll: str) -> None:
     """Connect, send and receive."""

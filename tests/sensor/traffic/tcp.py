@@ -207,6 +207,26 @@ def ask(witness: Witness, ip: str, port: str) -> None:
         client.sendall(b"hello")
 
 
+def many_waiting(witness: Witness, count: str) -> None:
+    """More and more connections that wait in the backlogs of four listeners, their clients gone; then all are
+    accepted."""
+    listeners = []
+    for ip in ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"):
+        listener = socket.socket()
+        listener.bind((ip, 8000))
+        listener.listen(65_536)
+        listeners.append(listener)
+    share = int(count) // len(listeners)
+    for listener in listeners:
+        for _ in range(share):
+            connect(witness, listener.getsockname()).close()
+    for listener in listeners:
+        for _ in range(share):
+            accepted, sender = listener.accept()
+            witness.event("tcp", False, sender, listener.getsockname())
+            accepted.close()
+
+
 def ask_from(witness: Witness, ip: str, port: str, source_port: str) -> None:
     """Connect from a port of one's choice, send and close."""
     with socket.socket() as client:

@@ -313,6 +313,15 @@ def speak(witness: Witness, source_ip: str, ip: str, port: str, interface: str =
         witness.sent(sock, to, source_ip)
 
 
+def many_ports(witness: Witness, count: str) -> None:
+    """One socket that sends to `count` addresses and ports, where nobody is."""
+    client = bound()
+    for number in range(int(count)):
+        to = (f"127.1.{number >> 12}.1", 1024 + (number & 0xFFF))
+        client.sendto(b"hello", to)
+        witness.sent(client, to)
+
+
 def wait(witness: Witness, port: str) -> None:
     """Listen, until stdin ends, for nobody."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:

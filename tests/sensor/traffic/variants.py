@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from pathlib import Path
 
 from traffic.children import fork, reap
 from traffic.tcp import listening
@@ -61,8 +62,8 @@ def mptcp_ask(witness: Witness, ip: str, port: str) -> None:
 
 def _paths() -> int:
     """Connections of TCP to port 8000 that are established here."""
-    with open("/proc/net/tcp") as table:
-        return sum(line.split()[2].endswith(":1F40") and line.split()[3] == "01" for line in table)
+    table = Path("/proc/net/tcp").read_text().splitlines()
+    return sum(line.split()[2].endswith(":1F40") and line.split()[3] == "01" for line in table)
 
 
 def fast_open(witness: Witness, way: str) -> None:
