@@ -10,8 +10,9 @@ SECONDS ?= 60
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: build ## Build, and show the network connections of a real Sysmon log
-	$(BIN)/procwire read examples/sysmon.evtx --to table
+run: build ## Build, and record this machine's connections for 10 s, with a little traffic of our own
+	$(BIN)/python examples/traffic.py 12 & \
+		$(BIN)/procwire record --all --for 10s --interval 500ms --to table; code=$$?; wait; exit $$code
 
 build: .venv/built ## Build everything; the command is then .venv/bin/procwire
 

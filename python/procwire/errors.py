@@ -4,10 +4,11 @@
 
     ProcwireError
     ├── UsageError       an argument that cannot be used: its text says what was found and expected
-    └── InputError       nothing could be read from the inputs
+    ├── InputError       nothing could be read from the inputs
+    └── RecordError      this machine's connections cannot be recorded
 """
 
-__all__ = ["InputError", "ProcwireError", "UsageError"]
+__all__ = ["InputError", "ProcwireError", "RecordError", "UsageError"]
 
 
 class ProcwireError(Exception):
@@ -20,3 +21,7 @@ class UsageError(ProcwireError):
 
 class InputError(ProcwireError):
     """Nothing could be read from the inputs that were named."""
+
+
+class RecordError(ProcwireError):
+    """This machine's connections cannot be recorded, or not without rights that recording must give up."""

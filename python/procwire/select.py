@@ -17,30 +17,40 @@ from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, LIVE_SCHEMA, SCHEMA, Fi
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["STORED_GROUPS", "TEXT_GROUPS", "Selection", "connect"]
+__all__ = ["LIVE_GROUPS", "STORED_GROUPS", "TEXT_GROUPS", "Selection", "connect", "quote", "sql_errors"]
 
 STORED_GROUPS: tuple[Group, ...] = ("event", "system", "provenance", "address")
 """Columns of the whole table."""
 TEXT_GROUPS: tuple[Group, ...] = ("event", "system", "provenance")
 """Columns that people read."""
+LIVE_GROUPS: tuple[Group, ...] = ("event", "system", "live")
+"""The same of a recording, which is read from no file."""
 
 
-def connect() -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection in memory that shows times in UTC, and reaches for no file and no network."""
+def connect(*, threads: int | None = None) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection in memory that shows times in UTC, and reaches for no file and no network.
+
+    threads: as many as there are cores, if not told.
+    """
     # Here, for it takes longer to import than most questions need.
     import duckdb
 
     # A folder that DuckDB makes if it must, and removes: predicates may read what lies in it.
     spill = str(Path(tempfile.gettempdir(), f"procwire-{secrets.token_hex(8)}"))
-    connection = duckdb.connect(
-        config={"autoinstall_known_extensions": "false", "enable_external_access": "false", "temp_directory": spill}
-    )
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": "false",
+        "enable_external_access": "false",
+        "temp_directory": spill,
+    }
+    if threads is not None:
+        config["threads"] = str(threads)
+    connection = duckdb.connect(config=config)
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 
 
 @contextmanager
-def _sql_errors() -> Iterator[None]:
+def sql_errors() -> Iterator[None]:
     """Errors of the SQL that a user wrote, as ours."""
     import duckdb
 
@@ -82,6 +92,7 @@ class Selection:
         if limit is not None and limit < 0:
             raise UsageError(f"found limit {limit}, expected 0 or more")
         self._names = names
+        self._live = live
         self._stored = FIELDS + LIVE_FIELDS if live else FIELDS
         self._input_schema = LIVE_SCHEMA if live else SCHEMA
         known = self._stored + DERIVED
@@ -117,7 +128,7 @@ class Selection:
     def _check(self) -> None:
         # Over no row DuckDB would not so much as look at a constant.
         nulls = pa.table([pa.nulls(1, stored.type) for stored in self._stored], schema=self._input_schema)
-        with _sql_errors():
+        with sql_errors():
             # A predicate that leaves its parentheses does not leave these too.
             connect().extract_statements(f"SELECT [\n{self._where or ''}\n]")
             self._query(nulls).read_all()
@@ -127,18 +138,19 @@ class Selection:
             if self.schema.equals(batch.schema):
                 return batch
             return pa.record_batch([batch[kept.name] for kept in self.fields], schema=self.schema)
-        with _sql_errors():
+        with sql_errors():
             rows = self._query(pa.table(batch)).read_all().cast(self.schema).combine_chunks().to_batches()
         return rows[0] if rows else pa.RecordBatch.from_pylist([], schema=self.schema)
 
     def _sorted(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        with _sql_errors():
+        with sql_errors():
             for batch in self._query(pa.RecordBatchReader.from_batches(self._input_schema, iter(batches))):
                 yield batch.cast(self.schema)
 
     def _query(self, rows: pa.Table | pa.RecordBatchReader) -> pa.RecordBatchReader:
         if self._connection is None:
-            self._connection = connect()
+            # A recording's batches are small, and a thread that is begun with privileges would keep them.
+            self._connection = connect(threads=1 if self._live else None)
         self._connection.register("batch", rows)
         return self._connection.sql(self._sql()).to_arrow_reader()
 

@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 
 from procwire.cli.app import app
 from procwire.cli.dictionary import MARKERS, markdown, renewed
-from procwire.event import DERIVED, FIELDS, NAMES, Names
+from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, NAMES, Names
 
+ALL_FIELDS = FIELDS + LIVE_FIELDS + DERIVED
 DOCUMENT = Path(__file__).parents[2] / "docs" / "dictionary.md"
 
 
@@ -30,7 +31,7 @@ def test_document_is_current() -> None:
 
 def test_markdown_has_a_row_for_every_field() -> None:
     rows = markdown().splitlines()
-    assert len(rows) == 2 + len(FIELDS) + len(DERIVED)
+    assert len(rows) == 2 + len(ALL_FIELDS)
     assert {row.count(" | ") for row in rows} == {5}
     assert printed("--to", "markdown") == markdown()
 
@@ -38,7 +39,7 @@ def test_markdown_has_a_row_for_every_field() -> None:
 @pytest.mark.parametrize("names", NAMES)
 def test_json_names_every_field_in_the_vocabulary(names: Names) -> None:
     found = json.loads(printed("--to", "json", "--names", names))
-    assert [entry["name"] for entry in found] == [field.named(names) for field in FIELDS + DERIVED]
+    assert [entry["name"] for entry in found] == [field.named(names) for field in ALL_FIELDS]
     assert {entry["name"] for entry in found if entry["group"] == "derived"} == {
         entry["name"] for entry in found if "sql" in entry
     }
@@ -47,6 +48,6 @@ def test_json_names_every_field_in_the_vocabulary(names: Names) -> None:
 @pytest.mark.parametrize("names", NAMES)
 def test_table_shows_every_field(names: Names) -> None:
     text = printed("--names", names)
-    for field in FIELDS + DERIVED:
+    for field in ALL_FIELDS:
         assert field.named(names) in text
     assert "derived" in text

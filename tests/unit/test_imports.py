@@ -14,8 +14,8 @@ PACKAGE = Path(__file__).parents[2] / "python" / "procwire"
 # From the front ends down: each may import what stands in a later row, never its own.
 LEVELS = (
     {"cli", "console"},
-    # The composition of the readers with the selection, for whoever uses procwire as a library.
-    {"api"},
+    # The compositions, without a front end: reading, and recording.
+    {"api", "recorder"},
     {"lake", "hunts", "sigma", "select"},
     {"sources", "rules", "enrich", "sinks", "vocabularies"},
     {"event", "guid", "ledger"},

@@ -9,6 +9,8 @@ import typer
 from procwire.cli.dictionary import dictionary
 from procwire.cli.guid import guid
 from procwire.cli.read import EXAMPLES, read
+from procwire.cli.record import EXAMPLES as RECORD_EXAMPLES
+from procwire.cli.record import RecordCommand, record
 from procwire.cli.version import version_line
 
 __all__ = ["app"]
@@ -21,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(epilog=EXAMPLES)(read)
+app.command(cls=RecordCommand, epilog=RECORD_EXAMPLES)(record)
 app.command()(dictionary)
 app.command()(guid)
 

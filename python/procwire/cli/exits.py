@@ -28,6 +28,10 @@ class ExitCode(IntEnum):
     DAMAGED = 3
     INTERRUPTED = 130
     TERMINATED = 143
+    # The same of a recording.
+    RECORDED = 0
+    NOT_RECORDED = 1
+    LOSSY = 3
 
 
 def complain(text: str) -> None:

@@ -10,13 +10,23 @@ from procwire.errors import UsageError
 from procwire.sinks.arrow import ArrowSink
 from procwire.sinks.connections import CONNECTION_COLUMNS
 from procwire.sinks.csv import CsvSink
+from procwire.sinks.live import RECORDING_COLUMNS
 from procwire.sinks.ndjson import NdjsonSink
 from procwire.sinks.parquet import ParquetSink
 from procwire.sinks.protocol import Sink, Terminal, Way
 from procwire.sinks.table import TableSink
 from procwire.sinks.xml import XmlSink
 
-__all__ = ["CONNECTION_COLUMNS", "SINKS", "Sink", "Terminal", "Way", "open_sink", "sink_for_suffix"]
+__all__ = [
+    "CONNECTION_COLUMNS",
+    "RECORDING_COLUMNS",
+    "SINKS",
+    "Sink",
+    "Terminal",
+    "Way",
+    "open_sink",
+    "sink_for_suffix",
+]
 
 SINKS: dict[str, Way] = {
     "table": Way(TableSink),

@@ -8,6 +8,7 @@ then one join over the pieces that differ.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -100,9 +101,11 @@ class Rows:
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._pieces: list[str | pa.StringArray] = []
+        self._pieces: list[str | pa.StringArray | _Shared] = []
         self._shared = ""
         """Text that all rows share and that no piece holds yet."""
+        self._to_escape: dict[Escape, list[str]] = {}
+        """Texts that all rows share, by what is yet to be done to them: at once costs less than one by one."""
 
     def literal(self, text: str) -> None:
         """Add a text to every row."""
@@ -110,9 +113,12 @@ class Rows:
 
     def texts(self, texts: pa.StringArray) -> None:
         """Add a text to each row."""
+        self._flush()
+        self._pieces.append(texts)
+
+    def _flush(self) -> None:
         if self._shared:
             self._pieces.append(self._shared)
-        self._pieces.append(texts)
         self._shared = ""
 
     def cell(self, column: pa.Array, before: str, after: str, null: str, escape: Escape = unescaped) -> None:
@@ -121,14 +127,25 @@ class Rows:
             escape = unescaped
         if column.null_count == len(column):
             self.literal(null)
-        elif column.null_count == 0 and pc.all(pc.equal(column, column[0])).as_py():
-            self.literal(f"{before}{escape(text(column.slice(0, 1)))[0].as_py()}{after}")
+        elif column.null_count == 0 and _is_constant(column):
+            self.literal(before)
+            self._shared_text(_first_text(column), escape)
+            self.literal(after)
         elif (encoded := _encoded(column)) is not None:
             # Shared text in front costs nothing here: it is copied once per distinct value.
             before, null, self._shared = self._shared + before, self._shared + null, ""
             self.texts(_dressed(escape(text(encoded.dictionary)), before, after, null).take(encoded.indices))
         else:
             self.safe_cell(text(column), before, after, null)
+
+    def _shared_text(self, text: str, escape: Escape) -> None:
+        if escape is unescaped:
+            self.literal(text)
+            return
+        self._flush()
+        texts = self._to_escape.setdefault(escape, [])
+        self._pieces.append(_Shared(escape, len(texts)))
+        texts.append(text)
 
     def safe_cell(self, texts: pa.StringArray, before: str, after: str, null: str) -> None:
         """The same for texts that need no escaping and seldom repeat."""
@@ -141,12 +158,46 @@ class Rows:
 
     def joined(self) -> bytes | pa.Buffer:
         """The rows one after the other, as UTF-8."""
-        if not self._pieces:
-            return self._shared.encode() * self._count
-        joined = pc.binary_join_element_wise(*self._pieces, self._shared, "")
+        self._flush()
+        pieces = self._merged()
+        if all(isinstance(piece, str) for piece in pieces):
+            return "".join(pieces).encode() * self._count
+        joined = pc.binary_join_element_wise(*pieces, "")
         _, offsets, data = joined.buffers()
         end = pa.Array.from_buffers(pa.int32(), self._count + 1, [None, offsets])[self._count].as_py()
         return data.slice(0, end)
+
+    def _merged(self) -> list[str | pa.StringArray]:
+        """The pieces, texts that all rows share escaped and put together with their neighbours."""
+        escaped = {
+            escape: escape(pa.array(texts, pa.string())).to_pylist() for escape, texts in self._to_escape.items()
+        }
+        merged: list[str | pa.StringArray] = []
+        for piece in self._pieces:
+            whole = escaped[piece.escape][piece.place] if isinstance(piece, _Shared) else piece
+            if merged and isinstance(whole, str) and isinstance(merged[-1], str):
+                merged[-1] += whole
+            else:
+                merged.append(whole)
+        return merged
+
+
+class _Shared(NamedTuple):
+    """The place of a text that all rows share."""
+
+    escape: Escape
+    place: int
+
+
+def _is_constant(column: pa.Array) -> bool:
+    return len(column) == 1 or bool(pc.all(pc.equal(column, column[0])).as_py())
+
+
+def _first_text(column: pa.Array) -> str:
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_integer(kind):
+        return str(column[0].as_py())
+    return str(text(column.slice(0, 1))[0].as_py())
 
 
 def _dressed(texts: pa.StringArray, before: str, after: str, null: str) -> pa.StringArray:

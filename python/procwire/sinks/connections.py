@@ -10,7 +10,18 @@ from procwire.sinks.cells import sysmon_time
 from procwire.sinks.layout import Column, shorten, shorten_middle
 from procwire.sinks.plain import plain_text
 
-__all__ = ["CONNECTION_COLUMNS", "connection_columns", "gap"]
+__all__ = [
+    "CONNECTION_COLUMNS",
+    "MARK",
+    "account",
+    "address",
+    "base_name",
+    "connection_columns",
+    "fit_endpoint",
+    "fit_ends",
+    "gap",
+    "process_and_id",
+]
 
 CONNECTION_COLUMNS = (
     "event_creation_time", "process_name", "process_id", "user_name", "network_protocol",
@@ -21,7 +32,7 @@ CONNECTION_COLUMNS = (
 
 _WIDE = 120
 # Parts of a text that are fitted apart; no log value holds it, since controls are replaced before.
-_MARK = "\x00"
+MARK = "\x00"
 
 
 def connection_columns(width: int) -> list[Column]:
@@ -33,12 +44,12 @@ def connection_columns(width: int) -> list[Column]:
     target = free - process - user - source
     return [
         Column("TIME (UTC)", time, _time if wide else _short_time, shorten, "dim"),
-        Column("PROCESS", process, _process, _fit_ends, "bold"),
-        Column("USER", user, _user if wide else _account, _fit_ends),
+        Column("PROCESS", process, process_and_id, fit_ends, "bold"),
+        Column("USER", user, _user if wide else account, fit_ends),
         Column("PROTO", 5, lambda batch: plain_text(batch.column("network_protocol")), shorten),
         Column("DIR", 5, _direction, shorten, "magenta"),
-        Column("SOURCE", source, lambda batch: _endpoint(batch, "src"), _fit_endpoint, "cyan"),
-        Column("DESTINATION", target, lambda batch: _endpoint(batch, "dst"), _fit_endpoint, "green"),
+        Column("SOURCE", source, lambda batch: _endpoint(batch, "src"), fit_endpoint, "cyan"),
+        Column("DESTINATION", target, lambda batch: _endpoint(batch, "dst"), fit_endpoint, "green"),
     ]
 
 
@@ -59,16 +70,22 @@ def _last_part(texts: pa.StringArray, separators: str) -> pa.StringArray:
     return pc.replace_substring_regex(texts, f"^.*[{separators}]", "")
 
 
-def _process(batch: pa.RecordBatch) -> pa.StringArray:
-    name = _last_part(plain_text(batch.column("process_name")), r"\\/")
-    return _joined(name, " ", batch.column("process_id"))
+def base_name(batch: pa.RecordBatch) -> pa.StringArray:
+    """The last part of process_name."""
+    return _last_part(plain_text(batch.column("process_name")), r"\\/")
+
+
+def process_and_id(batch: pa.RecordBatch) -> pa.StringArray:
+    """`svchost.exe 1476`."""
+    return _joined(base_name(batch), " ", batch.column("process_id"))
 
 
 def _user(batch: pa.RecordBatch) -> pa.StringArray:
-    return pc.replace_substring(plain_text(batch.column("user_name")), "\\", f"{_MARK}\\", max_replacements=1)
+    return pc.replace_substring(plain_text(batch.column("user_name")), "\\", f"{MARK}\\", max_replacements=1)
 
 
-def _account(batch: pa.RecordBatch) -> pa.StringArray:
+def account(batch: pa.RecordBatch) -> pa.StringArray:
+    """user_name without its domain."""
     return _last_part(plain_text(batch.column("user_name")), r"\\")
 
 
@@ -77,36 +94,40 @@ def _direction(batch: pa.RecordBatch) -> pa.StringArray:
 
 
 def _joined(head: pa.StringArray, sign: str, number: pa.Array) -> pa.StringArray:
-    tail = pc.fill_null(pc.binary_join_element_wise(f"{_MARK}{sign}", number.cast(pa.string()), ""), "")
+    tail = pc.fill_null(pc.binary_join_element_wise(f"{MARK}{sign}", number.cast(pa.string()), ""), "")
     return pc.binary_join_element_wise(pc.fill_null(head, "-"), tail, "")
 
 
-def _endpoint(batch: pa.RecordBatch, end: str) -> pa.StringArray:
+def address(batch: pa.RecordBatch, end: str) -> pa.StringArray:
+    """`10.0.0.1:443`, `[::1]:443`; for fit_ends, which keeps the port."""
     ip = plain_text(batch.column(f"{end}_ip"))
-    bracketed = pc.binary_join_element_wise("[", ip, f"{_MARK}]", "")
-    address = pc.if_else(pc.match_substring(ip, ":"), bracketed, ip)
+    bracketed = pc.binary_join_element_wise("[", ip, f"{MARK}]", "")
+    return _joined(pc.if_else(pc.match_substring(ip, ":"), bracketed, ip), ":", batch.column(f"{end}_port"))
+
+
+def _endpoint(batch: pa.RecordBatch, end: str) -> pa.StringArray:
     host = _named(" ", plain_text(batch.column(f"{end}_host_name")), "")
     port = _named(" (", plain_text(batch.column(f"{end}_port_name")), ")")
-    return pc.binary_join_element_wise(_joined(address, ":", batch.column(f"{end}_port")), _MARK, host, port, "")
+    return pc.binary_join_element_wise(address(batch, end), MARK, host, port, "")
 
 
 def _named(before: str, texts: pa.StringArray, after: str) -> pa.StringArray:
     return pc.fill_null(pc.binary_join_element_wise(before, texts, after, ""), "")
 
 
-def _fit_ends(text: str, width: int) -> str:
+def fit_ends(text: str, width: int) -> str:
     """Shorten the part before the first mark."""
-    head, _, rest = text.partition(_MARK)
-    tail = rest.replace(_MARK, "")
+    head, _, rest = text.partition(MARK)
+    tail = rest.replace(MARK, "")
     room = width - cell_len(tail)
     if cell_len(head) <= room:
         return head + tail
     return shorten(head, room) + tail if room > 1 else shorten_middle(head + tail, width)
 
 
-def _fit_endpoint(text: str, width: int) -> str:
+def fit_endpoint(text: str, width: int) -> str:
     """Address and port, then as much of the names as there is room for."""
-    address, _, names = text.rpartition(_MARK)
-    fitted = _fit_ends(address, width)
+    address, _, names = text.rpartition(MARK)
+    fitted = fit_ends(address, width)
     room = width - cell_len(fitted)
     return fitted + shorten(names, room) if room > 4 or cell_len(names) <= room else fitted

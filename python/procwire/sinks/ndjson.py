@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -18,11 +19,20 @@ _CONTROL_ESCAPES = [(chr(code), f"\\u{code:04x}") for code in (*range(0x20), *ra
 
 
 class NdjsonSink:
-    """ISO 8601 times, upper-case hexadecimal for bytes, null for nulls."""
+    """ISO 8601 times, upper-case hexadecimal for bytes, null for nulls; keys of `sparse` are left out where null."""
 
-    def __init__(self, stream: BinaryIO, schema: pa.Schema, terminal: Terminal | None = None) -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        schema: pa.Schema,
+        terminal: Terminal | None = None,
+        *,
+        sparse: Collection[str] = (),
+    ) -> None:
         del terminal
         self._stream = stream
+        # The first is always there, so that each other has a comma before it.
+        self._sparse = [index > 0 and name in sparse for index, name in enumerate(schema.names)]
         self._keys = [f'"{name}":' for name in _escape(pa.array(schema.names, pa.string())).to_pylist()]
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -30,8 +40,11 @@ class NdjsonSink:
         for chunk in chunks(batch):
             rows = Rows(chunk.num_rows)
             for index, (key, column) in enumerate(zip(self._keys, chunk.columns, strict=True)):
-                rows.literal(("," if index else "{") + key)
-                _cell(rows, column)
+                if self._sparse[index]:
+                    _cell(rows, column, f",{key}", "")
+                else:
+                    rows.literal(("," if index else "{") + key)
+                    _cell(rows, column, "", "null")
             rows.literal("}\n")
             self._stream.write(rows.joined())
 
@@ -39,11 +52,11 @@ class NdjsonSink:
         """Nothing stands at the end."""
 
 
-def _cell(rows: Rows, column: pa.Array) -> None:
+def _cell(rows: Rows, column: pa.Array, before: str, null: str) -> None:
     if pa.types.is_boolean(column.type) or pa.types.is_integer(column.type):
-        rows.cell(column, "", "", "null")
+        rows.cell(column, before, "", null)
     else:
-        rows.cell(column, '"', '"', "null", _escape)
+        rows.cell(column, f'{before}"', '"', null, _escape)
 
 
 def _escape(texts: pa.StringArray) -> pa.StringArray:

@@ -15,12 +15,15 @@ import pyarrow.compute as pc
 
 from procwire.sinks.cells import Rows, chunks, text
 from procwire.sinks.connections import CONNECTION_COLUMNS, connection_columns, gap
+from procwire.sinks.kinds import loss_runs
 from procwire.sinks.layout import Column, add_cell, header_cell, shorten, shorten_middle, styled
+from procwire.sinks.live import RECORDING_COLUMNS, loss_lines, recording_columns
 from procwire.sinks.plain import plain_text
 from procwire.sinks.protocol import Terminal
 
 __all__ = ["TableSink"]
 
+_FIXED = {CONNECTION_COLUMNS: connection_columns, RECORDING_COLUMNS: recording_columns}
 _DEFAULT_WIDTH = 160
 # No column of a plain table is cut below the first, and none starts above the second.
 _NARROW, _BROAD = 12, 60
@@ -30,14 +33,15 @@ _LEAST_NUMBER, _LEAST_TEXT = 7, 16
 
 
 class TableSink:
-    """The connections' table if the columns are CONNECTION_COLUMNS, a plain one if they are others."""
+    """The connections' table if the columns are CONNECTION_COLUMNS, a recording's live view if they are
+    RECORDING_COLUMNS, a plain table if they are others."""
 
     def __init__(self, stream: BinaryIO, schema: pa.Schema, terminal: Terminal | None = None) -> None:
         self._stream = stream
         self._colours = terminal is not None and terminal.colours
         self._width = terminal.width if terminal else shutil.get_terminal_size((_DEFAULT_WIDTH, 0)).columns
         self._gap = " " * gap(self._width)
-        self._connections = tuple(schema.names) == CONNECTION_COLUMNS
+        self._fixed = _FIXED.get(tuple(schema.names))
         self._columns: list[Column] = []
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -45,15 +49,16 @@ class TableSink:
         if not self._columns and batch.num_rows:
             self._start(batch)
         for chunk in chunks(batch):
-            self._stream.write(self._lines(chunk))
+            for is_loss, run in loss_runs(chunk) if self._fixed else [(False, chunk)]:
+                self._stream.write(loss_lines(run, self._width, self._colours) if is_loss else self._lines(run))
 
     def close(self) -> None:
         """Nothing stands at the end."""
 
     def _start(self, batch: pa.RecordBatch) -> None:
         note = ""
-        if self._connections:
-            self._columns = connection_columns(self._width)
+        if self._fixed:
+            self._columns = self._fixed(self._width)
         else:
             columns = [_plain_column(batch, name) for name in batch.schema.names]
             self._columns = _that_fit(columns, self._width, len(self._gap))

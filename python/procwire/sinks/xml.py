@@ -12,11 +12,21 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from procwire.event import SCHEMA, Field, fields
+from procwire.event import LIVE_SCHEMA, SCHEMA, Field, fields
 from procwire.sinks.cells import Rows, chunks, hex_text, replace_all, sysmon_time, with_t
+from procwire.sinks.kinds import loss_runs
 from procwire.sinks.protocol import Terminal
 
-__all__ = ["XmlSink"]
+__all__ = [
+    "CONTROLS",
+    "CONTROL_REFERENCES",
+    "IMPOSSIBLE",
+    "XmlSink",
+    "escape_xml",
+    "loss_text",
+    "system_time",
+    "uncompressed",
+]
 
 _NAMESPACE = "http://schemas.microsoft.com/win/2004/08/events/event"
 _SYSTEM_ORDER = (
@@ -25,47 +35,72 @@ _SYSTEM_ORDER = (
 )  # fmt: skip
 _SYSTEM_TEXTS = {field.xml: field.name for field in fields("system") if "/" not in field.xml}
 # What XML 1.0 cannot hold at all.
-_IMPOSSIBLE = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x{fffe}\\x{ffff}]"
+IMPOSSIBLE = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x{fffe}\\x{ffff}]"
 # White space as references, since a parser would normalise it; DEL and C1 because terminals obey them.
-_CONTROLS = "[\\t\\n\\r\\x7f-\\x{9f}]"
-_CONTROL_REFERENCES = [(chr(code), f"&#{code};") for code in (9, 10, 13, *range(0x7F, 0xA0))]
+CONTROLS = "[\\t\\n\\r\\x7f-\\x{9f}]"
+CONTROL_REFERENCES = [(chr(code), f"&#{code};") for code in (9, 10, 13, *range(0x7F, 0xA0))]
 _ENTITIES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"))
 
 
 class XmlSink:
-    """Takes batches with every stored column, under the standard names."""
+    """Takes batches with every stored column, under the standard names; a recording's too, see `kinds.events`."""
 
     def __init__(self, stream: BinaryIO, schema: pa.Schema = SCHEMA, terminal: Terminal | None = None) -> None:
         del terminal
-        if schema != SCHEMA:
-            raise ValueError("found another schema, expected event.SCHEMA")
+        if schema not in (SCHEMA, LIVE_SCHEMA):
+            raise ValueError("found another schema, expected event.SCHEMA or event.LIVE_SCHEMA")
         self._stream = stream
         stream.write(b'<?xml version="1.0" encoding="UTF-8"?>\n<Events>\n')
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write an `<Event>` per row."""
         for chunk in chunks(batch):
-            self._stream.write(_events(chunk))
+            for is_loss, run in loss_runs(chunk):
+                self._stream.write(_events(_as_error(run) if is_loss else run, is_loss))
 
     def close(self) -> None:
         """Close the root element."""
         self._stream.write(b"</Events>\n")
 
 
-def _events(batch: pa.RecordBatch) -> bytes | pa.Buffer:
+def _events(batch: pa.RecordBatch, is_loss: bool) -> bytes | pa.Buffer:
     rows = Rows(batch.num_rows)
     rows.literal(f'<Event xmlns="{_NAMESPACE}">\n  <System>\n')
     for element in _SYSTEM_ORDER:
         _system(rows, batch, element)
     rows.literal("  </System>\n  <EventData>\n")
+    (_error_data if is_loss else _event_data)(rows, batch)
+    rows.literal("  </EventData>\n</Event>\n")
+    return rows.joined()
+
+
+def loss_text(losses: pa.RecordBatch) -> pa.StringArray:
+    """What Sysmon's Error event says of events that it lost."""
+    counts = losses.column("events_lost").cast(pa.string())
+    return pc.binary_join_element_wise("Events dropped from driver queue: NetworkConnect:", counts, "")
+
+
+def _as_error(losses: pa.RecordBatch) -> pa.RecordBatch:
+    """The losses with the System of Sysmon's Error event."""
+    for name, value in (("event_id", 255), ("event_version", 3), ("event_level", 2), ("event_task", 255)):
+        index = losses.schema.get_field_index(name)
+        losses = losses.set_column(index, losses.schema.field(index), pa.array([value] * len(losses), pa.int32()))
+    return losses
+
+
+def _error_data(rows: Rows, losses: pa.RecordBatch) -> None:
+    rows.safe_cell(sysmon_time(losses.column("event_creation_time")), '    <Data Name="UtcTime">', "</Data>\n", "")
+    rows.literal('    <Data Name="ID">QUEUE</Data>\n')
+    rows.cell(loss_text(losses), '    <Data Name="Description">', "</Data>\n", "")
+
+
+def _event_data(rows: Rows, batch: pa.RecordBatch) -> None:
     # RuleName comes first, and not at all where it is null: the mission's form, of schemas before 4.1.
-    rows.cell(batch.column("rule_name"), '    <Data Name="RuleName">', "</Data>\n", "", _escape)
+    rows.cell(batch.column("rule_name"), '    <Data Name="RuleName">', "</Data>\n", "", escape_xml)
     for field in fields("event"):
         if field.name != "rule_name":
             start = f'    <Data Name="{field.xml}"'
             _data(rows, batch, field, (f"{start}>", "</Data>\n", f"{start} />\n"))
-    rows.literal("  </EventData>\n</Event>\n")
-    return rows.joined()
 
 
 def _data(rows: Rows, batch: pa.RecordBatch, field: Field, around: tuple[str, str, str]) -> None:
@@ -73,9 +108,9 @@ def _data(rows: Rows, batch: pa.RecordBatch, field: Field, around: tuple[str, st
     if pa.types.is_timestamp(field.type):
         rows.safe_cell(sysmon_time(column), *around)
     elif field.name in ("src_ip", "dst_ip"):
-        rows.cell(_uncompressed(column, batch.column(f"{field.name}_bytes")), *around, _escape)
+        rows.cell(uncompressed(column, batch.column(f"{field.name}_bytes")), *around, escape_xml)
     else:
-        rows.cell(column, *around, _escape)
+        rows.cell(column, *around, escape_xml)
 
 
 def _system(rows: Rows, batch: pa.RecordBatch, element: str) -> None:
@@ -85,7 +120,7 @@ def _system(rows: Rows, batch: pa.RecordBatch, element: str) -> None:
         # Without EventID a reader would not know the event for what it is.
         null = "    <EventID>3</EventID>\n" if element == "EventID" else ""
         column = batch.column(_SYSTEM_TEXTS[element])
-        rows.cell(column, f"    <{element}>", f"</{element}>\n", null, _escape)
+        rows.cell(column, f"    <{element}>", f"</{element}>\n", null, escape_xml)
     else:
         _attributes(rows, batch, element)
 
@@ -98,9 +133,9 @@ def _attributes(rows: Rows, batch: pa.RecordBatch, element: str) -> None:
         around = f' {field.xml.partition("@")[2]}="', '"', ""
         column = batch.column(field.name)
         if pa.types.is_timestamp(field.type):
-            rows.safe_cell(_system_time(column), *around)
+            rows.safe_cell(system_time(column), *around)
         else:
-            rows.cell(column, *around, _escape)
+            rows.cell(column, *around, escape_xml)
     _where(rows, present, " />\n")
 
 
@@ -111,13 +146,13 @@ def _where(rows: Rows, present: pa.BooleanArray, text: str) -> None:
         rows.texts(pc.if_else(present, text, ""))
 
 
-def _system_time(times: pa.Array) -> pa.StringArray:
-    """`2018-04-11T05:29:36.333863000Z`."""
+def system_time(times: pa.Array) -> pa.StringArray:
+    """As in TimeCreated: `2018-04-11T05:29:36.333863000Z`."""
     naive = times.cast(pa.timestamp("us")).cast(pa.string())
     return pc.binary_join_element_wise(with_t(naive), "000Z", "")
 
 
-def _uncompressed(texts: pa.StringArray, addresses: pa.BinaryArray) -> pa.StringArray:
+def uncompressed(texts: pa.StringArray, addresses: pa.BinaryArray) -> pa.StringArray:
     """IPv6 with all its eight groups, as Sysmon writes it; what is no address stays as it is."""
     ipv6 = pc.fill_null(pc.and_(pc.match_substring(texts, ":"), pc.is_valid(addresses)), False)
     if not pc.any(ipv6).as_py():
@@ -133,7 +168,8 @@ def _group(digits: pa.StringArray, start: int) -> pa.StringArray:
     return pc.if_else(pc.equal(group, ""), "0", group)
 
 
-def _escape(texts: pa.StringArray) -> pa.StringArray:
-    texts = pc.replace_substring_regex(texts, _IMPOSSIBLE, "\ufffd")
+def escape_xml(texts: pa.StringArray) -> pa.StringArray:
+    """The texts for an element or an attribute; what XML 1.0 cannot hold is U+FFFD."""
+    texts = pc.replace_substring_regex(texts, IMPOSSIBLE, "\ufffd")
     texts = replace_all(texts, '[&<>"]', _ENTITIES)
-    return replace_all(texts, _CONTROLS, _CONTROL_REFERENCES)
+    return replace_all(texts, CONTROLS, CONTROL_REFERENCES)

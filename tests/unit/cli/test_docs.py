@@ -13,10 +13,12 @@ from typer.testing import CliRunner
 from procwire.cli import dictionary as dictionary_module
 from procwire.cli import guid as guid_module
 from procwire.cli import read as read_module
+from procwire.cli import record as record_module
 from procwire.cli.app import app
 from procwire.cli.exits import ExitCode
 from procwire.event import NAMES
 from procwire.sinks import SINKS
+from procwire.sinks.recording import WAYS
 
 DOCS = Path(__file__).parents[3] / "docs" / "cli.md"
 GROUP: Any = typer.main.get_command(app)
@@ -34,8 +36,13 @@ def section(verb: str) -> str:
 
 
 def test_verbs_are_those_documented() -> None:
-    assert re.findall(r"^## `procwire (\w+)", DOCS.read_text(), re.MULTILINE) == ["read", "dictionary", "guid"]
-    assert VERBS == ["dictionary", "guid", "read"]
+    assert re.findall(r"^## `procwire (\w+)", DOCS.read_text(), re.MULTILINE) == [
+        "read",
+        "record",
+        "dictionary",
+        "guid",
+    ]
+    assert VERBS == ["dictionary", "guid", "read", "record"]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -51,9 +58,13 @@ def test_help_explains_every_option(verb: str) -> None:
     assert all(getattr(parameter, "help", None) for parameter in GROUP.commands[verb].params)
 
 
-def test_help_shows_examples_and_exit_codes() -> None:
-    text = CliRunner().invoke(app, ["read", "--help"]).stdout
-    assert "procwire read Sysmon.evtx --follow" in text
+@pytest.mark.parametrize(
+    ("verb", "example"),
+    [("read", "procwire read Sysmon.evtx --follow"), ("record", "procwire record --all --to syslog")],
+)
+def test_help_shows_examples_and_exit_codes(verb: str, example: str) -> None:
+    text = CliRunner().invoke(app, [verb, "--help"]).stdout
+    assert example in text
     for code in ExitCode:
         assert str(code.value) in text.partition("Exit codes:")[2]
 
@@ -66,5 +77,6 @@ def test_every_exit_code_is_documented() -> None:
 def test_choices_are_the_packages_own() -> None:
     """The command line names them itself, since it must not import Arrow to do so."""
     assert get_args(read_module.Way) == tuple(SINKS)
-    assert get_args(read_module.Names) == get_args(dictionary_module.Names) == NAMES
+    assert {str(way) for way in record_module.Way} == set(WAYS)
+    assert get_args(record_module.Names) == get_args(read_module.Names) == get_args(dictionary_module.Names) == NAMES
     assert set(get_args(guid_module.GuidFormat)) == {"text", "json"}

@@ -1,0 +1,284 @@
+"""`procwire record`: the connections of this machine, live, in any format."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from typer.core import TyperCommand
+
+from procwire.cli.exits import ExitCode, ends_well
+from procwire.cli.quantities import seconds, size_bytes
+from procwire.errors import RecordError, UsageError
+
+if TYPE_CHECKING:
+    from typer._click import Context
+
+__all__ = ["EXAMPLES", "RecordCommand", "Request", "Sensor", "Target", "Way", "record"]
+
+Names = Literal["ossem", "sysmon", "ossem-cdm"]
+Sensor = Literal["auto", "ebpf", "poll"]
+
+EXAMPLES = """\b
+Examples:
+  sudo procwire record --all                       watch, until Ctrl-C
+  sudo procwire record --all --for 1h -o connections.parquet --user $USER
+  sudo procwire record -n curl,wget --attempts     two programs, and what they failed to reach
+  procwire record --all --sensor poll              without root: best effort
+  sudo procwire record --all --to syslog           as Sysmon for Linux does
+  sudo procwire record --all -o /var/log/procwire/c.ndjson --rotate-size 100MB --keep 10
+  sudo procwire record --all --where "dst_port NOT IN (53, 443)" --to ndjson | jq .
+  procwire record --status                         what records, and what could
+
+\b
+Exit codes:
+  0    recorded as long as was asked for (or the pipe that takes the rows was closed)
+  1    could not record; with --status: nothing records
+  2    the command line cannot be used, or asks for no connection
+  3    recorded, but events were lost: the stream and the ledger tell how many
+  130  ended by Ctrl-C, 143 by SIGTERM: what was recorded is kept
+"""
+
+
+class Way(StrEnum):
+    """A format; an enumeration, since Typer takes no list of a Literal."""
+
+    TABLE = "table"
+    NDJSON = "ndjson"
+    CSV = "csv"
+    PARQUET = "parquet"
+    ARROW = "arrow"
+    XML = "xml"
+    SYSLOG = "syslog"
+
+
+_SUFFIXES = {".csv": Way.CSV, ".parquet": Way.PARQUET, ".arrow": Way.ARROW, ".xml": Way.XML}
+"""Formats by suffix, where it is not ndjson. Not asked of the sinks, since Arrow must not be imported yet."""
+_DISABLED = (
+    "network connection logging is disabled by default: enable it with --all, for every process, or "
+    "-n PROCESS,... for some"
+)
+
+
+class RecordCommand(TyperCommand):
+    """Lets -n stand without a value, as Sysmon's own switch may."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Give a bare -n the empty value."""
+        given = list(args)
+        for index in reversed([place for place, argument in enumerate(given) if argument == "-n"]):
+            if index + 1 == len(given) or given[index + 1].startswith("-"):
+                given.insert(index + 1, "")
+        return super().parse_args(ctx, given)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where rows go: a file, or stdout (with syslog: the system's log) without one."""
+
+    way: Way
+    path: Path | None
+    to_stdout: bool
+
+    @property
+    def name(self) -> str:
+        """What the account calls it."""
+        return "stdout" if self.to_stdout else str(self.path or "the system's log")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to record, and how."""
+
+    images: tuple[str, ...]
+    """Processes to record; empty for all."""
+    targets: tuple[Target, ...]
+    names: Names
+    columns: tuple[str, ...] | None
+    where: str | None
+    duration_s: float | None
+    count: int | None
+    sensor: Sensor
+    interval_s: float
+    udp_idle_s: float
+    attempts: bool
+    closes: bool
+    existing: bool
+    dns_lookup: bool
+    user: str | None
+    rotate_bytes: int | None
+    rotate_s: float | None
+    keep: int | None
+    ring_bytes: int
+    ledger: Path | None
+
+
+@ends_well
+def record(
+    all_: Annotated[bool, typer.Option("--all", help="Record the connections of every process.")] = False,
+    images: Annotated[
+        str | None,
+        typer.Option(
+            "-n",
+            metavar="[PROCESS,...]",
+            help="Sysmon's own switch: record these processes, by name or path; all of them without a list.",
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Sysmon's configuration. Not in this version yet.")
+    ] = None,
+    to: Annotated[
+        list[Way] | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="table, ndjson, csv, parquet, arrow, xml or syslog; once for each output, in their order. "
+            "[default: by the suffix of -o; table on a terminal; else ndjson] xml and syslog hold Sysmon's events: "
+            "connections, and losses, only. syslog without -o goes to the system's log.",
+        ),
+    ] = None,
+    output: Annotated[
+        list[Path] | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write to FILE (again and again, if given so)."),
+    ] = None,
+    names: Annotated[
+        Names, typer.Option(help="Names of the columns: OSSEM's, Sysmon's own, or OSSEM's of today (CDM).")
+    ] = "ossem",
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,...", help="Columns of the result, in this order; `procwire dictionary` lists them."),
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(metavar="SQL", help="Keep rows for which this predicate holds, in DuckDB's SQL over the columns."),
+    ] = None,
+    duration: Annotated[
+        str | None, typer.Option("--for", metavar="DURATION", help="Record for so long: 10s, 5m, 1h.")
+    ] = None,
+    count: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N rows.")] = None,
+    sensor: Annotated[
+        Sensor,
+        typer.Option(
+            help="ebpf sees everything and needs root; poll looks at intervals: best effort. auto: ebpf "
+            "where it can be had, else poll."
+        ),
+    ] = "auto",
+    interval: Annotated[str, typer.Option(metavar="DURATION", help="How often poll looks.")] = "1s",
+    udp_idle: Annotated[
+        str, typer.Option(metavar="DURATION", help="Record a UDP flow again after so long a silence.")
+    ] = "30m",
+    attempts: Annotated[
+        bool, typer.Option("--attempts", help="Also TCP connections that failed, and why. (ebpf)")
+    ] = False,
+    closes: Annotated[
+        bool, typer.Option("--closes", help="Also the ends of TCP connections: duration, bytes, packets. (ebpf)")
+    ] = False,
+    existing: Annotated[
+        bool, typer.Option("--existing", help="Also connections that are open when the recording begins.")
+    ] = False,
+    dns_lookup: Annotated[
+        bool, typer.Option("--dns-lookup/--no-dns-lookup", help="Name hosts by reverse look-ups, too.")
+    ] = True,
+    user: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Account to become once all is open. [default: procwire, else nobody]"),
+    ] = None,
+    rotate_size: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Begin a new file when one has grown so large: 100MB.")
+    ] = None,
+    rotate_every: Annotated[str | None, typer.Option(metavar="DURATION", help="Begin a new file so often: 1h.")] = None,
+    keep: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Of old files, keep the newest N. [default: all]")
+    ] = None,
+    buffer_mb: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1024, help="Size of the kernel's buffer, in MiB. (ebpf)")
+    ] = 16,
+    ledger: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write to FILE, as JSON, what was captured, filtered, written and lost."),
+    ] = None,
+    status: Annotated[
+        bool, typer.Option("--status", help="Tell what records on this machine, or what could, and leave.")
+    ] = False,
+) -> ExitCode:
+    """Record the network connections of this Linux machine as they are made (Sysmon's event 3), each with its process.
+
+    Rows go to stdout or to files; what is recorded how, and the account at the end, go to stderr.
+    """  # fmt: skip
+    if status:
+        from procwire.cli.record_status import print_status
+
+        return print_status(as_json=to == [Way.NDJSON])
+    if config is not None:
+        raise UsageError(f"found --config {config}, but rules come with a later version: use --all, -n or --where")
+    if not all_ and images is None:
+        raise UsageError(_DISABLED)
+    targets = _targets(to or [], output or [])
+    request = Request(
+        images=_listed(images) or () if not all_ else (),
+        targets=targets,
+        names=names,
+        columns=_listed(columns),
+        where=where,
+        duration_s=None if duration is None else seconds(duration),
+        count=count,
+        sensor=sensor,
+        interval_s=seconds(interval),
+        udp_idle_s=seconds(udp_idle),
+        attempts=attempts,
+        closes=closes,
+        existing=existing,
+        dns_lookup=dns_lookup,
+        user=user,
+        rotate_bytes=None if rotate_size is None else size_bytes(rotate_size),
+        rotate_s=None if rotate_every is None else seconds(rotate_every),
+        keep=keep,
+        ring_bytes=buffer_mb << 20,
+        ledger=ledger,
+    )
+    _check(request)
+    if sys.platform != "linux":
+        raise RecordError(f"found {sys.platform}, expected Linux: other systems' logs can be read, not recorded")
+    from procwire.cli.recording import run
+
+    return run(request)
+
+
+def _listed(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _targets(ways: list[Way], paths: list[Path]) -> tuple[Target, ...]:
+    """The first format is for the first file, and so on."""
+    count = max(len(ways), len(paths), 1)
+    padded_ways: list[Way | None] = [*ways, *[None] * (count - len(ways))]
+    padded_paths: list[Path | None] = [*paths, *[None] * (count - len(paths))]
+    targets = tuple(map(_target, padded_ways, padded_paths))
+    if sum(target.to_stdout for target in targets) > 1:
+        raise UsageError("found more than one output to stdout, expected -o FILE for all but one")
+    return targets
+
+
+def _target(way: Way | None, path: Path | None) -> Target:
+    if path is None or path == Path("-"):
+        to_system = way == Way.SYSLOG and path is None
+        return Target(way or (Way.TABLE if sys.stdout.isatty() else Way.NDJSON), None, not to_system)
+    if way is None:
+        way = _SUFFIXES.get(path.suffix.lower(), Way.NDJSON)
+    return Target(way, path, False)
+
+
+def _check(request: Request) -> None:
+    if request.columns == ():
+        raise UsageError("found no column in --columns, expected names with commas between them")
+    whole = [target.way for target in request.targets if target.way in (Way.XML, Way.SYSLOG)]
+    if len(whole) == len(request.targets) and (request.columns or request.names != "ossem"):
+        raise UsageError(f"found --names or --columns, expected neither with {whole[0]}, which holds whole events")
+    rotates = request.rotate_bytes or request.rotate_s or request.keep is not None
+    if rotates and all(target.path is None for target in request.targets):
+        raise UsageError("found --rotate-size, --rotate-every or --keep without -o FILE, expected a file to rotate")

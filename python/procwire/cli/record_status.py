@@ -1,0 +1,66 @@
+"""`procwire record --status`: what records on this machine, or what could."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from procwire.cli.exits import ExitCode
+
+__all__ = ["print_status"]
+
+
+def print_status(*, as_json: bool) -> ExitCode:
+    """Print the state of each recorder, as text or as JSON; if there is none, what this machine has for one."""
+    from procwire.recorder.status import running_recorders
+    from procwire.sinks.plain import plain
+
+    states = list(running_recorders())
+    if as_json:
+        text = "".join(json.dumps(state) + "\n" for state in states)
+    else:
+        text = plain("\n".join(map(_described, states)) or _prospects()) + "\n"
+    sys.stdout.write(text)
+    return ExitCode.RECORDED if states else ExitCode.NOT_RECORDED
+
+
+def _described(state: dict[str, Any]) -> str:
+    hooks = state["hooks"]
+    lines = [
+        f"process {state['process_id']} records by {state['sensor']} since {state['start_time']}",
+        f"  hooks:     {', '.join(hook['name'] for hook in hooks if hook['attached']) or 'none'}",
+        *(f"  not:       {hook['name']}: {hook['reason']}" for hook in hooks if not hook["attached"]),
+        f"  captured:  {sum(state['captured'].values()):,}",
+        f"  filtered:  {state['filtered']:,}",
+        *(
+            f"  written:   {one['written']:,} to {one['name']} ({one['format']}){_lost(one)}"
+            for one in state["outputs"]
+        ),
+        f"  lost:      {'; '.join(f'{n:,} × {cause}' for cause, n in state['lost'].items()) or 'none'}",
+    ]
+    if state["fallback_reason"] is not None:
+        lines.insert(1, f"  no eBPF:   {state['fallback_reason']}")
+    return "\n".join(lines)
+
+
+def _lost(output: dict[str, Any]) -> str:
+    return f", {output['lost']:,} rows lost" if output["lost"] else ""
+
+
+def _prospects() -> str:
+    from procwire.sources.kernel import cgroup2_folder, has_btf, missing_capabilities
+
+    missing = missing_capabilities()
+    folder = cgroup2_folder()
+    return "\n".join(
+        [
+            "nothing records on this machine; the eBPF sensor needs:",
+            f"  Linux 5.10 or later:    {os.uname().release}",
+            f"  privileges:             {'yes' if not missing else 'no: run as root'}",
+            f"  the kernel's types:     {'yes' if has_btf() else 'no: there is no /sys/kernel/btf/vmlinux'}",
+            f"  control groups, v2:     {folder or 'no: cgroup2 is not mounted'}",
+            "the poll sensor needs nothing, and sees less: procwire record --all --sensor poll",
+        ]
+    )

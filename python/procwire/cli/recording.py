@@ -1,0 +1,303 @@
+"""A recording, set up: all that needs root first, then none of it, then the loop."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import select
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, TextIO
+
+from procwire.cli.exits import ExitCode, complain
+from procwire.cli.signals import Signals
+from procwire.errors import RecordError, UsageError
+from procwire.sources.privileges import drop_privileges, lock_privileges, recording_account
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from procwire.cli.output import Output
+    from procwire.cli.record import Request, Target
+    from procwire.recorder.ledger import RecordingLedger
+    from procwire.recorder.loop import Step
+    from procwire.recorder.outputs import SelectedOutput
+    from procwire.recorder.predicates import Predicate
+    from procwire.select import Selection
+    from procwire.sinks.recording import RecordingOutput
+    from procwire.sources.live import LiveSource
+
+__all__ = ["run"]
+
+
+def run(request: Request) -> ExitCode:
+    """Record as asked, until it is over."""
+    account = _account(request)
+    # Before anything begins a thread, as importing Arrow does.
+    lock_privileges()
+    from procwire.cli.output import Output
+    from procwire.recorder.outputs import live_selection
+
+    predicate = _predicate(request)
+    selections = [live_selection(target.way, request.names, request.columns) for target in request.targets]
+    with ExitStack() as stack:
+        ledger_file = _open_ledger(request, stack)
+        source, ledger = _open_source(request)
+        stack.callback(source.close)
+        sys.stderr.write("".join(f"procwire: {line}\n" for line in _announcement(ledger, request)))
+        envelope = _envelope(stack)
+        on_status = _status(stack)
+        _import_all(request)
+        stdout = Output(None)
+        if account is not None:
+            _make_files(request.targets, account)
+            drop_privileges(account, source.capabilities)
+        with ExitStack() as output_stack:
+            outputs = _open_outputs(request, selections, stdout, ledger, account, output_stack)
+            # Told when the outputs are closed: only then all is written.
+            stack.callback(_report, ledger, ledger_file)
+            enrich = _enrichment(request, output_stack)
+            return _record(request, source, outputs, enrich, predicate, envelope, ledger, on_status)
+
+
+def _record(
+    request: Request,
+    source: LiveSource,
+    outputs: Sequence[SelectedOutput],
+    enrich: Sequence[Step],
+    predicate: Predicate,
+    envelope: Step,
+    ledger: RecordingLedger,
+    on_status: Callable[[RecordingLedger], None],
+) -> ExitCode:
+    from procwire.recorder import Recorder
+
+    recorder = Recorder(
+        source, outputs, enrich=enrich, predicate=predicate, envelope=envelope, ledger=ledger, on_status=on_status
+    )
+    reader_gone = _reader_watch() if any(target.to_stdout for target in request.targets) else lambda: False
+    signals = Signals()
+    # A signal is waited for between two steps, so that no batch is dropped half-way.
+    with suppress(KeyboardInterrupt), signals, signals.held():
+        recorder.run(
+            lambda: signals.received is not None or reader_gone(), duration_s=request.duration_s, count=request.count
+        )
+    if signals.received is not None:
+        return ExitCode(128 + signals.received)
+    return ExitCode.LOSSY if ledger.events_lost or ledger.rows_lost else ExitCode.RECORDED
+
+
+def _import_all(request: Request) -> None:
+    """Import what is needed later: the new account may not be allowed to read where Python's modules are."""
+    import json  # noqa: F401
+
+    import procwire.enrich
+    import procwire.recorder
+    import procwire.recorder.outputs
+    import procwire.sinks.recording  # noqa: F401
+
+    if request.dns_lookup:
+        import dns.resolver
+        import dns.reversename  # noqa: F401
+
+
+def _account(request: Request) -> pwd.struct_passwd | None:
+    """Whom to become; None where we are not root."""
+    if os.geteuid() == 0:
+        return recording_account(request.user)
+    if request.user is not None:
+        raise UsageError(f"found --user {request.user}, expected to be root: only root can become another account")
+    return None
+
+
+def _predicate(request: Request) -> Predicate:
+    from procwire.recorder.predicates import images, sql, together
+
+    predicates = [images(request.images)] if request.images else []
+    predicates += [sql(request.where, request.names)] if request.where is not None else []
+    return together(predicates)
+
+
+def _open_ledger(request: Request, stack: ExitStack) -> TextIO | None:
+    if request.ledger is None:
+        return None
+    try:
+        return stack.enter_context(request.ledger.open("w", encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot write {request.ledger}: {error.strerror}") from error
+
+
+def _open_source(request: Request) -> tuple[LiveSource, RecordingLedger]:
+    from procwire.recorder import RecordingLedger
+    from procwire.sources.boot import boot_time_ns, machine_id
+    from procwire.sources.poll import PollSource
+    from procwire.sources.sensor import EbpfSource
+
+    source: LiveSource
+    reason = None
+    boot_ns, machine = boot_time_ns(), machine_id()
+    if request.sensor != "poll":
+        try:
+            source = EbpfSource(
+                ring_bytes=request.ring_bytes,
+                udp_idle_s=request.udp_idle_s,
+                attempts=request.attempts,
+                closes=request.closes,
+                existing=request.existing,
+                boot_time_ns=boot_ns,
+                machine_id=machine,
+            )
+            return source, RecordingLedger(source.name, hooks=source.hooks)
+        except RecordError as error:
+            reason = str(error)
+            if request.sensor == "ebpf":
+                raise RecordError(f"cannot record by eBPF: {reason}") from error
+    source = PollSource(
+        interval_s=request.interval_s, existing=request.existing, machine_id=machine, boot_time_ns=boot_ns
+    )
+    return source, RecordingLedger(source.name, reason, source.hooks)
+
+
+def _announcement(ledger: RecordingLedger, request: Request) -> list[str]:
+    """What records, on which hooks; and what of it is not as one might think."""
+    lines = []
+    if ledger.fallback_reason is not None:
+        lines.append(f"no eBPF sensor: {ledger.fallback_reason}")
+    attached = ", ".join(hook.name for hook in ledger.hooks if hook.attached)
+    missing = "".join(f"; not {hook.name} ({hook.reason})" for hook in ledger.hooks if not hook.attached)
+    kind = "" if ledger.sensor == "ebpf" else f", best effort: a look every {request.interval_s:g} s, between which "
+    kind += "" if ledger.sensor == "ebpf" else "short connections are missed"
+    lines.append(f"recording by {ledger.sensor}{kind}; hooks: {attached}{missing}")
+    if ledger.sensor == "poll" and (request.attempts or request.closes):
+        lines.append("poll sees neither failed attempts nor ends: --attempts and --closes have no effect")
+    return lines
+
+
+def _envelope(stack: ExitStack) -> Step:
+    """Numbers the rows, and makes events of them."""
+    import socket
+
+    from procwire.enrich import Envelope
+    from procwire.recorder.record_ids import RecordIds
+    from procwire.sources.folders import state_folder
+
+    envelope = Envelope(socket.gethostname(), 1)
+    folder = state_folder()
+    try:
+        ids = RecordIds(folder)
+    except OSError as error:
+        complain(f"cannot keep the record id in {folder}: {error.strerror}; it counts from 1")
+        return envelope
+    stack.callback(ids.close)
+
+    def numbered(batch: pa.RecordBatch) -> pa.RecordBatch:
+        envelope.next_record_id = ids.take(batch.num_rows)
+        return envelope(batch)
+
+    return numbered
+
+
+def _status(stack: ExitStack) -> Callable[[RecordingLedger], None]:
+    from procwire.recorder.status import StatusFile
+    from procwire.sources.folders import runtime_folder
+
+    folder = runtime_folder()
+    try:
+        file = StatusFile(folder)
+    except OSError as error:
+        complain(f"cannot tell --status of this recording, in {folder}: {error.strerror}")
+        return lambda _: None
+    stack.callback(file.close)
+    return file.write
+
+
+def _make_files(targets: Sequence[Target], account: pwd.struct_passwd) -> None:
+    """Make files that are not there yet, for the account that will write them: it may not be allowed to."""
+    for target in targets:
+        # Parquet files appear, and are named, later: for these the folder must be writable.
+        if target.path is not None and target.way != "parquet":
+            with suppress(OSError):
+                file = os.open(target.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+                os.fchown(file, account.pw_uid, account.pw_gid)
+                os.close(file)
+
+
+def _open_outputs(
+    request: Request,
+    selections: Sequence[Selection | None],
+    stdout: Output,
+    ledger: RecordingLedger,
+    account: pwd.struct_passwd | None,
+    stack: ExitStack,
+) -> list[SelectedOutput]:
+    from procwire.recorder.ledger import OutputLedger
+    from procwire.recorder.outputs import SelectedOutput
+
+    outputs = []
+    for target, selection in zip(request.targets, selections, strict=True):
+        try:
+            sink = _open_sink(request, target, selection, stdout)
+            _check_rotation(request, target)
+        except (OSError, UsageError) as error:
+            text = str(error) if isinstance(error, UsageError) else f"cannot write {target.name}: {error.strerror}"
+            hint = f" (recording as {account.pw_name}: --user NAME for another)" if account else ""
+            raise UsageError(text + hint) from error
+        ledger.outputs.append(OutputLedger(target.name, target.way))
+        outputs.append(SelectedOutput(sink, selection, ledger.outputs[-1], complain))
+        stack.callback(outputs[-1].close)
+    return outputs
+
+
+def _open_sink(request: Request, target: Target, selection: Selection | None, stdout: Output) -> RecordingOutput:
+    from procwire.recorder.outputs import schema_of
+    from procwire.sinks.recording import RecordingOutput
+
+    return RecordingOutput(
+        target.way,
+        target.path,
+        schema_of(selection),
+        rotate_bytes=request.rotate_bytes,
+        rotate_s=request.rotate_s,
+        keep=request.keep,
+        terminal=stdout.terminal if target.to_stdout else None,
+        stream=stdout.stream if target.to_stdout else None,
+    )
+
+
+def _check_rotation(request: Request, target: Target) -> None:
+    rotates = request.rotate_bytes is not None or request.rotate_s is not None
+    if rotates and target.path is not None and not os.access(target.path.parent, os.W_OK | os.X_OK):
+        raise UsageError(f"cannot rotate {target.path}: its folder cannot be written")
+
+
+def _enrichment(request: Request, stack: ExitStack) -> list[Step]:
+    from procwire.enrich import ContainerIds, HostNames, PortNames, UserNames
+
+    users, hosts = UserNames(), HostNames(request.dns_lookup)
+    stack.callback(users.close)
+    stack.callback(hosts.close)
+    return [users, PortNames(), hosts, ContainerIds()]
+
+
+def _reader_watch() -> Callable[[], bool]:
+    """Whether stdout is a pipe that nobody reads any more, asked without writing to it."""
+    poll = select.poll()
+    try:
+        poll.register(sys.stdout.fileno(), 0)
+    except (OSError, ValueError):
+        return lambda: False
+    return lambda: any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _report(ledger: RecordingLedger, file: TextIO | None) -> None:
+    import json
+    import time
+
+    from procwire.sinks.plain import plain
+
+    ledger.end_s = time.time()
+    if file is not None:
+        file.write(json.dumps(ledger.to_dict(), indent=2) + "\n")
+    with suppress(OSError):
+        sys.stderr.write(plain(ledger.summary()) + "\n")

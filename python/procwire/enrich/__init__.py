@@ -1,0 +1,32 @@
+"""What the sensor does not tell of a connection: names, containers, the envelope. One file per enrichment.
+
+Each is an object that takes a batch of `event.LIVE_SCHEMA` and gives one back, with columns of its own filled. None
+waits for a network; docs/enrichment.md says where each name comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from procwire.enrich.containers import ContainerIds
+from procwire.enrich.envelope import Envelope
+from procwire.enrich.hosts import HostNames
+from procwire.enrich.ports import PortNames
+from procwire.enrich.users import UserNames
+
+__all__ = ["ContainerIds", "Enrichment", "Envelope", "HostNames", "PortNames", "UserNames", "chain"]
+
+Enrichment = Callable[[pa.RecordBatch], pa.RecordBatch]
+
+
+def chain(*enrichments: Enrichment) -> Enrichment:
+    """The enrichments one after the other, as one."""
+
+    def enriched(batch: pa.RecordBatch) -> pa.RecordBatch:
+        for enrichment in enrichments:
+            batch = enrichment(batch)
+        return batch
+
+    return enriched

@@ -1,0 +1,57 @@
+"""src_port_name and dst_port_name: the names that the system's services file gives to ports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from procwire.enrich.columns import column, replaced
+
+__all__ = ["PortNames"]
+
+_SYSTEM = Path("/etc/services")
+_OWN = Path(__file__).with_name("services.txt")
+_PORTS = 65_536
+_UDP = pa.scalar("udp")
+# Where a protocol's names begin in the table.
+_TCP_FIRST, _UDP_FIRST = pa.scalar(0, pa.int32()), pa.scalar(_PORTS, pa.int32())
+
+
+class PortNames:
+    """Fills src_port_name and dst_port_name from port and protocol; null for a port without a name.
+
+    The names are /etc/services', as getservbyport gives them; on a machine without that file, IANA's. Read once.
+    """
+
+    def __init__(self, services: Path = _SYSTEM) -> None:
+        names = _parse(services) or _parse(_OWN)
+        # One array for both protocols, so that a name is found by its place.
+        self._names = pa.array([names.get(key) for key in _keys()], pa.string())
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        first = pc.if_else(pc.equal(column(batch, "network_protocol"), _UDP), _UDP_FIRST, _TCP_FIRST)
+        for side in ("src", "dst"):
+            places = pc.add(column(batch, f"{side}_port"), first)
+            batch = replaced(batch, f"{side}_port_name", self._names.take(places))
+        return batch
+
+
+def _keys() -> list[tuple[int, str]]:
+    return [(port, protocol) for protocol in ("tcp", "udp") for port in range(_PORTS)]
+
+
+def _parse(path: Path) -> dict[tuple[int, str], str]:
+    """(port, protocol) to name; nothing where the file cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    names: dict[tuple[int, str], str] = {}
+    for line in text.splitlines():
+        name, place, *_ = [*line.partition("#")[0].split(), "", ""]
+        port, _, protocol = place.partition("/")
+        if port.isdecimal():
+            names.setdefault((int(port), protocol), name)
+    return names

@@ -1,0 +1,46 @@
+"""A small file of the system's, read again when it has changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+__all__ = ["Watched"]
+
+T = TypeVar("T")
+
+_LOOK_AGAIN_S = 1.0
+
+
+class Watched(Generic[T]):
+    """What `parse` makes of a file's text; of an empty one where it cannot be read."""
+
+    def __init__(self, path: Path, parse: Callable[[str], T]) -> None:
+        self._path = path
+        self._parse = parse
+        self._state: tuple[int, ...] | None = None
+        self._look_again_s = 0.0
+        self._parsed = parse("")
+
+    @property
+    def parsed(self) -> T:
+        """As the file is now, or was a second ago."""
+        now_s = time.monotonic()
+        if now_s >= self._look_again_s:
+            self._look_again_s = now_s + _LOOK_AGAIN_S
+            self._look()
+        return self._parsed
+
+    def _look(self) -> None:
+        try:
+            stat = self._path.stat()
+            state: tuple[int, ...] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            if state == self._state:
+                return
+            text = self._path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            state, text = (), ""
+        if state != self._state:
+            self._state, self._parsed = state, self._parse(text)

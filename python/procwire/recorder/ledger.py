@@ -1,0 +1,108 @@
+"""The account of a recording: what was captured, filtered, written and lost."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from procwire.sources.live import Hook
+
+__all__ = ["OutputLedger", "RecordingLedger"]
+
+
+@dataclass(slots=True)
+class OutputLedger:
+    """The account of one output."""
+
+    name: str
+    """Path of the file, or `stdout`, `syslog`."""
+    format: str
+    written: int = 0
+    """Rows, those that tell of losses included."""
+    left_out: int = 0
+    """Rows of kinds that the format has no form for."""
+    lost: int = 0
+    """Rows that could not be written."""
+
+    def __str__(self) -> str:
+        left_out = f" ({self.left_out:,} that {self.format} has no form for left out)" if self.left_out else ""
+        return f"{self.written:,} to {self.name}{left_out}"
+
+
+@dataclass(slots=True)
+class RecordingLedger:
+    """The account of a whole recording; filled while it goes on, final at its end.
+
+    What was captured is either filtered, or at every output written, left out or lost.
+    """
+
+    sensor: str
+    fallback_reason: str | None = None
+    """Why it is not the eBPF sensor, where that was wished for."""
+    hooks: Sequence[Hook] = ()
+    start_s: float = field(default_factory=time.time)
+    """Unix time."""
+    end_s: float | None = None
+    captured: Counter[str] = field(default_factory=Counter)
+    """Rows by record_kind."""
+    filtered: int = 0
+    """Rows that the predicate, or the limit, kept out."""
+    outputs: list[OutputLedger] = field(default_factory=list)
+    lost: dict[str, int] = field(default_factory=dict)
+    """Cause to events that the sensor lost, which were not captured."""
+
+    @property
+    def events_lost(self) -> int:
+        """Events lost, for whatever cause."""
+        return sum(self.lost.values())
+
+    def add_losses(self, losses: Mapping[str, int]) -> int:
+        """Take over the sensor's counts; how many events were lost since the last time."""
+        before = self.events_lost
+        self.lost = {cause: count for cause, count in losses.items() if count}
+        return self.events_lost - before
+
+    @property
+    def rows_lost(self) -> int:
+        """Rows that an output could not write."""
+        return sum(output.lost for output in self.outputs)
+
+    def summary(self) -> str:
+        """The account in a line, or two where something was lost."""
+        captured = f"captured {self.captured.total():,}"
+        if set(self.captured) - {"connection"}:
+            kinds = sorted(self.captured.items())
+            captured += f" ({', '.join(f'{count:,} {_plural(kind, count)}' for kind, count in kinds)})"
+        written = ", ".join(map(str, self.outputs))
+        duration = f"{(self.end_s or time.time()) - self.start_s:.1f} s"
+        lines = [f"{duration}: {captured}, filtered {self.filtered:,}, written {written}, lost {self.events_lost:,}"]
+        losses = [f"{count:,} × {cause}" for cause, count in sorted(self.lost.items())]
+        losses += [f"{output.lost:,} rows not written to {output.name}" for output in self.outputs if output.lost]
+        if losses:
+            lines.append("lost: " + "; ".join(losses))
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as JSON has it."""
+        return {
+            "sensor": self.sensor,
+            "fallback_reason": self.fallback_reason,
+            "hooks": [hook._asdict() for hook in self.hooks],
+            "start_time": _iso(self.start_s),
+            "end_time": None if self.end_s is None else _iso(self.end_s),
+            "captured": dict(self.captured),
+            "filtered": self.filtered,
+            "outputs": [asdict(output) for output in self.outputs],
+            "lost": self.lost,
+        }
+
+
+def _plural(kind: str, count: int) -> str:
+    return kind if count == 1 or kind == "existing" else f"{kind}s"
+
+
+def _iso(time_s: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time_s))

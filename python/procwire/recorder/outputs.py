@@ -1,0 +1,89 @@
+"""An output of a recording: the rows and columns that its format has a place for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pyarrow as pa
+
+from procwire.event import LIVE_SCHEMA, Names
+from procwire.recorder.ledger import OutputLedger
+from procwire.select import LIVE_GROUPS, Selection
+from procwire.sinks import RECORDING_COLUMNS
+from procwire.sinks.recording import RecordingOutput
+
+__all__ = ["SYSMON_WAYS", "SelectedOutput", "live_selection", "schema_of"]
+
+SYSMON_WAYS = ("xml", "syslog")
+"""Formats that hold Sysmon's events, whole: connections, and losses as its Error event."""
+
+
+def live_selection(way: str, names: Names, columns: Sequence[str] | None) -> Selection | None:
+    """The columns that a format gets; None for Sysmon's own, which get whole rows.
+
+    Raises UsageError for a column that does not exist.
+    """
+    if way in SYSMON_WAYS:
+        return None
+    if way == "table" and columns is None and names == "ossem":
+        columns = RECORDING_COLUMNS
+    return Selection(names=names, columns=columns, groups=LIVE_GROUPS, live=True)
+
+
+def schema_of(selection: Selection | None) -> pa.Schema:
+    """The schema of what a format gets."""
+    return LIVE_SCHEMA if selection is None else selection.schema
+
+
+class SelectedOutput:
+    """Writes what `selection` gives of each batch to `sink`, which is of its schema.
+
+    ledger: where it is counted. complain: told when rows begin to be lost, and when that is over.
+    """
+
+    def __init__(
+        self,
+        sink: RecordingOutput,
+        selection: Selection | None,
+        ledger: OutputLedger,
+        complain: Callable[[str], None],
+    ) -> None:
+        self._sink = sink
+        self._selection = selection
+        self._ledger = ledger
+        self._complain = complain
+        self._trouble: str | None = None
+        self._told_lost = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write a batch of `event.LIVE_SCHEMA`."""
+        if self._selection is not None:
+            batch = next(self._selection.apply([batch]))
+        self._sink.write(batch)
+        self._account()
+
+    def tick(self) -> None:
+        """What is due after a time."""
+        self._sink.tick()
+        self._account()
+
+    def close(self) -> None:
+        """Write what must stand at the end."""
+        self._sink.close()
+        self._account()
+
+    def take_losses(self) -> int:
+        """How many rows were lost here and not told yet; none while there is nowhere to tell it."""
+        if self._trouble is not None:
+            return 0
+        untold = self._ledger.lost - self._told_lost
+        self._told_lost = self._ledger.lost
+        return untold
+
+    def _account(self) -> None:
+        ledger, sink = self._ledger, self._sink
+        ledger.written, ledger.left_out, ledger.lost = sink.written, sink.skipped, sink.lost
+        if sink.trouble != self._trouble:
+            self._trouble = sink.trouble
+            rest = self._trouble or f"writing again; {ledger.lost - self._told_lost:,} rows were lost"
+            self._complain(f"{ledger.name}: {rest}")

@@ -1,0 +1,91 @@
+"""What a recording keeps: predicates, batch in, batch out, both of `event.LIVE_SCHEMA`."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Sequence
+
+import pyarrow as pa
+
+from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, Names
+from procwire.select import Selection, connect, quote, sql_errors
+
+__all__ = ["Predicate", "images", "sql", "together"]
+
+Predicate = Callable[[pa.RecordBatch], pa.RecordBatch]
+
+# Sysmon for Linux folds ASCII only; there are no two files that differ in case of it alone that it could tell.
+_FOLD = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+def images(names: Sequence[str]) -> Predicate:
+    """Rows of processes that Sysmon's condition `image` finds: a name without a path is compared with the last
+    part of the executable's path, one with a path with all of it; case does not matter."""
+    wanted = {name.translate(_FOLD) for name in names}
+
+    def keep(batch: pa.RecordBatch) -> pa.RecordBatch:
+        encoded = batch.column("process_name").dictionary_encode()
+        fits = [_is_image(path, wanted) for path in encoded.dictionary.to_pylist()]
+        if encoded.null_count == 0 and all(fits):
+            return batch
+        return batch.filter(pa.array(fits, pa.bool_()).take(encoded.indices))
+
+    return keep
+
+
+def _is_image(path: str, wanted: set[str]) -> bool:
+    folded = path.translate(_FOLD)
+    return folded in wanted or folded.rpartition("/")[2] in wanted
+
+
+def sql(where: str, names: Names) -> Predicate:
+    """Rows for which a predicate in DuckDB's SQL holds, over the columns as the vocabulary `names` calls them.
+
+    Raises UsageError for SQL that DuckDB refuses.
+    """
+    Selection(names=names, where=where, live=True)
+    needed, query = _query(where, names)
+    connection = connect(threads=1)
+
+    def keep(batch: pa.RecordBatch) -> pa.RecordBatch:
+        connection.register("batch", pa.table(batch.select(needed)))
+        with sql_errors():
+            kept = connection.sql(query).to_arrow_reader().read_all().column(0)
+        return batch.filter(kept.combine_chunks())
+
+    return keep
+
+
+def _query(where: str, names: Names) -> tuple[list[str], str]:
+    """The stored columns that the predicate speaks of, and the query that says of each row whether to keep it.
+
+    Of all columns it would take ten times as long, for a batch of a row or two.
+    """
+    derived = [field for field in DERIVED if _mentions(where, field.named(names))]
+    stored = FIELDS + LIVE_FIELDS
+    needed = [
+        field
+        for field in stored
+        if _mentions(where, field.named(names)) or any(_mentions(other.sql, field.name) for other in derived)
+    ] or [field for field in stored if field.name == "record_kind"]
+    columns = [f"{quote(field.name)} AS {quote(field.named(names))}" for field in needed]
+    columns += [f"{field.sql} AS {quote(field.named(names))}" for field in derived]
+    keep = f"CASE WHEN (\n{where}\n) THEN true ELSE false END"
+    return [field.name for field in needed], f"SELECT {keep} FROM (SELECT {', '.join(columns)} FROM batch)"
+
+
+def _mentions(text: str, name: str) -> bool:
+    """Whether a text may speak of a column: DuckDB's names know no case, and patterns (`COLUMNS(*)`) mean many."""
+    return name.casefold() in text.casefold() or "*" in text or "columns" in text.casefold()
+
+
+def together(predicates: Sequence[Predicate]) -> Predicate:
+    """Rows that all of them keep."""
+
+    def keep(batch: pa.RecordBatch) -> pa.RecordBatch:
+        for predicate in predicates:
+            if batch.num_rows:
+                batch = predicate(batch)
+        return batch
+
+    return keep

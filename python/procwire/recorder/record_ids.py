@@ -1,0 +1,83 @@
+"""The record id, which goes on counting from one recording to the next.
+
+The file holds the first id that is not reserved. A recorder reserves blocks ahead and gives back what is left at its
+end; one that is killed leaves a gap, but no id is ever given twice, not even by two that record at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from procwire.errors import RecordError
+
+__all__ = ["RecordIds"]
+
+_FILE_NAME = "record_id"
+_DIGITS = 19
+_BLOCK = 10_000
+# Of a batch's rows: so that a busy recorder does not wait for the disk at each batch.
+_BATCHES_AHEAD = 10
+
+
+class RecordIds:
+    """Gives out record ids, from 1.
+
+    folder: where the count is kept, made if it must be. The file stays open: privileges may be dropped after.
+    Raises OSError where it cannot be written, RecordError where it holds something else.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / _FILE_NAME
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._next = self._end = 0
+        with self._locked():
+            self._stored()
+
+    def take(self, count: int) -> int:
+        """The first of `count` ids that follow each other."""
+        if self._next + count > self._end:
+            self._reserve(count)
+        first = self._next
+        self._next += count
+        return first
+
+    def close(self) -> None:
+        """Give back what was reserved and not taken, unless another recorder has reserved beyond it."""
+        with self._locked():
+            if self._end and self._stored() == self._end:
+                self._store(self._next)
+        os.close(self._file)
+
+    def _reserve(self, count: int) -> None:
+        with self._locked():
+            stored = self._stored()
+            if stored != self._end:
+                self._next = stored
+            self._end = stored + max(_BLOCK, _BATCHES_AHEAD * count)
+            self._store(self._end)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _stored(self) -> int:
+        raw = os.pread(self._file, _DIGITS + 2, 0).strip()
+        if not raw:
+            return 1
+        if not raw.isdigit():
+            raise RecordError(f"{self._path}: found {raw!r}, expected a number; remove the file to count from 1")
+        return int(raw)
+
+    def _store(self, number: int) -> None:
+        # In place, so that it takes no right to the folder; one write of few bytes is whole or not at all.
+        os.pwrite(self._file, b"%0*d\n" % (_DIGITS, number), 0)
+        os.fdatasync(self._file)

@@ -1,0 +1,78 @@
+"""What `procwire record --status` tells of: each recorder keeps a file with its state in the runtime folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from procwire.recorder.ledger import RecordingLedger
+from procwire.sources.boot import boot_id
+from procwire.sources.folders import RUNTIME_FOLDER, runtime_folder
+from procwire.sources.processes import start_ticks
+
+__all__ = ["StatusFile", "running_recorders"]
+
+_PATTERN = "recorder-*.json"
+_TRIES = 5
+
+
+class StatusFile:
+    """Holds the state of this recorder, for as long as it lives.
+
+    folder: made if it must be. The file stays open: privileges may be dropped after. Raises OSError where it
+    cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.glob(_PATTERN):
+            if _alive(path) is None:
+                path.unlink(missing_ok=True)
+        self._path = folder / _PATTERN.replace("*", str(os.getpid()))
+        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        self._identity = {"process_id": os.getpid(), "start_ticks": start_ticks(os.getpid()), "boot_id": boot_id()}
+
+    def write(self, ledger: RecordingLedger) -> None:
+        """Write the state as it is now."""
+        data = (json.dumps({**self._identity, **ledger.to_dict()}) + "\n").encode()
+        os.pwrite(self._file, data, 0)
+        os.ftruncate(self._file, len(data))
+
+    def close(self) -> None:
+        """Let go of the file, and remove it where that is still allowed."""
+        os.close(self._file)
+        with suppress(OSError):
+            self._path.unlink()
+
+
+def running_recorders() -> Iterator[dict[str, Any]]:
+    """The state of every recorder that runs, as far as this account may see them: `RecordingLedger.to_dict` and
+    the recorder's `process_id`."""
+    for folder in dict.fromkeys((RUNTIME_FOLDER, runtime_folder())):
+        for path in sorted(folder.glob(_PATTERN)):
+            state = _alive(path)
+            if state is not None:
+                yield state
+
+
+def _alive(path: Path) -> dict[str, Any] | None:
+    """The state, if the process that wrote it lives."""
+    state = _read(path)
+    if state is None or state["boot_id"] != boot_id() or start_ticks(state["process_id"]) != state["start_ticks"]:
+        return None
+    return state
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    for _ in range(_TRIES):
+        with suppress(OSError, ValueError):
+            state: dict[str, Any] = json.loads(path.read_bytes())
+            return state
+        # It is written in place, so a reader may come between.
+        time.sleep(0.01)
+    return None

@@ -1,0 +1,188 @@
+"""A file that grows by whole records, and is mended when it is opened again.
+
+Every append is one call to the kernel, so a file holds whole records at every moment but for the instant of
+that call: killed within it, the process leaves a torn last record, which `open` cuts off. What must stand at
+the end of a file (`</Events>`) is written over by the same call that writes it anew behind the records.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import pyarrow as pa
+
+from procwire.errors import UsageError
+
+__all__ = ["ForeignFileError", "Form", "GrowingFile", "last_line_end", "last_message_end"]
+
+_STEP_BYTES = 1 << 16
+_HEAD_BYTES = 256
+Bytes: TypeAlias = bytes | pa.Buffer
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How files of a format begin and end, and where in them whole records do."""
+
+    header: bytes
+    footer: bytes
+    records_end: Callable[[int, int, int], int]
+    """From a descriptor, where the records start and where the file ends: where the last whole record does."""
+
+
+class ForeignFileError(Exception):
+    """The file at this path is not one that can be gone on with."""
+
+
+class GrowingFile:
+    """A file of a form, opened to go on with, or begun.
+
+    Raises ForeignFileError if it begins otherwise than its form says, UsageError if it cannot be written or if another
+    process writes it.
+    """
+
+    def __init__(self, path: Path, form: Form) -> None:
+        self.path = path
+        self._form = form
+        # At its end, wherever that is: whoever empties the file (logrotate's copytruncate) leaves no hole.
+        append = 0 if form.footer else os.O_APPEND
+        try:
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | append, 0o666)
+        except OSError as error:
+            raise UsageError(f"cannot write {path}: {error.strerror}") from error
+        try:
+            self._lock()
+            self._go_on()
+        except OSError as error:
+            os.close(self._fd)
+            raise UsageError(f"cannot write {path}: {error.strerror}") from error
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def append(self, records: Bytes) -> None:
+        """Write whole records. If that fails (OSError: a full disk) the file is as it was before."""
+        if self.size == 0:
+            # Emptied by others, or by nobody yet.
+            self._begin()
+        at = self.size - len(self._form.footer)
+        # Blanks where the footer was: who follows the file has read as far as its end, and reads on behind it.
+        parts = (b" " * len(self._form.footer), records, self._form.footer)
+        try:
+            self._write_at(at, *parts)
+        except OSError:
+            self._cut(at)
+            raise
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file."""
+        return os.fstat(self._fd).st_size
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it holds no record."""
+        return self.size <= len(self._form.header) + len(self._form.footer)
+
+    @property
+    def written_s(self) -> float:
+        """When it was last written, Unix time."""
+        return os.fstat(self._fd).st_mtime
+
+    @property
+    def was_moved(self) -> bool:
+        """Whether its path now names another file, or none."""
+        mine = os.fstat(self._fd)
+        try:
+            there = self.path.stat()
+        except FileNotFoundError:
+            return True
+        return (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino)
+
+    def close(self) -> None:
+        """To the disk, and let go."""
+        with suppress(OSError):
+            os.fsync(self._fd)
+        os.close(self._fd)
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(f"cannot write {self.path}: another process is writing it") from error
+
+    def _go_on(self) -> None:
+        form, size = self._form, self.size
+        # Torn within the header there is nothing to keep.
+        if size < len(form.header) and os.pread(self._fd, size, 0) == form.header[:size]:
+            os.ftruncate(self._fd, 0)
+            size = 0
+        if size == 0:
+            self._begin()
+            return
+        if os.pread(self._fd, len(form.header), 0) != form.header:
+            raise ForeignFileError
+        end = form.records_end(self._fd, len(form.header), size)
+        if os.pread(self._fd, size, end) != form.footer:
+            self._cut(end)
+
+    def _begin(self) -> None:
+        if self._form.header:
+            self._write_at(0, self._form.header, self._form.footer)
+
+    def _cut(self, end: int) -> None:
+        os.ftruncate(self._fd, end)
+        if self._form.footer:
+            self._write_at(end, self._form.footer)
+
+    def _write_at(self, at: int, *parts: Bytes) -> None:
+        rest = [memoryview(part) for part in parts if len(part)]
+        while rest:
+            # With O_APPEND Linux writes at the end, whatever `at` says.
+            done = os.pwritev(self._fd, rest, at)
+            at += done
+            while rest and done >= len(rest[0]):
+                done -= len(rest.pop(0))
+            if rest:
+                rest[0] = rest[0][done:]
+
+
+def last_line_end(line_end: bytes, is_ours: Callable[[bytes], bool]) -> Callable[[int, int, int], int]:
+    """Finds where the last whole line ends. Raises ForeignFileError if `is_ours` denies the head of a torn line behind
+    it: that was begun by others, and is not ours to cut."""
+
+    def find(fd: int, start: int, size: int) -> int:
+        tail, at = b"", size
+        while at > start:
+            step = min(_STEP_BYTES, at - start)
+            at -= step
+            tail = os.pread(fd, step, at) + tail[: len(line_end)]
+            if (found := tail.rfind(line_end)) >= 0:
+                start = at + found + len(line_end)
+                break
+        head = os.pread(fd, _HEAD_BYTES, start)
+        if head and not is_ours(head):
+            raise ForeignFileError
+        return start
+
+    return find
+
+
+def last_message_end(fd: int, start: int, size: int) -> int:
+    """Where the last whole message of an Arrow IPC stream ends."""
+    del start, size
+    with os.fdopen(os.dup(fd), "rb") as file:
+        file.seek(0)
+        end = 0
+        with suppress(StopIteration, pa.ArrowInvalid, OSError):
+            reader = pa.ipc.MessageReader.open_stream(pa.PythonFile(file, "r"))
+            while True:
+                reader.read_next_message()
+                end = file.tell()
+    return end

@@ -1,0 +1,155 @@
+"""The live view of a recording: when, which process, whose, which way, with whom; and how it came out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from rich.cells import cell_len
+
+from procwire.sinks.cells import sysmon_time
+from procwire.sinks.connections import MARK, account, address, base_name, fit_ends, gap, process_and_id
+from procwire.sinks.layout import Column, shorten, styled
+from procwire.sinks.plain import plain_text
+
+__all__ = ["RECORDING_COLUMNS", "loss_lines", "recording_columns"]
+
+RECORDING_COLUMNS = (
+    "event_creation_time", "process_name", "process_id", "user_name", "network_protocol",
+    "network_connection_initiated", "src_ip", "src_host_name", "src_port",
+    "dst_ip", "dst_host_name", "dst_port",
+    "record_kind", "outcome", "duration_us", "sent_bytes", "received_bytes", "events_lost",
+)  # fmt: skip
+"""What the live view needs of each row."""
+
+_MIDDLE, _WIDE = 100, 160
+_DOT = " · "
+_UNITS = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
+
+
+def recording_columns(width: int) -> list[Column]:
+    """The columns that fill `width`: with less room, fewer."""
+    between = gap(width)
+    time, times = _times(width)
+    if width < _MIDDLE:
+        free = max(width - time - 5 - 4 * between, 40)
+        names, user = free * 28 // 100, free * 12 // 100
+        return [
+            Column("TIME", time, times, shorten, "dim"),
+            Column("PROCESS", names, process_and_id, fit_ends, "bold"),
+            Column("USER", user, account, shorten),
+            Column("WAY", 5, _way, shorten, "magenta"),
+            Column("PEER", free - names - user, _peer_and_rest, _fit_peer, "green"),
+        ]
+    free = width - time - 7 - 5 - 6 - 7 * between
+    # Above the second number, all that is to be had goes to the names.
+    names, user, peer = (min(free * share // 100, most) for share, most in ((24, 24), (12, 16), (28, 47)))
+    return [
+        Column("TIME (UTC)", time, times, shorten, "dim"),
+        Column("PROCESS", names, base_name, shorten, "bold"),
+        Column("PID", 7, lambda batch: batch.column("process_id").cast(pa.string()), shorten, right=True),
+        Column("USER", user, account, shorten),
+        Column("WAY", 5, _way, shorten, "magenta"),
+        Column("LOCAL", 6, _local_port, shorten, right=True),
+        Column("PEER", peer, _peer, fit_ends, "cyan"),
+        Column("HOST", free - names - user - peer, _host_and_rest, _fit_host, "green"),
+    ]
+
+
+def loss_lines(losses: pa.RecordBatch, width: int, colours: bool) -> bytes:
+    """A plain line for each loss."""
+    start, end = styled("bold red") if colours else ("", "")
+    times = pc.fill_null(_times(width)[1](losses), "-").to_pylist()
+    counts = losses.column("events_lost").to_pylist()
+    texts = [
+        f"{time}{' ' * gap(width)}{f'{count or 0:,}'} event{' was' if count == 1 else 's were'} lost here"
+        for time, count in zip(times, counts, strict=True)
+    ]
+    return "".join(f"{start}{shorten(text, width)}{end}\n" for text in texts).encode()
+
+
+def _times(width: int) -> tuple[int, Callable[[pa.RecordBatch], pa.StringArray]]:
+    """How broad times are, and their texts: the day only where there is room, for now is today."""
+    start, end = (11, 19) if width < _MIDDLE else (11, 23) if width < _WIDE else (0, 23)
+    return end - start, lambda batch: pc.utf8_slice_codeunits(sysmon_time(batch["event_creation_time"]), start, end)
+
+
+def _outgoing(batch: pa.RecordBatch) -> pa.BooleanArray:
+    return pc.fill_null(batch.column("network_connection_initiated"), True)
+
+
+def _way(batch: pa.RecordBatch) -> pa.StringArray:
+    arrow = pc.if_else(_outgoing(batch), "→ ", "← ")
+    return pc.binary_join_element_wise(arrow, pc.fill_null(plain_text(batch.column("network_protocol")), "-"), "")
+
+
+def _peer(batch: pa.RecordBatch) -> pa.StringArray:
+    return pc.if_else(_outgoing(batch), address(batch, "dst"), address(batch, "src"))
+
+
+def _local_port(batch: pa.RecordBatch) -> pa.StringArray:
+    port = pc.if_else(_outgoing(batch), batch.column("src_port"), batch.column("dst_port"))
+    return pc.binary_join_element_wise(":", port.cast(pa.string()), "")
+
+
+def _host(batch: pa.RecordBatch) -> pa.StringArray:
+    host = pc.if_else(_outgoing(batch), batch.column("dst_host_name"), batch.column("src_host_name"))
+    return pc.fill_null(plain_text(host), "-")
+
+
+def _host_and_rest(batch: pa.RecordBatch) -> pa.StringArray:
+    return pc.binary_join_element_wise(_host(batch), _rest(batch), MARK)
+
+
+def _peer_and_rest(batch: pa.RecordBatch) -> pa.StringArray:
+    # The address may have marks of its own: it comes last.
+    host = pc.replace_substring_regex(_host(batch), "^-$", "")
+    return pc.binary_join_element_wise(host, _rest(batch), _peer(batch), MARK)
+
+
+def _fit_host(text: str, width: int) -> str:
+    """The name, and how it came out with as much room as that needs."""
+    host, _, rest = text.partition(MARK)
+    if not rest or host == "-":
+        return shorten(rest or host, width)
+    room = max(width - cell_len(_DOT + rest), min(cell_len(host), width // 3))
+    return shorten(f"{shorten(host, room)}{_DOT}{rest}", width)
+
+
+def _fit_peer(text: str, width: int) -> str:
+    """The address, then how it came out, then as much of the name as there is room for, between them."""
+    host, rest, peer = text.split(MARK, 2)
+    tail = f"{_DOT}{rest}" if rest else ""
+    fitted = fit_ends(peer, max(width - min(cell_len(tail), width // 2), 1))
+    room = width - cell_len(fitted) - cell_len(tail) - 1
+    name = f" {shorten(host, room)}" if host and room > 4 else ""
+    return shorten(fitted + name + tail, width)
+
+
+def _rest(batch: pa.RecordBatch) -> pa.StringArray:
+    """How it came out, of what is not simply a connection."""
+    kind = batch.column("record_kind")
+    outcome = pc.replace_substring(pc.fill_null(plain_text(batch.column("outcome")), "failed"), "-", " ")
+    closed = pc.binary_join_element_wise(
+        pc.replace_substring(pc.fill_null(plain_text(batch.column("outcome")), "closed"), "-", " "),
+        pc.fill_null(pc.binary_join_element_wise(", ", _seconds(batch.column("duration_us")), " s", ""), ""),
+        _bytes(batch.column("sent_bytes"), " out"),
+        _bytes(batch.column("received_bytes"), " in"),
+        "",
+    )
+    cases = pc.make_struct(pc.equal(kind, "attempt"), pc.equal(kind, "close"), pc.equal(kind, "existing"))
+    return pc.fill_null(pc.case_when(cases, outcome, closed, pa.scalar("open already"), pa.scalar("")), "")
+
+
+def _seconds(microseconds: pa.Int64Array) -> pa.StringArray:
+    return pc.round(pc.divide(microseconds.cast(pa.float64()), 1e6), 2).cast(pa.string())
+
+
+def _bytes(counts: pa.Int64Array, what: str) -> pa.StringArray:
+    texts = pc.binary_join_element_wise(", ", counts.cast(pa.string()), f" B{what}", "")
+    for size, unit in reversed(_UNITS):
+        scaled = pc.round(pc.divide(counts.cast(pa.float64()), float(size)), 1).cast(pa.string())
+        large = pc.binary_join_element_wise(", ", scaled, f" {unit}{what}", "")
+        texts = pc.if_else(pc.greater_equal(counts, size), large, texts)
+    return pc.fill_null(texts, "")

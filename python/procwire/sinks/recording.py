@@ -1,0 +1,331 @@
+"""Where a recording goes: files that rotate and are whole at every moment, pipes, the system's log."""
+
+from __future__ import annotations
+
+import io
+import re
+import stat
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, cast
+
+import pyarrow as pa
+
+from procwire.errors import UsageError
+from procwire.event import LIVE_SCHEMA, NAMES, fields
+from procwire.sinks import SINKS
+from procwire.sinks.csv import CsvSink
+from procwire.sinks.datagrams import SYSTEM_LOG, SyslogSocket
+from procwire.sinks.growing import Bytes, Form, last_line_end
+from procwire.sinks.journal import ParquetParts, message_form
+from procwire.sinks.kinds import events
+from procwire.sinks.ndjson import NdjsonSink
+from procwire.sinks.protocol import Sink, Terminal, Way
+from procwire.sinks.rotating import RotatingFile
+from procwire.sinks.rotation import Rotation
+from procwire.sinks.syslog import SyslogSink
+from procwire.sinks.xml import XmlSink
+
+__all__ = ["WAYS", "RecordingOutput"]
+
+# What a recording mostly has no value for.
+_SPARSE = frozenset(kept.named(names) for kept in fields("live", "provenance") for names in NAMES)
+
+WAYS: dict[str, Way] = {
+    **SINKS,
+    "ndjson": Way(partial(NdjsonSink, sparse=_SPARSE), SINKS["ndjson"].suffixes),
+    "syslog": Way(SyslogSink),
+}
+"""The ways out of a recording."""
+
+_WHOLE_EVENTS = ("xml", "syslog")
+_BATCHED = ("arrow", "parquet")
+# A message of Arrow's costs 8 KB, however few rows it holds.
+_GATHER_S = 1.0
+_GATHER_ROWS = 16_384
+_SYSLOG_HEAD = re.compile(rb"[A-Z][a-z]{2} [ 1-3]\d ")
+_SYSLOG_HEAD_BYTES = len(b"Nov  4 ")
+
+
+class _Target(Protocol):
+    """Where batches go; each call tells how many rows were lost in it."""
+
+    trouble: str | None
+
+    def write(self, batch: pa.RecordBatch) -> int: ...
+    def tick(self) -> int: ...
+    def close(self) -> int: ...
+
+
+class RecordingOutput:
+    """One way out of a recording, chosen by `way`, a name of WAYS, and by what `path` is.
+
+    way: table, ndjson, csv, xml, syslog: text; arrow, parquet. `xml` and `syslog` take `event.LIVE_SCHEMA` only.
+    path: a file, which is gone on with if it is there; a pipe or device; with `syslog` a Unix socket, too. Without
+    one, rows go to `stream`, and with `syslog` and no stream to the system's log.
+    schema: of the batches. rotate_bytes, rotate_s: a file is set aside when it would grow larger, and where this
+    many seconds divide Unix time; None for never (Parquet: `journal.DEFAULT_BYTES`, `journal.DEFAULT_S`).
+    keep: files set aside that are kept, None for all. terminal: if `stream` is one.
+
+    A file that cannot be written (a full disk) does not end the recording: its rows are counted as lost, `trouble`
+    says why, and the next batch is tried again. A pipe whose reader is gone raises BrokenPipeError.
+
+    Raises UsageError, at the beginning only, for what cannot be written to.
+    """
+
+    written: int
+    """Rows handed over to the kernel; of Arrow and Parquet up to a second's are still on their way."""
+    skipped: int
+    """Rows that the format has no event for: attempts, closes and the like, with `xml` and `syslog`."""
+    lost: int
+    """Rows that could not be written."""
+
+    def __init__(
+        self,
+        way: str,
+        path: Path | None,
+        schema: pa.Schema,
+        *,
+        rotate_bytes: int | None,
+        rotate_s: float | None,
+        keep: int | None,
+        terminal: Terminal | None,
+        stream: BinaryIO | None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        if way in _WHOLE_EVENTS and schema != LIVE_SCHEMA:
+            raise UsageError(f"found --names or --columns, expected neither with {way}, which holds whole events")
+        self._events_only = way in _WHOLE_EVENTS
+        self._target = _target(way, path, schema, Rotation(rotate_bytes, rotate_s, keep, now), terminal, stream)
+        self.written = self.skipped = self.lost = 0
+
+    @property
+    def trouble(self) -> str | None:
+        """Why rows were lost last; None if the last could be written."""
+        return self._target.trouble
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write a batch of the schema."""
+        rows = events(batch) if self._events_only else batch
+        self.skipped += batch.num_rows - rows.num_rows
+        self.written += rows.num_rows
+        if rows.num_rows:
+            self._count(self._target.write(rows))
+
+    def tick(self) -> None:
+        """Do what time asks for: rotate, publish. To be called several times a second."""
+        self._count(self._target.tick())
+
+    def close(self) -> None:
+        """Write what must stand at the end, and let go."""
+        self._count(self._target.close())
+
+    def _count(self, lost: int) -> None:
+        self.written -= lost
+        self.lost += lost
+
+
+def _target(
+    way: str,
+    path: Path | None,
+    schema: pa.Schema,
+    rotation: Rotation,
+    terminal: Terminal | None,
+    stream: BinaryIO | None,
+) -> _Target:
+    if path is None and stream is None:
+        if way != "syslog":
+            raise UsageError(f"found no output, expected a file or a stream for {way}")
+        return SyslogSocket(SYSTEM_LOG)
+    if path is None:
+        assert stream is not None
+        if WAYS[way].binary and terminal is not None:
+            raise UsageError(f"found a terminal, expected a file or a pipe for {way}: use -o FILE or |")
+        return _Stream(WAYS[way].open(stream, schema, terminal), stream, closes=False)
+    path = path.resolve()
+    kind = path.stat().st_mode if path.exists() else stat.S_IFREG
+    if stat.S_ISSOCK(kind):
+        if way != "syslog":
+            raise UsageError(f"found the socket {path}, expected a file or a pipe for {way}")
+        return SyslogSocket(path)
+    if stat.S_ISREG(kind):
+        return _file(way, path, schema, rotation)
+    try:
+        opened = path.open("wb")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    return _Stream(WAYS[way].open(opened, schema, None), opened, closes=True)
+
+
+def _file(way: str, path: Path, schema: pa.Schema, rotation: Rotation) -> _Target:
+    if way == "parquet":
+        return _Gathered(ParquetParts(path, schema, rotation))
+    if way == "arrow":
+        return _Gathered(_Messages(RotatingFile(path, message_form(schema), rotation)))
+    return _Lines(way, schema, RotatingFile(path, _form(way, schema), rotation))
+
+
+def _form(way: str, schema: pa.Schema) -> Form:
+    """How the text files of a way begin and end, as its sink writes them."""
+    if way == "xml":
+        header = _Gather.header(XmlSink, schema)
+        return Form(header, b"</Events>\n", last_line_end(b"</Event>\n", lambda _: True))
+    if way == "csv":
+        return Form(_Gather.header(CsvSink, schema), b"", last_line_end(b"\r\n", lambda _: True))
+    if way == "ndjson":
+        start = f'{{"{schema.names[0]}":'.encode()
+        return Form(b"", b"", last_line_end(b"\n", lambda head: head.startswith(start) or start.startswith(head)))
+    if way == "syslog":
+        return Form(b"", b"", last_line_end(b"\n", _is_syslog))
+    return Form(b"", b"", last_line_end(b"\n", lambda _: True))
+
+
+def _is_syslog(head: bytes) -> bool:
+    return len(head) < _SYSLOG_HEAD_BYTES or _SYSLOG_HEAD.match(head) is not None
+
+
+class _Gather(io.RawIOBase):
+    """Holds what a sink writes until it is taken."""
+
+    def __init__(self) -> None:
+        self._pieces: list[Bytes] = []
+
+    @classmethod
+    def header(cls, open_sink: Callable[..., Sink], schema: pa.Schema) -> bytes:
+        """What a sink writes before the first row."""
+        gather = cls()
+        open_sink(gather, schema)
+        return bytes(gather.take())
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._pieces.append(data)
+        return len(data)
+
+    def take(self) -> Bytes:
+        """What was written since."""
+        pieces, self._pieces = self._pieces, []
+        return pieces[0] if len(pieces) == 1 else b"".join(map(memoryview, pieces))
+
+
+class _Stream:
+    """A pipe, a device or a terminal: flushed batch by batch."""
+
+    trouble: str | None = None
+
+    def __init__(self, sink: Sink, stream: BinaryIO, *, closes: bool) -> None:
+        self._sink = sink
+        self._stream = stream
+        self._closes = closes
+
+    def write(self, batch: pa.RecordBatch) -> int:
+        self._sink.write(batch)
+        self._stream.flush()
+        return 0
+
+    def tick(self) -> int:
+        return 0
+
+    def close(self) -> int:
+        try:
+            self._sink.close()
+            self._stream.flush()
+        finally:
+            if self._closes:
+                self._stream.close()
+        return 0
+
+
+class _Lines:
+    """A file of text."""
+
+    def __init__(self, way: str, schema: pa.Schema, file: RotatingFile) -> None:
+        self._file = file
+        self._gather = _Gather()
+        self._sink = WAYS[way].open(cast(BinaryIO, self._gather), schema, None)
+        # The header is the file's.
+        self._gather.take()
+        self.trouble: str | None = None
+
+    def write(self, batch: pa.RecordBatch) -> int:
+        self._sink.write(batch)
+        records = self._gather.take()
+        self.trouble = _trouble(self._file.append, records)
+        return batch.num_rows if self.trouble else 0
+
+    def tick(self) -> int:
+        self.trouble = _trouble(self._file.tick) or self.trouble
+        return 0
+
+    def close(self) -> int:
+        self._file.close()
+        return 0
+
+
+class _Appender(Protocol):
+    def append(self, batch: pa.RecordBatch) -> None: ...
+    def tick(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class _Messages:
+    """A file of Arrow's messages."""
+
+    def __init__(self, file: RotatingFile) -> None:
+        self._file = file
+        self.tick, self.close = file.tick, file.close
+
+    def append(self, batch: pa.RecordBatch) -> None:
+        self._file.append(batch.serialize())
+
+
+class _Gathered:
+    """Puts batches together, for a second at most."""
+
+    def __init__(self, appender: _Appender) -> None:
+        self._appender = appender
+        self._pending: list[pa.RecordBatch] = []
+        self._rows = 0
+        self._since_s = 0.0
+        self.trouble: str | None = None
+
+    def write(self, batch: pa.RecordBatch) -> int:
+        if not self._pending:
+            self._since_s = time.monotonic()
+        self._pending.append(batch)
+        self._rows += batch.num_rows
+        return self._flush() if self._rows >= _GATHER_ROWS else self.tick()
+
+    def tick(self) -> int:
+        due = self._pending and time.monotonic() - self._since_s >= _GATHER_S
+        lost = self._flush() if due else 0
+        self.trouble = _trouble(self._appender.tick) or self.trouble
+        return lost
+
+    def close(self) -> int:
+        lost = self._flush()
+        self.trouble = _trouble(self._appender.close) or self.trouble
+        return lost
+
+    def _flush(self) -> int:
+        if not self._pending:
+            return 0
+        [whole] = pa.Table.from_batches(self._pending).combine_chunks().to_batches()
+        self._pending, self._rows = [], 0
+        self.trouble = _trouble(self._appender.append, whole)
+        return whole.num_rows if self.trouble else 0
+
+
+def _trouble(action: Callable[..., None], *arguments: Any) -> str | None:
+    """Do it; what went wrong."""
+    try:
+        action(*arguments)
+    except OSError as error:
+        return f"cannot write {error.filename or ''}: {error.strerror}".replace(" :", ":")
+    except UsageError as error:
+        return str(error)
+    return None

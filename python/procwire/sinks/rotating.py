@@ -1,0 +1,58 @@
+"""A file of records that rotates, whatever they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from procwire.sinks.growing import Bytes, ForeignFileError, Form, GrowingFile
+from procwire.sinks.rotation import Rotation, set_aside
+
+__all__ = ["RotatingFile"]
+
+
+class RotatingFile:
+    """The file that has the name is the one that grows; an old one is renamed, so that no record is lost or doubled.
+
+    A file from before is gone on with; one that is of another form or period is set aside.
+
+    Raises UsageError if the file cannot be written.
+    """
+
+    def __init__(self, path: Path, form: Form, rotation: Rotation) -> None:
+        self._path = path
+        self._form = form
+        self._rotation = rotation
+        try:
+            self._file = GrowingFile(path, form)
+        except ForeignFileError:
+            set_aside(path, rotation.keep)
+            self._file = GrowingFile(path, form)
+        self.tick()
+
+    def append(self, records: Bytes) -> None:
+        """Write whole records; OSError if that fails, the file is then as before."""
+        if not self._file.is_empty and self._rotation.too_large(self._file.size + len(records)):
+            self.rotate()
+        self._file.append(records)
+
+    def tick(self) -> None:
+        """Rotate if it is time, and begin anew if others moved the file away."""
+        if self._file.was_moved:
+            self._reopen()
+        elif self._rotation.too_old(self._file.written_s) and not self._file.is_empty:
+            self.rotate()
+
+    def rotate(self) -> None:
+        """Set the file aside and begin a new one."""
+        set_aside(self._path, self._rotation.keep)
+        self._reopen()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def _reopen(self) -> None:
+        # The old one is held until there is a new one to write to.
+        file = GrowingFile(self._path, self._form)
+        self._file.close()
+        self._file = file

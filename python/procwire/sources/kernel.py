@@ -1,0 +1,35 @@
+"""What this machine has that recording needs."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["cgroup2_folder", "has_btf", "missing_capabilities"]
+
+_CAPABILITIES = {"CAP_BPF": 39, "CAP_PERFMON": 38, "CAP_NET_ADMIN": 12}
+_BTF = Path("/sys/kernel/btf/vmlinux")
+
+
+def missing_capabilities() -> list[str]:
+    """Of the capabilities that loading and attaching takes, those that this process has not."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("CapEff:"):
+            effective = int(line.split()[1], 16)
+            return [name for name, number in _CAPABILITIES.items() if not effective >> number & 1]
+    return list(_CAPABILITIES)
+
+
+def has_btf() -> bool:
+    """Whether the kernel tells its types."""
+    return _BTF.exists()
+
+
+def cgroup2_folder() -> Path | None:
+    """Where cgroup version 2 is mounted, if it is."""
+    with suppress(OSError):
+        for line in Path("/proc/self/mounts").read_text().splitlines():
+            _, folder, kind, *_ = line.split()
+            if kind == "cgroup2":
+                return Path(folder.encode().decode("unicode_escape"))
+    return None

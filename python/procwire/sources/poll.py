@@ -1,0 +1,174 @@
+"""Connections seen by looking at intervals: for whoever may not, or cannot, load eBPF.
+
+Best effort, and labelled so: what opens and closes between two looks is missed (of TCP the end that closed first is
+seen waiting, without its process), as is whom an unconnected UDP socket talks to, and every other network
+namespace. Processes are those that hold the sockets, where this account may see them.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from procwire.event import LIVE_SCHEMA
+from procwire.sources.live import Hook
+from procwire.sources.privileges import CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE
+from procwire.sources.processes import Process, holders, process
+from procwire.sources.sock_diag import CONNECTED, LISTEN, TIME_WAIT, Socket, SocketTable
+
+__all__ = ["PollSource"]
+
+_V4_MAPPED = bytes(10) + b"\xff\xff"
+_UNBOUND = bytes(16)
+_ANY = (_UNBOUND, _V4_MAPPED + bytes(4))
+
+Key = tuple[int, bytes, int]
+Ends = tuple[bytes, int, bytes, int]
+Row = dict[str, Any]
+
+
+class PollSource:
+    """A LiveSource that needs no privilege; with those that it names it sees the processes of all users.
+
+    interval_s: seconds between looks. existing: whether to give what is open at the first.
+    machine_id, boot_time_ns: as for `guid.linux_guid`. Raises OSError where the kernel does not list sockets.
+    """
+
+    name = "poll"
+    capabilities = (CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE)
+
+    def __init__(self, *, interval_s: float, existing: bool, machine_id: int, boot_time_ns: int) -> None:
+        self._interval_s = interval_s
+        self._machine_id = machine_id
+        self._boot_time_ns = boot_time_ns
+        self._namespace_id = _namespace_id()
+        self._table = SocketTable()
+        self._seen: set[Key] = set()
+        self._seen_ends: set[Ends] = set()
+        first = self._look("existing")
+        self._pending = first if existing else None
+        self._next_s = time.monotonic() + interval_s
+        missing = None if self._table.has_mptcp else "this kernel does not list them"
+        self.hooks = (Hook("sock_diag/tcp+udp", True, None), Hook("sock_diag/mptcp", self._table.has_mptcp, missing))
+
+    def step(self, timeout_s: float) -> pa.RecordBatch | None:
+        """What is new, if a look is due within `timeout_s`."""
+        if self._pending is not None:
+            batch, self._pending = self._pending, None
+            return batch
+        wait_s = max(self._next_s - time.monotonic(), 0.0)
+        time.sleep(min(wait_s, timeout_s))
+        if wait_s > timeout_s:
+            return None
+        self._next_s = time.monotonic() + self._interval_s
+        return self._look("connection")
+
+    def losses(self) -> Mapping[str, int]:
+        """None known: what is missed is not seen to be."""
+        return {}
+
+    def close(self) -> None:
+        """Close the netlink socket."""
+        self._table.close()
+
+    def _look(self, kind: str) -> pa.RecordBatch | None:
+        sockets = list(self._table.sockets())
+        listening = {_end(found) for found in sockets if _listens(found)}
+        connections = {_key(found): found for found in sockets if _is_connection(found)}
+        news = [found for key, found in connections.items() if key not in self._seen and not self._waits(found)]
+        self._seen = set(connections)
+        self._seen_ends = {_ends(found) for found in connections.values() if found.protocol == "tcp"}
+        return self._batch(kind, news, listening) if news else None
+
+    def _waits(self, found: Socket) -> bool:
+        """Whether it only stays for its time to pass: what an MPTCP connection leaves has a cookie of its own."""
+        return found.state == TIME_WAIT and _ends(found) in self._seen_ends
+
+    def _batch(self, kind: str, news: list[Socket], listening: set[tuple[str, bytes, int]]) -> pa.RecordBatch:
+        now = datetime.now(UTC)
+        held = holders({found.inode for found in news if found.inode})
+        processes = {pid: self._process(pid) for pid in set(held.values())}
+        parents = {pid: self._process(pid) for pid in {found.parent_id for found in processes.values() if found}}
+        rows = []
+        for found in news:
+            inbound = any((found.protocol, local, found.local_port) in listening for local in (found.local, *_ANY))
+            row = {"event_creation_time": now, "record_kind": kind, "network_namespace_id": self._namespace_id}
+            row |= _socket_part(found, inbound)
+            owner = processes.get(held.get(found.inode, -1))
+            row |= _process_part(owner, parents.get(owner.parent_id)) if owner else {}
+            rows.append(row)
+        return pa.RecordBatch.from_pylist(rows, schema=LIVE_SCHEMA)
+
+    def _process(self, process_id: int) -> Process | None:
+        return process(process_id, self._machine_id, self._boot_time_ns) if process_id else None
+
+
+def _namespace_id() -> int | None:
+    with suppress(OSError):
+        return Path("/proc/self/ns/net").stat().st_ino
+    return None
+
+
+def _key(found: Socket) -> Key:
+    return found.cookie, found.remote, found.remote_port
+
+
+def _ends(found: Socket) -> Ends:
+    return found.local, found.local_port, found.remote, found.remote_port
+
+
+def _end(found: Socket) -> tuple[str, bytes, int]:
+    return found.protocol, found.local, found.local_port
+
+
+def _is_connection(found: Socket) -> bool:
+    return found.state in CONNECTED and found.remote_port != 0
+
+
+def _listens(found: Socket) -> bool:
+    """UDP has no such state: what is bound and not connected stands ready for anyone."""
+    return found.state == LISTEN if found.protocol == "tcp" else not _is_connection(found)
+
+
+def _socket_part(found: Socket, inbound: bool) -> Row:
+    local, remote = (found.local, found.local_port), (found.remote, found.remote_port)
+    source, target = (remote, local) if inbound else (local, remote)
+    return {
+        "event_id": 3,
+        "network_protocol": found.protocol,
+        "network_connection_initiated": not inbound,
+        "outcome": "established" if found.protocol == "tcp" else None,
+        "connection_id": found.cookie,
+        "attribution": "poll",
+        # A connection that only waits for its time to pass is nobody's any more.
+        "user_id": None if found.state == TIME_WAIT else found.user_id,
+        **_endpoint("src", *source),
+        **_endpoint("dst", *target),
+    }
+
+
+def _endpoint(end: str, address: bytes, port: int) -> Row:
+    is_ipv6 = not address.startswith(_V4_MAPPED)
+    text = socket.inet_ntop(socket.AF_INET6, address) if is_ipv6 else socket.inet_ntop(socket.AF_INET, address[12:])
+    return {f"{end}_is_ipv6": is_ipv6, f"{end}_ip": text, f"{end}_port": port, f"{end}_ip_bytes": address}
+
+
+def _process_part(owner: Process, parent: Process | None) -> Row:
+    part = {
+        "process_guid": owner.guid,
+        "process_id": owner.process_id,
+        "process_name": owner.name,
+        "process_command_line": owner.command_line,
+        "process_parent_id": owner.parent_id or None,
+        "process_parent_guid": parent.guid if parent else None,
+        "process_parent_name": parent.name if parent else None,
+        "cgroup_path": owner.cgroup_path,
+    }
+    return part if owner.user_id is None else {**part, "user_id": owner.user_id}

@@ -1,0 +1,92 @@
+"""Predicates: Sysmon's `image`, and SQL in each vocabulary."""
+
+from __future__ import annotations
+
+import pytest
+from fakes import live
+from hypothesis import given
+from hypothesis import strategies as st
+
+from procwire.errors import UsageError
+from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, LIVE_SCHEMA, Names
+from procwire.recorder.predicates import images, sql, together
+from procwire.select import Selection
+
+PATHS = ["/usr/bin/curl", "/usr/bin/wget", "/opt/CURL", "/usr/bin/curl2", None, "/usr/bin/Ärger"]
+ROWS = live(*({"process_name": path, "dst_port": port} for port, path in enumerate(PATHS)))
+
+
+@pytest.mark.parametrize(
+    ("names", "kept"),
+    [
+        (["curl"], [0, 2]),
+        (["CURL", "wget"], [0, 1, 2]),
+        (["/usr/bin/curl"], [0]),
+        (["/USR/bin/curl"], [0]),
+        (["bin/curl"], []),
+        (["ärger"], []),
+        (["ÄRGER"], [5]),
+        (["Ärger"], [5]),
+        ([""], []),
+        (["nothing"], []),
+    ],
+)  # fmt: skip
+def test_image_is_the_base_name_or_the_whole_path(names: list[str], kept: list[int]) -> None:
+    """ASCII's case does not matter, and what has a path is compared whole; an unknown process is nobody's."""
+    assert images(names)(ROWS).column("dst_port").to_pylist() == kept
+
+
+def test_batch_that_is_kept_whole_is_the_same() -> None:
+    batch = live({"process_name": "/bin/a"}, {"process_name": "/opt/a"})
+    assert images(["a"])(batch) is batch
+
+
+@pytest.mark.parametrize(
+    ("where", "names", "kept"),
+    [
+        ("dst_port IN (1, 3)", "ossem", [1, 3]),
+        ("DestinationPort = 2", "sysmon", [2]),
+        ('"DstPortNumber" > 3', "ossem-cdm", [4, 5]),
+        ("process_base_name = 'curl'", "ossem", [0]),
+        ("ProcessName = 'curl' OR ProcessName = 'CURL'", "sysmon", [0, 2]),
+        ("process_name IS NULL -- a comment", "ossem", [4]),
+        ("DST_PORT = 1", "ossem", [1]),
+        ("1 = 1", "ossem", [0, 1, 2, 3, 4, 5]),
+        ("NULL", "ossem", []),
+        ("record_kind = 'connection' AND dst_port % 2 = 0", "ossem", [0, 2, 4]),
+    ],
+)  # fmt: skip
+def test_sql_keeps_rows_for_which_it_holds(where: str, names: Names, kept: list[int]) -> None:
+    found = sql(where, names)(ROWS)
+    assert found.schema.equals(LIVE_SCHEMA)
+    assert found.column("dst_port").to_pylist() == kept
+
+
+@pytest.mark.parametrize("where", ["dst_prt = 1", "dst_port =", "true) OR (true", "count(*) > 1"])
+def test_bad_sql_is_told_at_once(where: str) -> None:
+    with pytest.raises(UsageError):
+        sql(where, "ossem")
+
+
+@pytest.mark.parametrize("field", FIELDS + LIVE_FIELDS + DERIVED, ids=lambda field: field.name)
+@pytest.mark.parametrize("names", ["ossem", "sysmon", "ossem-cdm"])
+def test_every_column_can_be_asked_for(field: object, names: Names) -> None:
+    """Though only those that the predicate speaks of are handed to DuckDB."""
+    name = field.named(names)  # type: ignore[attr-defined]
+    assert sql(f'"{name}" IS NULL OR "{name}" IS NOT NULL', names)(ROWS).num_rows == len(PATHS)
+
+
+@given(st.lists(st.tuples(st.integers(0, 65_535), st.sampled_from(PATHS)), max_size=20), st.integers(0, 65_535))
+def test_sql_agrees_with_a_selection(rows: list[tuple[int, str | None]], port: int) -> None:
+    """The slow, obvious way: of all columns, by the query that `read` makes."""
+    batch = live(*({"dst_port": found, "process_name": path} for found, path in rows))
+    where = f"dst_port < {port} OR process_base_name = 'curl'"
+    names = [field.name for field in FIELDS + LIVE_FIELDS]
+    slow = [row for part in Selection(where=where, columns=names, live=True).apply([batch]) for row in part.to_pylist()]
+    assert sql(where, "ossem")(batch).to_pylist() == slow
+
+
+def test_together_means_all() -> None:
+    both = together([images(["curl", "wget"]), sql("dst_port > 0", "ossem")])
+    assert both(ROWS).column("dst_port").to_pylist() == [1, 2]
+    assert together([])(ROWS) is ROWS

@@ -1,0 +1,98 @@
+"""The live view of a recording: what a person sees, at three widths."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pyarrow as pa
+import pytest
+from live_rows import ATTEMPT, CLOSE, EXISTING, LOSS, SSHD, recorded
+from rich.cells import cell_len
+
+from conftest import Row
+from procwire.sinks import RECORDING_COLUMNS, Terminal
+from procwire.sinks.table import TableSink
+
+ROWS = [{}, SSHD, {**SSHD, **CLOSE}, ATTEMPT, {**SSHD, **EXISTING}, LOSS, {}]
+
+
+def shown(batch: pa.RecordBatch, width: int, *, colours: bool = False) -> str:
+    stream = io.BytesIO()
+    batch = batch.select(list(RECORDING_COLUMNS))
+    sink = TableSink(stream, batch.schema, Terminal(width, colours))
+    sink.write(batch)
+    sink.write(batch.slice(0, 0))
+    sink.close()
+    return stream.getvalue().decode()
+
+
+def test_narrow_view_is_golden() -> None:
+    assert shown(recorded(*ROWS), 80) == (
+        "TIME     PROCESS           USER    WAY   PEER\n"
+        "10:00:00 curl 4711         alice   → tcp 93.184.216.34:443 example.com\n"
+        "10:00:00 sshd 812          root    ← tcp [2001:db8::9]:50022\n"
+        "10:00:00 sshd 812          root    ← tcp [2001:db8::9]:50022 · closed by peer,…\n"
+        "10:00:00 curl 4711         alice   → tcp 93.184.216.34:443 example.com · refused\n"
+        "10:00:00 sshd 812          root    ← tcp [2001:db8::9]:50022 · open already\n"
+        "10:00:00 12 events were lost here\n"
+        "10:00:00 curl 4711         alice   → tcp 93.184.216.34:443 example.com\n"
+    )
+
+
+def test_middle_view_is_golden() -> None:
+    assert shown(recorded(*ROWS), 120) == (
+        "TIME (UTC)    PROCESS                 PID  USER       WAY     LOCAL  PEER                   HOST\n"
+        "10:00:00.125  curl                   4711  alice      → tcp  :41495  93.184.216.34:443      example.com\n"
+        "10:00:00.125  sshd                    812  root       ← tcp     :22  [2001:db8::9]:50022    -\n"
+        "10:00:00.125  sshd                    812  root       ← tcp     :22  [2001:db8::9]:50022    "
+        "closed by peer, 1.5 s, 517…\n"
+        "10:00:00.125  curl                   4711  alice      → tcp  :41495  93.184.216.34:443      "
+        "example.com · refused\n"
+        "10:00:00.125  sshd                    812  root       ← tcp     :22  [2001:db8::9]:50022    "
+        "open already\n"
+        "10:00:00.125  12 events were lost here\n"
+        "10:00:00.125  curl                   4711  alice      → tcp  :41495  93.184.216.34:443      example.com\n"
+    )
+
+
+def test_wide_view_tells_how_a_connection_ended() -> None:
+    line = shown(recorded(CLOSE), 200).splitlines()[1]
+    assert line.startswith("2026-11-24 10:00:00.125  curl ")
+    assert line.endswith("  example.com · closed by peer, 1.5 s, 517 B out, 4.1 MB in")
+
+
+@pytest.mark.parametrize("width", [60, 80, 99, 100, 119, 120, 160, 237])
+def test_lines_keep_within_the_width(width: int) -> None:
+    """With wide characters (two cells each), long values and every kind of row."""
+    long: Row = dict.fromkeys(
+        ("process_name", "user_name", "network_protocol", "dst_ip", "dst_host_name"), "漢字é" * 40
+    )
+    lines = shown(recorded(*ROWS, long, {**long, **CLOSE}, {**long, **ATTEMPT}), width).splitlines()
+    assert len(lines) == 1 + len(ROWS) + 3
+    assert max(cell_len(line) for line in lines) <= width
+
+
+def test_nulls_are_dashes() -> None:
+    nothing = dict.fromkeys(RECORDING_COLUMNS)
+    for width in (80, 120, 200):
+        assert len(shown(recorded(nothing), width).splitlines()) == 2
+
+
+def test_single_event_lost_is_told_as_one() -> None:
+    assert "1 event was lost here" in shown(recorded({**LOSS, "events_lost": 1}), 100)
+
+
+@pytest.mark.parametrize("colours", [False, True])
+def test_values_cannot_drive_the_terminal(colours: bool) -> None:
+    """A process may name its file as it likes."""
+    evil = "\x1b[2J\x9b2J\r\n\x07\u202eexe.gpj\x00"
+    row: Row = {
+        name: evil for name in RECORDING_COLUMNS if name.endswith(("_name", "_ip", "_protocol")) or name == "outcome"
+    }
+    for kind in ({}, {"record_kind": "attempt"}, {"record_kind": "close"}):
+        for width in (80, 200):
+            rest = shown(recorded({**row, **kind}), width, colours=colours)
+            rest = re.sub(r"\x1b\[[0-9;]*m", "", rest) if colours else rest
+            assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", rest)
+            assert rest.count("\n") == 2
