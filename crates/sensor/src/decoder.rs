@@ -90,7 +90,8 @@ impl Decoder {
             .collect();
         for mut socket in sockets {
             let skipped = [state::SYN_SENT, state::SYN_RECV, state::CLOSE, state::LISTEN, state::TIME_WAIT];
-            let connected = if socket.protocol == UDP { socket.peer.port != 0 } else { !skipped.contains(&socket.state) };
+            let connected =
+                if socket.protocol == UDP { socket.peer.port != 0 } else { !skipped.contains(&socket.state) };
             if !connected {
                 continue;
             }
@@ -141,7 +142,7 @@ impl Decoder {
             && let Some(existing) = &mut self.existing
         {
             existing.push(*connection);
-        } else if connection.attribution == attribution::PENDING && self.claims {
+        } else if connection.attribution == attribution::PENDING && (self.claims || connection.kind == kind::ACCEPT) {
             if let Some(flow) = self.pending.hold(*connection) {
                 self.push(&flow);
             }

@@ -6,9 +6,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use aya::maps::{Map, MapData, RingBuf};
-use aya::programs::{
-    BtfTracePoint, CgroupAttachMode, CgroupSkbAttachType, CgroupSock, CgroupSockAddr, Iter, Program,
-};
+use aya::programs::{BtfTracePoint, CgroupAttachMode, CgroupSkbAttachType, CgroupSock, CgroupSockAddr, Iter, Program};
 use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
 
 use crate::{Hook, Settings};
@@ -88,6 +86,7 @@ impl Kernel {
         if OBJECT.is_empty() {
             return Err(other("found another architecture, expected x86_64 or aarch64: no sensor was built for it"));
         }
+        lift_memory_limit();
         let btf = Btf::from_sys_fs().map_err(|error| {
             other(format!("the kernel's types (/sys/kernel/btf/vmlinux) cannot be read: {}", causes(&error)))
         })?;
@@ -240,6 +239,14 @@ impl Kernel {
     }
 }
 
+/// Kernels before 5.11 count maps against this limit; on later ones it is of no matter, and so is a failure.
+#[allow(unsafe_code)]
+fn lift_memory_limit() {
+    let limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: reads a structure of ours.
+    unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) };
+}
+
 fn fdinfos(ebpf: &Ebpf) -> io::Result<Vec<File>> {
     use std::os::fd::AsRawFd;
     ebpf.programs()
@@ -344,9 +351,8 @@ impl Counters {
         let Map::Array(array) = counters else { return Err(other("found another map, expected an array")) };
         let fd = array.fd().as_fd().as_raw_fd();
         // SAFETY: asks for a fresh mapping; the result is checked. One page is the least that such a map has.
-        let base = unsafe {
-            libc::mmap(std::ptr::null_mut(), COUNTERS_BYTES, libc::PROT_READ, libc::MAP_SHARED, fd, 0)
-        };
+        let base =
+            unsafe { libc::mmap(std::ptr::null_mut(), COUNTERS_BYTES, libc::PROT_READ, libc::MAP_SHARED, fd, 0) };
         if base == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
@@ -356,7 +362,10 @@ impl Counters {
     fn get(&self, index: u32) -> u64 {
         assert!(index < COUNTERS, "no such counter");
         // SAFETY: within the page that is mapped as long as `self` lives; aligned to 8 bytes.
-        unsafe { (*self.base.add(index as usize).cast::<std::sync::atomic::AtomicU64>()).load(std::sync::atomic::Ordering::Relaxed) }
+        unsafe {
+            (*self.base.add(index as usize).cast::<std::sync::atomic::AtomicU64>())
+                .load(std::sync::atomic::Ordering::Relaxed)
+        }
     }
 }
 
@@ -370,7 +379,52 @@ impl Drop for Counters {
 
 #[cfg(test)]
 mod tests {
+    use object::{Object, ObjectSection};
+
     use super::*;
+
+    const EXIT: u8 = 0x95;
+    const CALL: u8 = 0x85;
+
+    /// The instructions of a section, 8 bytes each.
+    fn instructions(section: &str) -> Vec<[u8; 8]> {
+        let file = object::File::parse(OBJECT).expect("an ELF file");
+        let section = file.section_by_name(section).unwrap_or_else(|| panic!("no section {section}"));
+        section.data().expect("data").chunks_exact(8).map(|bytes| bytes.try_into().expect("8 bytes")).collect()
+    }
+
+    /// Where an instruction may go on other than at the next.
+    fn jump_target(index: usize, [opcode, _, low, high, imm @ ..]: [u8; 8]) -> Option<i64> {
+        let class = opcode & 7;
+        if (class != 5 && class != 6) || opcode == CALL || opcode == EXIT {
+            return None;
+        }
+        let offset =
+            if opcode == 6 { i64::from(i32::from_le_bytes(imm)) } else { i16::from_le_bytes([low, high]).into() };
+        Some(index as i64 + 1 + offset)
+    }
+
+    /// A program of a control group that returns anything but 1 would stop a packet or a call. Whatever path one
+    /// takes, on errors and with full maps too, it ends in an exit before which stands `r0 = 1`, and into which
+    /// nothing jumps past that.
+    #[test]
+    fn programs_of_control_groups_allow_on_every_path() {
+        let hooks = SPECS.iter().filter(|spec| spec.name.starts_with("cgroup"));
+        let mut exits = 0;
+        for Spec { name, .. } in hooks {
+            let code = instructions(name);
+            let targets: Vec<_> =
+                code.iter().enumerate().filter_map(|(index, code)| jump_target(index, *code)).collect();
+            for exit in (0..code.len()).filter(|index| code[*index][0] == EXIT) {
+                let [opcode, registers, .., a, b, c, d] = code[exit - 1];
+                assert!(opcode == 0xB4 || opcode == 0xB7, "{name}: no move before the exit at {exit}");
+                assert_eq!((registers & 15, i32::from_le_bytes([a, b, c, d])), (0, 1), "{name}: not r0 = 1 at {exit}");
+                assert!(!targets.contains(&(exit as i64)), "{name}: something jumps to the exit at {exit}");
+                exits += 1;
+            }
+        }
+        assert!(exits >= 5, "found {exits} exits, expected one for each of five programs at least");
+    }
 
     /// Wherever it is: unified hosts have it at /sys/fs/cgroup, hybrid ones below.
     #[test]

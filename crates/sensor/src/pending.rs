@@ -1,9 +1,9 @@
-//! UDP flows whose process is not certain when their first datagram passes: held until the process that really sends
-//! or reads it is seen, for a second at most.
+//! UDP flows whose process is not certain when their first datagram passes, and connections that ended while they were
+//! being accepted: held until the process that really sends, reads or accepts is seen, for a second at most.
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::records::{Claim, Connection, Peer, attribution};
+use crate::records::{Claim, Connection, Peer, attribution, kind};
 
 /// How long a flow is held.
 pub(crate) const HOLD_NS: u64 = 1_000_000_000;
@@ -52,7 +52,8 @@ impl Pending {
     fn pop(&mut self) -> Option<Connection> {
         let flow = self.order.pop_front()?;
         self.forget(flow.cookie);
-        Some(Connection { attribution: attribution::OWNER, ..flow })
+        let owner = if flow.kind == kind::ACCEPT { attribution::LISTENER } else { attribution::OWNER };
+        Some(Connection { attribution: owner, ..flow })
     }
 
     fn forget(&mut self, cookie: u64) {
@@ -67,4 +68,63 @@ impl Pending {
 
 fn same(a: &Peer, b: &Peer) -> bool {
     a.address == b.address && a.port == b.port
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::Owner;
+    use zerocopy::FromZeros;
+
+    fn flow(cookie: u64, port: u16, time_boot_ns: u64) -> Connection {
+        let mut flow = Connection::new_zeroed();
+        flow.kind = kind::RECEIVED;
+        flow.attribution = attribution::PENDING;
+        flow.cookie = cookie;
+        flow.peer.port = port;
+        flow.time_boot_ns = time_boot_ns;
+        flow
+    }
+
+    fn claim(cookie: u64, port: Option<u16>, tgid: u32) -> Claim {
+        let mut claim = Claim::new_zeroed();
+        claim.kind = kind::RECEIVED;
+        claim.cookie = cookie;
+        claim.has_peer = u8::from(port.is_some());
+        claim.peer.port = port.unwrap_or_default();
+        claim.owner = Owner { tgid, ..Owner::default() };
+        claim
+    }
+
+    /// Two workers read from one socket: each flow is the one's who read it.
+    #[test]
+    fn a_claim_takes_the_flow_of_its_peer() {
+        let mut pending = Pending::default();
+        assert!(pending.hold(flow(7, 1000, 1)).is_none());
+        assert!(pending.hold(flow(7, 2000, 2)).is_none());
+        let taken = pending.claim(&claim(7, Some(2000), 42)).unwrap();
+        assert_eq!((taken.peer.port, taken.owner.tgid, taken.attribution), (2000, 42, attribution::CALLER));
+        let taken = pending.claim(&claim(7, None, 43)).unwrap();
+        assert_eq!((taken.peer.port, taken.owner.tgid), (1000, 43));
+        assert!(pending.claim(&claim(7, None, 44)).is_none());
+    }
+
+    #[test]
+    fn what_nobody_claims_is_let_go_in_time_as_its_owners() {
+        let mut pending = Pending::default();
+        pending.hold(flow(7, 1000, 5));
+        assert!(pending.due(HOLD_NS).is_none());
+        assert_eq!(pending.due(HOLD_NS + 5).unwrap().attribution, attribution::OWNER);
+        assert!(pending.due(u64::MAX).is_none());
+        assert!(pending.sockets.is_empty());
+    }
+
+    #[test]
+    fn memory_is_bounded_and_nothing_is_lost() {
+        let mut pending = Pending::default();
+        let let_go = (0..20_000).filter_map(|cookie| pending.hold(flow(cookie, 1, 0))).count();
+        assert_eq!(let_go + pending.order.len(), 20_000);
+        assert_eq!(pending.order.len(), CAPACITY);
+        assert_eq!(pending.sockets.len(), CAPACITY);
+    }
 }

@@ -18,6 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from procwire.errors import UsageError
 from procwire.sinks.growing import ForeignFileError, Form, GrowingFile, last_message_end
 from procwire.sinks.parquet import ParquetSink
 from procwire.sinks.rotation import Rotation, set_aside
@@ -51,6 +52,8 @@ class ParquetParts:
             seconds=rotation.seconds or DEFAULT_S,
         )
         self._worker = ThreadPoolExecutor(1, "procwire-parquet")
+        self.trouble: str | None = None
+        """Why rows were not published when it was time."""
         self._published: list[Future[None]] = []
         left = sorted(path.parent.glob(f".{path.name}.*.journal"), key=lambda journal: journal.stat().st_mtime_ns)
         for journal in left:
@@ -64,8 +67,12 @@ class ParquetParts:
     def append(self, batch: pa.RecordBatch) -> None:
         """Write a batch to the journal; OSError if that fails, the journal is then as before."""
         message = batch.serialize()
+        self.trouble = None
         if not self._journal.is_empty and self._rotation.too_large(self._journal.size + len(message)):
-            self.rotate()
+            try:
+                self.rotate()
+            except (OSError, UsageError) as error:
+                self.trouble = f"cannot rotate {self._path}: {error}"
         self._journal.append(message)
 
     def tick(self) -> None:

@@ -25,6 +25,7 @@ RECORDING_COLUMNS = (
 
 _MIDDLE, _WIDE = 100, 160
 _DOT = " · "
+_TOLD = pa.array(["attempt", "close", "existing"])
 _UNITS = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
@@ -130,6 +131,8 @@ def _fit_peer(text: str, width: int) -> str:
 def _rest(batch: pa.RecordBatch) -> pa.StringArray:
     """How it came out, of what is not simply a connection."""
     kind = batch.column("record_kind")
+    if not pc.any(pc.is_in(kind, value_set=_TOLD)).as_py():
+        return pa.array([""]).take(pa.nulls(batch.num_rows, pa.int32()).fill_null(0))
     outcome = pc.replace_substring(pc.fill_null(plain_text(batch.column("outcome")), "failed"), "-", " ")
     closed = pc.binary_join_element_wise(
         pc.replace_substring(pc.fill_null(plain_text(batch.column("outcome")), "closed"), "-", " "),

@@ -15,6 +15,7 @@ __all__ = ["NdjsonSink"]
 
 # JSON asks for C0 only; DEL and C1 are escaped too, because terminals obey them.
 _CONTROLS = "[\\x00-\\x1f\\x7f-\\x{9f}]"
+_SPECIAL = '["\\\\' + _CONTROLS[1:]
 _CONTROL_ESCAPES = [(chr(code), f"\\u{code:04x}") for code in (*range(0x20), *range(0x7F, 0xA0))]
 
 
@@ -60,5 +61,7 @@ def _cell(rows: Rows, column: pa.Array, before: str, null: str) -> None:
 
 
 def _escape(texts: pa.StringArray) -> pa.StringArray:
+    if not pc.any(pc.match_substring_regex(texts, _SPECIAL)).as_py():
+        return texts
     texts = pc.replace_substring(pc.replace_substring(texts, "\\", "\\\\"), '"', '\\"')
     return replace_all(texts, _CONTROLS, _CONTROL_ESCAPES)

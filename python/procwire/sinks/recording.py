@@ -103,7 +103,7 @@ class RecordingOutput:
 
     @property
     def trouble(self) -> str | None:
-        """Why rows were lost last; None if the last could be written."""
+        """What went wrong last: rows were lost, or a file could not be rotated; None if all is well again."""
         return self._target.trouble
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -254,8 +254,9 @@ class _Lines:
     def write(self, batch: pa.RecordBatch) -> int:
         self._sink.write(batch)
         records = self._gather.take()
-        self.trouble = _trouble(self._file.append, records)
-        return batch.num_rows if self.trouble else 0
+        failed = _trouble(self._file.append, records)
+        self.trouble = failed or self._file.trouble
+        return batch.num_rows if failed else 0
 
     def tick(self) -> int:
         self.trouble = _trouble(self._file.tick) or self.trouble
@@ -267,6 +268,8 @@ class _Lines:
 
 
 class _Appender(Protocol):
+    @property
+    def trouble(self) -> str | None: ...
     def append(self, batch: pa.RecordBatch) -> None: ...
     def tick(self) -> None: ...
     def close(self) -> None: ...
@@ -278,6 +281,10 @@ class _Messages:
     def __init__(self, file: RotatingFile) -> None:
         self._file = file
         self.tick, self.close = file.tick, file.close
+
+    @property
+    def trouble(self) -> str | None:
+        return self._file.trouble
 
     def append(self, batch: pa.RecordBatch) -> None:
         self._file.append(batch.serialize())
@@ -316,8 +323,9 @@ class _Gathered:
             return 0
         [whole] = pa.Table.from_batches(self._pending).combine_chunks().to_batches()
         self._pending, self._rows = [], 0
-        self.trouble = _trouble(self._appender.append, whole)
-        return whole.num_rows if self.trouble else 0
+        failed = _trouble(self._appender.append, whole)
+        self.trouble = failed or self._appender.trouble
+        return whole.num_rows if failed else 0
 
 
 def _trouble(action: Callable[..., None], *arguments: Any) -> str | None:
@@ -325,7 +333,7 @@ def _trouble(action: Callable[..., None], *arguments: Any) -> str | None:
     try:
         action(*arguments)
     except OSError as error:
-        return f"cannot write {error.filename or ''}: {error.strerror}".replace(" :", ":")
-    except UsageError as error:
+        return f"cannot write {error.filename or 'the file'}: {error.strerror}"
+    except (UsageError, pa.ArrowException) as error:
         return str(error)
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from procwire.errors import UsageError
 from procwire.sinks.growing import Bytes, ForeignFileError, Form, GrowingFile
 from procwire.sinks.rotation import Rotation, set_aside
 
@@ -22,6 +23,8 @@ class RotatingFile:
         self._path = path
         self._form = form
         self._rotation = rotation
+        self.trouble: str | None = None
+        """Why the file was not rotated when it was time."""
         try:
             self._file = GrowingFile(path, form)
         except ForeignFileError:
@@ -31,8 +34,13 @@ class RotatingFile:
 
     def append(self, records: Bytes) -> None:
         """Write whole records; OSError if that fails, the file is then as before."""
+        self.trouble = None
         if not self._file.is_empty and self._rotation.too_large(self._file.size + len(records)):
-            self.rotate()
+            # Where a file may not be renamed it grows on: better too large than records lost.
+            try:
+                self.rotate()
+            except (OSError, UsageError) as error:
+                self.trouble = f"cannot rotate {self._path}: {error}"
         self._file.append(records)
 
     def tick(self) -> None:

@@ -169,5 +169,5 @@ def test_daemon_that_was_restarted_loses_nothing(log: tuple[Path, socket.socket]
 
 
 def test_missing_log_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot write to the system log .*: No such file"):
+    with pytest.raises(UsageError, match=r"cannot write to the system log .*: No such file"):
         SyslogSocket(tmp_path / "none")
