@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from live_rows import batch, column
+from enrich_rows import batch, column
 
 from procwire.enrich import ContainerIds
 from procwire.enrich.containers import container_id

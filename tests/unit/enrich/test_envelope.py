@@ -7,7 +7,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from live_rows import batch, column
+from enrich_rows import batch, column
 
 from procwire.enrich import Envelope
 from procwire.event import LIVE_SCHEMA, fields

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from live_rows import batch, column
+from enrich_rows import batch, column
 
 from procwire.enrich import HostNames
 from procwire.enrich.addresses import Addresses, OwnAddresses

@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from live_rows import batch, column
+from enrich_rows import batch, column
 
 from procwire.enrich import PortNames
 from procwire.enrich import ports as module

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from live_rows import batch, column
+from enrich_rows import batch, column
 
 from procwire.enrich import UserNames
 from procwire.enrich import users as module
