@@ -66,6 +66,8 @@ def test_table_of_waiting_connections_full(tmp_path: Path, host: Host) -> None:
     """More connections that wait to be accepted than the kernel side keeps: all can be made, and accepted."""
     host.set("net.core.somaxconn", 65_536)
     host.set("net.ipv4.tcp_max_syn_backlog", 65_536)
+    # Or the kernel looks long for a free port.
+    host.set("net.ipv4.ip_local_port_range", "1024 65535")
     with Recording(tmp_path) as recording:
         truth = host.run("tcp.many_waiting", 70_000)
         recording.expect(truth, host)

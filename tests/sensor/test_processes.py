@@ -28,6 +28,10 @@ def test_workers_that_share_a_listener(exactly: Case) -> None:
     exactly("processes.workers", 4, 100)
 
 
+def test_workers_whose_clients_reset_at_once(exactly: Case) -> None:
+    exactly("processes.workers_reset", 4, 2000)
+
+
 def test_threads(exactly: Case) -> None:
     exactly("processes.threads", 8)
 

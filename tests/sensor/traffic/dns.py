@@ -24,7 +24,7 @@ _MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
 
 # What the server answers: a name has addresses, or is another's.
 ZONE = {
-    "plain.example": ["127.0.0.71"],
+    "plain.example": ["10.53.0.71"],
     "six.example": ["fd00:53::71"],
     "many.example": [f"127.0.0.{number}" for number in range(81, 89)],
     "alias.example": ["target.example"],

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from traffic import libc
 from traffic.children import fork, reap
-from traffic.tcp import connect, listening
+from traffic.tcp import abort, connect, listening
 from traffic.udp import RECEIVE, bound
 from traffic.witness import Row, Witness, process
 
@@ -82,6 +82,33 @@ def workers(witness: Witness, count: str, connections: str) -> None:
             with connect(witness, listener.getsockname()) as client:
                 client.sendall(b"q" if last else b"x")
                 client.recv(1)
+    reap(children)
+
+
+def workers_reset(witness: Witness, count: str, connections: str) -> None:
+    """Children that accept, and clients that reset at once: before accept() has taken the connection, while it does,
+    or after. Whoever accepts is whose event it is."""
+    listener = listening()
+
+    def work() -> None:
+        while True:
+            accepted, sender = listener.accept()
+            witness.event("tcp", False, sender, listener.getsockname())
+            with accepted:
+                try:
+                    if accepted.recv(1) == b"q":
+                        accepted.sendall(b"k")
+                        return
+                except ConnectionResetError:
+                    continue
+
+    children = [fork(work) for _ in range(int(count))]
+    for _ in range(int(connections)):
+        abort(connect(witness, listener.getsockname()))
+    for _ in children:
+        with connect(witness, listener.getsockname()) as client:
+            client.sendall(b"q")
+            client.recv(1)
     reap(children)
 
 
