@@ -54,7 +54,8 @@ class HostNames:
         self._namespace = pa.scalar(_own_namespace(), pa.int64())
         self._hosts = Watched(hosts, _parse_hosts)
         self._known: tuple[Addresses, dict[str, str], dict[str | None, Named]] | None = None
-        self._resolve = resolve or ReverseLookup()
+        # Without look-ups their library is not even imported: by now it may not be readable.
+        self._resolve = resolve or (ReverseLookup() if lookup else _unasked)
         self._others: Lookups[str, Named] = Lookups(self._reverse, at_sight=self._at_sight, threads=_THREADS)
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -141,6 +142,10 @@ class HostNames:
     def _reverse(self, address: str) -> Answer[Named]:
         name, kept_s = self._resolve(address)
         return Answer((name, _REVERSE) if name else None, kept_s)
+
+
+def _unasked(address: str) -> Answer[str]:
+    raise AssertionError(f"found a look-up of {address}, expected none")
 
 
 def _own_namespace() -> int | None:
