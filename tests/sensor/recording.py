@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ __all__ = ["Recording"]
 
 _SO_COOKIE = 57
 _START_S = 30
-_ARRIVAL_S = 10
+_ARRIVAL_S = 20
+_MARK_S = 1
 # After the last event that is due: for whatever is not due, but comes.
 _QUIET_S = 0.15
 
@@ -54,11 +56,11 @@ class Recording:
         self._threads = [threading.Thread(target=read) for read in (self._read_rows, self._read_log)]
         for thread in self._threads:
             thread.start()
-        try:
-            self._wait_until(self._attached, _START_S, "attached to the kernel")
-        except RuntimeError:
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._attached() or self.process.poll() is not None, _START_S)
+        if not self._attached():
             self.kill()
-            raise
+            raise RuntimeError(f"the recorder did not begin within {_START_S} s; it said: {''.join(self.log)}")
 
     def __enter__(self) -> Recording:
         return self
@@ -149,6 +151,9 @@ class Recording:
         assert self.process.stdout is not None
         self._goes_on.wait()
         for line in self.process.stdout:
+            if not line.endswith(b"\n"):
+                # Cut off, for the recorder was killed.
+                break
             row = json.loads(line)
             with self._arrived:
                 self._rows.append(row)
@@ -168,20 +173,19 @@ class Recording:
     def _attached(self) -> bool:
         return any("recording by ebpf" in line for line in self.log)
 
-    def _wait_until(self, condition: Any, timeout_s: float, what: str) -> None:
-        with self._arrived:
-            self._arrived.wait_for(lambda: condition() or self.process.poll() is not None, timeout_s)
-            met = condition()
-        if not met:
-            raise RuntimeError(f"the recorder was not {what} within {timeout_s} s; it said: {''.join(self.log)}")
-
     def _mark(self) -> None:
         """Make an event and wait for it: what came before it has been handed over too."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.bind(("127.0.0.1", 0))
-            sock.sendto(b"mark", sock.getsockname())
-            cookie = int.from_bytes(sock.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, 8), sys.byteorder)
-        self._wait_until(lambda: cookie in self._marks, _ARRIVAL_S, "seen to record a datagram of this process")
+        deadline_s = time.monotonic() + _ARRIVAL_S
+        # Again and again: where the kernel's buffer is full, the mark is lost too.
+        while time.monotonic() < deadline_s:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.bind(("127.0.0.1", 0))
+                sock.sendto(b"mark", sock.getsockname())
+                cookie = int.from_bytes(sock.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, 8), sys.byteorder)
+            with self._arrived:
+                if self._arrived.wait_for(partial(self._marks.__contains__, cookie), _MARK_S):
+                    return
+        raise RuntimeError(f"no datagram of this process was recorded within {_ARRIVAL_S} s; {''.join(self.log)}")
 
 
 def _check_closes(seen: Sequence[Row]) -> None:
