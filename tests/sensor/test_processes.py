@@ -59,6 +59,18 @@ def test_executable_that_is_gone(exactly: Case, tmp_path: Path) -> None:
     exactly("processes.image_removed", tmp_path)
 
 
+def test_executable_on_another_mount(exactly: Case, tmp_path: Path) -> None:
+    exactly("processes.image_on_other_mount", tmp_path)
+
+
+def test_process_of_another_pid_namespace(exactly: Case) -> None:
+    exactly("processes.in_pid_namespace")
+
+
+def test_sockets_of_another_network_namespace(exactly: Case) -> None:
+    exactly("processes.moved_on")
+
+
 def test_other_user(exactly: Case) -> None:
     exactly("processes.other_user")
 

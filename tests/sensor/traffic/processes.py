@@ -252,6 +252,54 @@ def image_removed(witness: Witness, folder: str) -> None:
     program.communicate(b"end\n")
 
 
+def image_on_other_mount(witness: Witness, folder: str) -> None:
+    """An executable on a mount of its own, in a mount namespace of its own: its path is that from the root."""
+    bash = Path(os.path.realpath(shutil.which("bash") or "/bin/bash"))
+    libc.bind_mount(str(bash.parent), folder)
+    listener = listening()
+    script = f"exec 3<>/dev/tcp/127.0.0.1/{listener.getsockname()[1]}; read"
+    program = subprocess.Popen([Path(folder, bash.name), "--norc", "-c", script], stdin=subprocess.PIPE)
+    accepted, sender = listener.accept()
+    witness.accepted(accepted)
+    who = process(program.pid)
+    if who["process_name"] != f"{folder}/{bash.name}":
+        raise RuntimeError(f"found {who['process_name']}")
+    witness.event("tcp", True, sender, listener.getsockname(), **who)
+    program.communicate(b"end\n")
+
+
+def in_pid_namespace(witness: Witness) -> None:
+    """A process that is number 1 where it lives, as in a container: its number is that of the machine."""
+    listener = listening()
+    until, done = os.pipe()
+    libc.unshare(libc.CLONE_NEWPID)
+
+    def work() -> None:
+        assert os.getpid() == 1
+        with socket.create_connection(listener.getsockname()):
+            os.read(until, 1)
+
+    child = fork(work)
+    accepted, sender = listener.accept()
+    witness.accepted(accepted)
+    witness.event("tcp", True, sender, listener.getsockname(), **process(child))
+    os.write(done, b"x")
+    reap([child])
+
+
+def moved_on(witness: Witness) -> None:
+    """Sockets made in one network namespace, used by a process that has moved to another: they stay where they are."""
+    witness.me()
+    listener, client, server, datagrams = listening(), socket.socket(), bound(), bound()
+    libc.unshare(libc.CLONE_NEWNET)
+    client.connect(listener.getsockname())
+    witness.connected(client)
+    witness.accepted(listener.accept()[0])
+    datagrams.sendto(b"hello", server.getsockname())
+    witness.sent(datagrams, server.getsockname())
+    witness.received(server, server.recvfrom(_SIZE)[1])
+
+
 def other_user(witness: Witness) -> None:
     """A child that has become another user."""
     listener = listening()
