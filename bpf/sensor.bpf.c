@@ -62,11 +62,18 @@ struct flow {
 	u64 unread;
 };
 
-enum { STAGE_ESTABLISHED = 0, STAGE_ACCEPTED = 1 };
+enum {
+	STAGE_ESTABLISHED = 0,
+	STAGE_ACCEPTED = 1,
+	/* closed before the exit of an accept() that may be under way: told as PENDING, for that exit to claim */
+	STAGE_TOLD = 2,
+};
 
 /* A connection between its handshake and accept(), in whichever order the two come; with want_closes to its end. */
 struct passive {
 	struct owner owner;
+	/* 0 where none was given yet; tells a socket from a later one at the same address */
+	u64 cookie;
 	u64 stage;
 };
 
@@ -296,6 +303,26 @@ INLINE void owner_here(struct owner *owner)
 	tell(bpf_get_current_task(), owner, true);
 }
 
+/* Who really used a socket that was told of as PENDING: the current process. */
+INLINE void claim(u8 kind, u8 has_peer, u64 cookie, const struct peer *peer)
+{
+	struct owner owner;
+	owner_here(&owner);
+	struct claim_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (!record) {
+		count(COUNTER_LOST_CLAIM);
+		return;
+	}
+	record->type = RECORD_CLAIM;
+	record->kind = kind;
+	record->has_peer = has_peer;
+	__builtin_memset(record->pad, 0, sizeof(record->pad));
+	record->cookie = cookie;
+	record->owner = owner;
+	record->peer = *peer;
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
 /* --- TCP --- */
 
 INLINE u32 netns_of(struct sock *sk)
@@ -365,7 +392,7 @@ static __attribute__((noinline)) int emit_tcp(struct sock *sk, const struct owne
 	return 0;
 }
 
-INLINE void emit_close(struct sock *sk, const struct note *note, const struct owner *owner, u64 cookie, int state)
+INLINE void emit_close(struct sock *sk, const struct owner *owner, u64 cookie, int state, bool initiated, u64 since_ns)
 {
 	struct tcp_sock *tcp = (void *)sk;
 	struct connection_record *record = reserve(KIND_CLOSE, ATTRIBUTION_CALLER, IPPROTO_TCP);
@@ -376,9 +403,9 @@ INLINE void emit_close(struct sock *sk, const struct note *note, const struct ow
 	record->netns = netns_of(sk);
 	ends_of(record, sk);
 	record->state = state;
-	record->initiated = note->role == ROLE_CONNECTED;
+	record->initiated = initiated;
 	record->error = READ(sk, sk_err);
-	record->duration_ns = note->since_ns ? record->time_boot_ns - note->since_ns : 0;
+	record->duration_ns = since_ns ? record->time_boot_ns - since_ns : 0;
 	/* data only: the kernel's count of what came in has the peer's FIN in it */
 	record->sent_bytes = READ(tcp, bytes_sent) - READ(tcp, bytes_retrans);
 	record->received_bytes = READ(tcp, bytes_received);
@@ -448,14 +475,15 @@ INLINE void on_child_established(struct sock *sk, struct note *note)
 	u64 cookie = bpf_get_socket_cookie(sk);
 	u64 id = id_of(sk);
 	struct passive *early = bpf_map_lookup_elem(&passives, &id);
-	if (early && early->stage == STAGE_ACCEPTED) {
+	if (early && early->stage == STAGE_ACCEPTED && (!early->cookie || early->cookie == cookie)) {
 		note->role = ROLE_ACCEPTED;
+		early->cookie = cookie;
 		emit_tcp(sk, &early->owner, cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
 		if (!want_closes)
 			bpf_map_delete_elem(&passives, &id);
 		return;
 	}
-	struct passive passive = {.owner = note->owner, .stage = STAGE_ESTABLISHED};
+	struct passive passive = {.owner = note->owner, .cookie = cookie, .stage = STAGE_ESTABLISHED};
 	if (bpf_map_update_elem(&passives, &id, &passive, BPF_ANY))
 		count(COUNTER_ACCEPTS_FULL);
 }
@@ -496,7 +524,7 @@ INLINE void on_closed(struct sock *sk, struct note *note, int old)
 	u64 cookie = bpf_get_socket_cookie(sk);
 	if (note->role == ROLE_CONNECTED) {
 		if (want_closes)
-			emit_close(sk, note, &note->owner, cookie, old);
+			emit_close(sk, &note->owner, cookie, old, true, note->since_ns);
 	} else if (note->role == ROLE_CONNECTING) {
 		if (want_attempts)
 			emit_tcp(sk, &note->owner, cookie, KIND_ATTEMPT, ATTRIBUTION_CALLER);
@@ -505,14 +533,16 @@ INLINE void on_closed(struct sock *sk, struct note *note, int old)
 		struct passive *passive = bpf_map_lookup_elem(&passives, &id);
 		if (!passive)
 			goto out;
-		/* accepted by whom was never seen: a socket that no process has, has no struct socket */
-		if (passive->stage == STAGE_ESTABLISHED && READ(sk, sk_socket)) {
-			emit_tcp(sk, &passive->owner, cookie, KIND_ACCEPT, ATTRIBUTION_LISTENER);
-			passive->stage = STAGE_ACCEPTED;
-		}
-		if (want_closes && passive->stage == STAGE_ACCEPTED)
-			emit_close(sk, note, &passive->owner, cookie, old);
-		bpf_map_delete_elem(&passives, &id);
+		/* a socket that no process has, has no struct socket */
+		bool untold = passive->stage == STAGE_ESTABLISHED && READ(sk, sk_socket);
+		if (untold)
+			emit_tcp(sk, &passive->owner, cookie, KIND_ACCEPT, ATTRIBUTION_PENDING);
+		if (want_closes && (untold || passive->stage == STAGE_ACCEPTED))
+			emit_close(sk, &passive->owner, cookie, old, false, note->since_ns);
+		if (untold)
+			passive->stage = STAGE_TOLD;
+		else
+			bpf_map_delete_elem(&passives, &id);
 	}
 out:
 	note->role = ROLE_NONE;
@@ -583,20 +613,32 @@ static __attribute__((noinline)) int on_accepted(int fd, bool must_be_pending)
 	struct sock *sk = socket_of_fd(task, fd);
 	if (!sk)
 		return 0;
-	struct passive fresh;
 	u64 id = id_of(sk);
+	u64 cookie = cookie_of(sk);
 	struct passive *passive = bpf_map_lookup_elem(&passives, &id);
-	if (passive ? passive->stage != STAGE_ESTABLISHED : must_be_pending)
+	if (passive && passive->cookie != cookie)
+		passive = NULL;
+	if (passive ? passive->stage == STAGE_ACCEPTED : must_be_pending)
 		return 0;
+	if (passive && passive->stage == STAGE_TOLD) {
+		const struct peer nobody = {};
+		claim(KIND_ACCEPT, 0, cookie, &nobody);
+		bpf_map_delete_elem(&passives, &id);
+		return 0;
+	}
+	struct passive fresh;
 	__builtin_memset(&fresh, 0, sizeof(fresh));
 	owner_here(&fresh.owner);
+	fresh.cookie = cookie;
 	fresh.stage = STAGE_ACCEPTED;
+	u8 state = READ(sk, __sk_common.skc_state);
 	/* Fast Open: told once the handshake is over, if it ever is */
-	bool early = READ(sk, __sk_common.skc_state) == TCP_SYN_RECV;
-	if (!early) {
-		emit_tcp(sk, &fresh.owner, cookie_of(sk), KIND_ACCEPT, ATTRIBUTION_CALLER);
-	}
-	if (early || want_closes)
+	bool early = state == TCP_SYN_RECV;
+	if (!early)
+		emit_tcp(sk, &fresh.owner, cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
+	if (want_closes && state == TCP_CLOSE)
+		emit_close(sk, &fresh.owner, cookie, state, false, 0);
+	if ((early || want_closes) && state != TCP_CLOSE)
 		bpf_map_update_elem(&passives, &id, &fresh, BPF_ANY);
 	else if (passive)
 		bpf_map_delete_elem(&passives, &id);
@@ -698,25 +740,6 @@ int sock_create(struct bpf_sock *sk)
 	note->netns = READ(bpf_get_current_task_btf()->nsproxy->net_ns, ns.inum);
 	owner_here(&note->owner);
 	return ALLOW;
-}
-
-INLINE void claim(u8 kind, u8 has_peer, u64 cookie, const struct peer *peer)
-{
-	struct owner owner;
-	owner_here(&owner);
-	struct claim_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
-	if (!record) {
-		count(COUNTER_LOST_CLAIM);
-		return;
-	}
-	record->type = RECORD_CLAIM;
-	record->kind = kind;
-	record->has_peer = has_peer;
-	__builtin_memset(record->pad, 0, sizeof(record->pad));
-	record->cookie = cookie;
-	record->owner = owner;
-	record->peer = *peer;
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
 
 SEC("tp_btf/sock_send_length")

@@ -142,7 +142,7 @@ impl Decoder {
             && let Some(existing) = &mut self.existing
         {
             existing.push(*connection);
-        } else if connection.attribution == attribution::PENDING && self.claims {
+        } else if connection.attribution == attribution::PENDING && (self.claims || connection.kind == kind::ACCEPT) {
             if let Some(flow) = self.pending.hold(*connection) {
                 self.push(&flow);
             }

@@ -77,12 +77,13 @@ struct Found {
 impl Found {
     fn addresses_of(&self, name: &str) -> Vec<Address> {
         let mut names = vec![(name, u32::MAX)];
-        // Each round takes one step along the chain: a loop ends by the bound, and adds no name twice.
+        // In the usual order one round takes the whole chain; a circle ends, for no name is added twice.
         for _ in 0..MAX_ALIASES {
             let before = names.len();
             for (owner, target, ttl_s) in &self.aliases {
                 let known = names.iter().find(|(name, _)| name == owner).map(|&(_, kept_s)| kept_s);
                 if let Some(kept_s) = known
+                    && names.len() <= MAX_ALIASES
                     && !names.iter().any(|(name, _)| name == target)
                 {
                     names.push((target, kept_s.min(*ttl_s)));

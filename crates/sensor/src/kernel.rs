@@ -86,6 +86,7 @@ impl Kernel {
         if OBJECT.is_empty() {
             return Err(other("found another architecture, expected x86_64 or aarch64: no sensor was built for it"));
         }
+        lift_memory_limit();
         let btf = Btf::from_sys_fs().map_err(|error| {
             other(format!("the kernel's types (/sys/kernel/btf/vmlinux) cannot be read: {}", causes(&error)))
         })?;
@@ -236,6 +237,14 @@ impl Kernel {
     fn misses(&self) -> u64 {
         self.programs.iter().filter_map(misses).sum()
     }
+}
+
+/// Kernels before 5.11 count maps against this limit; on later ones it is of no matter, and so is a failure.
+#[allow(unsafe_code)]
+fn lift_memory_limit() {
+    let limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: reads a structure of ours.
+    unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) };
 }
 
 fn fdinfos(ebpf: &Ebpf) -> io::Result<Vec<File>> {

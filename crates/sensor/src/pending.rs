@@ -1,9 +1,9 @@
-//! UDP flows whose process is not certain when their first datagram passes: held until the process that really sends
-//! or reads it is seen, for a second at most.
+//! UDP flows whose process is not certain when their first datagram passes, and connections that ended while they were
+//! being accepted: held until the process that really sends, reads or accepts is seen, for a second at most.
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::records::{Claim, Connection, Peer, attribution};
+use crate::records::{Claim, Connection, Peer, attribution, kind};
 
 /// How long a flow is held.
 pub(crate) const HOLD_NS: u64 = 1_000_000_000;
@@ -52,7 +52,8 @@ impl Pending {
     fn pop(&mut self) -> Option<Connection> {
         let flow = self.order.pop_front()?;
         self.forget(flow.cookie);
-        Some(Connection { attribution: attribution::OWNER, ..flow })
+        let owner = if flow.kind == kind::ACCEPT { attribution::LISTENER } else { attribution::OWNER };
+        Some(Connection { attribution: owner, ..flow })
     }
 
     fn forget(&mut self, cookie: u64) {
@@ -72,7 +73,7 @@ fn same(a: &Peer, b: &Peer) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::{Owner, kind};
+    use crate::records::Owner;
     use zerocopy::FromZeros;
 
     fn flow(cookie: u64, port: u16, time_boot_ns: u64) -> Connection {

@@ -57,7 +57,7 @@ def _prospects() -> str:
     return "\n".join(
         [
             "nothing records on this machine; the eBPF sensor needs:",
-            f"  Linux 5.10 or later:    {os.uname().release}",
+            f"  Linux 5.15 or later:    {os.uname().release}",
             f"  privileges:             {'yes' if not missing else 'no: run as root'}",
             f"  the kernel's types:     {'yes' if has_btf() else 'no: there is no /sys/kernel/btf/vmlinux'}",
             f"  control groups, v2:     {folder or 'no: cgroup2 is not mounted'}",

@@ -28,7 +28,7 @@ _NAMESPACE = Path("/proc/self/ns/net")
 _THREADS = 8
 _UNNAMED: Named = (None, None)
 _LOCAL, _REVERSE = "local", "reverse"
-_LOCAL_ORIGIN = pa.scalar(_LOCAL)
+_LOOPBACK = pa.scalar("127.0.0.1")
 _NO_TEXT, _NO_FLAG = pa.scalar(None, pa.string()), pa.scalar(None, pa.bool_())
 
 
@@ -50,7 +50,6 @@ class HostNames:
     ) -> None:
         self._lookup = lookup
         self._machine: Named = (machine_name or socket.gethostname(), _LOCAL)
-        self._machine_name = pa.scalar(self._machine[0])
         self._own = OwnAddresses()
         self._namespace = pa.scalar(_own_namespace(), pa.int64())
         self._hosts = Watched(hosts, _parse_hosts)
@@ -98,11 +97,12 @@ class HostNames:
         addresses = column(batch, f"{side}_ip")
         given = column(batch, f"{side}_host_name")
         unnamed = addresses if given.null_count == len(given) else pc.if_else(pc.is_null(given), addresses, _NO_TEXT)
-        own = None if own_end is None else pc.fill_null(pc.and_(own_end, _can_be_own(unnamed)), False)
-        names, origins = self._names(unnamed if own is None else pc.if_else(own, _NO_TEXT, unnamed))
-        if own is not None:
-            names = pc.if_else(own, self._machine_name, names)
-            origins = pc.if_else(own, _LOCAL_ORIGIN, origins)
+        asked = unnamed
+        if own_end is not None:
+            own = pc.fill_null(pc.and_(own_end, _can_be_own(unnamed)), False)
+            # An address that is this machine's for sure.
+            asked = pc.if_else(own, _LOOPBACK, unnamed)
+        names, origins = self._names(asked)
         if unnamed is not addresses:
             names = pc.coalesce(given, names)
             origins = pc.coalesce(column(batch, f"{side}_host_name_origin"), origins)

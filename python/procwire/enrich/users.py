@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pwd
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -21,8 +22,8 @@ _KEPT_S = 600.0
 _UNKNOWN_KEPT_S = 60.0
 _WAIT_S = 0.05
 _NO_WAIT_S = 60.0
-# (uid_t) -1 stands for none.
-_UIDS = range(2**32 - 1)
+# (uid_t) -1
+_NO_UID = 2**32 - 1
 
 
 class UserNames:
@@ -49,13 +50,13 @@ class UserNames:
     def _names(self, uids: list[int | None]) -> list[str | None]:
         accounts = self._passwd.parsed
         names = [accounts.get(uid) for uid in uids]
-        missing = [uid for uid, name in zip(uids, names, strict=True) if name is None and uid in _UIDS]
-        if missing:
-            others = dict(zip(missing, self._ask(missing), strict=True))
-            names = [name or others.get(uid) for uid, name in zip(uids, names, strict=True)]
-        return names
+        missing = [uid for uid, name in zip(uids, names, strict=True) if name is None and uid not in (None, _NO_UID)]
+        if not missing:
+            return names
+        others: dict[int | None, str | None] = dict(zip(missing, self._ask(missing), strict=True))
+        return [name or others.get(uid) for uid, name in zip(uids, names, strict=True)]
 
-    def _ask(self, uids: list[int | None]) -> list[str | None]:
+    def _ask(self, uids: Sequence[int | None]) -> list[str | None]:
         wait_s = _WAIT_S if time.monotonic() >= self._no_wait_until_s else 0.0
         names = self._others.look_up(uids, wait_s)
         if wait_s and self._others.awaits(uids):

@@ -22,7 +22,7 @@ class Watched(Generic[T]):
         self._parse = parse
         self._state: tuple[int, ...] | None = None
         self._look_again_s = 0.0
-        self._parsed = parse("")
+        self._parsed: T
 
     @property
     def parsed(self) -> T:

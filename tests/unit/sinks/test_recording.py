@@ -103,8 +103,8 @@ def test_logs_are_read_back(way: str, path: Path) -> None:
         "xml",
         "syslog",
         # The reader takes our own user_id, a later column, for what other shippers mean by it.
-        pytest.param("ndjson", marks=pytest.mark.xfail(reason="user_id is read as Security's UserID", strict=True)),
-        pytest.param("csv", marks=pytest.mark.xfail(reason="user_id is read as Security's UserID", strict=True)),
+        "ndjson",
+        "csv",
     ],
 )
 def test_account_of_the_recorder_is_read_back(way: str, path: Path) -> None:

@@ -87,6 +87,8 @@ pub(crate) enum Slot {
     ItemText,
     /// Which Beats module has changed the record.
     Module,
+    /// What a row of a recording of ours tells.
+    RecordKind,
 }
 
 use Slot::{Data, Enter, Inserts, ItemName, ItemText, Message, Module, Original, Params, Payload, Second, Set, Time};
@@ -157,9 +159,12 @@ const RECORD: &[(&str, Slot)] = &[
     ("security", Enter(Scope::Security)),
     ("user", Enter(Scope::Security)),
     ("UserID", Set(Field::LoggerUserSid)),
-    ("UserId", Set(Field::LoggerUserSid)),
+    // The process's own, a number, in recordings of ours.
+    ("UserId", Second(Field::LoggerUserSid)),
     ("SystemUserId", Set(Field::LoggerUserSid)),
-    ("user_id", Set(Field::LoggerUserSid)),
+    ("user_id", Second(Field::LoggerUserSid)),
+    ("record_kind", Slot::RecordKind),
+    ("RecordKind", Slot::RecordKind),
     ("systemTime", Time(TimeSource::System)),
     ("system_time", Time(TimeSource::System)),
     ("TimeCreated", Time(TimeSource::Created)),

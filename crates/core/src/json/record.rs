@@ -49,6 +49,8 @@ pub(crate) struct Record<'a> {
     wrapped: Option<Range<usize>>,
     from_beat: bool,
     by_sysmon_module: bool,
+    /// Said by recordings of ours; other records have none.
+    record_kind: Option<&'a str>,
 }
 
 impl<'a> Record<'a> {
@@ -70,6 +72,7 @@ impl<'a> Record<'a> {
             wrapped: None,
             from_beat: false,
             by_sysmon_module: false,
+            record_kind: None,
         }
     }
 
@@ -161,6 +164,11 @@ impl<'a> Record<'a> {
                     self.by_sysmon_module |= module.contains("sysmon");
                 }
             }
+            Slot::RecordKind => {
+                if let Value::Text(kind) = self.value(scalar)? {
+                    self.record_kind = Some(kind);
+                }
+            }
         }
         Ok(())
     }
@@ -233,6 +241,10 @@ impl<'a> Record<'a> {
 
     fn judge(&mut self) -> Result<Verdict, String> {
         let own = self.settle_spares();
+        // Attempts and ends are no connections, though they have all the fields of one.
+        if self.record_kind.is_some_and(|kind| !matches!(kind, "connection" | "existing")) {
+            return Ok(Verdict::OtherEvent);
+        }
         if !self.has(Field::EventId)
             && !own
             && let Some(verdict) = self.read_original()?
@@ -299,6 +311,7 @@ impl<'a> Record<'a> {
         for (slot, value) in spare.into_iter().rev() {
             match slot {
                 Slot::Second(Field::LoggerProcessId) if own => self.row.fill(Field::ProcessId, value),
+                Slot::Second(Field::LoggerUserSid) if self.record_kind.is_some() => {}
                 Slot::Own(field) if own => self.row.fill(field, value),
                 Slot::Second(field) => self.row.fill(field, value),
                 Slot::Flat(field) if flat => self.row.fill(field, value),

@@ -1,0 +1,247 @@
+//! Records as the kernel side hands them over, and the rows they become; no kernel is asked.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, RecordBatch};
+use procwire_sensor::decoder::Decoder;
+use procwire_sensor::processes::Guids;
+use procwire_sensor::records::{Claim, Connection, Dns, Owner, Process, attribution, kind, state};
+use zerocopy::{FromZeros, IntoBytes};
+
+const CURL: Owner = Owner { start_boot_ns: 12_340_000_000, cgroup_id: 9, exec_id: 3, tgid: 4711, uid: 1000 };
+
+fn decoder() -> Decoder {
+    let mut decoder = Decoder::new(Guids { machine_id: 0xFFB1_2C03, boot_time_ns: 1_767_225_600_000_000_000 });
+    decoder.wall_offset_ns = 1_767_225_600_000_000_000;
+    decoder
+}
+
+fn put(to: &mut [u8], names: &[u8]) -> u16 {
+    to[..names.len()].copy_from_slice(names);
+    names.len() as u16
+}
+
+fn process(owner: Owner) -> Process {
+    let mut process = Process::new_zeroed();
+    process.record = 1;
+    process.owner = owner;
+    process.parent_tgid = 812;
+    process.parent_start_boot_ns = 5_000_000_000;
+    process.executable_bytes = put(&mut process.executable, b"curl\0bin\0usr\0");
+    process.parent_executable_bytes = put(&mut process.parent_executable, b"bash\0bin\0usr\0");
+    process.cgroup_bytes = put(&mut process.cgroup, b"sshd.service\0system.slice\0");
+    process.command_bytes = put(&mut process.command, b"curl\0-s\0");
+    process
+}
+
+fn ipv4(last: u8) -> [u8; 16] {
+    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, last]
+}
+
+fn connection(kind: u8, protocol: u8) -> Connection {
+    let mut connection = Connection::new_zeroed();
+    connection.record = 2;
+    connection.kind = kind;
+    connection.attribution = attribution::CALLER;
+    connection.protocol = protocol;
+    connection.initiated = u8::from([kind::CONNECT, kind::SENT, kind::ATTEMPT].contains(&kind));
+    connection.owner = CURL;
+    connection.cookie = 77;
+    connection.netns = 4_026_531_840;
+    connection.time_boot_ns = 60_123_456_789;
+    connection.local = ipv4(1);
+    connection.local_port = 40_000;
+    connection.peer.address = ipv4(2);
+    connection.peer.port = 443;
+    connection
+}
+
+fn texts(batch: &RecordBatch, name: &str) -> Vec<Option<String>> {
+    let column = batch.column_by_name(name).unwrap_or_else(|| panic!("no column {name}"));
+    column.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
+}
+
+fn text(batch: &RecordBatch, name: &str) -> String {
+    texts(batch, name)[0].clone().unwrap_or_else(|| panic!("{name} is null"))
+}
+
+fn long(batch: &RecordBatch, name: &str) -> i64 {
+    batch.column_by_name(name).unwrap().as_primitive::<Int64Type>().value(0)
+}
+
+#[test]
+fn a_connection_is_its_process_s() {
+    let mut decoder = decoder();
+    decoder.feed(process(CURL).as_bytes());
+    decoder.feed(connection(kind::CONNECT, 6).as_bytes());
+    let batch = decoder.take().unwrap();
+    assert_eq!(batch.num_rows(), 1);
+    let time = batch.column_by_name("event_creation_time").unwrap().as_primitive::<TimestampMicrosecondType>();
+    assert_eq!(time.value(0), 1_767_225_660_123_456);
+    assert_eq!(text(&batch, "process_guid"), "{FFB12C03-B90C-6955-D204-00009C4900F2}");
+    assert_eq!(text(&batch, "process_name"), "/usr/bin/curl");
+    assert_eq!(text(&batch, "process_command_line"), "curl -s");
+    assert_eq!(text(&batch, "process_parent_name"), "/usr/bin/bash");
+    assert_eq!(text(&batch, "cgroup_path"), "/system.slice/sshd.service");
+    assert_eq!((text(&batch, "src_ip"), text(&batch, "dst_ip")), ("192.0.2.1".into(), "192.0.2.2".into()));
+    assert_eq!(batch.column_by_name("dst_port").unwrap().as_primitive::<Int32Type>().value(0), 443);
+    assert_eq!((long(&batch, "process_id"), long(&batch, "user_id"), long(&batch, "connection_id")), (4711, 1000, 77));
+    assert_eq!((text(&batch, "outcome"), text(&batch, "attribution")), ("established".into(), "caller".into()));
+    assert_eq!(decoder.undescribed, 0);
+}
+
+/// The source is who spoke first: of an accepted connection the peer.
+#[test]
+fn an_accepted_connection_has_its_peer_as_source() {
+    let mut decoder = decoder();
+    decoder.feed(connection(kind::ACCEPT, 6).as_bytes());
+    let batch = decoder.take().unwrap();
+    assert_eq!((text(&batch, "src_ip"), text(&batch, "dst_ip")), ("192.0.2.2".into(), "192.0.2.1".into()));
+    assert!(!batch.column_by_name("network_connection_initiated").unwrap().as_boolean().value(0));
+    // Its process was lost: what the record itself says of it is there, the rest is null, and that is counted.
+    assert_eq!(long(&batch, "process_id"), 4711);
+    assert_eq!(texts(&batch, "process_name"), [None]);
+    assert_eq!(decoder.undescribed, 1);
+}
+
+/// After exec the same process is described anew, under the same GUID.
+#[test]
+fn exec_changes_the_image_and_not_the_guid() {
+    let mut decoder = decoder();
+    let after = Owner { exec_id: 4, ..CURL };
+    let mut second = process(after);
+    second.executable_bytes = put(&mut second.executable, b"nc\0bin\0");
+    decoder.feed(process(CURL).as_bytes());
+    decoder.feed(second.as_bytes());
+    decoder.feed(connection(kind::CONNECT, 6).as_bytes());
+    let mut later = connection(kind::CONNECT, 6);
+    later.owner = after;
+    decoder.feed(later.as_bytes());
+    let batch = decoder.take().unwrap();
+    assert_eq!(texts(&batch, "process_name"), [Some("/usr/bin/curl".into()), Some("/bin/nc".into())]);
+    let guids = texts(&batch, "process_guid");
+    assert_eq!(guids[0], guids[1]);
+}
+
+#[test]
+fn a_received_flow_is_held_for_who_reads_it() {
+    let mut decoder = decoder();
+    let mut flow = connection(kind::RECEIVED, 17);
+    flow.attribution = attribution::PENDING;
+    decoder.feed(flow.as_bytes());
+    assert_eq!(decoder.rows(), 0);
+    let mut claim = Claim::new_zeroed();
+    claim.record = 3;
+    claim.kind = kind::RECEIVED;
+    claim.cookie = flow.cookie;
+    claim.owner = Owner { tgid: 99, ..CURL };
+    decoder.feed(claim.as_bytes());
+    let batch = decoder.take().unwrap();
+    assert_eq!((long(&batch, "process_id"), text(&batch, "attribution")), (99, "caller".into()));
+
+    decoder.feed(flow.as_bytes());
+    decoder.release(flow.time_boot_ns + 500_000_000);
+    assert_eq!(decoder.rows(), 0);
+    decoder.release(flow.time_boot_ns + 1_000_000_000);
+    assert_eq!(text(&decoder.take().unwrap(), "attribution"), "owner");
+}
+
+/// Without the hooks that see who sends and reads, nothing is held.
+#[test]
+fn without_claims_flows_go_at_once() {
+    let mut decoder = decoder();
+    decoder.claims = false;
+    let mut flow = connection(kind::RECEIVED, 17);
+    flow.attribution = attribution::PENDING;
+    decoder.feed(flow.as_bytes());
+    assert_eq!(text(&decoder.take().unwrap(), "attribution"), "owner");
+}
+
+/// Whether an open connection had been accepted is known once all listeners are.
+#[test]
+fn existing_connections_have_a_direction() {
+    let mut decoder = decoder();
+    let mut accepted = connection(kind::EXISTING, 6);
+    accepted.state = state::ESTABLISHED;
+    accepted.local_port = 22;
+    let mut connected = connection(kind::EXISTING, 6);
+    connected.state = state::CLOSE_WAIT;
+    connected.cookie = 78;
+    let mut listener = connection(kind::EXISTING, 6);
+    listener.state = state::LISTEN;
+    listener.local_port = 22;
+    decoder.begin_existing();
+    for record in [accepted, connected, listener] {
+        decoder.feed(record.as_bytes());
+    }
+    decoder.end_existing(true);
+    let batch = decoder.take().unwrap();
+    let initiated = batch.column_by_name("network_connection_initiated").unwrap().as_boolean().clone();
+    assert_eq!(initiated.iter().collect::<Vec<_>>(), [Some(false), Some(true)]);
+    assert_eq!(texts(&batch, "record_kind"), [Some("existing".into()), Some("existing".into())]);
+
+    // The kernel side takes each of them for one that this end had made.
+    let mut end = connection(kind::CLOSE, 6);
+    end.initiated = 1;
+    end.local_port = 22;
+    decoder.feed(end.as_bytes());
+    let batch = decoder.take().unwrap();
+    assert!(!batch.column_by_name("network_connection_initiated").unwrap().as_boolean().value(0));
+    assert!(batch.column_by_name("duration_us").unwrap().is_null(0));
+}
+
+#[test]
+fn outcomes_have_names() {
+    let mut decoder = decoder();
+    for error in [111, 110, 113, 101, 104, 0, 99] {
+        let mut attempt = connection(kind::ATTEMPT, 6);
+        attempt.error = error;
+        decoder.feed(attempt.as_bytes());
+    }
+    for (left, error) in [
+        (state::LAST_ACK, 0),
+        (state::FIN_WAIT2, 0),
+        (state::ESTABLISHED, 0),
+        (state::ESTABLISHED, 104),
+        (state::ESTABLISHED, 110),
+    ] {
+        let mut close = connection(kind::CLOSE, 6);
+        (close.state, close.error) = (left, error);
+        decoder.feed(close.as_bytes());
+    }
+    let outcomes: Vec<_> = texts(&decoder.take().unwrap(), "outcome").into_iter().flatten().collect();
+    let expected = "refused timed-out unreachable unreachable reset abandoned failed \
+                    closed-by-peer closed-here reset-here reset-by-peer timed-out";
+    assert_eq!(outcomes.join(" "), expected);
+}
+
+/// A name comes from an answer that the process itself received, not from another's.
+#[test]
+fn names_are_those_that_the_process_was_told() {
+    let mut message = vec![0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0];
+    message.extend_from_slice(b"\x07example\x03com\0\0\x01\0\x01\xC0\x0C\0\x01\0\x01\0\0\0\x3C\0\x04\xC0\0\x02\x02");
+    let mut dns = Dns::new_zeroed();
+    dns.record = 4;
+    dns.tgid = CURL.tgid;
+    dns.start_boot_ns = CURL.start_boot_ns;
+    dns.time_boot_ns = 60_000_000_000;
+    dns.payload[..message.len()].copy_from_slice(&message);
+    dns.payload_bytes = message.len() as u16;
+    let mut decoder = decoder();
+    decoder.feed(dns.as_bytes());
+    decoder.feed(connection(kind::CONNECT, 6).as_bytes());
+    let mut others = connection(kind::CONNECT, 6);
+    others.owner.tgid = 5;
+    decoder.feed(others.as_bytes());
+    let batch = decoder.take().unwrap();
+    assert_eq!(texts(&batch, "dst_host_name"), [Some("example.com".into()), None]);
+    assert_eq!(texts(&batch, "dst_host_name_origin"), [Some("dns".into()), None]);
+}
+
+#[test]
+fn what_is_no_record_is_counted() {
+    let mut decoder = decoder();
+    decoder.feed(&[]);
+    decoder.feed(&[9; 64]);
+    assert_eq!((decoder.unknown, decoder.rows()), (2, 0));
+}

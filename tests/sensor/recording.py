@@ -1,0 +1,190 @@
+"""A recorder that runs, and what it wrote so far."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from comparison import compare
+from namespaces import Host
+from traffic.witness import Row
+
+__all__ = ["Recording"]
+
+_START_S = 30
+_ARRIVAL_S = 10
+# After the last event that is due: for whatever is not due, but comes.
+_QUIET_S = 0.15
+
+
+class Recording:
+    """`procwire record --all` with the eBPF sensor, writing NDJSON.
+
+    folder: for its ledger. options: beyond those that every test needs. held: what it writes is not read until
+    `go_on`.
+    """
+
+    def __init__(self, folder: Path, *options: str, held: bool = False) -> None:
+        self._ledger_path = folder / "ledger.json"
+        self._arrived = threading.Condition()
+        self._rows: list[Row] = []
+        # The kernel gives process ids anew before long, so rows are compared once only.
+        self._looked_at = 0
+        self.log: list[str] = []
+        code = "from procwire.cli import main; main()"
+        command = ["record", "--all", "--sensor", "ebpf", "--to", "ndjson", "--no-dns-lookup"]
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, *command, "--ledger", str(self._ledger_path), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self._goes_on = threading.Event()
+        if not held:
+            self._goes_on.set()
+        self._threads = [threading.Thread(target=read) for read in (self._read_rows, self._read_log)]
+        for thread in self._threads:
+            thread.start()
+        self._wait_until(self._attached, _START_S, "attached to the kernel")
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """What was written so far."""
+        with self._arrived:
+            return list(self._rows)
+
+    def of(self, hosts: Collection[Host] = (), processes: Collection[int] = ()) -> list[Row]:
+        """Rows of any of these network namespaces, or any of these processes, that were not looked at before."""
+        namespaces = {host.id for host in hosts}
+        return [
+            row
+            for row in self.rows[self._looked_at :]
+            if row["network_namespace_id"] in namespaces or row["process_id"] in processes
+        ]
+
+    def expect(self, truth: Sequence[Row], *hosts: Host, closes: bool = False) -> list[Row]:
+        """Assert that exactly these events were recorded; those of the hosts and of the truth's processes.
+
+        hosts: all that happens in them is due. closes: the truth has the ends of connections too; else they are only
+        held to their connections. Returns the rows.
+        """
+        due = [row for row in truth if "network_protocol" in row]
+        processes = {row.get("process_id", row.get("process", {}).get("process_id")) for row in truth}
+        kinds = {"connection", "attempt", "existing"} | ({"close"} if closes else set())
+        self._mark()
+        deadline_s = time.monotonic() + _ARRIVAL_S
+        while self._count(kinds, hosts, processes) < len(due) and time.monotonic() < deadline_s:
+            time.sleep(0.05)
+        time.sleep(_QUIET_S)
+        seen = self.of(hosts, processes)
+        self._looked_at = len(self.rows)
+        difference = compare(due, [row for row in seen if row["record_kind"] in kinds])
+        assert not difference, difference
+        _check_closes(seen)
+        return seen
+
+    def _count(self, kinds: Collection[str], hosts: Collection[Host], processes: Collection[int]) -> int:
+        return sum(row["record_kind"] in kinds for row in self.of(hosts, processes))
+
+    def go_on(self) -> None:
+        """Read what it writes, from now on."""
+        self._goes_on.set()
+
+    def peak_memory_kb(self) -> int:
+        """The most memory that it had so far."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0])
+
+    def wait_for_quiet(self) -> None:
+        """Wait until what happened so far has been written."""
+        self._mark()
+
+    def end(self) -> tuple[int, dict[str, Any]]:
+        """End it as a user does, by Ctrl-C; its exit code and its ledger."""
+        self.process.send_signal(signal.SIGINT)
+        return self.finish()
+
+    def finish(self) -> tuple[int, dict[str, Any]]:
+        """Wait for its end; its exit code and its ledger."""
+        code = self.process.wait(_START_S)
+        self._join()
+        return code, json.loads(self._ledger_path.read_text())
+
+    def kill(self) -> None:
+        """End it, if it has not ended."""
+        self.process.kill()
+        self.process.wait()
+        self._goes_on.set()
+        self._join()
+
+    def _join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+        for pipe in (self.process.stdout, self.process.stderr):
+            assert pipe is not None
+            pipe.close()
+
+    def _read_rows(self) -> None:
+        assert self.process.stdout is not None
+        self._goes_on.wait()
+        for line in self.process.stdout:
+            row = json.loads(line)
+            with self._arrived:
+                self._rows.append(row)
+                self._arrived.notify_all()
+
+    def _read_log(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self._arrived:
+                self.log.append(line.decode())
+                self._arrived.notify_all()
+
+    def _attached(self) -> bool:
+        return any("recording by ebpf" in line for line in self.log)
+
+    def _wait_until(self, condition: Any, timeout_s: float, what: str) -> None:
+        with self._arrived:
+            met = self._arrived.wait_for(condition, timeout_s)
+        if not met:
+            self.kill()
+            raise RuntimeError(f"the recorder was not {what} within {timeout_s} s; it said: {''.join(self.log)}")
+
+    def _mark(self) -> None:
+        """Make an event and wait for it: what came before it has been handed over too."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind(("127.0.0.1", 0))
+            sock.sendto(b"mark", ("127.0.0.1", sock.getsockname()[1]))
+            mine = (os.getpid(), sock.getsockname()[1])
+            self._wait_until(
+                lambda: any((row["process_id"], row["src_port"]) == mine for row in reversed(self._rows)),
+                _ARRIVAL_S,
+                f"seen to record a datagram of {mine}",
+            )
+
+
+def _check_closes(seen: Sequence[Row]) -> None:
+    """Each end of a connection is told once, and is of one that was told."""
+    connections = {row["connection_id"]: row for row in seen if row["record_kind"] == "connection"}
+    closes = Counter(row["connection_id"] for row in seen if row["record_kind"] == "close")
+    assert all(count == 1 for count in closes.values()), closes
+    for row in seen:
+        if row["record_kind"] == "close":
+            begun = connections[row["connection_id"]]
+            same = ("process_id", "src_ip", "src_port", "dst_ip", "dst_port", "network_connection_initiated")
+            assert {column: row[column] for column in same} == {column: begun[column] for column in same}

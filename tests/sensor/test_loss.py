@@ -1,0 +1,71 @@
+"""Nothing is lost silently, and traffic is never affected: the recorder stands still while much happens."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from pathlib import Path
+
+from namespaces import Host
+from recording import Recording
+from traffic.witness import Row
+
+_TOLD = ("record_kind", "network_protocol", "network_connection_initiated", "src_ip", "src_port", "dst_ip", "dst_port")
+
+
+def counted(rows: list[Row]) -> Counter[tuple[object, ...]]:
+    """Events without their process, which may be what was lost."""
+    return Counter(tuple(row[column] for column in _TOLD) for row in rows)
+
+
+def test_buffer_full(tmp_path: Path, host: Host) -> None:
+    """The recorder is stopped, its buffer of the least size: the traffic program checks each of its calls."""
+    with Recording(tmp_path, "--attempts", "--buffer-mb", "1", "--for", "2s") as recording:
+        recording.process.send_signal(signal.SIGSTOP)
+        truth = host.run("mix.run", "full", 10_000)
+        recording.process.send_signal(signal.SIGCONT)
+        code, ledger = recording.finish()
+        rows = recording.of([host])
+        due, seen = counted(truth), counted(rows)
+        lost = sum(ledger["lost"].values())
+        assert code == 3
+        assert not seen - due
+        # Others on the machine may have lost events too.
+        assert 0 < (due - seen).total() <= lost
+        told = [row["events_lost"] for row in recording.rows if row["record_kind"] == "loss"]
+        assert sum(told) == lost
+
+
+def test_output_that_nobody_reads(tmp_path: Path, host: Host) -> None:
+    """The pipe that takes the rows is full: what finds no place is counted, and memory does not grow."""
+    with Recording(tmp_path, "--attempts", "--buffer-mb", "1", held=True) as recording:
+        peaks_kb = []
+        truth = []
+        for seed in ("a", "b", "c"):
+            truth += host.run("mix.run", seed, 4_000)
+            peaks_kb.append(recording.peak_memory_kb())
+        recording.go_on()
+        recording.wait_for_quiet()
+        code, ledger = recording.end()
+        due, seen = counted(truth), counted(recording.of([host]))
+        assert not seen - due
+        assert 0 < (due - seen).total() <= sum(ledger["lost"].values())
+        # What is held by then is a pipe, a batch and the kernel's buffer.
+        assert peaks_kb[2] < peaks_kb[0] + 30_000
+        assert code == 130
+
+
+def test_table_of_flows_full(tmp_path: Path, host: Host) -> None:
+    """More flows than the kernel side keeps: each is told, once."""
+    with Recording(tmp_path) as recording:
+        truth = host.run("udp.many_ports", 70_000)
+        recording.expect(truth, host)
+
+
+def test_table_of_waiting_connections_full(tmp_path: Path, host: Host) -> None:
+    """More connections that wait to be accepted than the kernel side keeps: all can be made, and accepted."""
+    host.set("net.core.somaxconn", 65_536)
+    host.set("net.ipv4.tcp_max_syn_backlog", 65_536)
+    with Recording(tmp_path) as recording:
+        truth = host.run("tcp.many_waiting", 70_000)
+        recording.expect(truth, host)

@@ -1,0 +1,87 @@
+"""Whose event it is: the process, its executable, command line, parent, user and control group."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from namespaces import Host
+from recording import Recording
+
+from conftest import Case
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_processes_that_exit_at_once(exactly: Case, protocol: str) -> None:
+    exactly("processes.short_lived", 30, protocol)
+
+
+def test_many_children_within_a_second_have_guids_of_their_own(exactly: Case) -> None:
+    rows = [row for row in exactly("processes.forks_at_once", 200) if row["record_kind"] == "connection"]
+    guids = {row["process_guid"] for row in rows if row["network_connection_initiated"]}
+    assert len(guids) == 200
+
+
+def test_workers_that_share_a_listener(exactly: Case) -> None:
+    exactly("processes.workers", 4, 100)
+
+
+def test_threads(exactly: Case) -> None:
+    exactly("processes.threads", 8)
+
+
+def test_process_whose_main_thread_is_gone(exactly: Case) -> None:
+    exactly("processes.leader_gone")
+
+
+def test_sockets_passed_to_another_process(exactly: Case) -> None:
+    exactly("processes.passed_on")
+
+
+def test_socket_used_by_parent_and_child(exactly: Case) -> None:
+    exactly("processes.inherited")
+
+
+def test_exec_after_connect(exactly: Case) -> None:
+    rows = exactly("processes.exec_after_connect")
+    images = {row["process_name"]: row["process_guid"] for row in rows if row["network_connection_initiated"]}
+    assert len(images) == 2
+    assert len(set(images.values())) == 1
+
+
+def test_executable_that_is_gone(exactly: Case, tmp_path: Path) -> None:
+    exactly("processes.image_removed", tmp_path)
+
+
+def test_other_user(exactly: Case) -> None:
+    exactly("processes.other_user")
+
+
+def test_long_command_line(exactly: Case) -> None:
+    exactly("processes.long_command_line")
+
+
+@pytest.fixture
+def container() -> Iterator[tuple[Path, str]]:
+    """A control group that is called as Docker under systemd calls a container's; its folder and the container's id."""
+    [root] = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if line.split()[2] == "cgroup2"]
+    name = secrets.token_hex(32)
+    folder = Path(root, "procwire-test.slice", f"docker-{name}.scope")
+    folder.mkdir(parents=True)
+    yield folder, name
+    # Its processes have ended; it can be removed once the kernel has seen that.
+    for _ in range(100):
+        try:
+            folder.rmdir()
+            break
+        except OSError:
+            continue
+    folder.parent.rmdir()
+
+
+def test_container(recording: Recording, host: Host, container: tuple[Path, str]) -> None:
+    folder, name = container
+    path = f"/{folder.parent.name}/{folder.name}"
+    recording.expect(host.run("processes.in_cgroup", folder, path, name), host)

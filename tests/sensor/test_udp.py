@@ -1,0 +1,119 @@
+"""UDP flows: one event for each socket and peer, by the direction of the first datagram."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from namespaces import Host
+from recording import Recording
+from traffic.udp import RECEIVE, SEND
+
+from conftest import Case
+
+
+@pytest.mark.parametrize("family", ["v4", "v6"])
+def test_question_and_answers_are_one_flow(exactly: Case, family: str) -> None:
+    exactly("udp.exchange", family)
+
+
+def test_the_machines_own_namespace(recording: Recording, this_machine: Host) -> None:
+    recording.expect(this_machine.run("udp.exchange", "v4"))
+
+
+@pytest.mark.parametrize("way", SEND)
+def test_sent_by_socket_that_is_not_connected(exactly: Case, way: str) -> None:
+    exactly("udp.sent_by", way)
+
+
+@pytest.mark.parametrize("family", ["v4", "v6"])
+def test_sent_by_connected_socket(exactly: Case, family: str) -> None:
+    exactly("udp.sent_connected", family)
+
+
+@pytest.mark.parametrize("way", RECEIVE)
+def test_received_by_whom_the_socket_was_handed_to(exactly: Case, way: str) -> None:
+    exactly("udp.received_by", way)
+
+
+def test_both_ends_connected(exactly: Case) -> None:
+    exactly("udp.received_connected")
+
+
+def test_one_socket_to_many_peers(exactly: Case) -> None:
+    exactly("udp.many_peers", 50)
+
+
+def test_one_socket_from_many_peers(exactly: Case) -> None:
+    exactly("udp.many_senders", 50)
+
+
+def test_reply_is_no_second_flow(exactly: Case) -> None:
+    exactly("udp.reply_first")
+
+
+def test_never_read_is_the_owners(exactly: Case) -> None:
+    exactly("udp.never_read")
+
+
+def test_port_that_is_closed(exactly: Case) -> None:
+    exactly("udp.closed_port")
+
+
+def test_v4_mapped_is_shown_as_ipv4(exactly: Case) -> None:
+    exactly("udp.v4_mapped")
+
+
+def test_addresses_are_those_on_the_wire(exactly: Case) -> None:
+    exactly("udp.true_peer")
+
+
+def test_segmented_by_the_kernel(exactly: Case) -> None:
+    exactly("udp.segmented")
+
+
+def test_empty_datagram(exactly: Case) -> None:
+    exactly("udp.empty")
+
+
+def test_same_ports_by_new_sockets(exactly: Case) -> None:
+    exactly("udp.rebound")
+
+
+def test_other_sockets_are_none_of_ours(exactly: Case) -> None:
+    exactly("udp.not_udp")
+
+
+@pytest.mark.parametrize(("source", "to"), [("10.1.0.1", "10.1.0.2"), ("fd00:1::1", "fd00:1::2")])
+@pytest.mark.parametrize("size", [5, 20_000])
+def test_two_hosts(recording: Recording, two_hosts: tuple[Host, Host], source: str, to: str, size: int) -> None:
+    # The larger datagram travels in fragments.
+    one, other = two_hosts
+    listener = other.start("udp.listen", to, 9000, "", "", size).ready()
+    truth = one.run("udp.speak", source, to, 9000, "", size)
+    recording.expect(truth + listener.end(), one, other)
+
+
+def test_broadcast(recording: Recording, two_hosts: tuple[Host, Host]) -> None:
+    one, other = two_hosts
+    listener = other.start("udp.listen", "", 9000, "10.1.0.255").ready()
+    truth = one.run("udp.speak", "10.1.0.1", "10.1.0.255", 9000)
+    recording.expect(truth + listener.end(), one, other)
+
+
+@pytest.mark.parametrize(("source", "group"), [("10.1.0.1", "239.1.2.3"), ("fd00:1::1", "ff05::1234")])
+def test_multicast(recording: Recording, two_hosts: tuple[Host, Host], source: str, group: str) -> None:
+    # Heard by two sockets on the other host, and by two on the one that speaks.
+    one, other = two_hosts
+    one.ip("route add 239.0.0.0/8 dev eth")
+    local = "::" if ":" in group else ""
+    listeners = [host.start("udp.listen", local, 9000, group, "eth").ready() for host in two_hosts]
+    truth = one.run("udp.speak", source, group, 9000, "eth")
+    for listener in listeners:
+        truth += listener.end()
+    recording.expect(truth, one, other)
+
+
+def test_flow_is_told_again_after_silence(tmp_path: Path, host: Host) -> None:
+    with Recording(tmp_path, "--udp-idle", "1s") as recording:
+        recording.expect(host.run("udp.idle", 1), host)

@@ -1,0 +1,271 @@
+"""Who did it: processes that fork, exec, exit at once, hand sockets on, or are many."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from traffic import libc
+from traffic.children import fork, reap
+from traffic.tcp import connect, listening
+from traffic.udp import RECEIVE, bound
+from traffic.witness import Row, Witness, process
+
+# Without a look-up of its parts, and without a fork: bash itself connects.
+_BASH = ("bash", "--norc", "--noprofile", "-c")
+_SIZE = 65536
+
+
+def short_lived(witness: Witness, count: str, protocol: str) -> None:
+    """Programs that exit at once after connect or sendto, each with a command line of its own.
+
+    They cannot tell their port: the server sees it, and they say who they are.
+    """
+    server = listening() if protocol == "tcp" else bound()
+    port = server.getsockname()[1]
+    script = f"printf %s:%s $$ $1 > /dev/{protocol}/127.0.0.1/{port}"
+    children = [subprocess.Popen([*_BASH, script, "bash", f"no-{number}"]) for number in range(int(count))]
+    for _ in children:
+        if protocol == "tcp":
+            accepted, sender = server.accept()
+            witness.accepted(accepted)
+            said = accepted.recv(_SIZE).decode()
+        else:
+            payload, sender = server.recvfrom(_SIZE)
+            witness.received(server, sender)
+            said = payload.decode()
+        child, _, name = said.partition(":")
+        who = {
+            "process_id": int(child),
+            "process_name": os.path.realpath(shutil.which("bash") or "/bin/bash"),
+            "process_command_line": " ".join([*_BASH, script, "bash", name]),
+            "process_parent_id": os.getpid(),
+        }
+        # It has long exited, so that its start is not to be had.
+        witness.event(protocol, True, sender, server.getsockname(), **who, start_ticks=...)
+    for program in children:
+        program.wait()
+
+
+def forks_at_once(witness: Witness, count: str) -> None:
+    """Many children within a second, each with a connection of its own."""
+    listener = listening()
+    to = listener.getsockname()
+    children = [fork(lambda: connect(witness, to).close()) for _ in range(int(count))]
+    for _ in children:
+        witness.accepted(listener.accept()[0])
+    reap(children)
+
+
+def workers(witness: Witness, count: str, connections: str) -> None:
+    """Children that accept at the same listener, which their parent made: each what it accepts."""
+    listener = listening()
+
+    def work() -> None:
+        while True:
+            accepted, sender = listener.accept()
+            witness.event("tcp", False, sender, listener.getsockname())
+            if accepted.recv(1) == b"q":
+                return
+            accepted.sendall(b"k")
+            accepted.close()
+
+    children = [fork(work) for _ in range(int(count))]
+    for last in (False, True):
+        for _ in range(int(count) if last else int(connections)):
+            with connect(witness, listener.getsockname()) as client:
+                client.sendall(b"q" if last else b"x")
+                client.recv(1)
+    reap(children)
+
+
+def threads(witness: Witness, count: str) -> None:
+    """Threads that connect and accept, UDP too: events are of their process."""
+    listener, server = listening(), bound()
+
+    def work() -> None:
+        with connect(witness, listener.getsockname()):
+            witness.accepted(listener.accept()[0])
+        with bound() as client:
+            client.sendto(b"hello", server.getsockname())
+            witness.sent(client, server.getsockname())
+            witness.received(server, server.recvfrom(_SIZE)[1])
+
+    running = [threading.Thread(target=work) for _ in range(int(count))]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+
+
+def leader_gone(witness: Witness) -> None:
+    """A thread that goes on after its process's main thread has ended."""
+    listener = listening()
+    read_end, write_end = os.pipe()
+
+    def main() -> None:
+        me = witness.me()
+
+        def later() -> None:
+            while Path(f"/proc/self/task/{os.getpid()}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                pass
+            with socket.create_connection(listener.getsockname()) as client:
+                witness.event("tcp", True, client.getsockname(), client.getpeername(), **me)
+            os.write(write_end, b"x")
+            os._exit(0)
+
+        threading.Thread(target=later).start()
+        libc.exit_thread()
+
+    child = fork(main)
+    witness.accepted(listener.accept()[0])
+    os.read(read_end, 1)
+    reap([child])
+
+
+def passed_on(witness: Witness) -> None:
+    """Sockets passed to another process by SCM_RIGHTS: the event is of who uses them, and passing is none."""
+    listener, sender, receiver = listening(), bound(), bound()
+    to = receiver.getsockname()
+    connected = connect(witness, listener.getsockname())
+    witness.accepted(listener.accept()[0])
+    here, there = socket.socketpair()
+
+    def use() -> None:
+        for own in (listener, sender, receiver, connected):
+            own.close()
+        _, descriptors, _, _ = socket.recv_fds(there, 1, 4)
+        passed_listener, passed_sender, passed_receiver, passed_connected = (
+            socket.socket(fileno=descriptor) for descriptor in descriptors
+        )
+        there.sendall(b"r")
+        passed_sender.sendto(b"hello", to)
+        witness.sent(passed_sender, to)
+        witness.received(passed_receiver, passed_receiver.recvfrom(_SIZE)[1])
+        witness.accepted(passed_listener.accept()[0])
+        passed_connected.sendall(b"hello")
+
+    child = fork(use)
+    socket.send_fds(here, [b"x"], [sock.fileno() for sock in (listener, sender, receiver, connected)])
+    here.recv(1)
+    with connect(witness, listener.getsockname()):
+        reap([child])
+
+
+def inherited(witness: Witness) -> None:
+    """UDP sockets inherited over fork: parent and child send by the same one, to peers of their own."""
+    server_of_parent, server_of_child, shared = bound(), bound(), bound()
+
+    def use() -> None:
+        shared.sendto(b"hello", server_of_child.getsockname())
+        witness.sent(shared, server_of_child.getsockname())
+
+    shared.sendto(b"hello", server_of_parent.getsockname())
+    witness.sent(shared, server_of_parent.getsockname())
+    reap([fork(use)])
+    for server in (server_of_parent, server_of_child):
+        RECEIVE["recv"](server)
+        witness.received(server, shared.getsockname())
+
+
+def exec_after_connect(witness: Witness) -> None:
+    """A process that connects, becomes another program and connects again: two images, one ProcessGuid."""
+    listener = listening()
+    port = listener.getsockname()[1]
+    script = f"exec 3<>/dev/tcp/127.0.0.1/{port}"
+
+    def become() -> None:
+        connect(witness, listener.getsockname()).set_inheritable(True)
+        os.execvp("bash", [*_BASH, script])
+
+    child = fork(become)
+    witness.accepted(listener.accept()[0])
+    accepted, sender = listener.accept()
+    witness.accepted(accepted)
+    bash = os.path.realpath(shutil.which("bash") or "/bin/bash")
+    row = {
+        "process_id": child,
+        "process_name": bash,
+        "process_command_line": " ".join([*_BASH, script]),
+        "process_parent_id": os.getpid(),
+        "start_ticks": _start_ticks_of_zombie(child),
+    }
+    witness.event("tcp", True, sender, listener.getsockname(), **row)
+    reap([child])
+
+
+def _start_ticks_of_zombie(child: int) -> int:
+    # Not reaped yet, so that its number and start are still there, its image no more.
+    return int(Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[19])
+
+
+def image_removed(witness: Witness, folder: str) -> None:
+    """An executable that is gone while it runs: its path is told as it was."""
+    listener = listening()
+    copy = Path(folder, "bash-copy")
+    shutil.copy2(shutil.which("bash") or "/bin/bash", copy)
+    script = f"read; exec 3<>/dev/tcp/127.0.0.1/{listener.getsockname()[1]}; read"
+    program = subprocess.Popen([copy, "--norc", "-c", script], stdin=subprocess.PIPE)
+    assert program.stdin is not None
+    # It waits for a line, so it has begun once it is no longer python.
+    while process(program.pid)["process_name"] != str(copy):
+        pass
+    copy.unlink()
+    program.stdin.write(b"go\n")
+    program.stdin.flush()
+    accepted, sender = listener.accept()
+    witness.accepted(accepted)
+    witness.event("tcp", True, sender, listener.getsockname(), **process(program.pid))
+    program.communicate(b"end\n")
+
+
+def other_user(witness: Witness) -> None:
+    """A child that has become another user."""
+    listener = listening()
+
+    def work() -> None:
+        os.setuid(pwd.getpwnam("nobody").pw_uid)
+        connect(witness, listener.getsockname())
+
+    child = fork(work)
+    witness.accepted(listener.accept()[0])
+    reap([child])
+
+
+def long_command_line(witness: Witness) -> None:
+    """Arguments of more than 1,024 bytes, with spaces and letters outside ASCII."""
+    listener = listening()
+    code = "import sys; from traffic import processes; processes.connect_to(int(sys.argv[1]))"
+    arguments = [str(listener.getsockname()[1]), "two words", "größe", *(f"argument-{n}" for n in range(300))]
+    program = subprocess.Popen([sys.executable, "-c", code, *arguments])
+    witness.accepted(listener.accept()[0])
+    program.wait()
+
+
+def connect_to(port: int) -> None:
+    """For a program of its own: connect to a port on loopback, and tell."""
+    connect(Witness(), ("127.0.0.1", port)).close()
+
+
+def in_cgroup(witness: Witness, folder: str, path: str, container: str) -> None:
+    """A child in a control group of its own."""
+    listener = listening()
+
+    def work() -> None:
+        Path(folder, "cgroup.procs").write_text(str(os.getpid()))
+        with connect(witness, listener.getsockname(), **_cgroup(path, container)):
+            pass
+
+    child = fork(work)
+    witness.accepted(listener.accept()[0], **_cgroup(Path("/proc/self/cgroup").read_text().rpartition("0::")[2], None))
+    reap([child])
+
+
+def _cgroup(path: str, container: str | None) -> Row:
+    return {"cgroup_path": path.strip(), "container_id": container}

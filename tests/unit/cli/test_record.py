@@ -1,0 +1,473 @@
+"""`procwire record`: what its options mean; and whole recordings, each a process of its own, of real connections."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner, Result
+
+import procwire
+from procwire.cli import record as record_module
+from procwire.cli import recording
+from procwire.cli.app import app
+from procwire.cli.exits import ExitCode
+from procwire.cli.record import Request, Target, Way
+
+Row = dict[str, Any]
+
+COMMAND = [sys.executable, "-c", "from procwire.cli import main; main()", "record"]
+POLL = ("--sensor", "poll", "--interval", "50ms")
+EXECUTABLE = Path(sys.executable).resolve()
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="recording needs Linux")
+needs_root = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs root on Linux")
+
+
+# What the options mean.
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["record", *arguments])
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Request]:
+    """What a command line asks for, without it being done."""
+    requests: list[Request] = []
+
+    def keep(request: Request) -> ExitCode:
+        requests.append(request)
+        return ExitCode.RECORDED
+
+    monkeypatch.setattr(recording, "run", keep)
+
+    def ask(*arguments: str) -> Request:
+        result = invoke(*arguments)
+        assert result.exit_code == 0, result.stderr
+        return requests.pop()
+
+    return ask
+
+
+def test_nothing_is_recorded_by_default() -> None:
+    result = invoke("--sensor", "poll")
+    assert result.exit_code == 2
+    assert "network connection logging is disabled by default: enable it with --all" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "images"),
+    [
+        (["--all"], ()),
+        (["-n"], ()),
+        (["-n", "--for", "1s"], ()),
+        (["--for", "1s", "-n"], ()),
+        (["-n", "curl"], ("curl",)),
+        (["-n", "curl, /usr/bin/wget", "--closes"], ("curl", "/usr/bin/wget")),
+        (["-ncurl"], ("curl",)),
+        (["--all", "-n", "curl"], ()),
+    ],
+)  # fmt: skip
+def test_n_takes_a_list_or_none(asked: Callable[..., Request], arguments: list[str], images: tuple[str, ...]) -> None:
+    assert asked(*arguments).images == images
+
+
+STDOUT = Target(Way.NDJSON, None, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "targets"),
+    [
+        ([], [STDOUT]),
+        (["--to", "csv"], [Target(Way.CSV, None, True)]),
+        (["-o", "-"], [STDOUT]),
+        (["-o", "a.parquet"], [Target(Way.PARQUET, Path("a.parquet"), False)]),
+        (["-o", "a.txt", "-o", "b.CSV"],
+         [Target(Way.NDJSON, Path("a.txt"), False), Target(Way.CSV, Path("b.CSV"), False)]),
+        (["--to", "xml", "-o", "a", "--to", "table"],
+         [Target(Way.XML, Path("a"), False), Target(Way.TABLE, None, True)]),
+        (["--to", "syslog"], [Target(Way.SYSLOG, None, False)]),
+        (["--to", "syslog", "-o", "-"], [Target(Way.SYSLOG, None, True)]),
+        (["--to", "ndjson", "--to", "syslog", "-o", "a"],
+         [Target(Way.NDJSON, Path("a"), False), Target(Way.SYSLOG, None, False)]),
+    ],
+)  # fmt: skip
+def test_outputs_are_paired_in_order(
+    asked: Callable[..., Request], arguments: list[str], targets: list[Target]
+) -> None:
+    assert list(asked("--all", *arguments).targets) == targets
+
+
+def test_quantities_reach_the_recording(asked: Callable[..., Request]) -> None:
+    request = asked(
+        "--all", "--for", "5m", "--udp-idle", "10s", "--interval", "500ms", "--rotate-size", "1MB", "--rotate-every",
+        "1h", "--keep", "3", "--buffer-mb", "4", "--count", "9", "--no-dns-lookup", "--columns", "dst_ip, dst_port",
+        "-o", "a",
+    )  # fmt: skip
+    assert (request.duration_s, request.udp_idle_s, request.interval_s) == (300, 10, 0.5)
+    assert (request.rotate_bytes, request.rotate_s, request.keep, request.ring_bytes) == (10**6, 3_600, 3, 4 << 20)
+    assert (request.count, request.dns_lookup, request.columns) == (9, False, ("dst_ip", "dst_port"))
+
+
+def test_defaults_are_those_documented(asked: Callable[..., Request]) -> None:
+    request = asked("--all")
+    assert (request.sensor, request.interval_s, request.udp_idle_s, request.ring_bytes) == ("auto", 1, 1_800, 16 << 20)
+    assert (request.attempts, request.closes, request.existing, request.dns_lookup) == (False, False, False, True)
+    assert (request.duration_s, request.count, request.user, request.where) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--config", "sysmon.xml"], "rules come with a later version"),
+        (["--all", "--for", "soon"], "found 'soon', expected a duration"),
+        (["--all", "--to", "csv", "--to", "xml"], "more than one output to stdout"),
+        (["--all", "--columns", ","], "found no column in --columns"),
+        (["--all", "--to", "xml", "--names", "sysmon"], "expected neither with xml"),
+        (["--all", "--to", "syslog", "--columns", "dst_ip"], "expected neither with syslog"),
+        (["--all", "--rotate-size", "1MB"], "expected a file to rotate"),
+        (["--all", "--keep", "2", "--to", "syslog"], "expected a file to rotate"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused(arguments: list[str], complaint: str) -> None:
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_other_systems_can_only_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record_module, "sys", SimpleNamespace(platform="win32", stdout=sys.stdout))
+    result = invoke("--all", "-o", "a.csv")
+    assert result.exit_code == 1
+    assert "found win32, expected Linux" in result.stderr
+
+
+# Whole recordings.
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that the account which records may write to: pytest's own are root's alone."""
+    path = Path(tempfile.mkdtemp(prefix="procwire-test-"))
+    path.chmod(0o777)
+    yield path
+    shutil.rmtree(path)
+
+
+class Recording:
+    """A recorder that runs, with its own state."""
+
+    def __init__(self, folder: Path, *arguments: str | Path, stdout: int | None = subprocess.PIPE) -> None:
+        environment = os.environ | {"STATE_DIRECTORY": f"{folder}/state", "RUNTIME_DIRECTORY": f"{folder}/run"}
+        self._errors = folder / "errors"
+        self._log = self._errors.open("wb")
+        command = [*COMMAND, *POLL, *map(str, arguments)]
+        self.process = subprocess.Popen(command, stdout=stdout, stderr=self._log, env=environment)
+        self._folder = folder
+
+    def wait_until_it_records(self) -> None:
+        """Once it tells of itself, it records."""
+        self.wait_for(lambda: bool(self.statuses()))
+
+    def statuses(self) -> list[Row]:
+        """What it tells of itself."""
+        found = [path.read_text() for path in self._folder.glob(f"run/recorder-{self.process.pid}.json")]
+        return [json.loads(text) for text in found if text.endswith("\n")]
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        deadline_s = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < deadline_s, self.errors
+            assert self.process.poll() in (None, 0), self.errors
+            time.sleep(0.02)
+
+    def end(self, number: int = signal.SIGINT) -> tuple[int, bytes]:
+        """Exit code and stdout."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> tuple[int, bytes]:
+        stdout, _ = self.process.communicate(timeout=60)
+        return self.process.returncode, stdout or b""
+
+    @property
+    def errors(self) -> str:
+        return self._errors.read_text()
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._log.close()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Callable[..., Recording]]:
+    """Starts recordings, and sees to their end."""
+    with ExitStack() as stack:
+
+        def begin(*arguments: str | Path, stdout: int | None = subprocess.PIPE) -> Recording:
+            running = Recording(folder, *arguments, stdout=stdout)
+            stack.callback(running.close)
+            running.wait_until_it_records()
+            return running
+
+        yield begin
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[[int], list[int]]]:
+    """Makes connections that stay open; their ports."""
+    with ExitStack() as stack:
+        server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=1_024))
+
+        def make(count: int) -> list[int]:
+            clients = [stack.enter_context(socket.create_connection(server.getsockname())) for _ in range(count)]
+            for _ in range(count):
+                stack.enter_context(server.accept()[0])
+            return [client.getsockname()[1] for client in clients]
+
+        yield make
+
+
+def ports(lines: bytes | str, *, initiated: bool = True) -> list[int]:
+    found = [json.loads(line) for line in lines.splitlines()]
+    return [row["src_port"] for row in found if row["network_connection_initiated"] is initiated]
+
+
+@on_linux
+def test_recording_ends_by_ctrl_c_and_has_every_connection(
+    start: Callable[..., Recording], connect: Callable[[int], list[int]], folder: Path
+) -> None:
+    """On stdout at once, and in files of every kind."""
+    names = ["a.ndjson", "a.csv", "a.xml", "a.parquet", "a.arrow"]
+    running = start("--all", "-o", "-", *(part for name in names for part in ("-o", folder / name)))
+    assert running.process.stdout is not None
+    made = connect(3)
+    lines = b"".join(running.process.stdout.readline() for _ in range(6))
+    assert set(made) <= set(ports(lines))
+    code, rest = running.end()
+    assert code == 130
+    seen = lines + rest
+    assert all(ports(seen).count(port) == 1 == ports(seen, initiated=False).count(port) for port in made)
+    [first] = [row for row in map(json.loads, seen.splitlines()) if row["src_port"] == made[0]][:1]
+    assert (first["process_id"], first["process_name"]) == (os.getpid(), str(EXECUTABLE))
+    assert first["user_name"] is not None
+    assert first["provider_name"] == "Linux-Sysmon"
+    assert ports((folder / "a.ndjson").read_bytes()) == ports(seen)
+    for name in ("a.ndjson", "a.csv", "a.xml"):
+        table = procwire.read(folder / name)
+        assert table["record_id"].to_pylist() == list(range(1, table.num_rows + 1))
+        assert set(made) <= set(table["src_port"].to_pylist())
+    assert pq.read_table(folder / "a.parquet").num_rows == len(seen.splitlines())
+
+
+@on_linux
+def test_first_lines_tell_the_sensor_and_the_last_the_account(
+    start: Callable[..., Recording], connect: Callable[[int], list[int]], folder: Path
+) -> None:
+    ledger = folder / "ledger.json"
+    running = start("--all", "--closes", "--where", "network_protocol = 'udp'", "--ledger", ledger, "--to", "xml")
+    connect(2)
+    running.wait_for(lambda: running.statuses()[0]["filtered"] >= 4)
+    code, stdout = running.end(signal.SIGTERM)
+    assert code == 143
+    assert stdout.endswith(b"<Events>\n</Events>\n")
+    first, second, *_, last = running.errors.splitlines()
+    assert first.startswith("procwire: recording by poll, best effort: a look every 0.05 s, between which short")
+    assert "hooks: sock_diag/tcp+udp" in first
+    assert "--attempts and --closes have no effect" in second
+    assert re.fullmatch(r"[\d.]+ s: captured \d+, filtered \d+, written 0 to stdout, lost 0", last)
+    account = json.loads(ledger.read_text())
+    assert account["captured"]["connection"] == account["filtered"] >= 4
+    assert account["outputs"] == [{"name": "stdout", "format": "xml", "written": 0, "left_out": 0, "lost": 0}]
+
+
+@on_linux
+def test_count_and_processes_limit_it(start: Callable[..., Recording], connect: Callable[[int], list[int]]) -> None:
+    mine = EXECUTABLE.name
+    running = start("-n", f"nothing,{mine.upper()}", "--count", "3", "--names", "sysmon", "--columns", "ProcessId")
+    connect(5)
+    assert running.wait() == (0, b'{"ProcessId":%d}\n' % os.getpid() * 3)
+
+
+@on_linux
+def test_duration_ends_it(start: Callable[..., Recording]) -> None:
+    assert start("-n", "nothing", "--for", "100ms", "--to", "csv", "--columns", "dst_ip").wait() == (0, b"dst_ip\r\n")
+
+
+@on_linux
+def test_existing_are_marked_and_sysmons_forms_have_none(
+    start: Callable[..., Recording], connect: Callable[[int], list[int]], folder: Path
+) -> None:
+    [port] = connect(1)
+    where = f"src_port = {port}"
+    running = start(
+        "--all", "--existing", "--where", where, "--to", "syslog", "-o", folder / "a.log", "-o", "-", "--for", "1s"
+    )
+    code, stdout = running.wait()
+    assert code == 0
+    assert [json.loads(line)["record_kind"] for line in stdout.splitlines()] == ["existing", "existing"]
+    assert (folder / "a.log").read_bytes() == b""
+    assert "(2 that syslog has no form for left out)" in running.errors
+
+
+@on_linux
+def test_reader_that_leaves_ends_it_even_if_nothing_comes(start: Callable[..., Recording]) -> None:
+    running = start("-n", "nothing")
+    assert running.process.stdout is not None
+    running.process.stdout.close()
+    assert running.process.wait(60) == 0
+    assert "Traceback" not in running.errors
+
+
+@on_linux
+def test_status_tells_who_records(start: Callable[..., Recording], folder: Path) -> None:
+    environment = os.environ | {"RUNTIME_DIRECTORY": f"{folder}/run"}
+
+    def status(*arguments: str) -> tuple[int, str]:
+        command = [*COMMAND, "--status", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.stderr == ""
+        return done.returncode, done.stdout
+
+    running = start("--all", "--to", "ndjson", "-o", folder / "a.ndjson")
+    code, text = status()
+    assert code == 0
+    assert f"process {running.process.pid} records by poll since 20" in text
+    assert f"to {folder}/a.ndjson (ndjson)" in text
+    code, text = status("--to", "ndjson")
+    assert {json.loads(line)["process_id"] for line in text.splitlines()} >= {running.process.pid}
+    running.end()
+    assert f"process {running.process.pid}" not in status()[1]
+
+
+@on_linux
+def test_record_ids_go_on_after_a_kill(
+    start: Callable[..., Recording], connect: Callable[[int], list[int]], folder: Path
+) -> None:
+    for expected in range(3):
+        running = start(
+            "--all", "-o", folder / "a.ndjson", "--columns", "record_id,network_connection_initiated,src_port"
+        )
+        made = connect(4)
+        running.wait_for(lambda made=made: set(made) <= set(ports((folder / "a.ndjson").read_text())))  # type: ignore[misc]
+        running.process.kill() if expected < 2 else running.end()
+        running.process.wait()
+    ids = [json.loads(line)["record_id"] for line in (folder / "a.ndjson").read_text().splitlines()]
+    assert len(ids) >= 12
+    assert sorted(set(ids)) == ids
+
+
+@needs_root
+def test_recorder_has_no_privileges(start: Callable[..., Recording], folder: Path) -> None:
+    """But the two with which poll sees other users' sockets, in the one thread that looks."""
+    running = start("--all", "--user", "nobody", "-o", folder / "a.ndjson", "-o", folder / "a.parquet")
+    statuses = [path.read_text() for path in Path(f"/proc/{running.process.pid}/task").glob("*/status")]
+    assert len(statuses) > 1
+    for text in statuses:
+        found = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+        assert set(found["Uid"].split()) == {"65534"}
+        assert int(found["CapEff"], 16) == int(found["CapPrm"], 16)
+        assert int(found["CapEff"], 16) in ((0, 1 << 19 | 1 << 2) if found["Pid"] == str(running.process.pid) else (0,))
+        assert int(found["CapBnd"], 16) == int(found["CapInh"], 16) == int(found["CapAmb"], 16) == 0
+        assert found["NoNewPrivs"].strip() == "1"
+    running.end()
+    assert {path.owner() for path in folder.glob("a.*")} == {"nobody"}
+
+
+@needs_root
+def test_file_in_a_folder_of_others_is_made_but_cannot_rotate(folder: Path) -> None:
+    """Folders that are not ours stay as they are."""
+    folder.chmod(0o755)
+    arguments = ["--all", "--for", "100ms", "--user", "nobody"]
+    environment = os.environ | {"STATE_DIRECTORY": f"{folder}/state", "RUNTIME_DIRECTORY": f"{folder}/run"}
+
+    def run(*more: str) -> subprocess.CompletedProcess[str]:
+        command = [*COMMAND, *POLL, *arguments, *more]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert run("-o", f"{folder}/a.ndjson").returncode == 0
+    assert (folder / "a.ndjson").owner() == "nobody"
+    for more in (("-o", f"{folder}/b.csv", "--rotate-size", "1MB"), ("-o", f"{folder}/b.parquet")):
+        done = run(*more)
+        assert done.returncode == 2
+        assert "recording as nobody: --user NAME for another" in done.stderr
+    assert folder.owner() == "root"
+
+
+@needs_root
+@pytest.mark.parametrize("arguments", [("--user", "root"), ("--user", "nobody-of-that-name")])
+def test_account_must_be_one_without_privileges(folder: Path, arguments: tuple[str, ...]) -> None:
+    done = subprocess.run([*COMMAND, *POLL, "--all", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "expected an account without privileges" in done.stderr or "expected one to record as" in done.stderr
+    assert folder.exists()
+
+
+@pytest.fixture
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A disk of 256 KiB, filled but for a little."""
+    disk = folder / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=777", "none", str(disk)], check=False).returncode:
+        pytest.skip("needs the right to mount")
+    (disk / "filler").write_bytes(bytes(200 << 10))
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@needs_root
+def test_full_disk_is_told_and_gone_on_from(
+    start: Callable[..., Recording], connect: Callable[[int], list[int]], small_disk: Path
+) -> None:
+    """What could not be written is counted, in the stream too, and the file stays whole."""
+    path = small_disk / "a.ndjson"
+    running = start("--all", "-o", path)
+    lost = 0
+    while not lost:
+        connect(50)
+        time.sleep(0.2)
+        running.wait_for(lambda: "captured" in running.statuses()[0])
+        lost = "No space left on device" in running.errors
+    assert all(json.loads(line) for line in path.read_text().splitlines())
+    (small_disk / "filler").unlink()
+    time.sleep(0.2)
+    made = connect(2)
+    running.wait_for(lambda: set(made) <= set(ports(path.read_text())))
+    running.wait_for(lambda: '"loss"' in path.read_text())
+    code, _ = running.end()
+    assert code == 130
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    told = sum(row["events_lost"] for row in rows if row.get("record_kind") == "loss")
+    assert f"{path}: writing again; {told:,} rows were lost" in running.errors
+    assert f"lost: {told:,} rows not written to {path}" in running.errors
+
+
+@needs_root
+def test_losses_give_exit_code_3(
+    start: Callable[..., Recording], connect: Callable[[int], list[int]], small_disk: Path
+) -> None:
+    (small_disk / "filler").write_bytes(bytes(252 << 10))
+    connect(20)
+    running = start("--all", "--existing", "-o", small_disk / "a.ndjson", "--for", "1s", stdout=subprocess.DEVNULL)
+    code, _ = running.wait()
+    assert code == 3
+    assert running.errors.count("No space left on device") == 1
