@@ -38,7 +38,7 @@ def _benchmarks(program: LoadProgram, wanted: argparse.Namespace) -> dict[str, C
 def _sections(wanted: argparse.Namespace) -> Iterator[Section]:
     with scratch() as folder:
         benchmarks = _benchmarks(LoadProgram.build(folder), wanted)
-        for name in wanted.only or NAMES:
+        for name in (name for name in NAMES if not wanted.only or name in wanted.only):
             print(name, "...", file=sys.stderr)
             yield benchmarks[name]()
 

@@ -172,8 +172,8 @@ class Bpftrace(Watcher):
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder for a watcher's files, which another account may enter."""
+    """A folder for a watcher's files, where another account may write."""
     with tempfile.TemporaryDirectory(prefix="procwire-bench-") as name:
         folder = Path(name)
-        folder.chmod(0o755)
+        folder.chmod(0o777)
         yield folder
