@@ -12,7 +12,7 @@ from datetime import datetime
 from statistics import median, quantiles
 
 from record_load import EVENTS_EACH, Kind, LoadProgram, finished
-from record_usage import ProgramTime, bpf_statistics, memory_mb, program_times, running_s
+from record_usage import ProgramTime, bpf_statistics, memory_mb, program_times, running_s, wait_until_quiet
 from record_watchers import Procwire, Watcher, scratch
 from report import Claim, Section
 
@@ -23,6 +23,7 @@ _MEMORY_TARGET_MB = 150.0
 _SOAK_EVENTS_PER_S = 5_000
 # Less than this, up or down, is flat.
 _FLAT_MB_PER_HOUR = 5.0
+_QUIET_TIMEOUT_S = 60.0
 _SAMPLE_S = 2.0
 _DELAY_PER_S = 5.0
 _ROTATION = ("--rotate-size", "500MB", "--keep", "1")
@@ -35,6 +36,7 @@ def kernel_time(program: LoadProgram, seconds: float) -> Section:
     totals = {}
     kinds: tuple[Kind, ...] = ("tcp", "udp")
     for kind in kinds:
+        wait_until_quiet(_QUIET_TIMEOUT_S)
         with scratch() as folder, bpf_statistics(), Procwire(folder, "--buffer-mb", "512") as recorder:
             recorder.pause()
             before = program_times(recorder.pid)
@@ -73,6 +75,7 @@ def _program_rows(spent: dict[str, ProgramTime], made: int) -> Iterator[tuple[st
 
 def idle(seconds: float) -> Section:
     """CPU of a recorder that has nothing to tell."""
+    wait_until_quiet(_QUIET_TIMEOUT_S)
     with scratch() as folder, Procwire(folder) as recorder:
         time.sleep(2)
         start_s, before_s = time.monotonic(), running_s(recorder.pid)

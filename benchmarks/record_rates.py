@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from record_load import Kind, Load, LoadProgram
-from record_usage import Cpu
+from record_usage import Cpu, busy_s, wait_until_quiet
 from record_watchers import Bpftrace, Procwire, Watcher, scratch
 from report import Claim, Section
 
@@ -20,6 +20,7 @@ SLOWDOWN_TARGET_PCT = 5.0
 USER_TARGET_US = 10.0
 # A flow whose process is not certain is told so late.
 _UDP_HOLD_S = 1.5
+_QUIET_TIMEOUT_S = 20.0
 _LARGE_RING_MB = "512"
 
 
@@ -50,6 +51,8 @@ class Watched:
     lost: int
     """Events that the watcher says it lost, of all processes."""
     cpu: Cpu
+    others_pct: float
+    """CPU that others used in both runs, in % of all cores."""
 
     @property
     def slowdown_pct(self) -> float:
@@ -102,26 +105,24 @@ def rates(program: LoadProgram, seconds: float, rounds: int) -> Section:
     headings = (
         "who watches", "load", "cores", "off /s", "on /s", "slow-down %", "range",
         "events", "not written", "said lost", "CPU us/event", "user us/event",
+        "others CPU %",
     )  # fmt: skip
     return Section("Slow-down and losses", headings, rows, claims, notes)
 
 
 def watched(program: LoadProgram, setting: Setting, seconds: float) -> Watched:
-    """A run without, then one with a watcher."""
-    off = program.run(setting.kind, seconds, setting.cores)
+    """A run without a watcher, begun when the machine is quiet (if it soon is), then one with."""
+    off, off_others_s = _run(program, setting, seconds)
     with scratch() as folder:
         watcher = setting.watcher(folder)
         with watcher:
             if setting.pinned_to is not None:
-                subprocess.run(
-                    ["taskset", "-acp", str(setting.pinned_to), str(watcher.pid)],
-                    check=True,
-                    stdout=subprocess.DEVNULL,
-                )
+                pin = ["taskset", "-acp", str(setting.pinned_to), str(watcher.pid)]
+                subprocess.run(pin, check=True, stdout=subprocess.DEVNULL)
             before = Cpu.of(watcher.pid)
             if setting.paused:
                 watcher.pause()
-            on = program.run(setting.kind, seconds, setting.cores)
+            on, on_others_s = _run(program, setting, seconds, watcher)
             watcher.resume()
             if setting.kind == "udp":
                 time.sleep(_UDP_HOLD_S)
@@ -132,7 +133,23 @@ def watched(program: LoadProgram, setting: Setting, seconds: float) -> Watched:
         if setting.kind == "udp":
             # What is received is a flow seen before where a sender's port comes again: only what is sent is certain.
             missing = on.made - watcher.events_of(on.pids, behind=b'initiated":true')
-        return Watched(off, on, found, missing, watcher.lost(), cpu)
+        others_pct = (off_others_s + on_others_s) / (off.seconds + on.seconds) / (os.cpu_count() or 1) * 100
+        return Watched(off, on, found, missing, watcher.lost(), cpu, others_pct)
+
+
+def _run(program: LoadProgram, setting: Setting, seconds: float, watcher: Watcher | None = None) -> tuple[Load, float]:
+    """A run of the load, and for how many seconds others were busy meanwhile."""
+    if watcher is None:
+        wait_until_quiet(_QUIET_TIMEOUT_S)
+    before_s = _others_s(watcher)
+    load = program.run(setting.kind, seconds, setting.cores)
+    return load, max(_others_s(watcher) - before_s, 0.0)
+
+
+def _others_s(watcher: Watcher | None) -> float:
+    ours = os.times()
+    watching_s = Cpu.of(watcher.pid).all_s if watcher else 0.0
+    return busy_s() - ours.children_user - ours.children_system - ours.user - ours.system - watching_s
 
 
 def _row(setting: Setting, runs: Sequence[Watched]) -> tuple[str, ...]:
@@ -152,6 +169,7 @@ def _row(setting: Setting, runs: Sequence[Watched]) -> tuple[str, ...]:
         f"{sum(run.lost for run in runs):,}",
         f"{median(run.cpu_us for run in runs):.1f}",
         f"{median(run.user_us for run in runs):.1f}",
+        f"{median(run.others_pct for run in runs):.0f}",
     )
 
 

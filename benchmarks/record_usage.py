@@ -6,12 +6,16 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+_LOOK_S = 0.5
+# Of one core.
+_QUIET_PART = 0.15
 _STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
 
 
@@ -36,6 +40,23 @@ class Cpu:
     def all_s(self) -> float:
         """User and system."""
         return self.user_s + self.system_s
+
+
+def busy_s() -> float:
+    """Seconds that the machine's cores were busy since its boot."""
+    # user, nice, system; without idle and waiting; irq, softirq, steal
+    user, nice, system, _, _, *interrupts = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:9])
+    return (user + nice + system + sum(interrupts)) / _TICKS
+
+
+def wait_until_quiet(timeout_s: float) -> None:
+    """Until the machine has nothing to do and no other sensor is attached, but no longer."""
+    end_s = time.monotonic() + timeout_s
+    while time.monotonic() < end_s:
+        before_s = busy_s()
+        time.sleep(_LOOK_S)
+        if busy_s() - before_s < _LOOK_S * _QUIET_PART and not other_sensors():
+            return
 
 
 def running_s(pid: int) -> float:
