@@ -21,6 +21,7 @@ USER_TARGET_US = 10.0
 # A flow whose process is not certain is told so late.
 _UDP_HOLD_S = 1.5
 _QUIET_TIMEOUT_S = 20.0
+_DISTURBED_PCT = 10.0
 _LARGE_RING_MB = "512"
 
 
@@ -92,13 +93,13 @@ def _with_large_ring(folder: Path) -> Procwire:
     return Procwire(folder, "--buffer-mb", _LARGE_RING_MB)
 
 
-def rates(program: LoadProgram, seconds: float, rounds: int) -> Section:
-    """Each setting once a round, each time after a run that nobody watches."""
+def rates(program: LoadProgram, seconds: float, rounds: int, tries: int) -> Section:
+    """Each setting once a round, each time after a run that nobody watches; tried again where others were busy."""
     runs: dict[str, list[Watched]] = {setting.name: [] for setting in settings()}
     for number in range(rounds):
         for setting in settings():
             print(f"  round {number + 1} of {rounds}: {setting.name}", file=sys.stderr)
-            runs[setting.name].append(watched(program, setting, seconds))
+            runs[setting.name].append(_least_disturbed(program, setting, seconds, tries))
     rows: list[Sequence[str]] = [_row(setting, runs[setting.name]) for setting in settings()]
     claims = [claim for setting in settings() for claim in _claims(setting, runs[setting.name])]
     notes = [] if Bpftrace.version() else ["bpftrace is not installed here, so that there is nothing to compare with."]
@@ -108,6 +109,13 @@ def rates(program: LoadProgram, seconds: float, rounds: int) -> Section:
         "others CPU %",
     )  # fmt: skip
     return Section("Slow-down and losses", headings, rows, claims, notes)
+
+
+def _least_disturbed(program: LoadProgram, setting: Setting, seconds: float, tries: int) -> Watched:
+    runs: list[Watched] = []
+    while len(runs) < tries and not any(run.others_pct < _DISTURBED_PCT for run in runs):
+        runs.append(watched(program, setting, seconds))
+    return min(runs, key=lambda run: run.others_pct)
 
 
 def watched(program: LoadProgram, setting: Setting, seconds: float) -> Watched:
