@@ -41,6 +41,15 @@ def test_abandoned(recording: Recording, dead_end: Host) -> None:
     recording.expect(dead_end.run("attempts.abandoned", "10.1.0.1", SILENT), dead_end)
 
 
+def test_reset_in_the_middle_of_the_handshake(
+    recording: Recording, two_hosts: tuple[Host, Host], dead_end: Host
+) -> None:
+    # By a peer that opens at the same time: nothing else lets a connection be reset that is neither new nor made.
+    peer = two_hosts[1].start("forged.open_and_reset", "eth", SILENT).ready()
+    truth = dead_end.run("attempts.reset", "10.1.0.1", SILENT)
+    recording.expect(truth + peer.end(), *two_hosts)
+
+
 def test_no_route(exactly: Case) -> None:
     exactly("attempts.unreachable", "10.9.9.9", "ENETUNREACH")
 

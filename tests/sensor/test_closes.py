@@ -18,9 +18,9 @@ def closes(recording: Recording, host: Host, program: str, *arguments: object) -
 @pytest.mark.parametrize(("sent", "received"), [(0, 0), (1, 0), (0, 1), (123, 4567), (300_000, 2_000_000)])
 def test_bytes_are_exact(recording: Recording, host: Host, family: str, sent: int, received: int) -> None:
     for row in closes(recording, host, "ends.by_client", family, sent, received):
-        # At least the handshake and a FIN each way.
-        assert row["sent_packets"] >= 2
-        assert row["received_packets"] >= 2
+        # At least a FIN each way; what a handshake counts for depends on the end.
+        assert row["sent_packets"] >= 1
+        assert row["received_packets"] >= 1
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,10 @@ def test_workers_that_share_a_listener(exactly: Case) -> None:
     exactly("processes.workers", 4, 100)
 
 
+def test_workers_whose_clients_reset_at_once(exactly: Case) -> None:
+    exactly("processes.workers_reset", 4, 2000)
+
+
 def test_threads(exactly: Case) -> None:
     exactly("processes.threads", 8)
 
@@ -53,6 +57,18 @@ def test_exec_after_connect(exactly: Case) -> None:
 
 def test_executable_that_is_gone(exactly: Case, tmp_path: Path) -> None:
     exactly("processes.image_removed", tmp_path)
+
+
+def test_executable_on_another_mount(exactly: Case, tmp_path: Path) -> None:
+    exactly("processes.image_on_other_mount", tmp_path)
+
+
+def test_process_of_another_pid_namespace(exactly: Case) -> None:
+    exactly("processes.in_pid_namespace")
+
+
+def test_sockets_of_another_network_namespace(exactly: Case) -> None:
+    exactly("processes.moved_on")
 
 
 def test_other_user(exactly: Case) -> None:

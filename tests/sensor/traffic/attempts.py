@@ -79,6 +79,14 @@ def timed_out(witness: Witness, source_ip: str, ip: str) -> None:
         witness.attempted("timed-out", errno.ETIMEDOUT, source, (ip, 443))
 
 
+def reset(witness: Witness, source_ip: str, ip: str) -> None:
+    """The peer resets the connection before it is made."""
+    with _bound(ip=source_ip) as client:
+        source = client.getsockname()
+        _fail(client, (ip, 443), errno.ECONNRESET)
+        witness.attempted("reset", errno.ECONNRESET, source, (ip, 443))
+
+
 def abandoned(witness: Witness, source_ip: str, ip: str) -> None:
     """The process gives up before there is an answer: it closes, or it exits."""
     for give_up in (socket.socket.close, socket.socket.detach):

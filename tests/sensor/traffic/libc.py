@@ -12,12 +12,13 @@ from typing import Any
 __all__ = [
     "CLONE_NEWNET",
     "CLONE_NEWNS",
+    "CLONE_NEWPID",
     "accept",
     "accept4",
+    "bind_mount",
     "disconnect",
     "exit_thread",
     "message",
-    "mount",
     "packed",
     "recvmmsg",
     "sendmmsg",
@@ -26,7 +27,9 @@ __all__ = [
 ]
 
 CLONE_NEWNS = 0x00020000
+CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
+_MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -53,8 +56,14 @@ def exit_thread() -> None:
     _libc.syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0)
 
 
-def mount(source: str, target: str, flags: int) -> None:
-    """mount(2), for flags that take neither type nor data."""
+def bind_mount(source: str, target: str) -> None:
+    """Show `source` at `target` too, in a mount namespace that the caller gets for it: others do not see it."""
+    unshare(CLONE_NEWNS)
+    _mount("none", "/", _MS_REC | _MS_PRIVATE)
+    _mount(source, target, _MS_BIND)
+
+
+def _mount(source: str, target: str, flags: int) -> None:
     _checked(_libc.mount(source.encode(), target.encode(), None, ctypes.c_ulong(flags), None))
 
 

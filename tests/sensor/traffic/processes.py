@@ -13,7 +13,7 @@ from pathlib import Path
 
 from traffic import libc
 from traffic.children import fork, reap
-from traffic.tcp import connect, listening
+from traffic.tcp import abort, connect, listening
 from traffic.udp import RECEIVE, bound
 from traffic.witness import Row, Witness, process
 
@@ -82,6 +82,33 @@ def workers(witness: Witness, count: str, connections: str) -> None:
             with connect(witness, listener.getsockname()) as client:
                 client.sendall(b"q" if last else b"x")
                 client.recv(1)
+    reap(children)
+
+
+def workers_reset(witness: Witness, count: str, connections: str) -> None:
+    """Children that accept, and clients that reset at once: before accept() has taken the connection, while it does,
+    or after. Whoever accepts is whose event it is."""
+    listener = listening()
+
+    def work() -> None:
+        while True:
+            accepted, sender = listener.accept()
+            witness.event("tcp", False, sender, listener.getsockname())
+            with accepted:
+                try:
+                    if accepted.recv(1) == b"q":
+                        accepted.sendall(b"k")
+                        return
+                except ConnectionResetError:
+                    continue
+
+    children = [fork(work) for _ in range(int(count))]
+    for _ in range(int(connections)):
+        abort(connect(witness, listener.getsockname()))
+    for _ in children:
+        with connect(witness, listener.getsockname()) as client:
+            client.sendall(b"q")
+            client.recv(1)
     reap(children)
 
 
@@ -223,6 +250,54 @@ def image_removed(witness: Witness, folder: str) -> None:
     witness.accepted(accepted)
     witness.event("tcp", True, sender, listener.getsockname(), **process(program.pid))
     program.communicate(b"end\n")
+
+
+def image_on_other_mount(witness: Witness, folder: str) -> None:
+    """An executable on a mount of its own, in a mount namespace of its own: its path is that from the root."""
+    bash = Path(os.path.realpath(shutil.which("bash") or "/bin/bash"))
+    libc.bind_mount(str(bash.parent), folder)
+    listener = listening()
+    script = f"exec 3<>/dev/tcp/127.0.0.1/{listener.getsockname()[1]}; read"
+    program = subprocess.Popen([Path(folder, bash.name), "--norc", "-c", script], stdin=subprocess.PIPE)
+    accepted, sender = listener.accept()
+    witness.accepted(accepted)
+    who = process(program.pid)
+    if who["process_name"] != f"{folder}/{bash.name}":
+        raise RuntimeError(f"found {who['process_name']}")
+    witness.event("tcp", True, sender, listener.getsockname(), **who)
+    program.communicate(b"end\n")
+
+
+def in_pid_namespace(witness: Witness) -> None:
+    """A process that is number 1 where it lives, as in a container: its number is that of the machine."""
+    listener = listening()
+    until, done = os.pipe()
+    libc.unshare(libc.CLONE_NEWPID)
+
+    def work() -> None:
+        assert os.getpid() == 1
+        with socket.create_connection(listener.getsockname()):
+            os.read(until, 1)
+
+    child = fork(work)
+    accepted, sender = listener.accept()
+    witness.accepted(accepted)
+    witness.event("tcp", True, sender, listener.getsockname(), **process(child))
+    os.write(done, b"x")
+    reap([child])
+
+
+def moved_on(witness: Witness) -> None:
+    """Sockets made in one network namespace, used by a process that has moved to another: they stay where they are."""
+    witness.me()
+    listener, client, server, datagrams = listening(), socket.socket(), bound(), bound()
+    libc.unshare(libc.CLONE_NEWNET)
+    client.connect(listener.getsockname())
+    witness.connected(client)
+    witness.accepted(listener.accept()[0])
+    datagrams.sendto(b"hello", server.getsockname())
+    witness.sent(datagrams, server.getsockname())
+    witness.received(server, server.recvfrom(_SIZE)[1])
 
 
 def other_user(witness: Witness) -> None:

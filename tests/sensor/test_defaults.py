@@ -1,0 +1,16 @@
+"""What is told without being asked for is event 3 itself: connections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from namespaces import Host
+from recording import Recording
+
+
+def test_neither_attempts_nor_ends_unless_asked_for(tmp_path: Path, host: Host) -> None:
+    with Recording(tmp_path) as recording:
+        host.run("attempts.refused", "v4")
+        truth = host.run("tcp.both_ends", "v4") + host.run("udp.exchange", "v4")
+        rows = recording.expect(truth, host, closes=True)
+        assert {row["event_id"] for row in rows} == {3}
