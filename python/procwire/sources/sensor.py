@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
 import pyarrow as pa
@@ -12,10 +11,6 @@ from procwire.errors import RecordError
 from procwire.sources.live import Hook, completed
 
 __all__ = ["EbpfSource"]
-
-# A batch costs milliseconds before its first row: so many small ones are let grow, for no longer than nobody minds.
-_GATHER_S = 0.2
-_ENOUGH_ROWS = 4_096
 
 
 class EbpfSource:
@@ -56,23 +51,11 @@ class EbpfSource:
         except (OSError, RuntimeError) as error:
             raise RecordError(str(error)) from error
         self.hooks = tuple(Hook(*hook) for hook in self._sensor.hooks())
-        self._next_s = 0.0
 
     def step(self, timeout_s: float) -> pa.RecordBatch | None:
-        """What the kernel has handed over, waiting for it at most `timeout_s`; with 0, all that there is."""
-        start_s = time.monotonic()
-        if timeout_s > 0 and start_s < self._next_s:
-            gather_s = min(self._next_s - start_s, timeout_s)
-            time.sleep(gather_s)
-            timeout_s -= gather_s
-            if timeout_s <= 0:
-                return None
+        """What the kernel has handed over, waiting for it at most `timeout_s`."""
         batch = self._sensor.step(timeout_s)
-        if batch is None:
-            return None
-        rows = completed(pa.record_batch(batch))
-        self._next_s = 0.0 if rows.num_rows >= _ENOUGH_ROWS else time.monotonic() + _GATHER_S
-        return rows
+        return None if batch is None else completed(pa.record_batch(batch))
 
     def losses(self) -> Mapping[str, int]:
         """Cause to events lost since the start."""
