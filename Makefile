@@ -5,10 +5,10 @@ RUST_SOURCES := $(shell find crates bpf -name '*.rs' -o -name Cargo.toml -o -nam
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint bench fuzz docs lock clean
+.PHONY: help run build test lint bench bench-record fuzz docs lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## Build, and record this machine's connections for 10 s, with a little traffic of our own
 	$(BIN)/python examples/traffic.py 12 & \
@@ -31,6 +31,9 @@ lint: build ## Check style and types: rustfmt, clippy, ruff, mypy
 bench: build ## Measure against other tools; see benchmarks/README.md
 	$(BIN)/python benchmarks/make_inputs.py
 	$(BIN)/python benchmarks/run.py --out benchmarks/results/$(shell date +%F).md
+
+bench-record: build ## Measure what recording costs, and what it loses; as root
+	$(BIN)/python benchmarks/record.py --out benchmarks/results/$(shell date +%F)-record.md
 
 fuzz: ## Fuzz every parser for SECONDS each (default 60)
 	fuzz/run.sh $(SECONDS)

@@ -40,10 +40,19 @@ class Section:
     notes: list[str] = field(default_factory=list)
 
 
-def document(sections: Sequence[Section], load_before: float) -> str:
-    """All results, targets first."""
+def document(
+    sections: Sequence[Section], load_before: float, *, title: str = "Benchmarks", about: Sequence[str] | None = None
+) -> str:
+    """All results, targets first. about: what they are of, a line each; without it, the peers and units of `run.py`."""
     claims = [claim for section in sections for claim in section.claims]
-    lines = [f"# Benchmarks of {datetime.now(UTC):%Y-%m-%d}", "", *_machine(load_before), "", "## Targets", ""]
+    lines = [
+        f"# {title} of {datetime.now(UTC):%Y-%m-%d}",
+        "",
+        *_machine(load_before, about or _readers()),
+        "",
+        "## Targets",
+        "",
+    ]
     lines += table(
         ("what", "target", "measured", "measured / target", ""),
         [
@@ -67,12 +76,17 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[st
             yield "|" + "|".join("-" * (width + 2) for width in widths) + "|"
 
 
-def _machine(load_before: float) -> Iterator[str]:
-    peers = ", ".join(f"{name} {version(name)}" for name in _PEERS)
-    yield f"- procwire at commit {_commit()}; {peers}; Python {platform.python_version()}"
+def _machine(load_before: float, about: Sequence[str]) -> Iterator[str]:
+    yield f"- procwire at commit {_commit()}; Python {platform.python_version()}"
     yield f"- {_cpu_model()}, {os.cpu_count()} cores, {_memory_gb():.0f} GB; {platform.system()} {platform.release()}"
     yield f"- Load average before and after: {load_before:.2f}, {os.getloadavg()[0]:.2f}"
-    yield "- MB and GB are 10^6 and 10^9 bytes of input; times are medians of fresh processes, warm page cache"
+    yield from (f"- {line}" for line in about)
+
+
+def _readers() -> list[str]:
+    peers = ", ".join(f"{name} {version(name)}" for name in _PEERS)
+    units = "MB and GB are 10^6 and 10^9 bytes of input; times are medians of fresh processes, warm page cache"
+    return [f"Beside {peers}", units]
 
 
 def _commit() -> str:
