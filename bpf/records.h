@@ -145,8 +145,8 @@ enum counter {
 	COUNTER_LOST_DNS = 3,
 	/* no memory to note a socket's owner, or one that was not noted */
 	COUNTER_UNOWNED = 4,
-	/* accepted connections that found the table of pending ones full */
-	COUNTER_ACCEPTS_FULL = 5,
+	/* connections that found the table of connections full */
+	COUNTER_TCPS_FULL = 5,
 	COUNTER_FLOWS = 6,
 	COUNTERS = 7,
 };

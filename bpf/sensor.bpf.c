@@ -21,33 +21,45 @@ const volatile u8 want_existing = 0;
 /* whether sock_send_length and sock_recv_length are there to say who really used a socket */
 const volatile u8 have_claims = 0;
 
-enum role {
-	ROLE_NONE = 0,
-	ROLE_CONNECTING,
-	ROLE_CONNECTED,
-	ROLE_LISTENER,
-	/* established, but not accepted as far as is known; the owner is the listener's */
-	ROLE_PENDING,
-	ROLE_ACCEPTED,
-	ROLE_UDP,
-	/* a further path of an MPTCP connection, which is told by its first */
-	ROLE_SUBFLOW,
+/* What is known of a TCP socket, from its SYN or its handshake on; kept to its end only with want_closes. */
+enum stage {
+	/* owner: who connects */
+	STAGE_CONNECTING = 1,
+	STAGE_CONNECTED,
+	/* a listener's child, of no process yet */
+	STAGE_WAITING,
+	/* owner: who accepted it */
+	STAGE_ACCEPTED,
+	/* closed before the exit of an accept() that may be under way: told as PENDING, for that exit to claim */
+	STAGE_TOLD,
 };
 
-/* What is known of a socket. A connection's child begins with a copy of its listener's. */
+struct tcp {
+	struct owner owner;
+	/* 0 where none was given yet; tells a socket from a later one at the same address */
+	u64 cookie;
+	u64 since_ns;
+	u64 stage;
+};
+
+struct listener_key {
+	u32 netns;
+	u32 port;
+};
+
+/* What is known of a UDP socket, and of a TCP socket that asks a DNS server. */
 struct note {
 	struct owner owner;
-	u64 since_ns;
 	u32 netns;
-	u8 role;
-	/* UDP: the reader's hook with the address ran, the one without has nothing to add */
+	/* the reader's hook with the address ran, the one without has nothing to add */
 	u8 named;
 	u8 claim_sent;
+	u8 is_udp;
 	u8 pad;
-	/* UDP: flows received whose reader is not known */
+	/* flows received whose reader is not known */
 	u32 unread;
 	u32 pad2;
-	/* UDP: the latest flow, spared a look into the table */
+	/* the latest flow, spared a look into the table */
 	u64 flow_ns;
 	struct peer flow;
 };
@@ -60,21 +72,6 @@ struct flow_key {
 struct flow {
 	u64 last_ns;
 	u64 unread;
-};
-
-enum {
-	STAGE_ESTABLISHED = 0,
-	STAGE_ACCEPTED = 1,
-	/* closed before the exit of an accept() that may be under way: told as PENDING, for that exit to claim */
-	STAGE_TOLD = 2,
-};
-
-/* A connection between its handshake and accept(), in whichever order the two come; with want_closes to its end. */
-struct passive {
-	struct owner owner;
-	/* 0 where none was given yet; tells a socket from a later one at the same address */
-	u64 cookie;
-	u64 stage;
 };
 
 struct told {
@@ -99,7 +96,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
 	__type(value, struct note);
 } notes SEC(".maps");
@@ -111,13 +108,24 @@ struct {
 	__type(value, struct flow);
 } flows SEC(".maps");
 
-/* By the address of the struct sock: what accept() gives cannot be trusted with more. */
+/*
+ * By the address of the struct sock, since what accept() gives cannot be trusted with more. A table made beforehand:
+ * storage in the socket costs an allocation for each connection, and its release.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);
 	__type(key, u64);
-	__type(value, struct passive);
-} passives SEC(".maps");
+	__type(value, struct tcp);
+} tcps SEC(".maps");
+
+/* Who listens: the owner of a connection that was accepted in a way that is not seen. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct listener_key);
+	__type(value, struct owner);
+} listeners SEC(".maps");
 
 /* Processes that user space was told of, by tgid. */
 struct {
@@ -449,139 +457,163 @@ INLINE bool is_further_path(struct sock *sk)
 	return subflow && (READ_BITS(subflow, request_join) || READ_BITS(subflow, mp_join));
 }
 
+INLINE void put_tcp(u64 id, const struct tcp *tcp)
+{
+	if (bpf_map_update_elem(&tcps, &id, tcp, BPF_ANY))
+		count(COUNTER_TCPS_FULL);
+}
+
 INLINE void on_syn_sent(struct sock *sk)
 {
-	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!note) {
-		count(COUNTER_UNOWNED);
+	struct tcp tcp = {.stage = STAGE_CONNECTING};
+	if (is_further_path(sk))
 		return;
-	}
-	if (is_further_path(sk)) {
-		note->role = ROLE_SUBFLOW;
-		return;
-	}
-	note->role = ROLE_CONNECTING;
-	note->since_ns = 0;
-	owner_here(&note->owner);
+	owner_here(&tcp.owner);
 	if (want_attempts) {
-		u64 cookie = bpf_get_socket_cookie(sk);
-		bpf_map_update_elem(&connecting, &cookie, &cookie, BPF_ANY);
+		tcp.cookie = bpf_get_socket_cookie(sk);
+		bpf_map_update_elem(&connecting, &tcp.cookie, &tcp.cookie, BPF_ANY);
+	}
+	put_tcp(id_of(sk), &tcp);
+	if (sk->__sk_common.skc_dport == __builtin_bswap16(53)) {
+		struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+		if (note)
+			note->owner = tcp.owner;
 	}
 }
 
 INLINE void on_listen(struct sock *sk)
 {
-	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!note) {
-		count(COUNTER_UNOWNED);
+	struct owner owner = {};
+	owner_here(&owner);
+	struct listener_key key = {sk->__sk_common.skc_net.net->ns.inum, sk->__sk_common.skc_num};
+	bpf_map_update_elem(&listeners, &key, &owner, BPF_ANY);
+}
+
+/* A connection of ours is established. Without `tcp` its SYN was not seen, or found the table full. */
+INLINE void on_connected(struct sock *sk, struct tcp *tcp)
+{
+	u64 id = id_of(sk);
+	if (!tcp && is_further_path(sk))
 		return;
+	u64 now_ns = bpf_ktime_get_boot_ns();
+	u64 cookie = bpf_get_socket_cookie(sk);
+	struct connection_record *record =
+		reserve(KIND_CONNECT, tcp ? ATTRIBUTION_CALLER : ATTRIBUTION_NONE, IPPROTO_TCP, now_ns);
+	if (record) {
+		if (tcp)
+			record->owner = tcp->owner;
+		else
+			__builtin_memset(&record->owner, 0, sizeof(record->owner));
+		record->cookie = cookie;
+		ends_of_open(record, sk);
+		submit(record);
 	}
-	note->role = ROLE_LISTENER;
-	owner_here(&note->owner);
+	if (!tcp)
+		return;
+	if (want_closes) {
+		tcp->stage = STAGE_CONNECTED;
+		tcp->cookie = cookie;
+		tcp->since_ns = now_ns;
+	} else {
+		bpf_map_delete_elem(&tcps, &id);
+	}
 }
 
 /* A listener's child is ready to be accepted, or was already: Fast Open hands it out before the handshake's end. */
-INLINE void on_child_established(struct sock *sk, struct note *note)
+INLINE void on_child_established(struct sock *sk, struct tcp *early)
 {
-	if (is_further_path(sk)) {
-		note->role = ROLE_SUBFLOW;
+	if (is_further_path(sk))
 		return;
-	}
-	note->role = ROLE_PENDING;
-	note->since_ns = bpf_ktime_get_boot_ns();
-	u64 cookie = bpf_get_socket_cookie(sk);
 	u64 id = id_of(sk);
-	struct passive *early = bpf_map_lookup_elem(&passives, &id);
-	if (early && early->stage == STAGE_ACCEPTED && (!early->cookie || early->cookie == cookie)) {
-		note->role = ROLE_ACCEPTED;
-		early->cookie = cookie;
-		emit_tcp(sk, &early->owner, cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
+	struct tcp tcp = {
+		.cookie = bpf_get_socket_cookie(sk), .since_ns = bpf_ktime_get_boot_ns(), .stage = STAGE_WAITING};
+	if (early && early->stage == STAGE_ACCEPTED && !early->cookie) {
+		early->cookie = tcp.cookie;
+		early->since_ns = tcp.since_ns;
+		emit_tcp(sk, &early->owner, tcp.cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
 		if (!want_closes)
-			bpf_map_delete_elem(&passives, &id);
+			bpf_map_delete_elem(&tcps, &id);
 		return;
 	}
-	struct passive passive = {.owner = note->owner, .cookie = cookie, .stage = STAGE_ESTABLISHED};
-	if (bpf_map_update_elem(&passives, &id, &passive, BPF_ANY))
-		count(COUNTER_ACCEPTS_FULL);
+	/* told of twice, see set_state_again */
+	if (early && early->cookie == tcp.cookie)
+		return;
+	put_tcp(id, &tcp);
 }
 
 INLINE void on_established(struct sock *sk, int old)
 {
-	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!note) {
-		count(COUNTER_UNOWNED);
-		return;
-	}
-	if (note->role == ROLE_CONNECTING) {
-		note->role = ROLE_CONNECTED;
-		note->since_ns = bpf_ktime_get_boot_ns();
-		struct connection_record *record =
-			reserve(KIND_CONNECT, ATTRIBUTION_CALLER, IPPROTO_TCP, note->since_ns);
-		if (!record)
-			return;
-		record->owner = note->owner;
-		record->cookie = bpf_get_socket_cookie(sk);
-		ends_of_open(record, sk);
-		submit(record);
-	} else if (old == TCP_SYN_RECV && (note->role == ROLE_LISTENER || note->role == ROLE_NONE)) {
-		on_child_established(sk, note);
+	u64 id = id_of(sk);
+	struct tcp *tcp = bpf_map_lookup_elem(&tcps, &id);
+	if (old == TCP_SYN_SENT || (tcp && tcp->stage == STAGE_CONNECTING)) {
+		if (!tcp || tcp->stage == STAGE_CONNECTING)
+			on_connected(sk, tcp);
+	} else if (old == TCP_SYN_RECV) {
+		on_child_established(sk, tcp);
 	}
 }
 
-/* Whoever takes a connection out of STAGE_ESTABLISHED tells of it: accept() on one processor, its end on another. */
-INLINE bool take(struct passive *passive, u64 stage)
+/* Whoever takes a connection out of STAGE_WAITING tells of it: accept() on one processor, its end on another. */
+INLINE bool take(struct tcp *tcp, u64 stage)
 {
-	return __sync_val_compare_and_swap(&passive->stage, STAGE_ESTABLISHED, stage) == STAGE_ESTABLISHED;
+	return __sync_val_compare_and_swap(&tcp->stage, STAGE_WAITING, stage) == STAGE_WAITING;
 }
 
 /* Used, and not accepted by a call that was seen: io_uring for one. The current process has it. */
-INLINE void on_use_while_pending(struct sock *sk, struct note *note)
+INLINE void on_use(struct sock *sk)
 {
 	u64 id = id_of(sk);
-	note->role = ROLE_ACCEPTED;
-	struct passive *passive = bpf_map_lookup_elem(&passives, &id);
-	if (!passive || passive->stage != STAGE_ESTABLISHED)
+	struct tcp *tcp = bpf_map_lookup_elem(&tcps, &id);
+	if (!tcp || tcp->stage != STAGE_WAITING || !READ(sk, sk_socket))
 		return;
-	struct owner owner;
+	struct owner owner = {};
 	owner_here(&owner);
-	if (!take(passive, STAGE_ACCEPTED))
+	if (!take(tcp, STAGE_ACCEPTED))
 		return;
-	passive->owner = owner;
-	emit_tcp(sk, &owner, passive->cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
+	tcp->owner = owner;
+	emit_tcp(sk, &owner, tcp->cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
 	if (!want_closes)
-		bpf_map_delete_elem(&passives, &id);
+		bpf_map_delete_elem(&tcps, &id);
 }
 
-INLINE void on_passive_closed(struct sock *sk, struct note *note, int old)
+/* Closed as nobody's, as far as is known. Tells whether it was someone's: one that no process has, has no socket. */
+INLINE bool on_closed_waiting(struct sock *sk, struct tcp *tcp)
+{
+	if (!READ(sk, sk_socket) || !take(tcp, STAGE_TOLD))
+		return false;
+	struct listener_key key = {netns_of(sk), READ(sk, __sk_common.skc_num)};
+	/* a closed socket has given its skc_num back */
+	key.port = __builtin_bswap16(READ((struct inet_sock *)sk, inet_sport));
+	struct owner *owner = bpf_map_lookup_elem(&listeners, &key);
+	if (owner)
+		tcp->owner = *owner;
+	emit_tcp(sk, &tcp->owner, tcp->cookie, KIND_ACCEPT, ATTRIBUTION_PENDING);
+	return true;
+}
+
+INLINE void on_closed(struct sock *sk, int old)
 {
 	u64 id = id_of(sk);
-	struct passive *passive = bpf_map_lookup_elem(&passives, &id);
-	if (!passive || (passive->cookie && passive->cookie != bpf_get_socket_cookie(sk)))
+	struct tcp *tcp = bpf_map_lookup_elem(&tcps, &id);
+	if (!tcp)
 		return;
-	/* a socket that no process has, has no struct socket */
-	bool untold = READ(sk, sk_socket) && take(passive, STAGE_TOLD);
-	if (untold)
-		emit_tcp(sk, &passive->owner, passive->cookie, KIND_ACCEPT, ATTRIBUTION_PENDING);
-	if (want_closes && (untold || passive->stage == STAGE_ACCEPTED))
-		emit_close(sk, &passive->owner, passive->cookie, old, false, note->since_ns);
-	/* else the exit of accept(), which may be under way, claims it */
-	if (!untold)
-		bpf_map_delete_elem(&passives, &id);
-}
-
-INLINE void on_closed(struct sock *sk, struct note *note, int old)
-{
-	u8 role = note->role;
-	note->role = ROLE_NONE;
-	if (role == ROLE_CONNECTED) {
-		if (want_closes)
-			emit_close(sk, &note->owner, bpf_get_socket_cookie(sk), old, true, note->since_ns);
-	} else if (role == ROLE_CONNECTING) {
-		if (want_attempts)
-			emit_tcp(sk, &note->owner, bpf_get_socket_cookie(sk), KIND_ATTEMPT, ATTRIBUTION_CALLER);
-	} else if (role == ROLE_PENDING || role == ROLE_LISTENER || (role == ROLE_ACCEPTED && want_closes)) {
-		on_passive_closed(sk, note, old);
+	if (tcp->cookie && tcp->cookie != bpf_get_socket_cookie(sk)) {
+		bpf_map_delete_elem(&tcps, &id);
+		return;
 	}
+	if (tcp->stage == STAGE_CONNECTING) {
+		if (want_attempts)
+			emit_tcp(sk, &tcp->owner, tcp->cookie, KIND_ATTEMPT, ATTRIBUTION_CALLER);
+	} else {
+		bool told = on_closed_waiting(sk, tcp);
+		/* of a connection that was someone's; an early one without a cookie never came to be */
+		if (want_closes && tcp->cookie && (told || tcp->stage == STAGE_ACCEPTED || tcp->stage == STAGE_CONNECTED))
+			emit_close(sk, &tcp->owner, tcp->cookie, old, tcp->stage == STAGE_CONNECTED, tcp->since_ns);
+		/* else the exit of accept(), which may be under way, claims it */
+		if (told)
+			return;
+	}
+	bpf_map_delete_elem(&tcps, &id);
 }
 
 /*
@@ -603,21 +635,17 @@ struct {
 
 INLINE void on_state(struct sock *sk, int old, int new)
 {
-	if (new == TCP_SYN_SENT) {
+	if (new == TCP_SYN_SENT)
 		on_syn_sent(sk);
-	} else if (new == TCP_LISTEN) {
-		on_listen(sk);
-	} else if (new == TCP_ESTABLISHED) {
+	else if (new == TCP_ESTABLISHED)
 		on_established(sk, old);
-	} else if (new == TCP_CLOSE || new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK) {
-		struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
-		if (!note)
-			return;
-		if (new == TCP_CLOSE)
-			on_closed(sk, note, old);
-		else if (note->role == ROLE_PENDING && READ(sk, sk_socket))
-			on_use_while_pending(sk, note);
-	}
+	else if (new == TCP_CLOSE)
+		on_closed(sk, old);
+	else if (new == TCP_LISTEN)
+		on_listen(sk);
+	/* its process closes it */
+	else if (new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK)
+		on_use(sk);
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -690,22 +718,19 @@ static __attribute__((noinline)) int on_accepted(int fd, bool must_be_pending)
 		return 0;
 	u64 id = id_of(sk);
 	u64 cookie = cookie_of(sk);
-	struct passive *passive = bpf_map_lookup_elem(&passives, &id);
-	if (passive && passive->cookie != cookie)
-		passive = NULL;
-	if (!passive && must_be_pending)
+	struct tcp *tcp = bpf_map_lookup_elem(&tcps, &id);
+	if (tcp && tcp->cookie != cookie)
+		tcp = NULL;
+	if (!tcp && must_be_pending)
 		return 0;
-	struct passive fresh;
-	__builtin_memset(&fresh, 0, sizeof(fresh));
+	struct tcp fresh = {.cookie = cookie, .stage = STAGE_ACCEPTED};
 	owner_here(&fresh.owner);
-	fresh.cookie = cookie;
-	fresh.stage = STAGE_ACCEPTED;
-	if (passive && !take(passive, STAGE_ACCEPTED)) {
+	if (tcp && !take(tcp, STAGE_ACCEPTED)) {
 		/* told already: by its first use, or by its end, which did not know whose it was */
-		if (passive->stage == STAGE_TOLD) {
+		if (tcp->stage == STAGE_TOLD) {
 			const struct peer nobody = {};
 			claim(&fresh.owner, KIND_ACCEPT, 0, cookie, &nobody);
-			bpf_map_delete_elem(&passives, &id);
+			bpf_map_delete_elem(&tcps, &id);
 		}
 		return 0;
 	}
@@ -716,10 +741,12 @@ static __attribute__((noinline)) int on_accepted(int fd, bool must_be_pending)
 		emit_tcp(sk, &fresh.owner, cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
 	if (want_closes && state == TCP_CLOSE)
 		emit_close(sk, &fresh.owner, cookie, state, false, 0);
+	if (tcp)
+		fresh.since_ns = tcp->since_ns;
 	if ((early || want_closes) && state != TCP_CLOSE)
-		bpf_map_update_elem(&passives, &id, &fresh, BPF_ANY);
-	else if (passive)
-		bpf_map_delete_elem(&passives, &id);
+		put_tcp(id, &fresh);
+	else if (tcp)
+		bpf_map_delete_elem(&tcps, &id);
 	return 0;
 }
 
@@ -803,6 +830,14 @@ INLINE void note_user(struct note *note)
 		owner_here(&note->owner);
 }
 
+INLINE struct note *udp_note(struct sock *sk)
+{
+	if (sk->sk_protocol != IPPROTO_UDP)
+		return NULL;
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	return note && note->is_udp ? note : NULL;
+}
+
 SEC("cgroup/sock_create")
 int sock_create(struct bpf_sock *sk)
 {
@@ -813,7 +848,7 @@ int sock_create(struct bpf_sock *sk)
 		count(COUNTER_UNOWNED);
 		return ALLOW;
 	}
-	note->role = ROLE_UDP;
+	note->is_udp = 1;
 	note->netns = READ(bpf_get_current_task_btf()->nsproxy->net_ns, ns.inum);
 	owner_here(&note->owner);
 	return ALLOW;
@@ -823,17 +858,17 @@ SEC("tp_btf/sock_send_length")
 int sock_send_length(u64 *ctx)
 {
 	struct sock *sk = (void *)ctx[0];
-	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	if (sk->sk_protocol == IPPROTO_TCP) {
+		on_use(sk);
+		return 0;
+	}
+	struct note *note = udp_note(sk);
 	if (!note)
 		return 0;
-	if (note->role == ROLE_PENDING) {
-		on_use_while_pending(sk, note);
-	} else if (note->role == ROLE_UDP) {
-		note_user(note);
-		if (note->claim_sent) {
-			note->claim_sent = 0;
-			claim(&note->owner, KIND_SENT, 1, bpf_get_socket_cookie(sk), &note->flow);
-		}
+	note_user(note);
+	if (note->claim_sent) {
+		note->claim_sent = 0;
+		claim(&note->owner, KIND_SENT, 1, bpf_get_socket_cookie(sk), &note->flow);
 	}
 	return 0;
 }
@@ -843,19 +878,21 @@ int sock_recv_length(u64 *ctx)
 {
 	struct sock *sk = (void *)ctx[0];
 	int result = ctx[1];
-	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
-	if (!note || result < 0)
+	if (result < 0)
 		return 0;
-	if (note->role == ROLE_PENDING) {
-		on_use_while_pending(sk, note);
-	} else if (note->role == ROLE_UDP) {
-		note_user(note);
-		if (note->named) {
-			note->named = 0;
-		} else if (note->unread) {
-			note->unread -= 1;
-			claim(&note->owner, KIND_RECEIVED, 0, bpf_get_socket_cookie(sk), &note->flow);
-		}
+	if (sk->sk_protocol == IPPROTO_TCP) {
+		on_use(sk);
+		return 0;
+	}
+	struct note *note = udp_note(sk);
+	if (!note)
+		return 0;
+	note_user(note);
+	if (note->named) {
+		note->named = 0;
+	} else if (note->unread) {
+		note->unread -= 1;
+		claim(&note->owner, KIND_RECEIVED, 0, bpf_get_socket_cookie(sk), &note->flow);
 	}
 	return 0;
 }
@@ -1110,31 +1147,45 @@ int open_sockets(struct bpf_iter__task_file *ctx)
 	u16 protocol = sk->sk_protocol;
 	if (protocol != IPPROTO_TCP && !(protocol == IPPROTO_UDP && sk->sk_type == SOCK_DGRAM))
 		return 0;
-	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!note) {
-		count(COUNTER_UNOWNED);
-		return 0;
-	}
-	if (note->role != ROLE_NONE)
-		return 0;
 	u8 state = sk->__sk_common.skc_state;
-	owner_of(&note->owner, task);
-	tell((u64)READ(task, group_leader), &note->owner, false);
-	note->netns = netns_of(sk);
-	if (protocol == IPPROTO_UDP)
-		note->role = ROLE_UDP;
-	else if (state == TCP_LISTEN)
-		note->role = ROLE_LISTENER;
-	else if (state == TCP_SYN_SENT)
-		note->role = ROLE_CONNECTING;
-	else
-		note->role = ROLE_CONNECTED;
+	struct owner owner = {};
+	if (protocol == IPPROTO_UDP) {
+		struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+		if (!note) {
+			count(COUNTER_UNOWNED);
+			return 0;
+		}
+		/* of several processes that have it the first */
+		if (note->is_udp)
+			return 0;
+		owner_of(&note->owner, task);
+		note->is_udp = 1;
+		note->netns = netns_of(sk);
+		owner = note->owner;
+	} else if (state == TCP_LISTEN) {
+		struct listener_key key = {netns_of(sk), sk->__sk_common.skc_num};
+		if (bpf_map_lookup_elem(&listeners, &key) && !want_existing)
+			return 0;
+		owner_of(&owner, task);
+		bpf_map_update_elem(&listeners, &key, &owner, BPF_NOEXIST);
+	} else {
+		u64 id = id_of(sk);
+		if (bpf_map_lookup_elem(&tcps, &id))
+			return 0;
+		owner_of(&owner, task);
+		struct tcp tcp = {.owner = owner, .cookie = bpf_get_socket_cookie(sk)};
+		tcp.stage = state == TCP_SYN_SENT ? STAGE_CONNECTING : STAGE_CONNECTED;
+		/* remembered, so that of several processes that have it the first is told */
+		if (state != TCP_CLOSE && (want_existing || state == TCP_SYN_SENT))
+			put_tcp(id, &tcp);
+	}
+	tell((u64)READ(task, group_leader), &owner, false);
 	if (!want_existing)
 		return 0;
 	struct connection_record *record = reserve(KIND_EXISTING, ATTRIBUTION_OWNER, protocol, bpf_ktime_get_boot_ns());
 	if (!record)
 		return 0;
-	record->owner = note->owner;
+	record->owner = owner;
 	record->cookie = bpf_get_socket_cookie(sk);
 	ends_of(record, sk);
 	record->state = state;

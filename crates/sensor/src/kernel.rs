@@ -13,8 +13,8 @@ use crate::{Hook, Settings};
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sensor.bpf.o"));
 
-/// Accepted connections remembered until they end; without closes, until they are accepted.
-const PASSIVES_WITH_CLOSES: u32 = 262_144;
+/// Connections are remembered until they end; without closes, until they are established and accepted.
+const TCPS_WITH_CLOSES: u32 = 262_144;
 
 /// The counters of bpf/records.h that count lost rows, by cause.
 const LOSSES: [(&str, u32); 1] = [("ring buffer full", 0)];
@@ -24,7 +24,7 @@ const WARNINGS: [(&str, u32); 5] = [
     ("UDP senders and readers not told: ring buffer full", 2),
     ("DNS answers not seen: ring buffer full", 3),
     ("sockets whose owner could not be noted", 4),
-    ("accepted connections that only accept() itself tells: table full", 5),
+    ("TCP connections not remembered: table full", 5),
 ];
 const FLOWS: u32 = 6;
 const FLOWS_CAPACITY: u64 = 65_536;
@@ -143,7 +143,7 @@ impl Kernel {
             .override_global("have_claims", &flags[3], true)
             .map_max_entries("ring", settings.ring_bytes);
         if settings.closes {
-            loader.map_max_entries("passives", PASSIVES_WITH_CLOSES);
+            loader.map_max_entries("tcps", TCPS_WITH_CLOSES);
         }
         let mut ebpf = loader.load(OBJECT).map_err(|error| other(causes(&error)))?;
         let mut hooks = Vec::new();
