@@ -417,27 +417,36 @@ static __attribute__((noinline)) int emit_tcp(struct sock *sk, const struct owne
 	return 0;
 }
 
-INLINE void emit_close(struct sock *sk, const struct owner *owner, u64 cookie, int state, bool initiated, u64 since_ns)
+INLINE void fill_close(struct connection_record *record, struct sock *sk, const struct tcp *tcp, int state)
 {
-	struct tcp_sock *tcp = (void *)sk;
-	struct connection_record *record =
-		reserve(KIND_CLOSE, ATTRIBUTION_CALLER, IPPROTO_TCP, bpf_ktime_get_boot_ns());
-	if (!record)
-		return;
-	record->owner = *owner;
-	record->cookie = cookie;
+	struct tcp_sock *data = (void *)sk;
+	record->owner = tcp->owner;
+	record->cookie = tcp->cookie;
 	ends_of(record, sk);
 	record->state = state;
-	record->initiated = initiated;
+	record->initiated = tcp->stage == STAGE_CONNECTED;
 	record->error = READ(sk, sk_err);
-	record->duration_ns = since_ns ? record->time_boot_ns - since_ns : 0;
+	record->duration_ns = tcp->since_ns ? record->time_boot_ns - tcp->since_ns : 0;
 	/* data only: the kernel's count of what came in has the peer's FIN in it */
-	record->sent_bytes = READ(tcp, bytes_sent) - READ(tcp, bytes_retrans);
-	record->received_bytes = READ(tcp, bytes_received);
+	record->sent_bytes = READ(data, bytes_sent) - READ(data, bytes_retrans);
+	record->received_bytes = READ(data, bytes_received);
 	if (record->received_bytes && READ(sk, __sk_common.skc_flags) & SOCK_DONE)
 		record->received_bytes -= 1;
-	record->sent_packets = READ(tcp, segs_out);
-	record->received_packets = READ(tcp, segs_in);
+	record->sent_packets = READ(data, segs_out);
+	record->received_packets = READ(data, segs_in);
+}
+
+INLINE struct connection_record *reserve_close(void)
+{
+	return reserve(KIND_CLOSE, ATTRIBUTION_CALLER, IPPROTO_TCP, bpf_ktime_get_boot_ns());
+}
+
+INLINE void emit_close(struct sock *sk, const struct tcp *tcp, int state)
+{
+	struct connection_record *record = reserve_close();
+	if (!record)
+		return;
+	fill_close(record, sk, tcp, state);
 	submit(record);
 }
 
@@ -576,19 +585,41 @@ INLINE void on_use(struct sock *sk)
 		bpf_map_delete_elem(&tcps, &id);
 }
 
-/* Closed as nobody's, as far as is known. Tells whether it was someone's: one that no process has, has no socket. */
-INLINE bool on_closed_waiting(struct sock *sk, struct tcp *tcp)
+/*
+ * Closed as nobody's, as far as is known. Tells whether it was someone's: one that no process has, has no socket.
+ * Records come in the order in which they are reserved: so these are before whatever accept() claims.
+ */
+INLINE bool on_closed_waiting(struct sock *sk, struct tcp *tcp, int old)
 {
-	if (!READ(sk, sk_socket) || !take(tcp, STAGE_TOLD))
+	if (tcp->stage != STAGE_WAITING || !READ(sk, sk_socket))
 		return false;
-	struct listener_key key = {netns_of(sk), READ(sk, __sk_common.skc_num)};
-	/* a closed socket has given its skc_num back */
-	key.port = __builtin_bswap16(READ((struct inet_sock *)sk, inet_sport));
-	struct owner *owner = bpf_map_lookup_elem(&listeners, &key);
-	if (owner)
-		tcp->owner = *owner;
-	emit_tcp(sk, &tcp->owner, tcp->cookie, KIND_ACCEPT, ATTRIBUTION_PENDING);
-	return true;
+	struct connection_record *accept =
+		reserve(KIND_ACCEPT, ATTRIBUTION_PENDING, IPPROTO_TCP, bpf_ktime_get_boot_ns());
+	struct connection_record *close = want_closes ? reserve_close() : NULL;
+	bool ours = take(tcp, STAGE_TOLD);
+	if (ours) {
+		/* a closed socket has given its skc_num back */
+		struct listener_key key = {netns_of(sk),
+					   __builtin_bswap16(READ((struct inet_sock *)sk, inet_sport))};
+		struct owner *owner = bpf_map_lookup_elem(&listeners, &key);
+		if (owner)
+			tcp->owner = *owner;
+	}
+	if (accept && ours) {
+		accept->owner = tcp->owner;
+		accept->cookie = tcp->cookie;
+		ends_of(accept, sk);
+		submit(accept);
+	} else if (accept) {
+		bpf_ringbuf_discard(accept, BPF_RB_NO_WAKEUP);
+	}
+	if (close && ours) {
+		fill_close(close, sk, tcp, old);
+		submit(close);
+	} else if (close) {
+		bpf_ringbuf_discard(close, BPF_RB_NO_WAKEUP);
+	}
+	return ours;
 }
 
 INLINE void on_closed(struct sock *sk, int old)
@@ -605,13 +636,12 @@ INLINE void on_closed(struct sock *sk, int old)
 		if (want_attempts)
 			emit_tcp(sk, &tcp->owner, tcp->cookie, KIND_ATTEMPT, ATTRIBUTION_CALLER);
 	} else {
-		bool told = on_closed_waiting(sk, tcp);
-		/* of a connection that was someone's; an early one without a cookie never came to be */
-		if (want_closes && tcp->cookie && (told || tcp->stage == STAGE_ACCEPTED || tcp->stage == STAGE_CONNECTED))
-			emit_close(sk, &tcp->owner, tcp->cookie, old, tcp->stage == STAGE_CONNECTED, tcp->since_ns);
-		/* else the exit of accept(), which may be under way, claims it */
-		if (told)
+		/* the exit of accept(), which may be under way, claims it */
+		if (on_closed_waiting(sk, tcp, old))
 			return;
+		/* an early one without a cookie never came to be */
+		if (want_closes && tcp->cookie && (tcp->stage == STAGE_ACCEPTED || tcp->stage == STAGE_CONNECTED))
+			emit_close(sk, tcp, old);
 	}
 	bpf_map_delete_elem(&tcps, &id);
 }
@@ -740,7 +770,7 @@ static __attribute__((noinline)) int on_accepted(int fd, bool must_be_pending)
 	if (!early)
 		emit_tcp(sk, &fresh.owner, cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
 	if (want_closes && state == TCP_CLOSE)
-		emit_close(sk, &fresh.owner, cookie, state, false, 0);
+		emit_close(sk, &fresh, state);
 	if (tcp)
 		fresh.since_ns = tcp->since_ns;
 	if ((early || want_closes) && state != TCP_CLOSE)

@@ -41,14 +41,14 @@ const fn spec(program: &'static str, name: &'static str, required: bool) -> Spec
     Spec { program, name, required }
 }
 
-/// Order matters: owners are noted before those who need them are told.
+/// Order matters: who accepts is seen before connections are, so that none is accepted unseen in between.
 const SPECS: [Spec; 11] = [
     spec("sock_create", "cgroup/sock_create", true),
+    spec("sys_exit", "tp_btf/sys_exit", true),
+    spec("io_uring_complete", "tp_btf/io_uring_complete", false),
     spec("set_state", "tp_btf/inet_sock_set_state", true),
     // Runs where the first would interrupt itself: attached after it.
     spec("set_state_again", "tp_btf/inet_sock_set_state", true),
-    spec("sys_exit", "tp_btf/sys_exit", true),
-    spec("io_uring_complete", "tp_btf/io_uring_complete", false),
     spec("sock_send_length", "tp_btf/sock_send_length", false),
     spec("sock_recv_length", "tp_btf/sock_recv_length", false),
     spec("recvmsg4", "cgroup/recvmsg4", false),

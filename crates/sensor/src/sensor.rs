@@ -14,7 +14,7 @@ use crate::{Hook, Settings};
 const TICK: Duration = Duration::from_millis(50);
 /// A batch is handed on once it has so many rows, or is so old: a batch costs milliseconds whatever it holds.
 const BATCH_ROWS: usize = 4096;
-const BATCH_AGE: Duration = Duration::from_millis(150);
+const BATCH_AGE: Duration = Duration::from_millis(100);
 
 /// Records the connections of this machine.
 pub struct Sensor {
