@@ -148,8 +148,7 @@ enum counter {
 	/* accepted connections that found the table of pending ones full */
 	COUNTER_ACCEPTS_FULL = 5,
 	COUNTER_FLOWS = 6,
-	COUNTER_CONNECTIONS = 7,
-	COUNTERS = 8,
+	COUNTERS = 7,
 };
 
 #endif

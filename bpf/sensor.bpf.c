@@ -303,11 +303,9 @@ INLINE void owner_here(struct owner *owner)
 	tell(bpf_get_current_task(), owner, true);
 }
 
-/* Who really used a socket that was told of as PENDING: the current process. */
-INLINE void claim(u8 kind, u8 has_peer, u64 cookie, const struct peer *peer)
+/* Who really used a socket that was told of as PENDING. */
+INLINE void claim(const struct owner *owner, u8 kind, u8 has_peer, u64 cookie, const struct peer *peer)
 {
-	struct owner owner;
-	owner_here(&owner);
 	struct claim_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record) {
 		count(COUNTER_LOST_CLAIM);
@@ -318,7 +316,7 @@ INLINE void claim(u8 kind, u8 has_peer, u64 cookie, const struct peer *peer)
 	record->has_peer = has_peer;
 	__builtin_memset(record->pad, 0, sizeof(record->pad));
 	record->cookie = cookie;
-	record->owner = owner;
+	record->owner = *owner;
 	record->peer = *peer;
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
@@ -330,25 +328,46 @@ INLINE u32 netns_of(struct sock *sk)
 	return READ(READ(sk, __sk_common.skc_net.net), ns.inum);
 }
 
-/* Both ends of a socket; IPv4 in IPv6's clothes (an IPv6 socket that speaks IPv4) comes out as IPv4 does. */
-INLINE void ends_of(struct connection_record *record, struct sock *sk)
+/* The addresses of a socket; IPv4 in IPv6's clothes (an IPv6 socket that speaks IPv4) comes out as IPv4 does. */
+INLINE void addresses_of(struct connection_record *record, struct sock *sk)
 {
-	struct in6_addr remote = READ(sk, __sk_common.skc_v6_daddr);
-	struct in6_addr local = READ(sk, __sk_common.skc_v6_rcv_saddr);
 	if (READ(sk, __sk_common.skc_family) == AF_INET) {
 		map_ipv4(record->local, READ(sk, __sk_common.skc_rcv_saddr));
 		map_ipv4(record->peer.address, READ(sk, __sk_common.skc_daddr));
 	} else {
+		struct in6_addr remote = READ(sk, __sk_common.skc_v6_daddr);
+		struct in6_addr local = READ(sk, __sk_common.skc_v6_rcv_saddr);
 		copy_address(record->local, &local);
 		copy_address(record->peer.address, &remote);
 	}
+}
+
+INLINE void ends_of(struct connection_record *record, struct sock *sk)
+{
+	addresses_of(record, sk);
 	/* a closed socket has given its skc_num back */
 	record->local_port = __builtin_bswap16(READ((struct inet_sock *)sk, inet_sport));
 	record->peer.port = __builtin_bswap16(READ(sk, __sk_common.skc_dport));
 	__builtin_memset(record->peer.pad, 0, sizeof(record->peer.pad));
+	record->netns = netns_of(sk);
 }
 
-INLINE struct connection_record *reserve(u8 kind, u8 attribution, u8 protocol)
+/* The same of a socket that the verifier vouches for and that is open, without a call for each member. */
+INLINE void ends_of_open(struct connection_record *record, struct sock *sk)
+{
+	if (sk->__sk_common.skc_family == AF_INET) {
+		map_ipv4(record->local, sk->__sk_common.skc_rcv_saddr);
+		map_ipv4(record->peer.address, sk->__sk_common.skc_daddr);
+	} else {
+		addresses_of(record, sk);
+	}
+	record->local_port = sk->__sk_common.skc_num;
+	record->peer.port = __builtin_bswap16(sk->__sk_common.skc_dport);
+	__builtin_memset(record->peer.pad, 0, sizeof(record->peer.pad));
+	record->netns = sk->__sk_common.skc_net.net->ns.inum;
+}
+
+INLINE struct connection_record *reserve(u8 kind, u8 attribution, u8 protocol, u64 now_ns)
 {
 	struct connection_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record) {
@@ -362,7 +381,7 @@ INLINE struct connection_record *reserve(u8 kind, u8 attribution, u8 protocol)
 	record->state = 0;
 	record->initiated = kind == KIND_CONNECT || kind == KIND_SENT || kind == KIND_ATTEMPT;
 	record->error = 0;
-	record->time_boot_ns = bpf_ktime_get_boot_ns();
+	record->time_boot_ns = now_ns;
 	record->duration_ns = record->sent_bytes = record->received_bytes = 0;
 	record->sent_packets = record->received_packets = 0;
 	return record;
@@ -371,7 +390,6 @@ INLINE struct connection_record *reserve(u8 kind, u8 attribution, u8 protocol)
 INLINE void submit(struct connection_record *record)
 {
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-	count(COUNTER_CONNECTIONS);
 }
 
 static __attribute__((noinline)) int emit_tcp(struct sock *sk, const struct owner *owner, u64 cookie, u8 kind,
@@ -379,12 +397,11 @@ static __attribute__((noinline)) int emit_tcp(struct sock *sk, const struct owne
 {
 	if (!owner)
 		return 0;
-	struct connection_record *record = reserve(kind, attribution, IPPROTO_TCP);
+	struct connection_record *record = reserve(kind, attribution, IPPROTO_TCP, bpf_ktime_get_boot_ns());
 	if (!record)
 		return 0;
 	record->owner = *owner;
 	record->cookie = cookie;
-	record->netns = netns_of(sk);
 	ends_of(record, sk);
 	if (kind == KIND_ATTEMPT)
 		record->error = READ(sk, sk_err);
@@ -395,12 +412,12 @@ static __attribute__((noinline)) int emit_tcp(struct sock *sk, const struct owne
 INLINE void emit_close(struct sock *sk, const struct owner *owner, u64 cookie, int state, bool initiated, u64 since_ns)
 {
 	struct tcp_sock *tcp = (void *)sk;
-	struct connection_record *record = reserve(KIND_CLOSE, ATTRIBUTION_CALLER, IPPROTO_TCP);
+	struct connection_record *record =
+		reserve(KIND_CLOSE, ATTRIBUTION_CALLER, IPPROTO_TCP, bpf_ktime_get_boot_ns());
 	if (!record)
 		return;
 	record->owner = *owner;
 	record->cookie = cookie;
-	record->netns = netns_of(sk);
 	ends_of(record, sk);
 	record->state = state;
 	record->initiated = initiated;
@@ -498,10 +515,23 @@ INLINE void on_established(struct sock *sk, int old)
 	if (note->role == ROLE_CONNECTING) {
 		note->role = ROLE_CONNECTED;
 		note->since_ns = bpf_ktime_get_boot_ns();
-		emit_tcp(sk, &note->owner, bpf_get_socket_cookie(sk), KIND_CONNECT, ATTRIBUTION_CALLER);
-	} else if (old == TCP_SYN_RECV && note->role != ROLE_SUBFLOW) {
+		struct connection_record *record =
+			reserve(KIND_CONNECT, ATTRIBUTION_CALLER, IPPROTO_TCP, note->since_ns);
+		if (!record)
+			return;
+		record->owner = note->owner;
+		record->cookie = bpf_get_socket_cookie(sk);
+		ends_of_open(record, sk);
+		submit(record);
+	} else if (old == TCP_SYN_RECV && (note->role == ROLE_LISTENER || note->role == ROLE_NONE)) {
 		on_child_established(sk, note);
 	}
+}
+
+/* Whoever takes a connection out of STAGE_ESTABLISHED tells of it: accept() on one processor, its end on another. */
+INLINE bool take(struct passive *passive, u64 stage)
+{
+	return __sync_val_compare_and_swap(&passive->stage, STAGE_ESTABLISHED, stage) == STAGE_ESTABLISHED;
 }
 
 /* Used, and not accepted by a call that was seen: io_uring for one. The current process has it. */
@@ -512,49 +542,67 @@ INLINE void on_use_while_pending(struct sock *sk, struct note *note)
 	struct passive *passive = bpf_map_lookup_elem(&passives, &id);
 	if (!passive || passive->stage != STAGE_ESTABLISHED)
 		return;
-	owner_here(&passive->owner);
-	passive->stage = STAGE_ACCEPTED;
-	emit_tcp(sk, &passive->owner, bpf_get_socket_cookie(sk), KIND_ACCEPT, ATTRIBUTION_CALLER);
+	struct owner owner;
+	owner_here(&owner);
+	if (!take(passive, STAGE_ACCEPTED))
+		return;
+	passive->owner = owner;
+	emit_tcp(sk, &owner, passive->cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
 	if (!want_closes)
+		bpf_map_delete_elem(&passives, &id);
+}
+
+INLINE void on_passive_closed(struct sock *sk, struct note *note, int old)
+{
+	u64 id = id_of(sk);
+	struct passive *passive = bpf_map_lookup_elem(&passives, &id);
+	if (!passive || (passive->cookie && passive->cookie != bpf_get_socket_cookie(sk)))
+		return;
+	/* a socket that no process has, has no struct socket */
+	bool untold = READ(sk, sk_socket) && take(passive, STAGE_TOLD);
+	if (untold)
+		emit_tcp(sk, &passive->owner, passive->cookie, KIND_ACCEPT, ATTRIBUTION_PENDING);
+	if (want_closes && (untold || passive->stage == STAGE_ACCEPTED))
+		emit_close(sk, &passive->owner, passive->cookie, old, false, note->since_ns);
+	/* else the exit of accept(), which may be under way, claims it */
+	if (!untold)
 		bpf_map_delete_elem(&passives, &id);
 }
 
 INLINE void on_closed(struct sock *sk, struct note *note, int old)
 {
-	u64 cookie = bpf_get_socket_cookie(sk);
-	if (note->role == ROLE_CONNECTED) {
-		if (want_closes)
-			emit_close(sk, &note->owner, cookie, old, true, note->since_ns);
-	} else if (note->role == ROLE_CONNECTING) {
-		if (want_attempts)
-			emit_tcp(sk, &note->owner, cookie, KIND_ATTEMPT, ATTRIBUTION_CALLER);
-	} else if (note->role == ROLE_PENDING || note->role == ROLE_ACCEPTED || note->role == ROLE_LISTENER) {
-		u64 id = id_of(sk);
-		struct passive *passive = bpf_map_lookup_elem(&passives, &id);
-		if (!passive)
-			goto out;
-		/* a socket that no process has, has no struct socket */
-		bool untold = passive->stage == STAGE_ESTABLISHED && READ(sk, sk_socket);
-		if (untold)
-			emit_tcp(sk, &passive->owner, cookie, KIND_ACCEPT, ATTRIBUTION_PENDING);
-		if (want_closes && (untold || passive->stage == STAGE_ACCEPTED))
-			emit_close(sk, &passive->owner, cookie, old, false, note->since_ns);
-		if (untold)
-			passive->stage = STAGE_TOLD;
-		else
-			bpf_map_delete_elem(&passives, &id);
-	}
-out:
+	u8 role = note->role;
 	note->role = ROLE_NONE;
+	if (role == ROLE_CONNECTED) {
+		if (want_closes)
+			emit_close(sk, &note->owner, bpf_get_socket_cookie(sk), old, true, note->since_ns);
+	} else if (role == ROLE_CONNECTING) {
+		if (want_attempts)
+			emit_tcp(sk, &note->owner, bpf_get_socket_cookie(sk), KIND_ATTEMPT, ATTRIBUTION_CALLER);
+	} else if (role == ROLE_PENDING || role == ROLE_LISTENER || (role == ROLE_ACCEPTED && want_closes)) {
+		on_passive_closed(sk, note, old);
+	}
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int set_state(u64 *ctx)
+/*
+ * A program does not run where it interrupts itself, as one connection's change of state in a soft interrupt does
+ * another's. So there are two: the first leaves word of what it runs for, the second runs where that is another
+ * change than its own. What they call does no harm twice.
+ */
+struct change {
+	u64 sk;
+	u64 state;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct change);
+} changes SEC(".maps");
+
+INLINE void on_state(struct sock *sk, int old, int new)
 {
-	struct sock *sk = (void *)ctx[0];
-	int old = ctx[1], new = ctx[2];
-	if (sk->sk_protocol != IPPROTO_TCP)
-		return 0;
 	if (new == TCP_SYN_SENT) {
 		on_syn_sent(sk);
 	} else if (new == TCP_LISTEN) {
@@ -564,12 +612,39 @@ int set_state(u64 *ctx)
 	} else if (new == TCP_CLOSE || new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK) {
 		struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
 		if (!note)
-			return 0;
+			return;
 		if (new == TCP_CLOSE)
 			on_closed(sk, note, old);
 		else if (note->role == ROLE_PENDING && READ(sk, sk_socket))
 			on_use_while_pending(sk, note);
 	}
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int set_state(u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	u32 zero = 0;
+	struct change *change = bpf_map_lookup_elem(&changes, &zero);
+	if (sk->sk_protocol != IPPROTO_TCP || !change)
+		return 0;
+	change->sk = id_of(sk);
+	change->state = ctx[2];
+	on_state(sk, ctx[1], ctx[2]);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int set_state_again(u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	u32 zero = 0;
+	struct change *change = bpf_map_lookup_elem(&changes, &zero);
+	if (sk->sk_protocol != IPPROTO_TCP || !change)
+		return 0;
+	if (change->sk == id_of(sk) && change->state == ctx[2])
+		return 0;
+	on_state(sk, ctx[1], ctx[2]);
 	return 0;
 }
 
@@ -578,18 +653,18 @@ INLINE u64 cookie_of(struct sock *sk)
 	return READ(sk, __sk_common.skc_cookie.counter);
 }
 
-/* The socket behind a descriptor of the current process; untrusted: for READ only. */
-INLINE struct sock *socket_of_fd(struct task_struct *task, int fd)
+/* The socket behind a descriptor of the current process; untrusted: for READ only. `is_socket`: it surely is one. */
+INLINE struct sock *socket_of_fd(struct task_struct *task, int fd, bool is_socket)
 {
 	if (fd < 0)
 		return NULL;
-	struct fdtable *table = READ(READ(task, files), fdt);
-	if ((u32)fd >= READ(table, max_fds))
+	struct fdtable *table = task->files->fdt;
+	if ((u32)fd >= table->max_fds)
 		return NULL;
-	struct file **files = READ(table, fd);
+	struct file **files = table->fd;
 	struct file *file = NULL;
-	bpf_probe_read_kernel(&file, sizeof(file), files + fd);
-	if (!file || (READ(READ(file, f_inode), i_mode) & 0170000) != 0140000)
+	bpf_probe_read_kernel(&file, sizeof(file), (void *)files + 8 * (u64)fd);
+	if (!file || (!is_socket && (READ(READ(file, f_inode), i_mode) & 0170000) != 0140000))
 		return NULL;
 	struct socket *socket = READ(file, private_data);
 	struct sock *sk = READ(socket, sk);
@@ -598,19 +673,19 @@ INLINE struct sock *socket_of_fd(struct task_struct *task, int fd)
 	u16 family = READ(sk, __sk_common.skc_family);
 	if (family != AF_INET && family != AF_INET6)
 		return NULL;
+	u16 protocol = READ(sk, sk_protocol);
 	/* MPTCP's own socket stands for its paths; the first of them has the handshake */
-	if (READ(sk, sk_protocol) == IPPROTO_MPTCP) {
+	if (protocol == IPPROTO_MPTCP) {
 		struct sock *first = READ((struct mptcp_sock *)sk, first);
 		sk = first ? first : sk;
 	}
-	u16 protocol = READ(sk, sk_protocol);
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP ? sk : NULL;
 }
 
 static __attribute__((noinline)) int on_accepted(int fd, bool must_be_pending)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct sock *sk = socket_of_fd(task, fd);
+	struct sock *sk = socket_of_fd(task, fd, !must_be_pending);
 	if (!sk)
 		return 0;
 	u64 id = id_of(sk);
@@ -618,19 +693,22 @@ static __attribute__((noinline)) int on_accepted(int fd, bool must_be_pending)
 	struct passive *passive = bpf_map_lookup_elem(&passives, &id);
 	if (passive && passive->cookie != cookie)
 		passive = NULL;
-	if (passive ? passive->stage == STAGE_ACCEPTED : must_be_pending)
+	if (!passive && must_be_pending)
 		return 0;
-	if (passive && passive->stage == STAGE_TOLD) {
-		const struct peer nobody = {};
-		claim(KIND_ACCEPT, 0, cookie, &nobody);
-		bpf_map_delete_elem(&passives, &id);
-		return 0;
-	}
 	struct passive fresh;
 	__builtin_memset(&fresh, 0, sizeof(fresh));
 	owner_here(&fresh.owner);
 	fresh.cookie = cookie;
 	fresh.stage = STAGE_ACCEPTED;
+	if (passive && !take(passive, STAGE_ACCEPTED)) {
+		/* told already: by its first use, or by its end, which did not know whose it was */
+		if (passive->stage == STAGE_TOLD) {
+			const struct peer nobody = {};
+			claim(&fresh.owner, KIND_ACCEPT, 0, cookie, &nobody);
+			bpf_map_delete_elem(&passives, &id);
+		}
+		return 0;
+	}
 	u8 state = READ(sk, __sk_common.skc_state);
 	/* Fast Open: told once the handshake is over, if it ever is */
 	bool early = state == TCP_SYN_RECV;
@@ -653,7 +731,7 @@ static __attribute__((noinline)) int on_connect_failed(int fd, const void *addre
 	if (error != EPERM && error != EACCES && error != EADDRNOTAVAIL && error != ENETUNREACH &&
 	    error != ECONNRESET && error != ETIMEDOUT && error != ECONNREFUSED && error != EHOSTUNREACH)
 		return 0;
-	struct sock *sk = socket_of_fd(task, fd);
+	struct sock *sk = socket_of_fd(task, fd, true);
 	if (!sk)
 		return 0;
 	u64 cookie = cookie_of(sk);
@@ -675,12 +753,11 @@ static __attribute__((noinline)) int on_connect_failed(int fd, const void *addre
 		return 0;
 	struct owner owner;
 	owner_here(&owner);
-	struct connection_record *record = reserve(KIND_ATTEMPT, ATTRIBUTION_CALLER, IPPROTO_TCP);
+	struct connection_record *record = reserve(KIND_ATTEMPT, ATTRIBUTION_CALLER, IPPROTO_TCP, bpf_ktime_get_boot_ns());
 	if (!record)
 		return 0;
 	record->owner = owner;
 	record->cookie = 0;
-	record->netns = netns_of(sk);
 	ends_of(record, sk);
 	record->error = error;
 	record->peer.port = __builtin_bswap16(to.port);
@@ -755,7 +832,7 @@ int sock_send_length(u64 *ctx)
 		note_user(note);
 		if (note->claim_sent) {
 			note->claim_sent = 0;
-			claim(KIND_SENT, 1, bpf_get_socket_cookie(sk), &note->flow);
+			claim(&note->owner, KIND_SENT, 1, bpf_get_socket_cookie(sk), &note->flow);
 		}
 	}
 	return 0;
@@ -777,7 +854,7 @@ int sock_recv_length(u64 *ctx)
 			note->named = 0;
 		} else if (note->unread) {
 			note->unread -= 1;
-			claim(KIND_RECEIVED, 0, bpf_get_socket_cookie(sk), &note->flow);
+			claim(&note->owner, KIND_RECEIVED, 0, bpf_get_socket_cookie(sk), &note->flow);
 		}
 	}
 	return 0;
@@ -801,7 +878,9 @@ INLINE void on_read_from(struct bpf_sock_addr *ctx, const struct peer *peer)
 		return;
 	flow->unread = 0;
 	note->unread -= 1;
-	claim(KIND_RECEIVED, 1, key.cookie, peer);
+	struct owner owner;
+	owner_here(&owner);
+	claim(&owner, KIND_RECEIVED, 1, key.cookie, peer);
 }
 
 SEC("cgroup/recvmsg4")
@@ -921,7 +1000,7 @@ INLINE void on_datagram(struct __sk_buff *skb, struct bpf_sock *sk, struct note 
 	if (!known)
 		count(COUNTER_FLOWS);
 	bpf_map_update_elem(&flows, &key, &flow, BPF_ANY);
-	struct connection_record *record = reserve(sent ? KIND_SENT : KIND_RECEIVED, attribution, IPPROTO_UDP);
+	struct connection_record *record = reserve(sent ? KIND_SENT : KIND_RECEIVED, attribution, IPPROTO_UDP, now_ns);
 	if (!record)
 		return;
 	record->owner = note->owner;
@@ -1052,12 +1131,11 @@ int open_sockets(struct bpf_iter__task_file *ctx)
 		note->role = ROLE_CONNECTED;
 	if (!want_existing)
 		return 0;
-	struct connection_record *record = reserve(KIND_EXISTING, ATTRIBUTION_OWNER, protocol);
+	struct connection_record *record = reserve(KIND_EXISTING, ATTRIBUTION_OWNER, protocol, bpf_ktime_get_boot_ns());
 	if (!record)
 		return 0;
 	record->owner = note->owner;
 	record->cookie = bpf_get_socket_cookie(sk);
-	record->netns = note->netns;
 	ends_of(record, sk);
 	record->state = state;
 	submit(record);

@@ -14,6 +14,7 @@ EXPECTED = {
     "convert.sh": "connections.parquet",
     "ledger.py": "× bad chunk, first at offset 462848",
     "networks.py": "40.64.0.0/10: 2 connections",
+    "traffic.py": "made traffic for 1 s",
     "top_talkers.py": "│ svchost.exe         │        36 │",
 }
 

@@ -112,8 +112,11 @@ impl Decoder {
             Some(Record::Process(process)) => self.process(process),
             Some(Record::Connection(connection)) => self.connection(connection),
             Some(Record::Claim(claim)) => {
-                if let Some(flow) = self.pending.claim(claim) {
+                while let Some(flow) = self.pending.claim(claim) {
                     self.push(&flow);
+                    if claim.kind != kind::ACCEPT {
+                        break;
+                    }
                 }
             }
             Some(Record::Dns(dns)) => self.dns(dns),
@@ -142,12 +145,21 @@ impl Decoder {
             && let Some(existing) = &mut self.existing
         {
             existing.push(*connection);
-        } else if connection.attribution == attribution::PENDING && (self.claims || connection.kind == kind::ACCEPT) {
+        } else if self.waits(connection) {
             if let Some(flow) = self.pending.hold(*connection) {
                 self.push(&flow);
             }
         } else {
             self.push(connection);
+        }
+    }
+
+    /// Whether a record is held until it is known whose it is.
+    fn waits(&self, connection: &Connection) -> bool {
+        match connection.kind {
+            kind::ACCEPT => connection.attribution == attribution::PENDING,
+            kind::CLOSE => self.pending.holds(connection.cookie),
+            _ => connection.attribution == attribution::PENDING && self.claims,
         }
     }
 

@@ -26,12 +26,18 @@ impl Pending {
         if self.order.len() > CAPACITY { self.pop() } else { None }
     }
 
-    /// The flow that a claim is about, now with the process that claims it.
+    /// Whether anything of a socket is held.
+    pub(crate) fn holds(&self, cookie: u64) -> bool {
+        self.sockets.contains_key(&cookie)
+    }
+
+    /// The flow that a claim is about, now with the process that claims it; of a connection that ended while it was
+    /// being accepted its accept first, its end when asked again.
     pub(crate) fn claim(&mut self, claim: &Claim) -> Option<Connection> {
         self.sockets.get(&claim.cookie)?;
         let matches = |flow: &Connection| {
             flow.cookie == claim.cookie
-                && flow.kind == claim.kind
+                && (flow.kind == claim.kind || (claim.kind == kind::ACCEPT && flow.kind == kind::CLOSE))
                 && (claim.has_peer == 0 || same(&flow.peer, &claim.peer))
         };
         let index = self.order.iter().position(matches)?;
@@ -52,7 +58,8 @@ impl Pending {
     fn pop(&mut self) -> Option<Connection> {
         let flow = self.order.pop_front()?;
         self.forget(flow.cookie);
-        let owner = if flow.kind == kind::ACCEPT { attribution::LISTENER } else { attribution::OWNER };
+        let tcp = matches!(flow.kind, kind::ACCEPT | kind::CLOSE);
+        let owner = if tcp { attribution::LISTENER } else { attribution::OWNER };
         Some(Connection { attribution: owner, ..flow })
     }
 

@@ -12,13 +12,16 @@ use crate::{Hook, Settings};
 
 /// How often the ring buffer is looked at: the kernel side wakes nobody, which would cost it more than the event.
 const TICK: Duration = Duration::from_millis(50);
-/// Records taken before a batch is handed on.
-const BATCH_RECORDS: usize = 16_384;
+/// A batch is handed on once it has so many rows, or is so old: a batch costs milliseconds whatever it holds.
+const BATCH_ROWS: usize = 4096;
+const BATCH_AGE: Duration = Duration::from_millis(150);
 
 /// Records the connections of this machine.
 pub struct Sensor {
     kernel: Kernel,
     decoder: Decoder,
+    /// When the first of the rows that wait was taken.
+    oldest: Option<Instant>,
 }
 
 impl Sensor {
@@ -34,7 +37,7 @@ impl Sensor {
         decoder.begin_existing();
         kernel.note_open_sockets(|bytes| decoder.feed(bytes));
         decoder.end_existing(settings.existing);
-        Ok(Sensor { kernel, decoder })
+        Ok(Sensor { kernel, decoder, oldest: None })
     }
 
     /// The next batch; None if nothing happened within `timeout`.
@@ -45,17 +48,25 @@ impl Sensor {
         let end = Instant::now() + timeout;
         loop {
             self.decoder.wall_offset_ns = wall_offset_ns();
-            let Sensor { kernel, decoder } = self;
-            kernel.drain(BATCH_RECORDS, |bytes| decoder.feed(bytes));
-            decoder.release(now_ns(libc::CLOCK_BOOTTIME).cast_unsigned());
+            let Sensor { kernel, decoder, .. } = self;
+            let drained = kernel.drain(BATCH_ROWS, |bytes| decoder.feed(bytes));
+            // Asked not to wait, as at the end of a recording: what is held is let go too.
+            decoder.release(if timeout.is_zero() { u64::MAX } else { now_ns(libc::CLOCK_BOOTTIME).cast_unsigned() });
+            let now = Instant::now();
             if decoder.rows() > 0 {
-                return decoder.take().map(Some).map_err(io::Error::other);
+                let since = *self.oldest.get_or_insert(now);
+                if decoder.rows() >= BATCH_ROWS || now - since >= BATCH_AGE || timeout.is_zero() {
+                    self.oldest = None;
+                    return decoder.take().map(Some).map_err(io::Error::other);
+                }
             }
-            let left = end.saturating_duration_since(Instant::now());
+            let left = end.saturating_duration_since(now);
             if left.is_zero() {
                 return Ok(None);
             }
-            std::thread::sleep(left.min(TICK));
+            if drained < BATCH_ROWS {
+                std::thread::sleep(left.min(TICK));
+            }
         }
     }
 

@@ -245,3 +245,27 @@ fn what_is_no_record_is_counted() {
     decoder.feed(&[9; 64]);
     assert_eq!((decoder.unknown, decoder.rows()), (2, 0));
 }
+
+/// A connection that was reset while it was being accepted: the accept and the end are the acceptor's.
+#[test]
+fn a_claim_of_an_accept_has_its_end_too() {
+    let mut decoder = decoder();
+    let mut accept = connection(kind::ACCEPT, 6);
+    accept.attribution = attribution::PENDING;
+    decoder.feed(accept.as_bytes());
+    decoder.feed(connection(kind::CLOSE, 6).as_bytes());
+    assert_eq!(decoder.rows(), 0);
+    let mut claim = Claim::new_zeroed();
+    claim.record = 3;
+    claim.kind = kind::ACCEPT;
+    claim.cookie = accept.cookie;
+    claim.owner = Owner { tgid: 99, ..CURL };
+    decoder.feed(claim.as_bytes());
+    let batch = decoder.take().unwrap();
+    let pids = batch.column_by_name("process_id").unwrap().as_primitive::<Int64Type>().clone();
+    assert_eq!(pids.values(), &[99, 99]);
+    assert_eq!(texts(&batch, "record_kind"), [Some("connection".into()), Some("close".into())]);
+    // With nothing held, an end goes at once.
+    decoder.feed(connection(kind::CLOSE, 6).as_bytes());
+    assert_eq!(decoder.rows(), 1);
+}

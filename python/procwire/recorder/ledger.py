@@ -53,6 +53,8 @@ class RecordingLedger:
     outputs: list[OutputLedger] = field(default_factory=list)
     lost: dict[str, int] = field(default_factory=dict)
     """Cause to events that the sensor lost, which were not captured."""
+    warnings: dict[str, int] = field(default_factory=dict)
+    """What else is worth knowing, and how often it was met."""
 
     @property
     def events_lost(self) -> int:
@@ -71,7 +73,7 @@ class RecordingLedger:
         return sum(output.lost for output in self.outputs)
 
     def summary(self) -> str:
-        """The account in a line, or two where something was lost."""
+        """The account in a line, and one more for losses, and for warnings."""
         captured = f"captured {self.captured.total():,}"
         if set(self.captured) - {"connection"}:
             kinds = sorted(self.captured.items())
@@ -83,6 +85,8 @@ class RecordingLedger:
         losses += [f"{output.lost:,} rows not written to {output.name}" for output in self.outputs if output.lost]
         if losses:
             lines.append("lost: " + "; ".join(losses))
+        if self.warnings:
+            lines.append("warnings: " + "; ".join(f"{count:,} × {kind}" for kind, count in self.warnings.items()))
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -97,6 +101,7 @@ class RecordingLedger:
             "filtered": self.filtered,
             "outputs": [asdict(output) for output in self.outputs],
             "lost": self.lost,
+            "warnings": self.warnings,
         }
 
 

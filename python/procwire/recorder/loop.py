@@ -130,6 +130,7 @@ class Recorder:
                 output.write(numbered)
 
     def _tell_losses(self) -> None:
+        self._ledger.warnings = dict(self._source.warnings())
         lost = self._ledger.add_losses(self._source.losses())
         if lost:
             self._write(_loss(lost))

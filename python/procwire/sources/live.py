@@ -45,6 +45,10 @@ class LiveSource(Protocol):
         """Cause to events lost since the start."""
         ...
 
+    def warnings(self) -> Mapping[str, int]:
+        """What else is worth knowing, and how often it was met: nothing is lost by it."""
+        ...
+
     def close(self) -> None:
         """Detach."""
         ...

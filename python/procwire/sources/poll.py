@@ -74,6 +74,10 @@ class PollSource:
         """None known: what is missed is not seen to be."""
         return {}
 
+    def warnings(self) -> Mapping[str, int]:
+        """None."""
+        return {}
+
     def close(self) -> None:
         """Close the netlink socket."""
         self._table.close()

@@ -62,6 +62,11 @@ class EbpfSource:
         losses: dict[str, int] = self._sensor.losses()
         return losses
 
+    def warnings(self) -> Mapping[str, int]:
+        """What else the sensor met, and how often: UDP flows that it had to forget, for one."""
+        warnings: dict[str, int] = self._sensor.warnings()
+        return warnings
+
     def close(self) -> None:
         """Detach from the kernel."""
         self._sensor.close()

@@ -41,6 +41,9 @@ class FakeSource:
     def losses(self) -> Mapping[str, int]:
         return {"buffer full": self._lost, "never": 0}
 
+    def warnings(self) -> Mapping[str, int]:
+        return {"odd": self.steps}
+
     def close(self) -> None:
         pass
 

@@ -112,6 +112,7 @@ def test_losses_stand_in_the_stream_once() -> None:
     assert all(row["event_creation_time"] is not None for row in losses)
     assert [row["record_id"] for row in output.rows] == list(range(1, len(output.rows) + 1))
     assert ledger.lost == {"buffer full": 12}
+    assert list(ledger.warnings) == ["odd"]
 
 
 def test_losses_pass_the_predicate_and_the_count() -> None:

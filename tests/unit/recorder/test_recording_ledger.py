@@ -31,10 +31,12 @@ def test_summary_tells_all_in_a_line_if_nothing_was_lost() -> None:
 def test_summary_tells_kinds_and_losses() -> None:
     full = ledger()
     full.add_losses({"buffer full": 12})
+    full.warnings = {"flows evicted": 2}
     assert full.summary().splitlines() == [
         "12.5 s: captured 1,237 (1 attempt, 1,234 connections, 2 existing), filtered 7, "
         "written 1,230 to stdout, 1,200 to a.xml (3 that xml has no form for left out), lost 12",
         "lost: 12 × buffer full; 27 rows not written to a.xml",
+        "warnings: 2 × flows evicted",
     ]
 
 
