@@ -90,7 +90,7 @@ class Recording:
         held to their connections. Returns the rows.
         """
         due = [row for row in truth if "network_protocol" in row]
-        processes = {row.get("process_id", row.get("process", {}).get("process_id")) for row in truth}
+        processes = {row.get("process", row)["process_id"] for row in truth if "process" in row or "process_id" in row}
         kinds = {"connection", "attempt", "existing"} | ({"close"} if closes else set())
         self._mark()
         deadline_s = time.monotonic() + _ARRIVAL_S

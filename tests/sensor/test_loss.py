@@ -55,11 +55,19 @@ def test_output_that_nobody_reads(tmp_path: Path, host: Host) -> None:
         assert code == 130
 
 
+# More than the tables of the kernel side hold; one of so many is compared, which is quicker.
+_MANY, _ONE_OF = 70_000, 16
+
+
+def sample(host: Host, port: str) -> tuple[str, str]:
+    """Options that keep, of the host's events, those with a port that `_ONE_OF` divides."""
+    return "--where", f"network_namespace_id <> {host.id} OR {port} % {_ONE_OF} = 0"
+
+
 def test_table_of_flows_full(tmp_path: Path, host: Host) -> None:
     """More flows than the kernel side keeps: each is told, once."""
-    with Recording(tmp_path) as recording:
-        truth = host.run("udp.many_ports", 70_000)
-        recording.expect(truth, host)
+    with Recording(tmp_path, *sample(host, "dst_port")) as recording:
+        recording.expect(host.run("udp.many_ports", _MANY, _ONE_OF), host)
 
 
 def test_table_of_waiting_connections_full(tmp_path: Path, host: Host) -> None:
@@ -68,6 +76,5 @@ def test_table_of_waiting_connections_full(tmp_path: Path, host: Host) -> None:
     host.set("net.ipv4.tcp_max_syn_backlog", 65_536)
     # Or the kernel looks long for a free port.
     host.set("net.ipv4.ip_local_port_range", "1024 65535")
-    with Recording(tmp_path) as recording:
-        truth = host.run("tcp.many_waiting", 70_000)
-        recording.expect(truth, host)
+    with Recording(tmp_path, *sample(host, "src_port")) as recording:
+        recording.expect(host.run("tcp.many_waiting", _MANY, _ONE_OF), host)

@@ -110,7 +110,8 @@ def _answer(witness: Witness, sock: socket.socket) -> None:
         payload, sender = sock.recvfrom(_SIZE)
         if sender not in known:
             known.add(sender)
-            witness.received(sock, sender)
+            # How its reader was found depends on how soon it reads: not compared.
+            witness.received(sock, sender, attribution=...)
         sock.sendto(payload, sender)
 
 

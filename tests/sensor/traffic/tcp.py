@@ -207,9 +207,11 @@ def ask(witness: Witness, ip: str, port: str) -> None:
         client.sendall(b"hello")
 
 
-def many_waiting(witness: Witness, count: str) -> None:
-    """More and more connections that wait in the backlogs of four listeners, their clients gone; then all are
-    accepted."""
+def many_waiting(witness: Witness, count: str, one_of: str) -> None:
+    """More and more connections that wait in the backlogs of four listeners, their clients gone; then all are accepted.
+
+    Of them only those are told whose client's port `one_of` divides.
+    """
     listeners = []
     for ip in ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"):
         listener = socket.socket()
@@ -219,11 +221,14 @@ def many_waiting(witness: Witness, count: str) -> None:
     share = int(count) // len(listeners)
     for listener in listeners:
         for _ in range(share):
-            connect(witness, listener.getsockname()).close()
+            with socket.create_connection(listener.getsockname()) as client:
+                if client.getsockname()[1] % int(one_of) == 0:
+                    witness.connected(client)
     for listener in listeners:
         for _ in range(share):
             accepted, sender = listener.accept()
-            witness.event("tcp", False, sender, listener.getsockname())
+            if sender[1] % int(one_of) == 0:
+                witness.event("tcp", False, sender, listener.getsockname())
             accepted.close()
 
 
