@@ -7,7 +7,8 @@
  * socket, sendto, recv, close (udp; 2 events: sent and received). SECONDS or COUNT, whichever is reached first, 0 for
  * no limit; PER_SECOND and COUNT are those of all processes, 0 for as many as possible.
  *
- * Prints one line of JSON: how many there were, in how many seconds, how many calls failed, and the process ids.
+ * Prints one line of JSON: how many there were, in how many seconds, with how much CPU time, how many calls
+ * failed, and the process ids.
  *
  * The client closes with a reset (SO_LINGER 0): an orderly end would leave 40,000 sockets a second in TIME_WAIT, and
  * the ports of loopback would run out. It is also the cheapest end, so that a slow-down looks rather too big.
@@ -22,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -32,7 +34,7 @@ enum { MOST_CORES = 64 };
 /* What a process counts, on a cache line of its own. */
 struct tally {
 	_Alignas(64) unsigned long made, failed;
-	double taken_s;
+	double taken_s, cpu_s;
 	pid_t pid;
 };
 
@@ -125,6 +127,9 @@ static void work(int core, int is_udp, double seconds, double per_second, unsign
 		at_s = now_s();
 	}
 	tally->taken_s = at_s - start_s;
+	struct rusage used;
+	getrusage(RUSAGE_SELF, &used);
+	tally->cpu_s = used.ru_utime.tv_sec + used.ru_stime.tv_sec + (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 }
 
 int main(int argc, char **argv)
@@ -162,8 +167,10 @@ int main(int argc, char **argv)
 		all.made += tallies[core].made;
 		all.failed += tallies[core].failed;
 		all.taken_s += tallies[core].taken_s / cores;
+		all.cpu_s += tallies[core].cpu_s;
 	}
-	printf("{\"made\": %lu, \"failed\": %lu, \"seconds\": %.6f, \"pids\": [", all.made, all.failed, all.taken_s);
+	printf("{\"made\": %lu, \"failed\": %lu, \"seconds\": %.6f, \"cpu_s\": %.6f, \"pids\": [", all.made, all.failed, all.taken_s,
+	       all.cpu_s);
 	for (int core = 0; core < cores; core++)
 		printf("%s%d", core ? ", " : "", tallies[core].pid);
 	puts("]}");

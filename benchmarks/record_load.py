@@ -23,12 +23,19 @@ class Load:
     made: int
     failed: int
     seconds: float
+    cpu_s: float
+    """CPU time of its processes, which holds the kernel's work in their calls, and not that of who competes."""
     pids: list[int]
 
     @property
     def per_second(self) -> float:
         """Connections a second."""
         return self.made / self.seconds
+
+    @property
+    def each_us(self) -> float:
+        """CPU time of a connection."""
+        return self.cpu_s / self.made * 1e6
 
     @property
     def events(self) -> int:

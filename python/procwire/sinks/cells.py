@@ -8,7 +8,7 @@ then one join over the pieces that differ.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,6 +23,10 @@ _CHUNK_BYTES = 64 << 20
 # An integer column is worth a dictionary if it has fewer distinct values than this part of its rows.
 _DISTINCT_PART = 4
 _DISTINCT_RANGE = 1 << 16
+# Up to so many texts are handled one by one.
+_FEW = 64
+# Texts kept with their escaped forms: their number, and the length of each.
+_KNOWN_TEXTS, _KNOWN_LENGTH = 4_096, 1_024
 _MILLISECOND_LENGTH = len("2018-04-11 05:29:35.394")
 _MICROSECOND_LENGTH = len("2018-04-11 05:29:35.394000")
 _TWO = pa.scalar(2, pa.int32())
@@ -101,11 +105,9 @@ class Rows:
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._pieces: list[str | pa.StringArray | _Shared] = []
+        self._pieces: list[str | pa.StringArray] = []
         self._shared = ""
         """Text that all rows share and that no piece holds yet."""
-        self._to_escape: dict[Escape, list[str]] = {}
-        """Texts that all rows share, by what is yet to be done to them: at once costs less than one by one."""
 
     def literal(self, text: str) -> None:
         """Add a text to every row."""
@@ -128,29 +130,20 @@ class Rows:
         if column.null_count == len(column):
             self.literal(null)
         elif column.null_count == 0 and _is_constant(column):
-            self.literal(before)
-            self._shared_text(_first_text(column), escape)
-            self.literal(after)
+            self.literal(before + _escaped([_first_text(column)], escape)[0] + after)
         elif (encoded := _encoded(column)) is not None:
             # Shared text in front costs nothing here: it is copied once per distinct value.
             before, null, self._shared = self._shared + before, self._shared + null, ""
-            self.texts(_dressed(escape(text(encoded.dictionary)), before, after, null).take(encoded.indices))
+            texts = text(encoded.dictionary)
+            dressed = _few_dressed if len(texts) <= _FEW else _dressed
+            self.texts(dressed(texts, escape, before, after, null).take(encoded.indices))
         else:
             self.safe_cell(text(column), before, after, null)
-
-    def _shared_text(self, text: str, escape: Escape) -> None:
-        if escape is unescaped:
-            self.literal(text)
-            return
-        self._flush()
-        texts = self._to_escape.setdefault(escape, [])
-        self._pieces.append(_Shared(escape, len(texts)))
-        texts.append(text)
 
     def safe_cell(self, texts: pa.StringArray, before: str, after: str, null: str) -> None:
         """The same for texts that need no escaping and seldom repeat."""
         if texts.null_count:
-            self.texts(_dressed(texts, before, after, null))
+            self.texts(_dressed(texts, unescaped, before, after, null))
         else:
             self.literal(before)
             self.texts(texts)
@@ -158,50 +151,63 @@ class Rows:
 
     def joined(self) -> bytes | pa.Buffer:
         """The rows one after the other, as UTF-8."""
+        if not self._pieces:
+            return self._shared.encode() * self._count
         self._flush()
-        pieces = self._merged()
-        if all(isinstance(piece, str) for piece in pieces):
-            return "".join(pieces).encode() * self._count
-        joined = pc.binary_join_element_wise(*pieces, "")
+        joined = pc.binary_join_element_wise(*self._pieces, "")
         _, offsets, data = joined.buffers()
         end = pa.Array.from_buffers(pa.int32(), self._count + 1, [None, offsets])[self._count].as_py()
         return data.slice(0, end)
 
-    def _merged(self) -> list[str | pa.StringArray]:
-        """The pieces, texts that all rows share escaped and put together with their neighbours."""
-        escaped = {
-            escape: escape(pa.array(texts, pa.string())).to_pylist() for escape, texts in self._to_escape.items()
-        }
-        merged: list[str | pa.StringArray] = []
-        for piece in self._pieces:
-            whole = escaped[piece.escape][piece.place] if isinstance(piece, _Shared) else piece
-            if merged and isinstance(whole, str) and isinstance(merged[-1], str):
-                merged[-1] += whole
-            else:
-                merged.append(whole)
-        return merged
-
-
-class _Shared(NamedTuple):
-    """The place of a text that all rows share."""
-
-    escape: Escape
-    place: int
-
 
 def _is_constant(column: pa.Array) -> bool:
-    return len(column) == 1 or bool(pc.all(pc.equal(column, column[0])).as_py())
+    # Each like the one before it.
+    return bool(column.slice(1).equals(column.slice(0, len(column) - 1)))
 
 
 def _first_text(column: pa.Array) -> str:
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_integer(kind):
         return str(column[0].as_py())
+    if pa.types.is_boolean(kind):
+        return "true" if column[0].as_py() else "false"
+    if pa.types.is_binary(kind):
+        return str(column[0].as_py().hex().upper())
     return str(text(column.slice(0, 1))[0].as_py())
 
 
-def _dressed(texts: pa.StringArray, before: str, after: str, null: str) -> pa.StringArray:
-    return pc.fill_null(pc.binary_join_element_wise(before, texts, after, ""), null)
+def _dressed(texts: pa.StringArray, escape: Escape, before: str, after: str, null: str) -> pa.StringArray:
+    return pc.fill_null(pc.binary_join_element_wise(before, escape(texts), after, ""), null)
+
+
+def _few_dressed(texts: pa.StringArray, escape: Escape, before: str, after: str, null: str) -> pa.StringArray:
+    """The same one by one, which for a few takes less than the calls of Arrow."""
+    values = texts.to_pylist()
+    escaped = iter(_escaped([value for value in values if value is not None], escape))
+    return pa.array([null if value is None else before + next(escaped) + after for value in values], pa.string())
+
+
+def _escaped(texts: list[str], escape: Escape) -> list[str]:
+    """A few texts escaped. Batch after batch has the same, which are remembered."""
+    if escape is unescaped:
+        return texts
+    known = _known(escape)
+    new = [value for value in texts if value not in known]
+    if not new:
+        return [known[value] for value in texts]
+    fresh = dict(zip(new, escape(pa.array(new, pa.string())).to_pylist(), strict=True))
+    escaped = [fresh[value] if value in fresh else known[value] for value in texts]
+    if len(known) >= _KNOWN_TEXTS:
+        known.clear()
+    known.update((value, text) for value, text in fresh.items() if len(value) <= _KNOWN_LENGTH)
+    return escaped
+
+
+@lru_cache(maxsize=16)
+def _known(escape: Escape) -> dict[str, str]:
+    """Texts that an escape has seen."""
+    del escape
+    return {}
 
 
 def _encoded(column: pa.Array) -> pa.DictionaryArray | None:

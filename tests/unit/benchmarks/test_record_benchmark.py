@@ -37,9 +37,10 @@ def test_load_with_a_wrong_command_line_fails(modules: dict[str, ModuleType], tm
 
 def test_slowdown_is_of_the_time_a_connection_takes(modules: dict[str, ModuleType]) -> None:
     load, cpu = modules["load"].Load, modules["usage"].Cpu
-    off, on = load(2_000, 0, 1.0, [1]), load(1_600, 0, 1.0, [2])
+    off, on = load(2_000, 0, 1.0, 0.02, [1]), load(1_600, 0, 1.0, 0.02, [2])
     run = modules["rates"].Watched(off, on, 3_200, 0, 0, cpu(0.016, 0.016), 0.0)
     assert run.slowdown_pct == pytest.approx(25.0)
+    assert (run.off.each_us, run.added_us, run.added_pct) == pytest.approx((10.0, 2.5, 25.0))
     assert (run.cpu_us, run.user_us) == pytest.approx((10.0, 5.0))
 
 
