@@ -12,7 +12,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ __all__ = ["Recording"]
 
 _SO_COOKIE = 57
 _START_S = 30
-_ARRIVAL_S = 20
+_ARRIVAL_S = 60
 _MARK_S = 1
 # After the last event that is due: for whatever is not due, but comes.
 _QUIET_S = 0.15
@@ -175,15 +174,16 @@ class Recording:
 
     def _mark(self) -> None:
         """Make an event and wait for it: what came before it has been handed over too."""
+        marks: set[int] = set()
         deadline_s = time.monotonic() + _ARRIVAL_S
-        # Again and again: where the kernel's buffer is full, the mark is lost too.
+        # Again and again: where the kernel's buffer is full, a mark is lost too.
         while time.monotonic() < deadline_s:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
                 sock.bind(("127.0.0.1", 0))
                 sock.sendto(b"mark", sock.getsockname())
-                cookie = int.from_bytes(sock.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, 8), sys.byteorder)
+                marks.add(int.from_bytes(sock.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, 8), sys.byteorder))
             with self._arrived:
-                if self._arrived.wait_for(partial(self._marks.__contains__, cookie), _MARK_S):
+                if self._arrived.wait_for(lambda: not marks.isdisjoint(self._marks), _MARK_S):
                     return
         raise RuntimeError(f"no datagram of this process was recorded within {_ARRIVAL_S} s; {''.join(self.log)}")
 
