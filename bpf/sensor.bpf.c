@@ -119,6 +119,14 @@ struct {
 	__type(value, struct tcp);
 } tcps SEC(".maps");
 
+/* The same for the side that connects: who fills the one by connecting and waiting takes nobody's name here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, u64);
+	__type(value, struct tcp);
+} connects SEC(".maps");
+
 /* Who listens: the owner of a connection that was accepted in a way that is not seen. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -466,9 +474,9 @@ INLINE bool is_further_path(struct sock *sk)
 	return subflow && (READ_BITS(subflow, request_join) || READ_BITS(subflow, mp_join));
 }
 
-INLINE void put_tcp(u64 id, const struct tcp *tcp)
+INLINE void put_tcp(void *table, u64 id, const struct tcp *tcp)
 {
-	if (bpf_map_update_elem(&tcps, &id, tcp, BPF_ANY))
+	if (bpf_map_update_elem(table, &id, tcp, BPF_ANY))
 		count(COUNTER_TCPS_FULL);
 }
 
@@ -482,7 +490,7 @@ INLINE void on_syn_sent(struct sock *sk)
 		tcp.cookie = bpf_get_socket_cookie(sk);
 		bpf_map_update_elem(&connecting, &tcp.cookie, &tcp.cookie, BPF_ANY);
 	}
-	put_tcp(id_of(sk), &tcp);
+	put_tcp(&connects, id_of(sk), &tcp);
 	if (sk->__sk_common.skc_dport == __builtin_bswap16(53)) {
 		struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 		if (note)
@@ -524,7 +532,7 @@ INLINE void on_connected(struct sock *sk, struct tcp *tcp)
 		tcp->cookie = cookie;
 		tcp->since_ns = now_ns;
 	} else {
-		bpf_map_delete_elem(&tcps, &id);
+		bpf_map_delete_elem(&connects, &id);
 	}
 }
 
@@ -534,6 +542,14 @@ INLINE void on_child_established(struct sock *sk, struct tcp *early)
 	if (is_further_path(sk))
 		return;
 	u64 id = id_of(sk);
+	/* no child: two that connected to each other at once; a child has a struct socket only once it is accepted */
+	if (sk->sk_socket) {
+		struct tcp *own = bpf_map_lookup_elem(&connects, &id);
+		if (own && own->stage == STAGE_CONNECTING) {
+			on_connected(sk, own);
+			return;
+		}
+	}
 	struct tcp tcp = {
 		.cookie = bpf_get_socket_cookie(sk), .since_ns = bpf_ktime_get_boot_ns(), .stage = STAGE_WAITING};
 	if (early && early->stage == STAGE_ACCEPTED && !early->cookie) {
@@ -547,18 +563,18 @@ INLINE void on_child_established(struct sock *sk, struct tcp *early)
 	/* told of twice, see set_state_again */
 	if (early && early->cookie == tcp.cookie)
 		return;
-	put_tcp(id, &tcp);
+	put_tcp(&tcps, id, &tcp);
 }
 
 INLINE void on_established(struct sock *sk, int old)
 {
 	u64 id = id_of(sk);
-	struct tcp *tcp = bpf_map_lookup_elem(&tcps, &id);
-	if (old == TCP_SYN_SENT || (tcp && tcp->stage == STAGE_CONNECTING)) {
-		if (!tcp || tcp->stage == STAGE_CONNECTING)
-			on_connected(sk, tcp);
+	if (old == TCP_SYN_SENT) {
+		struct tcp *own = bpf_map_lookup_elem(&connects, &id);
+		if (!own || own->stage == STAGE_CONNECTING)
+			on_connected(sk, own);
 	} else if (old == TCP_SYN_RECV) {
-		on_child_established(sk, tcp);
+		on_child_established(sk, bpf_map_lookup_elem(&tcps, &id));
 	}
 }
 
@@ -622,28 +638,44 @@ INLINE bool on_closed_waiting(struct sock *sk, struct tcp *tcp, int old)
 	return ours;
 }
 
-INLINE void on_closed(struct sock *sk, int old)
+INLINE void on_connect_closed(struct sock *sk, int old)
+{
+	u64 id = id_of(sk);
+	struct tcp *tcp = bpf_map_lookup_elem(&connects, &id);
+	if (!tcp)
+		return;
+	bool same = !tcp->cookie || tcp->cookie == bpf_get_socket_cookie(sk);
+	if (same && want_attempts && tcp->stage == STAGE_CONNECTING)
+		emit_tcp(sk, &tcp->owner, tcp->cookie, KIND_ATTEMPT, ATTRIBUTION_CALLER);
+	if (same && want_closes && tcp->stage == STAGE_CONNECTED)
+		emit_close(sk, tcp, old);
+	bpf_map_delete_elem(&connects, &id);
+}
+
+INLINE void on_accept_closed(struct sock *sk, int old)
 {
 	u64 id = id_of(sk);
 	struct tcp *tcp = bpf_map_lookup_elem(&tcps, &id);
 	if (!tcp)
 		return;
-	if (tcp->cookie && tcp->cookie != bpf_get_socket_cookie(sk)) {
-		bpf_map_delete_elem(&tcps, &id);
-		return;
-	}
-	if (tcp->stage == STAGE_CONNECTING) {
-		if (want_attempts)
-			emit_tcp(sk, &tcp->owner, tcp->cookie, KIND_ATTEMPT, ATTRIBUTION_CALLER);
-	} else {
+	if (!tcp->cookie || tcp->cookie == bpf_get_socket_cookie(sk)) {
 		/* the exit of accept(), which may be under way, claims it */
 		if (on_closed_waiting(sk, tcp, old))
 			return;
 		/* an early one without a cookie never came to be */
-		if (want_closes && tcp->cookie && (tcp->stage == STAGE_ACCEPTED || tcp->stage == STAGE_CONNECTED))
+		if (want_closes && tcp->cookie && tcp->stage == STAGE_ACCEPTED)
 			emit_close(sk, tcp, old);
 	}
 	bpf_map_delete_elem(&tcps, &id);
+}
+
+INLINE void on_closed(struct sock *sk, int old)
+{
+	if (old != TCP_SYN_SENT)
+		on_accept_closed(sk, old);
+	/* SYN_RECV: two that connected to each other */
+	if (old == TCP_SYN_SENT || old == TCP_SYN_RECV || want_closes)
+		on_connect_closed(sk, old);
 }
 
 /*
@@ -774,7 +806,7 @@ static __attribute__((noinline)) int on_accepted(int fd, bool must_be_pending)
 	if (tcp)
 		fresh.since_ns = tcp->since_ns;
 	if ((early || want_closes) && state != TCP_CLOSE)
-		put_tcp(id, &fresh);
+		put_tcp(&tcps, id, &fresh);
 	else if (tcp)
 		bpf_map_delete_elem(&tcps, &id);
 	return 0;
@@ -1200,14 +1232,14 @@ int open_sockets(struct bpf_iter__task_file *ctx)
 		bpf_map_update_elem(&listeners, &key, &owner, BPF_NOEXIST);
 	} else {
 		u64 id = id_of(sk);
-		if (bpf_map_lookup_elem(&tcps, &id))
+		if (bpf_map_lookup_elem(&connects, &id) || bpf_map_lookup_elem(&tcps, &id))
 			return 0;
 		owner_of(&owner, task);
 		struct tcp tcp = {.owner = owner, .cookie = bpf_get_socket_cookie(sk)};
 		tcp.stage = state == TCP_SYN_SENT ? STAGE_CONNECTING : STAGE_CONNECTED;
 		/* remembered, so that of several processes that have it the first is told */
 		if (state != TCP_CLOSE && (want_existing || state == TCP_SYN_SENT))
-			put_tcp(id, &tcp);
+			put_tcp(&connects, id, &tcp);
 	}
 	tell((u64)READ(task, group_leader), &owner, false);
 	if (!want_existing)

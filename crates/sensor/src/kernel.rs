@@ -143,7 +143,7 @@ impl Kernel {
             .override_global("have_claims", &flags[3], true)
             .map_max_entries("ring", settings.ring_bytes);
         if settings.closes {
-            loader.map_max_entries("tcps", TCPS_WITH_CLOSES);
+            loader.map_max_entries("tcps", TCPS_WITH_CLOSES).map_max_entries("connects", TCPS_WITH_CLOSES);
         }
         let mut ebpf = loader.load(OBJECT).map_err(|error| other(causes(&error)))?;
         let mut hooks = Vec::new();
