@@ -593,9 +593,9 @@ INLINE void on_use(struct sock *sk)
 		return;
 	struct owner owner = {};
 	owner_here(&owner);
+	tcp->owner = owner;
 	if (!take(tcp, STAGE_ACCEPTED))
 		return;
-	tcp->owner = owner;
 	emit_tcp(sk, &owner, tcp->cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
 	if (!want_closes)
 		bpf_map_delete_elem(&tcps, &id);
@@ -710,13 +710,22 @@ INLINE void on_state(struct sock *sk, int old, int new)
 		on_use(sk);
 }
 
+/* Whether `on_state` does anything: not for FIN_WAIT2, TIME_WAIT, CLOSE_WAIT, CLOSING and the like. */
+INLINE bool matters(u64 state)
+{
+	return 1 << (state & 31) & (1 << TCP_SYN_SENT | 1 << TCP_ESTABLISHED | 1 << TCP_CLOSE | 1 << TCP_LISTEN |
+				    1 << TCP_FIN_WAIT1 | 1 << TCP_LAST_ACK);
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int set_state(u64 *ctx)
 {
 	struct sock *sk = (void *)ctx[0];
 	u32 zero = 0;
+	if (!matters(ctx[2]) || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
 	struct change *change = bpf_map_lookup_elem(&changes, &zero);
-	if (sk->sk_protocol != IPPROTO_TCP || !change)
+	if (!change)
 		return 0;
 	change->sk = id_of(sk);
 	change->state = ctx[2];
@@ -729,8 +738,10 @@ int set_state_again(u64 *ctx)
 {
 	struct sock *sk = (void *)ctx[0];
 	u32 zero = 0;
+	if (!matters(ctx[2]) || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
 	struct change *change = bpf_map_lookup_elem(&changes, &zero);
-	if (sk->sk_protocol != IPPROTO_TCP || !change)
+	if (!change)
 		return 0;
 	if (change->sk == id_of(sk) && change->state == ctx[2])
 		return 0;
@@ -787,6 +798,9 @@ static __attribute__((noinline)) int on_accepted(int fd, bool must_be_pending)
 		return 0;
 	struct tcp fresh = {.cookie = cookie, .stage = STAGE_ACCEPTED};
 	owner_here(&fresh.owner);
+	/* before it is taken: its end on another processor is then told as this process's */
+	if (tcp)
+		tcp->owner = fresh.owner;
 	if (tcp && !take(tcp, STAGE_ACCEPTED)) {
 		/* told already: by its first use, or by its end, which did not know whose it was */
 		if (tcp->stage == STAGE_TOLD) {
@@ -801,13 +815,12 @@ static __attribute__((noinline)) int on_accepted(int fd, bool must_be_pending)
 	bool early = state == TCP_SYN_RECV;
 	if (!early)
 		emit_tcp(sk, &fresh.owner, cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
-	if (want_closes && state == TCP_CLOSE)
+	/* its end was nobody's then */
+	if (!tcp && want_closes && state == TCP_CLOSE)
 		emit_close(sk, &fresh, state);
-	if (tcp)
-		fresh.since_ns = tcp->since_ns;
-	if ((early || want_closes) && state != TCP_CLOSE)
+	if (!tcp && (early || want_closes) && state != TCP_CLOSE)
 		put_tcp(&tcps, id, &fresh);
-	else if (tcp)
+	else if (tcp && !want_closes)
 		bpf_map_delete_elem(&tcps, &id);
 	return 0;
 }
