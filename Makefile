@@ -26,6 +26,7 @@ lint: build ## Check style and types: rustfmt, clippy, ruff, mypy
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy tests/sensor/*.py tests/sensor/traffic/*.py
 	$(BIN)/python -m mypy.stubtest procwire._core
 
 bench: build ## Measure against other tools; see benchmarks/README.md

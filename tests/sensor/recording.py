@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,10 @@ _ARRIVAL_S = 60
 _MARK_S = 1
 # After the last event that is due: for whatever is not due, but comes.
 _QUIET_S = 0.15
+
+
+Case = Callable[..., list[Row]]
+"""Runs a traffic program, and asserts that exactly its events are recorded."""
 
 
 class Recording:

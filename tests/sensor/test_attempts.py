@@ -6,9 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from namespaces import Host, link
-from recording import Recording
-
-from conftest import Case
+from recording import Case, Recording
 
 SILENT = "10.1.0.9"
 

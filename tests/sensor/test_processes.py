@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 from namespaces import Host
-from recording import Recording
-
-from conftest import Case
+from recording import Case, Recording
 
 
 @pytest.mark.parametrize("protocol", ["tcp", "udp"])

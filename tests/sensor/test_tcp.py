@@ -6,9 +6,7 @@ from datetime import datetime
 
 import pytest
 from namespaces import Host
-from recording import Recording
-
-from conftest import Case
+from recording import Case, Recording
 
 
 @pytest.mark.parametrize("family", ["v4", "v6"])

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 from namespaces import Host
-from recording import Recording
+from recording import Case, Recording
 from traffic.udp import RECEIVE, SEND
-
-from conftest import Case
 
 
 @pytest.mark.parametrize("family", ["v4", "v6"])

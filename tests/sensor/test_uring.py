@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from recording import Case
 from traffic.uring import unavailable
-
-from conftest import Case
 
 _WHY_NOT = unavailable()
 

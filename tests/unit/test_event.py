@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from conftest import BatchOf, Row
+from event_rows import BatchOf, Row
 from procwire.errors import UsageError
 from procwire.event import DERIVED, FIELDS, GROUPS, LIVE_FIELDS, NAMES, SCHEMA, Names, field, fields
 

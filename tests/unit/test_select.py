@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from conftest import BatchOf
+from event_rows import BatchOf
 from procwire.errors import UsageError
 from procwire.event import DERIVED, FIELDS, Names, fields
 from procwire.select import STORED_GROUPS, TEXT_GROUPS, Selection, connect

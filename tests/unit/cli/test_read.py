@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
 
-from conftest import Row
+from event_rows import Row
 from procwire.cli.app import app
 from procwire.event import SCHEMA, fields
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from conftest import BatchOf, Row
+from event_rows import BatchOf, Row
 from procwire.cli.app import app
 from procwire.event import SCHEMA, fields
 from procwire.ledger import Ledger

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from conftest import Row, address_bytes
+from event_rows import Row, address_bytes
 from procwire.event import LIVE_FIELDS, LIVE_SCHEMA, fields
 
 START = datetime(2026, 11, 24, 10, 0, 0, 125_000, UTC)

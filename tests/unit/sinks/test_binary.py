@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from conftest import BatchOf
+from event_rows import BatchOf
 from procwire.errors import UsageError
 from procwire.event import SCHEMA
 from procwire.sinks import SINKS, Terminal, open_sink, sink_for_suffix

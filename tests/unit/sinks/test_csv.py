@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import BatchOf
+from event_rows import BatchOf
 from procwire.sinks.csv import CsvSink
 from procwire.sinks.protocol import Terminal
 

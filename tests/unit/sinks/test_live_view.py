@@ -10,7 +10,7 @@ import pytest
 from live_rows import ATTEMPT, CLOSE, EXISTING, LOSS, SSHD, recorded
 from rich.cells import cell_len
 
-from conftest import Row
+from event_rows import Row
 from procwire.sinks import RECORDING_COLUMNS, Terminal
 from procwire.sinks.table import TableSink
 

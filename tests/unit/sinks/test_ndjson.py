@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import BatchOf
+from event_rows import BatchOf
 from procwire.event import SCHEMA
 from procwire.sinks.ndjson import NdjsonSink
 

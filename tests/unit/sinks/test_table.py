@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from rich.cells import cell_len
 
-from conftest import BatchOf, Row
+from event_rows import BatchOf, Row
 from procwire.sinks import CONNECTION_COLUMNS, Terminal
 from procwire.sinks.layout import shorten, shorten_middle
 from procwire.sinks.table import TableSink

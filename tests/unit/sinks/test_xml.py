@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import BatchOf, Row, full_row
+from event_rows import BatchOf, Row, full_row
 from procwire.event import SCHEMA
 from procwire.sinks.xml import XmlSink
 
