@@ -34,12 +34,21 @@ enum stage {
 	STAGE_TOLD,
 };
 
+struct ends {
+	u8 local[16];
+	struct peer peer;
+	u32 netns;
+	u32 local_port;
+};
+
 struct tcp {
 	struct owner owner;
 	/* 0 where none was given yet; tells a socket from a later one at the same address */
 	u64 cookie;
 	u64 since_ns;
 	u64 stage;
+	/* of a child: read when it is established, where that is cheap, for whoever accepts it */
+	struct ends ends;
 };
 
 struct listener_key {
@@ -257,7 +266,8 @@ __attribute__((noinline)) u32 put_cgroup(struct names *to, u64 node_address)
 }
 
 /*
- * Tell user space of a process, unless it knows. `here`: it is the current one, whose memory can be read.
+ * Tell user space of a process, unless it knows. `here`: it is the current one, whose memory can be read. Returns
+ * whether it knows now.
  */
 __attribute__((noinline)) int tell(u64 task_address, const struct owner *owner, u32 here)
 {
@@ -268,7 +278,7 @@ __attribute__((noinline)) int tell(u64 task_address, const struct owner *owner, 
 	struct told *known = bpf_map_lookup_elem(&told, &tgid);
 	if (known && known->start_boot_ns == owner->start_boot_ns && known->exec_id == owner->exec_id &&
 	    known->cgroup_id == owner->cgroup_id)
-		return 0;
+		return 1;
 	struct process_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record) {
 		count(COUNTER_LOST_PROCESS);
@@ -308,15 +318,29 @@ __attribute__((noinline)) int tell(u64 task_address, const struct owner *owner, 
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 	struct told now = {owner->start_boot_ns, owner->cgroup_id, owner->exec_id};
 	bpf_map_update_elem(&told, &tgid, &now, BPF_ANY);
-	return 0;
+	return 1;
 }
+
+/* The process told of last on each processor: mostly it is the same again, and no look into the table is needed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct owner);
+} recent SEC(".maps");
 
 /* The current process, which user space then knows. */
 INLINE void owner_here(struct owner *owner)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	u32 zero = 0;
 	owner_of(owner, task);
-	tell(bpf_get_current_task(), owner, true);
+	struct owner *last = bpf_map_lookup_elem(&recent, &zero);
+	if (last && last->tgid == owner->tgid && last->start_boot_ns == owner->start_boot_ns &&
+	    last->exec_id == owner->exec_id && last->cgroup_id == owner->cgroup_id)
+		return;
+	if (tell(bpf_get_current_task(), owner, true) && last)
+		*last = *owner;
 }
 
 /* Who really used a socket that was told of as PENDING. */
@@ -345,42 +369,50 @@ INLINE u32 netns_of(struct sock *sk)
 }
 
 /* The addresses of a socket; IPv4 in IPv6's clothes (an IPv6 socket that speaks IPv4) comes out as IPv4 does. */
-INLINE void addresses_of(struct connection_record *record, struct sock *sk)
+INLINE void addresses_of(struct ends *ends, struct sock *sk)
 {
 	if (READ(sk, __sk_common.skc_family) == AF_INET) {
-		map_ipv4(record->local, READ(sk, __sk_common.skc_rcv_saddr));
-		map_ipv4(record->peer.address, READ(sk, __sk_common.skc_daddr));
+		map_ipv4(ends->local, READ(sk, __sk_common.skc_rcv_saddr));
+		map_ipv4(ends->peer.address, READ(sk, __sk_common.skc_daddr));
 	} else {
 		struct in6_addr remote = READ(sk, __sk_common.skc_v6_daddr);
 		struct in6_addr local = READ(sk, __sk_common.skc_v6_rcv_saddr);
-		copy_address(record->local, &local);
-		copy_address(record->peer.address, &remote);
+		copy_address(ends->local, &local);
+		copy_address(ends->peer.address, &remote);
 	}
+}
+
+INLINE void put_ends(struct connection_record *record, const struct ends *ends)
+{
+	copy_address(record->local, ends->local);
+	record->peer = ends->peer;
+	record->netns = ends->netns;
+	record->local_port = ends->local_port;
 }
 
 INLINE void ends_of(struct connection_record *record, struct sock *sk)
 {
-	addresses_of(record, sk);
+	struct ends ends = {};
+	addresses_of(&ends, sk);
 	/* a closed socket has given its skc_num back */
-	record->local_port = __builtin_bswap16(READ((struct inet_sock *)sk, inet_sport));
-	record->peer.port = __builtin_bswap16(READ(sk, __sk_common.skc_dport));
-	__builtin_memset(record->peer.pad, 0, sizeof(record->peer.pad));
-	record->netns = netns_of(sk);
+	ends.local_port = __builtin_bswap16(READ((struct inet_sock *)sk, inet_sport));
+	ends.peer.port = __builtin_bswap16(READ(sk, __sk_common.skc_dport));
+	ends.netns = netns_of(sk);
+	put_ends(record, &ends);
 }
 
 /* The same of a socket that the verifier vouches for and that is open, without a call for each member. */
-INLINE void ends_of_open(struct connection_record *record, struct sock *sk)
+INLINE void ends_of_open(struct ends *ends, struct sock *sk)
 {
 	if (sk->__sk_common.skc_family == AF_INET) {
-		map_ipv4(record->local, sk->__sk_common.skc_rcv_saddr);
-		map_ipv4(record->peer.address, sk->__sk_common.skc_daddr);
+		map_ipv4(ends->local, sk->__sk_common.skc_rcv_saddr);
+		map_ipv4(ends->peer.address, sk->__sk_common.skc_daddr);
 	} else {
-		addresses_of(record, sk);
+		addresses_of(ends, sk);
 	}
-	record->local_port = sk->__sk_common.skc_num;
-	record->peer.port = __builtin_bswap16(sk->__sk_common.skc_dport);
-	__builtin_memset(record->peer.pad, 0, sizeof(record->peer.pad));
-	record->netns = sk->__sk_common.skc_net.net->ns.inum;
+	ends->local_port = sk->__sk_common.skc_num;
+	ends->peer.port = __builtin_bswap16(sk->__sk_common.skc_dport);
+	ends->netns = sk->__sk_common.skc_net.net->ns.inum;
 }
 
 INLINE struct connection_record *reserve(u8 kind, u8 attribution, u8 protocol, u64 now_ns)
@@ -522,7 +554,9 @@ INLINE void on_connected(struct sock *sk, struct tcp *tcp)
 		else
 			__builtin_memset(&record->owner, 0, sizeof(record->owner));
 		record->cookie = cookie;
-		ends_of_open(record, sk);
+		struct ends ends = {};
+		ends_of_open(&ends, sk);
+		put_ends(record, &ends);
 		submit(record);
 	}
 	if (!tcp)
@@ -563,6 +597,7 @@ INLINE void on_child_established(struct sock *sk, struct tcp *early)
 	/* told of twice, see set_state_again */
 	if (early && early->cookie == tcp.cookie)
 		return;
+	ends_of_open(&tcp.ends, sk);
 	put_tcp(&tcps, id, &tcp);
 }
 
@@ -768,9 +803,12 @@ INLINE struct sock *socket_of_fd(struct task_struct *task, int fd, bool is_socke
 	if (!file || (!is_socket && (READ(READ(file, f_inode), i_mode) & 0170000) != 0140000))
 		return NULL;
 	struct socket *socket = READ(file, private_data);
-	struct sock *sk = READ(socket, sk);
-	if (!sk)
-		return NULL;
+	return READ(socket, sk);
+}
+
+/* The TCP socket that it is, or that stands for it; NULL if it is of another protocol. */
+INLINE struct sock *tcp_socket(struct sock *sk)
+{
 	u16 family = READ(sk, __sk_common.skc_family);
 	if (family != AF_INET && family != AF_INET6)
 		return NULL;
@@ -778,50 +816,73 @@ INLINE struct sock *socket_of_fd(struct task_struct *task, int fd, bool is_socke
 	/* MPTCP's own socket stands for its paths; the first of them has the handshake */
 	if (protocol == IPPROTO_MPTCP) {
 		struct sock *first = READ((struct mptcp_sock *)sk, first);
-		sk = first ? first : sk;
+		return first ? first : sk;
 	}
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP ? sk : NULL;
+	return protocol == IPPROTO_TCP ? sk : NULL;
 }
 
-static __attribute__((noinline)) int on_accepted(int fd, bool must_be_pending)
+/* Accepted while it waits, as nearly all are: all there is to tell was read when it was established. */
+INLINE bool take_waiting(struct tcp *tcp, const struct owner *owner, u64 id)
+{
+	/* before it is taken: its end on another processor is then told as this process's */
+	tcp->owner = *owner;
+	if (!take(tcp, STAGE_ACCEPTED))
+		return false;
+	struct connection_record *record =
+		reserve(KIND_ACCEPT, ATTRIBUTION_CALLER, IPPROTO_TCP, bpf_ktime_get_boot_ns());
+	if (record) {
+		record->owner = *owner;
+		record->cookie = tcp->cookie;
+		put_ends(record, &tcp->ends);
+		submit(record);
+	}
+	if (!want_closes)
+		bpf_map_delete_elem(&tcps, &id);
+	return true;
+}
+
+static __attribute__((noinline)) int on_accepted(int fd, bool must_be_waiting)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct sock *sk = socket_of_fd(task, fd, !must_be_pending);
+	struct sock *sk = socket_of_fd(task, fd, !must_be_waiting);
 	if (!sk)
 		return 0;
 	u64 id = id_of(sk);
-	u64 cookie = cookie_of(sk);
 	struct tcp *tcp = bpf_map_lookup_elem(&tcps, &id);
-	if (tcp && tcp->cookie != cookie)
-		tcp = NULL;
-	if (!tcp && must_be_pending)
+	if (!tcp) {
+		sk = tcp_socket(sk);
+		if (!sk)
+			return 0;
+		id = id_of(sk);
+		tcp = bpf_map_lookup_elem(&tcps, &id);
+	}
+	if (!tcp && must_be_waiting)
 		return 0;
-	struct tcp fresh = {.cookie = cookie, .stage = STAGE_ACCEPTED};
-	owner_here(&fresh.owner);
-	/* before it is taken: its end on another processor is then told as this process's */
-	if (tcp)
-		tcp->owner = fresh.owner;
-	if (tcp && !take(tcp, STAGE_ACCEPTED)) {
+	struct owner owner = {};
+	owner_here(&owner);
+	if (tcp && tcp->stage == STAGE_WAITING && take_waiting(tcp, &owner, id))
+		return 0;
+	u64 cookie = cookie_of(sk);
+	if (tcp && tcp->cookie == cookie) {
 		/* told already: by its first use, or by its end, which did not know whose it was */
 		if (tcp->stage == STAGE_TOLD) {
 			const struct peer nobody = {};
-			claim(&fresh.owner, KIND_ACCEPT, 0, cookie, &nobody);
+			claim(&owner, KIND_ACCEPT, 0, cookie, &nobody);
 			bpf_map_delete_elem(&tcps, &id);
 		}
 		return 0;
 	}
+	struct tcp fresh = {.owner = owner, .cookie = cookie, .stage = STAGE_ACCEPTED};
 	u8 state = READ(sk, __sk_common.skc_state);
 	/* Fast Open: told once the handshake is over, if it ever is */
 	bool early = state == TCP_SYN_RECV;
 	if (!early)
-		emit_tcp(sk, &fresh.owner, cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
+		emit_tcp(sk, &owner, cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
 	/* its end was nobody's then */
-	if (!tcp && want_closes && state == TCP_CLOSE)
+	if (want_closes && state == TCP_CLOSE)
 		emit_close(sk, &fresh, state);
-	if (!tcp && (early || want_closes) && state != TCP_CLOSE)
+	if ((early || want_closes) && state != TCP_CLOSE)
 		put_tcp(&tcps, id, &fresh);
-	else if (tcp && !want_closes)
-		bpf_map_delete_elem(&tcps, &id);
 	return 0;
 }
 
@@ -833,7 +894,8 @@ static __attribute__((noinline)) int on_connect_failed(int fd, const void *addre
 	if (error != EPERM && error != EACCES && error != EADDRNOTAVAIL && error != ENETUNREACH &&
 	    error != ECONNRESET && error != ETIMEDOUT && error != ECONNREFUSED && error != EHOSTUNREACH)
 		return 0;
-	struct sock *sk = socket_of_fd(task, fd, true);
+	struct sock *sk = socket_of_fd(task, fd, false);
+	sk = sk ? tcp_socket(sk) : NULL;
 	if (!sk)
 		return 0;
 	u64 cookie = cookie_of(sk);
