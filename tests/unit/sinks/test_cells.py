@@ -27,7 +27,8 @@ def test_escapes_are_the_same_for_one_text_a_few_and_many() -> None:
     constant: list[str | None] = ["*", "*", "*"]
     few: list[str | None] = ["*", None, "", "a*b", "*"]
     many: list[str | None] = [f"*{number}" for number in range(500)]
-    for values in (constant, few, many, [None, None], ["*"]):
+    cases: list[list[str | None]] = [constant, few, many, [None, None], ["*"]]
+    for values in cases:
         assert _joined(values) == _joined(values) == _expected(values)
 
 
