@@ -27,7 +27,7 @@ NAMES = ("rates", "kernel", "delay", "idle", "soak")
 def _benchmarks(program: LoadProgram, wanted: argparse.Namespace) -> dict[str, Callable[[], Section]]:
     quick = wanted.quick
     return {
-        "rates": lambda: rates(program, 1, 1, 1) if quick else rates(program, 4, 5, 3),
+        "rates": lambda: rates(program, 1, 1, 1) if quick else rates(program, 3, 5, 2),
         "kernel": lambda: kernel_time(program, 1 if quick else 5),
         "delay": lambda: delay(5 if quick else 30),
         "idle": lambda: idle(5 if quick else 60),

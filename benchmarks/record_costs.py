@@ -23,7 +23,7 @@ _MEMORY_TARGET_MB = 150.0
 _SOAK_EVENTS_PER_S = 5_000
 # Less than this, up or down, is flat.
 _FLAT_MB_PER_HOUR = 5.0
-_QUIET_TIMEOUT_S = 60.0
+_QUIET_TIMEOUT_S = 20.0
 _SAMPLE_S = 2.0
 _DELAY_PER_S = 5.0
 _ROTATION = ("--rotate-size", "500MB", "--keep", "1")
