@@ -561,6 +561,9 @@ INLINE void on_connected(struct sock *sk, struct tcp *tcp)
 	}
 	if (!tcp)
 		return;
+	/* the table is for those that wait: a burst of others must not push them out */
+	if (want_attempts)
+		bpf_map_delete_elem(&connecting, &cookie);
 	if (want_closes) {
 		tcp->stage = STAGE_CONNECTED;
 		tcp->cookie = cookie;
