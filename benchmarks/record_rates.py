@@ -20,7 +20,7 @@ SLOWDOWN_TARGET_PCT = 5.0
 USER_TARGET_US = 10.0
 # A flow whose process is not certain is told so late.
 _UDP_HOLD_S = 1.5
-_QUIET_TIMEOUT_S = 3.0
+_QUIET_TIMEOUT_S = 10.0
 _DISTURBED_PCT = 10.0
 _LARGE_RING_MB = "512"
 
