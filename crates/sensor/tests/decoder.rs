@@ -269,3 +269,20 @@ fn a_claim_of_an_accept_has_its_end_too() {
     decoder.feed(connection(kind::CLOSE, 6).as_bytes());
     assert_eq!(decoder.rows(), 1);
 }
+
+/// The clock of boot never steps; an event gets the wall time of when it is read, so a step of the clock, or a
+/// suspension, moves the events after it and no others.
+#[test]
+fn a_step_of_the_clock_moves_what_comes_after() {
+    let mut decoder = decoder();
+    decoder.feed(connection(kind::CONNECT, 6).as_bytes());
+    decoder.wall_offset_ns += 3_600_000_000_000;
+    decoder.feed(connection(kind::CONNECT, 6).as_bytes());
+    let batch = decoder.take().unwrap();
+    let times = batch.column_by_name("event_creation_time").unwrap().as_primitive::<TimestampMicrosecondType>();
+    assert_eq!(times.value(0), 1_767_225_660_123_456);
+    assert_eq!(times.value(1) - times.value(0), 3_600_000_000);
+    // ProcessGuids hold the start by the boot's wall time as the first recorder found it: no step changes them.
+    let guids = texts(&batch, "process_guid");
+    assert_eq!(guids[0], guids[1]);
+}

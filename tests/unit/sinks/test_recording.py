@@ -97,21 +97,23 @@ def test_logs_are_read_back(way: str, path: Path) -> None:
     assert (out.written, out.skipped, out.lost, out.trouble) == (3, 0, 0, None)
 
 
-@pytest.mark.parametrize(
-    "way",
-    [
-        "xml",
-        "syslog",
-        # The reader takes our own user_id, a later column, for what other shippers mean by it.
-        "ndjson",
-        "csv",
-    ],
-)
+@pytest.mark.parametrize("way", ["xml", "syslog", "ndjson", "csv"])
 def test_account_of_the_recorder_is_read_back(way: str, path: Path) -> None:
+    """It is not the process's own, which has a column of a like name."""
     out = output(way, path)
     out.write(recorded({}))
     out.close()
     assert procwire.read(path, columns=["logger_user_sid"])["logger_user_sid"].to_pylist() == ["0"]
+
+
+@pytest.mark.parametrize("way", ["ndjson", "csv"])
+def test_attempts_and_ends_are_not_read_as_connections(way: str, path: Path) -> None:
+    """They have all the fields of a connection: whoever reads the file must not take them for one."""
+    kinds = ["connection", "attempt", "close", "existing", "loss"]
+    out = output(way, path)
+    out.write(recorded(*({"record_kind": kind, "record_id": index} for index, kind in enumerate(kinds))))
+    out.close()
+    assert procwire.read(path, columns=["record_id"])["record_id"].to_pylist() == [0, 3]
 
 
 def test_files_are_gone_on_with(way: str, path: Path) -> None:
