@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from os import PathLike
 from typing import Any, BinaryIO, final
 
-__all__ = ["Batch", "Feeder", "Scanner", "columns", "evtx_chunk", "version"]
+__all__ = ["Batch", "Feeder", "Scanner", "Sensor", "columns", "evtx_chunk", "version"]
 
 @final
 class Batch:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.core import TyperCommand
 
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.quantities import seconds, size_bytes
+from procwire.cli.request import Names, Request, Sensor, Target, Way
 from procwire.errors import RecordError, UsageError
 
 if TYPE_CHECKING:
     from typer._click import Context
 
-__all__ = ["EXAMPLES", "RecordCommand", "Request", "Sensor", "Target", "Way", "record"]
-
-Names = Literal["ossem", "sysmon", "ossem-cdm"]
-Sensor = Literal["auto", "ebpf", "poll"]
+__all__ = ["EXAMPLES", "RecordCommand", "record"]
 
 EXAMPLES = """\b
 Examples:
@@ -44,18 +40,6 @@ Exit codes:
 """
 
 
-class Way(StrEnum):
-    """A format; an enumeration, since Typer takes no list of a Literal."""
-
-    TABLE = "table"
-    NDJSON = "ndjson"
-    CSV = "csv"
-    PARQUET = "parquet"
-    ARROW = "arrow"
-    XML = "xml"
-    SYSLOG = "syslog"
-
-
 _SUFFIXES = {".csv": Way.CSV, ".parquet": Way.PARQUET, ".arrow": Way.ARROW, ".xml": Way.XML}
 """Formats by suffix, where it is not ndjson. Not asked of the sinks, since Arrow must not be imported yet."""
 _DISABLED = (
@@ -74,47 +58,6 @@ class RecordCommand(TyperCommand):
             if index + 1 == len(given) or given[index + 1].startswith("-"):
                 given.insert(index + 1, "")
         return super().parse_args(ctx, given)
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where rows go: a file, or stdout (with syslog: the system's log) without one."""
-
-    way: Way
-    path: Path | None
-    to_stdout: bool
-
-    @property
-    def name(self) -> str:
-        """What the account calls it."""
-        return "stdout" if self.to_stdout else str(self.path or "the system's log")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to record, and how."""
-
-    images: tuple[str, ...]
-    """Processes to record; empty for all."""
-    targets: tuple[Target, ...]
-    names: Names
-    columns: tuple[str, ...] | None
-    where: str | None
-    duration_s: float | None
-    count: int | None
-    sensor: Sensor
-    interval_s: float
-    udp_idle_s: float
-    attempts: bool
-    closes: bool
-    existing: bool
-    dns_lookup: bool
-    user: str | None
-    rotate_bytes: int | None
-    rotate_s: float | None
-    keep: int | None
-    ring_bytes: int
-    ledger: Path | None
 
 
 @ends_well

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from procwire.cli.output import Output
-    from procwire.cli.record import Request, Target
+    from procwire.cli.request import Request, Target
     from procwire.recorder.ledger import RecordingLedger
     from procwire.recorder.loop import Step
     from procwire.recorder.outputs import SelectedOutput

@@ -27,7 +27,7 @@ from procwire.cli import record as record_module
 from procwire.cli import recording
 from procwire.cli.app import app
 from procwire.cli.exits import ExitCode
-from procwire.cli.record import Request, Target, Way
+from procwire.cli.request import Request, Target, Way
 
 Row = dict[str, Any]
 

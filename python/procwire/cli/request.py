@@ -1,0 +1,66 @@
+"""What a recording is asked to do: between the options of `procwire record` and what sets it up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+__all__ = ["Names", "Request", "Sensor", "Target", "Way"]
+
+Names = Literal["ossem", "sysmon", "ossem-cdm"]
+Sensor = Literal["auto", "ebpf", "poll"]
+
+
+class Way(StrEnum):
+    """A format; an enumeration, since Typer takes no list of a Literal."""
+
+    TABLE = "table"
+    NDJSON = "ndjson"
+    CSV = "csv"
+    PARQUET = "parquet"
+    ARROW = "arrow"
+    XML = "xml"
+    SYSLOG = "syslog"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where rows go: a file, or stdout (with syslog: the system's log) without one."""
+
+    way: Way
+    path: Path | None
+    to_stdout: bool
+
+    @property
+    def name(self) -> str:
+        """What the account calls it."""
+        return "stdout" if self.to_stdout else str(self.path or "the system's log")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to record, and how."""
+
+    images: tuple[str, ...]
+    """Processes to record; empty for all."""
+    targets: tuple[Target, ...]
+    names: Names
+    columns: tuple[str, ...] | None
+    where: str | None
+    duration_s: float | None
+    count: int | None
+    sensor: Sensor
+    interval_s: float
+    udp_idle_s: float
+    attempts: bool
+    closes: bool
+    existing: bool
+    dns_lookup: bool
+    user: str | None
+    rotate_bytes: int | None
+    rotate_s: float | None
+    keep: int | None
+    ring_bytes: int
+    ledger: Path | None
