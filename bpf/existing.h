@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What was open before. */
+#ifndef PROCWIRE_EXISTING_H
+#define PROCWIRE_EXISTING_H
+
+#include "connection.h"
+
+/* Notes the owner of every socket that is open, and tells of those that have a peer. */
+SEC("iter/task_file")
+int open_sockets(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	if (!task || !file)
+		return 0;
+	struct socket *socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	struct sock *sk = socket->sk;
+	if (!sk)
+		return 0;
+	u16 family = sk->__sk_common.skc_family;
+	if (family != AF_INET && family != AF_INET6)
+		return 0;
+	u16 protocol = sk->sk_protocol;
+	if (protocol != IPPROTO_TCP && !(protocol == IPPROTO_UDP && sk->sk_type == SOCK_DGRAM))
+		return 0;
+	u8 state = sk->__sk_common.skc_state;
+	struct owner owner = {};
+	if (protocol == IPPROTO_UDP) {
+		struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+		if (!note) {
+			count(COUNTER_UNOWNED);
+			return 0;
+		}
+		/* of several processes that have it the first */
+		if (note->is_udp)
+			return 0;
+		owner_of(&note->owner, task);
+		note->is_udp = 1;
+		note->netns = netns_of(sk);
+		owner = note->owner;
+	} else if (state == TCP_LISTEN) {
+		struct listener_key key = {netns_of(sk), sk->__sk_common.skc_num};
+		if (bpf_map_lookup_elem(&listeners, &key) && !want_existing)
+			return 0;
+		owner_of(&owner, task);
+		bpf_map_update_elem(&listeners, &key, &owner, BPF_NOEXIST);
+	} else {
+		u64 id = id_of(sk);
+		if (bpf_map_lookup_elem(&connects, &id) || bpf_map_lookup_elem(&tcps, &id))
+			return 0;
+		owner_of(&owner, task);
+		struct tcp tcp = {.owner = owner, .cookie = bpf_get_socket_cookie(sk)};
+		tcp.stage = state == TCP_SYN_SENT ? STAGE_CONNECTING : STAGE_CONNECTED;
+		/* remembered, so that of several processes that have it the first is told */
+		if (state != TCP_CLOSE && (want_existing || state == TCP_SYN_SENT))
+			put_tcp(&connects, id, &tcp);
+	}
+	tell((u64)READ(task, group_leader), &owner, false);
+	if (!want_existing)
+		return 0;
+	struct connection_record *record = reserve(KIND_EXISTING, ATTRIBUTION_OWNER, protocol, bpf_ktime_get_boot_ns());
+	if (!record)
+		return 0;
+	record->owner = owner;
+	record->cookie = bpf_get_socket_cookie(sk);
+	ends_of(record, sk);
+	record->state = state;
+	submit(record);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Processes: who is current, and telling user space of whom it does not know. */
+#ifndef PROCWIRE_PROCESS_H
+#define PROCWIRE_PROCESS_H
+
+#include "tables.h"
+
+INLINE void owner_of(struct owner *owner, struct task_struct *task)
+{
+	owner->start_boot_ns = task->group_leader->start_boottime;
+	owner->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
+	owner->exec_id = task->self_exec_id;
+	owner->tgid = task->tgid;
+	owner->uid = task->cred->uid.val;
+}
+
+/*
+ * Global functions, with the kernel's objects as numbers: the verifier then looks at each once, not at every call.
+ */
+
+#define TRUNCATED 0x80000000u
+
+/* The names from a file up to the root of its mount namespace, leaf first. The bytes written, or with TRUNCATED. */
+__attribute__((noinline)) u32 put_path(struct names *to, u64 file_address)
+{
+	struct file *file = (void *)file_address;
+	u32 length = 0;
+	if (!to || !file)
+		return 0;
+	struct dentry *dentry = READ(file, f_path.dentry);
+	struct vfsmount *vfsmount = READ(file, f_path.mnt);
+	for (int i = 0; i < 80; i++) {
+		struct dentry *parent = READ(dentry, d_parent);
+		if (dentry == READ(vfsmount, mnt_root)) {
+			struct mount *mount =
+				(void *)vfsmount - __builtin_preserve_field_info(((struct mount *)0)->mnt, FIELD_BYTE_OFFSET);
+			struct mount *mount_parent = READ(mount, mnt_parent);
+			if (mount == mount_parent)
+				return length;
+			dentry = READ(mount, mnt_mountpoint);
+			vfsmount = (void *)mount_parent +
+				   __builtin_preserve_field_info(((struct mount *)0)->mnt, FIELD_BYTE_OFFSET);
+			continue;
+		}
+		if (length > PATH_BYTES)
+			break;
+		long wrote = bpf_probe_read_kernel_str(to->bytes + length, NAME_BYTES, READ(dentry, d_name.name));
+		if (wrote <= 0)
+			break;
+		length += wrote & (NAME_BYTES * 2 - 1);
+		/* in no tree: memfd and the like */
+		if (dentry == parent)
+			return length;
+		dentry = parent;
+	}
+	return length | TRUNCATED;
+}
+
+INLINE struct kernfs_node *parent_node(struct kernfs_node *node)
+{
+	if (HAS_FIELD((struct kernfs_node *)0, __parent))
+		return READ(node, __parent);
+	return (void *)READ((struct kernfs_node___before_6_15 *)node, parent);
+}
+
+/* Likewise the names from a control group up to the root. */
+__attribute__((noinline)) u32 put_cgroup(struct names *to, u64 node_address)
+{
+	struct kernfs_node *node = (void *)node_address;
+	u32 length = 0;
+	if (!to || !node)
+		return 0;
+	for (int i = 0; i < 40; i++) {
+		struct kernfs_node *parent = parent_node(node);
+		if (!parent)
+			return length;
+		if (length > PATH_BYTES)
+			break;
+		long wrote = bpf_probe_read_kernel_str(to->bytes + length, NAME_BYTES, READ(node, name));
+		if (wrote <= 0)
+			break;
+		length += wrote & (NAME_BYTES * 2 - 1);
+		node = parent;
+	}
+	return length | TRUNCATED;
+}
+
+/*
+ * Tell user space of a process, unless it knows. `here`: it is the current one, whose memory can be read. Returns
+ * whether it knows now.
+ */
+__attribute__((noinline)) int tell(u64 task_address, const struct owner *owner, u32 here)
+{
+	struct task_struct *task = (void *)task_address;
+	if (!owner)
+		return 0;
+	u32 tgid = owner->tgid;
+	struct told *known = bpf_map_lookup_elem(&told, &tgid);
+	if (known && known->start_boot_ns == owner->start_boot_ns && known->exec_id == owner->exec_id &&
+	    known->cgroup_id == owner->cgroup_id)
+		return 1;
+	struct process_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (!record) {
+		count(COUNTER_LOST_PROCESS);
+		return 0;
+	}
+	record->type = RECORD_PROCESS;
+	record->pad[0] = record->pad[1] = 0;
+	record->owner = *owner;
+	record->command_bytes = 0;
+	u32 executable = 0, parent_executable = 0;
+	struct mm_struct *mm = READ(task, mm);
+	if (mm)
+		executable = put_path(&record->executable, (u64)READ(mm, exe_file));
+	struct task_struct *leader = READ(task, group_leader);
+	struct task_struct *parent = READ(leader, real_parent);
+	parent = READ(parent, group_leader);
+	record->parent_tgid = READ(parent, tgid);
+	record->parent_start_boot_ns = READ(parent, start_boottime);
+	struct mm_struct *parent_mm = READ(parent, mm);
+	if (parent_mm)
+		parent_executable = put_path(&record->parent_executable, (u64)READ(parent_mm, exe_file));
+	struct css_set *cgroups = READ(task, cgroups);
+	struct cgroup *cgroup = READ(cgroups, dfl_cgrp);
+	u32 group = put_cgroup(&record->cgroup, (u64)READ(cgroup, kn));
+	record->executable_bytes = executable;
+	record->parent_executable_bytes = parent_executable;
+	record->cgroup_bytes = group;
+	record->truncated = (executable | parent_executable | group) >> 31;
+	if (mm && here) {
+		unsigned long start = READ(mm, arg_start);
+		u64 size = READ(mm, arg_end) - start;
+		if (size > COMMAND_BYTES)
+			size = COMMAND_BYTES;
+		if (bpf_probe_read_user(record->command, size, (void *)start) == 0)
+			record->command_bytes = size;
+	}
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	struct told now = {owner->start_boot_ns, owner->cgroup_id, owner->exec_id};
+	bpf_map_update_elem(&told, &tgid, &now, BPF_ANY);
+	return 1;
+}
+
+/* The process told of last on each processor: mostly it is the same again, and no look into the table is needed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct owner);
+} recent SEC(".maps");
+
+/* The current process, which user space then knows. */
+INLINE void owner_here(struct owner *owner)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u32 zero = 0;
+	owner_of(owner, task);
+	struct owner *last = bpf_map_lookup_elem(&recent, &zero);
+	if (last && last->tgid == owner->tgid && last->start_boot_ns == owner->start_boot_ns &&
+	    last->exec_id == owner->exec_id && last->cgroup_id == owner->cgroup_id)
+		return;
+	if (tell(bpf_get_current_task(), owner, true) && last)
+		*last = *owner;
+}
+
+#endif

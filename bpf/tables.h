@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the programs remember, and its bounds. */
+#ifndef PROCWIRE_TABLES_H
+#define PROCWIRE_TABLES_H
+
+#include "kernel.h"
+
+/* What is known of a TCP socket, from its SYN or its handshake on; kept to its end only with want_closes. */
+enum stage {
+	/* owner: who connects */
+	STAGE_CONNECTING = 1,
+	STAGE_CONNECTED,
+	/* a listener's child, of no process yet */
+	STAGE_WAITING,
+	/* owner: who accepted it */
+	STAGE_ACCEPTED,
+	/* closed before the exit of an accept() that may be under way: told as PENDING, for that exit to claim */
+	STAGE_TOLD,
+};
+
+struct ends {
+	u8 local[16];
+	struct peer peer;
+	u32 netns;
+	u32 local_port;
+};
+
+struct tcp {
+	struct owner owner;
+	/* 0 where none was given yet; tells a socket from a later one at the same address */
+	u64 cookie;
+	u64 since_ns;
+	u64 stage;
+	/* of a child: read when it is established, where that is cheap, for whoever accepts it */
+	struct ends ends;
+};
+
+struct listener_key {
+	u32 netns;
+	u32 port;
+};
+
+/* What is known of a UDP socket, and of a TCP socket that asks a DNS server. */
+struct note {
+	struct owner owner;
+	u32 netns;
+	/* the reader's hook with the address ran, the one without has nothing to add */
+	u8 named;
+	u8 claim_sent;
+	u8 is_udp;
+	u8 pad;
+	/* flows received whose reader is not known */
+	u32 unread;
+	u32 pad2;
+	/* the latest flow, spared a look into the table */
+	u64 flow_ns;
+	struct peer flow;
+};
+
+struct flow_key {
+	u64 cookie;
+	struct peer peer;
+};
+
+struct flow {
+	u64 last_ns;
+	u64 unread;
+};
+
+struct told {
+	u64 start_boot_ns;
+	u64 cgroup_id;
+	u64 exec_id;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16 << 20);
+} ring SEC(".maps");
+
+/* Memory that user space maps, so that it needs no bpf() once it has given up its privileges. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, COUNTERS);
+	__type(key, u32);
+	__type(value, u64);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct note);
+} notes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct flow_key);
+	__type(value, struct flow);
+} flows SEC(".maps");
+
+/*
+ * By the address of the struct sock, since what accept() gives cannot be trusted with more. A table made beforehand:
+ * storage in the socket costs an allocation for each connection, and its release.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, u64);
+	__type(value, struct tcp);
+} tcps SEC(".maps");
+
+/* The same for the side that connects: who fills the one by connecting and waiting takes nobody's name here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, u64);
+	__type(value, struct tcp);
+} connects SEC(".maps");
+
+/* Who listens: the owner of a connection that was accepted in a way that is not seen. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct listener_key);
+	__type(value, struct owner);
+} listeners SEC(".maps");
+
+/* Processes that user space was told of, by tgid. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u32);
+	__type(value, struct told);
+} told SEC(".maps");
+
+/* Sockets, by cookie, that sent a SYN whose end no connect() has told of yet; only with want_attempts. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, u64);
+} connecting SEC(".maps");
+
+INLINE void count(u32 index)
+{
+	u64 *value = bpf_map_lookup_elem(&counters, &index);
+	if (value)
+		__sync_fetch_and_add(value, 1);
+}
+
+INLINE void copy_address(u8 to[16], const void *from)
+{
+	__builtin_memcpy(to, from, 16);
+}
+
+INLINE void map_ipv4(u8 to[16], u32 address)
+{
+	u32 words[4] = {0, 0, __builtin_bswap32(0xffff), address};
+	__builtin_memcpy(to, words, 16);
+}
+
+INLINE u64 id_of(struct sock *sk)
+{
+	return (u64)sk;
+}
+
+#endif

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* UDP: flows by their datagrams, and who sends and reads; DNS answers. */
+#ifndef PROCWIRE_UDP_H
+#define PROCWIRE_UDP_H
+
+#include "connection.h"
+
+INLINE void note_user(struct note *note)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	if (note->owner.tgid != task->tgid || note->owner.exec_id != task->self_exec_id)
+		owner_here(&note->owner);
+}
+
+INLINE struct note *udp_note(struct sock *sk)
+{
+	if (sk->sk_protocol != IPPROTO_UDP)
+		return NULL;
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	return note && note->is_udp ? note : NULL;
+}
+
+SEC("cgroup/sock_create")
+int sock_create(struct bpf_sock *sk)
+{
+	if (sk->type != SOCK_DGRAM || sk->protocol != IPPROTO_UDP)
+		return ALLOW;
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!note) {
+		count(COUNTER_UNOWNED);
+		return ALLOW;
+	}
+	note->is_udp = 1;
+	note->netns = READ(bpf_get_current_task_btf()->nsproxy->net_ns, ns.inum);
+	owner_here(&note->owner);
+	return ALLOW;
+}
+
+SEC("tp_btf/sock_send_length")
+int sock_send_length(u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	if (sk->sk_protocol == IPPROTO_TCP) {
+		on_use(sk);
+		return 0;
+	}
+	struct note *note = udp_note(sk);
+	if (!note)
+		return 0;
+	note_user(note);
+	if (note->claim_sent) {
+		note->claim_sent = 0;
+		claim(&note->owner, KIND_SENT, 1, bpf_get_socket_cookie(sk), &note->flow);
+	}
+	return 0;
+}
+
+SEC("tp_btf/sock_recv_length")
+int sock_recv_length(u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	int result = ctx[1];
+	if (result < 0)
+		return 0;
+	if (sk->sk_protocol == IPPROTO_TCP) {
+		on_use(sk);
+		return 0;
+	}
+	struct note *note = udp_note(sk);
+	if (!note)
+		return 0;
+	note_user(note);
+	if (note->named) {
+		note->named = 0;
+	} else if (note->unread) {
+		note->unread -= 1;
+		claim(&note->owner, KIND_RECEIVED, 0, bpf_get_socket_cookie(sk), &note->flow);
+	}
+	return 0;
+}
+
+/* A datagram was read by a process that asked who sent it. */
+INLINE void on_read_from(struct bpf_sock_addr *ctx, const struct peer *peer)
+{
+	struct bpf_sock *sk = ctx->sk;
+	if (!sk)
+		return;
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	if (!note)
+		return;
+	note->named = 1;
+	if (!note->unread)
+		return;
+	struct flow_key key = {.cookie = bpf_get_socket_cookie(ctx), .peer = *peer};
+	struct flow *flow = bpf_map_lookup_elem(&flows, &key);
+	if (!flow || !flow->unread)
+		return;
+	flow->unread = 0;
+	note->unread -= 1;
+	struct owner owner;
+	owner_here(&owner);
+	claim(&owner, KIND_RECEIVED, 1, key.cookie, peer);
+}
+
+SEC("cgroup/recvmsg4")
+int recvmsg4(struct bpf_sock_addr *ctx)
+{
+	struct peer peer = {.port = __builtin_bswap16(ctx->user_port)};
+	map_ipv4(peer.address, ctx->user_ip4);
+	on_read_from(ctx, &peer);
+	return ALLOW;
+}
+
+SEC("cgroup/recvmsg6")
+int recvmsg6(struct bpf_sock_addr *ctx)
+{
+	struct peer peer = {.port = __builtin_bswap16(ctx->user_port)};
+	u32 words[4] = {ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]};
+	copy_address(peer.address, words);
+	on_read_from(ctx, &peer);
+	return ALLOW;
+}
+
+/* What is needed of an IP packet. */
+struct packet {
+	u8 local[16];
+	struct peer peer;
+	/* offset of the transport's header */
+	u32 transport;
+};
+
+INLINE bool parse(struct __sk_buff *skb, bool sent, struct packet *packet)
+{
+	u8 source[16], destination[16];
+	__builtin_memset(packet, 0, sizeof(*packet));
+	if (skb->protocol == __builtin_bswap16(ETH_P_IP)) {
+		u8 header[20];
+		u32 words[2];
+		if (bpf_skb_load_bytes(skb, 0, header, sizeof(header)))
+			return false;
+		packet->transport = (header[0] & 15) * 4;
+		__builtin_memcpy(words, header + 12, 8);
+		map_ipv4(source, words[0]);
+		map_ipv4(destination, words[1]);
+	} else if (skb->protocol == __builtin_bswap16(ETH_P_IPV6)) {
+		if (bpf_skb_load_bytes(skb, 8, source, 16) || bpf_skb_load_bytes(skb, 24, destination, 16))
+			return false;
+		u8 next = 0;
+		if (bpf_skb_load_bytes(skb, 6, &next, 1))
+			return false;
+		packet->transport = 40;
+		/* extension headers: hop-by-hop, routing, fragment, destination options */
+		for (int i = 0; i < 6 && (next == 0 || next == 43 || next == 44 || next == 60); i++) {
+			u8 head[2];
+			if (bpf_skb_load_bytes(skb, packet->transport, head, 2))
+				return false;
+			packet->transport += next == 44 ? 8 : (head[1] + 1) * 8;
+			next = head[0];
+		}
+	} else {
+		return false;
+	}
+	u16 ports[2];
+	if (bpf_skb_load_bytes(skb, packet->transport, ports, 4))
+		return false;
+	copy_address(packet->local, sent ? source : destination);
+	copy_address(packet->peer.address, sent ? destination : source);
+	packet->peer.port = __builtin_bswap16(sent ? ports[1] : ports[0]);
+	return true;
+}
+
+INLINE bool same_peer(const struct peer *a, const struct peer *b)
+{
+	const u64 *x = (const void *)a, *y = (const void *)b;
+	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
+}
+
+INLINE void on_datagram(struct __sk_buff *skb, struct bpf_sock *sk, struct note *note, bool sent,
+			const struct packet *packet)
+{
+	u64 now_ns = bpf_ktime_get_boot_ns();
+	if (same_peer(&packet->peer, &note->flow) && now_ns - note->flow_ns < udp_idle_ns) {
+		note->flow_ns = now_ns;
+		return;
+	}
+	struct flow_key key = {.cookie = bpf_get_socket_cookie(skb), .peer = packet->peer};
+	struct flow *known = bpf_map_lookup_elem(&flows, &key);
+	/* what the note held goes back to the table, or a flow that took turns with others would look idle */
+	if (note->flow_ns && !same_peer(&packet->peer, &note->flow)) {
+		struct flow_key before = {.cookie = key.cookie, .peer = note->flow};
+		struct flow *flow = bpf_map_lookup_elem(&flows, &before);
+		if (flow)
+			flow->last_ns = note->flow_ns;
+	}
+	u64 last_ns = known ? known->last_ns : 0;
+	if (same_peer(&packet->peer, &note->flow) && note->flow_ns > last_ns)
+		last_ns = note->flow_ns;
+	note->flow = packet->peer;
+	note->flow_ns = now_ns;
+	if (known)
+		known->last_ns = now_ns;
+	if (known && now_ns - last_ns < udp_idle_ns)
+		return;
+
+	u8 attribution = ATTRIBUTION_PENDING;
+	if (sent) {
+		struct task_struct *task = bpf_get_current_task_btf();
+		if (task->tgid == note->owner.tgid && task->self_exec_id == note->owner.exec_id)
+			attribution = ATTRIBUTION_CALLER;
+		else if (have_claims)
+			note->claim_sent = 1;
+		else if (!(task->flags & PF_KTHREAD))
+			owner_here(&note->owner);
+	}
+	bool unread = !sent;
+	struct flow flow = {.last_ns = now_ns, .unread = unread};
+	if (unread)
+		note->unread += 1;
+	if (!known)
+		count(COUNTER_FLOWS);
+	bpf_map_update_elem(&flows, &key, &flow, BPF_ANY);
+	struct connection_record *record = reserve(sent ? KIND_SENT : KIND_RECEIVED, attribution, IPPROTO_UDP, now_ns);
+	if (!record)
+		return;
+	record->owner = note->owner;
+	record->cookie = key.cookie;
+	record->netns = note->netns;
+	copy_address(record->local, packet->local);
+	record->local_port = sk->src_port;
+	record->peer = packet->peer;
+	submit(record);
+}
+
+INLINE void on_dns(struct __sk_buff *skb, const struct note *note, const struct packet *packet, bool over_tcp)
+{
+	u32 start = packet->transport + 8, sequence = 0;
+	if (over_tcp) {
+		u8 header[13];
+		if (bpf_skb_load_bytes(skb, packet->transport, header, sizeof(header)))
+			return;
+		__builtin_memcpy(&sequence, header + 4, 4);
+		start = packet->transport + (header[12] >> 4) * 4;
+	}
+	u32 end = skb->len;
+	if (end > start + DNS_BYTES)
+		end = start + DNS_BYTES;
+	u32 size = end - start;
+	/* kept apart from `start`, so that the verifier sees its bounds */
+	asm volatile("" : "+r"(size));
+	if (size < 1 || size > DNS_BYTES)
+		return;
+	struct dns_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (!record) {
+		count(COUNTER_LOST_DNS);
+		return;
+	}
+	record->type = RECORD_DNS;
+	record->over_tcp = over_tcp;
+	record->payload_bytes = size;
+	record->tgid = note->owner.tgid;
+	record->start_boot_ns = note->owner.start_boot_ns;
+	record->cookie = bpf_get_socket_cookie(skb);
+	record->time_boot_ns = bpf_ktime_get_boot_ns();
+	record->sequence = __builtin_bswap32(sequence);
+	record->pad = 0;
+	if (bpf_skb_load_bytes(skb, start, record->payload, size))
+		record->payload_bytes = 0;
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+INLINE void on_packet(struct __sk_buff *skb, bool sent)
+{
+	struct bpf_sock *sk = skb->sk;
+	if (!sk)
+		return;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
+		return;
+	bool udp = sk->protocol == IPPROTO_UDP && sk->type == SOCK_DGRAM;
+	bool dns_over_tcp = !sent && sk->protocol == IPPROTO_TCP && sk->dst_port == __builtin_bswap16(53);
+	if (!udp && !dns_over_tcp)
+		return;
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	/* the kernel's own: tunnels and the like */
+	if (!note)
+		return;
+	struct packet packet;
+	if (!parse(skb, sent, &packet))
+		return;
+	if (udp)
+		on_datagram(skb, sk, note, sent, &packet);
+	if (!sent && packet.peer.port == 53)
+		on_dns(skb, note, &packet, !udp);
+}
+
+SEC("cgroup_skb/egress")
+int egress(struct __sk_buff *skb)
+{
+	on_packet(skb, true);
+	return ALLOW;
+}
+
+SEC("cgroup_skb/ingress")
+int ingress(struct __sk_buff *skb)
+{
+	on_packet(skb, false);
+	return ALLOW;
+}
+
+#endif
