@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -25,7 +26,7 @@ _TRACEFS = Path("/sys/kernel/tracing")
 _MOUNT_TRACEFS = ("unshare", "-m", "sh", "-c", f'mount -t tracefs nodev {_TRACEFS} && exec "$@"', "sh")
 _PROBE_TIMEOUT_S = 120.0
 _PROBE_EVERY_S = 0.2
-_STOP_TIMEOUT_S = 120.0
+_STOP_TIMEOUT_S = 30.0
 _READ_BYTES = 1 << 22
 _LOST = re.compile(r"Lost (\d+) events")
 
@@ -59,8 +60,12 @@ class Watcher:
         self._process.send_signal(signal.SIGINT)
         try:
             self._process.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            # Seen of bpftrace; what it wrote is counted all the same.
+            print(f"{self._argv[0]} did not end within {_STOP_TIMEOUT_S:g} s, and was killed", file=sys.stderr)
         finally:
             self._process.kill()
+            self._process.wait()
 
     def pause(self) -> None:
         """Stop its user side; the kernel side goes on."""
