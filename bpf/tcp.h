@@ -169,12 +169,13 @@ INLINE void on_child_established(struct sock *sk, struct tcp *early)
 	put_tcp(&tcps, id, &tcp);
 }
 
-INLINE void on_established(struct sock *sk, int old)
+/* `again`: from the second program, where no note may as well mean that the first has told of it already. */
+INLINE void on_established(struct sock *sk, int old, bool again)
 {
 	u64 id = id_of(sk);
 	if (old == TCP_SYN_SENT) {
 		struct tcp *own = bpf_map_lookup_elem(&connects, &id);
-		if (!own || own->stage == STAGE_CONNECTING)
+		if (own ? own->stage == STAGE_CONNECTING : !again)
 			on_connected(sk, own);
 	} else if (old == TCP_SYN_RECV) {
 		on_child_established(sk, bpf_map_lookup_elem(&tcps, &id));
@@ -298,12 +299,12 @@ struct {
 	__type(value, struct change);
 } changes SEC(".maps");
 
-INLINE void on_state(struct sock *sk, int old, int new)
+INLINE void on_state(struct sock *sk, int old, int new, bool again)
 {
 	if (new == TCP_SYN_SENT)
 		on_syn_sent(sk);
 	else if (new == TCP_ESTABLISHED)
-		on_established(sk, old);
+		on_established(sk, old, again);
 	else if (new == TCP_CLOSE)
 		on_closed(sk, old);
 	else if (new == TCP_LISTEN)
@@ -332,7 +333,7 @@ int set_state(u64 *ctx)
 		return 0;
 	change->sk = id_of(sk);
 	change->state = ctx[2];
-	on_state(sk, ctx[1], ctx[2]);
+	on_state(sk, ctx[1], ctx[2], false);
 	return 0;
 }
 
@@ -348,7 +349,7 @@ int set_state_again(u64 *ctx)
 		return 0;
 	if (change->sk == id_of(sk) && change->state == ctx[2])
 		return 0;
-	on_state(sk, ctx[1], ctx[2]);
+	on_state(sk, ctx[1], ctx[2], true);
 	return 0;
 }
 
