@@ -6,27 +6,10 @@ waits for a network; docs/enrichment.md says where each name comes from.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import pyarrow as pa
-
 from procwire.enrich.containers import ContainerIds
 from procwire.enrich.envelope import Envelope
 from procwire.enrich.hosts import HostNames
 from procwire.enrich.ports import PortNames
 from procwire.enrich.users import UserNames
 
-__all__ = ["ContainerIds", "Enrichment", "Envelope", "HostNames", "PortNames", "UserNames", "chain"]
-
-Enrichment = Callable[[pa.RecordBatch], pa.RecordBatch]
-
-
-def chain(*enrichments: Enrichment) -> Enrichment:
-    """The enrichments one after the other, as one."""
-
-    def enriched(batch: pa.RecordBatch) -> pa.RecordBatch:
-        for enrichment in enrichments:
-            batch = enrichment(batch)
-        return batch
-
-    return enriched
+__all__ = ["ContainerIds", "Envelope", "HostNames", "PortNames", "UserNames"]
