@@ -14,6 +14,13 @@ INLINE void owner_of(struct owner *owner, struct task_struct *task)
 	owner->uid = task->cred->uid.val;
 }
 
+/* Whether they are one process, since the same exec and in the same control group. */
+INLINE bool same_process(const struct owner *a, const struct owner *b)
+{
+	return a->tgid == b->tgid && a->start_boot_ns == b->start_boot_ns && a->exec_id == b->exec_id &&
+	       a->cgroup_id == b->cgroup_id;
+}
+
 /*
  * Global functions, with the kernel's objects as numbers: the verifier then looks at each once, not at every call.
  */
@@ -95,9 +102,8 @@ __attribute__((noinline)) int tell(u64 task_address, const struct owner *owner, 
 	if (!owner)
 		return 0;
 	u32 tgid = owner->tgid;
-	struct told *known = bpf_map_lookup_elem(&told, &tgid);
-	if (known && known->start_boot_ns == owner->start_boot_ns && known->exec_id == owner->exec_id &&
-	    known->cgroup_id == owner->cgroup_id)
+	struct owner *known = bpf_map_lookup_elem(&told, &tgid);
+	if (known && same_process(known, owner))
 		return 1;
 	struct process_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record) {
@@ -136,8 +142,7 @@ __attribute__((noinline)) int tell(u64 task_address, const struct owner *owner, 
 			record->command_bytes = size;
 	}
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-	struct told now = {owner->start_boot_ns, owner->cgroup_id, owner->exec_id};
-	bpf_map_update_elem(&told, &tgid, &now, BPF_ANY);
+	bpf_map_update_elem(&told, &tgid, owner, BPF_ANY);
 	return 1;
 }
 
@@ -156,8 +161,7 @@ INLINE void owner_here(struct owner *owner)
 	u32 zero = 0;
 	owner_of(owner, task);
 	struct owner *last = bpf_map_lookup_elem(&recent, &zero);
-	if (last && last->tgid == owner->tgid && last->start_boot_ns == owner->start_boot_ns &&
-	    last->exec_id == owner->exec_id && last->cgroup_id == owner->cgroup_id)
+	if (last && same_process(last, owner))
 		return;
 	if (tell(bpf_get_current_task(), owner, true) && last)
 		*last = *owner;

@@ -67,12 +67,6 @@ struct flow {
 	u64 unread;
 };
 
-struct told {
-	u64 start_boot_ns;
-	u64 cgroup_id;
-	u64 exec_id;
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 16 << 20);
@@ -133,7 +127,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
 	__type(key, u32);
-	__type(value, struct told);
+	__type(value, struct owner);
 } told SEC(".maps");
 
 /* Sockets, by cookie, that sent a SYN whose end no connect() has told of yet; only with want_attempts. */

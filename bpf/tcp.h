@@ -188,6 +188,26 @@ INLINE bool take(struct tcp *tcp, u64 stage)
 	return __sync_val_compare_and_swap(&tcp->stage, STAGE_WAITING, stage) == STAGE_WAITING;
 }
 
+/* Found to be the owner's while it waits: all there is to tell was read when it was established. */
+INLINE bool take_waiting(struct tcp *tcp, const struct owner *owner, u64 id)
+{
+	/* before it is taken: its end on another processor is then told as this process's */
+	tcp->owner = *owner;
+	if (!take(tcp, STAGE_ACCEPTED))
+		return false;
+	struct connection_record *record =
+		reserve(KIND_ACCEPT, ATTRIBUTION_CALLER, IPPROTO_TCP, bpf_ktime_get_boot_ns());
+	if (record) {
+		record->owner = *owner;
+		record->cookie = tcp->cookie;
+		put_ends(record, &tcp->ends);
+		submit(record);
+	}
+	if (!want_closes)
+		bpf_map_delete_elem(&tcps, &id);
+	return true;
+}
+
 /* Used, and not accepted by a call that was seen: io_uring for one. The current process has it. */
 INLINE void on_use(struct sock *sk)
 {
@@ -197,12 +217,7 @@ INLINE void on_use(struct sock *sk)
 		return;
 	struct owner owner = {};
 	owner_here(&owner);
-	tcp->owner = owner;
-	if (!take(tcp, STAGE_ACCEPTED))
-		return;
-	emit_tcp(sk, &owner, tcp->cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
-	if (!want_closes)
-		bpf_map_delete_elem(&tcps, &id);
+	take_waiting(tcp, &owner, id);
 }
 
 /*
@@ -218,9 +233,7 @@ INLINE bool on_closed_waiting(struct sock *sk, struct tcp *tcp, int old)
 	struct connection_record *close = want_closes ? reserve_close() : NULL;
 	bool ours = take(tcp, STAGE_TOLD);
 	if (ours) {
-		/* a closed socket has given its skc_num back */
-		struct listener_key key = {netns_of(sk),
-					   __builtin_bswap16(READ((struct inet_sock *)sk, inet_sport))};
+		struct listener_key key = {tcp->ends.netns, tcp->ends.local_port};
 		struct owner *owner = bpf_map_lookup_elem(&listeners, &key);
 		if (owner)
 			tcp->owner = *owner;
@@ -228,7 +241,7 @@ INLINE bool on_closed_waiting(struct sock *sk, struct tcp *tcp, int old)
 	if (accept && ours) {
 		accept->owner = tcp->owner;
 		accept->cookie = tcp->cookie;
-		ends_of(accept, sk);
+		put_ends(accept, &tcp->ends);
 		submit(accept);
 	} else if (accept) {
 		bpf_ringbuf_discard(accept, BPF_RB_NO_WAKEUP);
@@ -321,36 +334,33 @@ INLINE bool matters(u64 state)
 				    1 << TCP_FIN_WAIT1 | 1 << TCP_LAST_ACK);
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int set_state(u64 *ctx)
+INLINE int on_change(u64 *ctx, bool again)
 {
 	struct sock *sk = (void *)ctx[0];
 	u32 zero = 0;
 	if (!matters(ctx[2]) || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	struct change *change = bpf_map_lookup_elem(&changes, &zero);
-	if (!change)
+	if (!change || (again && change->sk == id_of(sk) && change->state == ctx[2]))
 		return 0;
-	change->sk = id_of(sk);
-	change->state = ctx[2];
-	on_state(sk, ctx[1], ctx[2], false);
+	if (!again) {
+		change->sk = id_of(sk);
+		change->state = ctx[2];
+	}
+	on_state(sk, ctx[1], ctx[2], again);
 	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int set_state(u64 *ctx)
+{
+	return on_change(ctx, false);
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int set_state_again(u64 *ctx)
 {
-	struct sock *sk = (void *)ctx[0];
-	u32 zero = 0;
-	if (!matters(ctx[2]) || sk->sk_protocol != IPPROTO_TCP)
-		return 0;
-	struct change *change = bpf_map_lookup_elem(&changes, &zero);
-	if (!change)
-		return 0;
-	if (change->sk == id_of(sk) && change->state == ctx[2])
-		return 0;
-	on_state(sk, ctx[1], ctx[2], true);
-	return 0;
+	return on_change(ctx, true);
 }
 
 INLINE u64 cookie_of(struct sock *sk)
@@ -388,26 +398,6 @@ INLINE struct sock *tcp_socket(struct sock *sk)
 		return first ? first : sk;
 	}
 	return protocol == IPPROTO_TCP ? sk : NULL;
-}
-
-/* Accepted while it waits, as nearly all are: all there is to tell was read when it was established. */
-INLINE bool take_waiting(struct tcp *tcp, const struct owner *owner, u64 id)
-{
-	/* before it is taken: its end on another processor is then told as this process's */
-	tcp->owner = *owner;
-	if (!take(tcp, STAGE_ACCEPTED))
-		return false;
-	struct connection_record *record =
-		reserve(KIND_ACCEPT, ATTRIBUTION_CALLER, IPPROTO_TCP, bpf_ktime_get_boot_ns());
-	if (record) {
-		record->owner = *owner;
-		record->cookie = tcp->cookie;
-		put_ends(record, &tcp->ends);
-		submit(record);
-	}
-	if (!want_closes)
-		bpf_map_delete_elem(&tcps, &id);
-	return true;
 }
 
 static __attribute__((noinline)) int on_accepted(int fd, bool must_be_waiting)

@@ -3,22 +3,7 @@
 #ifndef PROCWIRE_UDP_H
 #define PROCWIRE_UDP_H
 
-#include "connection.h"
-
-INLINE void note_user(struct note *note)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	if (note->owner.tgid != task->tgid || note->owner.exec_id != task->self_exec_id)
-		owner_here(&note->owner);
-}
-
-INLINE struct note *udp_note(struct sock *sk)
-{
-	if (sk->sk_protocol != IPPROTO_UDP)
-		return NULL;
-	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
-	return note && note->is_udp ? note : NULL;
-}
+#include "tcp.h"
 
 SEC("cgroup/sock_create")
 int sock_create(struct bpf_sock *sk)
@@ -36,19 +21,28 @@ int sock_create(struct bpf_sock *sk)
 	return ALLOW;
 }
 
+/* The current process sends or receives. The note of a UDP socket, whose owner it then is; NULL of another. */
+INLINE struct note *on_transfer(struct sock *sk)
+{
+	if (sk->sk_protocol == IPPROTO_TCP)
+		on_use(sk);
+	if (sk->sk_protocol != IPPROTO_UDP)
+		return NULL;
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	if (!note || !note->is_udp)
+		return NULL;
+	struct task_struct *task = bpf_get_current_task_btf();
+	if (note->owner.tgid != task->tgid || note->owner.exec_id != task->self_exec_id)
+		owner_here(&note->owner);
+	return note;
+}
+
 SEC("tp_btf/sock_send_length")
 int sock_send_length(u64 *ctx)
 {
 	struct sock *sk = (void *)ctx[0];
-	if (sk->sk_protocol == IPPROTO_TCP) {
-		on_use(sk);
-		return 0;
-	}
-	struct note *note = udp_note(sk);
-	if (!note)
-		return 0;
-	note_user(note);
-	if (note->claim_sent) {
+	struct note *note = on_transfer(sk);
+	if (note && note->claim_sent) {
 		note->claim_sent = 0;
 		claim(&note->owner, KIND_SENT, 1, bpf_get_socket_cookie(sk), &note->flow);
 	}
@@ -60,16 +54,9 @@ int sock_recv_length(u64 *ctx)
 {
 	struct sock *sk = (void *)ctx[0];
 	int result = ctx[1];
-	if (result < 0)
-		return 0;
-	if (sk->sk_protocol == IPPROTO_TCP) {
-		on_use(sk);
-		return 0;
-	}
-	struct note *note = udp_note(sk);
+	struct note *note = result < 0 ? NULL : on_transfer(sk);
 	if (!note)
 		return 0;
-	note_user(note);
 	if (note->named) {
 		note->named = 0;
 	} else if (note->unread) {
