@@ -4,11 +4,17 @@
 
     ProcwireError
     ├── UsageError       an argument that cannot be used: its text says what was found and expected
+    │   └── ConfigurationError   a Sysmon configuration with errors, every one with its line and column
     ├── InputError       nothing could be read from the inputs
     └── RecordError      this machine's connections cannot be recorded
 """
 
-__all__ = ["InputError", "ProcwireError", "RecordError", "UsageError"]
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+__all__ = ["ConfigurationError", "InputError", "ProcwireError", "RecordError", "UsageError"]
 
 
 class ProcwireError(Exception):
@@ -25,3 +31,28 @@ class InputError(ProcwireError):
 
 class RecordError(ProcwireError):
     """This machine's connections cannot be recorded, or not without rights that recording must give up."""
+
+
+class _Place(Protocol):
+    @property
+    def line(self) -> int: ...
+    @property
+    def column(self) -> int: ...
+
+
+class _Finding(Protocol):
+    @property
+    def place(self) -> _Place: ...
+    @property
+    def text(self) -> str: ...
+
+
+class ConfigurationError(UsageError):
+    """A Sysmon configuration that cannot be used: its text has a line for each error, `FILE:LINE:COLUMN: ...`."""
+
+    def __init__(self, path: str, findings: Sequence[_Finding]) -> None:
+        super().__init__(
+            "\n".join(f"{path}:{found.place.line}:{found.place.column}: {found.text}" for found in findings)
+        )
+        self.path = path
+        self.findings = tuple(findings)

@@ -1,0 +1,1 @@
+"""Sysmon's configuration files: parse, check, compile to SQL, apply, explain."""
