@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from procwire.engine import connect, quote, sql_errors
 from procwire.errors import UsageError
 from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, LIVE_SCHEMA, SCHEMA, Field, Group, Names, field, fields
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["LIVE_GROUPS", "STORED_GROUPS", "TEXT_GROUPS", "Selection", "connect", "quote", "sql_errors"]
+__all__ = ["LIVE_GROUPS", "STORED_GROUPS", "TEXT_GROUPS", "Selection"]
 
 STORED_GROUPS: tuple[Group, ...] = ("event", "system", "provenance", "address")
 """Columns of the whole table."""
@@ -25,47 +22,6 @@ TEXT_GROUPS: tuple[Group, ...] = ("event", "system", "provenance")
 """Columns that people read."""
 LIVE_GROUPS: tuple[Group, ...] = ("event", "system", "live")
 """The same of a recording, which is read from no file."""
-
-
-def connect(*, threads: int | None = None) -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection in memory that shows times in UTC, and reaches for no file and no network.
-
-    threads: as many as there are cores, if not told.
-    """
-    # Here, for it takes longer to import than most questions need.
-    import duckdb
-
-    # A folder that DuckDB makes if it must, and removes: predicates may read what lies in it.
-    spill = str(Path(tempfile.gettempdir(), f"procwire-{secrets.token_hex(8)}"))
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "autoinstall_known_extensions": "false",
-        "enable_external_access": "false",
-        "temp_directory": spill,
-    }
-    if threads is not None:
-        config["threads"] = str(threads)
-    connection = duckdb.connect(config=config)
-    connection.execute("SET TimeZone = 'UTC'")
-    return connection
-
-
-@contextmanager
-def sql_errors() -> Iterator[None]:
-    """Errors of the SQL that a user wrote, as ours."""
-    import duckdb
-
-    try:
-        yield
-    except (duckdb.Error, pa.ArrowException) as error:
-        # The first line says what is wrong, the second names columns that come near.
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        told = [line for index, line in enumerate(lines) if index == 0 or line.startswith("Candidate")]
-        raise UsageError(f"SQL: {' '.join(told)}") from error
-
-
-def quote(name: str) -> str:
-    """`name` as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 class Selection:

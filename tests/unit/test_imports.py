@@ -18,7 +18,7 @@ LEVELS = (
     {"api", "recorder"},
     {"lake", "hunts", "sigma", "select"},
     {"sources", "rules", "enrich", "sinks", "vocabularies"},
-    {"event", "guid", "ledger"},
+    {"engine", "event", "guid", "ledger"},
     {"errors"},
 )
 # Siblings that may: a hunt and a Sigma rule run on the lake's engine.

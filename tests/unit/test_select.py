@@ -11,9 +11,10 @@ import pyarrow as pa
 import pytest
 
 from event_rows import BatchOf
+from procwire.engine import connect
 from procwire.errors import UsageError
 from procwire.event import DERIVED, FIELDS, Names, fields
-from procwire.select import STORED_GROUPS, TEXT_GROUPS, Selection, connect
+from procwire.select import STORED_GROUPS, TEXT_GROUPS, Selection
 
 
 def rows(selection: Selection, *batches: pa.RecordBatch) -> list[dict[str, Any]]:

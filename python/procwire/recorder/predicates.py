@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
+from procwire.engine import connect, quote, sql_errors
 from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, Names
-from procwire.select import Selection, connect, quote, sql_errors
+from procwire.select import Selection
 
 __all__ = ["Predicate", "images", "sql", "together"]
 
