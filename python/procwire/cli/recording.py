@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
 from procwire.cli.exits import ExitCode, complain
-from procwire.cli.recording_rules import Hangups, check_readable, live_rules, without_rules
+from procwire.cli.recording_rules import Hangups, check_readable, live_rules, rules_of_images, without_configuration
 from procwire.cli.signals import Signals
 from procwire.errors import RecordError, UsageError
 from procwire.sources.privileges import drop_privileges, lock_privileges, recording_account
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from procwire.recorder import LiveRules, Recorder, RecordingLedger
     from procwire.recorder.loop import Step
     from procwire.recorder.outputs import SelectedOutput
-    from procwire.recorder.predicates import Predicate
     from procwire.select import Selection
     from procwire.sinks.recording import RecordingOutput
     from procwire.sources.live import LiveSource
@@ -41,19 +40,20 @@ def run(request: Request) -> ExitCode:
     from procwire.cli.output import Output
     from procwire.recorder import Recorder
     from procwire.recorder.outputs import live_selection
+    from procwire.recorder.predicates import sql
 
-    predicate = _predicate(request)
+    predicate = None if request.where is None else sql(request.where, request.names)
     selections = [
         live_selection(target.way, request.names, request.columns, unlogged=request.keep_unlogged)
         for target in request.targets
     ]
     with ExitStack() as stack:
         hangups = stack.enter_context(Hangups())
-        rules = None if request.config is None else live_rules(request, request.config, hangups)
+        configured = None if request.config is None else live_rules(request, request.config, hangups)
         ledger_file = _open_ledger(request, stack)
         source, ledger = _open_source(request)
         stack.callback(source.close)
-        ledger.configuration = None if rules is None else rules.ledger
+        ledger.configuration = None if configured is None else configured.ledger
         sys.stderr.write("".join(f"procwire: {line}\n" for line in _announcement(ledger, request)))
         envelope = _envelope(stack)
         on_status = _status(stack)
@@ -71,13 +71,13 @@ def run(request: Request) -> ExitCode:
             recorder = Recorder(
                 source,
                 outputs,
-                enrich=_enrichment(request, rules, output_stack),
-                rules=rules,
+                enrich=_enrichment(request, configured, output_stack),
+                rules=configured or (rules_of_images(request) if request.images else None),
                 predicate=predicate,
                 envelope=envelope,
                 ledger=ledger,
                 on_status=on_status,
-                between_batches=partial(without_rules, hangups) if rules is None else rules.refresh,
+                between_batches=configured.refresh if configured else partial(without_configuration, hangups),
             )
             return _record(request, recorder, ledger)
 
@@ -116,14 +116,6 @@ def _account(request: Request) -> pwd.struct_passwd | None:
     if request.user is not None:
         raise UsageError(f"found --user {request.user}, expected to be root: only root can become another account")
     return None
-
-
-def _predicate(request: Request) -> Predicate:
-    from procwire.recorder.predicates import images, sql, together
-
-    predicates = [images(request.images)] if request.images and request.config is None else []
-    predicates += [sql(request.where, request.names)] if request.where is not None else []
-    return together(predicates)
 
 
 def _open_ledger(request: Request, stack: ExitStack) -> TextIO | None:

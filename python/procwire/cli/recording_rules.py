@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from procwire.recorder.reload import Step
     from procwire.rules.model import Configuration
 
-__all__ = ["Hangups", "check_readable", "described", "live_rules", "say", "without_rules"]
+__all__ = ["Hangups", "check_readable", "described", "live_rules", "rules_of_images", "say", "without_configuration"]
 
 # What a file may be written in; Python imports each when it is met first.
 _ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "iso-8859-1")
@@ -55,7 +55,7 @@ def say(text: str) -> None:
         complain(text)
 
 
-def without_rules(hangups: Hangups) -> None:
+def without_configuration(hangups: Hangups) -> None:
     """What is done between two batches where there is no configuration."""
     if hangups.take():
         say("SIGHUP ignored: there is no --config FILE to load anew")
@@ -98,18 +98,22 @@ def _loader(request: Request, path: Path) -> Callable[[], Configuration]:
 
 
 def _compiler(request: Request) -> Callable[[Configuration], Step]:
-    import pyarrow as pa
-
-    from procwire.event import LIVE_SCHEMA
     from procwire.rules.apply import Rules
 
     def compiled(configuration: Configuration) -> Step:
-        rules = Rules(configuration, strict=request.strict_sysmon, keep=request.keep_unlogged)
-        # Asked once, so that what DuckDB refuses, and whatever it imports, is met now.
-        rules(pa.RecordBatch.from_pylist([{}], schema=LIVE_SCHEMA))
-        return rules
+        # Without DuckDB, which imports more when it is met with data: by then it may not be readable.
+        return Rules(configuration, strict=request.strict_sysmon, keep=request.keep_unlogged, sql=False)
 
     return compiled
+
+
+def rules_of_images(request: Request) -> Step:
+    """The rules that `-n` stands for where there is no configuration."""
+    from procwire.recorder.images import with_images
+    from procwire.rules.model import Configuration
+
+    nothing = Configuration("-n", (4, 90), (), dns_lookup=True, field_sizes={}, findings=())
+    return _compiler(request)(with_images(nothing, request.images or ()))
 
 
 def check_readable(path: Path, account: pwd.struct_passwd | None) -> None:

@@ -61,7 +61,7 @@ class Recorder:
         *,
         enrich: Sequence[Step],
         rules: Step | None = None,
-        predicate: Predicate,
+        predicate: Predicate | None = None,
         envelope: Step,
         ledger: RecordingLedger,
         on_status: Callable[[RecordingLedger], None],
@@ -118,7 +118,7 @@ class Recorder:
         for step in self._enrich:
             batch = step(batch)
         ruled = batch if self._rules is None else self._rules(batch)
-        kept = self._predicate(ruled)
+        kept = self._predicate(ruled) if self._predicate and ruled.num_rows else ruled
         if left is not None:
             kept = kept.slice(0, left)
             left -= kept.num_rows

@@ -37,9 +37,12 @@ class Rules:
     and port names are emptied before rules see them where DnsLookup is False; FieldSizes cuts texts after that.
     keep: all rows stay, and the column `logged` tells them apart.
     strict: with Sysmon's bug of stale names, see `evaluate.decide`.
+    sql: whether DuckDB may be asked, which is faster for many new values at once; a recorder has no other use for it.
     """
 
-    def __init__(self, configuration: Configuration, *, strict: bool = False, keep: bool = False) -> None:
+    def __init__(
+        self, configuration: Configuration, *, strict: bool = False, keep: bool = False, sql: bool = True
+    ) -> None:
         self.configuration = configuration
         self._strict = strict
         self._keep = keep
@@ -48,7 +51,7 @@ class Rules:
             for filter_ in element.filters:
                 filters.setdefault(filter_.field, []).append(filter_)
         constant = {"RuleName"} | (set() if configuration.dns_lookup else set(NAMES_LOOKED_UP))
-        self._classes = [FieldClasses(name, asked) for name, asked in filters.items() if name not in constant]
+        self._classes = [FieldClasses(name, asked, sql=sql) for name, asked in filters.items() if name not in constant]
         self._missing = sysmon_texts({})
         self._decided: dict[tuple[int, ...], str | None] = {}
 
@@ -102,13 +105,13 @@ class FieldClasses:
     outcomes: what each class answers the filters, in their order: `1` and `0`, or nothing where there is no text.
     """
 
-    def __init__(self, field: str, filters: Iterable[Filter]) -> None:
+    def __init__(self, field: str, filters: Iterable[Filter], *, sql: bool = True) -> None:
         self.field = field
         self.texts: list[str | None] = []
         self.outcomes: list[str] = []
         conditions = [(filter_.condition, filter_.value) for filter_ in filters]
         self._tests = [predicate(condition, value) for condition, value in conditions]
-        self._sql = _outcomes_sql(conditions)
+        self._sql = _outcomes_sql(conditions) if sql else None
         self._by_outcome: dict[str, int] = {}
         self._known: dict[object, int] = {}
 
@@ -136,7 +139,7 @@ class FieldClasses:
             self._known[value] = number
 
     def _ask(self, texts: list[str]) -> list[str]:
-        if len(texts) <= _FEW_VALUES:
+        if self._sql is None or len(texts) <= _FEW_VALUES:
             return ["".join(["1" if test(text) else "0" for test in self._tests]) for text in texts]
         connection = connect(threads=1)
         connection.register("asked", pa.table({"text": pa.array(texts, pa.string())}))
