@@ -30,7 +30,7 @@ def live_selection(
     if way in SYSMON_WAYS:
         return None
     if way == "table" and columns is None and names == "ossem":
-        columns = (*RECORDING_COLUMNS, "logged") if unlogged else RECORDING_COLUMNS
+        columns = RECORDING_COLUMNS
     groups: tuple[Group, ...] = (*LIVE_GROUPS, "rules") if unlogged else LIVE_GROUPS
     return Selection(names=names, columns=columns, groups=groups, live=True)
 
