@@ -34,12 +34,13 @@ class Rules:
 
     What is not logged is left out, and `rule_name` is what the configuration gives, null where no name applies. Host
     and port names are emptied before rules see them where DnsLookup is False; FieldSizes cuts texts after that.
-    keep: all rows stay, and the column `logged` tells them apart.
+    keep: all rows stay, and the column `logged` tells them apart. unlogged: how many rows were not logged so far.
     strict: with Sysmon's bug of stale names, see `evaluate.decide`.
     """
 
     def __init__(self, configuration: Configuration, *, strict: bool = False, keep: bool = False) -> None:
         self.configuration = configuration
+        self.unlogged = 0
         self._strict = strict
         self._keep = keep
         filters: dict[str, list[tuple[Filter, int]]] = {}
@@ -61,10 +62,11 @@ class Rules:
         """The rows that the configuration logs; or all of them, marked."""
         names = self.names(batch)
         logged = pc.is_valid(names)
+        self.unlogged += names.null_count
         batch = _with(batch, "rule_name", pc.if_else(pc.equal(names, NO_NAME), None, names))
         if self._keep:
             batch = _with(batch, "logged", logged)
-        elif pc.all(logged).as_py() is not True:
+        elif names.null_count:
             batch = batch.filter(logged)
         return self._cut(self._blank(batch))
 
