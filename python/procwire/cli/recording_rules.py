@@ -101,8 +101,7 @@ def _compiler(request: Request) -> Callable[[Configuration], Step]:
     from procwire.rules.apply import Rules
 
     def compiled(configuration: Configuration) -> Step:
-        # Without DuckDB, which imports more when it is met with data: by then it may not be readable.
-        return Rules(configuration, strict=request.strict_sysmon, keep=request.keep_unlogged, sql=False)
+        return Rules(configuration, strict=request.strict_sysmon, keep=request.keep_unlogged)
 
     return compiled
 
