@@ -50,6 +50,7 @@ def run(request: Request) -> ExitCode:
     with ExitStack() as stack:
         hangups = stack.enter_context(Hangups())
         configured = None if request.config is None else live_rules(request, request.config, hangups)
+        rules = configured or (rules_of_images(request) if request.images else None)
         ledger_file = _open_ledger(request, stack)
         source, ledger = _open_source(request)
         stack.callback(source.close)
@@ -72,7 +73,7 @@ def run(request: Request) -> ExitCode:
                 source,
                 outputs,
                 enrich=_enrichment(request, configured, output_stack),
-                rules=configured or (rules_of_images(request) if request.images else None),
+                rules=rules,
                 predicate=predicate,
                 envelope=envelope,
                 ledger=ledger,
