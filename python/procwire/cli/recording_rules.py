@@ -72,7 +72,7 @@ def live_rules(request: Request, path: Path, hangups: Hangups) -> LiveRules:
 
     for encoding in _ENCODINGS:
         codecs.lookup(encoding)
-    ledger = ConfigurationLedger(str(path))
+    ledger = ConfigurationLedger(str(path.absolute()))
     # Before it is read: what changes meanwhile is a change.
     changes = Changes(path)
     return LiveRules(

@@ -119,14 +119,14 @@ def test_file_is_not_looked_at_again_at_once(path: Path) -> None:
 class Fixed:
     """Rules of a file, asked for when `asked` says so, and what they told."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, look_again_s: float = 0) -> None:
         self.asked = False
         self.said: list[str] = []
         self.ledger = ConfigurationLedger(str(path))
         self.rules = LiveRules(
             lambda: load(path),
             Rules,
-            changes=looking(path),
+            changes=Changes(path, look_again_s=look_again_s),
             asked=self._take,
             ledger=self.ledger,
             tell=self._tell,
@@ -221,11 +221,10 @@ def test_recording_changes_its_rules_between_two_batches(path: Path) -> None:
             fixed.asked = self.steps == 4
             return super().step(timeout_s)
 
-    fixed = Fixed(path)
+    # So long that only `asked` has it loaded.
+    fixed = Fixed(path, look_again_s=3_600)
     both = live({"dst_port": 1}, {"dst_port": 2})
     source, output, ledger = Editing(*[both] * 8), FakeOutput(), RecordingLedger("fake")
-    # Long enough that only `asked` has it loaded.
-    fixed.rules._changes = Changes(path, look_again_s=3_600)
     Recorder(
         source, [output], enrich=(), rules=fixed.rules, envelope=lambda batch: batch, ledger=ledger,
         on_status=lambda _: None, between_batches=fixed.rules.refresh,
