@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -161,6 +162,21 @@ def test_no_host_and_no_port_is_named_without_dns_lookup(start: Start, connect: 
     connect(1)
     code, stdout = running.wait()
     assert (code, [set(json.loads(line).values()) for line in stdout.splitlines()]) == (0, [{None}, {None}])
+
+
+def test_hosts_are_named_from_the_reload_on_that_says_so(start: Start, connect: Server, config: Put) -> None:
+    everything, options = '<NetworkConnect onmatch="exclude"/>', "<DnsLookup>False</DnsLookup>"
+    path = config(document(everything, options=options))
+    running = start("--config", path, "--where", f"{connect.mine} AND network_connection_initiated", "--to", "ndjson")
+    first = connect(1)
+    running.wait_for(lambda: running.statuses()[0]["outputs"][0]["written"] == 1)
+    config(document(everything))
+    running.wait_for(lambda: "loaded anew: rules of" in running.errors)
+    second = connect(1)
+    running.wait_for(lambda: running.statuses()[0]["outputs"][0]["written"] == 2)
+    rows = [json.loads(line) for line in running.end()[1].splitlines()]
+    named = [(row["src_port"], row["dst_host_name"], row.get("dst_host_name_origin")) for row in rows]
+    assert named == [(first[0], None, None), (second[0], socket.gethostname(), "local")]
 
 
 BROKEN = document(
