@@ -1,0 +1,146 @@
+"""When one filter says all that another says: sound, and complete enough for what people write.
+
+A filter is rewritten as alternatives of atoms: `contains any a;b` is `contains a` or `contains b`, `contains all a;b` is
+both at once. Atoms know what they imply, and what they rule out. A negative condition is the opposite of its positive.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from procwire.rules.checks.tokens import tokens
+from procwire.rules.model import Filter
+
+__all__ = ["OPPOSITES", "Atom", "alternatives", "contradicts", "fills", "implies"]
+
+OPPOSITES = {
+    "is not": "is",
+    "excludes": "contains",
+    "excludes any": "contains any",
+    "excludes all": "contains all",
+    "not begin with": "begin with",
+    "not end with": "end with",
+}
+"""Each negative condition, and what it is the negation of."""
+
+
+class Atom(NamedTuple):
+    """One comparison of a field's text with another."""
+
+    kind: str
+    """is, contains, begin with, end with, image (with a base name), less than or more than."""
+    text: str
+    """In lower case."""
+
+
+Alternatives = tuple[tuple[Atom, ...], ...]
+
+
+def implies(one: Filter, other: Filter) -> bool:
+    """Whether `other` matches every event that `one` matches; False where that is not certain."""
+    if one.field != other.field:
+        return False
+    negative, other_negative = one.condition in OPPOSITES, other.condition in OPPOSITES
+    if not negative:
+        return _excludes(_of(one), _of(other)) if other_negative else _covered(_of(one), _of(other))
+    return other_negative and _covered(_of(other), _of(one))
+
+
+def contradicts(one: Filter, other: Filter) -> bool:
+    """Whether no event is matched by both; False where that is not certain."""
+    if one.field != other.field:
+        return False
+    negative, other_negative = one.condition in OPPOSITES, other.condition in OPPOSITES
+    if negative:
+        return not other_negative and _covered(_of(other), _of(one))
+    return _covered(_of(one), _of(other)) if other_negative else _excludes(_of(one), _of(other))
+
+
+def fills(one: Filter, other: Filter) -> bool:
+    """Whether every event is matched by one of them; False where that is not certain."""
+    if one.field != other.field:
+        return False
+    negative, other_negative = one.condition in OPPOSITES, other.condition in OPPOSITES
+    if negative and other_negative:
+        return _excludes(_of(one), _of(other))
+    if negative:
+        return _covered(_of(one), _of(other))
+    return other_negative and _covered(_of(other), _of(one))
+
+
+@lru_cache(maxsize=1 << 15)
+def alternatives(condition: str, value: str) -> Alternatives:
+    """A condition, or for a negative one its opposite: one of these holds, in which all of its atoms hold."""
+    condition, text = OPPOSITES.get(condition, condition), value.lower()
+    if condition == "contains any":
+        return tuple((Atom("contains", token),) for token in tokens(text))
+    if condition == "contains all":
+        return (tuple(Atom("contains", token) for token in tokens(text)),)
+    if condition == "is any":
+        # An empty token equals nothing: what is missing compares as `-`.
+        return tuple((Atom("is", token),) for token in text.split(";") if token)
+    if condition == "image" and "\\" in text:
+        condition = "is"
+    return ((Atom(condition, text),),)
+
+
+def _of(filter: Filter) -> Alternatives:
+    return alternatives(filter.condition, filter.value)
+
+
+def _covered(one: Alternatives, other: Alternatives) -> bool:
+    return all(any(_all_implied(atoms, others) for others in other) for atoms in one)
+
+
+def _all_implied(atoms: tuple[Atom, ...], others: tuple[Atom, ...]) -> bool:
+    return all(any(_implies(atom, wanted) for atom in atoms) for wanted in others)
+
+
+def _excludes(one: Alternatives, other: Alternatives) -> bool:
+    return all(any(_never_both(a, b) for a in atoms for b in others) for atoms in one for others in other)
+
+
+def _implies(atom: Atom, wanted: Atom) -> bool:
+    kind, text = atom
+    if kind == "is":
+        return holds(wanted, text)
+    if wanted.kind == "contains":
+        return kind in ("contains", "begin with", "end with", "image") and wanted.text in text
+    if wanted.kind == "begin with":
+        return kind == "begin with" and text.startswith(wanted.text)
+    if wanted.kind == "end with":
+        return kind in ("end with", "image") and text.endswith(wanted.text)
+    if wanted.kind == "image":
+        return atom == wanted or (kind == "end with" and text.endswith(f"\\{wanted.text}"))
+    if wanted.kind == "less than":
+        return kind == "less than" and text <= wanted.text
+    return wanted.kind == "more than" and kind == "more than" and text >= wanted.text
+
+
+def _never_both(one: Atom, other: Atom) -> bool:
+    for atom, against in ((one, other), (other, one)):
+        if atom.kind == "is":
+            return not holds(against, atom.text)
+    kinds = {one.kind, other.kind}
+    if kinds == {"begin with"}:
+        return not one.text.startswith(other.text) and not other.text.startswith(one.text)
+    if kinds == {"image"}:
+        return one.text != other.text
+    return kinds <= {"end with", "image"} and not one.text.endswith(other.text) and not other.text.endswith(one.text)
+
+
+def holds(atom: Atom, text: str) -> bool:
+    """Whether a field with this text, in lower case, fulfils the atom."""
+    kind, wanted = atom
+    if kind == "contains":
+        return wanted in text
+    if kind == "begin with":
+        return text.startswith(wanted)
+    if kind == "end with":
+        return text.endswith(wanted)
+    if kind == "less than":
+        return text < wanted
+    if kind == "more than":
+        return text > wanted
+    return (text.rpartition("\\")[2] if kind == "image" else text) == wanted
