@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from procwire.rules.checks.tokens import tokens
+from procwire.rules.conditions import fold, matches, substrings
 from procwire.rules.model import Filter
 
 __all__ = ["OPPOSITES", "Atom", "alternatives", "contradicts", "fills", "implies"]
@@ -31,7 +31,7 @@ class Atom(NamedTuple):
     kind: str
     """is, contains, begin with, end with, image (with a base name), less than or more than."""
     text: str
-    """In lower case."""
+    """Folded."""
 
 
 Alternatives = tuple[tuple[Atom, ...], ...]
@@ -72,11 +72,11 @@ def fills(one: Filter, other: Filter) -> bool:
 @lru_cache(maxsize=1 << 15)
 def alternatives(condition: str, value: str) -> Alternatives:
     """A condition, or for a negative one its opposite: one of these holds, in which all of its atoms hold."""
-    condition, text = OPPOSITES.get(condition, condition), value.lower()
+    condition, text = OPPOSITES.get(condition, condition), fold(value)
     if condition == "contains any":
-        return tuple((Atom("contains", token),) for token in tokens(text))
+        return tuple((Atom("contains", token),) for token in substrings(text))
     if condition == "contains all":
-        return (tuple(Atom("contains", token) for token in tokens(text)),)
+        return (tuple(Atom("contains", token) for token in substrings(text)),)
     if condition == "is any":
         # An empty token equals nothing: what is missing compares as `-`.
         return tuple((Atom("is", token),) for token in text.split(";") if token)
@@ -104,7 +104,7 @@ def _excludes(one: Alternatives, other: Alternatives) -> bool:
 def _implies(atom: Atom, wanted: Atom) -> bool:
     kind, text = atom
     if kind == "is":
-        return holds(wanted, text)
+        return matches(wanted.kind, wanted.text, text)
     if wanted.kind == "contains":
         return kind in ("contains", "begin with", "end with", "image") and wanted.text in text
     if wanted.kind == "begin with":
@@ -121,26 +121,10 @@ def _implies(atom: Atom, wanted: Atom) -> bool:
 def _never_both(one: Atom, other: Atom) -> bool:
     for atom, against in ((one, other), (other, one)):
         if atom.kind == "is":
-            return not holds(against, atom.text)
+            return not matches(against.kind, against.text, atom.text)
     kinds = {one.kind, other.kind}
     if kinds == {"begin with"}:
         return not one.text.startswith(other.text) and not other.text.startswith(one.text)
     if kinds == {"image"}:
         return one.text != other.text
     return kinds <= {"end with", "image"} and not one.text.endswith(other.text) and not other.text.endswith(one.text)
-
-
-def holds(atom: Atom, text: str) -> bool:
-    """Whether a field with this text, in lower case, fulfils the atom."""
-    kind, wanted = atom
-    if kind == "contains":
-        return wanted in text
-    if kind == "begin with":
-        return text.startswith(wanted)
-    if kind == "end with":
-        return text.endswith(wanted)
-    if kind == "less than":
-        return text < wanted
-    if kind == "more than":
-        return text > wanted
-    return (text.rpartition("\\")[2] if kind == "image" else text) == wanted

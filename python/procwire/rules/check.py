@@ -1,0 +1,17 @@
+"""What is legal in a configuration, and wrong: rules that never match, or always, or say what another says already."""
+
+from __future__ import annotations
+
+from procwire.rules.checks.coverage import check_coverage
+from procwire.rules.checks.repeats import check_repeats
+from procwire.rules.checks.values import check_values
+from procwire.rules.model import Configuration, Finding
+
+__all__ = ["check"]
+
+_CHECKS = (check_values, check_repeats, check_coverage)
+
+
+def check(configuration: Configuration) -> tuple[Finding, ...]:
+    """Warnings, and some notes, in the order of their places; what the parser found is not repeated."""
+    return tuple(sorted({finding for check in _CHECKS for finding in check(configuration)}))

@@ -1,0 +1,42 @@
+"""Filters and Rules that are there twice."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+
+from procwire.rules.checks.words import named
+from procwire.rules.conditions import fold
+from procwire.rules.model import Configuration, Element, Filter, Finding, Operand, Rule
+
+__all__ = ["check_repeats", "key"]
+
+
+def check_repeats(configuration: Configuration) -> Iterator[Finding]:
+    """In the elements of every event: in one element, or in one Rule."""
+    for element in configuration.elements:
+        yield from _repeated(element.operands, element)
+        for operand in element.operands:
+            if isinstance(operand, Rule):
+                yield from _repeated(operand.filters, element)
+
+
+def key(operand: Operand) -> Hashable:
+    """The same for what matches the same by its text."""
+    if isinstance(operand, Filter):
+        return operand.field, operand.condition, fold(operand.value)
+    return operand.relation, frozenset(key(filter) for filter in operand.filters)
+
+
+def _repeated(operands: Iterable[Operand], element: Element) -> Iterator[Finding]:
+    first: dict[Hashable, Operand] = {}
+    for operand in operands:
+        before = first.setdefault(key(operand), operand)
+        if before is not operand:
+            text = f"found {named(operand)} again: it is in line {before.place.line} already"
+            yield Finding(operand.place, "warning", text + _lost_name(operand, before, element))
+
+
+def _lost_name(operand: Operand, before: Operand, element: Element) -> str:
+    if element.onmatch == "exclude" or element.relation == "and" or operand.name in ("", before.name):
+        return ""
+    return f", so the name {operand.name!r} is never given"
