@@ -32,7 +32,7 @@ def check_coverage(configuration: Configuration) -> Iterator[Finding]:
 
 
 def _decided(unit: Unit, configuration: Configuration) -> bool:
-    return any(outcome(filter, configuration) for filters in unit.alternatives for filter in filters)
+    return any(outcome(filter_, configuration) for filters in unit.alternatives for filter_ in filters)
 
 
 class _Entry(NamedTuple):
@@ -62,15 +62,16 @@ class _Index:
         return covering if len(covering) == len(found) else []
 
     def _covering(self, filters: Alternative, unit: Unit) -> Iterator[_Entry]:
-        for field in {filter.field for filter in filters}:
+        for field in {filter_.field for filter_ in filters}:
             for entry in self._by_field.get(field, ()):
-                if entry.unit.owner is not unit.owner and _covers(entry.filters, filters):
-                    if unit.element.onmatch != entry.unit.element.onmatch or self._first(entry, unit):
-                        yield entry
+                if _covers(entry.filters, filters) and self._beats(entry, unit):
+                    yield entry
 
-    def _first(self, entry: _Entry, unit: Unit) -> bool:
+    def _beats(self, entry: _Entry, unit: Unit) -> bool:
         """Whether a unit does nothing beside another one that covers it."""
-        if entry.unit.element is unit.element and _alike(entry.unit, unit):
+        if entry.unit.element.onmatch != unit.element.onmatch:
+            return True
+        if entry.unit.owner is unit.owner or (entry.unit.element is unit.element and _alike(entry.unit, unit)):
             return False
         if not _covered_by(entry.unit, unit):
             return entry.place < self.place(unit) or unit.element.onmatch == "exclude" or entry.unit.names == unit.names
@@ -81,7 +82,7 @@ class _Index:
 
 
 def _covers(wide: Alternative, narrow: Alternative) -> bool:
-    return all(any(implies(filter, wanted) for filter in narrow) for wanted in wide)
+    return all(any(implies(filter_, wanted) for filter_ in narrow) for wanted in wide)
 
 
 def _covered_by(narrow: Unit, wide: Unit) -> bool:
@@ -98,7 +99,9 @@ def _superfluous(unit: Unit, index: _Index) -> Finding | None:
     covering = index.covering(unit)
     if not covering:
         return None
-    text = f"found {named(unit.owner)}, which does nothing: {_told(covering)} {unit.element.onmatch}s all that it matches"
+    text = (
+        f"found {named(unit.owner)}, which does nothing: {_told(covering)} {unit.element.onmatch}s all that it matches"
+    )
     names = unit.names - {""} - set().union(*(entry.unit.names for entry in covering))
     if unit.element.onmatch == "include" and names:
         text += f" and is asked first, so the name {quoted(min(names))} is never given"

@@ -11,7 +11,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address
 
 from procwire.rules.checks.implication import Atom
 from procwire.rules.conditions import matches
-from procwire.rules.forms import NAMES_LOOKED_UP, TYPED, long_ipv6
+from procwire.rules.forms import TYPED, long_ipv6
 
 __all__ = ["IMAGE_FIELDS", "PORT_FIELDS", "why_never", "why_never_image"]
 
@@ -43,7 +43,7 @@ def _spaces(field: str, atom: Atom) -> Reason:
     if not leads and not trails:
         return None
     place = "around" if leads and trails else "before" if leads else "after"
-    return f"the white space {place} it counts, and {field} has none there; write {inner!r}"
+    return f"the white space {place} it counts, and {field} has none there; write '{inner}'"
 
 
 def _one_of(*texts: str) -> Callable[[Atom], Reason]:
@@ -103,9 +103,9 @@ def _address(atom: Atom) -> Reason:
     if "::" in text:
         return f"IPv6 addresses are compared in eight groups, without '::'{_long_hint(text)}"
     if ":" in text and (bare := _without_zeros(atom)) != text:
-        return f"IPv6 groups are compared without leading zeros; write {bare!r}"
+        return f"IPv6 groups are compared without leading zeros; write '{bare}'"
     if kind in ("is", "image") and not _is_address(text):
-        return f"addresses are compared whole; write begin with {text!r}, if it is the first part of one"
+        return f"addresses are compared whole; write begin with '{text}', if it is the first part of one"
     return None
 
 
@@ -125,7 +125,7 @@ def _without_zeros(atom: Atom) -> str:
 def _long_hint(text: str) -> str:
     whole = long_ipv6(text)
     if "::" not in whole and not text.endswith("::"):
-        return f"; write {whole!r}"
+        return f"; write '{whole}'"
     return "; write begin with 'fe80:0:0:0:'" if text == "fe80::" else "; write begin with its first groups, zeros too"
 
 
@@ -139,7 +139,7 @@ def _range_hint(text: str) -> str:
     if not whole_octets:
         return ""
     if whole_octets == 4:
-        return f"; write is {prefix!r}"
+        return f"; write is '{prefix}'"
     if network.prefixlen % 8:
         return f"; write begin with, one filter for each {prefix}.N. in it"
     return f"; write begin with '{prefix}.'"
@@ -190,9 +190,9 @@ def _image(atom: Atom) -> Reason:
 def _whole_path(text: str) -> Reason:
     if "\\" not in text and "/" not in text:
         on_linux = "" if "." in text else f", or on Linux end with '/{text}'"
-        return f"it is the full path; write image {text!r}{on_linux}"
+        return f"it holds the full path; write image '{text}'{on_linux}"
     if text.endswith("\\"):
-        return f"it is the path of a program, not of a folder; write begin with {text!r}"
+        return f"it holds the path of a program, not of a folder; write begin with '{text}'"
     if not re.match(r"[a-z]:|\\|%", text):
         return f"the full path is compared; write end with '\\{text}'"
     return None
@@ -201,16 +201,16 @@ def _whole_path(text: str) -> Reason:
 def _without_wildcards(text: str) -> str:
     parts = [part for part in text.split("*") if part]
     if len(parts) != 1:
-        return f"contains all {';'.join(parts)!r}" if parts else "no filter at all"
+        return f"contains all '{';'.join(parts)}'" if parts else "no filter at all"
     if text.endswith("*"):
-        return f"{'contains' if text.startswith('*') else 'begin with'} {parts[0]!r}"
-    return f"end with {parts[0]!r}"
+        return f"{'contains' if text.startswith('*') else 'begin with'} '{parts[0]}'"
+    return f"end with '{parts[0]}'"
 
 
 def _list_hint(atom: Atom) -> str:
     for mark in ";,":
         if mark in atom.text and atom.kind == "is":
-            return f"; for a list write is any {atom.text.replace(mark, ';')!r}"
+            return f"; for a list write is any '{atom.text.replace(mark, ';')}'"
     return ""
 
 

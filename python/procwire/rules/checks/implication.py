@@ -1,7 +1,8 @@
 """When one filter says all that another says: sound, and complete enough for what people write.
 
-A filter is rewritten as alternatives of atoms: `contains any a;b` is `contains a` or `contains b`, `contains all a;b` is
-both at once. Atoms know what they imply, and what they rule out. A negative condition is the opposite of its positive.
+A filter is rewritten as alternatives of atoms: `contains any a;b` is `contains a` or `contains b`, `contains all a;b`
+is both at once. Atoms know what they imply, and what they rule out. A negative condition is the opposite of its
+positive.
 """
 
 from __future__ import annotations
@@ -85,8 +86,8 @@ def alternatives(condition: str, value: str) -> Alternatives:
     return ((Atom(condition, text),),)
 
 
-def _of(filter: Filter) -> Alternatives:
-    return alternatives(filter.condition, filter.value)
+def _of(filter_: Filter) -> Alternatives:
+    return alternatives(filter_.condition, filter_.value)
 
 
 def _covered(one: Alternatives, other: Alternatives) -> bool:

@@ -24,7 +24,7 @@ def key(operand: Operand) -> Hashable:
     """The same for what matches the same by its text."""
     if isinstance(operand, Filter):
         return operand.field, operand.condition, fold(operand.value)
-    return operand.relation, frozenset(key(filter) for filter in operand.filters)
+    return operand.relation, frozenset(key(filter_) for filter_ in operand.filters)
 
 
 def _repeated(operands: Iterable[Operand], element: Element) -> Iterator[Finding]:

@@ -27,7 +27,7 @@ class Unit(NamedTuple):
     @property
     def names(self) -> set[str]:
         """The names that it may give."""
-        return {next((filter.name for filter in filters[::-1] if filter.name), "") for filters in self.alternatives}
+        return {next((filter_.name for filter_ in filters[::-1] if filter_.name), "") for filters in self.alternatives}
 
 
 def units(element: Element) -> Iterator[Unit]:
@@ -44,20 +44,20 @@ def units(element: Element) -> Iterator[Unit]:
 def filters_by_field(filters: Iterable[Operand]) -> dict[str, list[Filter]]:
     """The filters among operands, field by field."""
     found: dict[str, list[Filter]] = {}
-    for filter in filters:
-        if isinstance(filter, Filter):
-            found.setdefault(filter.field, []).append(filter)
+    for filter_ in filters:
+        if isinstance(filter_, Filter):
+            found.setdefault(filter_.field, []).append(filter_)
     return found
 
 
 def _of_operand(operand: Operand) -> tuple[Alternative, ...]:
     if isinstance(operand, Filter):
         return ((operand,),)
-    return (operand.filters,) if operand.relation == "and" else tuple((filter,) for filter in operand.filters)
+    return (operand.filters,) if operand.relation == "and" else tuple((filter_,) for filter_ in operand.filters)
 
 
 def _choices(element: Element) -> list[tuple[Alternative, ...]]:
     """Within an AND element, filters of one field are alternatives, and each Rule is an operand of its own."""
     fields = filters_by_field(element.operands).values()
     rules = [operand for operand in element.operands if isinstance(operand, Rule)]
-    return [tuple((filter,) for filter in filters) for filters in fields] + [_of_operand(rule) for rule in rules]
+    return [tuple((filter_,) for filter_ in filters) for filters in fields] + [_of_operand(rule) for rule in rules]

@@ -20,9 +20,9 @@ def quoted(text: str, longest: int = _LONGEST) -> str:
     return f"'{text}'"
 
 
-def shown(filter: Filter) -> str:
+def shown(filter_: Filter) -> str:
     """`DestinationPort is '443'`"""
-    return f"{filter.field} {filter.condition} {quoted(filter.value)}"
+    return f"{filter_.field} {filter_.condition} {quoted(filter_.value)}"
 
 
 def named(thing: Filter | Rule | Element) -> str:
