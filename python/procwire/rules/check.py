@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from procwire.rules.checks.coverage import check_coverage
+from procwire.rules.checks.elements import check_elements
+from procwire.rules.checks.logic import check_logic
 from procwire.rules.checks.repeats import check_repeats
 from procwire.rules.checks.values import check_values
 from procwire.rules.model import Configuration, Finding
 
 __all__ = ["check"]
 
-_CHECKS = (check_values, check_repeats, check_coverage)
+_CHECKS = (check_values, check_repeats, check_logic, check_coverage, check_elements)
 
 
 def check(configuration: Configuration) -> tuple[Finding, ...]:

@@ -299,11 +299,11 @@ class _Parser:
                 self._check_texts(child)
                 own_name = child.attributes.get("name", "")
                 filters = tuple(self._filters(child.children, own_name or name))
-                relation = self._relation(child) or "or"
+                relation = self._relation(child)
                 if not filters:
                     self._warn(child, "found a <Rule> without fields, which does nothing")
                 else:
-                    yield Rule(relation, filters, own_name, child.place)
+                    yield Rule(relation or "or", filters, own_name, child.place, relation is not None)
             else:
                 yield from self._filters([child], name)
 
