@@ -57,9 +57,17 @@ class _Index:
 
     def covering(self, unit: Unit) -> list[_Entry]:
         """For each alternative of a unit another unit's that matches all that it matches; empty if one has none."""
-        found = [next(self._covering(filters, unit), None) for filters in unit.alternatives]
-        covering = [entry for entry in found if entry]
-        return covering if len(covering) == len(found) else []
+        covering = []
+        for filters in unit.alternatives:
+            widest: _Entry | None = None
+            for entry in self._covering(filters, unit):
+                # Not one that does nothing itself.
+                if widest is None or (_covers(entry.filters, widest.filters) and self._beats(entry, widest.unit)):
+                    widest = entry
+            if widest is None:
+                return []
+            covering.append(widest)
+        return covering
 
     def _covering(self, filters: Alternative, unit: Unit) -> Iterator[_Entry]:
         for field in {filter_.field for filter_ in filters}:
