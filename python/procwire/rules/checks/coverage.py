@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from procwire.rules.checks.implication import implies
+from procwire.rules.checks.logic import contradictory
 from procwire.rules.checks.repeats import key
 from procwire.rules.checks.units import Alternative, Unit, units
-from procwire.rules.checks.values import outcome
+from procwire.rules.checks.verdicts import outcome
 from procwire.rules.checks.words import lines, named, quoted, shown
 from procwire.rules.model import Configuration, Element, Finding
 
@@ -32,7 +33,10 @@ def check_coverage(configuration: Configuration) -> Iterator[Finding]:
 
 
 def _decided(unit: Unit, configuration: Configuration) -> bool:
-    return any(outcome(filter_, configuration) for filters in unit.alternatives for filter_ in filters)
+    return any(
+        contradictory(filters, configuration) or any(outcome(filter_, configuration) for filter_ in filters)
+        for filters in unit.alternatives
+    )
 
 
 class _Entry(NamedTuple):
@@ -47,6 +51,7 @@ class _Index:
     def __init__(self, asked: Iterable[Unit]) -> None:
         self.units = tuple(asked)
         self._places = {id(unit.owner): place for place, unit in enumerate(self.units)}
+        self._runs = _runs(self.units)
         self._by_field: dict[str, list[_Entry]] = {}
         for place, unit in enumerate(self.units):
             for filters in unit.alternatives:
@@ -82,11 +87,26 @@ class _Index:
         if entry.unit.owner is unit.owner or (entry.unit.element is unit.element and _alike(entry.unit, unit)):
             return False
         if not _covered_by(entry.unit, unit):
-            return entry.place < self.place(unit) or unit.element.onmatch == "exclude" or entry.unit.names == unit.names
+            return entry.place < self.place(unit) or self._exchangeable(entry, unit)
         # Both say the same: the one to tell of is that which is never asked, or else comes later in the file.
-        if unit.element.onmatch == "include" and entry.unit.names != unit.names:
+        if not self._exchangeable(entry, unit):
             return entry.place < self.place(unit)
         return entry.unit.owner.place < unit.owner.place
+
+    def _exchangeable(self, entry: _Entry, unit: Unit) -> bool:
+        """Whether it does not matter which of them gives the name, nor what is asked between them."""
+        return unit.element.onmatch == "exclude" or self._runs[entry.place] == self._runs[self.place(unit)]
+
+
+def _runs(asked: Sequence[Unit]) -> list[int]:
+    """A number for each unit, the same for those in a row that all give one and the same name."""
+    runs: list[int] = []
+    before: set[str] = set()
+    for unit in asked:
+        same = len(unit.names) == 1 and unit.names == before
+        runs.append(runs[-1] if same else len(runs))
+        before = unit.names
+    return runs
 
 
 def _covers(wide: Alternative, narrow: Alternative) -> bool:

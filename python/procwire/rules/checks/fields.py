@@ -96,6 +96,8 @@ def _address(atom: Atom) -> Reason:
     kind, text = atom
     if kind in ("less than", "more than"):
         return None
+    if "*" in text:
+        return f"Sysmon has no wildcards; write {_without_wildcards(text)}"
     if "/" in text:
         return f"addresses are compared as text, without ranges{_range_hint(text)}"
     if re.search(r"[^\da-f.:]", text):
@@ -134,15 +136,14 @@ def _range_hint(text: str) -> str:
         network = IPv4Network(text, strict=False)
     except ValueError:
         return "; write begin with the part of it that is fixed"
-    whole_octets = network.prefixlen // 8
-    prefix = ".".join(str(network.network_address).split(".")[:whole_octets])
-    if not whole_octets:
-        return ""
-    if whole_octets == 4:
-        return f"; write is '{prefix}'"
-    if network.prefixlen % 8:
-        return f"; write begin with, one filter for each {prefix}.N. in it"
-    return f"; write begin with '{prefix}.'"
+    whole, rest = divmod(network.prefixlen, 8)
+    first, last = (str(address).split(".") for address in (network[0], network[-1]))
+    if whole == 4:
+        return f"; write is '{network[0]}'"
+    if rest:
+        start, end = (".".join(octets[: whole + 1]) for octets in (first, last))
+        return f"; write begin with, one filter each from '{start}.' to '{end}.'"
+    return f"; write begin with '{'.'.join(first[:whole])}.'" if whole else ""
 
 
 def _host(atom: Atom) -> Reason:

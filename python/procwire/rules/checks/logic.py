@@ -7,31 +7,32 @@ from itertools import combinations
 
 from procwire.rules.checks.implication import OPPOSITES, contradicts, fills
 from procwire.rules.checks.units import Alternative, filters_by_field, units
-from procwire.rules.checks.values import outcome
+from procwire.rules.checks.verdicts import outcome
 from procwire.rules.checks.words import named, shown
 from procwire.rules.model import Configuration, Element, Filter, Finding, Rule
 
-__all__ = ["check_logic"]
+__all__ = ["check_logic", "contradictory"]
 
 
 def check_logic(configuration: Configuration) -> Iterator[Finding]:
     """Of event 3's elements. Filters that never or always match by themselves are told of elsewhere."""
     for element in configuration.network_connect:
-        contradictory = False
+        told = False
         for operand in element.operands:
             if isinstance(operand, Rule) and operand.relation == "and":
-                if pair := _contradictory(operand.filters, configuration):
-                    contradictory = True
+                if pair := contradictory(operand.filters, configuration):
+                    told = True
                     yield _never(operand, pair)
             elif isinstance(operand, Rule):
                 yield from _filled(operand.filters, operand, configuration)
-        if element.relation == "and" and not contradictory:
+        if element.relation == "and" and not told:
             yield from _never_whole(element, configuration)
         direct = [operand for operand in element.operands if isinstance(operand, Filter)]
         yield from _filled(direct, element, configuration)
 
 
-def _contradictory(filters: Alternative, configuration: Configuration) -> tuple[Filter, Filter] | None:
+def contradictory(filters: Alternative, configuration: Configuration) -> tuple[Filter, Filter] | None:
+    """Two of the filters that never match together; None where there are none, or one never matches by itself."""
     for same in filters_by_field(filters).values():
         for one, other in combinations(same, 2):
             decided = outcome(one, configuration) or outcome(other, configuration)
@@ -42,7 +43,7 @@ def _contradictory(filters: Alternative, configuration: Configuration) -> tuple[
 
 def _never_whole(element: Element, configuration: Configuration) -> Iterator[Finding]:
     for unit in units(element):
-        pairs = [_contradictory(filters, configuration) for filters in unit.alternatives]
+        pairs = [contradictory(filters, configuration) for filters in unit.alternatives]
         if pairs and pairs[0] and all(pairs):
             yield _never(element, pairs[0])
 
@@ -70,13 +71,11 @@ def _filled(filters: Iterable[Filter], owner: Rule | Element, configuration: Con
 
 
 def _always(owner: Rule | Element, one: Filter, other: Filter) -> Finding:
-    of_field = isinstance(owner, Element) and owner.relation == "and"
-    what = (
-        f"one filter of {other.field} is enough, even under groupRelation and" if of_field else "one of them is enough"
+    and_element = isinstance(owner, Element) and owner.relation == "and"
+    enough = f"one filter of {other.field} is enough, even under groupRelation and" if and_element else "one is enough"
+    everything = f", so everything is {owner.onmatch}d" if isinstance(owner, Element) and not and_element else ""
+    text = (
+        f"found {shown(other)} beside {shown(one)} in line {one.place.line}: {enough}, and one of them always matches"
+        f'{everything}; for both at once put them into a <Rule groupRelation="and">'
     )
-    return Finding(
-        other.place,
-        "warning",
-        f"found {shown(other)} beside {shown(one)} in line {one.place.line}: {what}, and one of them always matches; "
-        f'for both at once put them into a <Rule groupRelation="and">',
-    )
+    return Finding(other.place, "warning", text)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
 
-from procwire.rules.checks.words import named
+from procwire.rules.checks.words import named, quoted
 from procwire.rules.conditions import fold
-from procwire.rules.model import Configuration, Element, Filter, Finding, Operand, Rule
+from procwire.rules.model import Configuration, Filter, Finding, Operand, Rule
 
 __all__ = ["check_repeats", "key"]
 
@@ -14,10 +14,11 @@ __all__ = ["check_repeats", "key"]
 def check_repeats(configuration: Configuration) -> Iterator[Finding]:
     """In the elements of every event: in one element, or in one Rule."""
     for element in configuration.elements:
-        yield from _repeated(element.operands, element)
+        includes = element.onmatch == "include"
+        yield from _repeated(element.operands, includes and element.relation == "or")
         for operand in element.operands:
             if isinstance(operand, Rule):
-                yield from _repeated(operand.filters, element)
+                yield from _repeated(operand.filters, includes and operand.relation == "or")
 
 
 def key(operand: Operand) -> Hashable:
@@ -27,16 +28,13 @@ def key(operand: Operand) -> Hashable:
     return operand.relation, frozenset(key(filter_) for filter_ in operand.filters)
 
 
-def _repeated(operands: Iterable[Operand], element: Element) -> Iterator[Finding]:
+def _repeated(operands: Iterable[Operand], first_names: bool) -> Iterator[Finding]:
+    """first_names: of those that match, the first gives its name."""
     first: dict[Hashable, Operand] = {}
     for operand in operands:
         before = first.setdefault(key(operand), operand)
         if before is not operand:
             text = f"found {named(operand)} again: it is in line {before.place.line} already"
-            yield Finding(operand.place, "warning", text + _lost_name(operand, before, element))
-
-
-def _lost_name(operand: Operand, before: Operand, element: Element) -> str:
-    if element.onmatch == "exclude" or element.relation == "and" or operand.name in ("", before.name):
-        return ""
-    return f", so the name {operand.name!r} is never given"
+            if first_names and operand.name not in ("", before.name):
+                text += f", so the name {quoted(operand.name)} is never given"
+            yield Finding(operand.place, "warning", text)
