@@ -10,7 +10,7 @@ from procwire.rules.checks.logic import contradictory
 from procwire.rules.checks.repeats import key
 from procwire.rules.checks.units import Alternative, Unit, units
 from procwire.rules.checks.verdicts import outcome
-from procwire.rules.checks.words import lines, named, quoted, shown
+from procwire.rules.checks.words import lines, named, shown
 from procwire.rules.model import Configuration, Element, Finding
 
 __all__ = ["check_coverage"]
@@ -110,6 +110,8 @@ def _runs(asked: Sequence[Unit]) -> list[int]:
 
 
 def _covers(wide: Alternative, narrow: Alternative) -> bool:
+    if len(wide) == len(narrow) == 1:
+        return implies(narrow[0], wide[0])
     return all(any(implies(filter_, wanted) for filter_ in narrow) for wanted in wide)
 
 
@@ -132,7 +134,7 @@ def _superfluous(unit: Unit, index: _Index) -> Finding | None:
     )
     names = unit.names - {""} - set().union(*(entry.unit.names for entry in covering))
     if unit.element.onmatch == "include" and names:
-        text += f" and is asked first, so the name {quoted(min(names))} is never given"
+        text += f" and is asked first, so the name {min(names)!r} is never given"
     return Finding(unit.owner.place, "warning", text)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
 
-from procwire.rules.checks.words import named, quoted
+from procwire.rules.checks.words import named
 from procwire.rules.conditions import fold
 from procwire.rules.model import Configuration, Filter, Finding, Operand, Rule
 
@@ -36,5 +36,5 @@ def _repeated(operands: Iterable[Operand], first_names: bool) -> Iterator[Findin
         if before is not operand:
             text = f"found {named(operand)} again: it is in line {before.place.line} already"
             if first_names and operand.name not in ("", before.name):
-                text += f", so the name {quoted(operand.name)} is never given"
+                text += f", so the name {operand.name!r} is never given"
             yield Finding(operand.place, "warning", text)
