@@ -206,3 +206,188 @@ def test_image_does_not_part_linux_paths() -> None:
         "3: found Image image 'wget', which never matches on Linux: image parts a path at \\ only; "
         "write end with '/wget'"
     )
+
+
+PORT, IMAGE = "DestinationPort", "Image"
+
+
+def test_repeat_is_told_with_its_line_and_the_name_that_is_lost() -> None:
+    """Whatever the case, and of any event; the first of an OR element gives its name."""
+    filters = (
+        f'{filter_xml(IMAGE, "image", "a.exe")}\n<Image condition="image" name="n">A.EXE</Image>\n'
+        '<Rule groupRelation="and"><Image condition="image">b.exe</Image><Protocol>tcp</Protocol></Rule>\n'
+        '<Rule groupRelation="and"><Protocol>tcp</Protocol><Image condition="image">b.exe</Image></Rule>'
+    )
+    told = [
+        "4: found Image image 'A.EXE' again: it is in line 3 already, so the name 'n' is never given",
+        "6: found a <Rule> again: it is in line 5 already",
+    ]
+    assert of_filters(filters) == told
+    other_event = INCLUDE.format(filters.replace("Protocol", "User")).replace("NetworkConnect", "ProcessCreate")
+    assert [text for text in found(other_event) if " again" in text] == told
+
+
+def test_name_in_an_and_rule_is_not_lost_by_a_repeat() -> None:
+    """There the last one that matches gives its name."""
+    rule = '<Rule groupRelation="and"><Protocol name="a">tcp</Protocol>\n<Protocol name="b">tcp</Protocol></Rule>'
+    assert of_filters(rule) == ["4: found Protocol is 'tcp' again: it is in line 3 already"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        (("Image", "end with", r"\nc.exe"), ("Image", "contains", "c.ex"), 3),
+        (("Image", "contains", "c.ex"), ("Image", "end with", r"\nc.exe"), 4),
+        (("Image", "is", r"C:\a\nc.exe"), ("Image", "image", "nc.exe"), 3),
+        (("DestinationPort", "is", "80"), ("DestinationPort", "is any", "443;80"), 3),
+        (("DestinationPort", "is", "80"), ("DestinationPort", "is", "443"), None),
+        (("DestinationPort", "is", "80"), ("SourcePort", "is", "80"), None),
+    ],
+)
+def test_filter_that_another_one_covers_does_nothing(
+    first: tuple[str, str, str], second: tuple[str, str, str], told: int | None
+) -> None:
+    """Whichever comes first in the file, since none of them has a name."""
+    texts = of_filters(f"{filter_xml(*first)}\n{filter_xml(*second)}")
+    assert [text.partition(":")[0] for text in texts if "which does nothing" in text] == ([str(told)] if told else [])
+
+
+def test_covered_filter_with_a_name_of_its_own_is_silent_where_it_is_asked_first() -> None:
+    """It gives its name; asked second it gives none, and that is told."""
+    narrow = '<Image condition="end with" name="narrow">\\nc.exe</Image>'
+    wide = '<Image condition="contains" name="wide">nc.</Image>'
+    assert of_filters(f"{narrow}\n{wide}") == []
+    assert of_filters(f"{wide}\n{narrow}") == [
+        "4: found Image end with '\\nc.exe', which does nothing: Image contains 'nc.' in line 3 includes all that it "
+        "matches and is asked first, so the name 'narrow' is never given"
+    ]
+
+
+def test_the_widest_filter_is_named() -> None:
+    """Not one that does nothing itself."""
+    hosts = [filter_xml("DestinationHostname", "end with", name) for name in ("a.b.c.com", "b.c.com", "c.com")]
+    assert [text.partition(": DestinationHostname ")[2] for text in of_filters("\n".join(hosts))] == [
+        "end with 'c.com' in line 5 includes all that it matches"
+    ] * 2
+
+
+EXCLUDE_EVIL = '\n<NetworkConnect onmatch="exclude"><Image condition="contains">evil</Image></NetworkConnect>'
+
+
+@pytest.mark.parametrize(
+    ("include", "what"),
+    [
+        (filter_xml("Image", "image", "evil.exe"), "Image image 'evil.exe'"),
+        (filter_xml("Image", "contains any", "evil;devil"), "Image contains any 'evil;devil'"),
+        ('<Rule groupRelation="and"><Protocol>tcp</Protocol><Image condition="image">evil.exe</Image></Rule>',
+         "a <Rule>"),
+        (filter_xml("Image", "contains any", "evil;good"), None),
+    ],
+)  # fmt: skip
+def test_include_that_an_exclude_voids_is_told(include: str, what: str | None) -> None:
+    """Excludes are asked first, wherever they stand."""
+    told = (
+        f"3: found {what}, which never includes anything: Image contains 'evil' in line 5 excludes all that it matches"
+    )
+    assert found(INCLUDE.format(include) + EXCLUDE_EVIL) == ([told] if what else [])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (filter_xml(PORT, "is", "80"), filter_xml(PORT, "is", "443")),
+        (filter_xml(IMAGE, "is", r"C:\a.exe"), filter_xml(IMAGE, "is not", r"c:\A.exe")),
+        (filter_xml(IMAGE, "is", r"C:\a.exe"), filter_xml(IMAGE, "begin with", "D:\\")),
+        (filter_xml(IMAGE, "image", "a.exe"), filter_xml(IMAGE, "image", "b.exe")),
+        (filter_xml(IMAGE, "end with", r"\a.exe"), filter_xml(IMAGE, "excludes", ".exe")),
+    ],
+)
+def test_rule_that_contradicts_itself_never_matches(one: str, other: str) -> None:
+    [text] = of_filters(f'<Rule groupRelation="and">\n{one}\n{other}\n</Rule>')
+    assert text.startswith("3: found a <Rule> that never matches: ")
+    assert "(line 4)" in text
+    assert "(line 5) are never both true" in text
+
+
+def test_and_element_never_matches_where_each_of_its_choices_contradicts() -> None:
+    """Filters on one field are alternatives there; its Rules are not."""
+    element = INCLUDE.replace('"or"', '"and"')
+    rule = f'<Rule groupRelation="or">{filter_xml(PORT, "is", "80")}</Rule>'
+    ports = filter_xml(PORT, "is", "443") + filter_xml(PORT, "is", "22")
+    [text] = found(element.format(rule + ports))
+    assert text.startswith('2: found <NetworkConnect onmatch="include"> that never matches')
+    with_a_way_out = found(element.format(rule + ports + filter_xml(PORT, "contains", "80")))
+    assert not any("never matches" in text for text in with_a_way_out)
+
+
+@pytest.mark.parametrize("relation", ["or", "and"])
+def test_two_negatives_on_a_field_always_match(relation: str) -> None:
+    """Even in an AND element, where filters on one field are alternatives."""
+    filters = f"{filter_xml(PORT, 'is not', '80')}\n{filter_xml(PORT, 'is not', '443')}"
+    enough, effect = {
+        "or": ("one is enough", ", so everything is included"),
+        "and": ("one filter of DestinationPort is enough, even under groupRelation and", ""),
+    }[relation]
+    assert found(INCLUDE.replace('"or"', f'"{relation}"').format(filters)) == [
+        f"4: found DestinationPort is not '443' beside DestinationPort is not '80' in line 3: {enough}, and one of "
+        f'them always matches{effect}; for both at once put them into a <Rule groupRelation="and">'
+    ]
+    assert of_filters(f'<Rule groupRelation="and">{filters}</Rule>') == []
+
+
+TWO_FIELDS = "<Protocol>tcp</Protocol><DestinationPort>443</DestinationPort>"
+NONE, EXCLUDES, INCLUDES = "", '<NetworkConnect onmatch="exclude"/>', '<NetworkConnect onmatch="include"/>'
+
+
+@pytest.mark.parametrize(
+    ("elements", "told"),
+    [
+        (NONE, "1: found no <NetworkConnect>, so no network connection is logged: by default Sysmon logs none"),
+        (EXCLUDES, None),
+        (INCLUDES, '2: found <NetworkConnect onmatch="include"> without rules, so no network connection is logged'),
+        (EXCLUDES + INCLUDES, '2: found <NetworkConnect onmatch="include"> without rules, so no network connection is '
+         "logged"),
+        (f"{EXCLUDES}\n{EXCLUDES}", '3: found <NetworkConnect onmatch="exclude"> beside that of line 2, so no network '
+         "connection is logged: only one that stands alone logs what it does not match; put the rules into one "
+         "element"),
+    ],
+)  # fmt: skip
+def test_configuration_that_logs_nothing_is_told(elements: str, told: str | None) -> None:
+    assert found(elements) == ([told] if told else [])
+
+
+def test_default_relation_is_told_where_it_matters() -> None:
+    """AND from schema 4.20 on, and before that OR, which is worth a note."""
+    element = f'<NetworkConnect onmatch="include">{TWO_FIELDS}</NetworkConnect>'
+    assert found(element) == [
+        '2: found <NetworkConnect onmatch="include"> without a <RuleGroup groupRelation>: under schema 4.90 it matches '
+        'what matches all of Protocol, DestinationPort; write <RuleGroup groupRelation="or">, or "and" if that is meant'
+    ]
+    assert found(element, schema="4.1") == []
+    [note] = found(element, schema="4.1", notes=True)
+    assert "of Protocol, DestinationPort one is enough" in note
+    assert of_filters(TWO_FIELDS) == []
+
+
+def test_rule_without_relation_is_told() -> None:
+    assert of_filters(f"<Rule>{TWO_FIELDS}</Rule>") == [
+        "3: found a <Rule> without groupRelation: Sysmon takes or, though a text of Microsoft's says and; write which "
+        "you mean"
+    ]
+    assert of_filters("<Rule><Protocol>tcp</Protocol></Rule>") == []
+
+
+def test_condition_newer_than_the_schema_is_told_once() -> None:
+    """Of any event, since Sysmon refuses the whole file."""
+    ports = "\n".join(filter_xml(PORT, "is any", port) for port in ("80", "443"))
+    text = (
+        "3: found condition 'is any' under schema 4.30: it came with 4.31, and Sysmon that is older refuses the file; "
+        "write schemaversion='4.31'; likewise 1 more, line 4"
+    )
+    assert of_filters(ports, schema="4.30") == [text]
+    assert of_filters(ports, schema="4.31") == []
+
+
+def test_consequence_for_a_rule_is_told() -> None:
+    [text] = of_filters(f'<Rule groupRelation="and">{filter_xml(IMAGE, "is", "a.exe")}<Protocol>tcp</Protocol></Rule>')
+    assert text.endswith("; so its <Rule> never matches")

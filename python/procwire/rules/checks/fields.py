@@ -31,17 +31,21 @@ def why_never(field: str, atom: Atom) -> Reason:
     """Why a field of event 3 never fulfils a comparison; None where it may."""
     if atom.text == "-" and field not in TYPED:
         return None
+    if atom.kind in ("less than", "more than"):
+        return _REASONS[field](atom) if field in _ENUMERATED else None
     return _spaces(field, atom) or _REASONS[field](atom)
 
 
 def _spaces(field: str, atom: Atom) -> Reason:
+    if not atom.text:
+        return None
     inner = atom.text.strip()
-    if not inner:
-        return f"{field} is never only white space" if atom.text and field != "Image" else None
     leads = atom.text[0].isspace() and atom.kind in ("is", "image", "begin with")
     trails = atom.text[-1].isspace() and atom.kind in ("is", "image", "end with")
     if not leads and not trails:
         return None
+    if not inner:
+        return f"{field} neither begins nor ends with white space"
     place = "around" if leads and trails else "before" if leads else "after"
     return f"the white space {place} it counts, and {field} has none there; write '{inner}'"
 
@@ -62,14 +66,12 @@ def _rule_name(atom: Atom) -> Reason:
 def _port(atom: Atom) -> Reason:
     before = "\n" if atom.kind in ("is", "begin with", "image") else ""
     after = "\n" if atom.kind in ("is", "end with", "image") else ""
-    if atom.kind in ("less than", "more than") or before + atom.text + after in _PORTS:
+    if before + atom.text + after in _PORTS:
         return None
     return f"ports are numbers from 0 to 65535, without leading zeros{_list_hint(atom)}"
 
 
 def _process_id(atom: Atom) -> Reason:
-    if atom.kind in ("less than", "more than"):
-        return None
     whole = r"0|[1-9]\d*" if atom.kind in ("is", "image") else r"\d*"
     if re.fullmatch(whole, atom.text, re.ASCII) and int(atom.text or 0) <= _LARGEST_PROCESS_ID:
         return None
@@ -87,15 +89,11 @@ def _guid(atom: Atom) -> Reason:
 
 
 def _form(atom: Atom, whole: str, part: str, reason: str) -> Reason:
-    if atom.kind in ("less than", "more than"):
-        return None
     return None if re.fullmatch(whole if atom.kind in ("is", "image") else part, atom.text, re.ASCII) else reason
 
 
 def _address(atom: Atom) -> Reason:
     kind, text = atom
-    if kind in ("less than", "more than"):
-        return None
     if "*" in text:
         return f"Sysmon has no wildcards; write {_without_wildcards(text)}"
     if "/" in text:
@@ -168,12 +166,14 @@ def _user(atom: Atom) -> Reason:
 
 def why_never_image(field: str, atom: Atom) -> Reason:
     """Why the full path of a program, in this field of any event, never fulfils a comparison; None where it may."""
-    return None if atom.text == "-" else _spaces(field, atom) or _image(atom)
+    if atom.text == "-" or atom.kind in ("less than", "more than"):
+        return None
+    return _spaces(field, atom) or _image(atom)
 
 
 def _image(atom: Atom) -> Reason:
     kind, text = atom
-    if kind in ("less than", "more than") or text.startswith("/") or text in _WITHOUT_PATH:
+    if text.startswith("/") or text in _WITHOUT_PATH:
         return None
     if "*" in text:
         return f"Sysmon has no wildcards; write {_without_wildcards(text)}"
@@ -214,6 +214,9 @@ def _list_hint(atom: Atom) -> str:
             return f"; for a list write is any '{atom.text.replace(mark, ';')}'"
     return ""
 
+
+_ENUMERATED = ("RuleName", "Protocol", "Initiated", "SourceIsIpv6", "DestinationIsIpv6")
+"""Fields of which every text is known."""
 
 _FLAG = _one_of("true", "false")
 
