@@ -25,7 +25,7 @@ app = typer.Typer(
 )
 app.command(epilog=EXAMPLES)(read)
 app.command(cls=RecordCommand, epilog=RECORD_EXAMPLES)(record)
-app.add_typer(config)
+app.add_typer(config, name="config")
 app.command()(dictionary)
 app.command()(guid)
 

@@ -1,4 +1,4 @@
-"""`procwire config`: the verbs about Sysmon's configuration files, each in a file of its own."""
+"""`procwire config`: what Sysmon's configuration files say."""
 
 from __future__ import annotations
 
@@ -10,14 +10,8 @@ from procwire.cli.config_check import check
 __all__ = ["config"]
 
 config = typer.Typer(
-    name="config",
-    help="Sysmon's configuration files: find their mistakes.",
+    help="Sysmon's configuration files: what they log of network connections, and why.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-config.command(epilog=CHECK_EXAMPLES)(check)
-
-
-@config.callback()
-def _group() -> None:
-    """Here, so that a sole verb is one of a group as well."""
+config.command("check", epilog=CHECK_EXAMPLES)(check)
