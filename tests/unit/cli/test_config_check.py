@@ -85,7 +85,7 @@ def test_json_is_one_object_a_finding() -> None:
     result = run("--to", "json", "suspect.xml", "errors.xml")
     first, *others = [json.loads(line) for line in result.stdout.splitlines()]
     place, _, text = WARNING.rstrip().partition(": warning: ")
-    assert first == {"file": "suspect.xml", "line": 2, "column": 36, "severity": "warning", "text": text}
+    assert first == {"file": "suspect.xml", "line": 2, "column": 35, "severity": "warning", "text": text}
     assert place == "2:35"
     assert [other["severity"] for other in others] == ["error", "error"]
 
