@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from procwire.rules.checks.implication import implies
@@ -19,9 +19,10 @@ __all__ = ["check_coverage"]
 def check_coverage(configuration: Configuration) -> Iterator[Finding]:
     """Of event 3's elements. What never or always matches is told elsewhere, and left out here."""
     asked = [unit for element in configuration.evaluation_order for unit in units(element)]
-    asked = [unit for unit in asked if not _decided(unit, configuration)]
-    excluding = _Index(unit for unit in asked if unit.element.onmatch == "exclude")
-    including = _Index(unit for unit in asked if unit.element.onmatch == "include")
+    excluding, including = (
+        _Index([unit for unit in asked if unit.element.onmatch == kind], configuration)
+        for kind in ("exclude", "include")
+    )
     for unit in including.units:
         if covering := excluding.covering(unit):
             yield Finding(unit.owner.place, "warning", _voided(unit, covering))
@@ -46,14 +47,15 @@ class _Entry(NamedTuple):
 
 
 class _Index:
-    """Units of one kind, in the order in which they are asked."""
+    """Units of one kind that are not decided, and their places in the order in which Sysmon asks."""
 
-    def __init__(self, asked: Iterable[Unit]) -> None:
-        self.units = tuple(asked)
-        self._places = {id(unit.owner): place for place, unit in enumerate(self.units)}
-        self._runs = _runs(self.units)
+    def __init__(self, asked: Sequence[Unit], configuration: Configuration) -> None:
+        self.units = [unit for unit in asked if not _decided(unit, configuration)]
+        self._places = {id(unit.owner): place for place, unit in enumerate(asked)}
+        self._runs = _runs(asked)
         self._by_field: dict[str, list[_Entry]] = {}
-        for place, unit in enumerate(self.units):
+        for unit in self.units:
+            place = self.place(unit)
             for filters in unit.alternatives:
                 self._by_field.setdefault(filters[0].field, []).append(_Entry(place, unit, filters))
 

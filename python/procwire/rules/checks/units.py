@@ -31,14 +31,14 @@ class Unit(NamedTuple):
 
 
 def units(element: Element) -> Iterator[Unit]:
-    """The units in the order in which Sysmon asks them; none for an AND element with very many alternatives."""
+    """The units in the order in which Sysmon asks them; an AND element with very many alternatives has none."""
     if element.relation == "or":
         for operand in element.operands:
             yield Unit(operand, element, _of_operand(operand))
     elif element.operands:
         choices = _choices(element)
-        if prod(map(len, choices)) <= _MOST_ALTERNATIVES:
-            yield Unit(element, element, tuple(sum(parts, ()) for parts in product(*choices)))
+        few = prod(map(len, choices)) <= _MOST_ALTERNATIVES
+        yield Unit(element, element, tuple(sum(parts, ()) for parts in product(*choices)) if few else ())
 
 
 def filters_by_field(filters: Iterable[Operand]) -> dict[str, list[Filter]]:
