@@ -101,6 +101,21 @@ def test_what_never_or_always_matches_does(drawn: tuple[Filter, Mapping[str, str
         assert matches(filter_.condition, filter_.value, event[filter_.field]) == (result == "always")
 
 
+@SETTINGS
+@given(st.sampled_from(NETWORK_FIELDS), conditions, st.text("0123456789.:/*;%\\-{} aéİ٣\n", max_size=12), st.booleans())
+@example("ProcessId", "is", "9" * 5_000, True)
+@example("DestinationPort", "less than", "9" * 5_000, True)
+@example("DestinationIp", "is", f"10.0.0.0/{'9' * 5_000}", True)
+@example("Image", "contains any", ";", True)
+def test_any_value_can_be_checked(field: str, condition: str, value: str, dns_lookup: bool) -> None:
+    """Findings are lines, whatever is in a value."""
+    operand = filter_of(field, condition, value)
+    element = Element("NetworkConnect", "include", "or", True, "", (operand,), Place(1, 1))
+    for finding in check(replace(NO_RULES, elements=(element,), dns_lookup=dns_lookup)):
+        assert finding.text.startswith("found ")
+        assert "\n" not in finding.text
+
+
 @st.composite
 def configurations(draw: st.DrawFn) -> Configuration:
     """A few elements with a few operands each, every one on a line of its own."""

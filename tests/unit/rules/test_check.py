@@ -177,6 +177,13 @@ def test_number_compared_as_text_is_told_with_an_example(field: str, condition: 
     assert of_filters(filter_xml(field, condition, value)) == [f"3: found {field} {condition} '{value}', which {told}"]
 
 
+def test_program_without_a_path_is_told() -> None:
+    """Not as what never matches: real logs of Linux have it, where the path was not known."""
+    assert of_filters(filter_xml("Image", "is not", "java")) == [
+        r"3: found Image is not 'java', expected a full path; write not end with '\java.exe', on Linux '/java'"
+    ]
+
+
 def test_part_of_a_number_that_is_all_of_it_is_silent() -> None:
     """No other port holds five digits."""
     assert of_filters(filter_xml("DestinationPort", "contains", "65535")) == []

@@ -13,7 +13,7 @@ from procwire.rules.checks.implication import Atom
 from procwire.rules.conditions import matches
 from procwire.rules.forms import TYPED, long_ipv6
 
-__all__ = ["IMAGE_FIELDS", "PORT_FIELDS", "why_never", "why_never_image"]
+__all__ = ["IMAGES_WITHOUT_PATH", "IMAGE_FIELDS", "PORT_FIELDS", "why_never", "why_never_image"]
 
 PORT_FIELDS = ("SourcePort", "DestinationPort")
 IMAGE_FIELDS = ("Image", "ParentImage", "SourceImage", "TargetImage")
@@ -21,7 +21,14 @@ IMAGE_FIELDS = ("Image", "ParentImage", "SourceImage", "TargetImage")
 
 _LARGEST_PROCESS_ID = 0xFFFF_FFFF
 _PORTS = "\n" + "\n".join(map(str, range(1 << 16))) + "\n"
-_WITHOUT_PATH = ("system", "registry", "memcompression", "memory compression", "secure system", "<unknown process>")
+IMAGES_WITHOUT_PATH = (
+    "system",
+    "registry",
+    "memcompression",
+    "memory compression",
+    "secure system",
+    "<unknown process>",
+)
 """Images that are no path; the first of them makes connections: SMB's."""
 
 Reason = str | None
@@ -72,7 +79,7 @@ def _port(atom: Atom) -> Reason:
 
 
 def _process_id(atom: Atom) -> Reason:
-    whole = r"0|[1-9]\d*" if atom.kind in ("is", "image") else r"\d*"
+    whole = r"0|[1-9]\d{0,9}" if atom.kind in ("is", "image") else r"\d{0,10}"
     if re.fullmatch(whole, atom.text, re.ASCII) and int(atom.text or 0) <= _LARGEST_PROCESS_ID:
         return None
     return f"process ids are decimal numbers, without leading zeros{_list_hint(atom)}"
@@ -173,7 +180,7 @@ def why_never_image(field: str, atom: Atom) -> Reason:
 
 def _image(atom: Atom) -> Reason:
     kind, text = atom
-    if text.startswith("/") or text in _WITHOUT_PATH:
+    if text.startswith("/") or text in IMAGES_WITHOUT_PATH:
         return None
     if "*" in text:
         return f"Sysmon has no wildcards; write {_without_wildcards(text)}"
@@ -184,14 +191,16 @@ def _image(atom: Atom) -> Reason:
     if kind == "is":
         return _whole_path(text)
     if kind == "begin with" and not re.match(r"([a-z](:|$)|[\\<%])", text):
-        return None if any(name.startswith(text) for name in _WITHOUT_PATH) else "a path begins with a drive or a \\"
+        return (
+            None if any(name.startswith(text) for name in IMAGES_WITHOUT_PATH) else "a path begins with a drive or a \\"
+        )
     return None
 
 
 def _whole_path(text: str) -> Reason:
     if "\\" not in text and "/" not in text:
-        on_linux = "" if "." in text else f", or on Linux end with '/{text}'"
-        return f"it holds the full path; write image '{text}'{on_linux}"
+        # Linux may leave a program's bare name where its path is unknown: that is `traps.without_path`'s.
+        return f"it holds the full path; write image '{text}'" if "." in text else None
     if text.endswith("\\"):
         return f"it holds the path of a program, not of a folder; write begin with '{text}'"
     if not re.match(r"[a-z]:|\\|%", text):

@@ -5,15 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from procwire.rules.checks.fields import IMAGE_FIELDS, PORT_FIELDS
+from procwire.rules.checks.fields import IMAGE_FIELDS, IMAGES_WITHOUT_PATH, PORT_FIELDS
 from procwire.rules.checks.implication import OPPOSITES
 from procwire.rules.checks.verdicts import Told
 from procwire.rules.checks.words import quoted, shown
-from procwire.rules.conditions import matches
+from procwire.rules.conditions import fold, matches
 from procwire.rules.manifest import TOKEN_CONDITIONS
 from procwire.rules.model import Configuration, Filter
 
-__all__ = ["image_on_linux", "is_for_linux", "numeric", "part_of_address", "part_of_number", "spaced_list", "variable"]
+__all__ = [
+    "image_on_linux",
+    "is_for_linux",
+    "numeric",
+    "part_of_address",
+    "part_of_number",
+    "spaced_list",
+    "variable",
+    "without_path",
+]
 
 _LARGEST = {**dict.fromkeys(PORT_FIELDS, 0xFFFF), "ProcessId": 0xFFFF_FFFF}
 _ADDRESSES = ("SourceIp", "DestinationIp")
@@ -48,11 +57,22 @@ def image_on_linux(filter_: Filter) -> Told | None:
     return Told("warning", f"found {shown(filter_)}, which never matches on Linux: {reason}", None, reason)
 
 
+def without_path(filter_: Filter) -> Told | None:
+    """`is wget`: what `fields.why_never_image` says of `is wget.exe`, but for names that Linux may have."""
+    if filter_.field not in IMAGE_FIELDS or OPPOSITES.get(filter_.condition, filter_.condition) != "is":
+        return None
+    if not re.fullmatch(r"[\w+-]{2,}", filter_.value) or fold(filter_.value) in IMAGES_WITHOUT_PATH:
+        return None
+    negation = "not " if filter_.condition in OPPOSITES else ""
+    text = f"found {shown(filter_)}, expected a full path; write {negation}end with '\\{filter_.value}.exe'"
+    return Told("warning", f"{text}, on Linux '/{filter_.value}'")
+
+
 def numeric(filter_: Filter) -> Told | None:
     """`less than 1024`."""
     if filter_.condition not in ("less than", "more than") or filter_.field not in _LARGEST:
         return None
-    if not (filter_.value.isascii() and filter_.value.isdecimal()):
+    if not re.fullmatch(r"\d{1,10}", filter_.value, re.ASCII):
         return Told("warning", f"found {shown(filter_)}, expected a number, and even that is compared as text")
     limit, less = int(filter_.value), filter_.condition == "less than"
     wanted = {sample for sample in _SAMPLES if (int(sample) < limit if less else int(sample) > limit)}

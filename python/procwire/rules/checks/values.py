@@ -12,6 +12,7 @@ from procwire.rules.checks.traps import (
     part_of_number,
     spaced_list,
     variable,
+    without_path,
 )
 from procwire.rules.checks.units import filters_by_field
 from procwire.rules.checks.verdicts import Told, empty_token, empty_value, impossible, why_of, why_of_any
@@ -42,7 +43,7 @@ def check_values(configuration: Configuration) -> Iterator[Finding]:
 
 def _checks(configuration: Configuration) -> tuple[tuple[Check, ...], tuple[Check, ...]]:
     """For event 3's filters, and for other events'."""
-    common: tuple[Check, ...] = (empty_value, empty_token, spaced_list)
+    common: tuple[Check, ...] = (empty_value, empty_token, spaced_list, without_path)
     if is_for_linux(configuration):
         common = (image_on_linux, *common)
     why = why_of(configuration)
