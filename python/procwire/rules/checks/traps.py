@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from procwire.rules.checks.fields import IMAGE_FIELDS, IMAGES_WITHOUT_PATH, PORT_FIELDS
+from procwire.rules.checks.fields import PORT_FIELDS
 from procwire.rules.checks.implication import OPPOSITES
+from procwire.rules.checks.paths import IMAGE_FIELDS, IMAGES_WITHOUT_PATH
 from procwire.rules.checks.verdicts import Told
 from procwire.rules.checks.words import quoted, shown
 from procwire.rules.conditions import fold, matches
@@ -58,7 +59,7 @@ def image_on_linux(filter_: Filter) -> Told | None:
 
 
 def without_path(filter_: Filter) -> Told | None:
-    """`is wget`: what `fields.why_never_image` says of `is wget.exe`, but for names that Linux may have."""
+    """`is wget`: what `paths.why_never_image` says of `is wget.exe`, but for names that Linux may have."""
     if filter_.field not in IMAGE_FIELDS or OPPOSITES.get(filter_.condition, filter_.condition) != "is":
         return None
     if not re.fullmatch(r"[\w+-]{2,}", filter_.value) or fold(filter_.value) in IMAGES_WITHOUT_PATH:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from procwire.rules.checks.fields import IMAGE_FIELDS, why_never, why_never_image
+from procwire.rules.checks.fields import why_never
 from procwire.rules.checks.implication import OPPOSITES, Atom, alternatives
+from procwire.rules.checks.paths import IMAGE_FIELDS, why_never_image
 from procwire.rules.checks.words import quoted, shown
 from procwire.rules.conditions import fold, matches
 from procwire.rules.forms import NAMES_LOOKED_UP
