@@ -28,7 +28,15 @@ _QUICK = 1
 class FileWriter:
     """One file of one day, written piece by piece; `action` adds it to the table once it is closed."""
 
-    def __init__(self, files: pyarrow.fs.FileSystem, day: date | None, *, level: int, kind: str = "part") -> None:
+    def __init__(
+        self,
+        files: pyarrow.fs.FileSystem,
+        day: date | None,
+        *,
+        level: int,
+        kind: str = "part",
+        schema: pa.Schema = SCHEMA,
+    ) -> None:
         self.path = f"{DAY}={_NO_DAY if day is None else day.isoformat()}/{kind}-{uuid.uuid4()}.parquet"
         self.rows = 0
         self._day = day
@@ -37,14 +45,14 @@ class FileWriter:
         self._files = files
         files.create_dir(self.path.rpartition("/")[0])
         self._stream = files.open_output_stream(self.path)
-        self._writer = pq.ParquetWriter(self._stream, SCHEMA, **parquet(level=level))
+        self._writer = pq.ParquetWriter(self._stream, schema, **parquet(level=level))
 
     def write(self, rows: pa.Table) -> None:
         """Write rows as one row group."""
         self._writer.write_table(rows, row_group_size=max(1, rows.num_rows))
         self.rows += rows.num_rows
         for name in STATISTICS:
-            column = rows[name]
+            column = rows[name].cast(SCHEMA.field(name).type)
             self._nulls[name] += column.null_count
             bounds = pc.min_max(column)
             known = [bounds["min"].as_py(), bounds["max"].as_py(), *self._bounds.get(name, ())]

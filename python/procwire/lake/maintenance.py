@@ -14,15 +14,14 @@ from itertools import groupby
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.fs
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
-from procwire.engine import connect
 from procwire.errors import LakeError
 from procwire.lake.files import FileWriter, remove_files
-from procwire.lake.schema import SCHEMA, SORT, days
+from procwire.lake.schema import days
+from procwire.lake.sorting import SORTED_SCHEMA, sorted_rows
 from procwire.lake.table import ConflictError, DataFile, Table
 
 __all__ = ["Compaction", "Verification", "compact", "expire", "tidy", "verify"]
@@ -35,7 +34,6 @@ _SMALL_BYTES = 8 << 20
 _TOO_MANY = 16
 # A file of some 128 MB, at 15 bytes an event.
 _FILE_ROWS = 8 << 20
-_GROUP_ROWS = 1 << 20
 _THOROUGH = 9
 _QUICK = 3
 _TRIES = 5
@@ -187,40 +185,14 @@ def _rewrite(table: Table, files: Sequence[DataFile], done: Compaction, kind: st
     done.bytes_after += sum(action.size for action in added)
 
 
-def _sorted_files(
-    files: pyarrow.fs.FileSystem, old: Sequence[DataFile], kind: str, level: int
-) -> Iterator[FileWriter]:
+def _sorted_files(files: pyarrow.fs.FileSystem, old: Sequence[DataFile], kind: str, level: int) -> Iterator[FileWriter]:
     """The rows of files, sorted, in new files; each is given when it is full."""
     writer: FileWriter | None = None
-    for group in _groups(_sorted_batches(files, old)):
-        writer = writer or FileWriter(files, old[0].day, level=level, kind=kind)
-        writer.write(group)
+    for rows in sorted_rows(files, old):
+        writer = writer or FileWriter(files, old[0].day, level=level, kind=kind, schema=SORTED_SCHEMA)
+        writer.write(rows)
         if writer.rows >= _FILE_ROWS:
             yield writer
             writer = None
     if writer is not None:
         yield writer
-
-
-def _sorted_batches(files: pyarrow.fs.FileSystem, old: Sequence[DataFile]) -> Iterator[pa.RecordBatch]:
-    connection = connect()
-    paths = [file.path for file in old]
-    connection.register("old", ds.dataset(paths, schema=SCHEMA, format="parquet", filesystem=files))
-    try:
-        yield from connection.sql(f"SELECT * FROM old ORDER BY {', '.join(SORT)}").to_arrow_reader()
-    finally:
-        connection.close()
-
-
-def _groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Batches put together to row groups."""
-    pending: list[pa.RecordBatch] = []
-    count = 0
-    for batch in batches:
-        pending.append(batch)
-        count += batch.num_rows
-        if count >= _GROUP_ROWS:
-            yield pa.Table.from_batches(pending).cast(SCHEMA)
-            pending, count = [], 0
-    if pending:
-        yield pa.Table.from_batches(pending).cast(SCHEMA)

@@ -21,8 +21,9 @@ KEY = ("computer_name", "provider_name", "channel", "record_id", "event_recorded
 """What an event is known by, in whatever log it is met."""
 STATISTICS = ("event_creation_time", "event_recorded_time", "record_id", "computer_name")
 """Columns whose least and greatest values the table keeps for each file."""
-SORT = ("computer_name", "process_name", "process_guid", "dst_ip", "dst_port", "event_creation_time", "record_id")
-"""Order of rows within compacted files."""
+SORT = ("computer_name", "process_name", "event_creation_time", "record_id")
+"""Order of rows within compacted files. Destinations before the time would cost more in times and record ids than they
+save in destinations (benchmarks/README.md)."""
 
 CONFIGURATION: dict[str, str | None] = {
     "delta.dataSkippingStatsColumns": ",".join(STATISTICS),
@@ -46,6 +47,8 @@ def parquet(*, level: int) -> dict[str, Any]:
         "use_dictionary": [name for name in SCHEMA.names if name not in _DIFFERENCES],
         # `verify` holds the pages to them.
         "write_page_checksum": True,
+        # Its types are those of Parquet; Arrow's own would say which texts were dictionaries when it was written.
+        "store_schema": False,
         "column_encoding": dict.fromkeys(_DIFFERENCES, "DELTA_BINARY_PACKED"),
     }
 
