@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -76,14 +76,25 @@ class FileWriter:
 
 def write_days(files: pyarrow.fs.FileSystem, rows: pa.Table) -> list[AddAction]:
     """Write a file for each day that the rows are of."""
-    row_days = days(rows)
     actions = []
-    for day in pc.unique(row_days):
-        mask = pc.is_null(row_days) if not day.is_valid else pc.fill_null(pc.equal(row_days, day), False)
-        writer = FileWriter(files, day.as_py(), level=_QUICK)
-        writer.write(rows.filter(mask))
+    for day, part in _by_day(rows):
+        writer = FileWriter(files, day, level=_QUICK)
+        writer.write(part)
         actions.append(writer.close(data_change=True))
     return actions
+
+
+def _by_day(rows: pa.Table) -> Iterator[tuple[date | None, pa.Table]]:
+    row_days = days(rows).combine_chunks()
+    runs = pc.run_end_encode(row_days)
+    if len(runs.values) > len(pc.unique(runs.values)):
+        # Rows of days that take turns; else they need not be copied.
+        rows = rows.take(pc.sort_indices(row_days))
+        runs = pc.run_end_encode(days(rows).combine_chunks())
+    start = 0
+    for day, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+        yield day, rows.slice(start, end - start)
+        start = end
 
 
 def remove_files(files: pyarrow.fs.FileSystem, actions: Iterable[AddAction]) -> None:
@@ -100,4 +111,3 @@ def _bound(value: Any, *, up: bool = False) -> Any:
     if up:
         value += timedelta(microseconds=999)
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-

@@ -8,13 +8,14 @@ that cannot be read twice (standard input, members of archives) is unpacked to a
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,10 +23,10 @@ import pyarrow.compute as pc
 from procwire.errors import LakeError
 from procwire.lake.lake import Lake
 from procwire.lake.readings import Reading
-from procwire.lake.schema import SCHEMA, widened
+from procwire.lake.schema import widened
 from procwire.ledger import Ledger
 from procwire.sources import read_batches
-from procwire.sources.inputs import Input
+from procwire.sources.inputs import STDIN, UNPACK_ERRORS, Input
 
 __all__ = ["Ingest", "Step"]
 
@@ -61,7 +62,7 @@ class _Part:
         skipped = min(max(done - self.start, 0), self.rows.num_rows)
         if self.kept is None or self.kept[0] != skipped:
             rest = self.rows.slice(skipped)
-            self.kept = skipped, widened(step(rest) if rest.num_rows else rest)
+            self.kept = skipped, step(rest) if rest.num_rows else rest
         return self.kept[1]
 
 
@@ -130,9 +131,10 @@ class Ingest:
                 yield from self._new(entry, _digest(entry.source))
                 continue
             with tempfile.NamedTemporaryFile(prefix="procwire-") as file:
-                digest = _copy(entry.source, file)
+                digest, error = _copy(entry.source, cast("BinaryIO", file))
+                source = file.name if error is None else _UpToError(file.name, error)
                 # The reader is done with it when it asks for the next.
-                yield from self._new(replace(entry, source=file.name, live=False), digest)
+                yield from self._new(replace(entry, source=source, live=False), digest)
 
     def _new(self, entry: Input, digest: str | Exception) -> Iterator[Input]:
         if isinstance(digest, Exception):
@@ -154,6 +156,7 @@ class Ingest:
         runs = pc.run_end_encode(batch["source_file"])
         start = 0
         for name, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+            name = name or STDIN
             # Followed logs have no identity yet: they grow.
             log = self._logs.setdefault(name, _Log(Reading("log", f"follow:{secrets.token_hex(16)}", name)))
             self._pending.append(_Part(log, log.seen, batch.slice(start, end - start)))
@@ -175,8 +178,8 @@ class Ingest:
         table.reload()
         parts = [(part, table.transaction_version(part.log.reading.source) or 0) for part in self._pending]
         kept = [part.after(done, self._step) for part, done in parts]
-        number = pa.array([number for number, rows in enumerate(kept) for _ in range(rows.num_rows)], pa.int32())
-        rows = pa.Table.from_batches(kept, SCHEMA).append_column(_PART, number)
+        number = pa.chunked_array([pa.repeat(pa.scalar(index), rows.num_rows) for index, rows in enumerate(kept)])
+        rows = widened(pa.Table.from_batches(kept)).append_column(_PART, number)
         added = self._lake.append_logs(rows, {part.log.reading.source: part.log.seen for part in self._pending})
         if added is None:
             return False
@@ -203,11 +206,28 @@ def _digest(path: str) -> str | Exception:
         return OSError(error.strerror) if error.strerror else error
 
 
-def _copy(source: BinaryIO, file: "tempfile._TemporaryFileWrapper[bytes]") -> str | Exception:
-    """Copy to a file; the digest, or what went wrong in unpacking."""
-    digest = hashlib.sha256()
-    while piece := source.read(_PIECE_BYTES):
-        digest.update(piece)
-        file.write(piece)
+def _copy(source: BinaryIO, file: BinaryIO) -> tuple[str, Exception | None]:
+    """Copy to a file; the digest, and what went wrong in unpacking the rest."""
+    digest, error = hashlib.sha256(), None
+    try:
+        while piece := source.read(_PIECE_BYTES):
+            digest.update(piece)
+            file.write(piece)
+    except UNPACK_ERRORS as found:
+        error = found
     file.flush()
-    return digest.hexdigest()
+    return digest.hexdigest(), error
+
+
+class _UpToError(io.FileIO):
+    """A file that ends in the error that unpacking it ended in."""
+
+    def __init__(self, path: str, error: Exception) -> None:
+        super().__init__(path)
+        self._error = error
+
+    def read(self, size: int | None = -1) -> bytes:
+        piece = super().read(-1 if size is None else size)
+        if not piece:
+            raise self._error
+        return piece

@@ -92,8 +92,8 @@ class Lake:
 
         Raises LakeError if they cannot be written.
         """
-        parts = batches.to_batches() if isinstance(batches, pa.Table) else batches
-        rows = pa.Table.from_batches(map(widened, parts), SCHEMA)
+        parts = [batches] if isinstance(batches, pa.Table) else [pa.Table.from_batches([batch]) for batch in batches]
+        rows = pa.concat_tables(map(widened, parts)) if parts else SCHEMA.empty_table()
         for _ in range(_TRIES):
             self.table.reload()
             done = self.table.transaction_version(source)
@@ -123,11 +123,10 @@ class Lake:
         actions = write_days(self.table.files, rows)
         try:
             self.table.commit(actions, transactions)
-        except BaseException as error:
+        except ConflictError:
+            # After any other error they may be in the table nonetheless.
             remove_files(self.table.files, actions)
-            if isinstance(error, ConflictError):
-                return False
-            raise
+            return False
         tidy(self.table, set(pc.unique(days(rows)).to_pylist()))
         return True
 

@@ -113,7 +113,12 @@ def verify(table: Table) -> Verification:
             found.faults.append(f"{file.path}: cannot be read: {str(error).splitlines()[0]}")
     own = {file.path for file in snapshot}
     for there in table.files.get_file_info(pyarrow.fs.FileSelector("", recursive=True)):
-        if there.is_file and there.path.endswith(".parquet") and there.path not in own and "_delta_log" not in there.path:
+        if (
+            there.is_file
+            and there.path.endswith(".parquet")
+            and there.path not in own
+            and "_delta_log" not in there.path
+        ):
             found.others.append((there.path, there.size))
     return found
 
@@ -174,7 +179,7 @@ def _rewrite(table: Table, files: Sequence[DataFile], done: Compaction, kind: st
             raise LakeError(f"{table.uri}: found {written:,} rows in day {files[0].day}, expected {rows:,}: see verify")
         removed = [table.removal(file, data_change=False) for file in files]
         table.commit([*removed, *added], {MAINTENANCE: table.version + 1})
-    except BaseException:
+    except ConflictError:
         remove_files(table.files, added)
         raise
     done.days += 1

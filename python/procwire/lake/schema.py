@@ -53,18 +53,17 @@ def parquet(*, level: int) -> dict[str, Any]:
     }
 
 
-def widened(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """A batch of `event.SCHEMA` or `event.LIVE_SCHEMA` as the lake has it: rows of a log are connections."""
-    count = batch.num_rows
+def widened(rows: pa.Table) -> pa.Table:
+    """Rows of `event.SCHEMA` or `event.LIVE_SCHEMA` as the lake has them: those of a log are connections."""
     columns = []
     for kept in SCHEMA:
-        if kept.name in batch.schema.names:
-            columns.append(batch[kept.name])
+        if kept.name in rows.schema.names:
+            columns.append(rows[kept.name])
         elif kept.name == "record_kind":
-            columns.append(pa.repeat(pa.scalar("connection"), count))
+            columns.append(pa.repeat(pa.scalar("connection"), rows.num_rows))
         else:
-            columns.append(pa.nulls(count, kept.type))
-    return pa.record_batch(columns, schema=SCHEMA)
+            columns.append(pa.nulls(rows.num_rows, kept.type))
+    return pa.table(columns, schema=SCHEMA)
 
 
 def days(rows: pa.Table) -> pa.ChunkedArray:

@@ -109,9 +109,16 @@ class Table:
                     commit_properties=CommitProperties(app_transactions=entries, max_commit_retries=_RETRIES),
                 )
             except CommitFailedError as error:
-                if "oncurrent" in str(error):
+                if "oncurrent" not in str(error):
+                    raise
+                # A store may have taken the commit, and its answer been lost: then what came first is this one.
+                self.reload()
+                if not self._holds(actions):
                     raise ConflictError(f"{self.uri}: another writer came first") from error
-                raise
+
+    def _holds(self, actions: Sequence[AddAction | RemoveAction]) -> bool:
+        paths = {file.path for file in self.snapshot()}
+        return any(isinstance(action, AddAction) and action.path in paths for action in actions)
 
     def removal(self, file: DataFile, *, data_change: bool) -> RemoveAction:
         """What takes a file out of the table; it stays on disk until it is vacuumed."""
