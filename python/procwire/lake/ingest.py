@@ -132,9 +132,12 @@ class Ingest:
                 continue
             with tempfile.NamedTemporaryFile(prefix="procwire-") as file:
                 digest, error = _copy(entry.source, cast("BinaryIO", file))
-                source = file.name if error is None else _UpToError(file.name, error)
                 # The reader is done with it when it asks for the next.
-                yield from self._new(replace(entry, source=source, live=False), digest)
+                if error is None:
+                    yield from self._new(replace(entry, source=file.name, live=False), digest)
+                else:
+                    with _UpToError(file.name, error) as cut:
+                        yield from self._new(replace(entry, source=cast("BinaryIO", cut), live=False), digest)
 
     def _new(self, entry: Input, digest: str | Exception) -> Iterator[Input]:
         if isinstance(digest, Exception):
