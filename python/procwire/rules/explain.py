@@ -19,6 +19,7 @@ __all__ = [
     "element_lines",
     "head_lines",
     "markup",
+    "quoted",
     "test_text",
 ]
 
@@ -46,7 +47,7 @@ def head_lines(configuration: Configuration) -> Iterator[str]:
     yield f"{configuration.path}: Sysmon configuration, schema {major}.{minor:02}: {what}"
     yield ""
     if elements:
-        yield "The first element that matches decides: those that exclude are asked first, of either kind the last one first."
+        yield "The first element that matches decides. Those that exclude are asked first; of either kind, the last one first."
     for place, element in enumerate(elements, 1):
         fate = "logged" if element.onmatch == "include" else "not logged"
         yield f"  {place}. what matches the {element.onmatch} element of line {element.place.line} is {fate}"
@@ -116,7 +117,7 @@ def _run_lines(operands: Iterable[Operand], name: str, depth: int) -> Iterator[L
             yield Line(" ".join(test), depth=depth)
             for filter_ in run:
                 assert isinstance(filter_, Filter)
-                yield Line(_quoted(filter_.value) + _named(filter_.name, name), filter_.place.line, depth + 1)
+                yield Line(quoted(filter_.value) + _named(filter_.name, name), filter_.place.line, depth + 1)
         else:
             for operand in run:
                 yield from _operand_lines(operand, name, depth)
@@ -136,7 +137,7 @@ def _operand_lines(operand: Operand, name: str, depth: int) -> Iterator[Line]:
 
 def test_text(filter_: Filter) -> str:
     """`Image end with "\\curl.exe"`."""
-    return f"{filter_.field} {filter_.condition} {_quoted(filter_.value)}"
+    return f"{filter_.field} {filter_.condition} {quoted(filter_.value)}"
 
 
 def markup(operand: Operand | Element) -> str:
@@ -148,8 +149,9 @@ def markup(operand: Operand | Element) -> str:
     return f'<{operand.field} condition="{operand.condition}">{escape(operand.value)}</{operand.field}>'
 
 
-def _quoted(value: str) -> str:
-    return f'"{value}"'
+def quoted(value: str) -> str:
+    """The value between quotes, on one line."""
+    return '"' + value.replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t") + '"'
 
 
 def _named(name: str, inherited: str = "") -> str:

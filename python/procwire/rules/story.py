@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from procwire.rules.evaluate import Decision, Outcome, Step
-from procwire.rules.explain import QUANTITY, Line, counted, default_text, markup, test_text
+from procwire.rules.explain import QUANTITY, Line, counted, default_text, markup, quoted, test_text
 from procwire.rules.model import Configuration, Element, Operand, Rule
 
 __all__ = ["asked_without", "story_lines", "told", "verdict_lines"]
@@ -93,7 +93,7 @@ def _seen(step: Step, missing: Collection[str]) -> str:
     assert step.filter is not None
     if step.text is None:
         return "   has no text"
-    return f'   saw "{step.text}"' + (", as it was not given" if step.filter.field in missing else "")
+    return f'   saw {quoted(step.text)}' + (", as it was not given" if step.filter.field in missing else "")
 
 
 def verdict_lines(configuration: Configuration, decision: Decision, missing: Collection[str] = ()) -> Iterator[str]:
