@@ -14,7 +14,17 @@ from ipaddress import AddressValueError, IPv6Address
 from procwire.event import Field, field
 from procwire.rules.manifest import NETWORK_FIELDS
 
-__all__ = ["ADDRESSES", "COLUMNS", "NAMES_LOOKED_UP", "TYPED", "long_ipv6", "sysmon_texts", "text_of", "text_sql"]
+__all__ = [
+    "ADDRESSES",
+    "COLUMNS",
+    "NAMES_LOOKED_UP",
+    "SIZED",
+    "TYPED",
+    "long_ipv6",
+    "sysmon_texts",
+    "text_of",
+    "text_sql",
+]
 
 COLUMNS: Mapping[str, Field] = {name: field(name, "sysmon") for name in NETWORK_FIELDS}
 """Sysmon's name of a field to its column."""
@@ -29,6 +39,9 @@ ADDRESSES: Mapping[str, str] = {"SourceIp": "src_ip_bytes", "DestinationIp": "ds
 
 NAMES_LOOKED_UP = ("SourceHostname", "SourcePortName", "DestinationHostname", "DestinationPortName")
 """Fields that stay empty where DnsLookup is False."""
+
+SIZED = frozenset(COLUMNS) - TYPED - {"UtcTime", *ADDRESSES}
+"""Fields that FieldSizes cuts: those that are texts here, too."""
 
 _MISSING = "-"
 
