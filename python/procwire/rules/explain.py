@@ -17,6 +17,7 @@ __all__ = [
     "default_text",
     "described",
     "element_lines",
+    "finding_lines",
     "head_lines",
     "markup",
     "quoted",
@@ -63,8 +64,12 @@ def _option_texts(configuration: Configuration) -> Iterator[str]:
         yield "DnsLookup is False: host names and port names stay empty, and rules see - for them."
     for name, size in configuration.field_sizes.items():
         yield f"FieldSizes: {name} is cut to {counted(size, 'character')}, after the rules have seen it whole."
+
+
+def finding_lines(configuration: Configuration) -> Iterator[Line]:
+    """What of the file is not applied, and what the reading found besides."""
     for found in configuration.findings:
-        yield f"{found.severity}, line {found.place.line}: {found.text}"
+        yield Line(f"{found.severity}: {found.text}", found.place.line)
 
 
 def default_text(configuration: Configuration) -> str:

@@ -98,17 +98,20 @@ def _seen(step: Step, missing: Collection[str]) -> str:
 
 def verdict_lines(configuration: Configuration, decision: Decision, missing: Collection[str] = ()) -> Iterator[str]:
     """Whether it is logged, under which name, by what; and what the answer hangs on that was not given."""
-    yield f"logged, RuleName {decision.rule_name}" if decision.logged else "not logged"
+    yield f"=> logged, RuleName {decision.rule_name}" if decision.logged else "=> not logged"
     decided = _decided_by(decision)
     if decided is None:
-        yield f"decided by no element: {default_text(configuration)}"
+        yield f"   decided by no element: {default_text(configuration)}"
     else:
-        yield f"decided by line {decided.place.line}: {markup(decided)}{_namer(decision, decided)}"
+        yield f"   decided by line {decided.place.line}: {markup(decided)}{_namer(decision, decided)}"
     if fields := asked_without(decision, missing):
-        yield f"not given, and asked for on the way: {', '.join(fields)}; with them the answer may be another"
+        yield f"   not given, and asked for on the way: {', '.join(fields)}; with them the answer may be another"
 
 
 def _decided_by(decision: Decision) -> Element | Operand | None:
+    """The filter, the AND Rule or the AND element that matched."""
+    if isinstance(decision.operand, Rule) and decision.operand.relation == "or":
+        return next(step.filter for step in reversed(decision.steps) if step.filter)
     return decision.operand or decision.element
 
 
@@ -118,7 +121,7 @@ def _namer(decision: Decision, decided: Element | Operand) -> str:
         return ""
     named = [step for step in decision.steps if step.outcome == "match" and step.filter and step.filter.name]
     filter_ = named[-1].filter if named else None
-    if filter_ is None or filter_.name != decision.rule_name or filter_ is decided:
+    if filter_ is None or filter_ is decided:
         return ""
     leaked = "" if named[-1].element is decision.element else ", although its element did not match"
     return f"; named by line {filter_.place.line}{leaked}"
