@@ -6,6 +6,8 @@ import typer
 
 from procwire.cli.config_explain import EXAMPLES as EXPLAIN_EXAMPLES
 from procwire.cli.config_explain import explain
+from procwire.cli.config_test import EXAMPLES as TEST_EXAMPLES
+from procwire.cli.config_test import try_configuration
 
 __all__ = ["config"]
 
@@ -15,3 +17,4 @@ config = typer.Typer(
     rich_markup_mode=None,
 )
 config.command("explain", epilog=EXPLAIN_EXAMPLES)(explain)
+config.command("test", epilog=TEST_EXAMPLES)(try_configuration)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -66,7 +65,7 @@ def _given(configuration: Configuration, given: str) -> Iterator[_Case]:
     texts = given_texts(given)
     # Sysmon's form of what is missing, for numbers too: without a text they would end every element that asks.
     unseen = set() if configuration.dns_lookup else set(NAMES_LOOKED_UP)
-    seen = {name: "-" if name in unseen else texts.get(name, "-") for name in COLUMNS}
+    seen: dict[str, str | None] = {name: "-" if name in unseen else texts.get(name, "-") for name in COLUMNS}
     missing = frozenset(COLUMNS) - set(texts) - {"RuleName"} - unseen
     yield _Case(given, seen, missing)
 
@@ -74,11 +73,11 @@ def _given(configuration: Configuration, given: str) -> Iterator[_Case]:
 def _logged(configuration: Configuration, log: str, limit: int, ledger: Ledger) -> Iterator[_Case]:
     from procwire.sources import read_batches
 
-    with closing(read_batches([log], ledger=ledger)) as batches:
-        rows = (row for batch in batches for row in batch.to_pylist())
-        for row in islice(rows, limit):
-            texts = sysmon_texts(row, dns_lookup=configuration.dns_lookup)
-            yield _Case(_title(texts), texts, frozenset())
+    batches = read_batches([log], ledger=ledger)
+    rows = (row for batch in batches for row in batch.to_pylist())
+    for row in islice(rows, limit):
+        texts = sysmon_texts(row, dns_lookup=configuration.dns_lookup)
+        yield _Case(_title(texts), texts, frozenset())
 
 
 def _title(texts: dict[str, str | None]) -> str:
@@ -92,7 +91,8 @@ def _title(texts: dict[str, str | None]) -> str:
 def _text(configuration: Configuration, cases: Iterator[_Case], *, strict: bool, verbose: bool) -> int:
     page = Page()
     count = 0
-    for count, case in enumerate(cases, 1):
+    for case in cases:
+        count += 1
         decision = decide(configuration, case.texts, strict=strict)
         page.line(case.title, strong=True)
         page.listing(story_lines(configuration, decision, case.missing, verbose=verbose))

@@ -35,4 +35,3 @@ def account(ledger: Ledger) -> ExitCode:
         complain("nothing could be read")
         return ExitCode.NOTHING_READ
     return ExitCode.DAMAGED if ledger.damaged else ExitCode.ALL_READ
-

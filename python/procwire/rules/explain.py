@@ -13,15 +13,17 @@ from procwire.rules.model import Configuration, Element, Filter, Operand, Rule
 __all__ = [
     "QUANTITY",
     "Line",
+    "condition_text",
     "counted",
     "default_text",
     "described",
     "element_lines",
+    "element_text",
     "finding_lines",
     "head_lines",
     "markup",
+    "operand_text",
     "quoted",
-    "test_text",
 ]
 
 _FEWEST_IN_A_RUN = 3
@@ -48,7 +50,7 @@ def head_lines(configuration: Configuration) -> Iterator[str]:
     yield f"{configuration.path}: Sysmon configuration, schema {major}.{minor:02}: {what}"
     yield ""
     if elements:
-        yield "The first element that matches decides. Those that exclude are asked first; of either kind, the last one first."
+        yield "The first element that matches decides; those that exclude are asked first, of each kind the last first."
     for place, element in enumerate(elements, 1):
         fate = "logged" if element.onmatch == "include" else "not logged"
         yield f"  {place}. what matches the {element.onmatch} element of line {element.place.line} is {fate}"
@@ -86,17 +88,20 @@ def default_text(configuration: Configuration) -> str:
 
 def element_lines(element: Element) -> Iterator[Line]:
     """An element with all of its operands; in an AND element, filters of one field stand together as alternatives."""
-    if not element.operands:
-        yield Line(f"{element.onmatch}: empty, which never matches", element.place.line, strong=True)
-        return
-    origin = "" if element.relation_is_given else ", the default of this schema"
-    text = f"{element.onmatch}, if {QUANTITY[element.relation]}{origin}{_named(element.name)}:"
-    yield Line(text, element.place.line, strong=True)
+    yield Line(element_text(element), element.place.line, strong=True)
     if element.relation == "or":
         yield from _run_lines(element.operands, element.name, 1)
     else:
         for alternatives in _by_field(element.operands):
             yield from _alternative_lines(alternatives, element.name)
+
+
+def element_text(element: Element) -> str:
+    """`include, if ANY of:`, with its name where it has one."""
+    if not element.operands:
+        return f"{element.onmatch}: empty, which never matches"
+    origin = "" if element.relation_is_given else ", the default of this schema"
+    return f"{element.onmatch}, if {QUANTITY[element.relation]}{origin}{_named(element.name)}:"
 
 
 def _by_field(operands: Iterable[Operand]) -> list[list[Operand]]:
@@ -116,7 +121,9 @@ def _alternative_lines(alternatives: list[Operand], name: str) -> Iterator[Line]
 
 def _run_lines(operands: Iterable[Operand], name: str, depth: int) -> Iterator[Line]:
     """Operands one after the other; many of the same field and condition share a heading."""
-    for test, same in groupby(operands, lambda operand: isinstance(operand, Filter) and (operand.field, operand.condition)):
+    for test, same in groupby(
+        operands, lambda operand: isinstance(operand, Filter) and (operand.field, operand.condition)
+    ):
         run = list(same)
         if test and len(run) >= _FEWEST_IN_A_RUN:
             yield Line(" ".join(test), depth=depth)
@@ -129,10 +136,9 @@ def _run_lines(operands: Iterable[Operand], name: str, depth: int) -> Iterator[L
 
 
 def _operand_lines(operand: Operand, name: str, depth: int) -> Iterator[Line]:
+    yield Line(operand_text(operand, name), operand.place.line, depth)
     if isinstance(operand, Filter):
-        yield Line(test_text(operand) + _named(operand.name, name), operand.place.line, depth)
         return
-    yield Line(f"{QUANTITY[operand.relation]}{_named(operand.name, name)}:", operand.place.line, depth)
     if operand.relation == "or":
         yield from _run_lines(operand.filters, operand.name or name, depth + 1)
     else:
@@ -140,7 +146,13 @@ def _operand_lines(operand: Operand, name: str, depth: int) -> Iterator[Line]:
             yield from _operand_lines(filter_, operand.name or name, depth + 1)
 
 
-def test_text(filter_: Filter) -> str:
+def operand_text(operand: Operand, inherited: str = "") -> str:
+    """A filter's condition, or `ANY of:` for a Rule; with its name where it is not the inherited one."""
+    named = _named(operand.name, inherited)
+    return condition_text(operand) + named if isinstance(operand, Filter) else f"{QUANTITY[operand.relation]}{named}:"
+
+
+def condition_text(filter_: Filter) -> str:
     """`Image end with "\\curl.exe"`."""
     return f"{filter_.field} {filter_.condition} {quoted(filter_.value)}"
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from itertools import groupby
 from typing import Any
 
 from procwire.rules.evaluate import Decision, Outcome, Step
-from procwire.rules.explain import QUANTITY, Line, counted, default_text, markup, quoted, test_text
+from procwire.rules.explain import QUANTITY, Line, condition_text, counted, default_text, markup, quoted
 from procwire.rules.model import Configuration, Element, Operand, Rule
 
 __all__ = ["asked_without", "story_lines", "told", "verdict_lines"]
@@ -26,16 +26,20 @@ def story_lines(
     """
     asked = {place: list(steps) for place, steps in groupby(decision.steps, lambda step: step.element.place)}
     for element in configuration.evaluation_order:
-        *steps, last = asked.get(element.place, [None])
-        if last is None:
+        if element.place not in asked:
             yield Line(f"{element.onmatch}: not asked any more", element.place.line)
             continue
+        *steps, last = asked[element.place]
         yield Line(f"{element.onmatch}: {_outcome_text(element, last.outcome)}", element.place.line, strong=True)
-        operands = [list(group) for _, group in groupby(steps, lambda step: step.operand and step.operand.place)]
-        for operand_steps in operands if verbose else _telling(element, operands):
-            yield from _operand_lines(operand_steps, missing, verbose=verbose)
+        for operand_steps in _by_operand(steps):
+            if verbose or _tells(element, operand_steps):
+                yield from _operand_lines(operand_steps, missing, verbose=verbose)
         if not verbose and element.relation == "and" and last.outcome == "no match":
             yield from _stop_lines(steps, missing)
+
+
+def _by_operand(steps: list[Step]) -> list[list[Step]]:
+    return [list(group) for _, group in groupby(steps, lambda step: step.operand and step.operand.place)]
 
 
 def _outcome_text(element: Element, outcome: Outcome) -> str:
@@ -45,30 +49,32 @@ def _outcome_text(element: Element, outcome: Outcome) -> str:
     if outcome == "failed":
         return f"{filters}, a field without a text stops it"
     if element.relation == "and":
-        return f"{QUANTITY['and']} {filters} (ANY of those of one field): {'they match' if outcome == 'match' else 'no'}"
+        return (
+            f"{QUANTITY['and']} {filters} (ANY of those of one field): {'they match' if outcome == 'match' else 'no'}"
+        )
     return f"{QUANTITY['or']} {filters}: {'one matches' if outcome == 'match' else 'none matches'}"
 
 
-def _telling(element: Element, operands: list[list[Step]]) -> Iterator[list[Step]]:
-    """Operands that matched or failed, and Rules in which something did."""
-    for steps in operands:
-        if any(step.outcome in ("match", "failed") for step in steps):
-            yield steps
-        elif element.relation == "and" and isinstance(steps[-1].operand, Rule):
-            yield steps
+def _tells(element: Element, steps: list[Step]) -> bool:
+    """Whether something in an operand matched or failed, or it is the Rule that stopped an AND element."""
+    if any(step.outcome in ("match", "failed") for step in steps):
+        return True
+    return element.relation == "and" and isinstance(steps[-1].operand, Rule)
 
 
-def _stop_lines(steps: Sequence[Step], missing: Collection[str]) -> Iterator[Line]:
-    """Of an AND element: the filters of the one field that none of them matches. A Rule that stopped it is told already."""
-    last = steps[-1] if steps else None
-    if last is None or last.filter is None or isinstance(last.operand, Rule):
+def _stop_lines(steps: list[Step], missing: Collection[str]) -> Iterator[Line]:
+    """Of an AND element: the filters of the field that stopped it. A Rule that did is told already."""
+    stop = steps[-1].filter if steps else None
+    if stop is None:
         return
-    alternatives = [step for step in steps if step.operand is step.filter and step.filter.field == last.filter.field]
+    alternatives = [
+        step for step in steps if step.filter and step.filter is step.operand and step.filter.field == stop.field
+    ]
     if len(alternatives) <= _FEW:
         yield from (_filter_line(step, 1, missing) for step in alternatives)
     else:
-        text = f"none of {len(alternatives)} filters of {last.filter.field} matches"
-        yield Line(f"{text}{_seen(last, missing)}", last.filter.place.line, 1)
+        text = f"none of {len(alternatives)} filters of {stop.field} matches{_seen(steps[-1], missing)}"
+        yield Line(text, stop.place.line, 1)
 
 
 def _operand_lines(steps: list[Step], missing: Collection[str], *, verbose: bool) -> Iterator[Line]:
@@ -86,14 +92,14 @@ def _operand_lines(steps: list[Step], missing: Collection[str], *, verbose: bool
 def _filter_line(step: Step, depth: int, missing: Collection[str]) -> Line:
     assert step.filter is not None
     seen = "" if step.outcome == "skipped" else _seen(step, missing)
-    return Line(f"{step.outcome:<9} {test_text(step.filter)}{seen}", step.filter.place.line, depth)
+    return Line(f"{step.outcome:<9} {condition_text(step.filter)}{seen}", step.filter.place.line, depth)
 
 
 def _seen(step: Step, missing: Collection[str]) -> str:
     assert step.filter is not None
     if step.text is None:
         return "   has no text"
-    return f'   saw {quoted(step.text)}' + (", as it was not given" if step.filter.field in missing else "")
+    return f"   saw {quoted(step.text)}" + (", as it was not given" if step.filter.field in missing else "")
 
 
 def verdict_lines(configuration: Configuration, decision: Decision, missing: Collection[str] = ()) -> Iterator[str]:

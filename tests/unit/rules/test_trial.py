@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import pyarrow as pa
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import procwire
 from event_rows import Row, full_row
 from procwire.event import SCHEMA
 from procwire.rules.evaluate import decide
 from procwire.rules.forms import sysmon_texts
-from procwire.rules.model import Configuration, Element, Filter, Operand, Place, Rule
+from procwire.rules.model import Configuration, Element, Filter, Operand, Place
 from procwire.rules.parse import parse
 from procwire.rules.trial import Report, Trial
 
@@ -157,8 +154,6 @@ ROWS = st.fixed_dictionaries(
 
 @settings(max_examples=300, deadline=None)
 @given(configurations(), st.lists(ROWS, min_size=1, max_size=8))
-def test_figures_are_those_of_the_configuration_without_the_rule(
-    configuration: Configuration, rows: list[Row]
-) -> None:
-    """Of random configurations, over random events, some without a port: every figure of every element, Rule, filter."""
+def test_figures_are_those_of_a_configuration_without_the_rule(configuration: Configuration, rows: list[Row]) -> None:
+    """Every figure of every element, Rule and filter, of random configurations, some events lacking a port."""
     assert_figures_are_the_plain_ones(configuration, batch_of(rows))
