@@ -1,70 +1,81 @@
-"""Whether an element matches by what its operands answer, and which of them it hangs on.
+"""What many filters of one field answer to a text, as bits, without asking them one by one.
 
-The answers are those of `rules.evaluate`, without its steps: an element that a field without a text stops does not
-match, and whether it was stopped or not matters to no other.
+Equal texts, beginnings and ends are looked up; only substrings are searched for. `conditions.matches` is the plain
+form that tests hold this to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
-from procwire.rules.model import Element, Relation, Rule
+from procwire.rules.conditions import Predicate, fold, predicate
+from procwire.rules.model import Filter
 
-__all__ = ["Answer", "Combiner", "rule_answer"]
+__all__ = ["Answers"]
 
-Answer = bool | None
-"""Of a filter or a Rule; None where a field without a text stops it."""
-
-
-def rule_answer(relation: Relation, answers: Sequence[Answer]) -> Answer:
-    """What a Rule answers when its filters answer so, in their order."""
-    going_on = relation == "and"
-    for answer in answers:
-        if answer is not going_on:
-            return answer
-    return going_on
+_Table = dict[str, int]
+_OPPOSITES: Mapping[str, str] = {
+    "is not": "is",
+    "excludes": "contains",
+    "excludes any": "contains any",
+    "excludes all": "contains all",
+    "not begin with": "begin with",
+    "not end with": "end with",
+}
 
 
-class Combiner:
-    """How one element combines the answers of its operands."""
+class Answers:
+    """Called with a text in lower case, gives the bits of the filters that it fulfils.
 
-    def __init__(self, element: Element) -> None:
-        self._is_or = element.relation == "or"
-        groups: dict[object, list[int]] = {}
-        for number, operand in enumerate(element.operands):
-            groups.setdefault(operand.place if isinstance(operand, Rule) else operand.field, []).append(number)
-        # In an AND element, filters of one field are alternatives.
-        self._groups = list(groups.values())
+    filters: with the bit of each.
+    """
 
-    def matches(self, answers: Sequence[Answer]) -> bool:
-        """Whether the element matches."""
-        if self._is_or:
-            return next((answer for answer in answers if answer is not False), False) is True
-        return bool(answers) and all(any(answers[number] for number in group) for group in self._groups)
+    def __init__(self, filters: Sequence[tuple[Filter, int]]) -> None:
+        self._whole: _Table = defaultdict(int)
+        self._base_names: _Table = defaultdict(int)
+        self._beginnings: dict[int, _Table] = defaultdict(lambda: defaultdict(int))
+        self._ends: dict[int, _Table] = defaultdict(lambda: defaultdict(int))
+        self._substrings: _Table = defaultdict(int)
+        self._others: list[tuple[Predicate, int]] = []
+        self._opposite = 0
+        for filter_, bit in filters:
+            condition = _OPPOSITES.get(filter_.condition, filter_.condition)
+            if condition != filter_.condition:
+                self._opposite |= bit
+            self._add(condition, fold(filter_.value), bit)
 
-    def deciding(self, answers: Sequence[Answer]) -> list[int]:
-        """Where it matches: which operands made it, that is, were asked and matched."""
-        if self._is_or:
-            return [answers.index(True)]
-        return [next(number for number in group if answers[number]) for group in self._groups]
+    def _add(self, condition: str, value: str, bit: int) -> None:
+        if condition == "is" or (condition == "image" and "\\" in value):
+            self._whole[value] |= bit
+        elif condition == "is any":
+            for token in set(value.split(";")):
+                self._whole[token] |= bit
+        elif condition == "image":
+            self._base_names[value] |= bit
+        # What is empty begins every text; the last 0 characters of a text cannot be told from all of it.
+        elif condition == "begin with" or (condition == "end with" and not value):
+            self._beginnings[len(value)][value] |= bit
+        elif condition == "end with":
+            self._ends[len(value)][value] |= bit
+        elif condition == "contains":
+            self._substrings[value] |= bit
+        else:
+            self._others.append((predicate(condition, value), bit))
 
-    def pivots(self, answers: Sequence[Answer]) -> list[int]:
-        """The operands without which the element would match where it does not, or not match where it does."""
-        return list(self._or_pivots(answers) if self._is_or else self._and_pivots(answers))
-
-    def _or_pivots(self, answers: Sequence[Answer]) -> Iterator[int]:
-        decisive = [number for number, answer in enumerate(answers) if answer is not False]
-        after = answers[decisive[1]] if len(decisive) > 1 else None
-        if decisive and bool(answers[decisive[0]]) != bool(after):
-            yield decisive[0]
-
-    def _and_pivots(self, answers: Sequence[Answer]) -> Iterator[int]:
-        unmet = [group for group in self._groups if not any(answers[number] for number in group)]
-        if not unmet:
-            for group in self._groups:
-                matching = [number for number in group if answers[number]]
-                # A group of one goes with its only filter; an element of one, too, and then it never matches.
-                if len(matching) == 1 and (len(group) > 1 or len(answers) == 1):
-                    yield matching[0]
-        elif len(unmet) == 1 and len(unmet[0]) == 1 and len(answers) > 1:
-            yield unmet[0][0]
+    def __call__(self, text: str) -> int:
+        """The bits of the filters that the text fulfils."""
+        answers = self._whole.get(text, 0)
+        if self._base_names:
+            answers |= self._base_names.get(text.rpartition("\\")[2], 0)
+        for length, table in self._beginnings.items():
+            answers |= table.get(text[:length], 0)
+        for length, table in self._ends.items():
+            answers |= table.get(text[-length:], 0)
+        for substring, bits in self._substrings.items():
+            if substring in text:
+                answers |= bits
+        for test, bit in self._others:
+            if test(text):
+                answers |= bit
+        return answers ^ self._opposite

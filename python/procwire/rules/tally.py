@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from procwire.rules.answers import Answer, Combiner, rule_answer
+from procwire.rules.combining import Answer, Combiner, rule_answer
 from procwire.rules.model import Configuration, Element, Place, Rule
 
 __all__ = ["Figures", "Tally"]

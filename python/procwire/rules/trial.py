@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from procwire.rules.answers import Answer
 from procwire.rules.apply import FieldClasses, combinations
+from procwire.rules.combining import Answer
 from procwire.rules.conditions import matches
 from procwire.rules.evaluate import NO_NAME
 from procwire.rules.forms import NAMES_LOOKED_UP
 from procwire.rules.model import Configuration, Filter, Place
+from procwire.rules.outcomes import bits_of
 from procwire.rules.tally import Figures, Tally
 
 __all__ = ["Figures", "Report", "Trial"]
@@ -47,18 +48,17 @@ class Trial:
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
-        filters: dict[str, list[Filter]] = {}
-        for element in configuration.network_connect:
-            for filter_ in element.filters:
-                filters.setdefault(filter_.field, []).append(filter_)
+        filters: dict[str, list[tuple[Filter, int]]] = {}
+        for filter_, bit in bits_of(configuration):
+            filters.setdefault(filter_.field, []).append((filter_, bit))
         unseen = {"RuleName", *(() if configuration.dns_lookup else NAMES_LOOKED_UP)}
         self._constant: dict[Place, Answer] = {
             filter_.place: matches(filter_.condition, filter_.value, NO_NAME)
             for name in unseen & set(filters)
-            for filter_ in filters[name]
+            for filter_, _ in filters[name]
         }
-        self._filters = [filters[name] for name in filters if name not in unseen]
-        self._classes = [FieldClasses(asked[0].field, asked) for asked in self._filters]
+        self._filters = {name: asked for name, asked in filters.items() if name not in unseen}
+        self._classes = [FieldClasses(name, asked) for name, asked in self._filters.items()]
         self._counts: Counter[tuple[int, ...]] = Counter()
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -77,9 +77,8 @@ class Trial:
 
     def _answers(self, combination: Sequence[int]) -> dict[Place, Answer]:
         answers = dict(self._constant)
-        for filters, classes, number in zip(self._filters, self._classes, combination, strict=True):
-            # Nothing where there is no text.
-            outcomes = classes.outcomes[number]
-            for place, filter_ in enumerate(filters):
-                answers[filter_.place] = outcomes[place] == "1" if outcomes else None
+        for filters, classes, number in zip(self._filters.values(), self._classes, combination, strict=True):
+            bits = classes.answers[number]
+            for filter_, bit in filters:
+                answers[filter_.place] = None if bits is None else bits & bit != 0
         return answers
