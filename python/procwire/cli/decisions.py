@@ -52,13 +52,13 @@ def tell_decisions(
     if given is None and count == limit:
         sys.stderr.write(f"told of the first {counted(count, 'connection')}; --limit N tells of more\n")
     if count == 0:
-        complain(f"found no network connection in {log}{_causes(ledger)}")
+        complain(_unread(ledger) or f"found no network connection in {log}")
         return ExitCode.NOTHING_READ
     return ExitCode.DAMAGED if ledger.damaged else ExitCode.ALL_READ
 
 
-def _causes(ledger: Ledger) -> str:
-    return "".join(f"; {file.name}: {file.error}" for file in ledger.unread)
+def _unread(ledger: Ledger) -> str:
+    return "; ".join(f"{file.name}: {file.error}" for file in ledger.unread)
 
 
 def _given(configuration: Configuration, given: str) -> Iterator[_Case]:

@@ -49,9 +49,8 @@ def _outcome_text(element: Element, outcome: Outcome) -> str:
     if outcome == "failed":
         return f"{filters}, a field without a text stops it"
     if element.relation == "and":
-        return (
-            f"{QUANTITY['and']} {filters} (ANY of those of one field): {'they match' if outcome == 'match' else 'no'}"
-        )
+        met = "they match" if outcome == "match" else "they do not match"
+        return f"{QUANTITY['and']} {filters} (ANY of those of one field): {met}"
     return f"{QUANTITY['or']} {filters}: {'one matches' if outcome == 'match' else 'none matches'}"
 
 
@@ -127,7 +126,7 @@ def _namer(decision: Decision, decided: Element | Operand) -> str:
         return ""
     named = [step for step in decision.steps if step.outcome == "match" and step.filter and step.filter.name]
     filter_ = named[-1].filter if named else None
-    if filter_ is None or filter_ is decided:
+    if filter_ is None or filter_ is decided or filter_.name != decision.rule_name:
         return ""
     leaked = "" if named[-1].element is decision.element else ", although its element did not match"
     return f"; named by line {filter_.place.line}{leaked}"

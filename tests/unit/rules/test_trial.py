@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import procwire
 from event_rows import Row, full_row
 from procwire.event import SCHEMA
 from procwire.rules.evaluate import decide
 from procwire.rules.forms import sysmon_texts
 from procwire.rules.model import Configuration, Element, Filter, Operand, Place
-from procwire.rules.parse import parse
+from procwire.rules.parse import load, parse
 from procwire.rules.trial import Report, Trial
+
+CONFIGS = Path(__file__).parents[3] / "examples" / "configs"
 
 IMAGES = ("C:\\Windows\\System32\\svchost.exe", "C:\\a.exe", "C:\\b\\a.exe", None)
 PORTS = (80, 443, None)
@@ -157,3 +162,56 @@ ROWS = st.fixed_dictionaries(
 def test_figures_are_those_of_a_configuration_without_the_rule(configuration: Configuration, rows: list[Row]) -> None:
     """Every figure of every element, Rule and filter, of random configurations, some events lacking a port."""
     assert_figures_are_the_plain_ones(configuration, batch_of(rows))
+
+
+CONFIGURATION = parse(
+    b"""<Sysmon schemaversion="4.90"><EventFiltering>
+<RuleGroup groupRelation="or"><NetworkConnect onmatch="include">
+<Image condition="image">a.exe</Image>
+<Rule groupRelation="and">
+<DestinationPort>443</DestinationPort>
+<Protocol>tcp</Protocol>
+</Rule>
+<DestinationPort>443</DestinationPort>
+<User>nobody</User>
+</NetworkConnect></RuleGroup>
+<RuleGroup groupRelation="or"><NetworkConnect onmatch="exclude">
+<DestinationPort>53</DestinationPort>
+</NetworkConnect></RuleGroup>
+</EventFiltering></Sysmon>"""
+)
+
+
+def figures(report: Report, line: int) -> tuple[int, int, int, int]:
+    [found] = [found for place, found in report.figures.items() if place.line == line]
+    return found.matched, found.decided, found.more_without, found.fewer_without
+
+
+def test_figures_counted_by_hand() -> None:
+    """Of 10 connections: 4 of a.exe (2 to port 53), 3 to 443 by tcp, 1 by udp, 2 that nothing matches."""
+    web: Row = {"process_name": "C:\\b.exe", "dst_port": 443, "network_protocol": "tcp"}
+    rows: list[Row] = [{"process_name": "C:\\a.exe", "dst_port": port} for port in (80, 80, 53, 53)]
+    rows += [web] * 3 + [web | {"network_protocol": "udp"}] + [web | {"dst_port": 80}] * 2
+    report = reported(CONFIGURATION, batch_of(rows[:5]), batch_of([]), batch_of(rows[5:]))
+    assert (report.events, report.logged, report.undecided) == (10, 6, 2)
+    assert figures(report, 2) == (8, 6, 2, 0)  # without it, what line 12 does not exclude is logged by default
+    assert figures(report, 3) == (4, 2, 0, 2)
+    assert figures(report, 4) == (3, 3, 0, 0)  # line 8 matches the same
+    assert figures(report, 5) == (4, 3, 2, 0)
+    assert figures(report, 6) == (5, 3, 0, 0)
+    assert figures(report, 8) == (4, 1, 0, 1)
+    assert figures(report, 9) == (0, 0, 0, 0)
+    assert figures(report, 11) == (2, 2, 2, 0)
+    assert figures(report, 12) == (2, 2, 2, 0)
+
+
+def test_nothing_counted_gives_zeros() -> None:
+    report = reported(CONFIGURATION)
+    assert (report.events, report.logged, report.undecided) == (0, 0, 0)
+    assert {figures(report, line) for line in (2, 3, 4, 5, 6, 8, 9, 11, 12)} == {(0, 0, 0, 0)}
+
+
+@pytest.mark.parametrize("config", sorted(path.name for path in CONFIGS.glob("*.xml")))
+def test_figures_of_the_starters_over_a_real_log_are_the_plain_ones(config: str, example_log: Path) -> None:
+    batch = procwire.read(example_log, limit=40).combine_chunks().to_batches()[0]
+    assert_figures_are_the_plain_ones(load(CONFIGS / config), batch)
