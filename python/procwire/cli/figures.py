@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from procwire.rules.explain import element_text, operand_text
+from procwire.rules.explain import element_text, markup, operand_text
 from procwire.rules.model import Element, Filter, Operand, Rule
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ _COLUMNS = (
 def _record(row: Row) -> dict[str, str | int]:
     rule, figures = row.rule, row.figures
     values = (
-        rule.place.line, rule.place.column, type(rule).__name__.lower(), row.element.onmatch, row.text(), rule.name,
+        rule.place.line, rule.place.column, type(rule).__name__.lower(), row.element.onmatch, markup(rule), rule.name,
         figures.matched, figures.decided, figures.more_without, figures.fewer_without, row.logged_without,
     )  # fmt: skip
     return dict(zip(_COLUMNS, values, strict=True))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from procwire.rules.combining import Answer, Combiner, rule_answer
-from procwire.rules.model import Configuration, Element, Place, Rule
+from procwire.rules.combining import AnsweredElement
+from procwire.rules.model import Configuration, Element, Filter, Place
+from procwire.rules.outcomes import bits_of
 
 __all__ = ["Figures", "Tally"]
 
@@ -24,6 +25,13 @@ class Figures:
     fewer_without: int = 0
     """That are logged, and would not be if it were not in the file."""
 
+    def add_change(self, logged: bool, events: int) -> None:
+        """Without the rule, events that are logged would not be, or the other way round."""
+        if logged:
+            self.fewer_without += events
+        else:
+            self.more_without += events
+
 
 class Tally:
     """Adds up what a configuration's rules do.
@@ -33,100 +41,76 @@ class Tally:
     """
 
     def __init__(self, configuration: Configuration) -> None:
-        self._configuration = configuration
-        self._elements = configuration.evaluation_order
-        self._combiners = [Combiner(element) for element in self._elements]
         self._default = configuration.logs_by_default
-        self._defaults_without = [self._default_without(element) for element in self._elements]
+        self._counters = [_Counter(element, configuration) for element in configuration.evaluation_order]
         self.events = self.logged = self.undecided = 0
-        self.figures: dict[Place, Figures] = {}
-        for element in self._elements:
-            for part in (element, *element.operands, *element.filters):
-                self.figures[part.place] = Figures()
 
-    def _default_without(self, element: Element) -> bool:
-        kept = tuple(other for other in self._elements if other is not element)
-        return replace(self._configuration, elements=kept).logs_by_default
-
-    def add(self, answers: dict[Place, Answer], events: int) -> None:
-        """So many events whose filters answer like this; the answers of Rules and elements are added."""
-        asked = [self._asked(element, answers) for element in self._elements]
-        matching = [combiner.matches(given) for combiner, given in zip(self._combiners, asked, strict=True)]
-        answers |= {element.place: matched for element, matched in zip(self._elements, matching, strict=True)}
-        for place, answer in answers.items():
-            if answer:
-                self.figures[place].matched += events
+    def add(self, answers: int, failed: int, events: int) -> None:
+        """So many events whose filters answer like this: the bits (`outcomes.bits_of`) of those that match, and of
+        those whose field has no text."""
+        answered = [counter.answered(answers, failed) for counter in self._counters]
+        matching = [element.matches for element in answered]
         logged = self._fate(matching, self._default)
         self.events += events
-        self.logged += events if logged else 0
-        if True in matching:
-            first = matching.index(True)
-            for place in self._deciding(first, asked[first], answers):
-                self.figures[place].decided += events
-        else:
-            self.undecided += events
-        for number in range(len(self._elements)):
-            for place in self._pivots(number, asked[number], matching, answers, logged):
-                if logged:
-                    self.figures[place].fewer_without += events
-                else:
-                    self.figures[place].more_without += events
-
-    def _asked(self, element: Element, answers: dict[Place, Answer]) -> list[Answer]:
-        for rule in element.operands:
-            if isinstance(rule, Rule):
-                answers[rule.place] = rule_answer(rule.relation, [answers[part.place] for part in rule.filters])
-        return [answers[operand.place] for operand in element.operands]
+        self.logged += logged * events
+        self.undecided += events if True not in matching else 0
+        for number, (counter, element) in enumerate(zip(self._counters, answered, strict=True)):
+            figures = counter.figures[element]
+            figures.matched += events
+            figures.decided += events if True in matching[: number + 1] and True not in matching[:number] else 0
+            before, after = matching[:number], matching[number + 1 :]
+            if self._fate([*before, not matching[number], *after], self._default) != logged:
+                figures.add_change(logged, events)
+            if self._fate([*before, False, *after], counter.default_without) != logged:
+                counter.own.add_change(logged, events)
 
     def _fate(self, matching: Sequence[bool], default: bool) -> bool:
         """Whether an event is logged, by which elements match."""
-        return self._elements[matching.index(True)].onmatch == "include" if True in matching else default
+        return self._counters[matching.index(True)].element.onmatch == "include" if True in matching else default
 
-    def _deciding(self, number: int, asked: Sequence[Answer], answers: dict[Place, Answer]) -> Iterator[Place]:
-        element = self._elements[number]
-        yield element.place
-        for index in self._combiners[number].deciding(asked):
-            operand = element.operands[index]
-            yield operand.place
-            if isinstance(operand, Rule):
-                matching = [filter_.place for filter_ in operand.filters if answers[filter_.place]]
-                yield from matching if operand.relation == "and" else matching[:1]
-
-    def _pivots(
-        self,
-        number: int,
-        asked: list[Answer],
-        matching: list[bool],
-        answers: dict[Place, Answer],
-        logged: bool,
-    ) -> Iterator[Place]:
-        """Of an element and its parts: those without which the event's fate would be the other."""
-        element, combiner = self._elements[number], self._combiners[number]
-        if self._fate_without(number, matching) != logged:
-            yield element.place
-        flipped = [*matching[:number], not matching[number], *matching[number + 1 :]]
-        if self._fate(flipped, self._default) == logged:
-            return
-        pivots = combiner.pivots(asked)
-        yield from (element.operands[index].place for index in pivots)
-        for index, operand in enumerate(element.operands):
-            if isinstance(operand, Rule):
-                sole = len(operand.filters) == 1
-                if sole and index in pivots:
-                    yield operand.filters[0].place
-                for place, answer in () if sole else _answers_without(operand, answers):
-                    if answer != asked[index]:
-                        changed = [*asked[:index], answer, *asked[index + 1 :]]
-                        if combiner.matches(changed) != matching[number]:
-                            yield place
-
-    def _fate_without(self, number: int, matching: list[bool]) -> bool:
-        """Whether an event is logged where an element is not in the file."""
-        return self._fate([*matching[:number], False, *matching[number + 1 :]], self._defaults_without[number])
+    def figures(self) -> dict[Place, Figures]:
+        """Of every element and all that is in it, by its place in the file."""
+        return {place: found for counter in self._counters for place, found in counter.total().items()}
 
 
-def _answers_without(rule: Rule, answers: dict[Place, Answer]) -> Iterator[tuple[Place, Answer]]:
-    """What a Rule answers without each of its filters."""
-    given = [answers[filter_.place] for filter_ in rule.filters]
-    for index, filter_ in enumerate(rule.filters):
-        yield filter_.place, rule_answer(rule.relation, given[:index] + given[index + 1 :])
+class _Counter:
+    """Counts for one element how often it was answered in each way."""
+
+    def __init__(self, element: Element, configuration: Configuration) -> None:
+        self.element = element
+        kept = tuple(other for other in configuration.network_connect if other is not element)
+        self.default_without = replace(configuration, elements=kept).logs_by_default
+        self.figures: dict[AnsweredElement, Figures] = {}
+        self.own = Figures()
+        own = {filter_.place for filter_ in element.filters}
+        self._filters: list[tuple[Filter, int]] = [pair for pair in bits_of(configuration) if pair[0].place in own]
+        self._mask = sum(bit for _, bit in self._filters)
+        self._known: dict[tuple[int, int], AnsweredElement] = {}
+
+    def answered(self, answers: int, failed: int) -> AnsweredElement:
+        """The element as it is answered; the same object where it is answered alike."""
+        key = answers & self._mask, failed & self._mask
+        found = self._known.get(key)
+        if found is None:
+            own = {filter_.place: None if failed & bit else answers & bit != 0 for filter_, bit in self._filters}
+            found = self._known[key] = AnsweredElement(self.element, own)
+            self.figures[found] = Figures()
+        return found
+
+    def total(self) -> dict[Place, Figures]:
+        """The figures of the element and its parts, from all the ways in which it was answered."""
+        parts = (self.element, *self.element.operands, *self.element.filters)
+        total = {part.place: Figures() for part in parts}
+        own = total[self.element.place] = replace(self.own)
+        for answered, figures in self.figures.items():
+            if answered.matches:
+                own.matched += figures.matched
+                own.decided += figures.decided
+            for place in answered.matching():
+                total[place].matched += figures.matched
+            for place in answered.deciding() if figures.decided else ():
+                total[place].decided += figures.decided
+            for place in answered.pivots() if figures.more_without or figures.fewer_without else ():
+                total[place].more_without += figures.more_without
+                total[place].fewer_without += figures.fewer_without
+        return total

@@ -7,14 +7,13 @@ combination of answers that occurs.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from procwire.rules.apply import FieldClasses, combinations
-from procwire.rules.combining import Answer
 from procwire.rules.conditions import matches
 from procwire.rules.evaluate import NO_NAME
 from procwire.rules.forms import NAMES_LOOKED_UP
@@ -44,21 +43,22 @@ class Report:
 
 
 class Trial:
-    """Counts batches of events, and reports."""
+    """Counts batches of events, and reports what the rules do with them."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
         filters: dict[str, list[tuple[Filter, int]]] = {}
         for filter_, bit in bits_of(configuration):
             filters.setdefault(filter_.field, []).append((filter_, bit))
-        unseen = {"RuleName", *(() if configuration.dns_lookup else NAMES_LOOKED_UP)}
-        self._constant: dict[Place, Answer] = {
-            filter_.place: matches(filter_.condition, filter_.value, NO_NAME)
-            for name in unseen & set(filters)
-            for filter_, _ in filters[name]
-        }
-        self._filters = {name: asked for name, asked in filters.items() if name not in unseen}
-        self._classes = [FieldClasses(name, asked) for name, asked in self._filters.items()]
+        unseen = {"RuleName", *(() if configuration.dns_lookup else NAMES_LOOKED_UP)} & set(filters)
+        self._constant = sum(
+            bit
+            for name in unseen
+            for filter_, bit in filters[name]
+            if matches(filter_.condition, filter_.value, NO_NAME)
+        )
+        self._classes = [FieldClasses(name, asked) for name, asked in filters.items() if name not in unseen]
+        self._masks = [sum(bit for _, bit in filters[classes.field]) for classes in self._classes]
         self._counts: Counter[tuple[int, ...]] = Counter()
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -72,13 +72,12 @@ class Trial:
         """The figures of all events counted so far."""
         tally = Tally(self._configuration)
         for combination, events in self._counts.items():
-            tally.add(self._answers(combination), events)
-        return Report(self._configuration, tally.events, tally.logged, tally.undecided, tally.figures)
-
-    def _answers(self, combination: Sequence[int]) -> dict[Place, Answer]:
-        answers = dict(self._constant)
-        for filters, classes, number in zip(self._filters.values(), self._classes, combination, strict=True):
-            bits = classes.answers[number]
-            for filter_, bit in filters:
-                answers[filter_.place] = None if bits is None else bits & bit != 0
-        return answers
+            answers, failed = self._constant, 0
+            for classes, mask, number in zip(self._classes, self._masks, combination, strict=True):
+                bits = classes.answers[number]
+                if bits is None:
+                    failed |= mask
+                else:
+                    answers |= bits
+            tally.add(answers, failed, events)
+        return Report(self._configuration, tally.events, tally.logged, tally.undecided, tally.figures())

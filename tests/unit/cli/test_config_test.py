@@ -40,7 +40,7 @@ def test_table_has_every_rule_and_the_totals(example_log: Path) -> None:
 
 
 def test_figures_of_the_example(example_log: Path) -> None:
-    """Each as SQL over the table counts it: 137 initiated, 25 to 127., 2 to ::1, 11 by svchost.exe to names and time."""
+    """As SQL over the table counts them: 137 initiated, 25 to 127., 2 to ::1, 11 by svchost.exe to names and time."""
     found = document(CONFIG, example_log)
     rules = {rule["line"]: rule for rule in found["rules"]}
     assert (found["events"], found["logged"], found["undecided"]) == (153, 153 - 25 - 2 - 11, 0)
