@@ -93,12 +93,14 @@ class AnsweredElement:
             yield from [rule.filters[0].place] if rule_is_pivot else []
             return
         answers = self._of_filters(rule)
-        for index, filter_ in enumerate(rule.filters):
-            answer = _rule_answer(rule.relation, answers[:index] + answers[index + 1 :])
-            if answer != self._operands[number]:
-                changed = [*self._operands[:number], answer, *self._operands[number + 1 :]]
-                if self._matches(changed) != self.matches:
-                    yield filter_.place
+        # Only the first filter that settles the Rule's answer can change it.
+        going_on = rule.relation == "and"
+        index = next((index for index, answer in enumerate(answers) if answer is not going_on), None)
+        if index is not None:
+            answer = _rule_answer(rule.relation, answers[index + 1 :])
+            changed = [*self._operands[:number], answer, *self._operands[number + 1 :]]
+            if self._matches(changed) != self.matches:
+                yield rule.filters[index].place
 
 
 def _rule_answer(relation: Relation, answers: Sequence[Answer]) -> Answer:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from procwire.rules.combining import AnsweredElement
-from procwire.rules.model import Configuration, Element, Filter, Place
+from procwire.rules.model import Configuration, Element, Place
 from procwire.rules.outcomes import bits_of
 
 __all__ = ["Figures", "Tally"]
@@ -48,18 +48,17 @@ class Tally:
     def add(self, answers: int, failed: int, events: int) -> None:
         """So many events whose filters answer like this: the bits (`outcomes.bits_of`) of those that match, and of
         those whose field has no text."""
-        answered = [counter.answered(answers, failed) for counter in self._counters]
-        matching = [element.matches for element in answered]
+        counted = [counter.counted(answers, failed) for counter in self._counters]
+        matching = [matches for matches, _ in counted]
         logged = self._fate(matching, self._default)
         self.events += events
         self.logged += logged * events
         self.undecided += events if True not in matching else 0
-        for number, (counter, element) in enumerate(zip(self._counters, answered, strict=True)):
-            figures = counter.figures[element]
-            figures.matched += events
-            figures.decided += events if True in matching[: number + 1] and True not in matching[:number] else 0
+        for number, (counter, (matches, figures)) in enumerate(zip(self._counters, counted, strict=True)):
             before, after = matching[:number], matching[number + 1 :]
-            if self._fate([*before, not matching[number], *after], self._default) != logged:
+            figures.matched += events
+            figures.decided += events if matches and True not in before else 0
+            if self._fate([*before, not matches, *after], self._default) != logged:
                 figures.add_change(logged, events)
             if self._fate([*before, False, *after], counter.default_without) != logged:
                 counter.own.add_change(logged, events)
@@ -74,36 +73,37 @@ class Tally:
 
 
 class _Counter:
-    """Counts for one element how often it was answered in each way."""
+    """Counts for one element how often its filters answer in each way."""
 
     def __init__(self, element: Element, configuration: Configuration) -> None:
         self.element = element
+        self.own = Figures()
         kept = tuple(other for other in configuration.network_connect if other is not element)
         self.default_without = replace(configuration, elements=kept).logs_by_default
-        self.figures: dict[AnsweredElement, Figures] = {}
-        self.own = Figures()
-        own = {filter_.place for filter_ in element.filters}
-        self._filters: list[tuple[Filter, int]] = [pair for pair in bits_of(configuration) if pair[0].place in own]
+        places = {filter_.place for filter_ in element.filters}
+        self._filters = [(filter_, bit) for filter_, bit in bits_of(configuration) if filter_.place in places]
         self._mask = sum(bit for _, bit in self._filters)
-        self._known: dict[tuple[int, int], AnsweredElement] = {}
+        # Not the elements themselves: they are large, and there may be many.
+        self._counted: dict[tuple[int, int], tuple[bool, Figures]] = {}
 
-    def answered(self, answers: int, failed: int) -> AnsweredElement:
-        """The element as it is answered; the same object where it is answered alike."""
+    def counted(self, answers: int, failed: int) -> tuple[bool, Figures]:
+        """Whether the element matches, and the figures to count in: the same where its filters answer alike."""
         key = answers & self._mask, failed & self._mask
-        found = self._known.get(key)
-        if found is None:
-            own = {filter_.place: None if failed & bit else answers & bit != 0 for filter_, bit in self._filters}
-            found = self._known[key] = AnsweredElement(self.element, own)
-            self.figures[found] = Figures()
-        return found
+        if key not in self._counted:
+            self._counted[key] = self._answered(*key).matches, Figures()
+        return self._counted[key]
+
+    def _answered(self, answers: int, failed: int) -> AnsweredElement:
+        own = {filter_.place: None if failed & bit else answers & bit != 0 for filter_, bit in self._filters}
+        return AnsweredElement(self.element, own)
 
     def total(self) -> dict[Place, Figures]:
-        """The figures of the element and its parts, from all the ways in which it was answered."""
-        parts = (self.element, *self.element.operands, *self.element.filters)
-        total = {part.place: Figures() for part in parts}
+        """The figures of the element and its parts."""
+        total = {part.place: Figures() for part in (*self.element.operands, *self.element.filters)}
         own = total[self.element.place] = replace(self.own)
-        for answered, figures in self.figures.items():
-            if answered.matches:
+        for key, (matches, figures) in self._counted.items():
+            answered = self._answered(*key)
+            if matches:
                 own.matched += figures.matched
                 own.decided += figures.decided
             for place in answered.matching():
