@@ -35,7 +35,7 @@ def main() -> None:
         f"# Rules, {date.today().isoformat()}",
         "",
         f"`benchmarks/rules.py --events {arguments.events}`, {platform.machine()}, Linux {platform.release()}, Python "
-        f"{platform.python_version()}. Events are made, batches of {BATCH_ROWS:,} rows, before the clock starts; single thread.",
+        f"{platform.python_version()}, one thread. Batches of {BATCH_ROWS:,} rows, made before the clock starts.",
         "",
         "| filters | way | events | events/s | logged | compile |",
         "|--:|---|--:|--:|--:|--:|",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from procwire.cli.config_check import EXAMPLES as CHECK_EXAMPLES
+from procwire.cli.config_check import check
 from procwire.cli.config_explain import EXAMPLES as EXPLAIN_EXAMPLES
 from procwire.cli.config_explain import explain
 from procwire.cli.config_test import EXAMPLES as TEST_EXAMPLES
@@ -16,5 +18,6 @@ config = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+config.command("check", epilog=CHECK_EXAMPLES)(check)
 config.command("explain", epilog=EXPLAIN_EXAMPLES)(explain)
 config.command("test", epilog=TEST_EXAMPLES)(try_configuration)
