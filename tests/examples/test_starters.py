@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import procwire
+from procwire.rules.check import check
 from procwire.rules.parse import load
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +51,9 @@ def test_every_starter_is_tested_here_and_listed() -> None:
 
 @pytest.mark.parametrize("config", NAMES)
 def test_starter_has_no_fault(config: str) -> None:
-    assert load(CONFIGS / config).findings == ()
+    configuration = load(CONFIGS / config)
+    assert configuration.findings == ()
+    assert check(configuration) == ()
 
 
 @pytest.mark.parametrize(("config", "logs"), LOGGED)

@@ -149,7 +149,9 @@ def _operand_lines(operand: Operand, name: str, depth: int) -> Iterator[Line]:
 def operand_text(operand: Operand, inherited: str = "") -> str:
     """A filter's condition, or `ANY of:` for a Rule; with its name where it is not the inherited one."""
     named = _named(operand.name, inherited)
-    return condition_text(operand) + named if isinstance(operand, Filter) else f"{QUANTITY[operand.relation]}{named}:"
+    if isinstance(operand, Filter):
+        return condition_text(operand) + named
+    return f"{QUANTITY[operand.relation]}{'' if operand.relation_is_given else ', the default of a Rule'}{named}:"
 
 
 def condition_text(filter_: Filter) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import typer.main
 from typer.testing import CliRunner, Result
 
 import procwire
@@ -162,3 +163,17 @@ def test_missing_configuration_gives_2(tmp_path: Path) -> None:
     result = run(tmp_path / "no.xml")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == f"procwire: cannot read {tmp_path / 'no.xml'}: No such file or directory\n"
+
+
+def test_help_and_docs_tell_of_every_option() -> None:
+    text = run("--help").stdout
+    docs = (CONFIG.parents[2] / "docs" / "cli.md").read_text()
+    section = docs.partition("### `procwire config explain ")[2].partition("\n##")[0]
+    verb: Any = typer.main.get_command(app)
+    for parameter in verb.commands["config"].commands["explain"].params:
+        assert parameter.help
+        for option in (name for name in parameter.opts if name.startswith("-")):
+            assert option in text
+            assert f"`{option}" in section
+    assert "Examples:" in text
+    assert "Exit codes:" in text

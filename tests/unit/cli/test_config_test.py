@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 from typer.testing import CliRunner, Result
 
 from procwire.cli.app import app
@@ -114,3 +115,17 @@ def test_usage_errors_give_2_and_nothing_on_stdout(
     result = run(*(argument.format(config=CONFIG, log=example_log) for argument in arguments))
     assert (result.exit_code, result.stdout) == (2, "")
     assert complaint in result.stderr
+
+
+def test_help_and_docs_tell_of_every_option() -> None:
+    text = run("--help").stdout
+    docs = (CONFIG.parents[2] / "docs" / "cli.md").read_text()
+    section = docs.partition("### `procwire config test ")[2].partition("\n##")[0]
+    verb: Any = typer.main.get_command(app)
+    for parameter in verb.commands["config"].commands["test"].params:
+        assert parameter.help
+        for option in (name for name in parameter.opts if name.startswith("-")):
+            assert option in text
+            assert f"`{option}" in section
+    assert "Examples:" in text
+    assert "Exit codes:" in text

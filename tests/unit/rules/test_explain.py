@@ -132,6 +132,17 @@ def test_values_are_shown_as_they_are_on_one_line() -> None:
     assert [line.text for line in element_lines(element)][1] == 'Image is " a\\n\\tb "'
 
 
+def test_relations_that_are_not_given_are_told_as_defaults() -> None:
+    """An AND of schema 4.11 and later, an OR before; a Rule's own is OR in any."""
+    text = '<NetworkConnect onmatch="include"><Rule><User>a</User><Image>b</Image></Rule></NetworkConnect>'
+    for version, quantity in (("4.90", "ALL"), ("4.1", "ANY")):
+        [element] = elements(text, version=version).elements
+        assert [line.text for line in element_lines(element)][:2] == [
+            f"include, if {quantity} of, the default of this schema:",
+            "ANY of, the default of a Rule:",
+        ]
+
+
 def test_markup_is_that_of_the_file() -> None:
     [element] = elements(include('<Image condition="IS NOT">a&lt;b</Image><Rule><User>u</User></Rule>')).elements
     assert [markup(part) for part in (element, *element.operands)] == [
