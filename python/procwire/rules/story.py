@@ -121,12 +121,12 @@ def _decided_by(decision: Decision) -> Element | Operand | None:
 
 
 def _namer(decision: Decision, decided: Element | Operand) -> str:
-    """Which filter gave the name, where it is not the one that decided."""
-    if not decision.logged:
+    """Which filter gave the name, where what decided does not have it itself."""
+    if not decision.logged or decided.name == decision.rule_name:
         return ""
     named = [step for step in decision.steps if step.outcome == "match" and step.filter and step.filter.name]
     filter_ = named[-1].filter if named else None
-    if filter_ is None or filter_ is decided or filter_.name != decision.rule_name:
+    if filter_ is None or filter_.name != decision.rule_name:
         return ""
     leaked = "" if named[-1].element is decision.element else ", although its element did not match"
     return f"; named by line {filter_.place.line}{leaked}"
