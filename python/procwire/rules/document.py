@@ -39,7 +39,7 @@ class Node:
     place: Place
     children: list[Node] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    """Pieces of text that are more than white space, as comments and children part them."""
+    """Pieces of text that are more than white space or CDATA, as comments and children part them."""
 
     @property
     def value(self) -> str:
@@ -128,9 +128,8 @@ class _Builder:
         self._text = ""
 
     def _part_whole(self) -> None:
-        # In CDATA white space counts.
-        if self._text:
-            self._open[-1].texts.append(self._text)
+        # In CDATA white space counts, and so does nothing at all.
+        self._open[-1].texts.append(self._text)
         self._text = ""
 
     def _refuse_entity(self, name: str, *_: object) -> None:
