@@ -32,7 +32,7 @@ __all__ = [
 
 Names = Literal["ossem", "sysmon", "ossem-cdm"]
 """A vocabulary: `ossem` is the mission's standard names, `sysmon` the raw ones, `ossem-cdm` OSSEM's of today."""
-Group = Literal["event", "system", "provenance", "address", "live", "derived"]
+Group = Literal["event", "system", "provenance", "address", "live", "rules", "derived"]
 
 NAMES: tuple[Names, ...] = get_args(Names)
 GROUPS: tuple[Group, ...] = get_args(Group)
@@ -200,6 +200,9 @@ LIVE_FIELDS: tuple[Field, ...] = (
     _ours("received_packets", "ReceivedPackets", _LONG, "live", "For a close: segments received by this end", "8"),
     _ours("events_lost", "EventsLost", _LONG, "live",
           "For a loss: how many events were lost since the last such row", "12"),
+    _ours("logged", "Logged", _FLAG, "rules",
+          "Whether the Sysmon configuration logs the event, where those that it does not log are kept; else null",
+          "true"),
 )  # fmt: skip
 """Columns that only a recording gives, after those of `FIELDS`."""
 

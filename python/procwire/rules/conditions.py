@@ -7,10 +7,13 @@ MatchFilterOnSpecificRule). Case is folded character by character, as DuckDB's `
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from procwire.engine import literal
 
-__all__ = ["condition_sql", "fold", "matches", "substrings"]
+__all__ = ["Predicate", "condition_sql", "fold", "matches", "predicate", "substrings"]
+
+Predicate = Callable[[str], bool]
 
 
 def fold(text: str) -> str:
@@ -20,7 +23,13 @@ def fold(text: str) -> str:
 
 def matches(condition: str, value: str, text: str) -> bool:
     """Whether a field's text fulfils a condition; `text` is never empty, as Sysmon has `-` for what is missing."""
-    return _TESTS[condition](fold(value), fold(text))
+    return predicate(condition, value)(fold(text))
+
+
+@lru_cache(maxsize=1 << 14)
+def predicate(condition: str, value: str) -> Predicate:
+    """The same for many texts, which are folded already."""
+    return _PREDICATES[condition](fold(value))
 
 
 def substrings(value: str) -> list[str]:
@@ -33,27 +42,52 @@ def substrings(value: str) -> list[str]:
     return [token or ";".join(tokens[place:]) for place, token in enumerate(tokens)]
 
 
-def _is_image(value: str, text: str) -> bool:
-    return text == value if "\\" in value else text.rpartition("\\")[2] == value
+def _image(value: str) -> Predicate:
+    if "\\" in value:
+        return lambda text: text == value
+    return lambda text: text.rpartition("\\")[2] == value
 
 
-_TESTS: Mapping[str, Callable[[str, str], bool]] = {
-    "is": lambda value, text: text == value,
-    "is not": lambda value, text: text != value,
-    "contains": lambda value, text: value in text,
-    "excludes": lambda value, text: value not in text,
-    "contains any": lambda value, text: any(token in text for token in substrings(value)),
-    "contains all": lambda value, text: all(token in text for token in substrings(value)),
-    "excludes any": lambda value, text: not any(token in text for token in substrings(value)),
-    "excludes all": lambda value, text: not all(token in text for token in substrings(value)),
-    "is any": lambda value, text: text in value.split(";"),
-    "begin with": lambda value, text: text.startswith(value),
-    "not begin with": lambda value, text: not text.startswith(value),
-    "end with": lambda value, text: text.endswith(value),
-    "not end with": lambda value, text: not text.endswith(value),
-    "less than": lambda value, text: text < value,
-    "more than": lambda value, text: text > value,
-    "image": _is_image,
+def _any(value: str) -> Predicate:
+    tokens = substrings(value)
+    return lambda text: any(token in text for token in tokens)
+
+
+def _all(value: str) -> Predicate:
+    tokens = substrings(value)
+    return lambda text: all(token in text for token in tokens)
+
+
+def _is_any(value: str) -> Predicate:
+    tokens = frozenset(value.split(";"))
+    return lambda text: text in tokens
+
+
+def _no(make: Callable[[str], Predicate]) -> Callable[[str], Predicate]:
+    def made(value: str) -> Predicate:
+        test = make(value)
+        return lambda text: not test(text)
+
+    return made
+
+
+_PREDICATES: Mapping[str, Callable[[str], Predicate]] = {
+    "is": lambda value: lambda text: text == value,
+    "is not": lambda value: lambda text: text != value,
+    "contains": lambda value: lambda text: value in text,
+    "excludes": lambda value: lambda text: value not in text,
+    "contains any": _any,
+    "contains all": _all,
+    "excludes any": _no(_any),
+    "excludes all": _no(_all),
+    "is any": _is_any,
+    "begin with": lambda value: lambda text: text.startswith(value),
+    "not begin with": lambda value: lambda text: not text.startswith(value),
+    "end with": lambda value: lambda text: text.endswith(value),
+    "not end with": lambda value: lambda text: not text.endswith(value),
+    "less than": lambda value: lambda text: text < value,
+    "more than": lambda value: lambda text: text > value,
+    "image": _image,
 }
 
 
@@ -69,7 +103,7 @@ def _call(function: str) -> Callable[[str, str], str]:
     return lambda text, value: f"{function}({text}, {literal(value)})"
 
 
-def _not(test: Callable[[str, str], str]) -> Callable[[str, str], str]:
+def _not_sql(test: Callable[[str, str], str]) -> Callable[[str, str], str]:
     return lambda text, value: f"NOT {test(text, value)}"
 
 
@@ -86,11 +120,11 @@ def _tokens(operator: str) -> Callable[[str, str], str]:
     return combined
 
 
-def _is_any(text: str, value: str) -> str:
+def _is_any_sql(text: str, value: str) -> str:
     return f"{text} IN ({', '.join(literal(token) for token in dict.fromkeys(value.split(';')))})"
 
 
-def _image(text: str, value: str) -> str:
+def _image_sql(text: str, value: str) -> str:
     whole = f"{text} = {literal(value)}"
     return whole if "\\" in value else f"({whole} OR {_ends_with(text, chr(92) + value)})"
 
@@ -101,17 +135,17 @@ _SQL: Mapping[str, Callable[[str, str], str]] = {
     "is": _compare("="),
     "is not": _compare("<>"),
     "contains": _contains,
-    "excludes": _not(_contains),
+    "excludes": _not_sql(_contains),
     "contains any": _tokens("OR"),
     "contains all": _tokens("AND"),
-    "excludes any": _not(_tokens("OR")),
-    "excludes all": _not(_tokens("AND")),
-    "is any": _is_any,
+    "excludes any": _not_sql(_tokens("OR")),
+    "excludes all": _not_sql(_tokens("AND")),
+    "is any": _is_any_sql,
     "begin with": _starts_with,
-    "not begin with": _not(_starts_with),
+    "not begin with": _not_sql(_starts_with),
     "end with": _ends_with,
-    "not end with": _not(_ends_with),
+    "not end with": _not_sql(_ends_with),
     "less than": _compare("<"),
     "more than": _compare(">"),
-    "image": _image,
+    "image": _image_sql,
 }

@@ -14,7 +14,17 @@ from ipaddress import AddressValueError, IPv6Address
 from procwire.event import Field, field
 from procwire.rules.manifest import NETWORK_FIELDS
 
-__all__ = ["ADDRESSES", "COLUMNS", "NAMES_LOOKED_UP", "TYPED", "long_ipv6", "sysmon_texts", "text_sql"]
+__all__ = [
+    "ADDRESSES",
+    "COLUMNS",
+    "NAMES_LOOKED_UP",
+    "SIZED",
+    "TYPED",
+    "long_ipv6",
+    "sysmon_texts",
+    "text_of",
+    "text_sql",
+]
 
 COLUMNS: Mapping[str, Field] = {name: field(name, "sysmon") for name in NETWORK_FIELDS}
 """Sysmon's name of a field to its column."""
@@ -30,12 +40,15 @@ ADDRESSES: Mapping[str, str] = {"SourceIp": "src_ip_bytes", "DestinationIp": "ds
 NAMES_LOOKED_UP = ("SourceHostname", "SourcePortName", "DestinationHostname", "DestinationPortName")
 """Fields that stay empty where DnsLookup is False."""
 
+SIZED = frozenset(COLUMNS) - TYPED - {"UtcTime", *ADDRESSES}
+"""Fields that FieldSizes cuts: those that are texts here, too."""
+
 _MISSING = "-"
 
 
 def sysmon_texts(row: Mapping[str, object], *, dns_lookup: bool = True) -> dict[str, str | None]:
     """Sysmon's text of each field of event 3, of a row under the standard names; None where there is none."""
-    texts = {name: _text(name, row.get(column.name)) for name, column in COLUMNS.items()}
+    texts = {name: text_of(name, row.get(column.name)) for name, column in COLUMNS.items()}
     # While rules are asked there is no rule's name yet.
     texts["RuleName"] = _MISSING
     if not dns_lookup:
@@ -43,7 +56,8 @@ def sysmon_texts(row: Mapping[str, object], *, dns_lookup: bool = True) -> dict[
     return texts
 
 
-def _text(name: str, value: object) -> str | None:
+def text_of(name: str, value: object) -> str | None:
+    """Sysmon's text of a field's value, as Arrow gives it to Python; None where it has none."""
     if value is None:
         return None if name in TYPED else _MISSING
     if isinstance(value, bool):
