@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
+from typing import cast
+
+import duckdb
+import pyarrow as pa
 
 from event_rows import Row, full_row
+from procwire.engine import connect
+from procwire.event import SCHEMA
+from procwire.rules.apply import Rules
 from procwire.rules.evaluate import decide
 from procwire.rules.forms import COLUMNS, sysmon_texts
 from procwire.rules.model import Configuration
 from procwire.rules.parse import parse
+from procwire.rules.sql import compile_sql
 
 Changes = Mapping[str, object]
 """Sysmon's field names to values other than those of `EVENT`."""
@@ -111,6 +120,28 @@ def by_reference(configuration: Configuration, rows: list[Row], *, strict: bool 
     return [decision.rule_name if decision.logged else NO for decision in decisions]
 
 
+def by_sql(configuration: Configuration, rows: list[Row], *, strict: bool = False) -> list[Verdict]:
+    """All rows by DuckDB, which is asked for the compiled expression."""
+    connection = _connection()
+    connection.register("events", batch_of(rows))
+    answer = connection.sql(f"SELECT {compile_sql(configuration, strict=strict)} FROM events").to_arrow_table()
+    return cast(list[Verdict], answer.column(0).to_pylist())
+
+
+@cache
+def _connection() -> duckdb.DuckDBPyConnection:
+    return connect(threads=1)
+
+
+def by_rules(configuration: Configuration, rows: list[Row], *, strict: bool = False) -> list[Verdict]:
+    """All rows in one batch, through what `read` and `record` use."""
+    return cast(list[Verdict], Rules(configuration, strict=strict).names(batch_of(rows)).to_pylist())
+
+
+def batch_of(rows: list[Row]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
+
+
 Way = Callable[..., list[Verdict]]
-WAYS: Mapping[str, Way] = {"reference": by_reference}
+WAYS: Mapping[str, Way] = {"reference": by_reference, "sql": by_sql, "rules": by_rules}
 """Each takes a configuration, rows and `strict`, and says what becomes of each row."""

@@ -14,6 +14,7 @@ DOCUMENTS = (
     value("white space alone is no value", "  \n ", "  \n ", False),
     value("white space around a value stays", " a\n", " a\n", True),
     value("CRLF is one line end", "a\r\nb", "a\nb", True),
+    value("a line end, a quote and backslashes", "\\n'\n\\", "\\N'\n\\", True),
     value("CDATA", "<![CDATA[<a&b>]]>", "<a&b>", True),
     value("CDATA of white space is a value", "<![CDATA[  ]]>", "  ", True),
     value("text before CDATA is the value", "a<![CDATA[b]]>", "a", True),

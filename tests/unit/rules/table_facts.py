@@ -7,11 +7,10 @@ from rule_cases import NO, UNNAMED, case
 # What olafhartong/sysmon-modular (MIT) has in 3_network_connection_initiated/include_relaying.xml.
 RELAYING = (
     '<RuleGroup groupRelation="or"><include><Rule groupRelation="and" name="technique_id=T1557,technique_name=x">'
-    '<SourcePort condition="is">445</SourcePort><ProcessId condition="is not">4</ProcessId></Rule></include></RuleGroup>'
+    '<SourcePort condition="is">445</SourcePort><ProcessId condition="is not">4</ProcessId></Rule></include>'
+    "</RuleGroup>"
 )
-TWO_PORTS = (
-    '<DestinationPort condition="is not">80</DestinationPort><DestinationPort condition="is not">443</DestinationPort>'
-)
+TWO_PORTS = "".join(f'<DestinationPort condition="is not">{port}</DestinationPort>' for port in (80, 443))
 HTTP_OR_TCP = "<DestinationPort>80</DestinationPort><Protocol>tcp</Protocol>"
 SVCHOST_443 = '<include><Image condition="image">svchost.exe</Image><DestinationPort>443</DestinationPort></include>'
 STALE = (

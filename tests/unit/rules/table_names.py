@@ -35,7 +35,8 @@ NAMES = (
     case("the Rule's before the group's", group("or", "g", rule("or", "r", tcp())), ({}, "r")),
     case("the field's before the Rule's", group("or", "g", rule("or", "r", tcp("f"))), ({}, "f")),
     case("a Rule without one has the group's", group("or", "g", rule("or", "", tcp())), ({}, "g")),
-    case("a field beside a Rule has the group's", group("or", "g", rule("or", "r", tcp(value="udp")), port()), ({}, "g")),
+    case("a field beside a Rule has the group's",
+         group("or", "g", rule("or", "r", tcp(value="udp")), port()), ({}, "g")),
     case("the element itself has no name", f'<NetworkConnect onmatch="include" name="e">{tcp()}</NetworkConnect>',
          ({}, UNNAMED)),
     case("a group further up gives none", f'<RuleGroup name="g"><Set><include>{tcp()}</include></Set></RuleGroup>',
@@ -75,7 +76,8 @@ EXCLUDE_FAILS = (
     f'<RuleGroup groupRelation="and"><exclude>{tcp("x")}{port(value="80")}</exclude></RuleGroup>'
 )  # fmt: skip
 STALE = (
-    case("from an AND element, to an unnamed one", group("or", "", port()) + group("and", "", tcp("a"), image(value="x")),
+    case("from an AND element, to an unnamed one",
+         group("or", "", port()) + group("and", "", tcp("a"), image(value="x")),
          ({}, UNNAMED, "a")),
     case("a named one overwrites it", group("or", "g", port()) + group("and", "", tcp("a"), image(value="x")),
          ({}, "g")),

@@ -1,7 +1,7 @@
 """Sysmon's rules as tables that a Sysmon expert can read: `table_*.py` beside this file.
 
 Each case is put to the reference, to the SQL and to `Rules`, and each must say what Sysmon does, with Sysmon's bug of
-stale names and without it. `python tests/unit/rules/test_conformance.py` does not run: pytest does.
+stale names and without it.
 """
 
 from __future__ import annotations
