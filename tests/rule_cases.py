@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -130,6 +131,8 @@ def by_sql(configuration: Configuration, rows: list[Row], *, strict: bool = Fals
 
 @cache
 def _connection() -> duckdb.DuckDBPyConnection:
+    # To connect takes longer than to ask; one that lives on at the end is told of as a leak.
+    atexit.register(_connection.cache_clear)
     return connect(threads=1)
 
 
