@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import pyarrow as pa
@@ -11,12 +11,14 @@ import pyarrow as pa
 from procwire.errors import InputError
 from procwire.event import Names
 from procwire.ledger import Ledger
+from procwire.rules import Configuration, Rules, load
 from procwire.select import STORED_GROUPS, Selection
 from procwire.sources import read_batches
 
-__all__ = ["Format", "Paths", "read", "scan"]
+__all__ = ["Config", "Format", "Paths", "logged_batches", "read", "scan"]
 
 Format = Literal["evtx", "xml", "json", "csv", "text"]
+Config = str | os.PathLike[str] | Configuration | Rules
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
@@ -32,6 +34,8 @@ def scan(
     recover: bool = False,
     follow: bool = False,
     ledger: Ledger | None = None,
+    config: Config | None = None,
+    keep: bool = False,
 ) -> pa.RecordBatchReader:
     """Stream the network connections of logs, in constant memory (unless sorted).
 
@@ -42,8 +46,11 @@ def scan(
     format: reads every input as this instead of recognising it. recover: carves EVTX slack space too.
     follow: waits for the logs to grow; the stream does not end.
     ledger: is filled as the stream is read, and final at its end.
+    config: a Sysmon configuration (a file, or one that `procwire.rules` has parsed or made `Rules` of): only what it
+    logs is read, and `rule_name` is what it gives. keep: all is read, and the column `logged` tells the difference.
 
-    Raises UsageError, before anything is read, for a column or an SQL predicate that cannot be used.
+    Raises UsageError, before anything is read, for a column or an SQL predicate that cannot be used, and
+    ConfigurationError for a configuration with errors.
 
     >>> import procwire
     >>> ledger = procwire.Ledger()
@@ -51,10 +58,14 @@ def scan(
     >>> sum(batch.num_rows for batch in reader), ledger.events, ledger.damaged
     (29, 153, False)
     """
-    selection = Selection(names=names, columns=columns, where=where, sort=sort, limit=limit, groups=STORED_GROUPS)
-    batches = read_batches(
-        _listed(paths), format=format, recover=recover, follow=follow, ledger=Ledger() if ledger is None else ledger
+    marked = keep and config is not None
+    selection = Selection(
+        names=names, columns=columns, where=where, sort=sort, limit=limit, groups=STORED_GROUPS, marked=marked
     )
+    ledger = Ledger() if ledger is None else ledger
+    batches = read_batches(_listed(paths), format=format, recover=recover, follow=follow, ledger=ledger)
+    if config is not None:
+        batches = logged_batches(batches, _rules(config, keep), ledger)
     return pa.RecordBatchReader.from_batches(selection.schema, selection.apply(batches))
 
 
@@ -69,6 +80,8 @@ def read(
     format: Format | None = None,
     recover: bool = False,
     ledger: Ledger | None = None,
+    config: Config | None = None,
+    keep: bool = False,
 ) -> pa.Table:
     """Read the network connections of logs into a table. Arguments as for `scan`.
 
@@ -90,11 +103,29 @@ def read(
         format=format,
         recover=recover,
         ledger=ledger,
+        config=config,
+        keep=keep,
     ).read_all()
     if ledger.nothing_read:
         causes = "; ".join(f"{file.name}: {file.error}" for file in ledger.files[:3])
         raise InputError(causes or "found no file, expected a log")
     return table
+
+
+def logged_batches(batches: Iterable[pa.RecordBatch], rules: Rules, ledger: Ledger) -> Iterator[pa.RecordBatch]:
+    """What rules make of batches; what they do not log is counted in the ledger."""
+    ledger.configuration = rules.configuration.path
+    for batch in batches:
+        logged = rules(batch)
+        ledger.unlogged = rules.unlogged
+        if logged.num_rows:
+            yield logged
+
+
+def _rules(config: Config, keep: bool) -> Rules:
+    if isinstance(config, Rules):
+        return config
+    return Rules(config if isinstance(config, Configuration) else load(config), keep=keep)
 
 
 def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:

@@ -21,6 +21,7 @@ __all__ = [
     "GROUPS",
     "LIVE_FIELDS",
     "LIVE_SCHEMA",
+    "LOGGED",
     "NAMES",
     "SCHEMA",
     "Field",
@@ -243,6 +244,9 @@ DERIVED: tuple[Field, ...] = (
 
 SCHEMA: pa.Schema = pa.schema([pa.field(field.name, field.type) for field in FIELDS])
 """The Arrow schema of every batch that a log yields."""
+
+LOGGED: Field = LIVE_FIELDS[-1]
+"""What tells rows apart, of a log too, where a configuration marks them instead of leaving some out."""
 
 LIVE_SCHEMA: pa.Schema = pa.schema([pa.field(field.name, field.type) for field in FIELDS + LIVE_FIELDS])
 """The Arrow schema of every batch that a recording yields."""

@@ -114,6 +114,10 @@ class Ledger:
     """The account of a whole reading; filled while it goes on, final at its end."""
 
     files: list[FileLedger] = field(default_factory=list)
+    configuration: str | None = None
+    """The Sysmon configuration that the rows were put to."""
+    unlogged: int = 0
+    """Rows of event 3 that it does not log."""
 
     @property
     def records(self) -> int:
@@ -175,6 +179,8 @@ class Ledger:
         ]
         if self.recovered:
             parts.append(f"{self.recovered:,} of them recovered")
+        if self.configuration is not None:
+            parts.append(f"{self.unlogged:,} of them not logged by {self.configuration}")
         other_events = sum(file.other_events for file in self.files)
         other_providers = sum(file.other_providers for file in self.files)
         if other_events:
@@ -198,7 +204,7 @@ class Ledger:
 
     def to_json(self) -> str:
         """Everything, as JSON."""
-        totals = {
+        totals: dict[str, Any] = {
             "records": self.records,
             "events": self.events,
             "recovered": self.recovered,
@@ -207,4 +213,6 @@ class Ledger:
             "damage": dict(self.damage),
             "warnings": dict(self.warnings),
         }
+        if self.configuration is not None:
+            totals |= {"configuration": self.configuration, "unlogged": self.unlogged}
         return json.dumps({"totals": totals, "files": [asdict(file) for file in self.files]}, indent=2)

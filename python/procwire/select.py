@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from procwire.engine import connect, quote, sql_errors
 from procwire.errors import UsageError
-from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, LIVE_SCHEMA, SCHEMA, Field, Group, Names, field, fields
+from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, LIVE_SCHEMA, LOGGED, Field, Group, Names, field, fields
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,7 +29,8 @@ class Selection:
 
     `columns`, `where` and `sort` speak the vocabulary that `names` says. Columns may be derived ones
     (`event.DERIVED`); without `columns`, those of `groups` are kept. `live` says that the batches are a
-    recording's (of `event.LIVE_SCHEMA`); columns that only these have are unknown otherwise.
+    recording's (of `event.LIVE_SCHEMA`); columns that only these have are unknown otherwise. `marked` says that a
+    log's have the column `logged`.
 
     Raises UsageError for a column that does not exist and for SQL that DuckDB refuses.
     """
@@ -44,20 +45,22 @@ class Selection:
         limit: int | None = None,
         groups: Sequence[Group] = TEXT_GROUPS,
         live: bool = False,
+        marked: bool = False,
     ) -> None:
         if limit is not None and limit < 0:
             raise UsageError(f"found limit {limit}, expected 0 or more")
         self._names = names
         self._live = live
-        self._stored = FIELDS + LIVE_FIELDS if live else FIELDS
-        self._input_schema = LIVE_SCHEMA if live else SCHEMA
+        marks = (LOGGED,) if marked else ()
+        self._stored = FIELDS + LIVE_FIELDS if live else FIELDS + marks
+        self._input_schema = LIVE_SCHEMA if live else pa.schema([pa.field(f.name, f.type) for f in self._stored])
         known = self._stored + DERIVED
         self._where = where
         self._order = [_order(key, names, known) for key in sort or ()]
         self._limit = limit
         self._connection: duckdb.DuckDBPyConnection | None = None
         self.fields: tuple[Field, ...] = (
-            fields(*groups) if columns is None else tuple(field(name, names, known) for name in columns)
+            fields(*groups) + marks if columns is None else tuple(field(name, names, known) for name in columns)
         )
         if len(set(self.fields)) < len(self.fields):
             raise UsageError("found a column twice, expected each once")

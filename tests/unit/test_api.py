@@ -11,6 +11,7 @@ import pytest
 
 import procwire
 from procwire.event import FIELDS
+from procwire.rules import Rules, parse
 
 
 def test_read_gives_the_whole_table(example_log: Path) -> None:
@@ -128,3 +129,25 @@ def test_damage_reaches_the_ledger(example_log: Path, tmp_path: Path) -> None:
     ledger = procwire.Ledger()
     assert procwire.read(tmp_path / "cut.evtx", ledger=ledger).num_rows == 131
     assert (dict(ledger.damage), ledger.damaged, ledger.nothing_read) == ({"truncated chunk": 1}, True, False)
+
+
+def test_config_is_a_file_a_configuration_or_rules(example_log: Path, tmp_path: Path) -> None:
+    """All three log the same; the ledger counts the rest."""
+    text = b"""<Sysmon schemaversion="4.90"><EventFiltering><NetworkConnect onmatch="include">
+        <DestinationPort name="web">443</DestinationPort></NetworkConnect></EventFiltering></Sysmon>"""
+    path = tmp_path / "web.xml"
+    path.write_bytes(text)
+    for config in (path, str(path), parse(text), Rules(parse(text))):
+        ledger = procwire.Ledger()
+        table = procwire.read(example_log, config=config, ledger=ledger)
+        assert set(table["dst_port"].to_pylist()) == {443}
+        assert set(table["rule_name"].to_pylist()) == {"web"}
+        assert ledger.events - ledger.unlogged == table.num_rows > 0
+
+
+def test_keep_adds_the_column_logged(example_log: Path) -> None:
+    nothing = parse(b'<Sysmon schemaversion="4.90"/>')
+    table = procwire.read(example_log, config=nothing, keep=True)
+    assert table.schema.names == [*(field.name for field in FIELDS), "logged"]
+    assert table["logged"].to_pylist() == [False] * 153
+    assert procwire.read(example_log, config=nothing).num_rows == 0

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from procwire.cli.output import Output
     from procwire.ledger import Ledger
+    from procwire.rules import Rules
     from procwire.select import Selection
     from procwire.sinks import Sink
 
@@ -40,6 +41,7 @@ Examples:
   zcat big.json.gz | procwire read - --limit 10    from a pipe
   procwire read Sysmon.evtx --follow               go on as the log grows, until Ctrl-C
   procwire read Sysmon.evtx --recover --ledger what-was-read.json
+  procwire read logs/ --config sysmonconfig.xml    what this configuration would have logged
 
 \b
   procwire read logs/ --columns event_creation_time,process_name,dst_ip,dst_port \\
@@ -70,6 +72,10 @@ class _Request:
     recover: bool
     format: Format | None
     ledger: Path | None
+    config: Path | None
+    keep: bool
+    lenient: bool
+    strict_sysmon: bool
 
 
 @ends_well
@@ -117,14 +123,30 @@ def read(
         Path | None,
         typer.Option(metavar="FILE", help="Write to FILE, as JSON, what was read, passed over and damaged, and where."),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Sysmon's configuration: keep what it would have logged, under its rules' names."
+        ),
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", "--keep-unlogged", help="With --config: keep all, marked in the column logged.")
+    ] = False,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="With --config: read on where Sysmon would refuse or skip something.")
+    ] = False,
+    strict_sysmon: Annotated[
+        bool, typer.Option("--strict-sysmon", help="With --config: Sysmon's bug of stale rule names, too.")
+    ] = False,
 ) -> ExitCode:
     """Read network connections (Sysmon's event 3) from logs of any kind, as one typed table.
 
     Rows go to stdout or to a file; progress and the account of the reading go to stderr.
     """
     request = _Request(
-        paths, to, output, names, _listed(columns), where, limit, _listed(sort), follow, recover, source_format, ledger
-    )
+        paths, to, output, names, _listed(columns), where, limit, _listed(sort), follow, recover, source_format, ledger,
+        config, keep, lenient, strict_sysmon,
+    )  # fmt: skip
     _check(request)
     return _read(request)
 
@@ -143,6 +165,8 @@ def _check(request: _Request) -> None:
     if request.to is None and request.output and request.output.suffix.lower() in _PACKED:
         raise UsageError(f"found {request.output.suffix} in -o, expected a suffix such as .parquet, or --to: "
                          "results are not packed")  # fmt: skip
+    if request.config is None and (request.keep or request.lenient or request.strict_sysmon):
+        raise UsageError("found --keep, --lenient or --strict-sysmon without --config FILE, expected both")
     if request.ledger and not request.ledger.resolve().parent.is_dir():
         raise UsageError(f"cannot write {request.ledger}: its folder does not exist")
 
@@ -155,10 +179,11 @@ def _read(request: _Request) -> ExitCode:
     path = None if request.output == Path("-") else request.output
     way = _way(request, path)
     selection = _selection(request, way)
+    rules = _rules(request)
     ledger = Ledger()
     with Output(path, in_place=request.follow) as output, _written(ledger, request.ledger):
         sink = open_sink(way, output.stream, selection.schema, output.terminal)
-        signal_number = _pump(request, selection, ledger, output, sink)
+        signal_number = _pump(request, selection, rules, ledger, output, sink)
         sink.close()
         if signal_number is not None or not ledger.nothing_read:
             output.commit()
@@ -186,9 +211,15 @@ def _selection(request: _Request, way: Way) -> Selection:
     if way == "xml":
         if chosen:
             raise UsageError("found --names or --columns, expected neither with xml, which holds whole events")
+        if request.keep:
+            raise UsageError("found --keep, expected another format than xml, which has no place for the mark")
         groups = STORED_GROUPS
     elif way == "table" and not chosen:
-        columns = CONNECTION_COLUMNS
+        columns = (
+            *CONNECTION_COLUMNS,
+            *(("rule_name",) if request.config else ()),
+            *(("logged",) if request.keep else ()),
+        )
     return Selection(
         names=request.names,
         columns=columns,
@@ -196,6 +227,7 @@ def _selection(request: _Request, way: Way) -> Selection:
         sort=request.sort,
         limit=request.limit,
         groups=groups,
+        marked=request.keep,
     )
 
 
@@ -209,10 +241,21 @@ def _written(ledger: Ledger, path: Path | None) -> Iterator[None]:
             path.write_text(ledger.to_json() + "\n", encoding="utf-8")
 
 
-def _pump(request: _Request, selection: Selection, ledger: Ledger, output: Output, sink: Sink) -> int | None:
+def _rules(request: _Request) -> Rules | None:
+    if request.config is None:
+        return None
+    from procwire.rules import Rules, load
+
+    configuration = load(request.config, lenient=request.lenient)
+    return Rules(configuration, strict=request.strict_sysmon, keep=request.keep)
+
+
+def _pump(
+    request: _Request, selection: Selection, rules: Rules | None, ledger: Ledger, output: Output, sink: Sink
+) -> int | None:
     """Write every batch; the signal that ended it, if one did."""
     with Signals() as signals, _progress(request, output) as on_progress:
-        batches = _batches(request, ledger, on_progress)
+        batches = _batches(request, rules, ledger, on_progress)
         rows = selection.apply(batches)
         try:
             for batch in rows:
@@ -230,10 +273,12 @@ def _pump(request: _Request, selection: Selection, ledger: Ledger, output: Outpu
     return signals.received
 
 
-def _batches(request: _Request, ledger: Ledger, on_progress: OnProgress | None) -> Iterator[pa.RecordBatch]:
+def _batches(
+    request: _Request, rules: Rules | None, ledger: Ledger, on_progress: OnProgress | None
+) -> Iterator[pa.RecordBatch]:
     from procwire.sources import read_batches
 
-    return read_batches(
+    batches = read_batches(
         request.paths,
         format=request.format,
         recover=request.recover,
@@ -241,6 +286,11 @@ def _batches(request: _Request, ledger: Ledger, on_progress: OnProgress | None) 
         ledger=ledger,
         on_progress=on_progress,
     )
+    if rules is None:
+        return batches
+    from procwire.api import logged_batches
+
+    return logged_batches(batches, rules, ledger)
 
 
 def _close(iterator: Iterator[pa.RecordBatch]) -> None:

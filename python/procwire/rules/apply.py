@@ -6,25 +6,24 @@ no filter tells apart become one class, and the configuration decides once per c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from procwire.engine import connect
 from procwire.event import LIVE_SCHEMA
-from procwire.rules.conditions import condition_sql, fold, predicate
+from procwire.rules.answers import Answers
+from procwire.rules.conditions import fold, matches
 from procwire.rules.evaluate import NO_NAME, decide
 from procwire.rules.forms import COLUMNS, NAMES_LOOKED_UP, SIZED, sysmon_texts, text_of
 from procwire.rules.model import Configuration, Filter
+from procwire.rules.outcomes import bits_of, decider
 
 __all__ = ["FieldClasses", "Rules", "combinations"]
 
-# DuckDB takes about 100 us to prepare a condition, Python about 0.1 us to ask one of a value.
-_FEW_VALUES = 512
-# Values of a field that are remembered with their class.
-_KNOWN_VALUES = 1 << 18
+# Values of a field that are remembered with their class, and as many from before.
+_KNOWN_VALUES = 1 << 17
 # Distinct combinations are counted in numbers below this.
 _LARGEST_CODE = 1 << 40
 _ORIGINS = ("src_host_name_origin", "dst_host_name_origin")
@@ -35,31 +34,39 @@ class Rules:
 
     What is not logged is left out, and `rule_name` is what the configuration gives, null where no name applies. Host
     and port names are emptied before rules see them where DnsLookup is False; FieldSizes cuts texts after that.
-    keep: all rows stay, and the column `logged` tells them apart.
+    keep: all rows stay, and the column `logged` tells them apart. unlogged: how many rows were not logged so far.
     strict: with Sysmon's bug of stale names, see `evaluate.decide`.
     """
 
     def __init__(self, configuration: Configuration, *, strict: bool = False, keep: bool = False) -> None:
         self.configuration = configuration
+        self.unlogged = 0
         self._strict = strict
         self._keep = keep
-        filters: dict[str, list[Filter]] = {}
-        for element in configuration.network_connect:
-            for filter_ in element.filters:
-                filters.setdefault(filter_.field, []).append(filter_)
+        filters: dict[str, list[tuple[Filter, int]]] = {}
+        for filter_, bit in bits_of(configuration):
+            filters.setdefault(filter_.field, []).append((filter_, bit))
         constant = {"RuleName"} | (set() if configuration.dns_lookup else set(NAMES_LOOKED_UP))
         self._classes = [FieldClasses(name, asked) for name, asked in filters.items() if name not in constant]
         self._missing = sysmon_texts({})
+        self._constant = sum(
+            bit
+            for name in constant
+            for filter_, bit in filters.get(name, [])
+            if matches(filter_.condition, filter_.value, self._missing[name] or "")
+        )
+        self._decider = decider(configuration)
         self._decided: dict[tuple[int, ...], str | None] = {}
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows that the configuration logs; or all of them, marked."""
         names = self.names(batch)
         logged = pc.is_valid(names)
+        self.unlogged += names.null_count
         batch = _with(batch, "rule_name", pc.if_else(pc.equal(names, NO_NAME), None, names))
         if self._keep:
             batch = _with(batch, "logged", logged)
-        elif pc.all(logged).as_py() is not True:
+        elif names.null_count:
             batch = batch.filter(logged)
         return self._cut(self._blank(batch))
 
@@ -74,9 +81,12 @@ class Rules:
         return pa.array([self._decided[combination] for combination in found], pa.string()).take(codes)
 
     def _decide(self, combination: Sequence[int]) -> str | None:
-        event = dict(self._missing)
-        for classes, number in zip(self._classes, combination, strict=True):
-            event[classes.field] = classes.texts[number]
+        classes = list(zip(self._classes, combination, strict=True))
+        answers = [field.answers[number] for field, number in classes]
+        if not self._strict and None not in answers:
+            return self._decider(sum(cast(list[int], answers), self._constant))
+        # What is rare may take its time.
+        event = self._missing | {field.field: field.texts[number] for field, number in classes}
         decision = decide(self.configuration, event, strict=self._strict)
         return decision.rule_name if decision.logged else None
 
@@ -98,54 +108,47 @@ class Rules:
 class FieldClasses:
     """The values of one field, put into classes of those that all its filters answer alike.
 
-    field: Sysmon's name. texts: one of the texts of each class, as Sysmon has them; None where it has none.
-    outcomes: what each class answers the filters, in their order: `1` and `0`, or nothing where there is no text.
+    field: Sysmon's name. filters: its filters, and the bit of each.
+    texts: one of the texts of each class, as Sysmon has them; None where it has none.
+    answers: the bits of the filters that each class fulfils; None where it has no text.
     """
 
-    def __init__(self, field: str, filters: Iterable[Filter]) -> None:
+    def __init__(self, field: str, filters: Sequence[tuple[Filter, int]]) -> None:
         self.field = field
         self.texts: list[str | None] = []
-        self.outcomes: list[str] = []
-        conditions = [(filter_.condition, filter_.value) for filter_ in filters]
-        self._tests = [predicate(condition, value) for condition, value in conditions]
-        self._sql = _outcomes_sql(conditions)
-        self._by_outcome: dict[str, int] = {}
+        self.answers: list[int | None] = []
+        self._column = COLUMNS[field].name
+        self._ask = Answers(filters)
+        self._classes: dict[int | None, int] = {}
         self._known: dict[object, int] = {}
+        self._older: dict[object, int] = {}
 
     def of(self, batch: pa.RecordBatch) -> tuple[pa.Int64Array, int]:
         """The class of each row's value, by number, and how many classes there are."""
-        values = batch.column(COLUMNS[self.field].name).dictionary_encode(null_encoding="encode")
+        values = batch.column(self._column).dictionary_encode(null_encoding="encode")
         distinct = values.dictionary.to_pylist()
-        if len(self._known) > _KNOWN_VALUES:
-            self._known.clear()
-        new = [value for value in distinct if value not in self._known]
-        if new:
-            self._learn(new)
-        numbers = pa.array([self._known[value] for value in distinct], pa.int64())
-        return numbers.take(values.indices), len(self.texts)
+        known = self._known
+        numbers = [known.get(value) for value in distinct]
+        if None in numbers:
+            for place, number in enumerate(numbers):
+                if number is None:
+                    numbers[place] = self._learn(distinct[place])
+            if len(known) > _KNOWN_VALUES:
+                # Those that come again are taken over; the rest is forgotten the next time.
+                self._known, self._older = {}, known
+        return pa.array(numbers, pa.int64()).take(values.indices), len(self.texts)
 
-    def _learn(self, values: list[object]) -> None:
-        texts = [text_of(self.field, value) for value in values]
-        outcomes = iter(self._ask([fold(text) for text in texts if text is not None]))
-        for value, text in zip(values, texts, strict=True):
-            outcome = "" if text is None else next(outcomes)
-            number = self._by_outcome.setdefault(outcome, len(self.texts))
+    def _learn(self, value: object) -> int:
+        number = self._older.get(value)
+        if number is None:
+            text = text_of(self.field, value)
+            answers = None if text is None else self._ask(fold(text))
+            number = self._classes.setdefault(answers, len(self.texts))
             if number == len(self.texts):
+                self.answers.append(answers)
                 self.texts.append(text)
-                self.outcomes.append(outcome)
-            self._known[value] = number
-
-    def _ask(self, texts: list[str]) -> list[str]:
-        if len(texts) <= _FEW_VALUES:
-            return ["".join(["1" if test(text) else "0" for test in self._tests]) for text in texts]
-        connection = connect(threads=1)
-        connection.register("asked", pa.table({"text": pa.array(texts, pa.string())}))
-        return cast(list[str], connection.sql(self._sql).to_arrow_table().column(0).to_pylist())
-
-
-def _outcomes_sql(conditions: Iterable[tuple[str, str]]) -> str:
-    tests = (condition_sql(condition, value, "text") for condition, value in conditions)
-    return f"SELECT concat({', '.join(f'CAST(CAST({test} AS TINYINT) AS VARCHAR)' for test in tests)}) FROM asked"
+        self._known[value] = number
+        return number
 
 
 def combinations(
@@ -176,13 +179,15 @@ def _compact(
 ) -> tuple[pa.Int64Array, list[tuple[int, ...]]]:
     """Number anew, from 0 and without gaps, what the bounds have been multiplied in for."""
     encoded = codes.dictionary_encode()
-    occurring = []
-    for code in encoded.dictionary.to_pylist():
-        digits: list[int] = []
-        for bound in reversed(bounds):
-            code, digit = divmod(code, bound)
-            digits.insert(0, digit)
-        occurring.append(found[code] + tuple(digits))
+    rest = encoded.dictionary
+    digits: list[list[int]] = []
+    for bound in reversed(bounds):
+        shorter = pc.divide(rest, pa.scalar(bound, pa.int64()))
+        digits.insert(0, pc.subtract(rest, pc.multiply(shorter, pa.scalar(bound, pa.int64()))).to_pylist())
+        rest = shorter
+    occurring = [
+        found[place] + numbers for place, numbers in zip(rest.to_pylist(), zip(*digits, strict=True), strict=True)
+    ]
     return encoded.indices.cast(pa.int64()), occurring
 
 

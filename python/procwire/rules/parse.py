@@ -11,7 +11,8 @@ from pathlib import Path
 
 from procwire.errors import ConfigurationError, UsageError
 from procwire.rules.document import DocumentError, Node, parse_document
-from procwire.rules.manifest import CONDITIONS, EVENTS, NETWORK_FIELDS, OLDEST_SCHEMA, OPTIONS, Version
+from procwire.rules.forms import SIZED
+from procwire.rules.manifest import CONDITIONS, EVENTS, OLDEST_SCHEMA, OPTIONS, Version
 from procwire.rules.model import (
     NETWORK_CONNECT,
     Configuration,
@@ -197,10 +198,10 @@ class _Parser:
                 self._error(node, f"found {_short(part)} in <FieldSizes>, expected Field:N with N from 1 on")
             elif name not in known:
                 self._error(node, f"found field {name!r} in <FieldSizes>, which no event has{nearest(name, known)}")
-            elif name in NETWORK_FIELDS:
+            elif name in SIZED:
                 sizes[name] = int(number)
             else:
-                self._note(node, f"the size of {name} is not applied: no field of event 3")
+                self._note(node, f"the size of {name} is not applied: it is no text of event 3")
         return sizes
 
     # Elements
