@@ -46,7 +46,8 @@ class Sample:
 names = st.sampled_from(("", "", "a", "b", "c&'\"<é"))
 relations: st.SearchStrategy[Relation] = st.sampled_from(("and", "or"))
 fields = st.sampled_from(sorted(VALUES)) | st.sampled_from(("Image", "SourcePort", "DestinationPort"))
-asked = st.sampled_from(OFTEN) | st.tuples(st.sampled_from(sorted(CONDITIONS)), st.sampled_from(TEXTS))
+often = st.sampled_from(OFTEN)
+asked = often | st.tuples(st.sampled_from(sorted(CONDITIONS)), st.sampled_from(TEXTS))
 
 
 @st.composite
@@ -69,9 +70,30 @@ def elements(draw: st.DrawFn) -> Element:
 
 
 @st.composite
-def samples(draw: st.DrawFn) -> Sample:
-    """A configuration, whose filters have the names that they inherit, and its text."""
-    own = draw(st.lists(elements(), max_size=4))
+def _leaving_names(draw: st.DrawFn) -> list[Element]:
+    """An include without names that matches often, asked after elements that match in part."""
+    condition, value = draw(often)
+    unnamed = Filter(draw(fields), condition, value, "", HERE)
+    last = Element("NetworkConnect", "include", draw(relations), True, "", (unnamed,), HERE)
+    parts = filters() | st.builds(
+        Rule, relations, st.lists(filters(), min_size=2, max_size=4).map(tuple), names, st.just(HERE)
+    )
+    never = Filter("Image", "is", "", "", HERE)
+    before = []
+    for _ in range(draw(st.integers(1, 3))):
+        operands = (*draw(st.lists(parts, min_size=1, max_size=4)), never)
+        kind: OnMatch = draw(st.sampled_from(("include", "exclude")))
+        before.append(Element("NetworkConnect", kind, draw(relations), True, "", operands, HERE))
+    return [last, *before]
+
+
+@st.composite
+def samples(draw: st.DrawFn, *, leaving_names: bool = False) -> Sample:
+    """A configuration, whose filters have the names that they inherit, and its text.
+
+    leaving_names: one in which names stay behind where elements match in part.
+    """
+    own = draw(_leaving_names() if leaving_names else st.lists(elements(), max_size=4))
     lookup = draw(st.booleans())
     inside = "".join(map(_element_xml, own))
     filtering = f"<EventFiltering>{inside}</EventFiltering>"
@@ -124,6 +146,12 @@ def placeless(element: Element) -> Element:
     return replace(element, operands=tuple(operands), place=HERE)
 
 
-events: st.SearchStrategy[Row] = st.fixed_dictionaries(
-    {name: st.sampled_from(values) for name, values in VALUES.items()}
-).map(row)
+def _events(*, complete: bool) -> st.SearchStrategy[Row]:
+    choices = {
+        name: [value for value in values if value is not None or not complete] for name, values in VALUES.items()
+    }
+    return st.fixed_dictionaries({name: st.sampled_from(values) for name, values in choices.items()}).map(row)
+
+
+# One field without a text suffices for the slower way.
+events = _events(complete=True) | _events(complete=False)
