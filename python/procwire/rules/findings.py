@@ -1,0 +1,70 @@
+"""Findings while a configuration is read: errors, warnings and notes, each with the place of an element."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from procwire.rules.document import Node
+from procwire.rules.manifest import Version
+from procwire.rules.model import Finding, Severity
+
+__all__ = ["Findings", "dotted", "nearest", "short"]
+
+_LONGEST = 60
+
+
+class Findings:
+    """Collects them, in whatever order they are met."""
+
+    def __init__(self) -> None:
+        self._found: list[Finding] = []
+
+    @property
+    def sorted(self) -> tuple[Finding, ...]:
+        """By their places."""
+        return tuple(sorted(self._found))
+
+    def error(self, node: Node, text: str) -> None:
+        """What Sysmon refuses, or reads otherwise than it is written."""
+        self._add(node, "error", text)
+
+    def warn(self, node: Node, text: str) -> None:
+        """What is legal and likely wrong."""
+        self._add(node, "warning", text)
+
+    def note(self, node: Node, text: str) -> None:
+        """What is legal and has no effect here."""
+        self._add(node, "note", text)
+
+    def _add(self, node: Node, severity: Severity, text: str) -> None:
+        self._found.append(Finding(node.place, severity, text))
+
+    def check_attributes(self, node: Node, known: tuple[str, ...]) -> None:
+        """Warn of attributes that Sysmon does not look at: it tells upper from lower case."""
+        for name in node.attributes:
+            if name not in known:
+                found = f"found attribute {name!r} of <{node.tag}>"
+                self.warn(node, f"{found}, which Sysmon does not look at{nearest(name, known)}")
+
+    def check_texts(self, node: Node) -> None:
+        """Warn of text beside the children of an element that only has children."""
+        if node.texts:
+            self.warn(node, f"found text in <{node.tag}>, {short(node.value.strip())}, which Sysmon does not look at")
+
+
+def nearest(found: str, known: Iterable[str]) -> str:
+    """`; did you mean 'contains any'?`, or nothing where no known name comes near."""
+    by_folded = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(found.strip().casefold(), by_folded, n=1)
+    return f"; did you mean {by_folded[near[0]]!r}?" if near else ""
+
+
+def dotted(version: Version) -> str:
+    """As Sysmon prints it: 4.90."""
+    return f"{version[0]}.{version[1]:02}"
+
+
+def short(text: str) -> str:
+    """The text in quotes, cut to what a line can show."""
+    return repr(text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "...")
