@@ -21,7 +21,7 @@ def decided(snippet: str, *, strict: bool = False, **changes: object) -> Decisio
 
 def told(decision: Decision) -> list[tuple[str, str | None, str]]:
     """Each step: what was asked, the text that it saw, the outcome."""
-    asked = []
+    asked: list[tuple[str, str | None, str]] = []
     for step in decision.steps:
         if step.filter:
             asked.append((f"{step.filter.field}={step.filter.value}", step.text, step.outcome))

@@ -13,7 +13,9 @@ PORTS = '<RuleGroup name="g"><include>{}</include></RuleGroup>'
 
 def test_expression_is_readable() -> None:
     """An element is a branch, commented with its line; the default stands last."""
-    text = compile_sql(configuration("<include><Protocol>tcp</Protocol></include>\n<exclude><Protocol>udp</Protocol></exclude>"))
+    text = compile_sql(
+        configuration("<include><Protocol>tcp</Protocol></include>\n<exclude><Protocol>udp</Protocol></exclude>")
+    )
     assert text == (
         "nullif(coalesce(\n"
         "  /* exclude, line 2 */ CASE\n"
@@ -39,7 +41,7 @@ def test_expression_without_filters(snippet: str, strict: bool) -> None:
 def test_values_and_names_are_text_and_no_sql() -> None:
     """What a configuration holds cannot leave its quotes."""
     for evil in ("' OR true --", "*/ x /*", "\\' OR true", "a\n' OR true --", "$$x$$", "{}", "%s", "?"):
-        snippet = PORTS.format(f"<Image name=\"n\"><![CDATA[{evil}]]></Image>")
+        snippet = PORTS.format(f'<Image name="n"><![CDATA[{evil}]]></Image>')
         assert by_sql(configuration(snippet), [row({"Image": evil}), row({})]) == ["n", None]
     for evil in ("' OR true --", "*/", "\\'", "&#10;'"):
         snippet = f'<RuleGroup name="{evil}"><include><Protocol>tcp</Protocol></include></RuleGroup>'
