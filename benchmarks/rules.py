@@ -12,7 +12,6 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
-from rules_load import BATCH_ROWS, configuration, event_batches
 
 from procwire.engine import connect
 from procwire.rules.apply import Rules
@@ -20,6 +19,7 @@ from procwire.rules.evaluate import decide
 from procwire.rules.forms import sysmon_texts
 from procwire.rules.parse import parse
 from procwire.rules.sql import compile_sql
+from rules_load import BATCH_ROWS, configuration, event_batches
 
 SIZES = (90, 1_000)
 _REFERENCE_EVENTS = 2_000
@@ -35,7 +35,7 @@ def main() -> None:
         f"# Rules, {date.today().isoformat()}",
         "",
         f"`benchmarks/rules.py --events {arguments.events}`, {platform.machine()}, Linux {platform.release()}, Python "
-        f"{platform.python_version()}. Events are made, batches of {BATCH_ROWS:,} rows, before the clock starts; single thread.",
+        f"{platform.python_version()}, one thread. Batches of {BATCH_ROWS:,} rows, made before the clock starts.",
         "",
         "| filters | way | events | events/s | logged | compile |",
         "|--:|---|--:|--:|--:|--:|",

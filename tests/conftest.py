@@ -10,6 +10,8 @@ import pytest
 from event_rows import BatchOf, Row, full_row
 from procwire.event import SCHEMA
 
+pytest_plugins = ["recording_fixtures"]
+
 
 @pytest.fixture(scope="session")
 def batch_of() -> BatchOf:

@@ -37,17 +37,18 @@ class Recording:
     """`procwire record --all` with the eBPF sensor, writing NDJSON.
 
     folder: for its ledger. options: beyond those that every test needs. held: what it writes is not read until
-    `go_on`.
+    `go_on`. config: rules to record by, instead of all.
     """
 
-    def __init__(self, folder: Path, *options: str, held: bool = False) -> None:
+    def __init__(self, folder: Path, *options: str, held: bool = False, config: Path | None = None) -> None:
         self._ledger_path = folder / "ledger.json"
         self._arrived = threading.Condition()
         self._rows: list[Row] = []
         self._marks: set[int] = set()
         self.log: list[str] = []
         code = "from procwire.cli import main; main()"
-        command = ["record", "--all", "--sensor", "ebpf", "--to", "ndjson", "--no-dns-lookup"]
+        what = ["--all"] if config is None else ["--config", str(config)]
+        command = ["record", *what, "--sensor", "ebpf", "--to", "ndjson", "--no-dns-lookup"]
         self.process = subprocess.Popen(
             [sys.executable, "-c", code, *command, "--ledger", str(self._ledger_path), *options],
             stdout=subprocess.PIPE,
@@ -111,6 +112,12 @@ class Recording:
 
     def _count(self, kinds: Collection[str], hosts: Collection[Host], processes: Collection[int]) -> int:
         return sum(row["record_kind"] in kinds for row in self.of(hosts, processes))
+
+    def wait_for_line(self, text: str) -> str:
+        """The first line with this text that it says, or has said, on stderr."""
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: any(text in line for line in self.log), _ARRIVAL_S), self.log
+            return next(line for line in self.log if text in line)
 
     def go_on(self) -> None:
         """Read what it writes, from now on."""

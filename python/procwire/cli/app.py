@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from procwire.cli.config import config
 from procwire.cli.dictionary import dictionary
 from procwire.cli.guid import guid
 from procwire.cli.read import EXAMPLES, read
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.command(epilog=EXAMPLES)(read)
 app.command(cls=RecordCommand, epilog=RECORD_EXAMPLES)(record)
+app.add_typer(config, name="config")
 app.command()(dictionary)
 app.command()(guid)
 

@@ -32,6 +32,9 @@ class ExitCode(IntEnum):
     RECORDED = 0
     NOT_RECORDED = 1
     LOSSY = 3
+    # And of checking a configuration.
+    VALID = 0
+    INVALID = 1
 
 
 def complain(text: str) -> None:

@@ -25,6 +25,7 @@ Examples:
   sudo procwire record --all --for 1h -o connections.parquet --user $USER
   sudo procwire record -n curl,wget --attempts     two programs, and what they failed to reach
   procwire record --all --sensor poll              without root: best effort
+  sudo procwire record --config sysmonconfig.xml   what Sysmon's configuration logs
   sudo procwire record --all --to syslog           as Sysmon for Linux does
   sudo procwire record --all -o /var/log/procwire/c.ndjson --rotate-size 100MB --keep 10
   sudo procwire record --all --where "dst_port NOT IN (53, 443)" --to ndjson | jq .
@@ -43,8 +44,8 @@ Exit codes:
 _SUFFIXES = {".csv": Way.CSV, ".parquet": Way.PARQUET, ".arrow": Way.ARROW, ".xml": Way.XML}
 """Formats by suffix, where it is not ndjson. Not asked of the sinks, since Arrow must not be imported yet."""
 _DISABLED = (
-    "network connection logging is disabled by default: enable it with --all, for every process, or "
-    "-n PROCESS,... for some"
+    "network connection logging is disabled by default: enable it with --all, for every process, -n PROCESS,... "
+    "for some, or --config FILE, for what a configuration logs"
 )
 
 
@@ -72,8 +73,22 @@ def record(
         ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Sysmon's configuration. Not in this version yet.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Record what this Sysmon configuration logs; read anew when it changes, and at SIGHUP.",
+        ),
     ] = None,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Read --config on where Sysmon refuses it, or skips something.")
+    ] = False,
+    strict_sysmon: Annotated[
+        bool, typer.Option("--strict-sysmon", help="With Sysmon's bug that names an event after a rule that failed.")
+    ] = False,
+    keep_unlogged: Annotated[
+        bool,
+        typer.Option("--keep-unlogged", help="Keep what --config does not log; the column `logged` tells it apart."),
+    ] = False,
     to: Annotated[
         list[Way] | None,
         typer.Option(
@@ -155,13 +170,17 @@ def record(
         from procwire.cli.record_status import print_status
 
         return print_status(as_json=to == [Way.NDJSON])
-    if config is not None:
-        raise UsageError(f"found --config {config}, but rules come with a later version: use --all, -n or --where")
-    if not all_ and images is None:
+    if not all_ and images is None and config is None:
         raise UsageError(_DISABLED)
+    if all_ and config is not None:
+        raise UsageError(f"found --all with --config {config}, expected one: a configuration says what is logged")
     targets = _targets(to or [], output or [])
     request = Request(
-        images=_listed(images) or () if not all_ else (),
+        images=None if all_ else _listed(images),
+        config=config,
+        lenient=lenient,
+        strict_sysmon=strict_sysmon,
+        keep_unlogged=keep_unlogged,
         targets=targets,
         names=names,
         columns=_listed(columns),
@@ -222,6 +241,10 @@ def _check(request: Request) -> None:
     whole = [target.way for target in request.targets if target.way in (Way.XML, Way.SYSLOG)]
     if len(whole) == len(request.targets) and (request.columns or request.names != "ossem"):
         raise UsageError(f"found --names or --columns, expected neither with {whole[0]}, which holds whole events")
+    if request.config is None and (request.lenient or request.strict_sysmon or request.keep_unlogged):
+        raise UsageError("found --lenient, --strict-sysmon or --keep-unlogged without --config FILE")
+    if request.keep_unlogged and whole:
+        raise UsageError(f"found --keep-unlogged with {whole[0]}, which has no place to tell that a row is not logged")
     rotates = request.rotate_bytes or request.rotate_s or request.keep is not None
     if rotates and all(target.path is None for target in request.targets):
         raise UsageError("found --rotate-size, --rotate-every or --keep without -o FILE, expected a file to rotate")

@@ -33,7 +33,8 @@ def _described(state: dict[str, Any]) -> str:
         f"  hooks:     {', '.join(hook['name'] for hook in hooks if hook['attached']) or 'none'}",
         *(f"  not:       {hook['name']}: {hook['reason']}" for hook in hooks if not hook["attached"]),
         f"  captured:  {sum(state['captured'].values()):,}",
-        f"  filtered:  {state['filtered']:,}",
+        *_rules(state),
+        f"  filtered:  {state['filtered']:,}{_by_rules(state)}",
         *(
             f"  written:   {one['written']:,} to {one['name']} ({one['format']}){_lost(one)}"
             for one in state["outputs"]
@@ -44,6 +45,18 @@ def _described(state: dict[str, Any]) -> str:
     if state["fallback_reason"] is not None:
         lines.insert(1, f"  no eBPF:   {state['fallback_reason']}")
     return "\n".join(lines)
+
+
+def _rules(state: dict[str, Any]) -> list[str]:
+    from procwire.recorder import ConfigurationLedger
+
+    configuration = state.get("configuration")
+    return [f"  rules:     {ConfigurationLedger(**configuration)}"] if configuration else []
+
+
+def _by_rules(state: dict[str, Any]) -> str:
+    by_rules = state.get("filtered_by_rules", 0)
+    return f", {by_rules:,} of them by rules" if by_rules else ""
 
 
 def _lost(output: dict[str, Any]) -> str:

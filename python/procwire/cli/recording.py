@@ -8,9 +8,11 @@ import select
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
 from procwire.cli.exits import ExitCode, complain
+from procwire.cli.recording_rules import Hangups, check_readable, live_rules, rules_of_images, without_configuration
 from procwire.cli.signals import Signals
 from procwire.errors import RecordError, UsageError
 from procwire.sources.privileges import drop_privileges, lock_privileges, recording_account
@@ -20,10 +22,9 @@ if TYPE_CHECKING:
 
     from procwire.cli.output import Output
     from procwire.cli.request import Request, Target
-    from procwire.recorder.ledger import RecordingLedger
+    from procwire.recorder import LiveRules, Recorder, RecordingLedger
     from procwire.recorder.loop import Step
     from procwire.recorder.outputs import SelectedOutput
-    from procwire.recorder.predicates import Predicate
     from procwire.select import Selection
     from procwire.sinks.recording import RecordingOutput
     from procwire.sources.live import LiveSource
@@ -37,14 +38,23 @@ def run(request: Request) -> ExitCode:
     # Before anything begins a thread, as importing Arrow does.
     lock_privileges()
     from procwire.cli.output import Output
+    from procwire.recorder import Recorder
     from procwire.recorder.outputs import live_selection
+    from procwire.recorder.predicates import sql
 
-    predicate = _predicate(request)
-    selections = [live_selection(target.way, request.names, request.columns) for target in request.targets]
+    predicate = None if request.where is None else sql(request.where, request.names)
+    selections = [
+        live_selection(target.way, request.names, request.columns, unlogged=request.keep_unlogged)
+        for target in request.targets
+    ]
     with ExitStack() as stack:
+        hangups = stack.enter_context(Hangups())
+        configured = None if request.config is None else live_rules(request, request.config, hangups)
+        rules = configured or (rules_of_images(request) if request.images else None)
         ledger_file = _open_ledger(request, stack)
         source, ledger = _open_source(request)
         stack.callback(source.close)
+        ledger.configuration = None if configured is None else configured.ledger
         sys.stderr.write("".join(f"procwire: {line}\n" for line in _announcement(ledger, request)))
         envelope = _envelope(stack)
         on_status = _status(stack)
@@ -53,29 +63,27 @@ def run(request: Request) -> ExitCode:
         if account is not None:
             _make_files(request.targets, account)
             drop_privileges(account, source.capabilities)
+        if request.config is not None:
+            check_readable(request.config, account)
         with ExitStack() as output_stack:
             outputs = _open_outputs(request, selections, stdout, ledger, account, output_stack)
             # Told when the outputs are closed: only then all is written.
             stack.callback(_report, ledger, ledger_file)
-            enrich = _enrichment(request, output_stack)
-            return _record(request, source, outputs, enrich, predicate, envelope, ledger, on_status)
+            recorder = Recorder(
+                source,
+                outputs,
+                enrich=_enrichment(request, configured, output_stack),
+                rules=rules,
+                predicate=predicate,
+                envelope=envelope,
+                ledger=ledger,
+                on_status=on_status,
+                between_batches=configured.refresh if configured else partial(without_configuration, hangups),
+            )
+            return _record(request, recorder, ledger)
 
 
-def _record(
-    request: Request,
-    source: LiveSource,
-    outputs: Sequence[SelectedOutput],
-    enrich: Sequence[Step],
-    predicate: Predicate,
-    envelope: Step,
-    ledger: RecordingLedger,
-    on_status: Callable[[RecordingLedger], None],
-) -> ExitCode:
-    from procwire.recorder import Recorder
-
-    recorder = Recorder(
-        source, outputs, enrich=enrich, predicate=predicate, envelope=envelope, ledger=ledger, on_status=on_status
-    )
+def _record(request: Request, recorder: Recorder, ledger: RecordingLedger) -> ExitCode:
     reader_gone = _reader_watch() if any(target.to_stdout for target in request.targets) else lambda: False
     signals = Signals()
     # A signal is waited for between two steps, so that no batch is dropped half-way.
@@ -109,14 +117,6 @@ def _account(request: Request) -> pwd.struct_passwd | None:
     if request.user is not None:
         raise UsageError(f"found --user {request.user}, expected to be root: only root can become another account")
     return None
-
-
-def _predicate(request: Request) -> Predicate:
-    from procwire.recorder.predicates import images, sql, together
-
-    predicates = [images(request.images)] if request.images else []
-    predicates += [sql(request.where, request.names)] if request.where is not None else []
-    return together(predicates)
 
 
 def _open_ledger(request: Request, stack: ExitStack) -> TextIO | None:
@@ -271,13 +271,20 @@ def _check_rotation(request: Request, target: Target) -> None:
         raise UsageError(f"cannot rotate {target.path}: its folder cannot be written")
 
 
-def _enrichment(request: Request, stack: ExitStack) -> list[Step]:
+def _enrichment(request: Request, rules: LiveRules | None, stack: ExitStack) -> list[Step]:
     from procwire.enrich import ContainerIds, HostNames, PortNames, UserNames
 
-    users, hosts = UserNames(), HostNames(request.dns_lookup)
+    users, hosts, ports = UserNames(), HostNames(request.dns_lookup), PortNames()
     stack.callback(users.close)
     stack.callback(hosts.close)
-    return [users, PortNames(), hosts, ContainerIds()]
+    if rules is None:
+        return [users, ports, hosts, ContainerIds()]
+
+    def names(batch: pa.RecordBatch) -> pa.RecordBatch:
+        # Otherwise nothing is to be looked up; what the sensor gave is blanked by the rules.
+        return hosts(ports(batch)) if rules.dns_lookup else batch
+
+    return [users, names, ContainerIds()]
 
 
 def _reader_watch() -> Callable[[], bool]:

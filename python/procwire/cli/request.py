@@ -43,8 +43,12 @@ class Target:
 class Request:
     """What to record, and how."""
 
-    images: tuple[str, ...]
-    """Processes to record; empty for all."""
+    images: tuple[str, ...] | None
+    """Processes to record, of `-n`; empty for all of them; None without it."""
+    config: Path | None
+    lenient: bool
+    strict_sysmon: bool
+    keep_unlogged: bool
     targets: tuple[Target, ...]
     names: Names
     columns: tuple[str, ...] | None

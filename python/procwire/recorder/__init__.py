@@ -1,6 +1,7 @@
-"""Recording: from a live source, by way of enrichment and selection, to the outputs; with an account of it all."""
+"""Recording: from a live source, by way of enrichment, rules and a predicate, to the outputs; with its account."""
 
-from procwire.recorder.ledger import OutputLedger, RecordingLedger
+from procwire.recorder.ledger import ConfigurationLedger, OutputLedger, RecordingLedger
 from procwire.recorder.loop import Recorder
+from procwire.recorder.reload import Changes, LiveRules
 
-__all__ = ["OutputLedger", "Recorder", "RecordingLedger"]
+__all__ = ["Changes", "ConfigurationLedger", "LiveRules", "OutputLedger", "Recorder", "RecordingLedger"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from procwire.sources.live import Hook
 
-__all__ = ["OutputLedger", "RecordingLedger"]
+__all__ = ["ConfigurationLedger", "OutputLedger", "RecordingLedger"]
 
 
 @dataclass(slots=True)
@@ -33,6 +33,31 @@ class OutputLedger:
 
 
 @dataclass(slots=True)
+class ConfigurationLedger:
+    """The account of the configuration whose rules are applied."""
+
+    path: str
+    schema: str = ""
+    """The schema's version, as in `4.90`."""
+    loaded: int = 0
+    """How often it was taken, at the start too."""
+    refused: int = 0
+    """How often it had changed, or was to be loaded, and had errors."""
+    loaded_at: str = ""
+    """When it was taken last, in UTC."""
+
+    def take(self, schema_version: tuple[int, int]) -> None:
+        """Count a configuration that was taken now."""
+        self.schema = "{}.{:02}".format(*schema_version)
+        self.loaded += 1
+        self.loaded_at = _iso(time.time())
+
+    def __str__(self) -> str:
+        refused = f", refused {_times(self.refused)}" if self.refused else ""
+        return f"{self.path}, schema {self.schema}, loaded {_times(self.loaded)}{refused}, last at {self.loaded_at}"
+
+
+@dataclass(slots=True)
 class RecordingLedger:
     """The account of a whole recording; filled while it goes on, final at its end.
 
@@ -49,7 +74,11 @@ class RecordingLedger:
     captured: Counter[str] = field(default_factory=Counter)
     """Rows by record_kind."""
     filtered: int = 0
-    """Rows that the predicate, or the limit, kept out."""
+    """Rows that the rules, the predicate or the limit kept out."""
+    filtered_by_rules: int = 0
+    """Those among them that the rules kept out."""
+    configuration: ConfigurationLedger | None = None
+    """Without `--config` None."""
     outputs: list[OutputLedger] = field(default_factory=list)
     lost: dict[str, int] = field(default_factory=dict)
     """Cause to events that the sensor lost, which were not captured."""
@@ -73,18 +102,22 @@ class RecordingLedger:
         return sum(output.lost for output in self.outputs)
 
     def summary(self) -> str:
-        """The account in a line, and one more for losses, and for warnings."""
+        """The account in a line, and one more for losses, for rules, and for warnings."""
         captured = f"captured {self.captured.total():,}"
         if set(self.captured) - {"connection"}:
             kinds = sorted(self.captured.items())
             captured += f" ({', '.join(f'{count:,} {_plural(kind, count)}' for kind, count in kinds)})"
         written = ", ".join(map(str, self.outputs))
         duration = f"{(self.end_s or time.time()) - self.start_s:.1f} s"
-        lines = [f"{duration}: {captured}, filtered {self.filtered:,}, written {written}, lost {self.events_lost:,}"]
+        filtered = f"filtered {self.filtered:,}"
+        filtered += f" ({self.filtered_by_rules:,} by rules)" if self.filtered_by_rules else ""
+        lines = [f"{duration}: {captured}, {filtered}, written {written}, lost {self.events_lost:,}"]
         losses = [f"{count:,} × {cause}" for cause, count in sorted(self.lost.items())]
         losses += [f"{output.lost:,} rows not written to {output.name}" for output in self.outputs if output.lost]
         if losses:
             lines.append("lost: " + "; ".join(losses))
+        if self.configuration is not None:
+            lines.append(f"rules: {self.configuration}")
         if self.warnings:
             lines.append("warnings: " + "; ".join(f"{count:,} × {kind}" for kind, count in self.warnings.items()))
         return "\n".join(lines)
@@ -99,6 +132,8 @@ class RecordingLedger:
             "end_time": None if self.end_s is None else _iso(self.end_s),
             "captured": dict(self.captured),
             "filtered": self.filtered,
+            "filtered_by_rules": self.filtered_by_rules,
+            "configuration": None if self.configuration is None else asdict(self.configuration),
             "outputs": [asdict(output) for output in self.outputs],
             "lost": self.lost,
             "warnings": self.warnings,
@@ -107,6 +142,10 @@ class RecordingLedger:
 
 def _plural(kind: str, count: int) -> str:
     return kind if count == 1 or kind == "existing" else f"{kind}s"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def _iso(time_s: float) -> str:

@@ -1,4 +1,4 @@
-"""The loop of a recording: source, enrichment, predicate, envelope, outputs.
+"""The loop of a recording: source, enrichment, rules, predicate, envelope, outputs.
 
 It asks the source for more only when the outputs have taken what there was. One that does not take (a stopped pipe)
 so holds up the loop, not the machine: the kernel's buffer fills, and what finds no place there is counted as lost.
@@ -50,7 +50,8 @@ class RecordingSink(Protocol):
 class Recorder:
     """Records from `source` to `outputs`; the account is kept in `ledger`, and shown to `on_status` now and then.
 
-    enrich: in order, before the predicate. envelope: gives the record ids and all else that makes an event of a row.
+    enrich: in order, before the rules. rules: what a configuration logs, before the predicate. envelope: gives the
+    record ids and all else that makes an event of a row. between_batches: called there, to change any of these.
     """
 
     def __init__(
@@ -59,18 +60,22 @@ class Recorder:
         outputs: Sequence[RecordingSink],
         *,
         enrich: Sequence[Step],
-        predicate: Predicate,
+        rules: Step | None = None,
+        predicate: Predicate | None = None,
         envelope: Step,
         ledger: RecordingLedger,
         on_status: Callable[[RecordingLedger], None],
+        between_batches: Callable[[], None] = lambda: None,
     ) -> None:
         self._source = source
         self._outputs = outputs
         self._enrich = enrich
+        self._rules = rules
         self._predicate = predicate
         self._envelope = envelope
         self._ledger = ledger
         self._on_status = on_status
+        self._between_batches = between_batches
         self._losses_due_s = self._status_due_s = 0.0
 
     def run(self, stop: Callable[[], bool], *, duration_s: float | None = None, count: int | None = None) -> None:
@@ -88,6 +93,7 @@ class Recorder:
 
     def _turn(self, timeout_s: float, left: int | None) -> int | None:
         """One step; how many rows are still wanted."""
+        self._between_batches()
         batch = self._source.step(timeout_s)
         if batch is not None:
             left = self._take(batch, left)
@@ -111,10 +117,12 @@ class Recorder:
         self._count(batch)
         for step in self._enrich:
             batch = step(batch)
-        kept = self._predicate(batch)
+        ruled = batch if self._rules is None else self._rules(batch)
+        kept = self._predicate(ruled) if self._predicate and ruled.num_rows else ruled
         if left is not None:
             kept = kept.slice(0, left)
             left -= kept.num_rows
+        self._ledger.filtered_by_rules += batch.num_rows - ruled.num_rows
         self._ledger.filtered += batch.num_rows - kept.num_rows
         self._write(kept)
         return left

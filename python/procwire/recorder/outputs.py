@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
-from procwire.event import LIVE_SCHEMA, Names
+from procwire.event import LIVE_SCHEMA, Group, Names
 from procwire.recorder.ledger import OutputLedger
 from procwire.select import LIVE_GROUPS, Selection
 from procwire.sinks import RECORDING_COLUMNS
@@ -18,8 +18,12 @@ SYSMON_WAYS = ("xml", "syslog")
 """Formats that hold Sysmon's events, whole: connections, and losses as its Error event."""
 
 
-def live_selection(way: str, names: Names, columns: Sequence[str] | None) -> Selection | None:
+def live_selection(
+    way: str, names: Names, columns: Sequence[str] | None, *, unlogged: bool = False
+) -> Selection | None:
     """The columns that a format gets; None for Sysmon's own, which get whole rows.
+
+    unlogged: whether rows that no rule logs are kept, so that a column must tell.
 
     Raises UsageError for a column that does not exist.
     """
@@ -27,7 +31,8 @@ def live_selection(way: str, names: Names, columns: Sequence[str] | None) -> Sel
         return None
     if way == "table" and columns is None and names == "ossem":
         columns = RECORDING_COLUMNS
-    return Selection(names=names, columns=columns, groups=LIVE_GROUPS, live=True)
+    groups: tuple[Group, ...] = (*LIVE_GROUPS, "rules") if unlogged else LIVE_GROUPS
+    return Selection(names=names, columns=columns, groups=groups, live=True)
 
 
 def schema_of(selection: Selection | None) -> pa.Schema:

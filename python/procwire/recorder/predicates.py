@@ -1,9 +1,8 @@
-"""What a recording keeps: predicates, batch in, batch out, both of `event.LIVE_SCHEMA`."""
+"""`--where` of a recording: a predicate in SQL, batch in, batch out, both of `event.LIVE_SCHEMA`."""
 
 from __future__ import annotations
 
-import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pyarrow as pa
 
@@ -11,32 +10,9 @@ from procwire.engine import connect, quote, sql_errors
 from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, Names
 from procwire.select import Selection
 
-__all__ = ["Predicate", "images", "sql", "together"]
+__all__ = ["Predicate", "sql"]
 
 Predicate = Callable[[pa.RecordBatch], pa.RecordBatch]
-
-# Sysmon for Linux folds ASCII only; there are no two files that differ in case of it alone that it could tell.
-_FOLD = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
-
-
-def images(names: Sequence[str]) -> Predicate:
-    """Rows of processes that Sysmon's condition `image` finds: a name without a path is compared with the last
-    part of the executable's path, one with a path with all of it; case does not matter."""
-    wanted = {name.translate(_FOLD) for name in names}
-
-    def keep(batch: pa.RecordBatch) -> pa.RecordBatch:
-        encoded = batch.column("process_name").dictionary_encode()
-        fits = [_is_image(path, wanted) for path in encoded.dictionary.to_pylist()]
-        if encoded.null_count == 0 and all(fits):
-            return batch
-        return batch.filter(pa.array(fits, pa.bool_()).take(encoded.indices))
-
-    return keep
-
-
-def _is_image(path: str, wanted: set[str]) -> bool:
-    folded = path.translate(_FOLD)
-    return folded in wanted or folded.rpartition("/")[2] in wanted
 
 
 def sql(where: str, names: Names) -> Predicate:
@@ -78,15 +54,3 @@ def _query(where: str, names: Names) -> tuple[list[str], str]:
 def _mentions(text: str, name: str) -> bool:
     """Whether a text may speak of a column: DuckDB's names know no case, and patterns (`COLUMNS(*)`) mean many."""
     return name.casefold() in text.casefold() or "*" in text or "columns" in text.casefold()
-
-
-def together(predicates: Sequence[Predicate]) -> Predicate:
-    """Rows that all of them keep."""
-
-    def keep(batch: pa.RecordBatch) -> pa.RecordBatch:
-        for predicate in predicates:
-            if batch.num_rows:
-                batch = predicate(batch)
-        return batch
-
-    return keep

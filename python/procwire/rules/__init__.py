@@ -15,12 +15,16 @@
 
 from __future__ import annotations
 
-from procwire.rules.apply import Rules
+from typing import TYPE_CHECKING, Any
+
 from procwire.rules.evaluate import Decision, Step, decide
 from procwire.rules.forms import sysmon_texts
 from procwire.rules.model import Configuration, Element, Filter, Finding, Place, Rule
 from procwire.rules.parse import load, parse
 from procwire.rules.sql import compile_sql
+
+if TYPE_CHECKING:
+    from procwire.rules.apply import Rules
 
 __all__ = [
     "Configuration",
@@ -38,3 +42,12 @@ __all__ = [
     "parse",
     "sysmon_texts",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # On first use: `config check` puts no batch to rules.
+    if name != "Rules":
+        raise AttributeError(f"module 'procwire.rules' has no attribute {name!r}")
+    from procwire.rules.apply import Rules
+
+    return Rules

@@ -123,11 +123,11 @@ class ElementReader:
                 self._findings.check_texts(child)
                 own_name = child.attributes.get("name", "")
                 filters = tuple(self._filters(child.children, own_name or name))
-                relation = self._relation(child) or "or"
+                relation = self._relation(child)
                 if not filters:
                     self._findings.warn(child, "found a <Rule> without fields, which does nothing")
                 else:
-                    yield Rule(relation, filters, own_name, child.place)
+                    yield Rule(relation or "or", filters, own_name, child.place, relation is not None)
             else:
                 yield from self._filters([child], name)
 

@@ -79,6 +79,8 @@ class Rule:
     name: str
     """Its own; empty for none."""
     place: Place
+    relation_is_given: bool = True
+    """Without one it is "or"."""
 
 
 Operand = Filter | Rule

@@ -20,6 +20,7 @@ RECORDING_COLUMNS = (
     "network_connection_initiated", "src_ip", "src_host_name", "src_port",
     "dst_ip", "dst_host_name", "dst_port",
     "record_kind", "outcome", "duration_us", "sent_bytes", "received_bytes", "events_lost",
+    "rule_name", "logged",
 )  # fmt: skip
 """What the live view needs of each row."""
 
@@ -129,7 +130,18 @@ def _fit_peer(text: str, width: int) -> str:
 
 
 def _rest(batch: pa.RecordBatch) -> pa.StringArray:
-    """How it came out, of what is not simply a connection."""
+    """How it came out, of what is not simply a connection; and the rule that logs it."""
+    outcome, rule = _outcome(batch), _rule(batch)
+    between = pc.if_else(pc.or_(pc.equal(outcome, ""), pc.equal(rule, "")), "", ", ")
+    return pc.binary_join_element_wise(outcome, between, rule, "")
+
+
+def _rule(batch: pa.RecordBatch) -> pa.StringArray:
+    unlogged = pc.fill_null(pc.invert(batch.column("logged")), False)
+    return pc.if_else(unlogged, "not logged", pc.fill_null(plain_text(batch.column("rule_name")), ""))
+
+
+def _outcome(batch: pa.RecordBatch) -> pa.StringArray:
     kind = batch.column("record_kind")
     if not pc.any(pc.is_in(kind, value_set=_TOLD)).as_py():
         return pa.array([""]).take(pa.nulls(batch.num_rows, pa.int32()).fill_null(0))

@@ -31,7 +31,7 @@ from procwire.sinks.xml import XmlSink
 __all__ = ["WAYS", "RecordingOutput"]
 
 # What a recording mostly has no value for.
-_SPARSE = frozenset(kept.named(names) for kept in fields("live", "provenance") for names in NAMES)
+_SPARSE = frozenset(kept.named(names) for kept in fields("live", "provenance", "rules") for names in NAMES)
 
 WAYS: dict[str, Way] = {
     **SINKS,

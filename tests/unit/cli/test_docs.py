@@ -39,10 +39,11 @@ def test_verbs_are_those_documented() -> None:
     assert re.findall(r"^## `procwire (\w+)", DOCS.read_text(), re.MULTILINE) == [
         "read",
         "record",
+        "config",
         "dictionary",
         "guid",
     ]
-    assert VERBS == ["dictionary", "guid", "read", "record"]
+    assert VERBS == ["config", "dictionary", "guid", "read", "record"]
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from recordings import COMMAND, EXECUTABLE, POLL, Recording, Server, ports
 from typer.testing import CliRunner, Result
 
 import procwire
@@ -29,11 +25,6 @@ from procwire.cli.app import app
 from procwire.cli.exits import ExitCode
 from procwire.cli.request import Request, Target, Way
 
-Row = dict[str, Any]
-
-COMMAND = [sys.executable, "-c", "from procwire.cli import main; main()", "record"]
-POLL = ("--sensor", "poll", "--interval", "50ms")
-EXECUTABLE = Path(sys.executable).resolve()
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="recording needs Linux")
 needs_root = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs root on Linux")
 
@@ -73,17 +64,21 @@ def test_nothing_is_recorded_by_default() -> None:
 @pytest.mark.parametrize(
     ("arguments", "images"),
     [
-        (["--all"], ()),
+        (["--all"], None),
+        (["--config", "a.xml"], None),
+        (["--config", "a.xml", "-n"], ()),
         (["-n"], ()),
         (["-n", "--for", "1s"], ()),
         (["--for", "1s", "-n"], ()),
         (["-n", "curl"], ("curl",)),
         (["-n", "curl, /usr/bin/wget", "--closes"], ("curl", "/usr/bin/wget")),
         (["-ncurl"], ("curl",)),
-        (["--all", "-n", "curl"], ()),
+        (["--all", "-n", "curl"], None),
     ],
 )  # fmt: skip
-def test_n_takes_a_list_or_none(asked: Callable[..., Request], arguments: list[str], images: tuple[str, ...]) -> None:
+def test_n_takes_a_list_or_none(
+    asked: Callable[..., Request], arguments: list[str], images: tuple[str, ...] | None
+) -> None:
     assert asked(*arguments).images == images
 
 
@@ -134,7 +129,11 @@ def test_defaults_are_those_documented(asked: Callable[..., Request]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--config", "sysmon.xml"], "rules come with a later version"),
+        (["--all", "--config", "a.xml"], "found --all with --config a.xml, expected one"),
+        (["--all", "--lenient"], "without --config FILE"),
+        (["--all", "--strict-sysmon"], "without --config FILE"),
+        (["-n", "curl", "--keep-unlogged"], "without --config FILE"),
+        (["--config", "a.xml", "--keep-unlogged", "--to", "xml"], "xml, which has no place to tell"),
         (["--all", "--for", "soon"], "found 'soon', expected a duration"),
         (["--all", "--to", "csv", "--to", "xml"], "more than one output to stdout"),
         (["--all", "--columns", ","], "found no column in --columns"),
@@ -159,106 +158,6 @@ def test_other_systems_can_only_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # Whole recordings.
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that the account which records may write to: pytest's own are root's alone."""
-    path = Path(tempfile.mkdtemp(prefix="procwire-test-"))
-    path.chmod(0o777)
-    yield path
-    shutil.rmtree(path)
-
-
-class Recording:
-    """A recorder that runs, with its own state."""
-
-    def __init__(self, folder: Path, *arguments: str | Path, stdout: int | None = subprocess.PIPE) -> None:
-        environment = os.environ | {"STATE_DIRECTORY": f"{folder}/state", "RUNTIME_DIRECTORY": f"{folder}/run"}
-        self._errors = folder / "errors"
-        self._log = self._errors.open("wb")
-        command = [*COMMAND, *POLL, *map(str, arguments)]
-        self.process = subprocess.Popen(command, stdout=stdout, stderr=self._log, env=environment)
-        self._folder = folder
-
-    def wait_until_it_records(self) -> None:
-        """Once it tells of itself, it records."""
-        self.wait_for(lambda: bool(self.statuses()))
-
-    def statuses(self) -> list[Row]:
-        """What it tells of itself."""
-        found = [path.read_text() for path in self._folder.glob(f"run/recorder-{self.process.pid}.json")]
-        return [json.loads(text) for text in found if text.endswith("\n")]
-
-    def wait_for(self, condition: Callable[[], bool]) -> None:
-        deadline_s = time.monotonic() + 60
-        while not condition():
-            assert time.monotonic() < deadline_s, self.errors
-            assert self.process.poll() in (None, 0), self.errors
-            time.sleep(0.02)
-
-    def end(self, number: int = signal.SIGINT) -> tuple[int, bytes]:
-        """Exit code and stdout."""
-        self.process.send_signal(number)
-        return self.wait()
-
-    def wait(self) -> tuple[int, bytes]:
-        stdout, _ = self.process.communicate(timeout=60)
-        return self.process.returncode, stdout or b""
-
-    @property
-    def errors(self) -> str:
-        return self._errors.read_text()
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self._log.close()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-
-
-@pytest.fixture
-def start(folder: Path) -> Iterator[Callable[..., Recording]]:
-    """Starts recordings, and sees to their end."""
-    with ExitStack() as stack:
-
-        def begin(*arguments: str | Path, stdout: int | None = subprocess.PIPE) -> Recording:
-            running = Recording(folder, *arguments, stdout=stdout)
-            stack.callback(running.close)
-            running.wait_until_it_records()
-            return running
-
-        yield begin
-
-
-class Server:
-    """Makes connections to itself that stay open."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
-        self._socket = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=1_024))
-        self.mine = f"dst_port = {self._socket.getsockname()[1]}"
-        """Tells its connections from all others on the machine."""
-
-    def __call__(self, count: int) -> list[int]:
-        """Make so many; the ports that they come from."""
-        address = self._socket.getsockname()
-        clients = [self._stack.enter_context(socket.create_connection(address)) for _ in range(count)]
-        for _ in range(count):
-            self._stack.enter_context(self._socket.accept()[0])
-        return [client.getsockname()[1] for client in clients]
-
-
-@pytest.fixture
-def connect() -> Iterator[Server]:
-    with ExitStack() as stack:
-        yield Server(stack)
-
-
-def ports(lines: bytes | str, *, initiated: bool = True) -> list[int]:
-    found = [json.loads(line) for line in lines.splitlines()]
-    return [row["src_port"] for row in found if row["network_connection_initiated"] is initiated]
 
 
 @on_linux

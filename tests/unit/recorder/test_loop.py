@@ -14,10 +14,6 @@ from procwire.recorder import Recorder, RecordingLedger
 from procwire.recorder.loop import Step
 
 
-def same(batch: pa.RecordBatch) -> pa.RecordBatch:
-    return batch
-
-
 def odd_ports(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.filter(pc.equal(pc.bit_wise_and(batch.column("dst_port"), 1), 1))
 
@@ -38,7 +34,8 @@ def record(
     source: FakeSource,
     *outputs: FakeOutput,
     enrich: Sequence[Step] = (),
-    predicate: Step = same,
+    rules: Step | None = None,
+    predicate: Step | None = None,
     stop: Callable[[], bool] | None = None,
     **limits: Any,
 ) -> RecordingLedger:
@@ -48,6 +45,7 @@ def record(
         source,
         outputs,
         enrich=enrich,
+        rules=rules,
         predicate=predicate,
         envelope=Numbering(),
         ledger=ledger,
@@ -73,6 +71,24 @@ def test_what_is_filtered_is_counted_and_takes_no_number() -> None:
     ledger = record(FakeSource(live(*({"dst_port": port} for port in range(10)))), output, predicate=odd_ports)
     assert [(row["record_id"], row["dst_port"]) for row in output.rows] == [(1, 1), (2, 3), (3, 5), (4, 7), (5, 9)]
     assert (ledger.captured.total(), ledger.filtered) == (10, 5)
+
+
+def test_rules_come_before_the_predicate_and_are_counted_apart() -> None:
+    def above_four(batch: pa.RecordBatch) -> pa.RecordBatch:
+        return batch.filter(pc.greater(batch.column("dst_port"), 4))
+
+    asked: list[int] = []
+
+    def asks(batch: pa.RecordBatch) -> pa.RecordBatch:
+        asked.extend(batch.column("dst_port").to_pylist())
+        return odd_ports(batch)
+
+    output = FakeOutput()
+    source = FakeSource(live(*({"dst_port": port} for port in range(10))), live({"dst_port": 1}))
+    ledger = record(source, output, rules=above_four, predicate=asks)
+    assert asked == [5, 6, 7, 8, 9]
+    assert [row["dst_port"] for row in output.rows] == [5, 7, 9]
+    assert (ledger.captured.total(), ledger.filtered, ledger.filtered_by_rules) == (11, 8, 6)
 
 
 def test_enrichment_comes_before_the_predicate() -> None:
@@ -147,7 +163,7 @@ def test_status_is_told_at_the_beginning_and_at_the_end() -> None:
     ledger = RecordingLedger("fake")
     source = FakeSource(live({}), live({}))
     Recorder(
-        source, [FakeOutput()], enrich=(), predicate=same, envelope=Numbering(), ledger=ledger,
+        source, [FakeOutput()], enrich=(), envelope=Numbering(), ledger=ledger,
         on_status=lambda ledger: told.append(ledger.captured.total()),
     ).run(lambda: not source.batches)  # fmt: skip
     assert told[0] == 1

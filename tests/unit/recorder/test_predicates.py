@@ -1,4 +1,4 @@
-"""Predicates: Sysmon's `image`, and SQL in each vocabulary."""
+"""Predicates in SQL, in each vocabulary."""
 
 from __future__ import annotations
 
@@ -9,36 +9,11 @@ from hypothesis import strategies as st
 
 from procwire.errors import UsageError
 from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, LIVE_SCHEMA, Names
-from procwire.recorder.predicates import images, sql, together
+from procwire.recorder.predicates import sql
 from procwire.select import Selection
 
 PATHS = ["/usr/bin/curl", "/usr/bin/wget", "/opt/CURL", "/usr/bin/curl2", None, "/usr/bin/Ärger"]
 ROWS = live(*({"process_name": path, "dst_port": port} for port, path in enumerate(PATHS)))
-
-
-@pytest.mark.parametrize(
-    ("names", "kept"),
-    [
-        (["curl"], [0, 2]),
-        (["CURL", "wget"], [0, 1, 2]),
-        (["/usr/bin/curl"], [0]),
-        (["/USR/bin/curl"], [0]),
-        (["bin/curl"], []),
-        (["ärger"], []),
-        (["ÄRGER"], [5]),
-        (["Ärger"], [5]),
-        ([""], []),
-        (["nothing"], []),
-    ],
-)  # fmt: skip
-def test_image_is_the_base_name_or_the_whole_path(names: list[str], kept: list[int]) -> None:
-    """ASCII's case does not matter, and what has a path is compared whole; an unknown process is nobody's."""
-    assert images(names)(ROWS).column("dst_port").to_pylist() == kept
-
-
-def test_batch_that_is_kept_whole_is_the_same() -> None:
-    batch = live({"process_name": "/bin/a"}, {"process_name": "/opt/a"})
-    assert images(["a"])(batch) is batch
 
 
 @pytest.mark.parametrize(
@@ -85,9 +60,3 @@ def test_sql_agrees_with_a_selection(rows: list[tuple[int, str | None]], port: i
     names = [field.name for field in FIELDS + LIVE_FIELDS]
     slow = [row for part in Selection(where=where, columns=names, live=True).apply([batch]) for row in part.to_pylist()]
     assert sql(where, "ossem")(batch).to_pylist() == slow
-
-
-def test_together_means_all() -> None:
-    both = together([images(["curl", "wget"]), sql("dst_port > 0", "ossem")])
-    assert both(ROWS).column("dst_port").to_pylist() == [1, 2]
-    assert together([])(ROWS) is ROWS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
-from procwire.recorder import OutputLedger, RecordingLedger
+from procwire.recorder import ConfigurationLedger, OutputLedger, RecordingLedger
 from procwire.sources.live import Hook
 
 
@@ -38,6 +38,20 @@ def test_summary_tells_kinds_and_losses() -> None:
         "lost: 12 × buffer full; 27 rows not written to a.xml",
         "warnings: 2 × flows evicted",
     ]
+
+
+def test_rules_are_told() -> None:
+    ruled = ledger()
+    ruled.filtered_by_rules = 1_005
+    ruled.configuration = ConfigurationLedger("a.xml", "4.90", loaded=2, refused=1, loaded_at="2026-01-02T03:04:05Z")
+    first, second, *_ = ruled.summary().splitlines()
+    assert "filtered 7 (1,005 by rules), written" in first
+    assert ", schema 4.90, loaded 2 times, refused once, last at 2026-01-02T03:04:05Z" in ruled.summary()
+    assert "rules: a.xml, " in ruled.summary()
+    assert second.startswith("lost: ")
+    assert ruled.to_dict()["configuration"] == {
+        "path": "a.xml", "schema": "4.90", "loaded": 2, "refused": 1, "loaded_at": "2026-01-02T03:04:05Z"
+    }  # fmt: skip
 
 
 def test_losses_are_told_by_difference() -> None:

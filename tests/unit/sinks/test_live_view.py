@@ -62,6 +62,18 @@ def test_wide_view_tells_how_a_connection_ended() -> None:
     assert line.endswith("  example.com · closed by peer, 1.5 s, 517 B out, 4.1 MB in")
 
 
+def test_rule_that_logs_a_connection_is_told_and_where_none_does() -> None:
+    ruled = {"rule_name": "technique_id=T1105", "logged": True}
+    unlogged = {"logged": False}
+    found = shown(recorded(ruled, {**SSHD, **EXISTING, **ruled}, unlogged, {**CLOSE, **unlogged}), 237).splitlines()
+    assert [line.partition(" · ")[2] or line.rpartition("  ")[2].strip() for line in found[1:]] == [
+        "technique_id=T1105",
+        "open already, technique_id=T1105",
+        "not logged",
+        "closed by peer, 1.5 s, 517 B out, 4.1 MB in, not logged",
+    ]
+
+
 @pytest.mark.parametrize("width", [60, 80, 99, 100, 119, 120, 160, 237])
 def test_lines_keep_within_the_width(width: int) -> None:
     """With wide characters (two cells each), long values and every kind of row."""

@@ -1,0 +1,46 @@
+"""`-n PROCESS,...` as rules: filters on Image, as Sysmon's own switch adds them to a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from procwire.errors import ConfigurationError
+from procwire.rules.model import NETWORK_CONNECT, Configuration, Element, Filter, Finding, OnMatch, Place
+
+__all__ = ["with_images"]
+
+_NOWHERE = Place(1, 1)
+
+
+def with_images(configuration: Configuration, names: Sequence[str]) -> Configuration:
+    """The configuration with filters for these processes, first in the first element that includes network
+    connections, or in one of their own; without a name, one that logs every connection.
+
+    Raises ConfigurationError, with the places, where elements exclude: Sysmon takes no -n PROCESS beside them.
+    """
+    elements = configuration.network_connect
+    if not names:
+        return replace(configuration, elements=(_element("exclude"),))
+    excluding = [element for element in elements if element.onmatch == "exclude"]
+    if excluding:
+        text = 'found <NetworkConnect onmatch="exclude">, expected "include" only, for -n adds processes to be logged'
+        raise ConfigurationError(configuration.path, [Finding(element.place, "error", text) for element in excluding])
+    first = elements[0] if elements else _element("include")
+    added = replace(first, operands=(*_filters(names, first), *first.operands))
+    others = configuration.elements if elements else (*configuration.elements, first)
+    return replace(configuration, elements=tuple(added if element is first else element for element in others))
+
+
+def _filters(names: Sequence[str], element: Element) -> list[Filter]:
+    filters = []
+    for name in names:
+        filters.append(Filter("Image", "image", name, element.name, element.place))
+        # Sysmon's `image` takes `\` alone for the end of a path's folders, so by itself it finds no name on Linux.
+        if "/" not in name and "\\" not in name:
+            filters.append(Filter("Image", "end with", f"/{name}", element.name, element.place))
+    return filters
+
+
+def _element(onmatch: OnMatch) -> Element:
+    return Element(NETWORK_CONNECT, onmatch, "or", False, "", (), _NOWHERE)

@@ -1,0 +1,116 @@
+"""The rules of a recording, loaded anew while it goes on: never half of them, and never worse ones for good ones."""
+
+from __future__ import annotations
+
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+
+from procwire.errors import UsageError
+from procwire.recorder.ledger import ConfigurationLedger
+from procwire.rules.model import Configuration
+
+__all__ = ["Changes", "LiveRules"]
+
+Step = Callable[[pa.RecordBatch], pa.RecordBatch]
+
+_LOOK_AGAIN_S = 1.0
+
+
+class Changes:
+    """Whether a file has changed; may be asked often, and looks about once in `look_again_s`.
+
+    Told once for each change, and when the file has stood still from one look to the next: until then its editor may
+    still be writing. A file that is gone, or cannot be looked at, is one state more; what is no file (a pipe) has none.
+    """
+
+    def __init__(self, path: Path, *, look_again_s: float = _LOOK_AGAIN_S) -> None:
+        self._path = path
+        self._look_again_s = look_again_s
+        self.settle()
+
+    def settle(self) -> None:
+        """Take the file as it is now for known."""
+        self._known = self._seen = _state(self._path)
+        self._due_s = time.monotonic() + self._look_again_s
+
+    def __call__(self) -> bool:
+        now_s = time.monotonic()
+        if now_s < self._due_s:
+            return False
+        self._due_s = now_s + self._look_again_s
+        before, self._seen = self._seen, _state(self._path)
+        if self._seen != before or self._seen == self._known:
+            return False
+        self._known = self._seen
+        return True
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    # Some editors write a file anew, others put another in its place, which may be as old.
+    return (found.st_mtime_ns, found.st_size, found.st_ino) if stat.S_ISREG(found.st_mode) else ()
+
+
+class LiveRules:
+    """A configuration's rules, a step of a recording; `refresh`, called between two batches, loads them anew.
+
+    load: reads the file; apply: makes the step; asked: whether someone asks for it to be loaded, changed or not;
+    tell: told of each configuration that is taken; complain: of each line of what is refused, once per change.
+    Raises what `load` and `apply` raise for the first configuration; for later ones the last good one stays.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Configuration],
+        apply: Callable[[Configuration], Step],
+        *,
+        changes: Changes,
+        asked: Callable[[], bool],
+        ledger: ConfigurationLedger,
+        tell: Callable[[Configuration], None],
+        complain: Callable[[str], None],
+    ) -> None:
+        self._load = load
+        self._apply = apply
+        self._changes = changes
+        self._asked = asked
+        self.ledger = ledger
+        self._tell = tell
+        self._complain = complain
+        self._take(load())
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        return self._step(batch)
+
+    @property
+    def dns_lookup(self) -> bool:
+        """Whether hosts and ports are to be named."""
+        return self._configuration.dns_lookup
+
+    def refresh(self) -> None:
+        """Load the configuration, if it has changed or someone asks for it."""
+        if self._asked():
+            # Before it is read: what changes meanwhile is a change.
+            self._changes.settle()
+        elif not self._changes():
+            return
+        try:
+            self._take(self._load())
+        except UsageError as error:
+            self.ledger.refused += 1
+            for line in str(error).splitlines():
+                self._complain(line)
+            self._complain(f"{self.ledger.path} is refused, the rules loaded at {self.ledger.loaded_at} stay")
+
+    def _take(self, configuration: Configuration) -> None:
+        self._step = self._apply(configuration)
+        self._configuration = configuration
+        self.ledger.take(configuration.schema_version)
+        self._tell(configuration)

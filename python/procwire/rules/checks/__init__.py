@@ -1,0 +1,1 @@
+"""What `rules/check.py` puts together: one file per family of checks."""
