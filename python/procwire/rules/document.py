@@ -39,7 +39,7 @@ class Node:
     place: Place
     children: list[Node] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    """Pieces of text that are more than white space, as comments and children part them."""
+    """Pieces of text that are more than white space or CDATA, as comments and children part them."""
 
     @property
     def value(self) -> str:
@@ -92,10 +92,12 @@ class _Builder:
     def __init__(self) -> None:
         self.root = Node("", {}, Place(1, 1))
         self._open = [self.root]
-        self._text = ""
+        self._pieces: list[str] = []
         # The bytes are UTF-8 by now, whatever the declaration says.
         self.parser = expat.ParserCreate("utf-8")
         self.parser.buffer_text = True
+        # Not those that a document type would add.
+        self.parser.specified_attributes = True
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._add
@@ -120,18 +122,18 @@ class _Builder:
         self._open.pop()
 
     def _add(self, text: str) -> None:
-        self._text += text
+        self._pieces.append(text)
 
     def _part(self) -> None:
-        if self._text.strip(_BLANK):
-            self._open[-1].texts.append(self._text)
-        self._text = ""
+        text = "".join(self._pieces)
+        self._pieces.clear()
+        if text.strip(_BLANK):
+            self._open[-1].texts.append(text)
 
     def _part_whole(self) -> None:
-        # In CDATA white space counts.
-        if self._text:
-            self._open[-1].texts.append(self._text)
-        self._text = ""
+        # In CDATA white space counts, and so does nothing at all.
+        self._open[-1].texts.append("".join(self._pieces))
+        self._pieces.clear()
 
     def _refuse_entity(self, name: str, *_: object) -> None:
         # Sysmon reads no entities of a document's own; and they are how small files become endless ones.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from functools import lru_cache
 
 from procwire.rules.document import Node
 from procwire.rules.manifest import Version
@@ -23,7 +24,7 @@ class Findings:
     @property
     def sorted(self) -> tuple[Finding, ...]:
         """By their places."""
-        return tuple(sorted(self._found))
+        return tuple(sorted(self._found, key=lambda found: (found.place, found.severity, found.text)))
 
     def error(self, node: Node, text: str) -> None:
         """What Sysmon refuses, or reads otherwise than it is written."""
@@ -55,8 +56,14 @@ class Findings:
 
 def nearest(found: str, known: Iterable[str]) -> str:
     """`; did you mean 'contains any'?`, or nothing where no known name comes near."""
+    return _nearest(found.strip().casefold()[:_LONGEST], tuple(known))
+
+
+@lru_cache(maxsize=1 << 10)
+def _nearest(found: str, known: tuple[str, ...]) -> str:
+    # One mistake may stand in a file many times.
     by_folded = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(found.strip().casefold(), by_folded, n=1)
+    near = difflib.get_close_matches(found, by_folded, n=1)
     return f"; did you mean {by_folded[near[0]]!r}?" if near else ""
 
 

@@ -87,7 +87,7 @@ class _Reader:
         known = {name for layouts in EVENTS.values() for layout in layouts for name in layout}
         for part in node.value.split(",") if node.value else []:
             name, colon, number = part.partition(":")
-            if not colon or not re.fullmatch(r"[1-9]\d{0,5}", number):
+            if not colon or not re.fullmatch(r"[1-9][0-9]{0,5}", number):
                 self._findings.error(node, f"found {short(part)} in <FieldSizes>, expected Field:N with N from 1 on")
             elif name not in known:
                 self._findings.error(

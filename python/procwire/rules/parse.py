@@ -70,7 +70,7 @@ def _configuration(root: Node, path: str, lenient: bool) -> Configuration:
 
 def _schema_version(root: Node, findings: Findings) -> Version:
     text = root.attributes.get("schemaversion", "")
-    number = re.match(r"\s*\+?(\d+(?:\.\d*)?|\.\d+)", text)
+    number = re.match(r"\s*\+?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)", text)
     if number is None or not 1 <= float(number[1]) < 1 << 16:
         found = f"schemaversion {text!r}" if text else "no schemaversion"
         findings.error(root, f'found {found}, expected a number such as "4.90"')

@@ -289,6 +289,8 @@ def _case(comment: str, branches: Sequence[tuple[str, str]], otherwise: str = ""
             merged.append(([when], then))
     while merged and merged[-1][1] == "NULL" and not otherwise:
         merged.pop()
+    if not merged:
+        return otherwise or "NULL"
     lines = [f"{comment} CASE".lstrip()]
     for whens, then in merged:
         lines.append(_indented(f"WHEN {_joined('OR', whens)}\nTHEN {then}"))
