@@ -18,6 +18,7 @@ __all__ = ["MAX_BYTES", "DocumentError", "Node", "parse_document"]
 MAX_BYTES = 64 << 20
 """Longer files are refused; the longest known configuration has 1 MB."""
 
+_EVTX = b"ElfFile\0"
 _BLANK = " \t\r\n"
 
 
@@ -52,6 +53,8 @@ def parse_document(data: bytes) -> Node:
 
     Raises DocumentError, with the place, for what cannot be decoded or is not well-formed.
     """
+    if data.startswith(_EVTX):
+        raise DocumentError(Place(1, 1), "found a Windows event log, expected a configuration")
     if len(data) > MAX_BYTES:
         raise DocumentError(Place(1, 1), f"found {len(data):,} bytes, expected {MAX_BYTES:,} at most")
     builder = _Builder()

@@ -10,9 +10,10 @@ from procwire.rules.document import Node
 from procwire.rules.manifest import Version
 from procwire.rules.model import Finding, Severity
 
-__all__ = ["Findings", "dotted", "nearest", "short"]
+__all__ = ["Findings", "dotted", "nearest", "one_line", "quoted"]
 
 _LONGEST = 60
+_ESCAPES = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 class Findings:
@@ -51,7 +52,7 @@ class Findings:
     def check_texts(self, node: Node) -> None:
         """Warn of text beside the children of an element that only has children."""
         if node.texts:
-            self.warn(node, f"found text in <{node.tag}>, {short(node.value.strip())}, which Sysmon does not look at")
+            self.warn(node, f"found text in <{node.tag}>, {quoted(node.value.strip())}, which Sysmon does not look at")
 
 
 def nearest(found: str, known: Iterable[str]) -> str:
@@ -72,6 +73,13 @@ def dotted(version: Version) -> str:
     return f"{version[0]}.{version[1]:02}"
 
 
-def short(text: str) -> str:
-    """The text in quotes, cut to what a line can show."""
-    return repr(text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "...")
+def quoted(text: str, longest: int = _LONGEST) -> str:
+    """A value from the file, on one line, its middle left out if it is long: the ends of paths tell most."""
+    if len(text) > longest:
+        text = f"{text[: longest // 2]}...{text[-(longest // 2) :]}"
+    return f"'{one_line(text)}'"
+
+
+def one_line(text: str) -> str:
+    """A text with the line ends that came in with values made visible."""
+    return text.translate(_ESCAPES)
