@@ -8,8 +8,8 @@ from procwire.cli.config_check import EXAMPLES as CHECK_EXAMPLES
 from procwire.cli.config_check import check
 from procwire.cli.config_explain import EXAMPLES as EXPLAIN_EXAMPLES
 from procwire.cli.config_explain import explain
-from procwire.cli.config_test import EXAMPLES as TEST_EXAMPLES
-from procwire.cli.config_test import try_configuration
+from procwire.cli.config_trial import EXAMPLES as TEST_EXAMPLES
+from procwire.cli.config_trial import try_configuration
 
 __all__ = ["config"]
 
