@@ -128,7 +128,7 @@ class FieldClasses:
         values = batch.column(self._column).dictionary_encode(null_encoding="encode")
         distinct = values.dictionary.to_pylist()
         known = self._known
-        numbers = [known.get(value) for value in distinct]
+        numbers = list(map(known.get, distinct))
         if None in numbers:
             for place, number in enumerate(numbers):
                 if number is None:
