@@ -8,6 +8,7 @@ its first piece of text, which a comment ends, and white space alone is none.
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
@@ -15,10 +16,12 @@ from procwire.rules.model import Place
 
 __all__ = ["MAX_BYTES", "DocumentError", "Node", "parse_document"]
 
-MAX_BYTES = 64 << 20
+MAX_BYTES = 16 << 20
 """Longer files are refused; the longest known configuration has 1 MB."""
 
 _EVTX = b"ElfFile\0"
+_INVALID_TOKEN = expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]
+_LONGEST_NAME = 100
 _BLANK = " \t\r\n"
 
 
@@ -58,11 +61,15 @@ def parse_document(data: bytes) -> Node:
     if len(data) > MAX_BYTES:
         raise DocumentError(Place(1, 1), f"found {len(data):,} bytes, expected {MAX_BYTES:,} at most")
     builder = _Builder()
+    text = _decoded(data).encode("utf-8", "replace")
     try:
-        builder.parser.Parse(_decoded(data).encode("utf-8", "replace"), True)
+        builder.parser.Parse(text, True)
     except expat.ExpatError as error:
         place = Place(error.lineno, error.offset + 1)
-        raise DocumentError(place, f"found XML that does not parse: {expat.ErrorString(error.code)}") from error
+        before = text[max(builder.parser.ErrorByteIndex - _LONGEST_NAME, 0) : builder.parser.ErrorByteIndex]
+        is_bare = error.code == _INVALID_TOKEN and re.search(rb"&\w*$", before)
+        hint = "; a & by itself is written &amp;" if is_bare else ""
+        raise DocumentError(place, f"found XML that does not parse: {expat.ErrorString(error.code)}{hint}") from error
     [root] = builder.root.children
     return root
 

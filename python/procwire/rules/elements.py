@@ -135,7 +135,8 @@ class ElementReader:
         for node in nodes:
             self._findings.check_attributes(node, ("condition", "name"))
             for child in node.children:
-                self._findings.warn(child, f"found <{child.tag}> inside of <{node.tag}>, where Sysmon does not look")
+                looks = "takes it for an element of its own" if child.tag in EVENTS else "does not look"
+                self._findings.warn(child, f"found <{child.tag}> inside of <{node.tag}>, where Sysmon {looks}")
             if len(node.texts) > 1:
                 self._findings.warn(
                     node, f"found a value in {len(node.texts)} pieces, of which Sysmon reads {quoted(node.value)}"
@@ -158,13 +159,15 @@ class ElementReader:
 
 
 def _below(node: Node) -> Iterator[tuple[Node, Node]]:
-    """Nodes below one, with their parents, in the document's order; not those inside of an event's element."""
-    stack = [(child, node) for child in reversed(node.children)]
+    """Nodes below one, with their parents, in the document's order; of those inside of an event's element only events:
+    Sysmon finds them even there."""
+    stack = [(child, node, False) for child in reversed(node.children)]
     while stack:
-        node, parent = stack.pop()
-        yield node, parent
-        if node.tag not in EVENTS:
-            stack += [(child, node) for child in reversed(node.children)]
+        node, parent, inside = stack.pop()
+        if not inside or node.tag in EVENTS:
+            yield node, parent
+        inside = inside or node.tag in EVENTS
+        stack += [(child, node, inside) for child in reversed(node.children)]
 
 
 def _is_rule(node: Node) -> bool:

@@ -68,7 +68,11 @@ def test_encodings(data: bytes) -> None:
         (b"", (1, 1), "found XML that does not parse: no element found"),
         (b"<a>\n <b>\n</a>", (3, 3), "found XML that does not parse: mismatched tag"),
         (b"<a/>\n<b/>", (2, 1), "found XML that does not parse: junk after document element"),
-        (b"<a>R&D</a>", (1, 7), "found XML that does not parse: not well-formed (invalid token)"),
+        (
+            b"<a>R&D</a>",
+            (1, 7),
+            "found XML that does not parse: not well-formed (invalid token); a & by itself is written &amp;",
+        ),
         (b"<a x='1' x='2'/>", (1, 10), "found XML that does not parse: duplicate attribute"),
         (b"<a>\n\xe4</a>", (2, 1), "found byte 0xe4 at offset 4, expected utf-8"),
         (b"<a>&#0;</a>", (1, 4), "found XML that does not parse: reference to invalid character number"),

@@ -252,6 +252,15 @@ def test_warnings_of_what_sysmon_passes_over(inside: str, text: str) -> None:
     assert findings(parse(with_rules(inside))) == [("warning", text)]
 
 
+def test_elements_inside_of_a_field_are_found_as_well() -> None:
+    """Sysmon looks for its events at any depth below EventFiltering."""
+    inner = '<NetworkConnect onmatch="exclude"/>'
+    configuration = parse(with_rules(f'<NetworkConnect onmatch="include"><Image>a{inner}</Image></NetworkConnect>'))
+    assert [element.onmatch for element in configuration.network_connect] == ["include", "exclude"]
+    text = "found <NetworkConnect> inside of <Image>, where Sysmon takes it for an element of its own"
+    assert findings(configuration) == [("warning", text)]
+
+
 def test_files(tmp_path: Path) -> None:
     path = tmp_path / "my.xml"
     path.write_text(WHOLE, encoding="utf-16")
