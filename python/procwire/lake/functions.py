@@ -51,10 +51,11 @@ def _only(text: str, pattern: str, group: int = 0) -> str:
     return f"regexp_extract_all({text}, '^{pattern}$', {group})[1]"
 
 
+_IS_IPV4 = f"regexp_full_match(ip, '({_OCTET}[.]){{3}}{_OCTET}')"
 _IPV4_HEX = (
-    "substr(hex(4294967296 + array_inner_product("
-    f"TRY_CAST(split({_only('ip', rf'({_OCTET}[.]){{3}}{_OCTET}')}, '.') AS DOUBLE[4]),"
-    " [16777216, 65536, 256, 1]::DOUBLE[4])::BIGINT), 2)"
+    f"CASE WHEN {_IS_IPV4} THEN substr(hex(4294967296 + array_inner_product("
+    "TRY_CAST(split(ip, '.') AS DOUBLE[4]),"
+    " [16777216, 65536, 256, 1]::DOUBLE[4])::BIGINT), 2) END"
 )
 # Groups of four digits; `::` stands for one group at least, and `_` for the rest of them.
 _GROUPS_HEX = (
@@ -109,14 +110,29 @@ def _scope() -> str:
     return f"CASE WHEN address IS NULL THEN NULL{whens} ELSE 'global' END"
 
 
-def _of_both(name: str, body: str, more: str = "") -> tuple[str, str]:
-    """A macro over an address's 16 bytes, under a name of its own, and the one that takes either form."""
+def _ipv4_pattern(network: IPv4Network) -> str:
+    """What texts of IPv4 addresses in a network begin with."""
+    first, last = network[0].packed, network[-1].packed
+    octets = ("|".join(map(str, range(low, high + 1))) for low, high in zip(first, last, strict=True)
+              if (low, high) != (0, 255))  # fmt: skip
+    return "".join(f"({octet})[.]" for octet in octets)
+
+
+def _is_private() -> str:
+    """The quick way for the most usual text: a pattern says it at once."""
+    networks = [ip_network(name) for scope, names in SCOPES if scope in _PRIVATE for name in names]
+    patterns = "|".join(_ipv4_pattern(network) for network in networks if network.version == 4)
     return (
-        f"_{name}(address{more}) AS {body}",
-        f"{name}(ip BLOB{more}) AS _{name}(ip{more}), (ip VARCHAR{more}) AS "
-        # Read once, though it is compared with much.
-        f"list_transform([_read(ip)], lambda address: _{name}(address{more}))[1]",
+        f"CASE WHEN contains(ip, ':') THEN list_transform([_read(ip)], lambda address: _is_private(address))[1]"
+        f" WHEN {_IS_IPV4} THEN regexp_matches(ip, '^({patterns})') END"
     )
+
+
+def _of_both(name: str, body: str, text_body: str = "") -> tuple[str, str]:
+    """A macro over an address's 16 bytes, under a name of its own, and the one that takes either form."""
+    # Read once, though it is compared with much.
+    text_body = text_body or f"list_transform([_read(ip)], lambda address: _{name}(address))[1]"
+    return f"_{name}(address) AS {body}", f"{name}(ip BLOB) AS _{name}(ip), (ip VARCHAR) AS {text_body}"
 
 
 def _macros() -> tuple[str, ...]:
@@ -130,14 +146,14 @@ def _macros() -> tuple[str, ...]:
         f"_prefix(network) AS {_PREFIX}",
         f"network_first(network) AS {_FIRST}",
         f"network_last(network) AS {_LAST}",
-        *_of_both("ip_in", _IN, ", network"),
+        f"_ip_in(address, network) AS {_IN}",
+        "ip_in(ip BLOB, network) AS _ip_in(ip, network), (ip VARCHAR, network) AS"
+        " list_transform([_read(ip)], lambda address: _ip_in(address, network))[1]",
         *_of_both("ip_scope", _scope()),
-        *_of_both("is_private", f"_ip_scope(address) IN ({private})"),
-        *(
-            macro
-            for scope in ("loopback", "multicast", "global")
-            for macro in _of_both(f"is_{scope}", f"_ip_scope(address) = '{scope}'")
-        ),
+        *_of_both("is_private", f"_ip_scope(address) IN ({private})", _is_private()),
+        *_of_both("is_loopback", "_ip_scope(address) = 'loopback'"),
+        *_of_both("is_multicast", "_ip_scope(address) = 'multicast'"),
+        *_of_both("is_global", "_ip_scope(address) = 'global'"),
     )
 
 
