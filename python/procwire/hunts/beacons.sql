@@ -68,7 +68,7 @@ spans AS (
 ),
 calls AS (
     SELECT
-        l.log_id, process_name, dst_ip, dst_port, dst_host_name, kind, sent_bytes,
+        l.log_id, process_name, dst_ip, dst_port, dst_host_name, kind, sent_bytes, moment,
         date_diff('microsecond', start_at, moment) AS at_us,
         CAST(floor(date_diff('microsecond', start_at, moment) / window_us) AS INTEGER) AS window_no,
         CAST(floor(date_diff('microsecond', start_at, moment) * 24 / window_us) AS INTEGER) % 24 AS bar
@@ -94,10 +94,10 @@ pairs AS (
         row_number() OVER (ORDER BY log_id, process_name, dst_ip, dst_port, window_no) AS pair_id,
         count(*) AS connections,
         max(dst_host_name) AS dst_host_name,
-        min(at_us) AS first_us,
-        max(at_us) AS last_us,
+        min(moment) AS first_time,
+        max(moment) AS last_time,
         list(at_us) AS times_us,
-        list(bar) AS bars
+        list(bar) AS all_bars
     FROM beats
     WHERE pair_hash IN (SELECT pair_hash FROM likely)
     GROUP BY log_id, process_name, dst_ip, dst_port, window_no
@@ -129,7 +129,7 @@ timing AS (
     FROM intervals JOIN quartiles USING (pair_id)
     GROUP BY pair_id, q1, q2, q3
 ),
-bar_rows AS (SELECT pair_id, unnest(bars) AS bar FROM pairs),
+bar_rows AS (SELECT pair_id, unnest(all_bars) AS bar FROM pairs),
 heights AS (SELECT pair_id, bar, count(*) AS height FROM bar_rows GROUP BY pair_id, bar),
 shapes AS (
     SELECT
@@ -198,11 +198,11 @@ sizing AS (
 ),
 sub_scores AS (
     SELECT
-        p.log_id, process_name, dst_ip, dst_port, dst_host_name, connections, first_us, last_us,
+        p.log_id, process_name, dst_ip, dst_port, dst_host_name, connections, first_time, last_time,
         period_s, jitter, bars, size_score,
         (1 - abs(skewness) + greatest(0, 1 - jitter)) / 2 AS timing_score,
         greatest(evenness, coalesce(fit, 0)) AS histogram_score,
-        CASE WHEN bars >= 6 THEN least(1, greatest((last_us - first_us) / window_us, run / 12e0)) ELSE 0 END
+        CASE WHEN bars >= 6 THEN least(1, greatest(date_diff('microsecond', first_time, last_time) / window_us, run / 12e0)) ELSE 0 END
             AS duration_score
     FROM pairs AS p
     JOIN spans AS l ON p.log_id = l.log_id
@@ -224,7 +224,7 @@ placed AS (
         *,
         count(*) OVER (PARTITION BY log_id, process_name, dst_ip, dst_port) AS windows,
         row_number() OVER (
-            PARTITION BY log_id, process_name, dst_ip, dst_port ORDER BY beacon_score DESC, first_us DESC
+            PARTITION BY log_id, process_name, dst_ip, dst_port ORDER BY beacon_score DESC, first_time DESC
         ) AS place
     FROM scored
     WHERE beacon_score >= $min_score
@@ -243,7 +243,7 @@ destinations AS (
 ),
 modified AS (
     SELECT
-        b.*, l.computer_name, l.start_at, talkers, computers,
+        b.*, l.computer_name, talkers, computers,
         date_diff('second', first_at, end_at) / 86400e0 AS age_days,
         CASE
             WHEN computers < $min_computers THEN 0
@@ -280,8 +280,7 @@ SELECT
     round(duration_score, 3) AS duration_score,
     round(size_score, 3) AS size_score,
     windows,
-    start_at + first_us * INTERVAL 1 MICROSECOND AS first_time,
-    start_at + last_us * INTERVAL 1 MICROSECOND AS last_time,
+    first_time, last_time,
     concat(
         'every ', CAST(round(period_s, 1) AS VARCHAR), ' s, give or take ',
         CAST(CAST(round(100 * jitter) AS BIGINT) AS VARCHAR), '% (timing ', CAST(round(timing_score, 2) AS VARCHAR),
