@@ -154,13 +154,23 @@ def _write(found: pa.RecordBatchReader, schema: pa.Schema, way: HuntWay, request
     with Output(None if request.output == Path("-") else request.output) as output:
         sink = open_sink(way, output.stream, schema, output.terminal)
         for batch in found:
-            part = batch.select(schema.names)
+            part = (_short(batch) if way == "table" else batch).select(schema.names)
             part = part if request.limit is None else part.slice(0, request.limit - rows)
             sink.write(part)
             rows += part.num_rows
         sink.close()
         output.commit()
     return rows
+
+
+def _short(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Programs by their file's name, as the table of connections has them: a path would not fit."""
+    import pyarrow.compute as pc
+
+    index = batch.schema.get_field_index("process_name")
+    if index < 0:
+        return batch
+    return batch.set_column(index, "process_name", pc.replace_substring_regex(batch.column(index), r"^.*[\\/]", ""))
 
 
 def _tell(hunt: Hunt, rows: int) -> None:

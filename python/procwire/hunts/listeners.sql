@@ -6,14 +6,15 @@
 --
 -- Parameters:
 --   max_share      number = 0.02   Shows programs that listen so on at most this share of the computers, or on one
---   min_ephemeral  integer = 49152  UDP ports from here on are no service's
+--   min_ephemeral  integer = 49152  Ports from here on are handed out as they come: UDP's are no service's, and TCP's of
+--                                   one program count as one
 --
 -- Columns:
 --   computer_name     text     Where the process runs
 --   process_name      text     Its executable
 --   user_name         text     One of its accounts
 --   network_protocol  text     tcp or udp
---   port              integer  The port that it is reached on
+--   port              integer  The port that it is reached on; of those that were handed out, the lowest
 --   clients           integer  How many addresses connected to it
 --   internet_clients  integer  How many of these are in the internet
 --   client_ip         text     One of them, in the internet if there are such
@@ -33,18 +34,22 @@ inbound AS (
         AND coalesce(record_kind, 'connection') = 'connection'
 ),
 served AS (
-    SELECT *, NOT is_private(client_ip) AND NOT is_multicast(client_ip) AS from_internet
+    SELECT
+        *,
+        least(port, $min_ephemeral) AS service,
+        NOT is_private(client_ip) AND NOT is_multicast(client_ip) AS from_internet
     FROM inbound
     WHERE NOT is_loopback(client_ip) AND (network_protocol <> 'udp' OR port < $min_ephemeral)
 ),
 programs AS (
-    SELECT program, network_protocol, port, count(DISTINCT computer_name) AS computers
+    SELECT program, network_protocol, service, count(DISTINCT computer_name) AS computers
     FROM served
-    GROUP BY program, network_protocol, port
+    GROUP BY program, network_protocol, service
 ),
 listening AS (
     SELECT
-        computer_name, process_name, program, network_protocol, port,
+        computer_name, process_name, program, network_protocol, service,
+        min(port) AS port,
         min_by(user_name, event_creation_time) AS user_name,
         count(DISTINCT client_ip) AS clients,
         count(DISTINCT CASE WHEN from_internet THEN client_ip END) AS internet_clients,
@@ -53,15 +58,15 @@ listening AS (
         min(event_creation_time) AS first_time,
         max(event_creation_time) AS last_time
     FROM served
-    GROUP BY computer_name, process_name, program, network_protocol, port
+    GROUP BY computer_name, process_name, program, network_protocol, service
 )
 SELECT
-    computer_name, process_name, user_name, s.network_protocol, s.port, clients, internet_clients, client_ip, computers,
+    computer_name, process_name, user_name, s.network_protocol, port, clients, internet_clients, client_ip, computers,
     connections, first_time, last_time
 FROM listening AS s
 JOIN programs AS p
     ON s.program IS NOT DISTINCT FROM p.program AND s.network_protocol IS NOT DISTINCT FROM p.network_protocol
-    AND s.port = p.port
+    AND s.service = p.service
 CROSS JOIN fleet
 WHERE internet_clients > 0 OR computers <= greatest(1, $max_share * all_computers)
-ORDER BY internet_clients DESC, computers, connections, computer_name, process_name, s.port, s.network_protocol
+ORDER BY internet_clients DESC, computers, connections, computer_name, process_name, port, s.network_protocol

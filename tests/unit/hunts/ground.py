@@ -54,13 +54,21 @@ def table(made: Sequence[Row]) -> pa.Table:
     return pa.Table.from_pylist(list(made), schema=LIVE_SCHEMA)
 
 
+def whole(made: pa.Table) -> pa.Table:
+    """A log's rows with the columns that only a recording has."""
+    missing = [field for field in LIVE_SCHEMA if field.name not in made.schema.names]
+    for field in missing:
+        made = made.append_column(field, pa.nulls(made.num_rows, field.type))
+    return made
+
+
 def connection(made: Sequence[Row] | pa.Table) -> duckdb.DuckDBPyConnection:
     """A connection with the view `connections` over the rows."""
     ground = duckdb.connect()
     ground.execute("SET TimeZone = 'UTC'")
     for macro in _MACROS:
         ground.execute(f"CREATE MACRO {macro}")
-    ground.register("stored", made if isinstance(made, pa.Table) else table(made))
+    ground.register("stored", whole(made) if isinstance(made, pa.Table) else table(made))
     derived = ", ".join(f"{field.sql} AS {field.name}" for field in DERIVED)
     ground.execute(f"CREATE VIEW connections AS SELECT *, {derived} FROM stored")
     return ground
