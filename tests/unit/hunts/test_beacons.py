@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from beacon_reference import Scores, scores
 from event_rows import Row
-from ground import DAY_S, START, connection, found, row, rows
+from hunting_ground import DAY_S, START, connection, found, row, rows
 from procwire.hunts import find, load
 
 # Two events that say from when to when the computer was watched; no pair of theirs is scored.

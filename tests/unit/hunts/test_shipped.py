@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from event_rows import Row
-from ground import DAY_S, HOUR_S, connection, found, row, rows
+from hunting_ground import DAY_S, HOUR_S, connection, found, row, rows
 from procwire.hunts import Hunt, find, load
 
 SHIPPED = load()
 REQUIRED = {"process": "app.exe", "computer": "WS-1", "destination": "203.0.113.9"}
 SPARSE = [
-    {name: None for name in row()} | {"event_creation_time": row(at_s)["event_creation_time"]} | known
+    dict.fromkeys(row()) | {"event_creation_time": row(at_s)["event_creation_time"]} | known
     for at_s in range(60)
     for known in ({}, {"network_connection_initiated": True}, {"network_connection_initiated": False})
 ]
@@ -82,7 +82,8 @@ def test_first_seen_finds_what_the_past_does_not_have() -> None:
 
 
 def test_rare_destinations_are_those_of_one_computer_in_the_internet() -> None:
-    made = of_fleet(30) + [
+    made = [
+        *of_fleet(30),
         row(5, computer_name="PC-3", dst_ip="203.0.113.77", dst_host_name="rare.example"),
         row(6, computer_name="PC-3", dst_ip="203.0.113.77", dst_port=80, process_name="C:\\b.exe"),
         row(7, computer_name="PC-3", dst_ip="10.0.9.9"),
@@ -205,7 +206,7 @@ def test_port_mismatch_finds_both_ways_round() -> None:
 
 
 def test_top_talkers_counts_connections_once_and_bytes_at_their_end() -> None:
-    made = rows(range(5)) + [row(9, record_kind="close", sent_bytes=10, received_bytes=20)]
+    made = [*rows(range(5)), row(9, record_kind="close", sent_bytes=10, received_bytes=20)]
     made += [row(1, process_name="C:\\b.exe", network_connection_initiated=False)]
     first, second = found("top_talkers", made)
     assert (first["connections"], first["outbound"], first["share"], first["sent_bytes"]) == (5, 5, 0.8333, 10)

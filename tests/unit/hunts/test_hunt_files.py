@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from ground import connection, row
+from hunting_ground import connection, row
 from procwire.errors import UsageError
 from procwire.hunts import Hunt, find, load
 
