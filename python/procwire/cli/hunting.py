@@ -124,7 +124,7 @@ def _logs(hunt: Hunt, request: Request, ledger: Ledger) -> duckdb.DuckDBPyConnec
     from procwire.sources import read_batches
 
     since = _since(hunt, request)
-    where = since and f"event_creation_time >= TIMESTAMPTZ '{since.isoformat()}'"
+    where = None if since is None else f"event_creation_time >= TIMESTAMPTZ '{since.isoformat()}'"
     selection = Selection(where=where, groups=STORED_GROUPS)
     with progress() as on_progress:
         batches = read_batches(request.files, ledger=ledger, on_progress=on_progress)

@@ -40,10 +40,11 @@ def test_verbs_are_those_documented() -> None:
         "read",
         "record",
         "config",
+        "hunt",
         "dictionary",
         "guid",
     ]
-    assert VERBS == ["config", "dictionary", "guid", "read", "record"]
+    assert VERBS == ["config", "dictionary", "guid", "hunt", "read", "record"]
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -59,7 +59,8 @@ def test_describe_tells_what_the_header_does() -> None:
     told = result.stdout
     [beacons] = [one for one in load() if one.name == "beacons"]
     assert told.startswith("Beacons: ")
-    assert all(f"  {named.name} " in told for named in (*beacons.parameters, *beacons.columns))
+    names = [*(parameter.name for parameter in beacons.parameters), *beacons.schema.names]
+    assert all(f"  {name} " in told for name in names)
     assert "SELECT" not in told
 
 
@@ -127,7 +128,7 @@ def test_without_files_the_lake_is_hunted_in(monkeypatch: pytest.MonkeyPatch, fo
 
 def test_results_go_to_a_file_by_its_suffix(example_log: Path, tmp_path: Path) -> None:
     path = tmp_path / "talkers.parquet"
-    result = hunt("top_talkers", "--files", example_log, "-o", path, "--columns", "process_name,outbound", "--limit", 2)
+    result = hunt("top_talkers", "--files", example_log, "-o", path, "--columns", "process_name,outbound", "--limit", "2")
     assert (result.exit_code, result.stdout) == (0, "")
     table = pq.read_table(path)
     assert (table.column_names, table.num_rows) == (["process_name", "outbound"], 2)
