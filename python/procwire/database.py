@@ -48,7 +48,7 @@ def connect(source: Source | None = None, *, since: datetime | None = None) -> d
         connection = connect_engine()
         prepare(connection, source if isinstance(source, pa.Table) else source.read_all(), since=since)
         return connection
-    if source is None or isinstance(source, str | os.PathLike) and _is_lake(source):
+    if source is None or (isinstance(source, str | os.PathLike) and _is_lake(source)):
         return connect_lake(source, since=since)
     ledger = Ledger()
     paths = [source] if isinstance(source, str | os.PathLike) else list(source)

@@ -41,10 +41,11 @@ def test_verbs_are_those_documented() -> None:
         "record",
         "lake",
         "config",
+        "hunt",
         "dictionary",
         "guid",
     ]
-    assert VERBS == ["config", "dictionary", "guid", "lake", "read", "record"]
+    assert VERBS == ["config", "dictionary", "guid", "hunt", "lake", "read", "record"]
 
 
 @pytest.mark.parametrize("verb", VERBS)

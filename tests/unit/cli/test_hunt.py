@@ -1,0 +1,169 @@
+"""`procwire hunt`: what it lists and tells, which data it hunts in, where its rows go."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, get_args
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner, Result
+
+from event_rows import Row
+from procwire.cli.app import app
+from procwire.cli.hunting import HuntWay
+from procwire.hunts import load
+from procwire.sinks import SINKS
+
+COUNT = """-- Count: how many there are
+--
+-- Parameters:
+--   port  integer = null  Of one port
+--
+-- Columns:
+--   connections  integer  How many
+--   first_time   time     The first
+SELECT count(*) AS connections, min(event_creation_time) AS first_time
+FROM connections
+WHERE $port IS NULL OR dst_port = $port
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "count.sql").write_text(COUNT)
+    return tmp_path
+
+
+def hunt(*arguments: str | Path, **environment: str) -> Result:
+    return CliRunner().invoke(app, ["hunt", *map(str, arguments)], env=environment)
+
+
+def rows(result: Result) -> list[Row]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_without_a_name_all_are_listed(folder: Path) -> None:
+    result = hunt("--hunts", folder)
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:-2]] == [one.name for one in load([folder])]
+    assert any(line.startswith("count ") and line.endswith("Count: how many there are") for line in lines)
+
+
+def test_describe_tells_what_the_header_does() -> None:
+    result = hunt("beacons", "--describe")
+    assert result.exit_code == 0
+    told = result.stdout
+    [beacons] = [one for one in load() if one.name == "beacons"]
+    assert told.startswith("Beacons: ")
+    names = [*(parameter.name for parameter in beacons.parameters), *beacons.schema.names]
+    assert all(f"  {name} " in told for name in names)
+    assert "SELECT" not in told
+
+
+def test_logs_are_hunted_in(example_log: Path) -> None:
+    """The real example: what svchost.exe did, most frequent first."""
+    result = hunt("top-talkers", "--files", example_log)
+    assert result.exit_code == 0
+    first = rows(result)[0]
+    assert (first["process_name"], first["connections"]) == ("C:\\Windows\\System32\\svchost.exe", 123)
+    assert result.stderr.splitlines()[0].startswith("1 file, 1,730 records, 153 network connections")
+    assert result.stderr.splitlines()[-1] == f"top_talkers: {len(rows(result))} rows found"
+
+
+def test_parameters_are_given_and_checked(example_log: Path, folder: Path) -> None:
+    def count(*more: str) -> Result:
+        return hunt("count", "--hunts", folder, "--files", example_log, *more)
+
+    assert rows(count())[0]["connections"] == 153
+    assert rows(count("--param", "port=443"))[0]["connections"] == 29
+    assert count("-p", "port=https").exit_code == 2
+    assert "parameter port: found 'https', expected a whole number" in count("-p", "port=https").stderr
+    assert "found --param 'port', expected NAME=VALUE" in count("-p", "port").stderr
+    assert "found parameter 'prt', expected one of port" in count("-p", "prt=1").stderr
+
+
+def test_own_hunts_come_from_the_environment_as_well(folder: Path) -> None:
+    assert "count " in hunt(PROCWIRE_HUNTS=str(folder)).stdout
+
+
+def test_since_limits_the_data(example_log: Path, folder: Path) -> None:
+    """The log is of one morning in 2017."""
+    result = hunt("count", "--hunts", folder, "--files", example_log, "--since", "2017-10-23T07:30:00")
+    [found] = rows(result)
+    assert 0 < found["connections"] < 153
+    assert found["first_time"] >= "2017-10-23T07:30:00"
+    assert rows(hunt("count", "--hunts", folder, "--files", example_log, "--since", "7d"))[0]["connections"] == 0
+
+
+def test_since_goes_to_a_hunt_that_needs_the_past(example_log: Path) -> None:
+    """first_seen looks at all, and shows what is since then."""
+    found = rows(hunt("first_seen", "--files", example_log, "--since", "2017-10-23T07:17:00"))
+    assert {hit["process_is_new"] for hit in found} == {True}
+    assert all(hit["first_time"] >= "2017-10-23T07:17:00" for hit in found)
+    assert len(found) < len(rows(hunt("first_seen", "--files", example_log, "--since", "2017-10-23")))
+
+
+def test_without_files_the_lake_is_hunted_in(monkeypatch: pytest.MonkeyPatch, folder: Path, example_log: Path) -> None:
+    """With its folder, and from when on."""
+    import procwire
+
+    asked: list[tuple[Any, Any]] = []
+    real = procwire.connect
+
+    def connect(source: Any = None, *, since: Any = None) -> Any:
+        asked.append((source, since))
+        return real(procwire.read(example_log))
+
+    monkeypatch.setattr(procwire, "connect", connect, raising=False)
+    assert hunt("count", "--hunts", folder, "--lake", "some/lake", "--since", "2d").exit_code == 0
+    assert hunt("count", "--hunts", folder).exit_code == 0
+    [(lake, since), (default, ever)] = asked
+    assert (lake, default, ever) == ("some/lake", None, None)
+    assert timedelta(days=2) <= datetime.now(UTC) - since < timedelta(days=2, minutes=5)
+
+
+def test_results_go_to_a_file_by_its_suffix(example_log: Path, tmp_path: Path) -> None:
+    path = tmp_path / "talkers.parquet"
+    result = hunt("top_talkers", "--files", example_log, "-o", path, "--columns", "process_name,outbound", "--limit", "2")
+    assert (result.exit_code, result.stdout) == (0, "")
+    table = pq.read_table(path)
+    assert (table.column_names, table.num_rows) == (["process_name", "outbound"], 2)
+
+
+def test_table_is_for_people(example_log: Path) -> None:
+    header, first, *_ = hunt("top_talkers", "--files", example_log, "--to", "table").stdout.splitlines()
+    assert header.split()[1] == "process_name"
+    assert "svchost.exe" in first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("becons",), "found hunt 'becons', expected one that `procwire hunt` lists; did you mean 'beacons'?"),
+        (("beacons", "--since", "soon"), "found --since 'soon', expected a duration such as 7d"),
+        (("beacons", "--columns", "scor"), "found column 'scor', expected some of score, computer_name"),
+        (("process_profile",), "parameter process: found no value, expected text"),
+        (("beacons", "-o", "x.xml"), "found .xml in -o, expected another format"),
+        (("--hunts", "no/such"), "found no folder no/such"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_is_read(arguments: tuple[str, ...], message: str) -> None:
+    result = hunt(*arguments, "--files", "does-not-exist.evtx")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "does-not-exist" not in result.stderr
+
+
+def test_what_cannot_be_read_is_told(tmp_path: Path, example_log: Path) -> None:
+    assert hunt("beacons", "--files", tmp_path / "none.evtx").exit_code == 1
+    damaged = tmp_path / "cut.evtx"
+    damaged.write_bytes(example_log.read_bytes()[: 4096 + 8 * 65536 + 30_000])
+    assert hunt("top_talkers", "--files", damaged).exit_code == 3
+
+
+def test_formats_are_those_of_any_table() -> None:
+    assert {*get_args(HuntWay), "xml"} == set(SINKS)
