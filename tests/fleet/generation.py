@@ -21,8 +21,7 @@ __all__ = ["Fleet", "Made", "generate", "of_size"]
 FIRST_DAY = date(2026, 1, 5)
 """A Monday."""
 _EPOCH = date(1970, 1, 1)
-EVENTS_PER_MACHINE_DAY = 1_150
-"""About; what is planted comes on top: some 140,000 in all."""
+_EVENTS_PER_HOST_DAY, _PLANTED_EVENTS = 1_150, 140_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class Fleet:
     """How large, and for how long."""
 
     seed: int = 1
-    machines: int = 200
+    hosts: int = 200
     days: int = 30
     first_day: date = FIRST_DAY
     planted: bool = True
@@ -44,15 +43,15 @@ class Fleet:
 
 def of_size(events: int, seed: int = 1) -> Fleet:
     """A fleet of about so many events: 60 machines for 17 days are a million, 800 for 125 days a hundred millions."""
-    machines = max(20, round(60 * (events / 1e6) ** 0.5625))
-    return Fleet(seed, machines, max(2, round(events / machines / EVENTS_PER_MACHINE_DAY)))
+    hosts = max(20, round(60 * (events / 1e6) ** 0.5625))
+    return Fleet(seed, hosts, max(2, round((events - _PLANTED_EVENTS) / hosts / _EVENTS_PER_HOST_DAY)))
 
 
 def generate(
-    seed: int = 1, machines: int = 200, days: int = 30, *, planted: bool = True
+    seed: int = 1, hosts: int = 200, days: int = 30, *, planted: bool = True
 ) -> tuple[Iterator[pa.RecordBatch], tuple[Planted, ...]]:
     """Batches of `event.LIVE_SCHEMA`, days in order and sorted by time within each; and what is planted in them."""
-    made = Made(Fleet(seed, machines, days, planted=planted))
+    made = Made(Fleet(seed, hosts, days, planted=planted))
     return (batch for day in range(days) for batch in made.batches(day)), made.truth
 
 
@@ -61,7 +60,7 @@ class Made:
 
     def __init__(self, fleet: Fleet) -> None:
         self._first_day = (fleet.first_day - _EPOCH).days
-        self._machines = Machines(fleet.seed, fleet.machines)
+        self._machines = Machines(fleet.seed, fleet.hosts)
         self._endpoints = Endpoints(self._machines)
         self._plants = None
         self.truth: tuple[Planted, ...] = ()
@@ -76,4 +75,6 @@ class Made:
         parts = [harmless(self._machines, self._endpoints, day)]
         if self._plants:
             parts.append(self._plants.rows(day))
-        return self._tables.batches(Rows.concat(parts))
+        rows = Rows.concat(parts)
+        # What a burst carries over midnight is left out.
+        return self._tables.batches(rows.take(rows.time_ms // 86_400_000 == day))

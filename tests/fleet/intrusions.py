@@ -12,13 +12,18 @@ from fleet.planted import Kind, Planted
 from fleet.programs import program_number
 from fleet.rows import Rows, rows
 from fleet.site import Site
+from fleet.traffic import answers
 
 __all__ = ["intrusions"]
 
 _SCANNED_PORTS, _SCAN_S = 1_024, 120
 _SWEPT_HOSTS, _SWEEP_S = 254, 300
 _STROBES = 90_000
-_LATERAL = (("rundll32", 445), ("powershell", 5985), ("implant", 3389), ("cmd", 135))
+# Program, port, and which program of the other end logs it, too.
+_LATERAL = (
+    ("rundll32", 445, "system"), ("powershell", 5985, "system"), ("implant", 3389, "services"),
+    ("cmd", 135, "services"),
+)  # fmt: skip
 _BINARIES = (("regsvr32", 443), ("mshta", 80), ("certutil", 80), ("notepad", 443))
 _MISMATCHES = (("powershell", 53), ("implant", 22))
 _LISTENERS = (("netcat", 4444), ("powershell", 8080))
@@ -28,8 +33,9 @@ def intrusions(site: Site) -> Iterator[tuple[Planted, Rows]]:
     """All of them, each on its own machine as far as there are enough."""
     for number, plant in enumerate((_port_scan, _host_sweep, _strobe)):
         yield plant(site, 100 + number)
-    for number, (program, port) in enumerate(_LATERAL, 110):
-        yield _lateral(site, number, program, port)
+    for number, (program, port, answering) in enumerate(_LATERAL, 110):
+        truth, made = _lateral(site, number, program, port)
+        yield truth, Rows.concat([made, answers(site.machines, made, answering)])
     for number, (program, port) in enumerate(_BINARIES, 120):
         yield _outward(site, "system-binary", number, program, port)
     for number, (program, port) in enumerate(_MISMATCHES, 130):

@@ -7,14 +7,16 @@ import pyarrow as pa
 
 from fleet.chance import Integers, uniform
 from fleet.machines import DAY_S
-from fleet.programs import PROGRAMS
+from fleet.programs import PROGRAMS, program_number
 from fleet.rows import Rows
 
 __all__ = ["Processes"]
 
 _SYSTEM_PID = 4
-# Windows counts process ids in fours; so many slots keep two programs of one machine apart.
-_LIVES = 60
+# Windows counts process ids in fours. Each program has so many to go round in, so that no two share one at a time;
+# those that run for seconds only take turns with each other's, day by day.
+_LIVES = 120
+_TURNS = np.array([program_number(key) for key in ("backup", "browser-update", "word", "remote-desktop", "powershell")])
 
 
 class Processes:
@@ -38,7 +40,8 @@ class Processes:
 
     def _ids(self) -> Integers:
         life = (uniform(self._seed, 81, self._machine, self._start_s) * _LIVES).astype(np.int64)
-        slot = (self._program + self._start_s // DAY_S * 13) % len(PROGRAMS)
+        turn = (np.searchsorted(_TURNS, self._program) + self._start_s // DAY_S) % len(_TURNS)
+        slot = np.where(np.isin(self._program, _TURNS), _TURNS[turn], self._program)
         return np.where(self._program == 0, _SYSTEM_PID, 4 * (2 + life * len(PROGRAMS) + slot))
 
     def _guids(self) -> list[str]:

@@ -12,7 +12,7 @@ from fleet.rhythm import occasions, office, spread
 from fleet.rows import Rows, rows
 from fleet.services import SERVICES, Service
 
-__all__ = ["harmless"]
+__all__ = ["answers", "harmless"]
 
 # A process that just booted has not yet connected.
 _SETTLED_S = 60
@@ -25,7 +25,7 @@ def harmless(machines: Machines, endpoints: Endpoints, day: int) -> Rows:
     parts = [_browsing(machines, endpoints, day)]
     for number, service in enumerate(SERVICES):
         asked = _service(machines, endpoints, day, number, service)
-        parts += [asked] if service.answers is None else [asked, _answers(machines, asked, service.answers)]
+        parts += [asked] if service.answers is None else [asked, answers(machines, asked, service.answers)]
     return Rows.concat(parts)
 
 
@@ -72,7 +72,7 @@ def _starts(machines: Machines, program: str, machine: Integers, begin_s: Floats
     return (machines.boot_s if life == "boot" else machines.logon_s)(machine, settled_s) + number
 
 
-def _answers(machines: Machines, asked: Rows, program: str) -> Rows:
+def answers(machines: Machines, asked: Rows, program: str) -> Rows:
     """The same connections as the other end logs them."""
     asked = asked.take(asked.remote % machines.count != asked.machine)
     server, ipv6 = asked.remote % machines.count, asked.remote >= machines.count
