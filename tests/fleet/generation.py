@@ -21,7 +21,7 @@ __all__ = ["Fleet", "Made", "generate", "of_size"]
 FIRST_DAY = date(2026, 1, 5)
 """A Monday."""
 _EPOCH = date(1970, 1, 1)
-_EVENTS_PER_HOST_DAY, _PLANTED_EVENTS = 1_150, 140_000
+_EVENTS_PER_HOST_DAY, _PLANTED_EVENTS = 1_050, 140_000
 
 
 @dataclass(frozen=True, slots=True)
