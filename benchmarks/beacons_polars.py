@@ -2,8 +2,8 @@
 
 Per computer, process, destination and port, and day by day: timestamp score (Bowley's skewness and the median absolute
 deviation of the intervals), histogram score (24 hours, 1 - variation) and duration score, a third each; the best day
-counts. No modifiers, no reasons, no sizes. (Over months at once a beacon of some days has no chance: most of the 24 bins
-are empty.)
+counts. No modifiers, no reasons, no sizes. (Over months at once a beacon of some days has no chance: most of the 24
+bins are empty.)
 """
 
 from __future__ import annotations
