@@ -1,0 +1,125 @@
+"""The head of a hunt's file: comments that say what it finds, what it takes and what it gives.
+
+::
+
+    -- One line: the title
+    --
+    -- What it finds, and how to read it.
+    --
+    -- Parameters:
+    --   hours  integer = 24      Meaning, which may go on
+    --                            in lines that are indented deeper
+    --   name   text              Without a default: must be given
+    --
+    -- Columns:
+    --   score  number            Meaning
+
+Between what is declared and its meaning stand two spaces or more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+import pyarrow as pa
+
+from procwire.errors import UsageError
+from procwire.hunts.values import KINDS, Value, value_of
+
+__all__ = ["COLUMN_TYPES", "Column", "Header", "Parameter", "parse"]
+
+COLUMN_TYPES: dict[str, pa.DataType] = {
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "text": pa.string(),
+    "boolean": pa.bool_(),
+    "time": pa.timestamp("us", tz="UTC"),
+}
+"""What a column's type may be called, and what it is in Arrow."""
+
+_ENTRY = re.compile(r"  (?P<name>[a-z_][a-z0-9_]*) +(?P<type>[a-z]+)(?P<default> = .*?)?(?:  +(?P<meaning>.*))?")
+_CONTINUED = re.compile(r" {3,}\S")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What a hunt takes."""
+
+    name: str
+    type: str
+    """One of `values.KINDS`."""
+    default: Value
+    required: bool
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What a hunt gives."""
+
+    name: str
+    type: str
+    """One of `COLUMN_TYPES`."""
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The head of a hunt's file."""
+
+    title: str
+    description: str
+    """Paragraphs, with a blank line between two."""
+    parameters: tuple[Parameter, ...]
+    columns: tuple[Column, ...]
+
+
+def parse(text: str, path: str) -> Header:
+    """Read the head of a hunt's file.
+
+    Raises UsageError, with the line, for a head that does not have the form above.
+    """
+    lines = [line[2:].removeprefix(" ").rstrip() for line in takewhile(lambda line: line[:2] == "--", text.splitlines())]
+    if not lines or not lines[0]:
+        raise UsageError(f"{path}:1: found no comment, expected `-- TITLE` and a header as docs/hunts.md says")
+    told = list(takewhile(lambda line: line not in ("Parameters:", "Columns:"), lines[1:]))
+    parameters = tuple(_parameter(*found) for found in _entries(lines, "Parameters:", path))
+    columns = tuple(_column(*found) for found in _entries(lines, "Columns:", path))
+    if not columns:
+        raise UsageError(f"{path}: found no `-- Columns:` in its header, expected what the hunt gives")
+    return Header(lines[0], "\n".join(told).strip(), parameters, columns)
+
+
+def _entries(lines: Sequence[str], section: str, path: str) -> Iterator[tuple[str, re.Match[str], str]]:
+    """Place, declaration and meaning of what a section declares."""
+    start = lines.index(section) + 1 if section in lines else len(lines)
+    found: list[tuple[str, re.Match[str], str]] = []
+    for number, line in enumerate(lines[start:], start + 1):
+        place = f"{path}:{number}"
+        if not line:
+            break
+        if (match := _ENTRY.fullmatch(line)) is not None:
+            found.append((place, match, match["meaning"] or ""))
+        elif found and _CONTINUED.match(line):
+            found[-1] = (*found[-1][:2], f"{found[-1][2]} {line.strip()}")
+        else:
+            raise UsageError(f"{place}: found {line.strip()!r}, expected `--   NAME TYPE [= DEFAULT]  MEANING`")
+    yield from found
+
+
+def _parameter(place: str, match: re.Match[str], meaning: str) -> Parameter:
+    name, kind, default = match["name"], match["type"], match["default"]
+    if kind not in KINDS:
+        raise UsageError(f"{place}: found type {kind!r}, expected one of {', '.join(KINDS)}")
+    text = (default or "").removeprefix(" = ")
+    value = None if text in ("", "null") else value_of(kind, text, f"{place}: {name}")
+    return Parameter(name, kind, value, default is None, meaning)
+
+
+def _column(place: str, match: re.Match[str], meaning: str) -> Column:
+    if match["type"] not in COLUMN_TYPES or match["default"]:
+        raise UsageError(f"{place}: found type {match['type']!r}, expected one of {', '.join(COLUMN_TYPES)}")
+    return Column(match["name"], match["type"], meaning)

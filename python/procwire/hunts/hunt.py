@@ -1,0 +1,120 @@
+"""A hunt: found by name, its parameters checked, its SQL run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from procwire.engine import sql_errors
+from procwire.errors import UsageError
+from procwire.hunts.header import COLUMN_TYPES, Column, Parameter, parse
+from procwire.hunts.values import Value, value_of
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["Hunt", "find", "load"]
+
+_OWN = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Hunt:
+    """A question of SQL, and what is to be known about it."""
+
+    name: str
+    title: str
+    description: str
+    parameters: tuple[Parameter, ...]
+    columns: tuple[Column, ...]
+    sql: str
+    """Over the view `connections`; `$name` stands for a parameter."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of what it gives."""
+        return pa.schema([pa.field(column.name, COLUMN_TYPES[column.type]) for column in self.columns])
+
+    def run(self, connection: duckdb.DuckDBPyConnection, **parameters: object) -> pa.RecordBatchReader:
+        """Hunt on a DuckDB connection that has the view `connections` (`procwire.connect`).
+
+        parameters: of the hunt's own types, or as text; those left out have their defaults.
+        Raises UsageError for a parameter that the hunt does not have, that it lacks, or of another type; and for SQL
+        that DuckDB refuses.
+        """
+        values = self.values(parameters)
+        with sql_errors():
+            found = connection.sql(self.sql, params=values).to_arrow_reader()
+        self._check(found.schema.names)
+        return pa.RecordBatchReader.from_batches(self.schema, self._typed(found))
+
+    def values(self, given: Mapping[str, object]) -> dict[str, Value]:
+        """Every parameter's value: as given, else its default."""
+        known = {parameter.name: parameter for parameter in self.parameters}
+        for name in given:
+            if name not in known:
+                raise UsageError(f"hunt {self.name}: found parameter {name!r}, expected {_one_of(known)}")
+        return {name: self._value(parameter, given) for name, parameter in known.items()}
+
+    def _value(self, parameter: Parameter, given: Mapping[str, object]) -> Value:
+        what = f"hunt {self.name}: parameter {parameter.name}"
+        if parameter.required and given.get(parameter.name) is None:
+            raise UsageError(f"{what}: found no value, expected {parameter.type}: {parameter.meaning}")
+        if given.get(parameter.name) is None:
+            return parameter.default
+        return value_of(parameter.type, given[parameter.name], what)
+
+    def _check(self, names: Sequence[str]) -> None:
+        if names != self.schema.names:
+            raise UsageError(f"hunt {self.name}: found columns {', '.join(names)}, expected those of its header: "
+                             f"{', '.join(self.schema.names)}")  # fmt: skip
+
+    def _typed(self, found: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        with sql_errors():
+            for batch in found:
+                yield batch.cast(self.schema)
+
+
+def load(folders: Iterable[str | Path] = ()) -> list[Hunt]:
+    """The hunts that come with procwire, and those of the user's folders (every `*.sql` in them), by name.
+
+    A user's hunt takes the place of one of the same name.
+    Raises UsageError for a folder that is not there, and for a file without a hunt's header.
+    """
+    hunts = {path.stem: _read(path) for folder in (_OWN, *map(Path, folders)) for path in _files(folder)}
+    return [hunts[name] for name in sorted(hunts)]
+
+
+def find(name: str, hunts: Sequence[Hunt]) -> Hunt:
+    """The hunt of a name, however it is hyphenated. Raises UsageError, with the nearest name, if there is none."""
+    by_name = {hunt.name: hunt for hunt in hunts}
+    wanted = name.replace("-", "_")
+    if wanted not in by_name:
+        nearest = get_close_matches(wanted, by_name, n=1)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        raise UsageError(f"found hunt {name!r}, expected one that `procwire hunt` lists{hint}")
+    return by_name[wanted]
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise UsageError(f"found no folder {folder}, expected one with hunts (*.sql)")
+    return sorted(folder.glob("*.sql"))
+
+
+def _read(path: Path) -> Hunt:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: found bytes that are no UTF-8, expected a hunt") from error
+    header = parse(text, str(path))
+    return Hunt(path.stem, header.title, header.description, header.parameters, header.columns, text)
+
+
+def _one_of(names: Iterable[str]) -> str:
+    return f"one of {', '.join(names)}" if names else "none, since it takes none"
