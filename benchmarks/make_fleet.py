@@ -2,7 +2,8 @@
 
 python benchmarks/make_fleet.py --events 10_000_000 [--seed 1] [--dir benchmarks/data]
 
-Days are made side by side, one on each core. What is there already is not made again.
+Days are made side by side, one on each core. What is there already is not made again: after a change of the generator
+remove the folder.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ _ROW_GROUP_ROWS = 1_048_576
 
 def make(directory: Path, events: int, seed: int = 1) -> Path:
     """A folder with the files of about so many events."""
-    folder = directory / f"fleet-{events}-{seed}"
-    folder.mkdir(parents=True, exist_ok=True)
     fleet = of_size(events, seed)
+    folder = directory / f"fleet-{fleet.hosts}x{fleet.days}-{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
     missing = [day for day in range(fleet.days) if not _file(folder, day).exists()]
     with ProcessPoolExecutor(min(os.cpu_count() or 1, len(missing) or 1)) as pool:
         list(pool.map(partial(_write_day, folder, fleet), missing))
