@@ -1,0 +1,55 @@
+-- First-seen destinations: where programs connect to that they never did before
+--
+-- A program (by its file's name) and a destination (by its host name, else its address) that the fleet's past does not
+-- have. The past is all the data before `since`; with little of it, much is new. A program that is new itself is told
+-- apart, since all it does is new.
+--
+-- Parameters:
+--   since          time = null     New means first seen since then; without it, in the last 7 days of the data
+--   internal       boolean = true  Also destinations in private networks
+--   max_computers  integer = 1000  Leaves out what so many computers picked up at once
+--
+-- Columns:
+--   process_base_name  text     The program's file name, in lower case
+--   destination        text     Host name, else address
+--   dst_ip             text     One of its addresses
+--   dst_port           integer  One of the ports
+--   process_is_new     boolean  Whether the program was not seen connecting before, either
+--   computers          integer  How many computers connect from this program to it
+--   computer_name      text     One of them
+--   process_name       text     The program's path there
+--   connections        integer  How many
+--   first_time         time     The first of them
+--   last_time          time     The last
+WITH calls AS (
+    SELECT
+        lower(process_base_name) AS process_base_name, coalesce(lower(dst_host_name), dst_ip) AS destination,
+        computer_name, process_name, dst_ip, dst_port, event_creation_time
+    FROM connections
+    WHERE network_connection_initiated AND dst_ip IS NOT NULL
+        AND coalesce(record_kind, 'connection') IN ('connection', 'attempt')
+),
+bounds AS (
+    SELECT coalesce(CAST($since AS TIMESTAMPTZ), max(event_creation_time) - INTERVAL 7 DAY) AS since FROM calls
+),
+pairs AS (
+    SELECT
+        process_base_name, destination,
+        min_by(dst_ip, event_creation_time) AS dst_ip,
+        min_by(dst_port, event_creation_time) AS dst_port,
+        min_by(computer_name, event_creation_time) AS computer_name,
+        min_by(process_name, event_creation_time) AS process_name,
+        count(DISTINCT computer_name) AS computers,
+        count(*) AS connections,
+        min(event_creation_time) AS first_time,
+        max(event_creation_time) AS last_time
+    FROM calls
+    GROUP BY process_base_name, destination
+),
+dated AS (SELECT *, min(first_time) OVER (PARTITION BY process_base_name) AS process_first_time FROM pairs)
+SELECT
+    process_base_name, destination, dst_ip, dst_port, process_first_time >= since AS process_is_new,
+    computers, computer_name, process_name, connections, first_time, last_time
+FROM dated CROSS JOIN bounds
+WHERE first_time >= since AND computers <= $max_computers AND ($internal OR NOT is_private(dst_ip))
+ORDER BY process_is_new, computers, first_time DESC, process_base_name, destination

@@ -1,0 +1,67 @@
+-- Unexpected listeners: programs that are connected to, on hardly any computer or from the internet
+--
+-- Inbound connections per program and its own port. Which end is this computer's differs between versions of Sysmon
+-- (`local_side` in the dictionary); rows that do not tell are left out, and so are loopback and UDP's answers to high
+-- ports.
+--
+-- Parameters:
+--   max_share      number = 0.02   Shows programs that listen so on at most this share of the computers, or on one
+--   min_ephemeral  integer = 49152  UDP ports from here on are no service's
+--
+-- Columns:
+--   computer_name     text     Where the process runs
+--   process_name      text     Its executable
+--   user_name         text     One of its accounts
+--   network_protocol  text     tcp or udp
+--   port              integer  The port that it is reached on
+--   clients           integer  How many addresses connected to it
+--   internet_clients  integer  How many of these are in the internet
+--   client_ip         text     One of them, in the internet if there are such
+--   computers         integer  How many computers have the program on that port
+--   connections       integer  How many
+--   first_time        time     The first of them
+--   last_time         time     The last
+WITH fleet AS (SELECT count(DISTINCT computer_name) AS all_computers FROM connections),
+inbound AS (
+    SELECT
+        computer_name, process_name, lower(process_base_name) AS program, user_name, network_protocol,
+        CASE WHEN local_side = 'src' THEN src_port ELSE dst_port END AS port,
+        CASE WHEN local_side = 'src' THEN dst_ip ELSE src_ip END AS client_ip,
+        event_creation_time
+    FROM connections
+    WHERE NOT network_connection_initiated AND local_side IS NOT NULL
+        AND coalesce(record_kind, 'connection') = 'connection'
+),
+served AS (
+    SELECT *, NOT is_private(client_ip) AND NOT is_multicast(client_ip) AS from_internet
+    FROM inbound
+    WHERE NOT is_loopback(client_ip) AND (network_protocol <> 'udp' OR port < $min_ephemeral)
+),
+programs AS (
+    SELECT program, network_protocol, port, count(DISTINCT computer_name) AS computers
+    FROM served
+    GROUP BY program, network_protocol, port
+),
+listening AS (
+    SELECT
+        computer_name, process_name, program, network_protocol, port,
+        min_by(user_name, event_creation_time) AS user_name,
+        count(DISTINCT client_ip) AS clients,
+        count(DISTINCT CASE WHEN from_internet THEN client_ip END) AS internet_clients,
+        coalesce(min(CASE WHEN from_internet THEN client_ip END), min(client_ip)) AS client_ip,
+        count(*) AS connections,
+        min(event_creation_time) AS first_time,
+        max(event_creation_time) AS last_time
+    FROM served
+    GROUP BY computer_name, process_name, program, network_protocol, port
+)
+SELECT
+    computer_name, process_name, user_name, s.network_protocol, s.port, clients, internet_clients, client_ip, computers,
+    connections, first_time, last_time
+FROM listening AS s
+JOIN programs AS p
+    ON s.program IS NOT DISTINCT FROM p.program AND s.network_protocol IS NOT DISTINCT FROM p.network_protocol
+    AND s.port = p.port
+CROSS JOIN fleet
+WHERE internet_clients > 0 OR computers <= greatest(1, $max_share * all_computers)
+ORDER BY internet_clients DESC, computers, connections, computer_name, process_name, s.port, s.network_protocol

@@ -1,0 +1,52 @@
+-- Long tail: programs that talk to the internet on hardly any computer
+--
+-- Programs, by their path without what differs between users, that few computers run and that connect out. Read it
+-- from the top: the rarest first.
+--
+-- Parameters:
+--   max_share      number = 0.02   Shows programs on at most this share of the computers, or on one
+--
+-- Columns:
+--   process_name   text     The executable; the user's name in its path is *
+--   computers      integer  How many computers it connects out from
+--   share          number   The same as a share of all
+--   computer_name  text     One of them
+--   user_name      text     One of its accounts
+--   connections    integer  How many connections to the internet
+--   destinations   integer  To how many addresses
+--   dst_host_name  text     The name of one of them, where one was logged
+--   dst_ip         text     The first of them
+--   ports          text     On which ports
+--   first_time     time     The first connection
+--   last_time      time     The last
+WITH fleet AS (SELECT count(DISTINCT computer_name) AS all_computers FROM connections),
+calls AS (
+    SELECT
+        regexp_replace(process_name, '(?i)^(.:\\Users\\|/home/)[^\\/]+', '\1*') AS process_name,
+        computer_name, user_name, dst_ip, dst_host_name, dst_port, event_creation_time
+    FROM connections
+    WHERE network_connection_initiated AND NOT is_private(dst_ip) AND NOT is_multicast(dst_ip)
+        AND coalesce(record_kind, 'connection') IN ('connection', 'attempt')
+),
+programs AS (
+    SELECT
+        process_name,
+        count(DISTINCT computer_name) AS computers,
+        min_by(computer_name, event_creation_time) AS computer_name,
+        min_by(user_name, event_creation_time) AS user_name,
+        count(*) AS connections,
+        count(DISTINCT dst_ip) AS destinations,
+        max(dst_host_name) AS dst_host_name,
+        min_by(dst_ip, event_creation_time) AS dst_ip,
+        array_to_string(array_sort(list(DISTINCT dst_port) FILTER (WHERE dst_port IS NOT NULL)), ', ') AS ports,
+        min(event_creation_time) AS first_time,
+        max(event_creation_time) AS last_time
+    FROM calls
+    GROUP BY process_name
+)
+SELECT
+    process_name, computers, round(computers * 1e0 / all_computers, 4) AS share, computer_name, user_name, connections,
+    destinations, dst_host_name, dst_ip, ports, first_time, last_time
+FROM programs CROSS JOIN fleet
+WHERE computers <= greatest(1, $max_share * all_computers)
+ORDER BY computers, connections, process_name

@@ -1,0 +1,88 @@
+-- Port and name mismatch: a service's port used by a program that is none of its clients, and the other way round
+--
+-- Two mistakes that give tunnels and disguises away: a program that speaks on the port of DNS, SMTP, Kerberos, LDAP or
+-- SSH and is not known to (unexpected program), and a client that is made for certain ports and uses another
+-- (unexpected port). Names are the executable's: who renames a tool turns up here, too.
+--
+-- Parameters:
+--   usual          texts = system,svchost.exe   File names of programs that may use any port
+--   max_share      number = 0.05   Leaves out what more than this share of the computers do; one may always
+--
+-- Columns:
+--   mismatch       text     unexpected program, or unexpected port
+--   computer_name  text     Where the process runs
+--   process_name   text     Its executable
+--   dst_port       integer  The port
+--   expected       text     Programs that the port is for, or ports that the program is for
+--   dst_ip         text     The first destination
+--   dst_host_name  text     The name of one, where one was logged
+--   hosts          integer  How many destinations
+--   computers      integer  How many computers have the same program on the same port
+--   connections    integer  How many
+--   first_time     time     The first of them
+--   last_time      time     The last
+WITH clients (port, programs) AS (
+    VALUES
+    (22, ' ssh ssh.exe sftp sftp.exe scp scp.exe git git.exe putty.exe plink.exe pscp.exe winscp.exe filezilla.exe rsync '),
+    (25, ' outlook.exe thunderbird.exe thunderbird master smtp sendmail postfix exim4 msmtp edgetransport.exe '),
+    (53, ' dns.exe named unbound dnsmasq systemd-resolved systemd-resolve nslookup.exe dig host nslookup lsass.exe '
+        || 'avahi-daemon chrome.exe msedge.exe firefox.exe nscd mdnsresponder.exe '),
+    (88, ' lsass.exe kinit sssd_be krb5_child klist.exe '),
+    (389, ' lsass.exe sssd_be dsa.msc mmc.exe ldapsearch ldp.exe dfsrs.exe winlogon.exe '),
+    (587, ' outlook.exe thunderbird.exe thunderbird smtp msmtp '),
+    (636, ' lsass.exe sssd_be mmc.exe ldapsearch ldp.exe '),
+    (3389, ' mstsc.exe msrdc.exe remmina xfreerdp rdpclip.exe rdcman.exe '),
+    (6667, ' hexchat hexchat.exe irssi mirc.exe weechat ')
+),
+made_for (program, ports) AS (
+    VALUES
+    ('ssh', ' 22 '), ('ssh.exe', ' 22 '), ('putty.exe', ' 22 23 '), ('plink.exe', ' 22 '), ('winscp.exe', ' 21 22 443 '),
+    ('mstsc.exe', ' 3389 443 '), ('lsass.exe', ' 53 80 88 135 389 443 445 464 636 3268 3269 '),
+    ('iexplore.exe', ' 80 443 8000 8008 8080 8443 3128 '), ('notepad.exe', ' none '), ('spoolsv.exe', ' 139 445 515 631 9100 ')
+),
+fleet AS (SELECT count(DISTINCT computer_name) AS all_computers FROM connections),
+calls AS (
+    SELECT
+        computer_name, process_name, lower(process_base_name) AS program, dst_ip, dst_port, dst_host_name,
+        event_creation_time
+    FROM connections
+    WHERE network_connection_initiated AND process_base_name IS NOT NULL
+        AND coalesce(record_kind, 'connection') IN ('connection', 'attempt')
+        AND NOT list_contains($usual, lower(process_base_name))
+),
+-- RPC hands out ports from 49152 on: no client's are known there.
+mismatches AS (
+    SELECT 'unexpected program' AS mismatch, c.*, trim(programs) AS expected
+    FROM calls AS c JOIN clients ON dst_port = port
+    WHERE programs NOT LIKE concat('% ', replace(program, '_', '\_'), ' %') ESCAPE '\'
+    UNION ALL
+    SELECT 'unexpected port' AS mismatch, c.*, trim(ports) AS expected
+    FROM calls AS c JOIN made_for AS m ON c.program = m.program
+    WHERE dst_port < 49152 AND ports NOT LIKE concat('% ', CAST(dst_port AS VARCHAR), ' %')
+),
+programs AS (
+    SELECT mismatch, program, dst_port, count(DISTINCT computer_name) AS computers
+    FROM mismatches
+    GROUP BY mismatch, program, dst_port
+),
+processes AS (
+    SELECT
+        mismatch, computer_name, process_name, program, dst_port, expected,
+        min_by(dst_ip, event_creation_time) AS dst_ip,
+        max(dst_host_name) AS dst_host_name,
+        count(DISTINCT dst_ip) AS hosts,
+        count(*) AS connections,
+        min(event_creation_time) AS first_time,
+        max(event_creation_time) AS last_time
+    FROM mismatches
+    WHERE NOT coalesce(is_loopback(dst_ip), false)
+    GROUP BY mismatch, computer_name, process_name, program, dst_port, expected
+)
+SELECT
+    m.mismatch, computer_name, process_name, m.dst_port, expected, dst_ip, dst_host_name, hosts, computers, connections,
+    first_time, last_time
+FROM processes AS m
+JOIN programs AS p ON m.mismatch = p.mismatch AND m.program = p.program AND m.dst_port = p.dst_port
+CROSS JOIN fleet
+WHERE computers <= greatest(1, $max_share * all_computers)
+ORDER BY computers, connections, m.mismatch, computer_name, process_name, m.dst_port
