@@ -1,5 +1,7 @@
 """That the hunts find what is planted in a fleet's traffic, and rank what is harmless below it.
 
+Among the harmless there is what looks like an intruder: timers, administrators, a nightly inventory, servers of
+developers.
 What is fair to ask of beacons: those to an address that nobody else speaks to stand above everything harmless,
 whatever their jitter. What sleeps more than half of the day, or calls an address of a CDN that the whole fleet speaks
 to, loses points by design (RITA's histogram, prevalence): it must be found with its period, above most of the harmless.
@@ -22,6 +24,22 @@ from procwire.hunts.hunt import find
 _FLEET = fleet.Fleet(seed=3, hosts=60, days=9)
 _KEY = ("computer_name", "process_name", "dst_ip", "dst_port")
 _STEADY_JITTER = 0.5
+# As far as the fleet's addresses need them.
+_MACROS = (
+    r"is_private(ip) AS regexp_matches(ip, '^(10\.|192\.168\.|169\.254\.|f[cd]|fe80)')",
+    r"is_loopback(ip) AS ip = '::1' OR ip LIKE '127.%'",
+    r"is_multicast(ip) AS regexp_matches(ip, '^(22[4-9]\.|23[0-9]\.|ff)')",
+)
+_FINDERS: dict[fleet.Kind, str] = {
+    "port-scan": "port_scans",
+    "host-sweep": "fan_out",
+    "lateral-movement": "lateral_movement",
+    "strobe": "strobes",
+    "system-binary": "system_binaries",
+    "listener": "listeners",
+    "port-mismatch": "port_mismatch",
+    "first-seen": "first_seen",
+}
 
 Row = dict[str, Any]
 
@@ -40,6 +58,8 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("events", pa.Table.from_batches(batches))
         connection.execute(f"CREATE VIEW connections AS SELECT *, {derived} FROM events")
+        for macro in _MACROS:
+            connection.execute(f"CREATE MACRO {macro}")
         yield connection
 
 
@@ -109,3 +129,42 @@ def test_beacons_behind_a_cdn_are_told_by_their_regularity(found: list[Row], tru
     assert hidden
     for beacon in hidden:
         assert row_of(beacon, found)["beacon_score"] > scores[len(scores) * 9 // 10], beacon
+
+
+def hunted(connection: duckdb.DuckDBPyConnection, kind: fleet.Kind) -> list[Row]:
+    rows: list[Row] = find(_FINDERS[kind], load()).run(connection).read_all().to_pylist()
+    return rows
+
+
+def tells_of(row: Row, planted: fleet.Planted) -> bool:
+    """Whether a row has the planted thing's computer and program, and its destination as far as either has one."""
+    port = row.get("dst_port", row.get("port", planted.dst_port))
+    return (
+        (row["computer_name"], row["process_name"]) == (planted.computer_name, planted.process_name)
+        and planted.dst_ip in (None, row.get("dst_ip", planted.dst_ip))
+        and planted.dst_port in (None, port)
+    )
+
+
+@pytest.mark.parametrize("kind", _FINDERS)
+def test_what_is_planted_is_hunted_down(
+    connection: duckdb.DuckDBPyConnection, truth: tuple[fleet.Planted, ...], kind: fleet.Kind
+) -> None:
+    rows = hunted(connection, kind)
+    missed = [one for one in truth if one.kind == kind and not any(tells_of(row, one) for row in rows)]
+    assert missed == []
+
+
+def test_every_kind_has_its_hunt() -> None:
+    assert {"beacon", *_FINDERS} == set(fleet.KINDS)
+
+
+@pytest.mark.parametrize("kind", ["port-scan", "strobe", "port-mismatch"])
+def test_nothing_harmless_looks_like_it(
+    connection: duckdb.DuckDBPyConnection, truth: tuple[fleet.Planted, ...], kind: fleet.Kind
+) -> None:
+    """In ten thousands of pairs of processes and destinations."""
+    intruders = {(planted.computer_name, planted.process_name) for planted in truth}
+    rows = hunted(connection, kind)
+    assert rows
+    assert [row for row in rows if (row["computer_name"], row["process_name"]) not in intruders] == []

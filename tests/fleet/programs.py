@@ -50,7 +50,9 @@ PROGRAMS: tuple[Program, ...] = (
     Program("chat", "C:\\Program Files\\WindowsApps\\MSTeams\\ms-teams.exe", USER, "logon"),
     Program("drive", f"{_FILES}Microsoft OneDrive\\OneDrive.exe", USER, "logon"),
     Program("remote-desktop", f"{_SYSTEM32}mstsc.exe", USER, "run"),
-    # Only what is planted comes from those below, but for an administrator's PowerShell.
+    Program("node", f"{_FILES}nodejs\\node.exe", USER, "logon"),
+    Program("inventory", f"{_FILES}Inventory\\discovery.exe", SYSTEM, "boot"),
+    # Only what is planted comes from those below, but for an administrator's PowerShell and Windows' own rundll32.
     Program("powershell", f"{_SYSTEM32}WindowsPowerShell\\v1.0\\powershell.exe", USER, "run"),
     Program("rundll32", f"{_SYSTEM32}rundll32.exe", USER, "run"),
     Program("regsvr32", f"{_SYSTEM32}regsvr32.exe", USER, "run"),

@@ -23,7 +23,7 @@ class Service:
 
     program: str
     target: str
-    """A group of Endpoints. Of a role's machines each client has its own; of a vendor's addresses it takes any."""
+    """A group of Endpoints. Of a role's machines each client has its own, of a vendor's addresses it takes any."""
     port: int
     roles: tuple[Role, ...]
     per_day: float
@@ -36,6 +36,8 @@ class Service:
     udp: bool = False
     client_port: int | None = None
     """Where it is not an ephemeral one."""
+    sweeps: bool = False
+    """Whether it takes any of a role's machines, too."""
     answers: str | None = None
     """Program of the target that logs the connection, too, as inbound. None for DNS: configurations leave it out."""
 
@@ -74,7 +76,11 @@ SERVICES: tuple[Service, ...] = (
     Service("dnscache", "llmnr6", 5355, ROLES, 12, "steady", 2, udp=True),
     Service("chrome", "mdns", 5353, _CLIENTS, 10, "steady", udp=True, client_port=5353),
     Service("time", "ssdp", 1900, _CLIENTS, 24, "timer", 4, udp=True),
-    # Administrators: so lateral movement's ports are not the intruder's alone.
+    # What looks like an intruder and is none: administrators, an inventory's nightly sweep, developers' servers,
+    # Windows' own rundll32.
     Service("remote-desktop", "web-server", 3389, _CLIENTS, 2, "office", share=0.05, answers="services"),
     Service("powershell", "web-server", 5985, _CLIENTS, 2, "office", 2, share=0.03, answers="system"),
+    Service("inventory", "workstation", 445, ("backup",), 150, "night", sweeps=True, answers="system"),
+    Service("chrome", "workstation", 3000, _CLIENTS, 3, "office", 2, share=0.1, answers="node"),
+    Service("rundll32", "telemetry", 443, _CLIENTS, 0.5, "office", share=0.4),
 )

@@ -53,9 +53,10 @@ def _service(machines: Machines, endpoints: Endpoints, day: int, number: int, se
 
 def _targets(endpoints: Endpoints, random: np.random.Generator, service: Service, machine: Integers) -> Integers:
     group = endpoints.group(service.target)
+    anyone = group[random.integers(0, len(group), len(machine))]
     if service.target in GROUPS:
-        return group[random.integers(0, len(group), len(machine))]
-    remote = pick(group, 52, machine)
+        return anyone
+    remote = anyone if service.sweeps else pick(group, 52, machine)
     # Nobody calls itself over the network: the machine before it in the group, or the only one there is.
     own = remote == machine
     remote[own] = group[np.searchsorted(group, machine[own]) - 1]
