@@ -168,3 +168,13 @@ def test_nothing_harmless_looks_like_it(
     rows = hunted(connection, kind)
     assert rows
     assert [row for row in rows if (row["computer_name"], row["process_name"]) not in intruders] == []
+
+
+@pytest.mark.parametrize("kind", ["host-sweep", "lateral-movement", "system-binary", "listener"])
+def test_what_is_planted_stands_first(
+    connection: duckdb.DuckDBPyConnection, truth: tuple[fleet.Planted, ...], kind: fleet.Kind
+) -> None:
+    """Before the inventory's sweeps, administrators, and Windows' own rundll32."""
+    intruders = {(planted.computer_name, planted.process_name) for planted in truth}
+    first = hunted(connection, kind)[0]
+    assert (first["computer_name"], first["process_name"]) in intruders

@@ -21,7 +21,7 @@ HOUR_S, DAY_S, _WEEK_S = 3_600, 86_400, 7 * 86_400
 _MONDAY_S = 4 * DAY_S
 _ZONES_H = (-5, 0, 1, 8)
 _SITE_MACHINES = 200
-_ALWAYS_ON, _WITH_IPV6 = 0.3, 0.25
+_ALWAYS_ON, _WITH_IPV6 = 0.3, 0.5
 
 
 @dataclass(frozen=True, slots=True)
