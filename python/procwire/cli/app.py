@@ -9,6 +9,8 @@ import typer
 from procwire.cli.config import config
 from procwire.cli.dictionary import dictionary
 from procwire.cli.guid import guid
+from procwire.cli.hunt import EXAMPLES as HUNT_EXAMPLES
+from procwire.cli.hunt import hunt
 from procwire.cli.read import EXAMPLES, read
 from procwire.cli.record import EXAMPLES as RECORD_EXAMPLES
 from procwire.cli.record import RecordCommand, record
@@ -25,6 +27,7 @@ app = typer.Typer(
 )
 app.command(epilog=EXAMPLES)(read)
 app.command(cls=RecordCommand, epilog=RECORD_EXAMPLES)(record)
+app.command(epilog=HUNT_EXAMPLES)(hunt)
 app.add_typer(config, name="config")
 app.command()(dictionary)
 app.command()(guid)

@@ -63,7 +63,7 @@ spans AS (
     SELECT
         *,
         row_number() OVER (ORDER BY computer_name) AS log_id,
-        span_us / greatest(1, round(span_us / (CAST($window_hours AS DOUBLE) * 3600e6))) AS window_us
+        span_us / greatest(1, round(span_us / greatest(CAST($window_hours AS DOUBLE) * 3600e6, 60e6))) AS window_us
     FROM logs
 ),
 calls AS (

@@ -5,7 +5,8 @@
 -- apart, since all it does is new.
 --
 -- Parameters:
---   since          time = null     New means first seen since then; without it, in the last 7 days of the data
+--   since          time = null     New means first seen since then; without it, in the last 7 days
+--                                of the data, or in its later half if it is shorter than 14 days
 --   internal       boolean = true  Also destinations in private networks
 --   max_computers  integer = 1000  Leaves out what so many computers picked up at once
 --
@@ -26,11 +27,18 @@ WITH calls AS (
         lower(process_base_name) AS process_base_name, coalesce(lower(dst_host_name), dst_ip) AS destination,
         computer_name, process_name, dst_ip, dst_port, event_creation_time
     FROM connections
-    WHERE network_connection_initiated AND dst_ip IS NOT NULL
+    WHERE network_connection_initiated AND dst_ip IS NOT NULL AND dst_ip <> '::1' AND dst_ip NOT LIKE '127.%'
         AND coalesce(record_kind, 'connection') IN ('connection', 'attempt')
 ),
 bounds AS (
-    SELECT coalesce(CAST($since AS TIMESTAMPTZ), max(event_creation_time) - INTERVAL 7 DAY) AS since FROM calls
+    SELECT
+        coalesce(
+            CAST($since AS TIMESTAMPTZ),
+            max(event_creation_time) - INTERVAL 1 SECOND * least(
+                7 * 86400, date_diff('second', min(event_creation_time), max(event_creation_time)) // 2
+            )
+        ) AS since
+    FROM calls
 ),
 pairs AS (
     SELECT

@@ -82,7 +82,9 @@ def parse(text: str, path: str) -> Header:
 
     Raises UsageError, with the line, for a head that does not have the form above.
     """
-    lines = [line[2:].removeprefix(" ").rstrip() for line in takewhile(lambda line: line[:2] == "--", text.splitlines())]
+    lines = [
+        line[2:].removeprefix(" ").rstrip() for line in takewhile(lambda line: line[:2] == "--", text.splitlines())
+    ]
     if not lines or not lines[0]:
         raise UsageError(f"{path}:1: found no comment, expected `-- TITLE` and a header as docs/hunts.md says")
     told = list(takewhile(lambda line: line not in ("Parameters:", "Columns:"), lines[1:]))

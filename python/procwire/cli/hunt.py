@@ -1,0 +1,106 @@
+"""`procwire hunt`: questions worth asking of every network, asked by name."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from procwire.cli.exits import ExitCode, ends_well
+from procwire.cli.hunting import HuntWay, Request, run
+
+if TYPE_CHECKING:
+    from procwire.hunts import Hunt
+
+__all__ = ["EXAMPLES", "hunt"]
+
+EXAMPLES = """\b
+Examples:
+  procwire hunt                                      what there is to hunt for
+  procwire hunt beacons --describe                   what a hunt does, takes and gives
+  procwire hunt beacons --files logs/                over every log of a folder
+  procwire hunt beacons --since 7d                   over the lake, the last week of it
+  procwire hunt fan_out --param min_hosts=50 -o sweeps.csv
+  procwire hunt process_profile --param process=powershell.exe --to csv
+  procwire hunt mine --hunts ~/hunts                 one of your own
+
+\b
+Exit codes:
+  0    hunted, whether anything was found or not (or the pipe that takes the rows was closed)
+  1    nothing could be read, or the results could not be written
+  2    the command line cannot be used
+  3    hunted over logs with damage: over what was readable
+  130  ended by Ctrl-C, 143 by SIGTERM
+"""
+
+
+@ends_well
+def hunt(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="The hunt; without one, all are listed.", show_default=False)
+    ] = None,
+    describe: Annotated[bool, typer.Option("--describe", help="Tell what the hunt does, takes and gives.")] = False,
+    files: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LOG", help="Hunt in these logs instead of the lake: what `read` takes. May be repeated."),
+    ] = None,
+    lake: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="The lake to hunt in.", envvar="PROCWIRE_LAKE", show_default=False),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="WHEN", help="Only what is since then: 7d, 12h (before now), or a time: 2024-05-01."),
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter. May be repeated.")
+    ] = None,
+    hunts: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="Folder with hunts of your own. May be repeated.", envvar="PROCWIRE_HUNTS"),
+    ] = None,
+    to: Annotated[
+        HuntWay | None,
+        typer.Option(help="Format of the result. [default: by the suffix of -o; table on a terminal; else ndjson]"),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.")
+    ] = None,
+    columns: Annotated[str | None, typer.Option(metavar="A,B,...", help="These columns of the result.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="The first N rows.")] = None,
+) -> ExitCode:
+    """Hunt: ask a question that is worth asking of every network, such as who calls home at regular intervals.
+
+    Hunts in the lake, or in logs named with --files. Rows go to stdout or to a file, the most remarkable first.
+    """
+    from procwire.hunts import find, load
+
+    known = load(hunts or ())
+    if name is None:
+        return _print(_listing(known))
+    found = find(name, known)
+    if describe:
+        return _print(_description(found))
+    return run(found, Request(files or [], lake, since, param or [], to, output, columns, limit))
+
+
+def _print(text: str) -> ExitCode:
+    from procwire.sinks.plain import plain
+
+    sys.stdout.write("".join(plain(line) + "\n" for line in text.splitlines()))
+    return ExitCode.ALL_READ
+
+
+def _listing(hunts: Sequence[Hunt]) -> str:
+    width = max(len(hunt.name) for hunt in hunts)
+    lines = [f"{hunt.name:{width}}  {hunt.title}" for hunt in hunts]
+    return "\n".join([*lines, "", "`procwire hunt NAME --describe` tells all about one."])
+
+
+def _description(hunt: Hunt) -> str:
+    """The file's own header, which people wrote to be read."""
+    head = hunt.sql.partition("\nWITH ")[0].partition("\nSELECT ")[0]
+    return "\n".join(line.removeprefix("--").removeprefix(" ") for line in head.splitlines() if line.startswith("--"))
