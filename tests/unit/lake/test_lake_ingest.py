@@ -178,6 +178,21 @@ def test_interrupted_reading_goes_on_where_it_ended(
     assert sorted(found) == list(range(100))
 
 
+@pytest.mark.usefixtures("small_appends")
+def test_position_of_a_log_never_goes_back(lake: Lake, batch_of: BatchOf, tmp_path: Path) -> None:
+    """Of a log that is half read another reader may commit less, beside rows of other logs."""
+    log = log_of(tmp_path / "a.xml", batch_of(*({"record_id": None, "dst_port": port} for port in range(20))))
+    into(lake, log)
+    [source] = [reading.source for reading in lake.info().readings]
+    again = Ingest(lake)
+    again._known.clear()
+    other = log_of(tmp_path / "b.xml", batch_of({"record_id": 7}))
+    again.run([other, log], ledger=Ledger())
+    lake.table.reload()
+    assert lake.table.transaction_version(source) == 20
+    assert lake.info().events == 21
+
+
 def test_rows_come_in_the_same_order_each_time(tmp_path: Path, batch_of: BatchOf) -> None:
     """What goes on where it ended depends on it; several blocks and threads."""
     batch = batch_of(*({"record_id": record} for record in range(5_000)))
