@@ -39,11 +39,12 @@ def test_verbs_are_those_documented() -> None:
     assert re.findall(r"^## `procwire (\w+)", DOCS.read_text(), re.MULTILINE) == [
         "read",
         "record",
+        "sql",
         "config",
         "dictionary",
         "guid",
     ]
-    assert VERBS == ["config", "dictionary", "guid", "read", "record"]
+    assert VERBS == ["config", "dictionary", "guid", "lake", "read", "record", "sql"]
 
 
 @pytest.mark.parametrize("verb", VERBS)
