@@ -49,7 +49,7 @@ def connect(
         connection = connect_engine()
         prepare(connection, source if isinstance(source, pa.Table) else source.read_all(), since=since)
         return connection
-    if source is None or isinstance(source, str | os.PathLike) and _is_lake(source):
+    if source is None or (isinstance(source, str | os.PathLike) and _is_lake(source)):
         return connect_lake(source, since=since)
     ledger = Ledger()
     paths = [source] if isinstance(source, str | os.PathLike) else list(source)

@@ -110,7 +110,7 @@ def test_limit(example_log: Path) -> None:
         ("  ", "empty query"),
         ("SELECT ip_in(dst_ip, '10.0.0.0/99') FROM connections", "found network 10.0.0.0/99"),
         ("FROM read_text('/etc/hostname')", "disabled"),
-        ("COPY connections TO '/tmp/procwire-must-not-be.csv'", "disabled"),
+        ("COPY connections TO '/tmp/procwire-must-not-be.csv'", "found COPY"),
         ("SET enable_external_access = true", "expected a query"),
         ("CREATE TABLE t AS SELECT 1", "expected a query"),
     ],
