@@ -68,5 +68,9 @@ def quote(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    """`text` as an SQL string."""
-    return "'" + text.replace("'", "''") + "'"
+    """`text` as an SQL string, on one line."""
+    quoted = text.replace("'", "''")
+    if "\n" not in text:
+        return f"'{quoted}'"
+    # SQL is indented line by line, which must not reach into a text.
+    return "E'" + quoted.replace("\\", "\\\\").replace("\n", "\\n") + "'"

@@ -6,6 +6,10 @@ import typer
 
 from procwire.cli.config_check import EXAMPLES as CHECK_EXAMPLES
 from procwire.cli.config_check import check
+from procwire.cli.config_explain import EXAMPLES as EXPLAIN_EXAMPLES
+from procwire.cli.config_explain import explain
+from procwire.cli.config_trial import EXAMPLES as TEST_EXAMPLES
+from procwire.cli.config_trial import try_configuration
 
 __all__ = ["config"]
 
@@ -15,3 +19,5 @@ config = typer.Typer(
     rich_markup_mode=None,
 )
 config.command("check", epilog=CHECK_EXAMPLES)(check)
+config.command("explain", epilog=EXPLAIN_EXAMPLES)(explain)
+config.command("test", epilog=TEST_EXAMPLES)(try_configuration)

@@ -38,10 +38,10 @@ class ExitCode(IntEnum):
 
 
 def complain(text: str) -> None:
-    """Say on stderr what is wrong."""
+    """Say on stderr what is wrong, on a line or several."""
     from procwire.sinks.plain import plain
 
-    sys.stderr.write(f"procwire: {plain(text)}\n")
+    sys.stderr.write("".join(f"procwire: {plain(line)}\n" for line in text.splitlines() or [""]))
 
 
 def hush() -> None:

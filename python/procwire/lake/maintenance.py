@@ -20,7 +20,7 @@ from deltalake.transaction import AddAction
 
 from procwire.errors import LakeError
 from procwire.lake.files import FileWriter, remove_files
-from procwire.lake.schema import days
+from procwire.lake.schema import DAY, SCHEMA, days
 from procwire.lake.sorting import SORTED_SCHEMA, sorted_rows
 from procwire.lake.table import ConflictError, DataFile, Table
 
@@ -109,16 +109,13 @@ def verify(table: Table) -> Verification:
         found.rows += file.rows
         try:
             found.faults += [f"{file.path}: {fault}" for fault in _faults(table.files, file)]
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, ValueError, pa.ArrowException) as error:
+            # ValueError: names that are no UTF-8.
             found.faults.append(f"{file.path}: cannot be read: {str(error).splitlines()[0]}")
     own = {file.path for file in snapshot}
     for there in table.files.get_file_info(pyarrow.fs.FileSelector("", recursive=True)):
-        if (
-            there.is_file
-            and there.path.endswith(".parquet")
-            and there.path not in own
-            and "_delta_log" not in there.path
-        ):
+        # Checkpoints of the table's log are Parquet, too.
+        if there.is_file and there.path.startswith(f"{DAY}=") and there.path not in own:
             found.others.append((there.path, there.size))
     return found
 
@@ -132,6 +129,9 @@ def _faults(files: pyarrow.fs.FileSystem, file: DataFile) -> Iterator[str]:
         yield f"found {there.size:,} bytes, expected {file.size_bytes:,}"
     with files.open_input_file(file.path) as stream:
         content = pq.ParquetFile(stream, page_checksum_verification=True)
+        if not content.schema_arrow.equals(SCHEMA):
+            yield "found other columns than the table's"
+            return
         rows, other_days = 0, 0
         for group in range(content.num_row_groups):
             part = content.read_row_group(group)

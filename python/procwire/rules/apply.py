@@ -75,6 +75,8 @@ class Rules:
         if batch.num_rows == 0:
             return pa.array([], pa.string())
         codes, found = combinations([classes.of(batch) for classes in self._classes], batch.num_rows)
+        if len(self._decided) > _KNOWN_VALUES:
+            self._decided.clear()
         for combination in found:
             if combination not in self._decided:
                 self._decided[combination] = self._decide(combination)

@@ -8,6 +8,7 @@ its first piece of text, which a comment ends, and white space alone is none.
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
@@ -15,9 +16,12 @@ from procwire.rules.model import Place
 
 __all__ = ["MAX_BYTES", "DocumentError", "Node", "parse_document"]
 
-MAX_BYTES = 64 << 20
+MAX_BYTES = 16 << 20
 """Longer files are refused; the longest known configuration has 1 MB."""
 
+_EVTX = b"ElfFile\0"
+_INVALID_TOKEN = expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]
+_LONGEST_NAME = 100
 _BLANK = " \t\r\n"
 
 
@@ -39,7 +43,7 @@ class Node:
     place: Place
     children: list[Node] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    """Pieces of text that are more than white space, as comments and children part them."""
+    """Pieces of text that are more than white space or CDATA, as comments and children part them."""
 
     @property
     def value(self) -> str:
@@ -52,14 +56,20 @@ def parse_document(data: bytes) -> Node:
 
     Raises DocumentError, with the place, for what cannot be decoded or is not well-formed.
     """
+    if data.startswith(_EVTX):
+        raise DocumentError(Place(1, 1), "found a Windows event log, expected a configuration")
     if len(data) > MAX_BYTES:
         raise DocumentError(Place(1, 1), f"found {len(data):,} bytes, expected {MAX_BYTES:,} at most")
     builder = _Builder()
+    text = _decoded(data).encode("utf-8", "replace")
     try:
-        builder.parser.Parse(_decoded(data).encode("utf-8", "replace"), True)
+        builder.parser.Parse(text, True)
     except expat.ExpatError as error:
         place = Place(error.lineno, error.offset + 1)
-        raise DocumentError(place, f"found XML that does not parse: {expat.ErrorString(error.code)}") from error
+        before = text[max(builder.parser.ErrorByteIndex - _LONGEST_NAME, 0) : builder.parser.ErrorByteIndex]
+        is_bare = error.code == _INVALID_TOKEN and re.search(rb"&\w*$", before)
+        hint = "; a & by itself is written &amp;" if is_bare else ""
+        raise DocumentError(place, f"found XML that does not parse: {expat.ErrorString(error.code)}{hint}") from error
     [root] = builder.root.children
     return root
 
@@ -92,10 +102,12 @@ class _Builder:
     def __init__(self) -> None:
         self.root = Node("", {}, Place(1, 1))
         self._open = [self.root]
-        self._text = ""
+        self._pieces: list[str] = []
         # The bytes are UTF-8 by now, whatever the declaration says.
         self.parser = expat.ParserCreate("utf-8")
         self.parser.buffer_text = True
+        # Not those that a document type would add.
+        self.parser.specified_attributes = True
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._add
@@ -120,18 +132,18 @@ class _Builder:
         self._open.pop()
 
     def _add(self, text: str) -> None:
-        self._text += text
+        self._pieces.append(text)
 
     def _part(self) -> None:
-        if self._text.strip(_BLANK):
-            self._open[-1].texts.append(self._text)
-        self._text = ""
+        text = "".join(self._pieces)
+        self._pieces.clear()
+        if text.strip(_BLANK):
+            self._open[-1].texts.append(text)
 
     def _part_whole(self) -> None:
-        # In CDATA white space counts.
-        if self._text:
-            self._open[-1].texts.append(self._text)
-        self._text = ""
+        # In CDATA white space counts, and so does nothing at all.
+        self._open[-1].texts.append("".join(self._pieces))
+        self._pieces.clear()
 
     def _refuse_entity(self, name: str, *_: object) -> None:
         # Sysmon reads no entities of a document's own; and they are how small files become endless ones.

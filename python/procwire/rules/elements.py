@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from procwire.rules.document import Node
-from procwire.rules.findings import Findings, nearest, short
+from procwire.rules.findings import Findings, nearest, quoted
 from procwire.rules.manifest import CONDITIONS, EVENTS, Version
 from procwire.rules.model import NETWORK_CONNECT, Element, Filter, OnMatch, Operand, Relation, Rule
 
@@ -70,7 +70,7 @@ class ElementReader:
         text = node.attributes.get("groupRelation", "")
         if text.casefold() not in ("", "and", "or"):
             self._findings.error(
-                node, f'found groupRelation={short(text)}, expected "and" or "or"{nearest(text, ("and", "or"))}'
+                node, f'found groupRelation={quoted(text)}, expected "and" or "or"{nearest(text, ("and", "or"))}'
             )
         if not text:
             return None
@@ -92,7 +92,7 @@ class ElementReader:
             known = ("include", "exclude")
             self._findings.error(
                 node,
-                f"found {attribute}={short(text)} on <{node.tag}>, expected include or exclude{nearest(text, known)}",
+                f"found {attribute}={quoted(text)} on <{node.tag}>, expected include or exclude{nearest(text, known)}",
             )
             # Sysmon takes the event's own default, which is not to log network connections.
             return "include"
@@ -135,10 +135,11 @@ class ElementReader:
         for node in nodes:
             self._findings.check_attributes(node, ("condition", "name"))
             for child in node.children:
-                self._findings.warn(child, f"found <{child.tag}> inside of <{node.tag}>, where Sysmon does not look")
+                looks = "takes it for an element of its own" if child.tag in EVENTS else "does not look"
+                self._findings.warn(child, f"found <{child.tag}> inside of <{node.tag}>, where Sysmon {looks}")
             if len(node.texts) > 1:
                 self._findings.warn(
-                    node, f"found a value in {len(node.texts)} pieces, of which Sysmon reads {short(node.value)}"
+                    node, f"found a value in {len(node.texts)} pieces, of which Sysmon reads {quoted(node.value)}"
                 )
             name = node.attributes.get("name", "") or inherited
             if len(name.encode()) > _MAX_NAME_BYTES:
@@ -150,7 +151,7 @@ class ElementReader:
             if condition not in CONDITIONS:
                 self._findings.error(
                     node,
-                    f"found condition {short(given)}, expected one of {', '.join(CONDITIONS)}"
+                    f"found condition {quoted(given)}, expected one of {', '.join(CONDITIONS)}"
                     f"{nearest(given, CONDITIONS)}",
                 )
             else:
@@ -158,13 +159,15 @@ class ElementReader:
 
 
 def _below(node: Node) -> Iterator[tuple[Node, Node]]:
-    """Nodes below one, with their parents, in the document's order; not those inside of an event's element."""
-    stack = [(child, node) for child in reversed(node.children)]
+    """Nodes below one, with their parents, in the document's order; of those inside of an event's element only events:
+    Sysmon finds them even there."""
+    stack = [(child, node, False) for child in reversed(node.children)]
     while stack:
-        node, parent = stack.pop()
-        yield node, parent
-        if node.tag not in EVENTS:
-            stack += [(child, node) for child in reversed(node.children)]
+        node, parent, inside = stack.pop()
+        if not inside or node.tag in EVENTS:
+            yield node, parent
+        inside = inside or node.tag in EVENTS
+        stack += [(child, node, inside) for child in reversed(node.children)]
 
 
 def _is_rule(node: Node) -> bool:

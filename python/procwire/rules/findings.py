@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from functools import lru_cache
 
 from procwire.rules.document import Node
 from procwire.rules.manifest import Version
 from procwire.rules.model import Finding, Severity
 
-__all__ = ["Findings", "dotted", "nearest", "short"]
+__all__ = ["Findings", "dotted", "nearest", "one_line", "quoted"]
 
 _LONGEST = 60
+_ESCAPES = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 class Findings:
@@ -23,7 +25,7 @@ class Findings:
     @property
     def sorted(self) -> tuple[Finding, ...]:
         """By their places."""
-        return tuple(sorted(self._found))
+        return tuple(sorted(self._found, key=lambda found: (found.place, found.severity, found.text)))
 
     def error(self, node: Node, text: str) -> None:
         """What Sysmon refuses, or reads otherwise than it is written."""
@@ -50,13 +52,19 @@ class Findings:
     def check_texts(self, node: Node) -> None:
         """Warn of text beside the children of an element that only has children."""
         if node.texts:
-            self.warn(node, f"found text in <{node.tag}>, {short(node.value.strip())}, which Sysmon does not look at")
+            self.warn(node, f"found text in <{node.tag}>, {quoted(node.value.strip())}, which Sysmon does not look at")
 
 
 def nearest(found: str, known: Iterable[str]) -> str:
     """`; did you mean 'contains any'?`, or nothing where no known name comes near."""
+    return _nearest(found.strip().casefold()[:_LONGEST], tuple(known))
+
+
+@lru_cache(maxsize=1 << 10)
+def _nearest(found: str, known: tuple[str, ...]) -> str:
+    # One mistake may stand in a file many times.
     by_folded = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(found.strip().casefold(), by_folded, n=1)
+    near = difflib.get_close_matches(found, by_folded, n=1)
     return f"; did you mean {by_folded[near[0]]!r}?" if near else ""
 
 
@@ -65,6 +73,13 @@ def dotted(version: Version) -> str:
     return f"{version[0]}.{version[1]:02}"
 
 
-def short(text: str) -> str:
-    """The text in quotes, cut to what a line can show."""
-    return repr(text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "...")
+def quoted(text: str, longest: int = _LONGEST) -> str:
+    """A value from the file, on one line, its middle left out if it is long: the ends of paths tell most."""
+    if len(text) > longest:
+        text = f"{text[: longest // 2]}...{text[-(longest // 2) :]}"
+    return f"'{one_line(text)}'"
+
+
+def one_line(text: str) -> str:
+    """A text with the line ends that came in with values made visible."""
+    return text.translate(_ESCAPES)

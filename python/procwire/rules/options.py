@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from procwire.rules.document import Node
-from procwire.rules.findings import Findings, dotted, nearest, short
+from procwire.rules.findings import Findings, dotted, nearest, quoted
 from procwire.rules.forms import SIZED
 from procwire.rules.manifest import EVENTS, OPTIONS, Version
 from procwire.rules.model import NETWORK_CONNECT
@@ -79,7 +79,7 @@ class _Reader:
         if node.value.casefold() in _FALSE:
             return False
         if node.value.casefold() not in _TRUE:
-            self._findings.error(node, f"found {short(node.value)} in <{node.tag}>, expected True or False")
+            self._findings.error(node, f"found {quoted(node.value)} in <{node.tag}>, expected True or False")
         return True
 
     def _sizes(self, node: Node) -> dict[str, int]:
@@ -87,8 +87,8 @@ class _Reader:
         known = {name for layouts in EVENTS.values() for layout in layouts for name in layout}
         for part in node.value.split(",") if node.value else []:
             name, colon, number = part.partition(":")
-            if not colon or not re.fullmatch(r"[1-9]\d{0,5}", number):
-                self._findings.error(node, f"found {short(part)} in <FieldSizes>, expected Field:N with N from 1 on")
+            if not colon or not re.fullmatch(r"[1-9][0-9]{0,5}", number):
+                self._findings.error(node, f"found {quoted(part)} in <FieldSizes>, expected Field:N with N from 1 on")
             elif name not in known:
                 self._findings.error(
                     node, f"found field {name!r} in <FieldSizes>, which no event has{nearest(name, known)}"

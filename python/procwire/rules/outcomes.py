@@ -6,20 +6,21 @@ what matches in an OR element is what decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 from procwire.rules.evaluate import NO_NAME
-from procwire.rules.model import Configuration, Element, Filter, Rule
+from procwire.rules.model import Configuration, Filter, Operand, Rule
 
 __all__ = ["bits_of", "decider"]
 
 Decide = Callable[[int], str | None]
 """From the bits of an event to the rule's name, `-` without one, None where it is not logged."""
-_Bits = dict[int, int]
-"""Identity of a filter to its bit: equal filters may stand in several places."""
+_Asked = tuple[Filter, int]
+"""A filter and its bit."""
 
 
-def bits_of(configuration: Configuration) -> list[tuple[Filter, int]]:
+def bits_of(configuration: Configuration) -> list[_Asked]:
     """Every filter with its bit, in the order of the bits."""
     ordered = (filter_ for element in configuration.evaluation_order for filter_ in element.filters)
     return [(filter_, 1 << number) for number, filter_ in enumerate(ordered)]
@@ -27,11 +28,12 @@ def bits_of(configuration: Configuration) -> list[tuple[Filter, int]]:
 
 def decider(configuration: Configuration) -> Decide:
     """What decides over an event all of whose fields have a text, where no name is left behind (`evaluate.decide`)."""
-    bits = {id(filter_): bit for filter_, bit in bits_of(configuration)}
-    tests = [
-        (element.onmatch == "include", _any(element, bits) if element.relation == "or" else _all(element, bits))
-        for element in configuration.evaluation_order
-    ]
+    asked = iter(bits_of(configuration))
+    tests = []
+    for element in configuration.evaluation_order:
+        operands = [_Operand(operand, asked) for operand in element.operands]
+        name_of = _any(operands) if element.relation == "or" else _all(operands)
+        tests.append((element.onmatch == "include", name_of))
     otherwise = NO_NAME if configuration.logs_by_default else None
 
     def decide(answers: int) -> str | None:
@@ -44,17 +46,27 @@ def decider(configuration: Configuration) -> Decide:
     return decide
 
 
-def _any(element: Element, bits: _Bits) -> Decide:
+class _Operand:
+    """A filter, or a Rule, with the bits of its filters, which it takes from `asked`."""
+
+    def __init__(self, operand: Operand, asked: Iterator[_Asked]) -> None:
+        self.filters = list(islice(asked, len(operand.filters) if isinstance(operand, Rule) else 1))
+        self.mask = sum(bit for _, bit in self.filters)
+        self.field = None if isinstance(operand, Rule) else operand.field
+        self.needs_all = isinstance(operand, Rule) and operand.relation == "and"
+
+    def name(self, answers: int) -> str:
+        """What it gives when it matches; empty without one."""
+        if self.needs_all:
+            return next((filter_.name for filter_, _ in reversed(self.filters) if filter_.name), "")
+        return next(filter_.name for filter_, bit in self.filters if answers & bit)
+
+
+def _any(operands: Sequence[_Operand]) -> Decide:
     """The name that an OR element gives, None where it does not match: its first operand that matches decides."""
-    names = {bits[id(filter_)]: filter_.name or NO_NAME for filter_ in element.filters}
-    together = []
-    alone = 0
-    for operand in element.operands:
-        mask = _mask(operand.filters if isinstance(operand, Rule) else [operand], bits)
-        if isinstance(operand, Rule) and operand.relation == "and":
-            together.append((mask, _last_name(operand) or NO_NAME))
-        else:
-            alone |= mask
+    names = {bit: filter_.name or NO_NAME for operand in operands for filter_, bit in operand.filters}
+    together = [(operand.mask, operand.name(0) or NO_NAME) for operand in operands if operand.needs_all]
+    alone = sum(operand.mask for operand in operands if not operand.needs_all)
 
     def name_of(answers: int) -> str | None:
         hit = answers & alone
@@ -70,52 +82,32 @@ def _any(element: Element, bits: _Bits) -> Decide:
     return name_of
 
 
-def _all(element: Element, bits: _Bits) -> Decide:
+def _all(operands: Sequence[_Operand]) -> Decide:
     """The same of an AND element, in which filters of one field are alternatives."""
+    needed = sum(operand.mask for operand in operands if operand.needs_all)
     fields: dict[str, int] = {}
-    needed = 0
-    alternatives = []
-    for operand in element.operands:
-        if isinstance(operand, Filter):
-            fields[operand.field] = fields.get(operand.field, 0) | bits[id(operand)]
-        elif operand.relation == "and":
-            needed |= _mask(operand.filters, bits)
-        else:
-            alternatives.append(_mask(operand.filters, bits))
-    alternatives += fields.values()
+    for operand in operands:
+        if operand.field is not None:
+            fields[operand.field] = fields.get(operand.field, 0) | operand.mask
+    rules = [operand.mask for operand in operands if operand.field is None and not operand.needs_all]
+    alternatives = [*rules, *fields.values()]
 
     def name_of(answers: int) -> str | None:
-        if not element.operands or answers & needed != needed:
+        if not operands or answers & needed != needed or not all(answers & mask for mask in alternatives):
             return None
-        if not all(answers & mask for mask in alternatives):
-            return None
-        return _name_of_all(element, answers, bits)
+        return _name_of_all(operands, answers)
 
     return name_of
 
 
-def _name_of_all(element: Element, answers: int, bits: _Bits) -> str:
+def _name_of_all(operands: Sequence[_Operand], answers: int) -> str:
     """The last name of a filter that was asked and has matched: of each field only the first that matches is."""
     name = ""
     matched: set[str] = set()
-    for operand in element.operands:
-        if isinstance(operand, Rule):
-            if operand.relation == "and":
-                name = _last_name(operand) or name
-            else:
-                name = next(filter_.name for filter_ in operand.filters if answers & bits[id(filter_)]) or name
-        elif operand.field not in matched and answers & bits[id(operand)]:
+    for operand in operands:
+        if operand.field is None:
+            name = operand.name(answers) or name
+        elif operand.field not in matched and answers & operand.mask:
             matched.add(operand.field)
-            name = operand.name or name
+            name = operand.name(answers) or name
     return name or NO_NAME
-
-
-def _mask(filters: Iterable[Filter], bits: _Bits) -> int:
-    mask = 0
-    for filter_ in filters:
-        mask |= bits[id(filter_)]
-    return mask
-
-
-def _last_name(rule: Rule) -> str:
-    return next((filter_.name for filter_ in reversed(rule.filters) if filter_.name), "")

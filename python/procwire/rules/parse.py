@@ -10,7 +10,7 @@ from pathlib import Path
 from procwire.errors import ConfigurationError, UsageError
 from procwire.rules.document import DocumentError, Node, parse_document
 from procwire.rules.elements import ElementReader
-from procwire.rules.findings import Findings, dotted, nearest
+from procwire.rules.findings import Findings, dotted, nearest, quoted
 from procwire.rules.manifest import EVENTS, OLDEST_SCHEMA, Version
 from procwire.rules.model import Configuration, Finding
 from procwire.rules.options import Options, read_options
@@ -70,13 +70,13 @@ def _configuration(root: Node, path: str, lenient: bool) -> Configuration:
 
 def _schema_version(root: Node, findings: Findings) -> Version:
     text = root.attributes.get("schemaversion", "")
-    number = re.match(r"\s*\+?(\d+(?:\.\d*)?|\.\d+)", text)
+    number = re.match(r"\s*\+?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)", text)
     if number is None or not 1 <= float(number[1]) < 1 << 16:
-        found = f"schemaversion {text!r}" if text else "no schemaversion"
+        found = f"schemaversion {quoted(text)}" if text else "no schemaversion"
         findings.error(root, f'found {found}, expected a number such as "4.90"')
         return _LATEST
     if number.end() < len(text):
-        findings.warn(root, f"found schemaversion {text!r}, of which Sysmon reads {number[1]}")
+        findings.warn(root, f"found schemaversion {quoted(text)}, of which Sysmon reads {number[1]}")
     # As Sysmon prints it, "%.2f": 4.1 is 4.10, 4.9 is 4.90.
     major, minor = f"{float(number[1]):.2f}".split(".")
     version = (int(major), int(minor))

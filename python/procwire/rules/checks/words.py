@@ -4,24 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from procwire.rules.findings import one_line, quoted
 from procwire.rules.model import Element, Filter, Rule
 
 __all__ = ["lines", "named", "one_line", "quoted", "shown"]
-
-_LONGEST = 60
-_ESCAPES = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
-
-
-def quoted(text: str, longest: int = _LONGEST) -> str:
-    """A value from the file, its middle left out if it is long: the ends of paths tell most."""
-    if len(text) > longest:
-        text = f"{text[: longest // 2]}...{text[-(longest // 2) :]}"
-    return f"'{text}'"
-
-
-def one_line(text: str) -> str:
-    """A finding's text with the line ends that came in with values made visible."""
-    return text.translate(_ESCAPES)
 
 
 def shown(filter_: Filter) -> str:

@@ -1,0 +1,105 @@
+"""`procwire config test`: what each rule of a Sysmon configuration does over logs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from procwire.cli.exits import ExitCode, ends_well
+
+if TYPE_CHECKING:
+    from procwire.ledger import Ledger
+    from procwire.rules.model import Configuration
+    from procwire.rules.tally import Figures
+    from procwire.rules.trial import Report
+
+__all__ = ["EXAMPLES", "FiguresFormat", "Order", "try_configuration"]
+
+FiguresFormat = Literal["text", "json", "csv"]
+Order = Literal["file", "matched", "decided", "alone"]
+
+EXAMPLES = """\b
+Examples:
+  procwire config test sysmonconfig.xml Sysmon.evtx
+  procwire config test sysmonconfig.xml logs/ --sort alone     the rules that matter most first
+  procwire config test sysmonconfig.xml logs/ --never          the rules that never matched
+  procwire config test sysmonconfig.xml logs/ --to csv > rules.csv
+
+\b
+Exit codes:
+  0    all logs were read
+  1    nothing could be read
+  2    the command line or the configuration cannot be used
+  3    read with damage: the figures are of what was readable
+  130  ended by Ctrl-C
+"""
+
+
+@ends_well
+def try_configuration(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The Sysmon configuration.", show_default=False)],
+    logs: Annotated[
+        list[str],
+        typer.Argument(metavar="LOG", help="Logs, as `procwire read` takes them; - is stdin.", show_default=False),
+    ],
+    sort: Annotated[
+        Order, typer.Option(help="Order of the rules: as in the file, or by this figure, the highest first.")
+    ] = "file",
+    never: Annotated[bool, typer.Option("--never", help="Show only rules that never matched.")] = False,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Read on where Sysmon refuses the file: old schemas, faulty rules.")
+    ] = False,
+    to: Annotated[FiguresFormat, typer.Option(help="Format of the figures.")] = "text",
+) -> ExitCode:
+    """Try a Sysmon configuration on logs: how often each rule matches and decides, and what changes without it.
+
+    MATCHED: connections that the rule matches, whatever other rules say. DECIDED: those whose fate it decided, being
+    the first to match. WITHOUT IT: how many more (+) or fewer (-) connections would be logged if the rule were not in
+    the file. A rule is a filter, a <Rule> or a whole element; without an element, what no other matches may have
+    another fate: only a sole element that excludes logs it.
+    """
+    from procwire.cli.reading import account
+    from procwire.ledger import Ledger
+    from procwire.rules.parse import load
+
+    configuration = load(file, lenient=lenient)
+    ledger = Ledger()
+    report = _tried(configuration, logs, ledger)
+    if not ledger.nothing_read:
+        _write(report, sort, never, to)
+    return account(ledger)
+
+
+def _tried(configuration: Configuration, logs: list[str], ledger: Ledger) -> Report:
+    from procwire.cli.reading import progress
+    from procwire.rules.trial import Trial
+    from procwire.sources import read_batches
+
+    trial = Trial(configuration)
+    with progress() as on_progress:
+        for batch in read_batches(logs, ledger=ledger, on_progress=on_progress):
+            trial.add(batch)
+    return trial.report()
+
+
+def _write(report: Report, order: Order, never: bool, to: FiguresFormat) -> None:
+    from procwire.cli.figures import rows, write_csv, write_json, write_text
+
+    shown = [row for row in rows(report) if not (never and row.figures.matched)]
+    if order != "file":
+        # Stable: rules that are equal stay as in the file.
+        shown.sort(key=lambda row: -_height(row.figures, order))
+    if to == "json":
+        write_json(report, shown)
+    elif to == "csv":
+        write_csv(shown)
+    else:
+        write_text(report, shown, indented=order == "file" and not never)
+
+
+def _height(figures: Figures, order: Order) -> int:
+    if order == "alone":
+        return figures.more_without + figures.fewer_without
+    return figures.matched if order == "matched" else figures.decided

@@ -1,0 +1,46 @@
+"""Pages of text on stdout: lines, and listings in which what is told of a line of a file stands beside its number."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from procwire.cli.output import Output
+
+if TYPE_CHECKING:
+    from procwire.rules.explain import Line
+
+__all__ = ["Page"]
+
+
+class Page:
+    """Writes to stdout; strong lines are bold on a terminal that shows it."""
+
+    def __init__(self) -> None:
+        from procwire.sinks.layout import styled
+
+        terminal = Output(None).terminal
+        self.width = terminal.width if terminal else None
+        self._bold = styled("bold") if terminal and terminal.colours else ("", "")
+
+    def line(self, text: str = "", *, strong: bool = False) -> None:
+        """Write a line."""
+        from procwire.sinks.plain import plain
+
+        # Files and logs hold other people's text, and a terminal obeys control characters.
+        start, end = self._bold if strong else ("", "")
+        sys.stdout.write(f"{start}{plain(text)}{end}\n")
+
+    def lines(self, texts: Iterable[str]) -> None:
+        """Write several."""
+        for text in texts:
+            self.line(text)
+
+    def listing(self, lines: Iterable[Line]) -> None:
+        """Write lines with the numbers that they tell of on their left."""
+        lines = list(lines)
+        width = max((len(str(line.number)) for line in lines if line.number), default=0)
+        for line in lines:
+            number = "" if line.number is None else str(line.number)
+            self.line(f"  {number:>{width}}  {'  ' * line.depth}{line.text}", strong=line.strong)

@@ -1,0 +1,37 @@
+"""SQL laid out for people: one term to a line, indented."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["case", "indented", "joined"]
+
+
+def joined(operator: str, terms: Sequence[str]) -> str:
+    """The terms combined, one to a line, in parentheses where they are several."""
+    if len(terms) == 1:
+        return terms[0]
+    return f"({f'{chr(10)}  {operator} '.join(term.replace(chr(10), chr(10) + '  ') for term in terms)})"
+
+
+def case(comment: str, branches: Sequence[tuple[str, str]], otherwise: str = "") -> str:
+    """`CASE WHEN ... THEN ... END`, with alternatives that have one outcome put together."""
+    merged: list[tuple[list[str], str]] = []
+    for when, then in branches:
+        if merged and merged[-1][1] == then:
+            merged[-1][0].append(when)
+        else:
+            merged.append(([when], then))
+    while merged and merged[-1][1] == "NULL" and not otherwise:
+        merged.pop()
+    if not merged:
+        return otherwise or "NULL"
+    lines = [f"{comment} CASE".lstrip()]
+    for whens, then in merged:
+        lines.append(indented(f"WHEN {joined('OR', whens)}\nTHEN {then}"))
+    return "\n".join([*lines, *([f"  ELSE {otherwise}"] if otherwise else []), "END"])
+
+
+def indented(text: str) -> str:
+    """Each line two columns further in."""
+    return "  " + text.replace("\n", "\n  ")

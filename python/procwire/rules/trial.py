@@ -1,0 +1,83 @@
+"""What each rule of a configuration does over many connections: how often it matches, decides, and alone decides.
+
+Events are counted by what the filters answer them (see `rules.apply`), and the rules are asked once for each
+combination of answers that occurs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from procwire.rules.apply import FieldClasses, combinations
+from procwire.rules.conditions import matches
+from procwire.rules.evaluate import NO_NAME
+from procwire.rules.forms import NAMES_LOOKED_UP
+from procwire.rules.model import Configuration, Filter, Place
+from procwire.rules.outcomes import bits_of
+from procwire.rules.tally import Figures, Tally
+
+__all__ = ["Figures", "Report", "Trial"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The figures of a whole configuration."""
+
+    configuration: Configuration
+    events: int
+    logged: int
+    undecided: int
+    """Events that no element matches."""
+    figures: Mapping[Place, Figures]
+    """Of every element of NetworkConnect and all in it, by its place in the file."""
+
+    def logged_without(self, place: Place) -> int:
+        """How many events would be logged if the element, the `<Rule>` or the filter there were not in the file."""
+        figures = self.figures[place]
+        return self.logged + figures.more_without - figures.fewer_without
+
+
+class Trial:
+    """Counts batches of events, and reports what the rules do with them."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        filters: dict[str, list[tuple[Filter, int]]] = {}
+        for filter_, bit in bits_of(configuration):
+            filters.setdefault(filter_.field, []).append((filter_, bit))
+        unseen = {"RuleName", *(() if configuration.dns_lookup else NAMES_LOOKED_UP)} & set(filters)
+        self._constant = sum(
+            bit
+            for name in unseen
+            for filter_, bit in filters[name]
+            if matches(filter_.condition, filter_.value, NO_NAME)
+        )
+        self._classes = [FieldClasses(name, asked) for name, asked in filters.items() if name not in unseen]
+        self._masks = [sum(bit for _, bit in filters[classes.field]) for classes in self._classes]
+        self._counts: Counter[tuple[int, ...]] = Counter()
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Count a batch of `event.SCHEMA` or `event.LIVE_SCHEMA`."""
+        if batch.num_rows:
+            codes, found = combinations([classes.of(batch) for classes in self._classes], batch.num_rows)
+            for counted in pc.value_counts(codes).to_pylist():
+                self._counts[found[counted["values"]]] += counted["counts"]
+
+    def report(self) -> Report:
+        """The figures of all events counted so far."""
+        tally = Tally(self._configuration)
+        for combination, events in self._counts.items():
+            answers, failed = self._constant, 0
+            for classes, mask, number in zip(self._classes, self._masks, combination, strict=True):
+                bits = classes.answers[number]
+                if bits is None:
+                    failed |= mask
+                else:
+                    answers |= bits
+            tally.add(answers, failed, events)
+        return Report(self._configuration, tally.events, tally.logged, tally.undecided, tally.figures())

@@ -1,0 +1,81 @@
+"""Conditions in plain Python, in SQL, and as answers of many filters at once."""
+
+from __future__ import annotations
+
+import pytest
+from table_conditions import CONDITIONS
+
+from procwire.engine import connect, literal
+from procwire.rules import manifest
+from procwire.rules.answers import Answers
+from procwire.rules.conditions import condition_sql, fold, matches, substrings
+from procwire.rules.model import Filter, Place
+
+CHARACTERS = "".join(map(chr, [*range(1, 0xD800), *range(0xE000, 0x110000)]))
+
+
+def sql_value(expression: str) -> object:
+    with connect(threads=1) as connection:
+        [row] = connection.sql(f"SELECT {expression}").fetchall()
+    return row[0]
+
+
+def test_matches() -> None:
+    for condition, value, text, expected in CONDITIONS:
+        assert matches(condition, value, text) is expected, (condition, value, text)
+
+
+def test_sql_matches() -> None:
+    """All in one question: to begin a connection takes longer than to ask."""
+    tests = ", ".join(condition_sql(condition, value, literal(fold(text))) for condition, value, text, _ in CONDITIONS)
+    assert sql_value(f"[{tests}]") == [expected for *_, expected in CONDITIONS]
+
+
+def test_sql_is_null_where_there_is_no_text() -> None:
+    tests = ", ".join(condition_sql(condition, "a;b", "NULL::VARCHAR") for condition in manifest.CONDITIONS)
+    assert sql_value(f"[{tests}]") == [None] * len(manifest.CONDITIONS)
+
+
+def test_answers_of_all_conditions_at_once() -> None:
+    """Each filter's bit is that of its own condition, whatever the others are."""
+    filters = [Filter("Image", condition, value, "", Place(1, 1)) for condition, value, *_ in CONDITIONS]
+    answers = Answers([(filter_, 1 << number) for number, filter_ in enumerate(filters)])
+    for text in sorted({text for _, _, text, _ in CONDITIONS}):
+        found = answers(fold(text))
+        for number, filter_ in enumerate(filters):
+            assert (found >> number & 1) == matches(filter_.condition, filter_.value, text), (filter_, text)
+
+
+def test_every_condition_is_in_the_table_both_ways() -> None:
+    assert {(condition, expected) for condition, _, _, expected in CONDITIONS} == {
+        (condition, expected) for condition in manifest.CONDITIONS for expected in (True, False)
+    }
+
+
+def test_fold_is_duckdbs_lower() -> None:
+    """Of every character there is: what is folded here is compared with what DuckDB has folded."""
+    assert sql_value(f"lower({literal(CHARACTERS)})") == fold(CHARACTERS)
+    assert len(fold(CHARACTERS)) == len(CHARACTERS)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("a", ["a"]),
+        ("a;b", ["a", "b"]),
+        ("", [""]),
+        ("a;", ["a", ""]),
+        (";a;b", [";a;b", "a", "b"]),
+        ("a;;b", ["a", ";b", "b"]),
+        (";;", [";;", ";", ""]),
+    ],
+)
+def test_substrings_of_a_list(value: str, expected: list[str]) -> None:
+    """An empty token becomes the rest of the list; at its end, nothing, which is everywhere."""
+    assert substrings(value) == expected
+
+
+def test_literals_are_one_line_and_what_they_say() -> None:
+    for text in ("", "it's", "a\nb", "\\", "\\n", "'\n\\'\r\t", "E'x'", '"', "é😀\u2028"):
+        assert "\n" not in literal(text)
+        assert sql_value(literal(text)) == text
