@@ -1,7 +1,8 @@
 """procwire: which process talked to whom.
 
 Reads Sysmon's network connection events (event 3) from every log in which they reach people, into one
-typed table. `read` gives a table, `scan` a stream, `connect` a database to ask; `Ledger` tells what was seen, and what was damaged.
+typed table. `read` gives a table, `scan` a stream, `connect` a database to ask; `Ledger` tells what was seen,
+and what was damaged.
 """
 
 from __future__ import annotations

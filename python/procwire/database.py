@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
     from procwire.sources.logs import OnProgress
 
-__all__ = ["Source", "connect", "connect_lake", "connect_logs"]
+__all__ = ["connect", "connect_lake", "connect_logs"]
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
-Source = Paths | pa.Table | pa.RecordBatchReader
 
 
-def connect(source: Source | None = None, *, since: datetime | None = None) -> duckdb.DuckDBPyConnection:
+def connect(
+    source: Paths | pa.Table | pa.RecordBatchReader | None = None, *, since: datetime | None = None
+) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection with the views `connections`, `processes`, `destinations` and `pairs`, and the functions on
     addresses (docs/sql.md). It is in memory, and reads no other file.
 
@@ -101,7 +102,9 @@ def connect_logs(
     connection = connect_engine()
     batches = read_batches(paths, ledger=ledger, on_progress=on_progress)
     connection.register("batches", pa.RecordBatchReader.from_batches(SCHEMA, batches))
-    connection.execute("CREATE TABLE events AS FROM batches")
+    # Out of sight: the views are what is to be asked.
+    connection.execute("CREATE SCHEMA stored")
+    connection.execute("CREATE TABLE stored.events AS FROM batches")
     connection.unregister("batches")
-    prepare(connection, "events", since=since)
+    prepare(connection, "stored.events", since=since)
     return connection

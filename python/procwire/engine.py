@@ -38,6 +38,8 @@ def connect(*, threads: int | None = None, folders: Sequence[str] = ()) -> duckd
     connection = duckdb.connect(config=config)
     if folders:
         connection.execute(f"SET allowed_directories = [{', '.join(map(literal, folders))}]")
+    # It would go to stdout.
+    connection.execute("SET enable_progress_bar = false")
     # For good: DuckDB does not let it be switched on again.
     connection.execute("SET enable_external_access = false")
     connection.execute("SET TimeZone = 'UTC'")
@@ -54,7 +56,9 @@ def sql_errors() -> Iterator[None]:
     except (duckdb.Error, pa.ArrowException) as error:
         # The first line says what is wrong, the second names columns that come near.
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        told = [line for index, line in enumerate(lines) if index == 0 or line.startswith("Candidate")]
+        told = [
+            line for index, line in enumerate(lines) if index == 0 or line.startswith(("Candidate", "Did you mean"))
+        ]
         raise UsageError(f"SQL: {' '.join(told)}") from error
 
 

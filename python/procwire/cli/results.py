@@ -22,14 +22,17 @@ class Shaped:
 
     def __init__(self, reader: pa.RecordBatchReader, way: str) -> None:
         self._reader = reader
+        if way == "xml":
+            self.schema = _events(reader.schema.names)
+            return
         names = _distinct(reader.schema.names)
         kinds = [field.type if way in ("parquet", "arrow") else _kind(field.type) for field in reader.schema]
         self.schema = pa.schema([pa.field(name, kind) for name, kind in zip(names, kinds, strict=True)])
-        if way == "xml":
-            _check_events(self.schema)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         for batch in self._reader:
+            if len(self.schema) < len(batch.schema):
+                batch = batch.select(self.schema.names)
             columns = [_shaped(column, field.type) for column, field in zip(batch.columns, self.schema, strict=True)]
             yield pa.record_batch(columns, schema=self.schema)
 
@@ -82,9 +85,12 @@ def _json(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _check_events(schema: pa.Schema) -> None:
-    from procwire.event import SCHEMA
+def _events(names: list[str]) -> pa.Schema:
+    from procwire.event import LIVE_SCHEMA, SCHEMA
 
-    missing = [field.name for field in SCHEMA if field.name not in schema.names]
+    missing = [name for name in SCHEMA.names if name not in names]
     if missing:
-        raise UsageError(f"found a result without {missing[0]}, expected whole events for xml: SELECT * FROM connections")
+        raise UsageError(
+            f"found a result without {missing[0]}, expected whole events for xml: SELECT * FROM connections"
+        )
+    return LIVE_SCHEMA if set(LIVE_SCHEMA.names) <= set(names) else SCHEMA

@@ -94,7 +94,9 @@ def sql(
         try:
             if files:
                 with _progress() as line:
-                    connection = connect_logs(files, since=start, ledger=ledger, on_progress=line and line.update)
+                    connection = connect_logs(
+                        files, since=start, ledger=ledger, on_progress=line.update if line else None
+                    )
                 if ledger.nothing_read:
                     _report(ledger)
                     complain("nothing could be read")
@@ -165,9 +167,10 @@ def _run(connection: duckdb.DuckDBPyConnection, query: str) -> pa.RecordBatchRea
     statements = connection.extract_statements(query)
     if len(statements) != 1:
         raise UsageError(f"found {len(statements)} statements, expected one query")
+    kind = statements[0].type.name
+    if kind not in ("SELECT", "EXPLAIN", "MULTI"):
+        raise UsageError(f"found {kind}, expected a query such as SELECT * FROM connections")
     result = connection.sql(query)
-    if result is None:
-        raise UsageError("found a statement without a result, expected a query such as SELECT * FROM connections")
     return result.to_arrow_reader()
 
 

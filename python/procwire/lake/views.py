@@ -67,9 +67,7 @@ GROUP BY computer_name, process_name, user_name, dst_ip, dst_host_name, dst_port
 """Views over `connections` and their SQL."""
 
 
-def prepare(
-    connection: duckdb.DuckDBPyConnection, relation: str | pa.Table, *, since: datetime | None = None
-) -> None:
+def prepare(connection: duckdb.DuckDBPyConnection, relation: str | pa.Table, *, since: datetime | None = None) -> None:
     """Make a DuckDB connection ready for questions: the views `connections`, `processes`, `destinations` and `pairs`,
     and the functions on addresses.
 

@@ -40,12 +40,13 @@ def test_verbs_are_those_documented() -> None:
         "read",
         "record",
         "lake",
+        "sql",
         "config",
         "hunt",
         "dictionary",
         "guid",
     ]
-    assert VERBS == ["config", "dictionary", "guid", "hunt", "lake", "read", "record"]
+    assert VERBS == ["config", "dictionary", "guid", "hunt", "lake", "read", "record", "sql"]
 
 
 @pytest.mark.parametrize("verb", VERBS)
