@@ -42,8 +42,7 @@ def connect(folder: Path) -> duckdb.DuckDBPyConnection:
     """The fleet's files as the view `connections`, within the memory that the target allows."""
     import duckdb
 
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    from fleet.views import prepare
+    from procwire.lake.views import prepare
 
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": str(_THREADS),
@@ -51,6 +50,7 @@ def connect(folder: Path) -> duckdb.DuckDBPyConnection:
         "temp_directory": f"{folder}/spill",
     }
     connection = duckdb.connect(config=config)
+    connection.execute("SET TimeZone = 'UTC'")
     prepare(connection, f"read_parquet('{folder}/day-*.parquet')")
     return connection
 

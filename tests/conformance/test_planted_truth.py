@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 import fleet
-from fleet.views import prepare
+import procwire
 from procwire.hunts import load
 from procwire.hunts.hunt import find
 
@@ -47,9 +47,7 @@ def truth() -> tuple[fleet.Planted, ...]:
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     """The fleet's events as the view `connections`."""
     batches, _ = fleet.generate(_FLEET.seed, _FLEET.hosts, _FLEET.days)
-    with duckdb.connect() as connection:
-        connection.register("events", pa.Table.from_batches(batches))
-        prepare(connection, "events")
+    with procwire.connect(pa.Table.from_batches(batches)) as connection:
         yield connection
 
 

@@ -46,7 +46,7 @@ def run(hunt: Hunt, request: Request) -> ExitCode:
         raise UsageError("found --files and --lake, expected one of them")
     with Signals() as signals:
         try:
-            return _run(hunt, request)
+            return _run(hunt, request, signals)
         except BaseException:
             # What a signal interrupts may end in an exception of its own, DuckDB's queries do.
             if signals.received is None:
@@ -54,7 +54,7 @@ def run(hunt: Hunt, request: Request) -> ExitCode:
             return ExitCode(128 + signals.received)
 
 
-def _run(hunt: Hunt, request: Request) -> ExitCode:
+def _run(hunt: Hunt, request: Request, signals: Signals) -> ExitCode:
     from procwire.ledger import Ledger
 
     parameters = _parameters(hunt, request)
@@ -62,6 +62,8 @@ def _run(hunt: Hunt, request: Request) -> ExitCode:
     hunt.values(parameters)
     schema, way, ledger = _schema(hunt, request), _way(request), Ledger()
     with _logs(hunt, request, ledger) if request.files else _lake(hunt, request) as connection:
+        # What reads the logs for DuckDB may have swallowed it.
+        signals.check()
         code = account(ledger) if request.files else ExitCode.ALL_READ
         if code is not ExitCode.NOTHING_READ:
             rows = _write(hunt.run(connection, **parameters), schema, way, request)

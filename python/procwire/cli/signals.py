@@ -35,6 +35,10 @@ class Signals:
             yield
         finally:
             self._held = False
+        self.check()
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt for a signal that was received, and whose exception did not come so far."""
         if self.received is not None:
             raise KeyboardInterrupt
 

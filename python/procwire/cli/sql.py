@@ -103,6 +103,8 @@ def sql(
                     return ExitCode.NOTHING_READ
             else:
                 connection = connect_lake(location, since=start)
+            # What reads the logs for DuckDB may have swallowed it.
+            signals.check()
             _answer(connection, text, to, output, limit, signals)
         except BaseException:
             # What a signal interrupts may end in an exception of its own, DuckDB's queries do.
