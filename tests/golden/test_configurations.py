@@ -115,6 +115,10 @@ def test_real_configurations_tell_events_apart() -> None:
     assert sum(counts.values()) - counts[None] > 100
 
 
+# Filters times events that the reference, row by row, is asked for.
+_MOST_ANSWERS = 150_000
+
+
 @cache
 def events() -> pa.Table:
     """Every event of the real logs."""
@@ -123,9 +127,11 @@ def events() -> pa.Table:
 
 
 def told_apart(configuration: Configuration) -> pa.RecordBatch:
-    """Real events, each once as far as the configuration tells them apart."""
+    """Real events, each once as far as the configuration tells them apart; of many for many filters only some."""
     asked = {COLUMNS[filter_.field].name for element in configuration.network_connect for filter_ in element.filters}
     numbered = events().append_column("number", pa.array(range(events().num_rows)))
-    first = numbered.group_by(sorted(asked)).aggregate([("number", "min")])["number_min"]
+    first = numbered.group_by(sorted(asked)).aggregate([("number", "min")])["number_min"].sort()
+    count = sum(1 for element in configuration.network_connect for _ in element.filters)
+    first = first.take(pa.array(range(0, len(first), 1 + len(first) * count // _MOST_ANSWERS)))
     [batch] = events().take(first).combine_chunks().to_batches()
     return batch
