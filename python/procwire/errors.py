@@ -6,6 +6,7 @@
     ├── UsageError       an argument that cannot be used: its text says what was found and expected
     │   └── ConfigurationError   a Sysmon configuration with errors, every one with its line and column
     ├── InputError       nothing could be read from the inputs
+    ├── LakeError        a lake that cannot be read, written or trusted
     └── RecordError      this machine's connections cannot be recorded
 """
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-__all__ = ["ConfigurationError", "InputError", "ProcwireError", "RecordError", "UsageError"]
+__all__ = ["ConfigurationError", "InputError", "LakeError", "ProcwireError", "RecordError", "UsageError"]
 
 
 class ProcwireError(Exception):
@@ -27,6 +28,10 @@ class UsageError(ProcwireError):
 
 class InputError(ProcwireError):
     """Nothing could be read from the inputs that were named."""
+
+
+class LakeError(ProcwireError):
+    """A lake that cannot be read or written, or whose files are not what its table says."""
 
 
 class RecordError(ProcwireError):

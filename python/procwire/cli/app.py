@@ -11,6 +11,7 @@ from procwire.cli.dictionary import dictionary
 from procwire.cli.guid import guid
 from procwire.cli.hunt import EXAMPLES as HUNT_EXAMPLES
 from procwire.cli.hunt import hunt
+from procwire.cli.lake import lake
 from procwire.cli.read import EXAMPLES, read
 from procwire.cli.record import EXAMPLES as RECORD_EXAMPLES
 from procwire.cli.record import RecordCommand, record
@@ -29,6 +30,7 @@ app.command(epilog=EXAMPLES)(read)
 app.command(cls=RecordCommand, epilog=RECORD_EXAMPLES)(record)
 app.command(epilog=HUNT_EXAMPLES)(hunt)
 app.add_typer(config, name="config")
+app.add_typer(lake, name="lake")
 app.command()(dictionary)
 app.command()(guid)
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-__all__ = ["ProgressLine"]
+__all__ = ["OnProgress", "ProgressLine", "shown_progress"]
+
+OnProgress = Callable[[int, int | None], None]
 
 _PATIENCE_S = 1.0
 
@@ -34,6 +39,16 @@ class ProgressLine:
         if self._shown is not None:
             progress, task = self._shown
             progress.update(task, completed=bytes_read, total=bytes_total)
+
+
+@contextmanager
+def shown_progress(hidden: bool) -> Iterator[OnProgress | None]:
+    """What to tell the progress to; None where it is hidden (rows that scroll past show enough) or stderr is a file."""
+    if hidden or not sys.stderr.isatty():
+        yield None
+        return
+    with ProgressLine() as line:
+        yield line.update
 
 
 def _start() -> tuple[Progress, TaskID]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from procwire.cli.exits import ExitCode, complain, ends_well
-from procwire.cli.progress import ProgressLine
+from procwire.cli.progress import OnProgress, shown_progress
 from procwire.cli.signals import Signals
 from procwire.errors import UsageError
 
@@ -25,13 +25,11 @@ if TYPE_CHECKING:
     from procwire.select import Selection
     from procwire.sinks import Sink
 
-__all__ = ["EXAMPLES", "Format", "Names", "Way", "read"]
+__all__ = ["EXAMPLES", "Format", "Names", "Request", "Way", "exit_code", "loaded_rules", "read", "report", "written"]
 
-Way = Literal["table", "ndjson", "csv", "parquet", "arrow", "xml"]
+Way = Literal["table", "ndjson", "csv", "parquet", "arrow", "xml", "lake"]
 Format = Literal["evtx", "xml", "json", "csv", "text"]
 Names = Literal["ossem", "sysmon", "ossem-cdm"]
-
-OnProgress = Callable[[int, int | None], None]
 
 EXAMPLES = """\b
 Examples:
@@ -42,6 +40,7 @@ Examples:
   procwire read Sysmon.evtx --follow               go on as the log grows, until Ctrl-C
   procwire read Sysmon.evtx --recover --ledger what-was-read.json
   procwire read logs/ --config sysmonconfig.xml    what this configuration would have logged
+  procwire read logs/ --to lake                    keep them, each event once, to ask of them later
 
 \b
   procwire read logs/ --columns event_creation_time,process_name,dst_ip,dst_port \\
@@ -59,7 +58,9 @@ _PACKED = (".gz", ".zst", ".zip", ".bz2", ".xz", ".tgz")
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class Request:
+    """What to read, and what for."""
+
     paths: list[str]
     to: Way | None
     output: Path | None
@@ -76,6 +77,12 @@ class _Request:
     keep: bool
     lenient: bool
     strict_sysmon: bool
+    lake: str | None
+
+    @property
+    def into_lake(self) -> bool:
+        """Whether the rows are kept in a lake."""
+        return self.to == "lake" or self.lake is not None
 
 
 @ends_well
@@ -138,16 +145,28 @@ def read(
     strict_sysmon: Annotated[
         bool, typer.Option("--strict-sysmon", help="With --config: Sysmon's bug of stale rule names, too.")
     ] = False,
+    lake: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Add to the lake in DIR, or at a URI; each log once. [default of --to lake: PROCWIRE_LAKE, else the "
+            "user's own]",
+        ),
+    ] = None,
 ) -> ExitCode:
     """Read network connections (Sysmon's event 3) from logs of any kind, as one typed table.
 
     Rows go to stdout or to a file; progress and the account of the reading go to stderr.
     """
-    request = _Request(
+    request = Request(
         paths, to, output, names, _listed(columns), where, limit, _listed(sort), follow, recover, source_format, ledger,
-        config, keep, lenient, strict_sysmon,
+        config, keep, lenient, strict_sysmon, lake,
     )  # fmt: skip
     _check(request)
+    if request.into_lake:
+        from procwire.cli.lake_reading import read_into_lake
+
+        return read_into_lake(request)
     return _read(request)
 
 
@@ -157,7 +176,11 @@ def _listed(text: str | None) -> list[str] | None:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _check(request: _Request) -> None:
+def _check(request: Request) -> None:
+    if request.lake is not None and request.to not in (None, "lake"):
+        raise UsageError(f"found --lake with --to {request.to}, expected one of them")
+    if request.into_lake:
+        _check_for_lake(request)
     if request.columns == []:
         raise UsageError("found no column in --columns, expected names with commas between them")
     if request.follow and request.sort:
@@ -171,7 +194,17 @@ def _check(request: _Request) -> None:
         raise UsageError(f"cannot write {request.ledger}: its folder does not exist")
 
 
-def _read(request: _Request) -> ExitCode:
+def _check_for_lake(request: Request) -> None:
+    """The lake has whole events, and each log from its beginning to its end."""
+    for option, found in {
+        "-o": request.output, "--columns": request.columns, "--sort": request.sort, "--limit": request.limit,
+        "--keep": request.keep or None, "--names": None if request.names == "ossem" else request.names,
+    }.items():  # fmt: skip
+        if found is not None:
+            raise UsageError(f"found {option} with the lake, expected none: it keeps whole events, of whole logs")
+
+
+def _read(request: Request) -> ExitCode:
     from procwire.cli.output import Output
     from procwire.ledger import Ledger
     from procwire.sinks import open_sink
@@ -179,19 +212,19 @@ def _read(request: _Request) -> ExitCode:
     path = None if request.output == Path("-") else request.output
     way = _way(request, path)
     selection = _selection(request, way)
-    rules = _rules(request)
+    rules = loaded_rules(request)
     ledger = Ledger()
-    with Output(path, in_place=request.follow) as output, _written(ledger, request.ledger):
+    with Output(path, in_place=request.follow) as output, written(ledger, request.ledger):
         sink = open_sink(way, output.stream, selection.schema, output.terminal)
         signal_number = _pump(request, selection, rules, ledger, output, sink)
         sink.close()
         if signal_number is not None or not ledger.nothing_read:
             output.commit()
-    _report(ledger)
-    return _exit_code(ledger, signal_number)
+    report(ledger)
+    return exit_code(ledger, signal_number)
 
 
-def _way(request: _Request, path: Path | None) -> Way:
+def _way(request: Request, path: Path | None) -> Way:
     from procwire.sinks import sink_for_suffix
 
     if request.to is not None:
@@ -201,7 +234,7 @@ def _way(request: _Request, path: Path | None) -> Way:
     return "table" if sys.stdout.isatty() else "ndjson"
 
 
-def _selection(request: _Request, way: Way) -> Selection:
+def _selection(request: Request, way: Way) -> Selection:
     from procwire.select import STORED_GROUPS, TEXT_GROUPS, Selection
     from procwire.sinks import CONNECTION_COLUMNS
 
@@ -232,7 +265,7 @@ def _selection(request: _Request, way: Way) -> Selection:
 
 
 @contextmanager
-def _written(ledger: Ledger, path: Path | None) -> Iterator[None]:
+def written(ledger: Ledger, path: Path | None) -> Iterator[None]:
     """Write the ledger however the reading ends."""
     try:
         yield
@@ -241,7 +274,8 @@ def _written(ledger: Ledger, path: Path | None) -> Iterator[None]:
             path.write_text(ledger.to_json() + "\n", encoding="utf-8")
 
 
-def _rules(request: _Request) -> Rules | None:
+def loaded_rules(request: Request) -> Rules | None:
+    """The rules of --config."""
     if request.config is None:
         return None
     from procwire.rules import Rules, load
@@ -251,10 +285,10 @@ def _rules(request: _Request) -> Rules | None:
 
 
 def _pump(
-    request: _Request, selection: Selection, rules: Rules | None, ledger: Ledger, output: Output, sink: Sink
+    request: Request, selection: Selection, rules: Rules | None, ledger: Ledger, output: Output, sink: Sink
 ) -> int | None:
     """Write every batch; the signal that ended it, if one did."""
-    with Signals() as signals, _progress(request, output) as on_progress:
+    with Signals() as signals, shown_progress(request.follow or output.terminal is not None) as on_progress:
         batches = _batches(request, rules, ledger, on_progress)
         rows = selection.apply(batches)
         try:
@@ -274,7 +308,7 @@ def _pump(
 
 
 def _batches(
-    request: _Request, rules: Rules | None, ledger: Ledger, on_progress: OnProgress | None
+    request: Request, rules: Rules | None, ledger: Ledger, on_progress: OnProgress | None
 ) -> Iterator[pa.RecordBatch]:
     from procwire.sources import read_batches
 
@@ -298,23 +332,15 @@ def _close(iterator: Iterator[pa.RecordBatch]) -> None:
         iterator.close()
 
 
-@contextmanager
-def _progress(request: _Request, output: Output) -> Iterator[OnProgress | None]:
-    # Rows that scroll past on the same terminal show progress enough.
-    if request.follow or output.terminal is not None or not sys.stderr.isatty():
-        yield None
-        return
-    with ProgressLine() as line:
-        yield line.update
-
-
-def _report(ledger: Ledger) -> None:
+def report(ledger: Ledger) -> None:
+    """The account of the reading, on stderr."""
     from procwire.sinks.plain import plain
 
     sys.stderr.write(plain(ledger.summary()) + "\n")
 
 
-def _exit_code(ledger: Ledger, signal_number: int | None) -> ExitCode:
+def exit_code(ledger: Ledger, signal_number: int | None) -> ExitCode:
+    """How a reading ended."""
     if signal_number is not None:
         return ExitCode(128 + signal_number)
     if ledger.nothing_read:

@@ -27,6 +27,7 @@ Examples:
   procwire record --all --sensor poll              without root: best effort
   sudo procwire record --config sysmonconfig.xml   what Sysmon's configuration logs
   sudo procwire record --all --to syslog           as Sysmon for Linux does
+  sudo procwire record --all --to lake             keep them, to ask of them later
   sudo procwire record --all -o /var/log/procwire/c.ndjson --rotate-size 100MB --keep 10
   sudo procwire record --all --where "dst_port NOT IN (53, 443)" --to ndjson | jq .
   procwire record --status                         what records, and what could
@@ -93,14 +94,21 @@ def record(
         list[Way] | None,
         typer.Option(
             metavar="FORMAT",
-            help="table, ndjson, csv, parquet, arrow, xml or syslog; once for each output, in their order. "
+            help="table, ndjson, csv, parquet, arrow, xml, syslog or lake; once for each output, in their order. "
             "[default: by the suffix of -o; table on a terminal; else ndjson] xml and syslog hold Sysmon's events: "
-            "connections, and losses, only. syslog without -o goes to the system's log.",
+            "connections, and losses, only. syslog without -o goes to the system's log, lake to --lake.",
         ),
     ] = None,
     output: Annotated[
         list[Path] | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write to FILE (again and again, if given so)."),
+    ] = None,
+    lake: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep in the lake in DIR, or at a URI. [default of --to lake: PROCWIRE_LAKE, else the account's own]",
+        ),
     ] = None,
     names: Annotated[
         Names, typer.Option(help="Names of the columns: OSSEM's, Sysmon's own, or OSSEM's of today (CDM).")
@@ -174,7 +182,7 @@ def record(
         raise UsageError(_DISABLED)
     if all_ and config is not None:
         raise UsageError(f"found --all with --config {config}, expected one: a configuration says what is logged")
-    targets = _targets(to or [], output or [])
+    targets = _targets(_ways(to or [], lake), output or [])
     request = Request(
         images=None if all_ else _listed(images),
         config=config,
@@ -200,6 +208,7 @@ def record(
         keep=keep,
         ring_bytes=buffer_mb << 20,
         ledger=ledger,
+        lake=lake,
     )
     _check(request)
     if sys.platform != "linux":
@@ -215,12 +224,19 @@ def _listed(text: str | None) -> tuple[str, ...] | None:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def _ways(to: list[Way], lake: str | None) -> list[Way]:
+    """--lake alone says --to lake."""
+    return to if lake is None or Way.LAKE in to else [*to, Way.LAKE]
+
+
 def _targets(ways: list[Way], paths: list[Path]) -> tuple[Target, ...]:
-    """The first format is for the first file, and so on."""
-    count = max(len(ways), len(paths), 1)
+    """The first format is for the first file, and so on; a lake is no file."""
+    lakes = ways.count(Way.LAKE)
+    ways = [way for way in ways if way != Way.LAKE]
+    count = max(len(ways), len(paths), 0 if lakes else 1)
     padded_ways: list[Way | None] = [*ways, *[None] * (count - len(ways))]
     padded_paths: list[Path | None] = [*paths, *[None] * (count - len(paths))]
-    targets = tuple(map(_target, padded_ways, padded_paths))
+    targets = (*map(_target, padded_ways, padded_paths), *[Target(Way.LAKE, None, False)] * min(lakes, 1))
     if sum(target.to_stdout for target in targets) > 1:
         raise UsageError("found more than one output to stdout, expected -o FILE for all but one")
     return targets
@@ -238,7 +254,7 @@ def _target(way: Way | None, path: Path | None) -> Target:
 def _check(request: Request) -> None:
     if request.columns == ():
         raise UsageError("found no column in --columns, expected names with commas between them")
-    whole = [target.way for target in request.targets if target.way in (Way.XML, Way.SYSLOG)]
+    whole = [target.way for target in request.targets if target.way in (Way.XML, Way.SYSLOG, Way.LAKE)]
     if len(whole) == len(request.targets) and (request.columns or request.names != "ossem"):
         raise UsageError(f"found --names or --columns, expected neither with {whole[0]}, which holds whole events")
     if request.config is None and (request.lenient or request.strict_sysmon or request.keep_unlogged):

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
 from procwire.cli.exits import ExitCode, complain
+from procwire.cli.recording_lake import make_folder
 from procwire.cli.recording_rules import Hangups, check_readable, live_rules, rules_of_images, without_configuration
 from procwire.cli.signals import Signals
 from procwire.errors import RecordError, UsageError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from procwire.cli.output import Output
     from procwire.cli.request import Request, Target
+    from procwire.lake.recording import LakeOutput
     from procwire.recorder import LiveRules, Recorder, RecordingLedger
     from procwire.recorder.loop import Step
     from procwire.recorder.outputs import SelectedOutput
@@ -62,6 +64,8 @@ def run(request: Request) -> ExitCode:
         stdout = Output(None)
         if account is not None:
             _make_files(request.targets, account)
+            if any(target.way == "lake" for target in request.targets):
+                make_folder(request.lake, account)
             drop_privileges(account, source.capabilities)
         if request.config is not None:
             check_readable(request.config, account)
@@ -103,8 +107,10 @@ def _import_all(request: Request) -> None:
     import procwire.enrich
     import procwire.recorder
     import procwire.recorder.outputs
-    import procwire.sinks.recording  # noqa: F401
+    import procwire.sinks.recording
 
+    if any(target.way == "lake" for target in request.targets):
+        import procwire.lake.recording  # noqa: F401
     if request.dns_lookup:
         import dns.resolver
         import dns.reversename  # noqa: F401
@@ -249,7 +255,13 @@ def _open_outputs(
     return outputs
 
 
-def _open_sink(request: Request, target: Target, selection: Selection | None, stdout: Output) -> RecordingOutput:
+def _open_sink(
+    request: Request, target: Target, selection: Selection | None, stdout: Output
+) -> RecordingOutput | LakeOutput:
+    if target.way == "lake":
+        from procwire.cli.recording_lake import open_lake
+
+        return open_lake(request.lake)
     from procwire.recorder.outputs import schema_of
     from procwire.sinks.recording import RecordingOutput
 

@@ -23,11 +23,12 @@ class Way(StrEnum):
     ARROW = "arrow"
     XML = "xml"
     SYSLOG = "syslog"
+    LAKE = "lake"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where rows go: a file, or stdout (with syslog: the system's log) without one."""
+    """Where rows go: a file, or stdout (with syslog the system's log, with lake a lake) without one."""
 
     way: Way
     path: Path | None
@@ -36,7 +37,8 @@ class Target:
     @property
     def name(self) -> str:
         """What the account calls it."""
-        return "stdout" if self.to_stdout else str(self.path or "the system's log")
+        elsewhere = "the lake" if self.way == Way.LAKE else "the system's log"
+        return "stdout" if self.to_stdout else str(self.path or elsewhere)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +70,5 @@ class Request:
     keep: int | None
     ring_bytes: int
     ledger: Path | None
+    lake: str | None
+    """Folder or URI; None for the default one."""

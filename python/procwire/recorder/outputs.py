@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -10,24 +11,40 @@ from procwire.event import LIVE_SCHEMA, Group, Names
 from procwire.recorder.ledger import OutputLedger
 from procwire.select import LIVE_GROUPS, Selection
 from procwire.sinks import RECORDING_COLUMNS
-from procwire.sinks.recording import RecordingOutput
 
-__all__ = ["SYSMON_WAYS", "SelectedOutput", "live_selection", "schema_of"]
+__all__ = ["SYSMON_WAYS", "Output", "SelectedOutput", "live_selection", "schema_of"]
 
 SYSMON_WAYS = ("xml", "syslog")
 """Formats that hold Sysmon's events, whole: connections, and losses as its Error event."""
+_WHOLE_WAYS = (*SYSMON_WAYS, "lake")
+
+
+class Output(Protocol):
+    """A way out: `sinks.recording.RecordingOutput`, or a lake."""
+
+    @property
+    def written(self) -> int: ...
+    @property
+    def skipped(self) -> int: ...
+    @property
+    def lost(self) -> int: ...
+    @property
+    def trouble(self) -> str | None: ...
+    def write(self, batch: pa.RecordBatch) -> None: ...
+    def tick(self) -> None: ...
+    def close(self) -> None: ...
 
 
 def live_selection(
     way: str, names: Names, columns: Sequence[str] | None, *, unlogged: bool = False
 ) -> Selection | None:
-    """The columns that a format gets; None for Sysmon's own, which get whole rows.
+    """The columns that a format gets; None for Sysmon's own and the lake, which get whole rows.
 
     unlogged: whether rows that no rule logs are kept, so that a column must tell.
 
     Raises UsageError for a column that does not exist.
     """
-    if way in SYSMON_WAYS:
+    if way in _WHOLE_WAYS:
         return None
     if way == "table" and columns is None and names == "ossem":
         columns = RECORDING_COLUMNS
@@ -48,7 +65,7 @@ class SelectedOutput:
 
     def __init__(
         self,
-        sink: RecordingOutput,
+        sink: Output,
         selection: Selection | None,
         ledger: OutputLedger,
         complain: Callable[[str], None],

@@ -19,13 +19,13 @@ from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
-__all__ = ["Input", "expand", "is_packed", "open_inputs"]
+__all__ = ["STDIN", "UNPACK_ERRORS", "Input", "expand", "is_packed", "open_inputs"]
 
 STDIN = "-"
 _MAX_NESTING = 4
 _HEAD_BYTES = 512
 _PIECE_BYTES = 1 << 16
-_UNPACK_ERRORS = (
+UNPACK_ERRORS = (
     OSError,
     EOFError,
     RuntimeError,  # zipfile's for a password, NotImplementedError for an unknown method
@@ -35,6 +35,7 @@ _UNPACK_ERRORS = (
     tarfile.TarError,
     pa.ArrowException,
 )
+"""What reading packed bytes may raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class _UpToError(_Pieces):
     def read(self, size: int = -1) -> bytes:
         try:
             return super().read(size)
-        except _UNPACK_ERRORS as error:
+        except UNPACK_ERRORS as error:
             self.error = error
             return b""
 
@@ -142,7 +143,7 @@ def open_inputs(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Input]:
             else:
                 with Path(path).open("rb") as file:
                     yield from _unpack(path, file, named=named, path=path)
-        except _UNPACK_ERRORS as error:
+        except UNPACK_ERRORS as error:
             yield Input(path, _describe(error, path), named=named)
 
 
@@ -181,7 +182,7 @@ def _unzip(name: str, file: io.BufferedReader, path: str | None, depth: int) -> 
             try:
                 with archive.open(member) as packed:
                     yield from _unpack(inner, cast(BinaryIO, packed), named=False, path=None, depth=depth + 1)
-            except _UNPACK_ERRORS as error:
+            except UNPACK_ERRORS as error:
                 yield Input(inner, error)
 
 

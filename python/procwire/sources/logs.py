@@ -34,15 +34,17 @@ def read_batches(
     follow: bool = False,
     ledger: Ledger,
     on_progress: OnProgress | None = None,
+    through: Callable[[Iterator[Input]], Iterator[Input]] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Read logs into batches of `event.SCHEMA`, in the order of the inputs.
 
     `ledger` is filled as reading goes on. With `follow`, waits for logs to grow and does not end by itself.
+    `through` may leave inputs out, or put others in their place; with `follow` it is not asked.
     """
     if follow and [os.fspath(path) for path in paths] != [STDIN]:
         yield from follow_batches(paths, format=format, ledger=ledger)
         return
-    inputs = _Inputs(paths)
+    inputs = _Inputs(through(open_inputs(paths)) if through else open_inputs(paths))
     total_bytes = _total_bytes(paths) if on_progress else None
     scanner = _core.Scanner(inputs, format=format, recover=recover)
     try:
@@ -72,8 +74,8 @@ def _steps(scanner: _core.Scanner) -> Iterator[_core.Batch | None]:
 class _Inputs:
     """The inputs, as the core takes them; remembers which of them the user named."""
 
-    def __init__(self, paths: Sequence[str | os.PathLike[str]]) -> None:
-        self._inputs = open_inputs(paths)
+    def __init__(self, inputs: Iterator[Input]) -> None:
+        self._inputs = inputs
         self._seen: list[Input] = []
 
     def __iter__(self) -> Iterator[tuple[str, str | BinaryIO | Exception, bool]]:

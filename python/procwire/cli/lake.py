@@ -1,0 +1,178 @@
+"""`procwire lake`: look after the lake."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from procwire.cli.exits import ExitCode, complain, ends_well
+from procwire.cli.lake_export import EXAMPLES as EXPORT_EXAMPLES
+from procwire.cli.lake_export import export
+from procwire.cli.quantities import seconds
+
+if TYPE_CHECKING:
+    from procwire.lake.lake import Info
+    from procwire.lake.readings import Reading
+
+__all__ = ["lake"]
+
+InfoFormat = Literal["text", "json"]
+Location = Annotated[
+    str | None,
+    typer.Option(
+        "--lake", metavar="DIR", help="The lake: a folder or URI. [default: PROCWIRE_LAKE, else the user's own]"
+    ),
+]
+
+lake = typer.Typer(
+    help="The lake: connections kept for months, by `read --to lake` and `record --to lake`.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+lake.command("export", epilog=EXPORT_EXAMPLES)(export)
+
+_SHOWN = 10
+
+
+@lake.command("info")
+@ends_well
+def info(
+    location: Location = None,
+    readings: Annotated[
+        bool, typer.Option("--readings", help="Every log and recording, not only the last ten.")
+    ] = False,
+    to: Annotated[InfoFormat, typer.Option(help="Format; json is one object.")] = "text",
+) -> ExitCode:
+    """Tell what the lake holds, and of every log and recording what it gave, lost, and what was there already."""
+    from procwire.lake import Lake
+    from procwire.sinks.plain import plain
+
+    found = Lake.open(location).info()
+    if to == "json":
+        sys.stdout.write(json.dumps(_as_json(found), indent=2) + "\n")
+        return ExitCode.ALL_READ
+    shown = found.readings if readings else found.readings[-_SHOWN:]
+    hidden = len(found.readings) - len(shown)
+    lines = [*_described(found), *([f"  ({hidden:,} earlier ones: --readings)"] if hidden else [])]
+    lines += [f"  {_told(reading)}" for reading in shown]
+    sys.stdout.write(plain("\n".join(lines)) + "\n")
+    return ExitCode.ALL_READ
+
+
+@lake.command("compact")
+@ends_well
+def compact(location: Location = None) -> ExitCode:
+    """Sort each day into few files, which makes it small and quick to ask; delete files that nobody reads any more.
+
+    Queries, readings and recordings may go on meanwhile. What is replaced is deleted a day later, by the next compact.
+    """
+    from procwire.lake import Lake
+
+    found = Lake.open(location)
+    done = found.compact()
+    if not done.days:
+        sys.stderr.write(f"lake {found.location}: all days are compact\n")
+        return ExitCode.ALL_READ
+    each = done.bytes_after / done.rows
+    sys.stderr.write(
+        f"lake {found.location}: {_counted(done.days, 'day')}, {done.rows:,} connections: "
+        f"{_counted(done.files_before, 'file')} of {_size(done.bytes_before)} made "
+        f"{_counted(done.files_after, 'file')} of {_size(done.bytes_after)}, {each:.1f} bytes each\n"
+    )
+    return ExitCode.ALL_READ
+
+
+@lake.command("expire")
+@ends_well
+def expire(
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="DURATION", help="Drop days that ended longer ago: 90d.")
+    ],
+    location: Location = None,
+) -> ExitCode:
+    """Drop old days. Their files are deleted a day later, by the next compact or expire: a query may read them."""
+    from procwire.lake import Lake
+
+    age = timedelta(seconds=seconds(older_than))
+    found = Lake.open(location)
+    gone = found.expire(age)
+    days, rows = {file.day for file in gone}, sum(file.rows for file in gone)
+    sys.stderr.write(f"lake {found.location}: {_counted(len(days), 'day')} dropped, {rows:,} connections\n")
+    return ExitCode.ALL_READ
+
+
+@lake.command("verify")
+@ends_well
+def verify(location: Location = None) -> ExitCode:
+    """Read every file of the lake: is it there, whole by its checksums, of the right day, with all its rows?
+
+    Faults go to stdout, a line each; exit code 3 if there are any.
+    """
+    from procwire.lake import Lake
+    from procwire.sinks.plain import plain
+
+    found = Lake.open(location)
+    state = found.verify()
+    for fault in state.faults:
+        sys.stdout.write(plain(fault) + "\n")
+    rest = sum(size for _, size in state.others)
+    sys.stderr.write(f"lake {found.location}: {_counted(state.files, 'file')}, {state.rows:,} connections, "
+                     f"{_counted(len(state.faults), 'fault')}\n")  # fmt: skip
+    if state.others:
+        sys.stderr.write(f"{_counted(len(state.others), 'file')} of {_size(rest)} beside them, replaced or left by a "
+                         "writer that was killed: compact deletes those older than a day\n")  # fmt: skip
+    if state.faults:
+        complain("the lake is damaged: see above")
+    return ExitCode.DAMAGED if state.faults else ExitCode.ALL_READ
+
+
+def _described(found: Info) -> list[str]:
+    span = f", {found.first_day} to {found.last_day}" if found.first_day else ""
+    each = f", {found.bytes / found.events:.1f} bytes each" if found.events else ""
+    return [
+        f"lake {found.location}, version {found.version}",
+        f"  {found.events:,} connections of {_counted(found.days, 'day')}{span}",
+        f"  {_counted(found.files, 'file')} of {_size(found.bytes)}{each}",
+        f"{_counted(len(found.readings), 'log or recording', 'logs and recordings')}:",
+    ]
+
+
+def _told(reading: Reading) -> str:
+    when = "" if reading.end_time is None else f"{reading.end_time.astimezone(UTC):%Y-%m-%d %H:%M:%SZ} "
+    parts = [f"{reading.added:,} of {reading.events:,} added"]
+    parts += [f"{reading.duplicates:,} there already"] if reading.duplicates else []
+    parts += [f"{reading.left_out:,} left out"] if reading.left_out else []
+    parts += [f"{reading.lost:,} damaged or lost"] if reading.lost else []
+    return f"{when}{reading.kind} {reading.name}: {', '.join(parts)}"
+
+
+def _as_json(found: Info) -> dict[str, Any]:
+    readings = [
+        {
+            **asdict(reading),
+            "end_time": None if reading.end_time is None else reading.end_time.isoformat(),
+            "account": json.loads(reading.account),
+        }
+        for reading in found.readings
+    ]
+    days = {name: None if day is None else day.isoformat() for name, day in
+            (("first_day", found.first_day), ("last_day", found.last_day))}  # fmt: skip
+    return {**asdict(found), **days, "readings": readings}
+
+
+def _counted(count: int, thing: str, things: str | None = None) -> str:
+    return f"{count:,} {thing if count == 1 else things or thing + 's'}"
+
+
+def _size(size_bytes: int) -> str:
+    value, unit = float(size_bytes), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if value < 1_000 or unit == "TB":
+            break
+        value /= 1_000
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

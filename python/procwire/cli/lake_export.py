@@ -1,0 +1,138 @@
+"""`procwire lake export`: what is in the lake, in any format."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+import typer
+
+from procwire.cli.exits import ExitCode, ends_well
+from procwire.cli.quantities import seconds
+from procwire.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from procwire.select import Selection
+
+__all__ = ["EXAMPLES", "export", "point_in_time"]
+
+Way = Literal["table", "ndjson", "csv", "parquet", "arrow", "xml"]
+Names = Literal["ossem", "sysmon", "ossem-cdm"]
+
+EXAMPLES = """\b
+Examples:
+  procwire lake export --since 7d -o week.parquet
+  procwire lake export --since 2024-03-01 --until 2024-03-02T12:00 --to csv
+  procwire lake export --where "process_name LIKE '%powershell.exe'" --sort event_creation_time
+"""
+
+
+@ends_well
+def export(
+    location: Annotated[
+        str | None,
+        typer.Option(
+            "--lake", metavar="DIR", help="The lake: a folder or URI. [default: PROCWIRE_LAKE, else the user's own]"
+        ),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="From then on: 7d (ago), 2024-03-01, 2024-03-01T12:00 (UTC).")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Before then, likewise.")] = None,
+    to: Annotated[
+        Way | None,
+        typer.Option(help="Format of the result. [default: by the suffix of -o; table on a terminal; else ndjson]"),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.")
+    ] = None,
+    names: Annotated[
+        Names, typer.Option(help="Names of the columns: OSSEM's, Sysmon's own, or OSSEM's of today (CDM).")
+    ] = "ossem",
+    columns: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="Columns of the result, in this order.")
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option(metavar="SQL", help="Rows for which this predicate holds, in DuckDB's SQL.")
+    ] = None,
+    sort: Annotated[str | None, typer.Option(metavar="COLUMN,...", help="Sort; -COLUMN is descending.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N rows.")] = None,
+) -> ExitCode:
+    """Write what the lake holds, all of it or a range of time, in any format. Days come in order."""
+    from procwire.cli.output import Output
+    from procwire.lake import Lake
+    from procwire.sinks import open_sink, sink_for_suffix
+
+    path = None if output == Path("-") else output
+    by_suffix = "table" if path is None and sys.stdout.isatty() else "ndjson"
+    way = to or cast(Way, (path and sink_for_suffix(path.suffix)) or by_suffix)
+    selection = _selection(way, names, _listed(columns), where, _listed(sort), limit)
+    start, end = point_in_time(since), point_in_time(until)
+    batches = Lake.open(location).batches(start, end)
+    with Output(path) as out:
+        sink = open_sink(way, out.stream, selection.schema, out.terminal)
+        count = 0
+        for batch in selection.apply(_events(batches) if way == "xml" else batches):
+            sink.write(batch)
+            count += batch.num_rows
+        sink.close()
+        out.commit()
+    sys.stderr.write(f"{count:,} rows\n")
+    return ExitCode.ALL_READ
+
+
+def point_in_time(text: str | None, *, now: datetime | None = None) -> datetime | None:
+    """A time such as `2024-03-01T12:00` (UTC, unless it says otherwise), or so long ago, as in `7d`.
+
+    Raises UsageError for another text.
+    """
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except ValueError:
+        pass
+    try:
+        return (now or datetime.now(UTC)) - timedelta(seconds=seconds(text))
+    except (UsageError, OverflowError) as error:
+        raise UsageError(f"found {text!r}, expected a time such as 2024-03-01, 2024-03-01T12:00, or 7d ago") from error
+
+
+def _selection(
+    way: Way, names: Names, columns: list[str] | None, where: str | None, sort: list[str] | None, limit: int | None
+) -> Selection:
+    from procwire.select import LIVE_GROUPS, STORED_GROUPS, Selection
+    from procwire.sinks import RECORDING_COLUMNS
+
+    chosen = columns is not None or names != "ossem"
+    if way == "xml" and chosen:
+        raise UsageError("found --names or --columns, expected neither with xml, which holds whole events")
+    if way == "table" and not chosen:
+        columns = list(RECORDING_COLUMNS)
+    groups = STORED_GROUPS if way == "xml" else (*LIVE_GROUPS, "provenance")
+    return Selection(
+        names=names,
+        columns=columns,
+        where=where,
+        sort=sort,
+        limit=limit,
+        groups=groups,
+        live=True,
+    )
+
+
+def _events(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """What Sysmon has an event for."""
+    from procwire.sinks.kinds import events
+
+    return map(events, batches)
+
+
+def _listed(text: str | None) -> list[str] | None:
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]

@@ -1,0 +1,87 @@
+"""`procwire read --to lake`: logs into the lake."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from procwire.cli.exits import ExitCode
+from procwire.cli.progress import shown_progress
+from procwire.cli.read import Request, exit_code, loaded_rules, report, written
+from procwire.cli.signals import Signals
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from procwire.lake.ingest import Ingest, Step
+    from procwire.ledger import Ledger
+
+__all__ = ["read_into_lake"]
+
+
+def read_into_lake(request: Request) -> ExitCode:
+    """Read as asked; what a signal interrupts goes on where it ended when it is asked for again."""
+    from procwire.lake import Lake
+    from procwire.lake.ingest import Ingest
+    from procwire.ledger import Ledger
+
+    ledger = Ledger()
+    step = _step(request, ledger)
+    lake = Lake.open(request.lake, create=True)
+    ingest = Ingest(lake, step=step, selection=_selection(request))
+    with written(ledger, request.ledger), Signals() as signals, shown_progress(request.follow) as on_progress:
+        try:
+            ingest.run(
+                request.paths,
+                format=request.format,
+                recover=request.recover,
+                follow=request.follow,
+                ledger=ledger,
+                on_progress=on_progress,
+            )
+        except BaseException:
+            # What a signal interrupts may end in an exception of its own.
+            if signals.received is None:
+                raise
+    if ledger.files:
+        report(ledger)
+    sys.stderr.write(f"lake {lake.location}: {_told(ingest)}\n")
+    if signals.received is None and ingest.already and not ledger.files:
+        return ExitCode.ALL_READ
+    return exit_code(ledger, signals.received)
+
+
+def _told(ingest: Ingest) -> str:
+    logs = ingest.logs
+    parts = [f"{sum(log.added for log in logs):,} connections added"]
+    duplicates, left_out = sum(log.duplicates for log in logs), sum(log.left_out for log in logs)
+    parts += [f"{duplicates:,} it had already"] if duplicates else []
+    parts += [f"{left_out:,} left out"] if left_out else []
+    count = len(ingest.already)
+    parts += [f"{count:,} {'log' if count == 1 else 'logs'} that it had already not read again"] if count else []
+    return ", ".join(parts)
+
+
+def _step(request: Request, ledger: Ledger) -> Step:
+    from procwire.select import STORED_GROUPS, Selection
+
+    rules = loaded_rules(request)
+    selection = None if request.where is None else Selection(where=request.where, groups=STORED_GROUPS)
+    if rules is not None:
+        ledger.configuration = rules.configuration.path
+
+    def step(batch: pa.RecordBatch) -> pa.RecordBatch:
+        kept = batch if rules is None else rules(batch)
+        if rules is not None:
+            ledger.unlogged = rules.unlogged
+        return kept if selection is None else next(selection.apply([kept]), kept.slice(0, 0))
+
+    return step
+
+
+def _selection(request: Request) -> str:
+    """What of the command line decides which rows a log gives; nothing if it gives all."""
+    config = "" if request.config is None else request.config.read_text(encoding="utf-8", errors="replace")
+    chosen = [request.where or "", config, request.format or "", "recover" if request.recover else ""]
+    chosen += ["lenient"] * request.lenient + ["strict"] * request.strict_sysmon
+    return "\0".join(chosen) if any(chosen) else ""

@@ -1,0 +1,45 @@
+"""`procwire record --to lake`: the lake of a recording, made by root for the account that writes it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from procwire.errors import UsageError
+from procwire.lake.location import is_remote, resolve
+
+if TYPE_CHECKING:
+    from procwire.lake.recording import LakeOutput
+
+__all__ = ["make_folder", "open_lake"]
+
+
+def make_folder(location: str | None, account: pwd.struct_passwd) -> None:
+    """Make the folder of a lake that is not there yet; it belongs to the account."""
+    found = resolve(location)
+    if is_remote(found) or Path(found).exists():
+        return
+    try:
+        Path(found).mkdir(parents=True)
+        os.chown(found, account.pw_uid, account.pw_gid)
+    except OSError as error:
+        raise UsageError(f"cannot make the lake {found}: {error.strerror}") from error
+
+
+def open_lake(location: str | None) -> LakeOutput:
+    """The output of a recording that begins now.
+
+    Raises UsageError if this account cannot write the lake.
+    """
+    from procwire.lake import Lake
+    from procwire.lake.recording import LakeOutput
+    from procwire.sources.boot import machine_id
+
+    lake = Lake.open(location, create=True)
+    if not is_remote(lake.location) and not os.access(lake.table.uri, os.W_OK | os.X_OK):
+        raise UsageError(f"cannot write the lake {lake.location}: permission denied")
+    return LakeOutput(lake, f"recording:{machine_id():08x}:{secrets.token_hex(8)}", socket.gethostname())

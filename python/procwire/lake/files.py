@@ -1,0 +1,113 @@
+"""The Parquet files of a table: writing them, and telling Delta what is in them."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.fs
+import pyarrow.parquet as pq
+from deltalake.transaction import AddAction
+
+from procwire.lake.schema import DAY, SCHEMA, STATISTICS, days, parquet
+
+__all__ = ["FileWriter", "remove_files", "write_days"]
+
+_NO_DAY = "__HIVE_DEFAULT_PARTITION__"
+# Of appended files: they are compacted later.
+_QUICK = 1
+
+
+class FileWriter:
+    """One file of one day, written piece by piece; `action` adds it to the table once it is closed."""
+
+    def __init__(
+        self,
+        files: pyarrow.fs.FileSystem,
+        day: date | None,
+        *,
+        level: int,
+        kind: str = "part",
+        schema: pa.Schema = SCHEMA,
+    ) -> None:
+        self.path = f"{DAY}={_NO_DAY if day is None else day.isoformat()}/{kind}-{uuid.uuid4()}.parquet"
+        self.rows = 0
+        self._day = day
+        self._bounds: dict[str, tuple[Any, Any]] = {}
+        self._nulls = dict.fromkeys(STATISTICS, 0)
+        self._files = files
+        files.create_dir(self.path.rpartition("/")[0])
+        self._stream = files.open_output_stream(self.path)
+        self._writer = pq.ParquetWriter(self._stream, schema, **parquet(level=level))
+
+    def write(self, rows: pa.Table) -> None:
+        """Write rows as one row group."""
+        self._writer.write_table(rows, row_group_size=max(1, rows.num_rows))
+        self.rows += rows.num_rows
+        for name in STATISTICS:
+            column = rows[name].cast(SCHEMA.field(name).type)
+            self._nulls[name] += column.null_count
+            bounds = pc.min_max(column)
+            known = [bounds["min"].as_py(), bounds["max"].as_py(), *self._bounds.get(name, ())]
+            if values := [value for value in known if value is not None]:
+                self._bounds[name] = min(values), max(values)
+
+    def close(self, *, data_change: bool) -> AddAction:
+        """Write the end; what adds the file to the table."""
+        self._writer.close()
+        self._stream.close()
+        size = self._files.get_file_info(self.path).size
+        statistics = {
+            "numRecords": self.rows,
+            "minValues": {name: _bound(low) for name, (low, _) in self._bounds.items()},
+            "maxValues": {name: _bound(high, up=True) for name, (_, high) in self._bounds.items()},
+            "nullCount": self._nulls,
+        }
+        partition = {DAY: None if self._day is None else self._day.isoformat()}
+        return AddAction(self.path, size, partition, time.time_ns() // 10**6, data_change, json.dumps(statistics))
+
+
+def write_days(files: pyarrow.fs.FileSystem, rows: pa.Table) -> list[AddAction]:
+    """Write a file for each day that the rows are of."""
+    actions = []
+    for day, part in _by_day(rows):
+        writer = FileWriter(files, day, level=_QUICK)
+        writer.write(part)
+        actions.append(writer.close(data_change=True))
+    return actions
+
+
+def _by_day(rows: pa.Table) -> Iterator[tuple[date | None, pa.Table]]:
+    row_days = days(rows).combine_chunks()
+    runs = pc.run_end_encode(row_days)
+    if len(runs.values) > len(pc.unique(runs.values)):
+        # Rows of days that take turns; else they need not be copied.
+        rows = rows.take(pc.sort_indices(row_days))
+        runs = pc.run_end_encode(days(rows).combine_chunks())
+    start = 0
+    for day, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+        yield day, rows.slice(start, end - start)
+        start = end
+
+
+def remove_files(files: pyarrow.fs.FileSystem, actions: Iterable[AddAction]) -> None:
+    """Remove what was written and then not committed; what stays is an orphan, and harms nobody."""
+    for action in actions:
+        with suppress(OSError):
+            files.delete_file(action.path)
+
+
+def _bound(value: Any, *, up: bool = False) -> Any:
+    """A least or greatest value as Delta's JSON has it: times in milliseconds, so the greatest is rounded up."""
+    if not isinstance(value, datetime):
+        return value
+    if up:
+        value += timedelta(microseconds=999)
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

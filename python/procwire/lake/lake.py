@@ -1,0 +1,212 @@
+"""A lake: the tables of a folder or an object store, and what can be done with them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from procwire.errors import LakeError, UsageError
+from procwire.event import LIVE_SCHEMA
+from procwire.lake.duplicates import without_duplicates
+from procwire.lake.files import remove_files, write_days
+from procwire.lake.location import VARIABLE, is_remote, resolve
+from procwire.lake.maintenance import Compaction, Verification, compact, expire, tidy, verify
+from procwire.lake.readings import Reading, Readings
+from procwire.lake.schema import SCHEMA, days, widened
+from procwire.lake.table import ConflictError, DataFile, Table, lake_errors
+
+__all__ = ["Info", "Lake"]
+
+# Two readers of logs must not both find that an event is not there yet, and then both add it.
+_LOGS = "procwire/logs"
+_TRIES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a lake holds."""
+
+    location: str
+    version: int
+    events: int
+    files: int
+    bytes: int
+    first_day: date | None
+    last_day: date | None
+    days: int
+    readings: list[Reading] = field(default_factory=list)
+
+
+class Lake:
+    """The lake at a location; `open` gives it.
+
+    Tables: `connections` (Delta, partitioned by `day`) and `readings`, the ledger. Not for use in several threads.
+    """
+
+    def __init__(self, location: str, table: Table, storage_options: Mapping[str, str] | None) -> None:
+        self.location = location
+        self.table = table
+        self.readings = Readings(f"{location}/readings", storage_options)
+
+    @classmethod
+    def open(
+        cls,
+        location: str | os.PathLike[str] | None = None,
+        *,
+        create: bool = False,
+        storage_options: Mapping[str, str] | None = None,
+    ) -> Lake:
+        """The lake at a folder or URI; without one at PROCWIRE_LAKE, else where `default_folder` says.
+
+        create: make it if there is none. storage_options: of the object store, as `deltalake` has them; what they do
+        not say is taken from its own variables (AWS_ACCESS_KEY_ID and the like).
+
+        Raises UsageError if there is no lake, LakeError if it cannot be opened.
+        """
+        found = resolve(location)
+        uri = f"{found}/connections"
+        if not is_remote(found) and create:
+            try:
+                Path(uri).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UsageError(f"cannot make the lake {found}: {error.strerror}") from error
+        if (is_remote(found) or Path(uri).is_dir()) and Table.exists(uri, storage_options):
+            return cls(found, Table(uri, storage_options), storage_options)
+        if not create:
+            hint = f"expected one: --lake DIR or {VARIABLE} name it, `procwire read LOGS --to lake` fills it"
+            raise UsageError(f"found no lake at {found}, {hint}")
+        return cls(found, Table.create(uri, storage_options), storage_options)
+
+    def append(self, batches: Iterable[pa.RecordBatch] | pa.Table, *, source: str, version: int) -> bool:
+        """Append rows of `event.SCHEMA` or `event.LIVE_SCHEMA`: all, or none at all.
+
+        source, version: who gives them, and a number that grows with each append of this source. What was committed
+        under this or a greater number is not committed again: False.
+
+        Raises LakeError if they cannot be written.
+        """
+        parts = [batches] if isinstance(batches, pa.Table) else [pa.Table.from_batches([batch]) for batch in batches]
+        rows = pa.concat_tables(map(widened, parts)) if parts else SCHEMA.empty_table()
+        for _ in range(_TRIES):
+            self.table.reload()
+            done = self.table.transaction_version(source)
+            if done is not None and done >= version:
+                return False
+            if self._commit(rows, {source: version}):
+                return True
+        raise LakeError(f"{self.location}: other writers came first all the time")
+
+    def append_logs(self, rows: pa.Table, transactions: Mapping[str, int]) -> pa.Table | None:
+        """Append rows of the lake's schema (and maybe other columns), but for events that are there already.
+
+        transactions: sources to the number of their rows that this completes. What was added; None, and nothing is
+        done, if another reader added to the lake since `self.table` was reloaded.
+
+        Raises LakeError if they cannot be written.
+        """
+        news = without_duplicates(self.table, rows)
+        if not news.num_rows:
+            return news
+        committed = self._commit(news.select(SCHEMA.names), {**transactions, _LOGS: self.table.version + 1})
+        return news if committed else None
+
+    def _commit(self, rows: pa.Table, transactions: Mapping[str, int]) -> bool:
+        if not rows.num_rows:
+            return True
+        actions = write_days(self.table.files, rows)
+        try:
+            self.table.commit(actions, transactions)
+        except ConflictError:
+            # After any other error they may be in the table nonetheless.
+            remove_files(self.table.files, actions)
+            return False
+        tidy(self.table, set(pc.unique(days(rows)).to_pylist()))
+        return True
+
+    def snapshot(self, since: datetime | None = None, until: datetime | None = None) -> list[DataFile]:
+        """Files of the newest snapshot that may hold events from `since` on and before `until`."""
+        self.table.reload()
+        return [file for file in self.table.snapshot() if _may_hold(file, since, until)]
+
+    def files(self, since: datetime | None = None, until: datetime | None = None) -> list[str]:
+        """The same as paths, or URIs, of Parquet files."""
+        return [f"{self.table.uri}/{file.path}" for file in self.snapshot(since, until)]
+
+    def batches(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[pa.RecordBatch]:
+        """Events from `since` on and before `until`, as batches of `event.LIVE_SCHEMA`, day by day."""
+        for file in self.snapshot(since, until):
+            rows = ds.dataset([file.path], schema=SCHEMA, format="parquet", filesystem=self.table.files)
+            for batch in rows.to_batches(filter=_between(since, until)):
+                if batch.num_rows:
+                    yield _live(batch)
+
+    def info(self) -> Info:
+        """What the newest snapshot holds."""
+        files = self.snapshot()
+        dated = sorted({file.day for file in files if file.day})
+        return Info(
+            self.location,
+            self.table.version,
+            sum(file.rows for file in files),
+            len(files),
+            sum(file.size_bytes for file in files),
+            dated[0] if dated else None,
+            dated[-1] if dated else None,
+            len(dated),
+            self.readings.all(),
+        )
+
+    def compact(self) -> Compaction:
+        """Sort each day into few files, and delete what nobody reads any more."""
+        self.table.reload()
+        done = compact(self.table)
+        self.readings.compact()
+        self.table.vacuum()
+        return done
+
+    def expire(self, older_than: timedelta, *, now: datetime | None = None) -> list[DataFile]:
+        """Drop whole days that ended longer ago than `older_than`; the files that are no more part of the table.
+
+        They are deleted a day later, by the next `compact` or `expire`, so that no query loses what it reads.
+        """
+        gone = expire(self.table, ((now or datetime.now(UTC)) - older_than).date())
+        self.table.vacuum()
+        return gone
+
+    def verify(self) -> Verification:
+        """Read every file of the newest snapshot, and hold it to what the table says."""
+        self.table.reload()
+        with lake_errors(self.location):
+            return verify(self.table)
+
+
+def _may_hold(file: DataFile, since: datetime | None, until: datetime | None) -> bool:
+    if file.day is None:
+        return since is None and until is None
+    return (since is None or file.day >= _utc(since).date()) and (until is None or file.day <= _utc(until).date())
+
+
+def _between(since: datetime | None, until: datetime | None) -> pc.Expression | None:
+    time = pc.coalesce(pc.field("event_creation_time"), pc.field("event_recorded_time"))
+    bounds = [] if since is None else [time >= pa.scalar(_utc(since), pa.timestamp("us", tz="UTC"))]
+    bounds += [] if until is None else [time < pa.scalar(_utc(until), pa.timestamp("us", tz="UTC"))]
+    return None if not bounds else bounds[0] if len(bounds) == 1 else bounds[0] & bounds[1]
+
+
+def _utc(time: datetime) -> datetime:
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _live(batch: pa.RecordBatch) -> pa.RecordBatch:
+    missing: Sequence[str] = [name for name in LIVE_SCHEMA.names if name not in SCHEMA.names]
+    columns = [
+        pa.nulls(batch.num_rows, kept.type) if kept.name in missing else batch[kept.name] for kept in LIVE_SCHEMA
+    ]
+    return pa.record_batch(columns, schema=LIVE_SCHEMA)

@@ -1,0 +1,203 @@
+"""Care of the table: compaction, expiry, verification.
+
+Only one of them commits at a time: each commits the transaction `MAINTENANCE`, which Delta lets only the first of two
+have. Appends go on meanwhile, and never meet it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import groupby
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.fs
+import pyarrow.parquet as pq
+from deltalake.transaction import AddAction
+
+from procwire.errors import LakeError
+from procwire.lake.files import FileWriter, remove_files
+from procwire.lake.schema import DAY, SCHEMA, days
+from procwire.lake.sorting import SORTED_SCHEMA, sorted_rows
+from procwire.lake.table import ConflictError, DataFile, Table
+
+__all__ = ["Compaction", "Verification", "compact", "expire", "tidy", "verify"]
+
+MAINTENANCE = "procwire/maintenance"
+
+_SORTED = "sorted"
+_MERGED = "merged"
+_SMALL_BYTES = 8 << 20
+_TOO_MANY = 16
+# A file of some 128 MB, at 15 bytes an event.
+_FILE_ROWS = 8 << 20
+_THOROUGH = 9
+_QUICK = 3
+_TRIES = 5
+
+
+@dataclass(slots=True)
+class Compaction:
+    """What a compaction did."""
+
+    days: int = 0
+    files_before: int = 0
+    files_after: int = 0
+    bytes_before: int = 0
+    bytes_after: int = 0
+    rows: int = 0
+
+
+def compact(table: Table) -> Compaction:
+    """Sort each day that is not sorted yet into as few files as there can be."""
+    done = Compaction()
+    for _, files in _by_day(table):
+        if not _is_compact(files):
+            _attempt(table, files, done)
+    return done
+
+
+def tidy(table: Table, touched: set[date | None]) -> Compaction:
+    """Merge the small files of days that have many of them; leave it to another writer if one is at it."""
+    done = Compaction()
+    for day, files in _by_day(table):
+        small = [file for file in files if file.size_bytes < _SMALL_BYTES]
+        if day in touched and len(small) >= _TOO_MANY:
+            try:
+                _rewrite(table, small, done, _MERGED, _QUICK)
+            except ConflictError:
+                table.reload()
+    return done
+
+
+def expire(table: Table, before: date) -> list[DataFile]:
+    """Take days before a date out of the table; what is without a time stays."""
+    for _ in range(_TRIES):
+        table.reload()
+        old = [file for file in table.snapshot() if file.day is not None and file.day < before]
+        if not old:
+            return []
+        try:
+            table.commit([table.removal(file, data_change=True) for file in old], {MAINTENANCE: table.version + 1})
+        except ConflictError:
+            continue
+        return old
+    raise LakeError(f"{table.uri}: other maintenance went on all the time; try again")
+
+
+@dataclass(slots=True)
+class Verification:
+    """What the files of a snapshot are like."""
+
+    files: int = 0
+    rows: int = 0
+    faults: list[str] = field(default_factory=list)
+    """One line each."""
+    others: list[tuple[str, int]] = field(default_factory=list)
+    """Path and bytes of files that the snapshot does not have: replaced by compaction, or left by a killed writer."""
+
+
+def verify(table: Table) -> Verification:
+    """Read every file of the snapshot, and hold it to what the table says of it."""
+    found = Verification()
+    snapshot = table.snapshot()
+    for file in snapshot:
+        found.files += 1
+        found.rows += file.rows
+        try:
+            found.faults += [f"{file.path}: {fault}" for fault in _faults(table.files, file)]
+        except (OSError, ValueError, pa.ArrowException) as error:
+            # ValueError: names that are no UTF-8.
+            found.faults.append(f"{file.path}: cannot be read: {str(error).splitlines()[0]}")
+    own = {file.path for file in snapshot}
+    for there in table.files.get_file_info(pyarrow.fs.FileSelector("", recursive=True)):
+        # Checkpoints of the table's log are Parquet, too.
+        if there.is_file and there.path.startswith(f"{DAY}=") and there.path not in own:
+            found.others.append((there.path, there.size))
+    return found
+
+
+def _faults(files: pyarrow.fs.FileSystem, file: DataFile) -> Iterator[str]:
+    there = files.get_file_info(file.path)
+    if there.type == pyarrow.fs.FileType.NotFound:
+        yield "is missing"
+        return
+    if there.size != file.size_bytes:
+        yield f"found {there.size:,} bytes, expected {file.size_bytes:,}"
+    with files.open_input_file(file.path) as stream:
+        content = pq.ParquetFile(stream, page_checksum_verification=True)
+        if not content.schema_arrow.equals(SCHEMA):
+            yield "found other columns than the table's"
+            return
+        rows, other_days = 0, 0
+        for group in range(content.num_row_groups):
+            part = content.read_row_group(group)
+            rows += part.num_rows
+            same = pc.equal(days(part), file.day) if file.day else pc.is_null(days(part))
+            other_days += part.num_rows - (pc.sum(same).as_py() or 0)
+    if rows != file.rows:
+        yield f"found {rows:,} rows, expected {file.rows:,}"
+    if other_days:
+        yield f"found {other_days:,} rows of another day than {file.day}"
+
+
+def _by_day(table: Table) -> list[tuple[date | None, list[DataFile]]]:
+    return [(day, list(files)) for day, files in groupby(table.snapshot(), key=lambda file: file.day)]
+
+
+def _is_compact(files: Sequence[DataFile]) -> bool:
+    is_sorted = all(_SORTED in file.path.rpartition("/")[2] for file in files)
+    return is_sorted and len(files) <= math.ceil(sum(file.rows for file in files) / _FILE_ROWS)
+
+
+def _attempt(table: Table, files: Sequence[DataFile], done: Compaction) -> None:
+    """Compact a day, with the files that it has by then if another was quicker."""
+    day = files[0].day
+    for _ in range(_TRIES):
+        try:
+            return _rewrite(table, files, done, _SORTED, _THOROUGH)
+        except ConflictError:
+            table.reload()
+            files = next((found for other, found in _by_day(table) if other == day), [])
+            if _is_compact(files):
+                return None
+    raise LakeError(f"{table.uri}: other maintenance went on all the time; try again")
+
+
+def _rewrite(table: Table, files: Sequence[DataFile], done: Compaction, kind: str, level: int) -> None:
+    added: list[AddAction] = []
+    rows = sum(file.rows for file in files)
+    try:
+        written = 0
+        for writer in _sorted_files(table.files, files, kind, level):
+            written += writer.rows
+            added.append(writer.close(data_change=False))
+        if written != rows:
+            raise LakeError(f"{table.uri}: found {written:,} rows in day {files[0].day}, expected {rows:,}: see verify")
+        removed = [table.removal(file, data_change=False) for file in files]
+        table.commit([*removed, *added], {MAINTENANCE: table.version + 1})
+    except ConflictError:
+        remove_files(table.files, added)
+        raise
+    done.days += 1
+    done.rows += rows
+    done.files_before += len(files)
+    done.files_after += len(added)
+    done.bytes_before += sum(file.size_bytes for file in files)
+    done.bytes_after += sum(action.size for action in added)
+
+
+def _sorted_files(files: pyarrow.fs.FileSystem, old: Sequence[DataFile], kind: str, level: int) -> Iterator[FileWriter]:
+    """The rows of files, sorted, in new files; each is given when it is full."""
+    writer: FileWriter | None = None
+    for rows in sorted_rows(files, old):
+        writer = writer or FileWriter(files, old[0].day, level=level, kind=kind, schema=SORTED_SCHEMA)
+        writer.write(rows)
+        if writer.rows >= _FILE_ROWS:
+            yield writer
+            writer = None
+    if writer is not None:
+        yield writer

@@ -1,0 +1,86 @@
+"""A recording's way into the lake: rows are gathered for some seconds, then committed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from procwire.errors import LakeError
+from procwire.lake.lake import Lake
+from procwire.lake.readings import Reading
+
+__all__ = ["LakeOutput"]
+
+_COMMIT_S = 10.0
+_COMMIT_ROWS = 50_000
+# What is held while the lake cannot be written: some 300 MB.
+_HELD_ROWS = 500_000
+
+
+class LakeOutput:
+    """Writes batches of `event.LIVE_SCHEMA` to a lake; what `written` counts is committed.
+
+    source: name of this recording, which no other has. name: of the machine, for the lake's ledger. A lake that cannot
+    be written (a full disk) does not end the recording: rows are held, and tried again; those that find no place
+    among the held ones are lost.
+    """
+
+    skipped = 0
+
+    def __init__(self, lake: Lake, source: str, name: str, *, now: Callable[[], float] = time.monotonic) -> None:
+        self.written = self.lost = 0
+        self.trouble: str | None = None
+        self._lake = lake
+        self._reading = Reading("recording", source, name)
+        self._now = now
+        self._pending: list[pa.RecordBatch] = []
+        self._rows = 0
+        self._sequence = 0
+        self._due_s = 0.0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Take a batch."""
+        if self._rows + batch.num_rows > _HELD_ROWS:
+            self.lost += batch.num_rows
+            return
+        if not self._pending:
+            self._due_s = self._now() + _COMMIT_S
+        self._pending.append(batch)
+        self._rows += batch.num_rows
+        if self._rows >= _COMMIT_ROWS and self.trouble is None:
+            self._commit()
+        else:
+            self.tick()
+
+    def tick(self) -> None:
+        """Commit what has waited long enough."""
+        if self._pending and self._now() >= self._due_s:
+            self._commit()
+
+    def close(self) -> None:
+        """Commit the rest, and tell the lake's ledger."""
+        if self._pending:
+            self._commit()
+        self.lost += self._rows
+        self._pending, self._rows = [], 0
+        self._reading.events = self.written + self.lost
+        self._reading.added, self._reading.lost = self.written, self.lost
+        try:
+            self._lake.readings.add([self._reading])
+        except (LakeError, OSError) as error:
+            self.trouble = str(error)
+
+    def _commit(self) -> None:
+        # By the same number until it is done: an attempt that failed half-way is not repeated.
+        try:
+            self._lake.append(self._pending, source=self._reading.source, version=self._sequence)
+        except (LakeError, OSError, pa.ArrowException) as error:
+            self.trouble = f"cannot write: {error}"
+            self._due_s = self._now() + _COMMIT_S
+            return
+        self.trouble = None
+        self._sequence += 1
+        self.written += self._rows
+        self._pending, self._rows = [], 0

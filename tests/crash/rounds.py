@@ -1,0 +1,102 @@
+"""Kills writers of a lake at random points, again and again: run by test_kills.py, as a process of its own.
+
+Each round starts three processes on the same lake: a recorder, which says when an append is done; a reader of logs; and
+one that compacts. Each is killed (SIGKILL) after a random time. They are forked from this process, which never touches
+the lake itself: deltalake's threads do not live through a fork. Prints what was acknowledged, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+import procwire.lake.lake
+from procwire.event import LIVE_SCHEMA
+from procwire.lake import ingest, maintenance
+from procwire.ledger import Ledger
+
+RECORDER = "recorder"
+APPEND_ROWS = 3
+_LONGEST_S = 0.2
+
+
+def record(location: str, acknowledged: int) -> None:
+    """Appends rows, on from where the lake says that it is; writes the number of each append that is done."""
+    lake = procwire.lake.lake.Lake.open(location, create=True)
+    done = lake.table.transaction_version(RECORDER)
+    number = 0 if done is None else done + 1
+    while True:
+        rows = [{"computer_name": RECORDER, "record_id": number * APPEND_ROWS + row} for row in range(APPEND_ROWS)]
+        lake.append([pa.RecordBatch.from_pylist(rows, schema=LIVE_SCHEMA)], source=RECORDER, version=number)
+        os.write(acknowledged, b"%d\n" % number)
+        number += 1
+
+
+def read(location: str, folder: str) -> None:
+    """Reads every log of a folder, a few rows at an append."""
+    whole = ingest.read_batches
+
+    def pieces(*args: Any, **kwargs: Any) -> Iterator[pa.RecordBatch]:
+        for batch in whole(*args, **kwargs):
+            yield from (batch.slice(start, 3) for start in range(0, batch.num_rows, 3))
+
+    ingest.read_batches = pieces
+    ingest._APPEND_ROWS = 3
+    lake = procwire.lake.lake.Lake.open(location, create=True)
+    ingest.Ingest(lake).run([folder], ledger=Ledger())
+
+
+def compact(location: str) -> None:
+    maintenance._TOO_MANY = 4
+    lake = procwire.lake.lake.Lake.open(location, create=True)
+    while True:
+        lake.compact()
+
+
+def started(job: Callable[..., None], *args: Any) -> int:
+    """Fork a process that does a job."""
+    child = os.fork()
+    if not child:
+        try:
+            job(*args)
+        except BaseException as error:
+            print(f"{job.__name__}: {error!r}", file=sys.stderr, flush=True)
+            os._exit(1)
+        os._exit(0)
+    return child
+
+
+def ended(child: int, after_s: float) -> int:
+    """Kill a process after a time; its exit code, or the signal below 0."""
+    time.sleep(after_s)
+    os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def main(location: str, folder: str, rounds: int, seed: int) -> None:
+    chance = random.Random(seed)
+    acknowledged = Path(location).with_name("acknowledged")
+    log = os.open(acknowledged, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    kills = 0
+    failures = []
+    while kills < rounds:
+        jobs = [started(record, location, log), started(read, location, folder), started(compact, location)]
+        chance.shuffle(jobs)
+        codes = [ended(job, chance.uniform(0, _LONGEST_S)) for job in jobs]
+        kills += codes.count(-signal.SIGKILL)
+        failures += [code for code in codes if code not in (0, -signal.SIGKILL)]
+    numbers = [int(line) for line in acknowledged.read_text().splitlines()]
+    print(json.dumps({"kills": kills, "failures": len(failures), "acknowledged": numbers}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

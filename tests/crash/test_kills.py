@@ -1,0 +1,68 @@
+"""A lake whose writers are killed 200 times: nothing that was acknowledged is lost, and nothing is doubled."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+
+from event_rows import BatchOf
+from procwire.event import SCHEMA
+from procwire.lake.ingest import Ingest
+from procwire.lake.lake import Lake
+from procwire.ledger import Ledger
+from procwire.sinks import open_sink
+
+KILLS = 200
+LOGS, LOG_ROWS = 12, 60
+# Of two events in the one log and the next, so that a third of all are in two.
+STEP = 40
+
+
+def test_killed_writers_lose_nothing_acknowledged_and_double_nothing(tmp_path: Path, batch_of: BatchOf) -> None:
+    """A recorder, a reader of overlapping logs and a compaction work at once, and are killed at random moments."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    for number in range(LOGS):
+        _log(folder / f"{number:02}.xml", batch_of, number)
+    location = tmp_path / "lake"
+    rounds = [sys.executable, str(Path(__file__).with_name("rounds.py")), str(location), str(folder), str(KILLS), "1"]
+    done = subprocess.run(rounds, capture_output=True, text=True, check=True, timeout=280)
+    told = json.loads(done.stdout)
+    assert (told["kills"] >= KILLS, told["failures"], done.stderr) == (True, 0, "")
+
+    lake = Lake.open(location)
+    before = _counts(lake)
+    Ingest(lake).run([folder], ledger=Ledger())
+    after = _counts(lake)
+    recorded = {number for computer, number in after if computer == "recorder"}
+    # What was acknowledged is there; and, each append being whole, nothing but the appends up to the last.
+    assert len(told["acknowledged"]) > 20
+    assert recorded >= {3 * number + row for number in told["acknowledged"] for row in range(3)}
+    assert recorded == set(range(len(recorded)))
+    assert len(recorded) % 3 == 0
+    read = {number for computer, number in after if computer != "recorder"}
+    assert read == set(range((LOGS - 1) * STEP + LOG_ROWS))
+    assert set(before.values()) == set(after.values()) == {1}
+    assert lake.verify().faults == []
+    assert any(computer != "recorder" for computer, _ in before)
+
+
+def _log(path: Path, batch_of: BatchOf, number: int) -> None:
+    start = datetime(2024, 3, 1, tzinfo=UTC)
+    records = range(number * STEP, number * STEP + LOG_ROWS)
+    rows = [{"record_id": record, "event_recorded_time": start + timedelta(seconds=record)} for record in records]
+    with path.open("wb") as file:
+        sink = open_sink("xml", file, SCHEMA)
+        sink.write(batch_of(*rows))
+        sink.close()
+
+
+def _counts(lake: Lake) -> Counter[tuple[str, int]]:
+    rows = pa.Table.from_batches(lake.batches())
+    return Counter(zip(rows["computer_name"].to_pylist(), rows["record_id"].to_pylist(), strict=True))
