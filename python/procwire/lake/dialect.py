@@ -17,6 +17,7 @@ from sqlglot.errors import ErrorLevel, ParseError, SqlglotError, UnsupportedErro
 
 from procwire.errors import UsageError
 from procwire.lake.addresses import FUNCTIONS, bottom_up, expand
+from procwire.lake.once import compute_once
 from procwire.lake.rewrites import REWRITES, refuse
 
 __all__ = ["to_spark"]
@@ -29,6 +30,7 @@ def to_spark(sql: str, parameters: Mapping[str, object] | None = None) -> str:
     """
     tree = _parse(sql)
     tree = bottom_up(tree, lambda node: _rewritten(node, parameters or {}))
+    compute_once(tree)
     try:
         return tree.sql(dialect="spark", unsupported_level=ErrorLevel.RAISE, comments=False)
     except UnsupportedError as error:
