@@ -1,7 +1,8 @@
 """procwire: which process talked to whom.
 
 Reads Sysmon's network connection events (event 3) from every log in which they reach people, into one
-typed table. `read` gives a table, `scan` a stream; `Ledger` tells what was seen, and what was damaged.
+typed table. `read` gives a table, `scan` a stream, `connect` a database to ask; `Ledger` tells what was seen,
+and what was damaged.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from procwire.api import read, scan
+    from procwire.database import connect
     from procwire.errors import InputError, ProcwireError, UsageError
     from procwire.event import SCHEMA
     from procwire.guid import ProcessGuid, decode_guid
@@ -23,6 +25,7 @@ __all__ = [
     "ProcessGuid",
     "ProcwireError",
     "UsageError",
+    "connect",
     "decode_guid",
     "read",
     "scan",
@@ -35,6 +38,7 @@ _HOMES = {
     "ProcessGuid": "guid",
     "ProcwireError": "errors",
     "UsageError": "errors",
+    "connect": "database",
     "decode_guid": "guid",
     "read": "api",
     "scan": "api",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["connect", "literal", "quote", "sql_errors"]
 
 
-def connect(*, threads: int | None = None) -> duckdb.DuckDBPyConnection:
+def connect(*, threads: int | None = None, folders: Sequence[str] = ()) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection in memory that shows times in UTC, and reaches for no file and no network.
 
-    threads: as many as there are cores, if not told.
+    threads: as many as there are cores, if not told. folders: files below these it may read nonetheless.
     """
     # Here, for it takes longer to import than most questions need.
     import duckdb
@@ -31,12 +31,17 @@ def connect(*, threads: int | None = None) -> duckdb.DuckDBPyConnection:
     spill = str(Path(tempfile.gettempdir(), f"procwire-{secrets.token_hex(8)}"))
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": "false",
-        "enable_external_access": "false",
         "temp_directory": spill,
     }
     if threads is not None:
         config["threads"] = str(threads)
     connection = duckdb.connect(config=config)
+    if folders:
+        connection.execute(f"SET allowed_directories = [{', '.join(map(literal, folders))}]")
+    # It would go to stdout.
+    connection.execute("SET enable_progress_bar = false")
+    # For good: DuckDB does not let it be switched on again.
+    connection.execute("SET enable_external_access = false")
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 
@@ -51,7 +56,9 @@ def sql_errors() -> Iterator[None]:
     except (duckdb.Error, pa.ArrowException) as error:
         # The first line says what is wrong, the second names columns that come near.
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        told = [line for index, line in enumerate(lines) if index == 0 or line.startswith("Candidate")]
+        told = [
+            line for index, line in enumerate(lines) if index == 0 or line.startswith(("Candidate", "Did you mean"))
+        ]
         raise UsageError(f"SQL: {' '.join(told)}") from error
 
 

@@ -23,6 +23,7 @@ import procwire.lake.lake
 from procwire.event import LIVE_SCHEMA
 from procwire.lake import ingest, maintenance
 from procwire.ledger import Ledger
+from procwire.sources import read_batches
 
 RECORDER = "recorder"
 APPEND_ROWS = 3
@@ -43,13 +44,13 @@ def record(location: str, acknowledged: int) -> None:
 
 def read(location: str, folder: str) -> None:
     """Reads every log of a folder, a few rows at an append."""
-    whole = ingest.read_batches
+    whole = read_batches
 
     def pieces(*args: Any, **kwargs: Any) -> Iterator[pa.RecordBatch]:
         for batch in whole(*args, **kwargs):
             yield from (batch.slice(start, 3) for start in range(0, batch.num_rows, 3))
 
-    ingest.read_batches = pieces
+    setattr(ingest, "read_batches", pieces)  # noqa: B010 - mypy does not see it there
     ingest._APPEND_ROWS = 3
     lake = procwire.lake.lake.Lake.open(location, create=True)
     ingest.Ingest(lake).run([folder], ledger=Ledger())
@@ -69,7 +70,7 @@ def started(job: Callable[..., None], *args: Any) -> int:
         try:
             job(*args)
         except BaseException as error:
-            print(f"{job.__name__}: {error!r}", file=sys.stderr, flush=True)
+            os.write(2, f"{job.__name__}: {error!r}\n".encode())
             os._exit(1)
         os._exit(0)
     return child
@@ -95,7 +96,7 @@ def main(location: str, folder: str, rounds: int, seed: int) -> None:
         kills += codes.count(-signal.SIGKILL)
         failures += [code for code in codes if code not in (0, -signal.SIGKILL)]
     numbers = [int(line) for line in acknowledged.read_text().splitlines()]
-    print(json.dumps({"kills": kills, "failures": len(failures), "acknowledged": numbers}))
+    sys.stdout.write(json.dumps({"kills": kills, "failures": len(failures), "acknowledged": numbers}) + "\n")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[2] / "python" / "procwire"
 LEVELS = (
     {"cli", "console"},
     # The compositions, without a front end: reading, and recording.
-    {"api", "recorder"},
+    {"api", "database", "recorder"},
     {"lake", "hunts", "sigma", "select"},
     {"sources", "rules", "enrich", "sinks", "vocabularies"},
     {"engine", "event", "guid", "ledger"},
@@ -91,6 +91,7 @@ def test_public_api_is_what_it_says() -> None:
         "ProcessGuid",
         "ProcwireError",
         "UsageError",
+        "connect",
         "decode_guid",
         "read",
         "scan",

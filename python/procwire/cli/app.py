@@ -15,6 +15,8 @@ from procwire.cli.lake import lake
 from procwire.cli.read import EXAMPLES, read
 from procwire.cli.record import EXAMPLES as RECORD_EXAMPLES
 from procwire.cli.record import RecordCommand, record
+from procwire.cli.sql import EXAMPLES as SQL_EXAMPLES
+from procwire.cli.sql import sql
 from procwire.cli.version import version_line
 
 __all__ = ["app"]
@@ -29,6 +31,7 @@ app = typer.Typer(
 app.command(epilog=EXAMPLES)(read)
 app.command(cls=RecordCommand, epilog=RECORD_EXAMPLES)(record)
 app.command(epilog=HUNT_EXAMPLES)(hunt)
+app.command(epilog=SQL_EXAMPLES)(sql)
 app.add_typer(config, name="config")
 app.add_typer(lake, name="lake")
 app.command()(dictionary)

@@ -13,6 +13,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -33,7 +34,7 @@ __all__ = ["Ingest", "Step"]
 Step = Callable[[pa.RecordBatch], pa.RecordBatch]
 """What is kept of a batch of `event.SCHEMA`."""
 
-_APPEND_ROWS = 256 << 10
+_APPEND_ROWS = 128 << 10
 _PIECE_BYTES = 1 << 20
 _PART = "part"
 _TRIES = 1_000
@@ -56,6 +57,11 @@ class _Part:
     start: int
     rows: pa.RecordBatch
     kept: tuple[int, pa.RecordBatch] | None = None
+
+    @property
+    def end(self) -> int:
+        """Number of the row behind the last."""
+        return self.start + len(self.rows)
 
     def after(self, done: int, step: Step) -> pa.RecordBatch:
         """What is kept of the rows from number `done` of the log on."""
@@ -114,11 +120,14 @@ class Ingest:
             on_progress=on_progress,
             through=self._identified,
         )
-        for batch in batches:
-            self._take(batch)
-            if follow or self._rows >= _APPEND_ROWS:
-                self._flush()
-        self._flush()
+        # One part is appended while the next is read.
+        with ThreadPoolExecutor(1) as writer:
+            last: Future[None] | None = None
+            for batch in batches:
+                self._take(batch)
+                if follow or self._rows >= _APPEND_ROWS:
+                    last = self._hand_over(writer, last)
+            self._hand_over(writer, last).result()
         self._account(ledger)
 
     def _identified(self, inputs: Iterator[Input]) -> Iterator[Input]:
@@ -167,23 +176,31 @@ class Ingest:
             start = end
         self._rows += batch.num_rows
 
-    def _flush(self) -> None:
-        """Append what is pending, and count it."""
+    def _hand_over(self, writer: Executor, last: Future[None] | None) -> Future[None]:
+        """Have what is pending appended, once what was handed over before it is."""
+        if last is not None:
+            last.result()
+        parts, self._pending, self._rows = self._pending, [], 0
+        return writer.submit(self._append, parts)
+
+    def _append(self, pending: Sequence[_Part]) -> None:
+        """Append rows, and count them."""
         for _ in range(_TRIES):
-            if not self._pending or self._appended():
-                self._pending, self._rows = [], 0
+            if not pending or self._appended(pending):
                 return
         raise LakeError(f"{self._lake.location}: other readers came first all the time")
 
-    def _appended(self) -> bool:
-        """Whether what is pending is in the lake now; if another reader came first, it has to be looked at anew."""
+    def _appended(self, pending: Sequence[_Part]) -> bool:
+        """Whether rows are in the lake now; if another reader came first, they have to be looked at anew."""
         table = self._lake.table
         table.reload()
-        parts = [(part, table.transaction_version(part.log.reading.source) or 0) for part in self._pending]
+        parts = [(part, table.transaction_version(part.log.reading.source) or 0) for part in pending]
         kept = [part.after(done, self._step) for part, done in parts]
         number = pa.chunked_array([pa.repeat(pa.scalar(index), rows.num_rows) for index, rows in enumerate(kept)])
         rows = widened(pa.Table.from_batches(kept)).append_column(_PART, number)
-        added = self._lake.append_logs(rows, {part.log.reading.source: part.log.seen for part in self._pending})
+        # Of a log that another reader, or an earlier one, brought further, the position stays.
+        ends = {part.log.reading.source: max(part.end, done) for part, done in parts}
+        added = self._lake.append_logs(rows, ends)
         if added is None:
             return False
         counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(added[_PART]).to_pylist()}

@@ -39,11 +39,13 @@ _DIFFERENCES = ("event_creation_time", "event_recorded_time", "record_id", "sour
                 "connection_id", "duration_us", "sent_bytes", "received_bytes")  # fmt: skip
 
 
-def parquet(*, level: int) -> dict[str, Any]:
-    """How pyarrow writes a file of the lake, at a level of zstd."""
+def parquet(*, level: int, whole_statistics: bool) -> dict[str, Any]:
+    """How pyarrow writes a file of the lake, at a level of zstd; with the least and greatest values of all columns, or
+    of few."""
     return {
         "compression": "zstd",
         "compression_level": level,
+        "write_statistics": True if whole_statistics else list(STATISTICS),
         "use_dictionary": [name for name in SCHEMA.names if name not in _DIFFERENCES],
         # `verify` holds the pages to them.
         "write_page_checksum": True,

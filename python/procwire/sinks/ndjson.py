@@ -54,7 +54,10 @@ class NdjsonSink:
 
 
 def _cell(rows: Rows, column: pa.Array, before: str, null: str) -> None:
-    if pa.types.is_boolean(column.type) or pa.types.is_integer(column.type):
+    if pa.types.is_floating(column.type):
+        # JSON has no NaN and no infinity.
+        column = pc.if_else(pc.is_finite(column), column, None)
+    if pa.types.is_boolean(column.type) or pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         rows.cell(column, before, "", null)
     else:
         rows.cell(column, f'{before}"', '"', null, _escape)

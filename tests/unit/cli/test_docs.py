@@ -39,11 +39,13 @@ def test_verbs_are_those_documented() -> None:
     assert re.findall(r"^## `procwire (\w+)", DOCS.read_text(), re.MULTILINE) == [
         "read",
         "record",
+        "lake",
+        "sql",
         "config",
         "dictionary",
         "guid",
     ]
-    assert VERBS == ["config", "dictionary", "guid", "read", "record"]
+    assert VERBS == ["config", "dictionary", "guid", "lake", "read", "record", "sql"]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -77,7 +79,7 @@ def test_every_exit_code_is_documented() -> None:
 
 def test_choices_are_the_packages_own() -> None:
     """The command line names them itself, since it must not import Arrow to do so."""
-    assert get_args(read_module.Way) == tuple(SINKS)
-    assert {str(way) for way in request.Way} == set(WAYS)
+    assert get_args(read_module.Way) == (*SINKS, "lake")
+    assert {str(way) for way in request.Way} == {*WAYS, "lake"}
     assert get_args(request.Names) == get_args(read_module.Names) == get_args(dictionary_module.Names) == NAMES
     assert set(get_args(guid_module.GuidFormat)) == {"text", "json"}

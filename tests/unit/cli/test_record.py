@@ -15,7 +15,6 @@ from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
-from recordings import COMMAND, EXECUTABLE, POLL, Recording, Server, ports
 from typer.testing import CliRunner, Result
 
 import procwire
@@ -24,6 +23,7 @@ from procwire.cli import recording
 from procwire.cli.app import app
 from procwire.cli.exits import ExitCode
 from procwire.cli.request import Request, Target, Way
+from recordings import COMMAND, EXECUTABLE, POLL, Recording, Server, ports
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="recording needs Linux")
 needs_root = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs root on Linux")

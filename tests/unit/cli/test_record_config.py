@@ -14,10 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from recordings import COMMAND, EXECUTABLE, Recording, Server, ports
 
 from procwire.cli.recording_rules import described
 from procwire.rules.parse import parse
+from recordings import COMMAND, EXECUTABLE, Recording, Server, ports
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="recording needs Linux")
 

@@ -40,7 +40,7 @@ def _rows(events: list[dict[str, Any]]) -> pa.Table:
 def _expected(appends: list[list[dict[str, Any]]]) -> list[list[int]]:
     """Which events of each append are kept."""
     seen: set[tuple[Any, ...]] = set()
-    kept = []
+    kept: list[list[int]] = []
     for events in appends:
         kept.append([])
         for number, event in enumerate(events):

@@ -35,7 +35,8 @@ def varied(seed: int, count: int) -> list[Row]:
 
 
 def rows(lake: Lake) -> list[Row]:
-    return pa.Table.from_batches(lake.batches()).to_pylist()
+    found: list[Row] = pa.Table.from_batches(lake.batches()).to_pylist()
+    return found
 
 
 def by_record(found: list[Row]) -> list[Row]:

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 
-from event_rows import BatchOf
+from event_rows import BatchOf, Row
 from procwire.api import read
 from procwire.event import SCHEMA
 from procwire.lake import ingest as module
@@ -22,12 +22,13 @@ from procwire.lake.ingest import Ingest
 from procwire.lake.lake import Lake
 from procwire.ledger import Ledger
 from procwire.sinks import open_sink
+from procwire.sources import read_batches
 
 EXAMPLE_EVENTS = 153
 
 
-def into(lake: Lake, *paths: Path | str, recover: bool = False, **options: str) -> Ingest:
-    done = Ingest(lake, **options)  # type: ignore[arg-type]
+def into(lake: Lake, *paths: Path | str, recover: bool = False, selection: str = "") -> Ingest:
+    done = Ingest(lake, selection=selection)
     done.run(list(paths), recover=recover, ledger=Ledger())
     return done
 
@@ -102,7 +103,7 @@ def test_overlapping_exports_give_each_event_once(lake: Lake, batch_of: BatchOf,
 
 def test_same_record_id_elsewhere_is_another_event(lake: Lake, batch_of: BatchOf, tmp_path: Path) -> None:
     """Of another machine, another channel, another time; and case counts, since nobody says that it does not."""
-    changes = [
+    changes: list[Row] = [
         {},
         {"computer_name": "OTHER"},
         {"channel": "ForwardedEvents"},
@@ -141,7 +142,7 @@ def test_another_selection_adds_what_is_not_there(lake: Lake, example_log: Path)
 @pytest.fixture
 def small_appends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of seven rows, appended one by one."""
-    whole = module.read_batches
+    whole = read_batches
 
     def pieces(*args: object, **kwargs: object) -> Iterator[pa.RecordBatch]:
         for batch in whole(*args, **kwargs):  # type: ignore[arg-type]
@@ -177,6 +178,21 @@ def test_interrupted_reading_goes_on_where_it_ended(
     assert sorted(found) == list(range(100))
 
 
+@pytest.mark.usefixtures("small_appends")
+def test_position_of_a_log_never_goes_back(lake: Lake, batch_of: BatchOf, tmp_path: Path) -> None:
+    """Of a log that is half read another reader may commit less, beside rows of other logs."""
+    log = log_of(tmp_path / "a.xml", batch_of(*({"record_id": None, "dst_port": port} for port in range(20))))
+    into(lake, log)
+    [source] = [reading.source for reading in lake.info().readings]
+    again = Ingest(lake)
+    again._known.clear()
+    other = log_of(tmp_path / "b.xml", batch_of({"record_id": 7}))
+    again.run([other, log], ledger=Ledger())
+    lake.table.reload()
+    assert lake.table.transaction_version(source) == 20
+    assert lake.info().events == 21
+
+
 def test_rows_come_in_the_same_order_each_time(tmp_path: Path, batch_of: BatchOf) -> None:
     """What goes on where it ended depends on it; several blocks and threads."""
     batch = batch_of(*({"record_id": record} for record in range(5_000)))
@@ -187,11 +203,13 @@ def test_rows_come_in_the_same_order_each_time(tmp_path: Path, batch_of: BatchOf
 
 def test_batch_of_several_logs_is_taken_apart(lake: Lake, batch_of: BatchOf, tmp_path: Path) -> None:
     """The reader puts small logs' rows together; the account is by log."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
     for number in range(5):
-        log_of(tmp_path / f"{number}.xml", batch_of(*({"record_id": 10 * number + row} for row in range(number))))
-    done = into(lake, tmp_path)
+        log_of(folder / f"{number}.xml", batch_of(*({"record_id": 10 * number + row} for row in range(number))))
+    done = into(lake, folder)
     assert [log.added for log in done.logs] == [0, 1, 2, 3, 4]
-    assert counts(into(lake, tmp_path)) == (0, 0, 5)
+    assert counts(into(lake, folder)) == (0, 0, 5)
 
 
 def test_damaged_packing_gives_what_is_before_the_damage(lake: Lake, example_log: Path, tmp_path: Path) -> None:

@@ -1,0 +1,197 @@
+"""`procwire sql`: any question to the lake, or to logs, in SQL."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+import typer
+
+from procwire.cli.exits import ExitCode, complain, ends_well
+from procwire.cli.progress import ProgressLine
+from procwire.cli.signals import Signals
+from procwire.errors import UsageError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+    from procwire.cli.output import Output
+    from procwire.ledger import Ledger
+
+__all__ = ["EXAMPLES", "sql"]
+
+Way = Literal["table", "ndjson", "csv", "parquet", "arrow", "xml"]
+
+EXAMPLES = """\b
+Examples:
+  procwire sql "SELECT process_name, count(*) FROM connections GROUP BY ALL ORDER BY 2 DESC"
+  procwire sql "FROM destinations ORDER BY connections DESC" --limit 20
+  procwire sql "FROM connections WHERE ip_in(dst_ip, '10.0.0.0/8')" --files logs/ --to csv
+  procwire sql "FROM pairs WHERE NOT is_private(dst_ip)" --since 7d -o pairs.parquet
+  procwire sql --file question.sql
+  procwire sql "DESCRIBE connections"              its columns; SHOW TABLES: all there is to ask
+
+\b
+Exit codes:
+  0    answered (or the pipe that takes the rows was closed)
+  1    nothing could be read, or the results could not be written
+  2    the command line cannot be used, there is no lake, or the SQL has a mistake
+  3    answered, from logs with damage
+  130  ended by Ctrl-C, 143 by SIGTERM
+"""
+_TERMINAL_ROWS = 100
+
+
+@ends_well
+def sql(
+    query: Annotated[
+        str | None, typer.Argument(metavar="[QUERY]", help="A query in DuckDB's SQL; - is stdin.", show_default=False)
+    ] = None,
+    file: Annotated[Path | None, typer.Option(metavar="FILE", help="Read the query from FILE; - is stdin.")] = None,
+    files: Annotated[
+        list[str] | None,
+        typer.Option("--files", metavar="PATH", help="Ask logs instead of the lake, as `read` takes them; repeatable."),
+    ] = None,
+    location: Annotated[
+        str | None,
+        typer.Option(
+            "--lake", metavar="DIR", help="The lake: a folder or URI. [default: PROCWIRE_LAKE, else the user's own]"
+        ),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="From then on: 7d (ago), 2024-03-01, 2024-03-01T12:00 (UTC).")
+    ] = None,
+    to: Annotated[
+        Way | None,
+        typer.Option(help="Format of the result. [default: by the suffix of -o; table on a terminal; else ndjson]"),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.")
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Stop after N rows; 0 is all. [default: 100 on a terminal, else all]"),
+    ] = None,
+) -> ExitCode:
+    """Ask the lake, or logs, in SQL: tables connections, processes, destinations and pairs.
+
+    `connections` has a row for each event, under the names of `procwire dictionary`; ip_in(dst_ip, '10.0.0.0/8'),
+    is_private(dst_ip) and the like tell about addresses.
+    """
+    from procwire.cli.lake_export import point_in_time
+    from procwire.database import connect_lake, connect_logs
+    from procwire.ledger import Ledger
+
+    text = _query_text(query, file)
+    if files and location is not None:
+        raise UsageError("found --files and --lake, expected one of them")
+    start, ledger = point_in_time(since), Ledger()
+    with Signals() as signals:
+        try:
+            if files:
+                with _progress() as line:
+                    connection = connect_logs(
+                        files, since=start, ledger=ledger, on_progress=line.update if line else None
+                    )
+                if ledger.nothing_read:
+                    _report(ledger)
+                    complain("nothing could be read")
+                    return ExitCode.NOTHING_READ
+            else:
+                connection = connect_lake(location, since=start)
+            _answer(connection, text, to, output, limit, signals)
+        except BaseException:
+            # What a signal interrupts may end in an exception of its own, DuckDB's queries do.
+            if signals.received is None:
+                raise
+            return ExitCode(128 + signals.received)
+    if files:
+        _report(ledger)
+    return ExitCode.DAMAGED if ledger.damaged else ExitCode.ALL_READ
+
+
+def _query_text(query: str | None, file: Path | None) -> str:
+    if (query is None) == (file is None):
+        raise UsageError("expected a query, or --file FILE with one; found " + ("neither" if query is None else "both"))
+    if query == "-" or file == Path("-"):
+        text = sys.stdin.read()
+    elif file is not None:
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"cannot read {file}: {error}") from error
+    else:
+        text = query or ""
+    if not text.strip():
+        raise UsageError("found an empty query, expected SQL such as SELECT * FROM connections")
+    return text
+
+
+def _answer(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    to: Way | None,
+    output: Path | None,
+    limit: int | None,
+    signals: Signals,
+) -> None:
+    """Run the query and write what it gives."""
+    from procwire.cli.output import Output
+    from procwire.cli.results import Shaped, first_rows
+    from procwire.engine import sql_errors
+    from procwire.sinks import open_sink, sink_for_suffix
+
+    path = None if output == Path("-") else output
+    by_suffix = "table" if path is None and sys.stdout.isatty() else "ndjson"
+    way = to or cast(Way, (path and sink_for_suffix(path.suffix)) or by_suffix)
+    with sql_errors(), Output(path) as out:
+        rows = Shaped(_run(connection, query), way)
+        sink = open_sink(way, out.stream, rows.schema, out.terminal)
+        most = limit if limit is not None else _TERMINAL_ROWS if out.terminal and way == "table" else None
+        count = 0
+        # One more than is shown tells whether there are more.
+        for batch in first_rows(rows, most + 1 if most else None):
+            with signals.held():
+                sink.write(batch.slice(0, most - count) if most else batch)
+            count += batch.num_rows
+        sink.close()
+        out.commit()
+    _tell(count, most, out, limit)
+
+
+def _run(connection: duckdb.DuckDBPyConnection, query: str) -> pa.RecordBatchReader:
+    statements = connection.extract_statements(query)
+    if len(statements) != 1:
+        raise UsageError(f"found {len(statements)} statements, expected one query")
+    kind = statements[0].type.name
+    if kind not in ("SELECT", "EXPLAIN", "MULTI"):
+        raise UsageError(f"found {kind}, expected a query such as SELECT * FROM connections")
+    result = connection.sql(query)
+    return result.to_arrow_reader()
+
+
+def _tell(count: int, most: int | None, out: Output, limit: int | None) -> None:
+    if most and count > most and limit is None:
+        sys.stderr.write(f"the first {most} rows; --limit 0 shows all\n")
+    elif out.terminal is not None:
+        shown = min(count, most or count)
+        sys.stderr.write(f"{shown:,} row{'' if shown == 1 else 's'}\n")
+
+
+@contextmanager
+def _progress() -> Iterator[ProgressLine | None]:
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with ProgressLine() as line:
+        yield line
+
+
+def _report(ledger: Ledger) -> None:
+    from procwire.sinks.plain import plain
+
+    sys.stderr.write(plain(ledger.summary()) + "\n")

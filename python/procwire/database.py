@@ -1,0 +1,110 @@
+"""`connect`: a DuckDB connection over a lake, logs, or a table, ready for questions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from procwire.engine import connect as connect_engine
+from procwire.engine import literal
+from procwire.errors import InputError
+from procwire.event import LIVE_SCHEMA, SCHEMA
+from procwire.lake.location import is_remote
+from procwire.lake.views import prepare
+from procwire.ledger import Ledger
+from procwire.sources import read_batches
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from procwire.sources.logs import OnProgress
+
+__all__ = ["connect", "connect_lake", "connect_logs"]
+
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+
+def connect(
+    source: Paths | pa.Table | pa.RecordBatchReader | None = None, *, since: datetime | None = None
+) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection with the views `connections`, `processes`, `destinations` and `pairs`, and the functions on
+    addresses (docs/sql.md). It is in memory, and reads no other file.
+
+    source: the folder or URI of a lake; logs, as `read` takes them; or an Arrow table of the event's columns. Without
+    one the lake that PROCWIRE_LAKE names, or else the user's own. since: leaves out what is older.
+
+    Raises UsageError if there is no lake, InputError if not one of the logs could be read.
+
+    >>> import procwire
+    >>> database = procwire.connect("examples/sysmon.evtx")
+    >>> database.sql("SELECT count(*) FROM connections WHERE ip_in(dst_ip, '10.0.0.0/8')").fetchall()
+    [(0,)]
+    """
+    if isinstance(source, pa.Table | pa.RecordBatchReader):
+        connection = connect_engine()
+        prepare(connection, source if isinstance(source, pa.Table) else source.read_all(), since=since)
+        return connection
+    if source is None or (isinstance(source, str | os.PathLike) and _is_lake(source)):
+        return connect_lake(source, since=since)
+    ledger = Ledger()
+    paths = [source] if isinstance(source, str | os.PathLike) else list(source)
+    connection = connect_logs(paths, since=since, ledger=ledger)
+    if ledger.nothing_read:
+        causes = "; ".join(f"{file.name}: {file.error}" for file in ledger.files[:3])
+        raise InputError(causes or "found no file, expected a log")
+    return connection
+
+
+def _is_lake(source: str | os.PathLike[str]) -> bool:
+    return is_remote(os.fspath(source)) or Path(source, "connections", "_delta_log").is_dir()
+
+
+def connect_lake(
+    location: str | os.PathLike[str] | None = None, *, since: datetime | None = None
+) -> duckdb.DuckDBPyConnection:
+    """`connect` to a lake's newest snapshot. Raises UsageError if there is none."""
+    import pyarrow.dataset as ds
+
+    from procwire.lake import Lake
+    from procwire.lake.schema import SCHEMA as LAKE_SCHEMA
+
+    lake = Lake.open(location)
+    files = lake.files(since)
+    if not files:
+        connection = connect_engine()
+        prepare(connection, LIVE_SCHEMA.empty_table())
+    elif is_remote(lake.location):
+        # DuckDB has no way to the object store that keeps it from the rest of the network.
+        connection = connect_engine()
+        paths = [file.path for file in lake.snapshot(since)]
+        stored = ds.dataset(paths, schema=LAKE_SCHEMA, format="parquet", filesystem=lake.table.files)
+        connection.register("stored", stored)
+        prepare(connection, "stored", since=since)
+    else:
+        connection = connect_engine(folders=[lake.table.uri])
+        prepare(connection, f"read_parquet([{', '.join(map(literal, files))}])", since=since)
+    return connection
+
+
+def connect_logs(
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    since: datetime | None = None,
+    ledger: Ledger,
+    on_progress: OnProgress | None = None,
+) -> duckdb.DuckDBPyConnection:
+    """`connect` to logs, which are read into DuckDB's memory; what does not fit there lies in a temporary folder."""
+    connection = connect_engine()
+    batches = read_batches(paths, ledger=ledger, on_progress=on_progress)
+    connection.register("batches", pa.RecordBatchReader.from_batches(SCHEMA, batches))
+    # Out of sight: the views are what is to be asked.
+    connection.execute("CREATE SCHEMA stored")
+    connection.execute("CREATE TABLE stored.events AS FROM batches")
+    connection.unregister("batches")
+    prepare(connection, "stored.events", since=since)
+    return connection

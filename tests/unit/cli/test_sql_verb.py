@@ -1,0 +1,177 @@
+"""`procwire sql` over the example log and a lake: answers, formats, mistakes, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner, Result
+
+import procwire
+from procwire.cli.app import app
+from procwire.errors import InputError, UsageError
+
+COUNT = "SELECT count(*) AS n FROM connections"
+
+
+def run(*arguments: str | Path, input: str | None = None) -> Result:
+    return CliRunner().invoke(app, ["sql", *map(str, arguments)], input=input)
+
+
+def rows(result: Result) -> list[dict[str, object]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def lake(example_log: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lake") / "it's a lake"
+    done = CliRunner().invoke(app, ["read", str(example_log), "--to", "lake", "--lake", str(folder)])
+    assert done.exit_code == 0
+    return folder
+
+
+def test_logs_are_asked(example_log: Path) -> None:
+    result = run(COUNT, "--files", example_log)
+    assert (result.exit_code, rows(result)) == (0, [{"n": 153}])
+    assert result.stderr.startswith("1 file, 1,730 records, 153 network connections")
+
+
+def test_the_lake_is_asked_by_option_and_by_environment(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert rows(run(COUNT, "--lake", lake)) == [{"n": 153}]
+    monkeypatch.setenv("PROCWIRE_LAKE", str(lake))
+    assert rows(run(COUNT)) == [{"n": 153}]
+    assert rows(run(COUNT, "--since", "1d")) == [{"n": 0}]
+
+
+def test_lake_and_logs_give_the_same_answers(example_log: Path, lake: Path) -> None:
+    for view in ("processes", "destinations", "pairs"):
+        query = f"FROM {view} ORDER BY ALL"
+        assert run(query, "--lake", lake).stdout == run(query, "--files", example_log).stdout != ""
+
+
+def test_query_comes_from_a_file_or_stdin(example_log: Path, tmp_path: Path) -> None:
+    path = tmp_path / "query.sql"
+    path.write_text(f"-- how many\n{COUNT};\n")
+    for arguments, text in ((("--file", path), None), (("-",), COUNT), (("--file", "-"), COUNT)):
+        assert rows(run(*arguments, "--files", example_log, input=text)) == [{"n": 153}]
+
+
+def test_every_format(example_log: Path, tmp_path: Path) -> None:
+    query = "SELECT dst_port, sum(dst_port) AS s, avg(dst_port) AS a, [1, 2] AS l FROM connections GROUP BY ALL"
+    for name in ("a.parquet", "a.arrow", "a.csv", "a.ndjson"):
+        assert run(query, "--files", example_log, "-o", tmp_path / name).exit_code == 0
+    table = pq.read_table(tmp_path / "a.parquet")
+    assert pa.ipc.open_stream((tmp_path / "a.arrow").read_bytes()).read_all().equals(table)
+    lines = [json.loads(line) for line in (tmp_path / "a.ndjson").read_text().splitlines()]
+    assert [line["a"] for line in lines] == table["a"].to_pylist()
+    assert [line["s"] for line in lines] == table["s"].to_pylist()
+    assert {line["l"] for line in lines} == {"[1, 2]"}
+    assert (tmp_path / "a.csv").read_bytes().startswith(b"dst_port,s,a,l\r\n")
+    assert "dst_port" in run(query, "--files", example_log, "--to", "table").stdout
+
+
+def test_xml_takes_whole_events(example_log: Path) -> None:
+    expected = CliRunner().invoke(app, ["read", str(example_log), "--to", "xml"]).stdout
+    assert run("FROM connections", "--files", example_log, "--to", "xml").stdout == expected
+    result = run(COUNT, "--files", example_log, "--to", "xml")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "expected whole events" in result.stderr
+
+
+def test_any_type_has_a_text(example_log: Path) -> None:
+    query = ("SELECT DATE '2024-03-01' AS d, TIME '10:00' AS t, {'k': 'ü'} AS s, MAP {'a': 1} AS m, NULL AS n, "
+             "'[1]'::JSON AS j, 'NaN'::DOUBLE AS f, uuid() IS NULL AS u, 1.5 AS c, true AS b, 1 AS b")  # fmt: skip
+    [row] = rows(run(query, "--files", example_log))
+    assert row == {"d": "2024-03-01", "t": "10:00:00.000000", "s": '{"k": "ü"}', "m": '{"a": 1}', "n": None,
+                   "j": "[1]", "f": None, "u": False, "c": 1.5, "b": True, "b_1": 1}  # fmt: skip
+
+
+def test_limit(example_log: Path) -> None:
+    assert len(rows(run("FROM connections", "--files", example_log, "--limit", "7"))) == 7
+    assert len(rows(run("FROM connections", "--files", example_log, "--limit", "0"))) == 153
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("SELECT prcess_name FROM connections", '"process_name"'),
+        ("FROM conections", "connections"),
+        ("SELEC 1", "syntax error"),
+        ("SELECT 1; SELECT 2", "found 2 statements"),
+        ("SET threads = 1", "expected a query"),
+        ("  ", "empty query"),
+        ("SELECT ip_in(dst_ip, '10.0.0.0/99') FROM connections", "found network 10.0.0.0/99"),
+        ("FROM read_text('/etc/hostname')", "disabled"),
+        ("COPY connections TO '/tmp/procwire-must-not-be.csv'", "found COPY"),
+        ("SET enable_external_access = true", "expected a query"),
+        ("CREATE TABLE t AS SELECT 1", "expected a query"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(lake: Path, query: str, told: str) -> None:
+    """Over a lake too, whose own files may be read, others may not."""
+    result = run(query, "--lake", lake)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("procwire: ")
+    assert told in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_what_cannot_be_used(example_log: Path, tmp_path: Path) -> None:
+    assert "found neither" in run("--files", example_log).stderr
+    assert "found both" in run(COUNT, "--file", "x").stderr
+    assert "expected one of them" in run(COUNT, "--files", example_log, "--lake", tmp_path).stderr
+    result = run(COUNT, "--lake", tmp_path)
+    assert (result.exit_code, "found no lake" in result.stderr) == (2, True)
+    assert run(COUNT, "--file", tmp_path / "none.sql").exit_code == 2
+
+
+def test_exit_codes_tell_of_the_logs(example_log: Path, tmp_path: Path) -> None:
+    assert run(COUNT, "--files", tmp_path / "none").exit_code == 1
+    cut = tmp_path / "cut.evtx"
+    cut.write_bytes(example_log.read_bytes()[: 4096 + 8 * 65536 + 30_000])
+    assert run(COUNT, "--files", cut).exit_code == 3
+
+
+def test_a_query_that_fails_leaves_the_file_as_it_was(example_log: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("before")
+    assert run("SELECT error('x') FROM connections", "--files", example_log, "-o", path).exit_code == 2
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.csv", "before")]
+
+
+def test_ctrl_c_ends_a_long_query(example_log: Path) -> None:
+    """With its exit code, and without a word of Python's."""
+    query = "SELECT sum(hash(a.range, b.range)) FROM range(10000000) a, range(1000000) b"
+    command = [sys.executable, "-c", "from procwire.cli import main; main()", "sql", query, "--files", str(example_log)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ})
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, b"")
+    assert b"Traceback" not in err
+
+
+def test_connect_takes_logs_lakes_and_tables(example_log: Path, lake: Path) -> None:
+    for source in (example_log, str(example_log), [example_log], lake, procwire.read(example_log)):
+        assert procwire.connect(source).sql(COUNT).fetchall() == [(153,)]
+
+
+def test_connect_without_a_source_is_the_users_lake(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROCWIRE_LAKE", str(lake))
+    assert procwire.connect().sql(COUNT).fetchall() == [(153,)]
+    monkeypatch.setenv("PROCWIRE_LAKE", str(lake / "none"))
+    with pytest.raises(UsageError, match="found no lake"):
+        procwire.connect()
+
+
+def test_connect_to_nothing_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="none"):
+        procwire.connect(tmp_path / "none")
