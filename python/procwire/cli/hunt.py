@@ -49,7 +49,7 @@ def hunt(
     ] = None,
     lake: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="The lake to hunt in.", envvar="PROCWIRE_LAKE", show_default=False),
+        typer.Option(metavar="DIR", help="The lake to hunt in. [default: PROCWIRE_LAKE, else the user's own]"),
     ] = None,
     since: Annotated[
         str | None,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from procwire.cli.exits import ExitCode
 from procwire.cli.reading import account, progress
+from procwire.cli.signals import Signals
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import duckdb
     import pyarrow as pa
 
@@ -40,55 +42,52 @@ class Request:
 
 def run(hunt: Hunt, request: Request) -> ExitCode:
     """Hunt, write what is found, and tell of it on stderr."""
+    if request.files and request.lake is not None:
+        raise UsageError("found --files and --lake, expected one of them")
+    with Signals() as signals:
+        try:
+            return _run(hunt, request)
+        except BaseException:
+            # What a signal interrupts may end in an exception of its own, DuckDB's queries do.
+            if signals.received is None:
+                raise
+            return ExitCode(128 + signals.received)
+
+
+def _run(hunt: Hunt, request: Request) -> ExitCode:
     from procwire.ledger import Ledger
 
     parameters = _parameters(hunt, request)
     # Before anything is read: what is mistyped must not cost the reading.
     hunt.values(parameters)
-    schema = _schema(hunt, request)
-    way = _way(request)
-    if not request.files:
-        with _lake(hunt, request) as connection:
-            _tell(hunt, _write(hunt.run(connection, **parameters), schema, way, request))
-        return ExitCode.ALL_READ
-    ledger = Ledger()
-    with _logs(hunt, request, ledger) as connection:
-        code = account(ledger)
+    schema, way, ledger = _schema(hunt, request), _way(request), Ledger()
+    with _logs(hunt, request, ledger) if request.files else _lake(hunt, request) as connection:
+        code = account(ledger) if request.files else ExitCode.ALL_READ
         if code is not ExitCode.NOTHING_READ:
-            _tell(hunt, _write(hunt.run(connection, **parameters), schema, way, request))
+            rows = _write(hunt.run(connection, **parameters), schema, way, request)
+            sys.stderr.write(f"{hunt.name}: {_counted(rows)} found\n")
     return code
 
 
 def _parameters(hunt: Hunt, request: Request) -> dict[str, object]:
+    from procwire.cli.lake_export import point_in_time
+
     given: dict[str, object] = {}
     for text in request.parameters:
         name, equals, value = text.partition("=")
         if not equals:
             raise UsageError(f"found --param {text!r}, expected NAME=VALUE")
         given[name.strip()] = value
-    if request.since is not None and _looks_back(hunt):
-        given.setdefault("since", _time(request.since).isoformat())
+    # Checked in any case, before anything is read.
+    since = point_in_time(request.since)
+    if since is not None and _looks_back(hunt):
+        given.setdefault("since", since.isoformat())
     return given
 
 
 def _looks_back(hunt: Hunt) -> bool:
     """Whether the hunt itself asks what is since then, and needs the past to tell what is new."""
     return any(parameter.name == "since" for parameter in hunt.parameters)
-
-
-def _time(text: str) -> datetime:
-    from procwire.cli.quantities import seconds
-
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        try:
-            return datetime.now(UTC) - timedelta(seconds=seconds(text))
-        except (UsageError, OverflowError) as error:
-            raise UsageError(
-                f"found --since {text!r}, expected a duration such as 7d or 12h, or a time such as 2024-05-01"
-            ) from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def _schema(hunt: Hunt, request: Request) -> pa.Schema:
@@ -107,29 +106,22 @@ def _schema(hunt: Hunt, request: Request) -> pa.Schema:
 
 def _since(hunt: Hunt, request: Request) -> datetime | None:
     """From when on the data are looked at."""
-    return None if request.since is None or _looks_back(hunt) else _time(request.since)
+    from procwire.cli.lake_export import point_in_time
+
+    return None if _looks_back(hunt) else point_in_time(request.since)
 
 
 def _lake(hunt: Hunt, request: Request) -> duckdb.DuckDBPyConnection:
-    import procwire
+    from procwire.database import connect_lake
 
-    return cast("duckdb.DuckDBPyConnection", procwire.connect(request.lake, since=_since(hunt, request)))
+    return connect_lake(request.lake, since=_since(hunt, request))
 
 
 def _logs(hunt: Hunt, request: Request, ledger: Ledger) -> duckdb.DuckDBPyConnection:
-    import pyarrow as pa
+    from procwire.database import connect_logs
 
-    import procwire
-    from procwire.select import STORED_GROUPS, Selection
-    from procwire.sources import read_batches
-
-    since = _since(hunt, request)
-    where = since and f"event_creation_time >= TIMESTAMPTZ '{since.isoformat()}'"
-    selection = Selection(where=where, groups=STORED_GROUPS)
     with progress() as on_progress:
-        batches = read_batches(request.files, ledger=ledger, on_progress=on_progress)
-        table = pa.Table.from_batches(selection.apply(batches), selection.schema)
-    return cast("duckdb.DuckDBPyConnection", procwire.connect(table))
+        return connect_logs(request.files, since=_since(hunt, request), ledger=ledger, on_progress=on_progress)
 
 
 def _way(request: Request) -> HuntWay:
@@ -173,6 +165,5 @@ def _short(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.set_column(index, "process_name", pc.replace_substring_regex(batch.column(index), r"^.*[\\/]", ""))
 
 
-def _tell(hunt: Hunt, rows: int) -> None:
-    told = "nothing" if rows == 0 else f"{rows:,} row{'' if rows == 1 else 's'}"
-    sys.stderr.write(f"{hunt.name}: {told} found\n")
+def _counted(rows: int) -> str:
+    return "nothing" if rows == 0 else f"{rows:,} row{'' if rows == 1 else 's'}"

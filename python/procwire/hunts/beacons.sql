@@ -41,19 +41,22 @@
 --   first_time       time      First connection in the window
 --   last_time        time      Last connection in the window
 --   why              text      The same in words
-WITH events AS (
+
+-- What is read twice is not kept in between: to read it again is cheaper than to hold every event.
+WITH events AS NOT MATERIALIZED (
     SELECT
-        computer_name, process_name, dst_ip, dst_port, dst_host_name, sent_bytes, event_creation_time AS moment,
+        computer_name, process_name, dst_ip, dst_port, dst_host_name, sent_bytes, event_creation_time,
         network_connection_initiated AS outbound,
-        coalesce(record_kind, 'connection') AS kind
+        coalesce(record_kind, 'connection') AS kind,
+        epoch_us(event_creation_time) AS at_us
     FROM connections
     WHERE $since IS NULL OR event_creation_time >= CAST($since AS TIMESTAMPTZ)
 ),
 logs AS (
     SELECT
         computer_name,
-        min(moment) AS start_at,
-        date_diff('microsecond', min(moment), max(moment)) + 1 AS span_us,
+        min(at_us) AS start_us,
+        max(at_us) - min(at_us) + 1 AS span_us,
         count(dst_host_name) > 0 AS names_hosts
     FROM events
     GROUP BY computer_name
@@ -66,16 +69,15 @@ spans AS (
         span_us / greatest(1, round(span_us / greatest(CAST($window_hours AS DOUBLE) * 3600e6, 60e6))) AS window_us
     FROM logs
 ),
-calls AS (
+calls AS NOT MATERIALIZED (
     SELECT
-        l.log_id, process_name, dst_ip, dst_port, dst_host_name, kind, sent_bytes, moment,
-        date_diff('microsecond', start_at, moment) AS at_us,
-        CAST(floor(date_diff('microsecond', start_at, moment) / window_us) AS INTEGER) AS window_no,
-        CAST(floor(date_diff('microsecond', start_at, moment) * 24 / window_us) AS INTEGER) % 24 AS bar
+        log_id, process_name, dst_ip, dst_port, dst_host_name, kind, sent_bytes, event_creation_time, at_us,
+        CAST(floor((at_us - start_us) / window_us) AS INTEGER) AS window_no,
+        CAST(floor((at_us - start_us) * 24 / window_us) AS INTEGER) % 24 AS bar
     FROM events AS e JOIN spans AS l ON e.computer_name IS NOT DISTINCT FROM l.computer_name
     WHERE outbound AND dst_ip IS NOT NULL AND dst_ip <> '::1' AND dst_ip NOT LIKE '127.%'
 ),
-beats AS (
+beats AS NOT MATERIALIZED (
     SELECT *, hash(log_id, process_name, dst_ip, dst_port, window_no) AS pair_hash
     FROM calls
     WHERE kind IN ('connection', 'attempt')
@@ -94,8 +96,8 @@ pairs AS (
         row_number() OVER (ORDER BY log_id, process_name, dst_ip, dst_port, window_no) AS pair_id,
         count(*) AS connections,
         max(dst_host_name) AS dst_host_name,
-        min(moment) AS first_time,
-        max(moment) AS last_time,
+        min(event_creation_time) AS first_time,
+        max(event_creation_time) AS last_time,
         list(at_us) AS times_us,
         list(bar) AS all_bars
     FROM beats

@@ -16,6 +16,7 @@
 --   dst_ip             text     One of its addresses
 --   dst_port           integer  One of the ports
 --   process_is_new     boolean  Whether the program was not seen connecting before, either
+--   destinations       integer  How many destinations the program has in all: those of few stand first
 --   computers          integer  How many computers connect from this program to it
 --   computer_name      text     One of them
 --   process_name       text     The program's path there
@@ -54,10 +55,16 @@ pairs AS (
     FROM calls
     GROUP BY process_base_name, destination
 ),
-dated AS (SELECT *, min(first_time) OVER (PARTITION BY process_base_name) AS process_first_time FROM pairs)
+dated AS (
+    SELECT
+        *,
+        min(first_time) OVER (PARTITION BY process_base_name) AS process_first_time,
+        count(*) OVER (PARTITION BY process_base_name) AS destinations
+    FROM pairs
+)
 SELECT
     process_base_name, destination, dst_ip, dst_port, process_first_time >= since AS process_is_new,
-    computers, computer_name, process_name, connections, first_time, last_time
+    destinations, computers, computer_name, process_name, connections, first_time, last_time
 FROM dated CROSS JOIN bounds
 WHERE first_time >= since AND computers <= $max_computers AND ($internal OR NOT is_private(dst_ip))
-ORDER BY process_is_new, computers, first_time DESC, process_base_name, destination
+ORDER BY process_is_new, destinations, computers, first_time DESC, process_base_name, destination

@@ -33,13 +33,18 @@ inbound AS (
     WHERE NOT network_connection_initiated AND local_side IS NOT NULL
         AND coalesce(record_kind, 'connection') = 'connection'
 ),
+-- Each address is asked once.
+clients AS (
+    SELECT client_ip, is_loopback(client_ip) AS loopback, NOT is_private(client_ip) AND NOT is_multicast(client_ip)
+        AS from_internet
+    FROM (SELECT DISTINCT client_ip FROM inbound) AS addresses
+),
 served AS (
     SELECT
         *,
-        least(port, $min_ephemeral) AS service,
-        NOT is_private(client_ip) AND NOT is_multicast(client_ip) AS from_internet
-    FROM inbound
-    WHERE NOT is_loopback(client_ip) AND (network_protocol <> 'udp' OR port < $min_ephemeral)
+        least(port, $min_ephemeral) AS service
+    FROM inbound JOIN clients USING (client_ip)
+    WHERE NOT loopback AND (network_protocol <> 'udp' OR port < $min_ephemeral)
 ),
 programs AS (
     SELECT program, network_protocol, service, count(DISTINCT computer_name) AS computers

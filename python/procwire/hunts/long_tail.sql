@@ -20,12 +20,18 @@
 --   first_time     time     The first connection
 --   last_time      time     The last
 WITH fleet AS (SELECT count(DISTINCT computer_name) AS all_computers FROM connections),
+-- Each address is asked once.
+internet AS (
+    SELECT dst_ip
+    FROM (SELECT DISTINCT dst_ip FROM connections WHERE network_connection_initiated) AS addresses
+    WHERE NOT is_private(dst_ip) AND NOT is_multicast(dst_ip)
+),
 calls AS (
     SELECT
         regexp_replace(process_name, '(?i)^(.:\\Users\\|/home/)[^\\/]+', '\1*') AS process_name,
         computer_name, user_name, dst_ip, dst_host_name, dst_port, event_creation_time
     FROM connections
-    WHERE network_connection_initiated AND NOT is_private(dst_ip) AND NOT is_multicast(dst_ip)
+    WHERE network_connection_initiated AND dst_ip IN (SELECT dst_ip FROM internet)
         AND coalesce(record_kind, 'connection') IN ('connection', 'attempt')
 ),
 programs AS (

@@ -42,10 +42,11 @@ def test_verbs_are_those_documented() -> None:
         "lake",
         "sql",
         "config",
+        "hunt",
         "dictionary",
         "guid",
     ]
-    assert VERBS == ["config", "dictionary", "guid", "lake", "read", "record", "sql"]
+    assert VERBS == ["config", "dictionary", "guid", "hunt", "lake", "read", "record", "sql"]
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pyarrow.parquet as pq
 import pytest
@@ -59,7 +58,8 @@ def test_describe_tells_what_the_header_does() -> None:
     told = result.stdout
     [beacons] = [one for one in load() if one.name == "beacons"]
     assert told.startswith("Beacons: ")
-    assert all(f"  {named.name} " in told for named in (*beacons.parameters, *beacons.columns))
+    names = [*(parameter.name for parameter in beacons.parameters), *beacons.schema.names]
+    assert all(f"  {name} " in told for name in names)
     assert "SELECT" not in told
 
 
@@ -101,33 +101,39 @@ def test_since_limits_the_data(example_log: Path, folder: Path) -> None:
 def test_since_goes_to_a_hunt_that_needs_the_past(example_log: Path) -> None:
     """first_seen looks at all, and shows what is since then."""
     found = rows(hunt("first_seen", "--files", example_log, "--since", "2017-10-23T07:17:00"))
-    assert {hit["process_is_new"] for hit in found} == {True}
+    assert {hit["process_is_new"] for hit in found} == {False}
     assert all(hit["first_time"] >= "2017-10-23T07:17:00" for hit in found)
     assert len(found) < len(rows(hunt("first_seen", "--files", example_log, "--since", "2017-10-23")))
 
 
-def test_without_files_the_lake_is_hunted_in(monkeypatch: pytest.MonkeyPatch, folder: Path, example_log: Path) -> None:
-    """With its folder, and from when on."""
-    import procwire
+def test_without_files_the_lake_is_hunted_in(folder: Path, example_log: Path, tmp_path: Path) -> None:
+    """The one that is named, or that the environment names; from when on."""
+    lake = tmp_path / "lake"
+    assert CliRunner().invoke(app, ["read", str(example_log), "--lake", str(lake)]).exit_code == 0
+    assert rows(hunt("count", "--hunts", folder, "--lake", lake))[0]["connections"] == 153
+    assert rows(hunt("count", "--hunts", folder, PROCWIRE_LAKE=str(lake)))[0]["connections"] == 153
+    assert rows(hunt("count", "--hunts", folder, "--lake", lake, "--since", "7d"))[0]["connections"] == 0
+    assert "svchost.exe" in hunt("top_talkers", "--lake", lake).stdout
 
-    asked: list[tuple[Any, Any]] = []
-    real = procwire.connect
 
-    def connect(source: Any = None, *, since: Any = None) -> Any:
-        asked.append((source, since))
-        return real(procwire.read(example_log))
-
-    monkeypatch.setattr(procwire, "connect", connect, raising=False)
-    assert hunt("count", "--hunts", folder, "--lake", "some/lake", "--since", "2d").exit_code == 0
-    assert hunt("count", "--hunts", folder).exit_code == 0
-    [(lake, since), (default, ever)] = asked
-    assert (lake, default, ever) == ("some/lake", None, None)
-    assert timedelta(days=2) <= datetime.now(UTC) - since < timedelta(days=2, minutes=5)
+def test_every_hunt_runs_on_the_lake(example_log: Path, tmp_path: Path) -> None:
+    """On the real view and functions."""
+    lake = tmp_path / "lake"
+    assert CliRunner().invoke(app, ["read", str(example_log), "--lake", str(lake)]).exit_code == 0
+    given = {"process": "svchost.exe", "computer": "DESKTOP-DF4ULDE", "destination": "192.168.62.254"}
+    for one in load():
+        needed = [f"--param={each.name}={given[each.name]}" for each in one.parameters if each.required]
+        result = hunt(one.name, "--lake", lake, *needed)
+        assert result.exit_code == 0, (one.name, result.stderr)
+        logs = hunt(one.name, "--files", example_log, *needed)
+        assert logs.stdout == result.stdout
 
 
 def test_results_go_to_a_file_by_its_suffix(example_log: Path, tmp_path: Path) -> None:
     path = tmp_path / "talkers.parquet"
-    result = hunt("top_talkers", "--files", example_log, "-o", path, "--columns", "process_name,outbound", "--limit", 2)
+    result = hunt(
+        "top_talkers", "--files", example_log, "-o", path, "--columns", "process_name,outbound", "--limit", "2"
+    )
     assert (result.exit_code, result.stdout) == (0, "")
     table = pq.read_table(path)
     assert (table.column_names, table.num_rows) == (["process_name", "outbound"], 2)
@@ -142,8 +148,9 @@ def test_table_is_for_people(example_log: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("beacons", "--lake", "some"), "found --files and --lake, expected one of them"),
         (("becons",), "found hunt 'becons', expected one that `procwire hunt` lists; did you mean 'beacons'?"),
-        (("beacons", "--since", "soon"), "found --since 'soon', expected a duration such as 7d"),
+        (("beacons", "--since", "soon"), "found 'soon', expected a time such as 2024-03-01"),
         (("beacons", "--columns", "scor"), "found column 'scor', expected some of score, computer_name"),
         (("process_profile",), "parameter process: found no value, expected text"),
         (("beacons", "-o", "x.xml"), "found .xml in -o, expected another format"),

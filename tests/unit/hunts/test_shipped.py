@@ -39,7 +39,8 @@ def test_header_is_whole(hunt: Hunt) -> None:
     """A title of one line, a description, meanings throughout; every parameter is used, and no other."""
     assert hunt.title
     assert hunt.description
-    assert all(told.meaning for told in (*hunt.parameters, *hunt.columns))
+    assert all(parameter.meaning for parameter in hunt.parameters)
+    assert all(column.meaning for column in hunt.columns)
     body = re.sub(r"--[^\n]*", "", hunt.sql)
     assert set(re.findall(r"\$(\w+)", body)) == {parameter.name for parameter in hunt.parameters}
 
