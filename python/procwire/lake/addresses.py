@@ -64,7 +64,8 @@ _BODIES: Mapping[str, tuple[tuple[str, ...], str]] = {
     ),
     "_filled_hex": (
         ("digits",),
-        f"nullif(regexp_extract(replace(digits, '_', repeat('0', 33 - length(digits))), '^[0-9a-f]{{32}}{_END}', 0), '')",
+        "nullif(regexp_extract(replace(digits, '_', repeat('0', 33 - length(digits))),"
+        f" '^[0-9a-f]{{32}}{_END}', 0), '')",
     ),
     "_ipv6_hex": (("ip",), "_filled_hex(_groups_hex(ip))"),
     # `::ffff:10.0.0.1` is ::ffff:0:0 with its last eight digits from 10.0.0.1.
@@ -115,26 +116,26 @@ FUNCTIONS = frozenset(_BODIES)
 """Names of the functions, in lower case; those with an underscore are for the others."""
 
 
-def expand(name: str, arguments: Sequence[exp.Expression]) -> exp.Expression | None:
+def expand(name: str, arguments: Sequence[exp.Expr]) -> exp.Expr | None:
     """What a call stands for; None if it has another number of arguments."""
     parameters, _ = _BODIES[name]
     if len(arguments) != len(parameters):
         return None
     given = {}
-    bindings: list[tuple[str, exp.Expression]] = []
+    bindings: list[tuple[str, exp.Expr]] = []
     for parameter, argument in zip(parameters, arguments, strict=True):
         simple = isinstance(argument, exp.Column | exp.Identifier | exp.Literal | exp.Null)
         variable = f"_{parameter}_{name.strip('_')}"
         given[parameter] = argument if simple else exp.to_identifier(variable)
         bindings += [] if simple else [(variable, argument)]
-    body: exp.Expression = exp.paren(_filled(name, given))
+    body: exp.Expr = exp.paren(_filled(name, given))
     for variable, argument in reversed(bindings):
         body = _bound(variable, argument, body)
     return body
 
 
-def _filled(name: str, given: Mapping[str, exp.Expression]) -> exp.Expression:
-    def argument(node: exp.Expression) -> exp.Expression:
+def _filled(name: str, given: Mapping[str, exp.Expr]) -> exp.Expr:
+    def argument(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Column) and node.name in given:
             return given[node.name].copy()
         return node
@@ -142,18 +143,18 @@ def _filled(name: str, given: Mapping[str, exp.Expression]) -> exp.Expression:
     return _inner(_parsed(name).copy().transform(argument))
 
 
-def _inner(tree: exp.Expression) -> exp.Expression:
+def _inner(tree: exp.Expr) -> exp.Expr:
     """Functions within functions, the innermost first."""
     return bottom_up(tree, lambda node: _called(node) or node)
 
 
-def _called(node: exp.Expression) -> exp.Expression | None:
+def _called(node: exp.Expr) -> exp.Expr | None:
     if isinstance(node, exp.Anonymous) and node.name.lower() in FUNCTIONS:
         return expand(node.name.lower(), node.expressions)
     return None
 
 
-def bottom_up(tree: exp.Expression, change: Callable[[exp.Expression], exp.Expression]) -> exp.Expression:
+def bottom_up(tree: exp.Expr, change: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
     """The tree with each node changed after those below it."""
     for node in reversed(list(tree.walk(bfs=True))):
         changed = change(node)
@@ -165,11 +166,13 @@ def bottom_up(tree: exp.Expression, change: Callable[[exp.Expression], exp.Expre
     return tree
 
 
-def _bound(variable: str, argument: exp.Expression, body: exp.Expression) -> exp.Expression:
+def _bound(variable: str, argument: exp.Expr, body: exp.Expr) -> exp.Expr:
     one = exp.Lambda(this=body, expressions=[exp.to_identifier(variable)])
-    return exp.func("get", exp.func("transform", exp.func("array", argument, dialect="spark"), one), exp.Literal.number(0))
+    return exp.func(
+        "get", exp.func("transform", exp.func("array", argument, dialect="spark"), one), exp.Literal.number(0)
+    )
 
 
 @cache
-def _parsed(name: str) -> exp.Expression:
+def _parsed(name: str) -> exp.Expr:
     return sqlglot.parse_one(_BODIES[name][1], read="spark")

@@ -37,7 +37,7 @@ def to_spark(sql: str, parameters: Mapping[str, object] | None = None) -> str:
         raise refuse(str(error).splitlines()[0]) from error
 
 
-def _parse(sql: str) -> exp.Expression:
+def _parse(sql: str) -> exp.Expr:
     try:
         statements = [found for found in sqlglot.parse(sql, read="duckdb") if found is not None]
     except ParseError as error:
@@ -52,7 +52,7 @@ def _parse(sql: str) -> exp.Expression:
     return statements[0]
 
 
-def _rewritten(node: exp.Expression, parameters: Mapping[str, object]) -> exp.Expression:
+def _rewritten(node: exp.Expr, parameters: Mapping[str, object]) -> exp.Expr:
     if isinstance(node, exp.Placeholder | exp.Parameter):
         return _value(node.name, parameters)
     if isinstance(node, exp.Anonymous) and node.name.lower() in FUNCTIONS:
@@ -64,7 +64,7 @@ def _rewritten(node: exp.Expression, parameters: Mapping[str, object]) -> exp.Ex
     return node if rewrite is None else rewrite(node)
 
 
-def _value(name: str, parameters: Mapping[str, object]) -> exp.Expression:
+def _value(name: str, parameters: Mapping[str, object]) -> exp.Expr:
     if name not in parameters:
         nearest = get_close_matches(name, parameters, n=1)
         hint = f"; did you mean ${nearest[0]}?" if nearest else ""
@@ -72,7 +72,7 @@ def _value(name: str, parameters: Mapping[str, object]) -> exp.Expression:
     return _literal(parameters[name])
 
 
-def _literal(value: object) -> exp.Expression:
+def _literal(value: object) -> exp.Expr:
     if isinstance(value, datetime):
         # Without a zone it is taken for UTC, which is the session's.
         return exp.cast(exp.Literal.string(value.isoformat(" ")), exp.DType.TIMESTAMPTZ)
@@ -84,7 +84,7 @@ def _literal(value: object) -> exp.Expression:
     return exp.paren(exp.convert(value))
 
 
-def _double(value: float) -> exp.Expression:
+def _double(value: float) -> exp.Expr:
     text = repr(abs(value))
     number = exp.Literal.number(text if "e" in text else f"{text}e0")
     return exp.paren(exp.Neg(this=number) if value < 0 else number)

@@ -15,7 +15,7 @@ __all__ = ["compute_once"]
 _COSTLY = (exp.Group, exp.Window, exp.Distinct, exp.AggFunc)
 
 
-def compute_once(tree: exp.Expression) -> None:
+def compute_once(tree: exp.Expr) -> None:
     """Mark the tables of a query's WITH that are used several times and cost more than reading rows."""
     clause = tree.args.get("with_")
     if not isinstance(clause, exp.With) or clause.recursive:
@@ -32,6 +32,10 @@ def compute_once(tree: exp.Expression) -> None:
             costly.add(table.alias)
 
 
-def _kept(query: exp.Expression) -> exp.Expression:
+def _kept(query: exp.Expr) -> exp.Expr:
     always = exp.GTE(this=exp.Anonymous(this="rand", expressions=[]), expression=exp.Literal.number(0))
-    return exp.select("*").from_(exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier("once")))).where(always)
+    return (
+        exp.select("*")
+        .from_(exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier("once"))))
+        .where(always)
+    )

@@ -23,7 +23,9 @@ def java_pattern(pattern: str, options: str = "") -> str:
     """
     unknown = set(options) - {*_OPTIONS, "g"}
     if unknown:
-        raise UsageError(f"SQL for Spark: found option {unknown.pop()!r} of a regular expression, expected c, g, i, or s")
+        raise UsageError(
+            f"SQL for Spark: found option {unknown.pop()!r} of a regular expression, expected c, g, i, or s"
+        )
     flags = "".join(sorted({_OPTIONS.get(option, "") for option in options}))
     ends = _TOKEN.sub(lambda match: _java_token(match[0]), pattern)
     return f"{_FLAGS}{f'(?{flags})' if flags else ''}{ends}"

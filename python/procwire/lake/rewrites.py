@@ -16,9 +16,9 @@ __all__ = ["REWRITES", "refuse"]
 _SECONDS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3_600, "DAY": 86_400, "WEEK": 604_800}
 # Where DuckDB's buckets of time begin: a Monday.
 _BUCKETS_FROM_US = 946_857_600_000_000
-_FORMATS = {"%Y": "yyyy", "%y": "yy", "%m": "MM", "%-m": "M", "%d": "dd", "%-d": "d", "%H": "HH", "%-H": "H", "%I": "hh",
-            "%-I": "h", "%M": "mm", "%-M": "m", "%S": "ss", "%-S": "s", "%g": "SSS", "%f": "SSSSSS", "%a": "EEE",
-            "%A": "EEEE", "%b": "MMM", "%B": "MMMM", "%j": "DDD", "%p": "a", "%%": "%"}  # fmt: skip
+_FORMATS = {"%Y": "yyyy", "%y": "yy", "%m": "MM", "%-m": "M", "%d": "dd", "%-d": "d", "%H": "HH", "%-H": "H",
+            "%I": "hh", "%-I": "h", "%M": "mm", "%-M": "m", "%S": "ss", "%-S": "s", "%g": "SSS", "%f": "SSSSSS",
+            "%a": "EEE", "%A": "EEEE", "%b": "MMM", "%B": "MMMM", "%j": "DDD", "%p": "a", "%%": "%"}  # fmt: skip
 _DOUBLES = (exp.Div, exp.Avg, exp.Sqrt, exp.Ln, exp.Exp, exp.Pow)
 
 
@@ -27,22 +27,22 @@ def refuse(what: str) -> UsageError:
     return UsageError(f"SQL for Spark: {what}")
 
 
-def _call(name: str, *arguments: exp.Expression | int | str) -> exp.Expression:
+def _call(name: str, *arguments: exp.Expr | int | str) -> exp.Expr:
     """A function of Spark's, by the name it has there."""
     return exp.Anonymous(this=name, expressions=[_expression(argument) for argument in arguments])
 
 
-def _expression(value: exp.Expression | int | str) -> exp.Expression:
-    if isinstance(value, exp.Expression):
+def _expression(value: exp.Expr | int | str) -> exp.Expr:
+    if isinstance(value, exp.Expr):
         return value
     return exp.Literal.number(value) if isinstance(value, int) else exp.Literal.string(value)
 
 
-def _unit(node: exp.Expression) -> str:
+def _unit(node: exp.Expr) -> str:
     return str(node.args["unit"].name).upper().removesuffix("S")
 
 
-def _bare(node: exp.Expression) -> exp.Expression:
+def _bare(node: exp.Expr) -> exp.Expr:
     while isinstance(node, exp.Paren):
         node = node.this
     return node
@@ -51,7 +51,7 @@ def _bare(node: exp.Expression) -> exp.Expression:
 # Numbers
 
 
-def _is_double(node: exp.Expression) -> bool:
+def _is_double(node: exp.Expr) -> bool:
     node = _bare(node)
     if isinstance(node, exp.Mul | exp.Add | exp.Sub):
         return _is_double(node.left) or _is_double(node.right)
@@ -60,7 +60,7 @@ def _is_double(node: exp.Expression) -> bool:
     return isinstance(node, _DOUBLES) or (isinstance(node, exp.Literal) and not node.is_string and "e" in node.name)
 
 
-def _div(node: exp.Div) -> exp.Expression:
+def _div(node: exp.Div) -> exp.Expr:
     """Of doubles, whatever is divided; by zero as IEEE 754 has it."""
     left, right = (exp.cast(side, exp.DType.DOUBLE) for side in (node.left, node.right))
     quotient = exp.Div(this=left, expression=right, typed=True, safe=False)
@@ -68,10 +68,12 @@ def _div(node: exp.Div) -> exp.Expression:
     if isinstance(divisor, exp.Literal) and float(divisor.name) != 0:
         return exp.paren(quotient)
     infinite = exp.Mul(this=left.copy(), expression=exp.cast(exp.Literal.string("Infinity"), exp.DType.DOUBLE))
-    return exp.paren(exp.case().when(exp.EQ(this=right.copy(), expression=exp.Literal.number(0)), infinite).else_(quotient))
+    return exp.paren(
+        exp.case().when(exp.EQ(this=right.copy(), expression=exp.Literal.number(0)), infinite).else_(quotient)
+    )
 
 
-def _round(node: exp.Round) -> exp.Expression:
+def _round(node: exp.Round) -> exp.Expr:
     """Of the binary number: Spark rounds its decimal text."""
     decimals = node.args.get("decimals")
     if decimals is None:
@@ -83,7 +85,7 @@ def _round(node: exp.Round) -> exp.Expression:
     return exp.paren(exp.Div(this=exp.Round(this=scaled), expression=scale.copy(), typed=True, safe=False))
 
 
-def _cast(node: exp.Cast) -> exp.Expression:
+def _cast(node: exp.Cast) -> exp.Expr:
     value = _bare(node.this)
     if node.to.is_type(*exp.DataType.INTEGER_TYPES):
         first = value
@@ -101,7 +103,7 @@ def _cast(node: exp.Cast) -> exp.Expression:
 # Times
 
 
-def _date_diff(node: exp.DateDiff) -> exp.Expression:
+def _date_diff(node: exp.DateDiff) -> exp.Expr:
     """How many beginnings of a unit lie between; Spark counts whole units."""
     unit, later, earlier = _unit(node), node.this, node.expression
     if unit in ("MICROSECOND", "MILLISECOND"):
@@ -110,24 +112,32 @@ def _date_diff(node: exp.DateDiff) -> exp.Expression:
     if unit == "DAY":
         return _call("datediff", later, earlier)
     if unit not in ("SECOND", "MINUTE", "HOUR"):
-        raise refuse(f"found date_diff('{unit.lower()}', ...), expected microsecond, millisecond, second, minute, hour or day")
-    sides = [_call("floor", exp.Div(this=_call("unix_seconds", side), expression=_expression(_SECONDS[unit]), typed=True))
-             for side in (later, earlier)]  # fmt: skip
-    return exp.paren(exp.Sub(this=sides[0], expression=sides[1]))
+        raise refuse(
+            f"found date_diff('{unit.lower()}', ...), expected microsecond, millisecond, second, minute, hour or day"
+        )
+    begun, begun_before = (_units(side, _SECONDS[unit]) for side in (later, earlier))
+    return exp.paren(exp.Sub(this=begun, expression=begun_before))
 
 
-def _date_bin(node: exp.DateBin) -> exp.Expression:
+def _units(time: exp.Expr, unit_s: int) -> exp.Expr:
+    seconds = _call("unix_seconds", time)
+    return _call("floor", exp.Div(this=seconds, expression=_expression(unit_s), typed=True))
+
+
+def _date_bin(node: exp.DateBin) -> exp.Expr:
     width = _bare(node.this)
     unit = _unit(width) if isinstance(width, exp.Interval) and width.args.get("unit") else ""
     if unit not in _SECONDS or not isinstance(width.this, exp.Literal):
-        raise refuse("found a time_bucket of another width, expected a number of seconds, minutes, hours, days or weeks")
+        raise refuse(
+            "found a time_bucket of another width, expected a number of seconds, minutes, hours, days or weeks"
+        )
     width_us = int(width.this.name) * _SECONDS[unit] * 1_000_000
     micros = _call("unix_micros", node.expression)
     since = exp.paren(exp.Sub(this=micros, expression=_expression(_BUCKETS_FROM_US)))
     return _call("timestamp_micros", exp.Sub(this=micros.copy(), expression=_call("pmod", since, width_us)))
 
 
-def _time_to_str(node: exp.TimeToStr) -> exp.Expression:
+def _time_to_str(node: exp.TimeToStr) -> exp.Expr:
     if not isinstance(node.args["format"], exp.Literal):
         raise refuse("found strftime with a format that is computed, expected a text")
     return _call("date_format", node.this, "".join(_format(part) for part in _parts(node.args["format"].name)))
@@ -146,24 +156,29 @@ def _format(part: str) -> str:
     return _FORMATS[part]
 
 
-def _extract(node: exp.Extract) -> exp.Expression:
+def _extract(node: exp.Extract) -> exp.Expr:
     return _part_of(node.name.upper(), node.expression) or node
 
 
-def _part_of(part: str, time: exp.Expression) -> exp.Expression | None:
+def _part_of(part: str, time: exp.Expr) -> exp.Expr | None:
     if part in ("DOW", "DAYOFWEEK", "WEEKDAY"):
-        return exp.paren(exp.Sub(this=_call("dayofweek", time), expression=_expression(1)))
+        return _day_of_week(time)
     if part == "EPOCH":
         return _epoch(time)
     # Spark's have the fraction.
     return _call("second", time) if part in ("SECOND", "SECONDS") else None
 
 
-def _epoch(time: exp.Expression) -> exp.Expression:
+def _day_of_week(time: exp.Expr) -> exp.Expr:
+    """Sunday is 0; Spark's is 1."""
+    return exp.paren(exp.Sub(this=_call("dayofweek", time), expression=_expression(1)))
+
+
+def _epoch(time: exp.Expr) -> exp.Expr:
     return exp.paren(exp.Div(this=_call("unix_micros", time), expression=exp.Literal.number("1e6"), typed=True))
 
 
-def _unix_to_time(node: exp.UnixToTime) -> exp.Expression:
+def _unix_to_time(node: exp.UnixToTime) -> exp.Expr:
     """`to_timestamp`; and `epoch_ms`, which is taken for the one that is asked of a time."""
     if node.args.get("scale") is None:
         return _call("timestamp_seconds", node.this)
@@ -173,40 +188,40 @@ def _unix_to_time(node: exp.UnixToTime) -> exp.Expression:
 # Text
 
 
-def _regexp(node: exp.Expression, pattern: exp.Expression, options: str = "") -> str:
+def _regexp(pattern: exp.Expr, options: str = "") -> str:
     if not isinstance(pattern, exp.Literal):
         raise refuse(f"found {pattern.sql('duckdb')} as a regular expression, expected a text")
     return java_pattern(pattern.name, options)
 
 
-def _regexp_like(node: exp.RegexpLike) -> exp.Expression:
+def _regexp_like(node: exp.RegexpLike) -> exp.Expr:
     flag = node.args.get("flag")
-    pattern = _regexp(node, node.expression, flag.name if flag else "")
+    pattern = _regexp(node.expression, flag.name if flag else "")
     return exp.RegexpLike(this=node.this, expression=exp.Literal.string(pattern))
 
 
-def _regexp_full_match(node: exp.RegexpFullMatch) -> exp.Expression:
-    pattern = rf"^(?:{_regexp(node, node.expression)})\z"
+def _regexp_full_match(node: exp.RegexpFullMatch) -> exp.Expr:
+    pattern = rf"^(?:{_regexp(node.expression)})\z"
     return exp.paren(exp.RegexpLike(this=node.this, expression=exp.Literal.string(pattern)))
 
 
-def _regexp_extract(node: exp.RegexpExtract) -> exp.Expression:
-    return _call("regexp_extract", node.this, _regexp(node, node.expression), node.args.get("group") or 0)
+def _regexp_extract(node: exp.RegexpExtract) -> exp.Expr:
+    return _call("regexp_extract", node.this, _regexp(node.expression), node.args.get("group") or 0)
 
 
-def _regexp_replace(node: exp.RegexpReplace) -> exp.Expression:
+def _regexp_replace(node: exp.RegexpReplace) -> exp.Expr:
     modifiers = node.args.get("modifiers")
     options = modifiers.name if modifiers else ""
     if not isinstance(node.args["replacement"], exp.Literal):
         raise refuse("found regexp_replace with a replacement that is computed, expected a text")
-    pattern = _regexp(node, node.expression, options)
+    pattern = _regexp(node.expression, options)
     replacement = java_replacement(node.args["replacement"].name)
     if "g" not in options:
         pattern, replacement = once(pattern, replacement)
     return _call("regexp_replace", node.this, pattern, replacement)
 
 
-def _like(node: exp.Expression) -> exp.Expression:
+def _like(node: exp.Expr) -> exp.Expr:
     """A backslash is a backslash, unless ESCAPE says so."""
     pattern = node.args["expression"]
     if isinstance(node.parent, exp.Escape) or (isinstance(pattern, exp.Literal) and "\\" not in pattern.name):
@@ -217,7 +232,7 @@ def _like(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _lower(node: exp.Lower) -> exp.Expression:
+def _lower(node: exp.Lower) -> exp.Expr:
     """Character by character: the only two that Java writes otherwise."""
     return _call("lower", _call("translate", node.this, "İΣ", "iσ"))
 
@@ -225,7 +240,7 @@ def _lower(node: exp.Lower) -> exp.Expression:
 # Lists and aggregates
 
 
-def _array_agg(node: exp.Expression) -> exp.Expression:
+def _array_agg(node: exp.Expr) -> exp.Expr:
     """With its nulls, and null if there was nothing."""
     aggregate = node.this if isinstance(node, exp.Filter) else node
     if not isinstance(aggregate, exp.ArrayAgg) or (node is aggregate and isinstance(node.parent, exp.Filter)):
@@ -236,14 +251,14 @@ def _array_agg(node: exp.Expression) -> exp.Expression:
     if isinstance(value, exp.Order):
         raise refuse("found ORDER BY in a list, expected it to be sorted afterwards: list_sort(list(...))")
     item = _call("named_struct", "item", value)
-    kept: exp.Expression = _call("collect_set" if distinct else "collect_list", item)
+    kept: exp.Expr = _call("collect_set" if distinct else "collect_list", item)
     if isinstance(node, exp.Filter):
         kept = exp.Filter(this=kept, expression=node.args["expression"])
     items = exp.Dot(this=exp.paren(kept), expression=exp.to_identifier("item"))
     return exp.Nullif(this=items, expression=exp.Array(expressions=[]))
 
 
-def _filter(node: exp.Filter) -> exp.Expression:
+def _filter(node: exp.Filter) -> exp.Expr:
     if isinstance(node.this, exp.Filter):
         inner = node.this
         both = exp.and_(inner.expression.this, node.expression.this)
@@ -251,23 +266,23 @@ def _filter(node: exp.Filter) -> exp.Expression:
     return _array_agg(node)
 
 
-def _arg_extreme(node: exp.ArgMin | exp.ArgMax) -> exp.Expression:
+def _arg_extreme(node: exp.ArgMin | exp.ArgMax) -> exp.Expr:
     """Of the rows that have a value, as DuckDB."""
     name = "min_by" if isinstance(node, exp.ArgMin) else "max_by"
     known = exp.Not(this=exp.Is(this=node.this.copy(), expression=exp.Null()))
     return exp.Filter(this=_call(name, node.this, node.expression), expression=exp.Where(this=known))
 
 
-def _percentile(node: exp.PercentileCont) -> exp.Expression:
+def _percentile(node: exp.PercentileCont) -> exp.Expr:
     return _call("percentile", node.this, node.expression)
 
 
-def _array_to_string(node: exp.ArrayToString) -> exp.Expression:
+def _array_to_string(node: exp.ArrayToString) -> exp.Expr:
     texts = exp.cast(node.this, exp.DataType.build("ARRAY<STRING>", dialect="spark"))
     return _call("array_join", texts, node.expression)
 
 
-def _array_contains(node: exp.ArrayContains) -> exp.Expression:
+def _array_contains(node: exp.ArrayContains) -> exp.Expr:
     if isinstance(node.this, exp.Array) and not node.this.expressions:
         # It has no type that could be compared.
         known = exp.Not(this=exp.Is(this=node.expression, expression=exp.Null()))
@@ -275,19 +290,19 @@ def _array_contains(node: exp.ArrayContains) -> exp.Expression:
     return node
 
 
-def _bracket(node: exp.Bracket) -> exp.Expression:
+def _bracket(node: exp.Bracket) -> exp.Expr:
     """Null behind a list's end, where Spark stops."""
     place = node.expressions[0] if len(node.expressions) == 1 else None
     return _call("get", node.this, place) if isinstance(place, exp.Literal) and not place.is_string else node
 
 
-def _star(node: exp.Star) -> exp.Expression:
+def _star(node: exp.Star) -> exp.Expr:
     if node.args.get("replace"):
         raise refuse("found * REPLACE, which it does not have")
     return node
 
 
-def _anonymous(node: exp.Anonymous) -> exp.Expression:
+def _anonymous(node: exp.Anonymous) -> exp.Expr:
     name = node.name.lower()
     if name == "date_part" and len(node.expressions) == 2 and isinstance(node.expressions[0], exp.Literal):
         return _part_of(node.expressions[0].name.upper(), node.expressions[1]) or node
@@ -298,7 +313,7 @@ def _anonymous(node: exp.Anonymous) -> exp.Expression:
 
 _NAMES = {"hash": "xxhash64", "prefix": "startswith", "suffix": "endswith", "epoch_us": "unix_micros"}
 
-REWRITES: Mapping[type[exp.Expression], Callable[[Any], exp.Expression]] = {
+REWRITES: Mapping[type[exp.Expr], Callable[[Any], exp.Expr]] = {
     exp.Anonymous: _anonymous,
     exp.ArgMax: _arg_extreme,
     exp.ArgMin: _arg_extreme,
@@ -309,7 +324,7 @@ REWRITES: Mapping[type[exp.Expression], Callable[[Any], exp.Expression]] = {
     exp.Cast: _cast,
     exp.DateBin: _date_bin,
     exp.DateDiff: _date_diff,
-    exp.DayOfWeek: lambda node: _part_of("DOW", node.this),
+    exp.DayOfWeek: lambda node: _day_of_week(node.this),
     exp.Div: _div,
     exp.Extract: _extract,
     exp.Filter: _filter,
