@@ -11,7 +11,7 @@ __all__ = ["ODD_TEXTS", "odd_rows"]
 
 ODD_TEXTS = (
     "", "-", "a", "it's \"quoted\"", "back\\slash", "C:\\Users\\Ann\\AppData\\App.EXE", "/home/bob/.local/bin/x",
-    "100%", "a_b", "$1 \\1 ${x}", "ÄÖÜ İSTANBUL ΑΣ ΣΑΣ", "ß ﬁ Ǆ", "😀.exe", "e\u0301", 
+    "100%", "a_b", "$1 \\1 ${x}", "ÄÖÜ İSTANBUL ΑΣ ΣΑΣ", "ß ﬁ Ǆ", "😀.exe", "e\u0301",
     "line\nbreak", "cr\rlf\r\n", "tab\t", "a\u2028b",
     "日本語\\プロセス.exe", "trailing\n", "[x](y)*", "NULL",
 )  # fmt: skip

@@ -6,8 +6,10 @@ once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from ipaddress import IPv4Network, ip_network
 
 import sqlglot
 from sqlglot import exp
@@ -17,15 +19,31 @@ from procwire.lake.functions import SCOPES, network_ends
 __all__ = ["FUNCTIONS", "expand"]
 
 _PRIVATE = ("private", "loopback", "link-local", "shared")
+_IPV4 = network_ends("::ffff:0:0/96")
 _MAPPED = "00000000000000000000FFFF"
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _GROUPS = "[0-9a-f]{1,4}(:[0-9a-f]{1,4})*"
 _ZONE = "(%[^%:]+)?"
 _END = r"\\z"
+_IS_IPV4 = f"^({_OCTET}[.]){{3}}{_OCTET}{_END}"
 
 
 def _of_scope(*scopes: str) -> str:
-    return f"ip_scope(ip) IN ({', '.join(map(repr, scopes))})"
+    """The quick way for the most usual text: a pattern says it at once, and Spark compiles it."""
+    networks = (ip_network(text) for scope, texts in SCOPES if scope in scopes for text in texts)
+    patterns = "|".join(_ipv4_pattern(network) for network in networks if isinstance(network, IPv4Network))
+    return (
+        "CASE WHEN typeof(ip) = 'binary' OR contains(CAST(ip AS STRING), ':')"
+        f" THEN ip_scope(ip) IN ({', '.join(map(repr, scopes))})"
+        f" WHEN CAST(ip AS STRING) RLIKE '{_IS_IPV4}' THEN CAST(ip AS STRING) RLIKE '^({patterns})' END"
+    )
+
+
+def _ipv4_pattern(network: IPv4Network) -> str:
+    """What texts of addresses in a network begin with."""
+    ends = zip(network[0].packed, network[-1].packed, strict=True)
+    octets = ("|".join(map(str, range(low, high + 1))) for low, high in ends if (low, high) != (0, 255))
+    return "".join(f"({octet})[.]" for octet in octets)
 
 
 def _scope() -> str:
@@ -52,8 +70,9 @@ _STEP = "shiftleft(CAST(1 AS BIGINT), 4 - kept % 4)"
 _BODIES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "_ipv4_hex": (
         ("ip",),
-        f"CASE WHEN ip RLIKE '^({_OCTET}[.]){{3}}{_OCTET}{_END}' THEN"
-        " array_join(transform(split(ip, '[.]'), octet -> lpad(hex(CAST(octet AS INT)), 2, '0')), '') END",
+        f"CASE WHEN ip RLIKE '{_IS_IPV4}' THEN substr(hex(4294967296"
+        " + CAST(split_part(ip, '.', 1) AS BIGINT) * 16777216 + CAST(split_part(ip, '.', 2) AS BIGINT) * 65536"
+        " + CAST(split_part(ip, '.', 3) AS BIGINT) * 256 + CAST(split_part(ip, '.', 4) AS BIGINT)), 2) END",
     ),
     # Groups of four digits; `::` stands for one group at least, and `_` for the rest of them.
     "_groups_hex": (
@@ -109,7 +128,7 @@ _BODIES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "is_private": (("ip",), _of_scope(*_PRIVATE)),
     "is_loopback": (("ip",), _of_scope("loopback")),
     "is_multicast": (("ip",), _of_scope("multicast")),
-    "is_global": (("ip",), _of_scope("global")),
+    "is_global": (("ip",), "ip_scope(ip) = 'global'"),
 }
 
 FUNCTIONS = frozenset(_BODIES)
@@ -121,10 +140,12 @@ def expand(name: str, arguments: Sequence[exp.Expr]) -> exp.Expr | None:
     parameters, _ = _BODIES[name]
     if len(arguments) != len(parameters):
         return None
+    if name == "ip_in" and (ends := _constant_ends(arguments[1])):
+        return _in(arguments[0], *ends)
     given = {}
     bindings: list[tuple[str, exp.Expr]] = []
     for parameter, argument in zip(parameters, arguments, strict=True):
-        simple = isinstance(argument, exp.Column | exp.Identifier | exp.Literal | exp.Null)
+        simple = _is_simple(argument)
         variable = f"_{parameter}_{name.strip('_')}"
         given[parameter] = argument if simple else exp.to_identifier(variable)
         bindings += [] if simple else [(variable, argument)]
@@ -134,18 +155,43 @@ def expand(name: str, arguments: Sequence[exp.Expr]) -> exp.Expr | None:
     return body
 
 
+def _is_simple(argument: exp.Expr) -> bool:
+    bare = argument.this if isinstance(argument, exp.Cast) else argument
+    return isinstance(bare, exp.Column | exp.Identifier | exp.Literal | exp.Null)
+
+
+def _constant_ends(network: exp.Expr) -> tuple[bytes, bytes] | None:
+    """A network's ends, where they are known beforehand: two comparisons are left, and files can be skipped."""
+    if not isinstance(network, exp.Literal) or not re.fullmatch(r"[0-9A-Fa-f:.]+(/(0|[1-9]\d*))?", network.name):
+        return None
+    try:
+        return network_ends(str(ip_network(network.name, strict=False)))
+    except ValueError:
+        return None
+
+
+def _in(ip: exp.Expr, first: bytes, last: bytes) -> exp.Expr:
+    address = expand("ip_bytes", [ip])
+    low, high = (f"unhex('{end.hex()}')" for end in (first, last))
+    test = f"address BETWEEN {low} AND {high}"
+    if first < _IPV4[0] and last >= _IPV4[0]:
+        test += f" AND NOT address BETWEEN unhex('{_IPV4[0].hex()}') AND unhex('{_IPV4[1].hex()}')"
+    return exp.paren(_put(sqlglot.parse_one(test, read="spark"), {"address": address or ip}))
+
+
 def _filled(name: str, given: Mapping[str, exp.Expr]) -> exp.Expr:
+    return bottom_up(_put(_parsed(name).copy(), given), lambda node: _called(node) or node)
+
+
+def _put(tree: exp.Expr, given: Mapping[str, exp.Expr]) -> exp.Expr:
+    """The tree with arguments in the place of parameters."""
+
     def argument(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Column) and node.name in given:
             return given[node.name].copy()
         return node
 
-    return _inner(_parsed(name).copy().transform(argument))
-
-
-def _inner(tree: exp.Expr) -> exp.Expr:
-    """Functions within functions, the innermost first."""
-    return bottom_up(tree, lambda node: _called(node) or node)
+    return tree.transform(argument)
 
 
 def _called(node: exp.Expr) -> exp.Expr | None:
