@@ -97,7 +97,7 @@ def source() -> str:
     """Odd texts, numbers of which one is missing, and times of which some have fractions."""
     rows = ", ".join(f"({literal(text)}, {number})" for number, text in enumerate(ODD_TEXTS, 1))
     return (
-        "SELECT t, n, TIMESTAMPTZ '2026-01-04 23:59:58.75+00' + INTERVAL 1 MILLISECOND * (n * n * 977) AS at,"
+        "SELECT t, n, TIMESTAMPTZ '2026-01-04 23:59:58.75+00' + INTERVAL 1 MILLISECOND * (n * n * 977) AS later,"
         " TIMESTAMPTZ '2026-01-04 23:59:59.5+00' AS earlier"
         f" FROM (SELECT t, CAST(n AS BIGINT) AS n FROM (VALUES {rows}, (NULL, NULL)) AS odd(t, n))"
     )

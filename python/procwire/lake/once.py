@@ -17,6 +17,9 @@ _COSTLY = (exp.Group, exp.Window, exp.Distinct, exp.AggFunc)
 
 def compute_once(tree: exp.Expr) -> None:
     """Mark the tables of a query's WITH that are used several times and cost more than reading rows."""
+    for table in tree.find_all(exp.CTE):
+        # DuckDB's word for it, which Spark has not.
+        table.set("materialized", None)
     clause = tree.args.get("with_")
     if not isinstance(clause, exp.With) or clause.recursive:
         return

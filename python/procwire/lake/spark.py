@@ -35,6 +35,8 @@ _CONFIGURATION = {
     "spark.sql.session.timeZone": "UTC",
     # A number that does not fit is an error, as in DuckDB, and not another number.
     "spark.sql.ansi.enabled": "true",
+    # `${...}` in a text is text.
+    "spark.sql.variable.substitute": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
 }
 _QUIET = {"spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
