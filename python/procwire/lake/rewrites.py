@@ -163,6 +163,8 @@ def _extract(node: exp.Extract) -> exp.Expr:
 def _part_of(part: str, time: exp.Expr) -> exp.Expr | None:
     if part in ("DOW", "DAYOFWEEK", "WEEKDAY"):
         return _day_of_week(time)
+    if part == "ISODOW":
+        return exp.paren(exp.Add(this=_call("weekday", time), expression=_expression(1)))
     if part == "EPOCH":
         return _epoch(time)
     # Spark's have the fraction.
@@ -273,6 +275,17 @@ def _arg_extreme(node: exp.ArgMin | exp.ArgMax) -> exp.Expr:
     return exp.Filter(this=_call(name, node.this, node.expression), expression=exp.Where(this=known))
 
 
+def _ignore_nulls(node: exp.IgnoreNulls) -> exp.Expr:
+    """As an argument: so it can have a FILTER."""
+    return _call("any_value", node.this.this, exp.true()) if isinstance(node.this, exp.AnyValue) else node
+
+
+def _count_if(node: exp.CountIf) -> exp.Expr:
+    """Null where nothing is known, as DuckDB."""
+    wanted = exp.case().when(node.this, exp.Literal.number(1))
+    return _call("sum", wanted.when(exp.Not(this=exp.paren(node.this.copy())), exp.Literal.number(0)))
+
+
 def _percentile(node: exp.PercentileCont) -> exp.Expr:
     return _call("percentile", node.this, node.expression)
 
@@ -322,6 +335,7 @@ REWRITES: Mapping[type[exp.Expr], Callable[[Any], exp.Expr]] = {
     exp.ArrayToString: _array_to_string,
     exp.Bracket: _bracket,
     exp.Cast: _cast,
+    exp.CountIf: _count_if,
     exp.DateBin: _date_bin,
     exp.DateDiff: _date_diff,
     exp.DayOfWeek: lambda node: _day_of_week(node.this),
@@ -329,6 +343,7 @@ REWRITES: Mapping[type[exp.Expr], Callable[[Any], exp.Expr]] = {
     exp.Extract: _extract,
     exp.Filter: _filter,
     exp.ILike: _like,
+    exp.IgnoreNulls: _ignore_nulls,
     exp.Like: _like,
     exp.Lower: _lower,
     exp.PercentileCont: _percentile,
