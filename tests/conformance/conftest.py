@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Iterator
 
@@ -50,3 +51,17 @@ def engines(lake: Lake, master: str) -> Iterator[Engines]:
         warnings.simplefilter("ignore")
         with connect_lake(lake.location) as duckdb, connect(lake, master=master, configuration=CONFIGURATION) as spark:
             yield Engines(duckdb, spark)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _end_java()
+
+
+def _end_java() -> None:
+    """PySpark keeps its Java, and sockets to it, for another session; closed by chance, they would warn."""
+    from pyspark import SparkContext
+
+    gateway = SparkContext._gateway
+    if gateway is not None:
+        gateway.shutdown()
+        SparkContext._gateway = SparkContext._jvm = None
+    gc.collect()

@@ -1,4 +1,4 @@
-"""Addresses in every spelling, networks, and expressions over a text t, a number n and the times `later` and `earlier`."""
+"""Addresses in every spelling, networks, and expressions over a text t, a number n, the times `later` and `earlier`."""
 
 from __future__ import annotations
 

@@ -234,6 +234,14 @@ def _like(node: exp.Expr) -> exp.Expr:
     return node
 
 
+def _concat(node: exp.Concat) -> exp.Expr:
+    """Of whatever type, and without what is null."""
+    if not node.args.get("coalesce"):
+        return node
+    texts = (exp.cast(part, exp.DType.TEXT) for part in node.expressions)
+    return _call("concat", *(_call("coalesce", text, "") for text in texts))
+
+
 def _lower(node: exp.Lower) -> exp.Expr:
     """Character by character: the only two that Java writes otherwise."""
     return _call("lower", _call("translate", node.this, "İΣ", "iσ"))
@@ -335,6 +343,7 @@ REWRITES: Mapping[type[exp.Expr], Callable[[Any], exp.Expr]] = {
     exp.ArrayToString: _array_to_string,
     exp.Bracket: _bracket,
     exp.Cast: _cast,
+    exp.Concat: _concat,
     exp.CountIf: _count_if,
     exp.DateBin: _date_bin,
     exp.DateDiff: _date_diff,
