@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,4 +41,6 @@ def connect_spark(location: str | None, master: str | None, since: datetime | No
     from procwire.lake import Lake
     from procwire.lake.spark import connect
 
+    # PySpark asks whether there is numpy, and must get an answer from what hides it (`cli.main`).
+    sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "procwire.cli"]
     return connect(Lake.open(location), master=master, since=since)

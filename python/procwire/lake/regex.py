@@ -33,12 +33,13 @@ def java_pattern(pattern: str, options: str = "") -> str:
 
 def once(pattern: str, replacement: str) -> tuple[str, str]:
     """Java's pattern and replacement for the first match alone, since Spark replaces all: the rest is put back."""
-    return rf"(?:{pattern})(?<{_REST}>(?s:.*))\z", f"{replacement}${{{_REST}}}"
+    whole = java_replacement(replacement, first_group=1)
+    return rf"({pattern})(?<{_REST}>(?s:.*))\z", f"{whole}${{{_REST}}}"
 
 
-def java_replacement(replacement: str) -> str:
-    r"""`\1` as `$1`, and what is special in Java alone as itself."""
-    return re.sub(r"\\(\d)|\\(.)|(\$)", _java_reference, replacement)
+def java_replacement(replacement: str, first_group: int = 0) -> str:
+    r"""`\1` as `$1`, and what is special in Java alone as itself; `first_group` has the whole match."""
+    return re.sub(r"\\(\d)|\\(.)|(\$)", lambda match: _java_reference(match, first_group), replacement)
 
 
 def _java_token(token: str) -> str:
@@ -50,8 +51,8 @@ def _java_token(token: str) -> str:
     return re.sub(r"\[(?!:)", r"\\[", token[1:]).join(("[", "")).replace("&&", r"&\&") if token[0] == "[" else token
 
 
-def _java_reference(match: re.Match[str]) -> str:
+def _java_reference(match: re.Match[str], first_group: int) -> str:
     if match[1]:
         # RE2 takes one digit, Java as many as there are groups.
-        return f"${match[1]}"
+        return f"${int(match[1]) + first_group}"
     return r"\$" if match[3] else f"\\{match[2]}"

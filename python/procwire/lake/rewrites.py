@@ -217,9 +217,8 @@ def _regexp_replace(node: exp.RegexpReplace) -> exp.Expr:
     if not isinstance(node.args["replacement"], exp.Literal):
         raise refuse("found regexp_replace with a replacement that is computed, expected a text")
     pattern = _regexp(node.expression, options)
-    replacement = java_replacement(node.args["replacement"].name)
-    if "g" not in options:
-        pattern, replacement = once(pattern, replacement)
+    replacement = node.args["replacement"].name
+    pattern, replacement = (pattern, java_replacement(replacement)) if "g" in options else once(pattern, replacement)
     return _call("regexp_replace", node.this, pattern, replacement)
 
 
