@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from procwire.cli.engines import MasterOption
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.hunting import HuntWay, Request, run
 
@@ -25,6 +26,7 @@ Examples:
   procwire hunt beacons --since 7d                   over the lake, the last week of it
   procwire hunt fan_out --param min_hosts=50 -o sweeps.csv
   procwire hunt process_profile --param process=powershell.exe --to csv
+  procwire hunt beacons --engine spark --master spark://head:7077
   procwire hunt mine --hunts ~/hunts                 one of your own
 
 \b
@@ -71,6 +73,10 @@ def hunt(
     ] = None,
     columns: Annotated[str | None, typer.Option(metavar="A,B,...", help="These columns of the result.")] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="The first N rows.")] = None,
+    engine: Annotated[
+        Literal["duckdb", "spark"], typer.Option(help="What hunts: DuckDB on this machine, or Spark on a cluster.")
+    ] = "duckdb",
+    master: MasterOption = None,
 ) -> ExitCode:
     """Hunt: ask a question that is worth asking of every network, such as who calls home at regular intervals.
 
@@ -84,7 +90,7 @@ def hunt(
     found = find(name, known)
     if describe:
         return _print(_description(found))
-    return run(found, Request(files or [], lake, since, param or [], to, output, columns, limit))
+    return run(found, Request(files or [], lake, since, param or [], to, output, columns, limit, engine, master))
 
 
 def _print(text: str) -> ExitCode:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
+from procwire.cli.engines import check_engine, connect_spark
 from procwire.cli.exits import ExitCode
 from procwire.cli.reading import account, progress
 from procwire.cli.signals import Signals
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from procwire.hunts import Hunt
+    from procwire.lake.engines import Engine
+    from procwire.lake.spark import SparkConnection
     from procwire.ledger import Ledger
 
 __all__ = ["HuntWay", "Request", "run"]
@@ -38,12 +41,15 @@ class Request:
     output: Path | None
     columns: str | None
     limit: int | None
+    engine: Engine = "duckdb"
+    master: str | None = None
 
 
 def run(hunt: Hunt, request: Request) -> ExitCode:
     """Hunt, write what is found, and tell of it on stderr."""
     if request.files and request.lake is not None:
         raise UsageError("found --files and --lake, expected one of them")
+    check_engine(request.engine, request.master, request.files)
     with Signals() as signals:
         try:
             return _run(hunt, request, signals)
@@ -113,7 +119,9 @@ def _since(hunt: Hunt, request: Request) -> datetime | None:
     return None if _looks_back(hunt) else point_in_time(request.since)
 
 
-def _lake(hunt: Hunt, request: Request) -> duckdb.DuckDBPyConnection:
+def _lake(hunt: Hunt, request: Request) -> duckdb.DuckDBPyConnection | SparkConnection:
+    if request.engine == "spark":
+        return connect_spark(request.lake, request.master, _since(hunt, request))
     from procwire.database import connect_lake
 
     return connect_lake(request.lake, since=_since(hunt, request))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
+from procwire.cli.engines import MasterOption, check_engine, connect_spark
 from procwire.cli.exits import ExitCode, complain, ends_well
 from procwire.cli.progress import ProgressLine
 from procwire.cli.signals import Signals
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from procwire.cli.output import Output
+    from procwire.lake.engines import Connection
     from procwire.ledger import Ledger
 
 __all__ = ["EXAMPLES", "sql"]
@@ -33,6 +35,7 @@ Examples:
   procwire sql "FROM connections WHERE ip_in(dst_ip, '10.0.0.0/8')" --files logs/ --to csv
   procwire sql "FROM pairs WHERE NOT is_private(dst_ip)" --since 7d -o pairs.parquet
   procwire sql --file question.sql
+  procwire sql --file question.sql --engine spark --master spark://head:7077
   procwire sql "DESCRIBE connections"              its columns; SHOW TABLES: all there is to ask
 
 \b
@@ -76,6 +79,10 @@ def sql(
         int | None,
         typer.Option(metavar="N", min=0, help="Stop after N rows; 0 is all. [default: 100 on a terminal, else all]"),
     ] = None,
+    engine: Annotated[
+        Literal["duckdb", "spark"], typer.Option(help="What answers: DuckDB on this machine, or Spark on a cluster.")
+    ] = "duckdb",
+    master: MasterOption = None,
 ) -> ExitCode:
     """Ask the lake, or logs, in SQL: tables connections, processes, destinations and pairs.
 
@@ -89,6 +96,7 @@ def sql(
     text = _query_text(query, file)
     if files and location is not None:
         raise UsageError("found --files and --lake, expected one of them")
+    check_engine(engine, master, files)
     start, ledger = point_in_time(since), Ledger()
     with Signals() as signals:
         try:
@@ -101,6 +109,10 @@ def sql(
                     _report(ledger)
                     complain("nothing could be read")
                     return ExitCode.NOTHING_READ
+            elif engine == "spark":
+                with connect_spark(location, master, start) as cluster:
+                    _answer(cluster, text, to, output, limit, signals)
+                return ExitCode.ALL_READ
             else:
                 connection = connect_lake(location, since=start)
             # What reads the logs for DuckDB may have swallowed it.
@@ -134,7 +146,7 @@ def _query_text(query: str | None, file: Path | None) -> str:
 
 
 def _answer(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     query: str,
     to: Way | None,
     output: Path | None,
@@ -165,15 +177,22 @@ def _answer(
     _tell(count, most, out, limit)
 
 
-def _run(connection: duckdb.DuckDBPyConnection, query: str) -> pa.RecordBatchReader:
+def _run(connection: Connection, query: str) -> pa.RecordBatchReader:
+    import duckdb
+
+    # Spark's checks for itself.
+    if isinstance(connection, duckdb.DuckDBPyConnection):
+        _check(connection, query)
+    return connection.sql(query).to_arrow_reader()
+
+
+def _check(connection: duckdb.DuckDBPyConnection, query: str) -> None:
     statements = connection.extract_statements(query)
     if len(statements) != 1:
         raise UsageError(f"found {len(statements)} statements, expected one query")
     kind = statements[0].type.name
     if kind not in ("SELECT", "EXPLAIN", "MULTI"):
         raise UsageError(f"found {kind}, expected a query such as SELECT * FROM connections")
-    result = connection.sql(query)
-    return result.to_arrow_reader()
 
 
 def _tell(count: int, most: int | None, out: Output, limit: int | None) -> None:

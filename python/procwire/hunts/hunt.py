@@ -16,7 +16,7 @@ from procwire.hunts.header import COLUMN_TYPES, Column, Parameter, parse
 from procwire.hunts.values import Value, value_of
 
 if TYPE_CHECKING:
-    import duckdb
+    from procwire.lake.engines import Connection
 
 __all__ = ["Hunt", "find", "load"]
 
@@ -40,12 +40,12 @@ class Hunt:
         """The Arrow schema of what it gives."""
         return pa.schema([pa.field(column.name, COLUMN_TYPES[column.type]) for column in self.columns])
 
-    def run(self, connection: duckdb.DuckDBPyConnection, **parameters: object) -> pa.RecordBatchReader:
-        """Hunt on a DuckDB connection that has the view `connections` (`procwire.connect`).
+    def run(self, connection: Connection, **parameters: object) -> pa.RecordBatchReader:
+        """Hunt on a connection that has the view `connections`: DuckDB's (`procwire.connect`), or Spark's.
 
         parameters: of the hunt's own types, or as text; those left out have their defaults.
         Raises UsageError for a parameter that the hunt does not have, that it lacks, or of another type; and for SQL
-        that DuckDB refuses.
+        that the engine refuses.
         """
         values = self.values(parameters)
         with sql_errors():

@@ -1,0 +1,90 @@
+"""DuckDB's SQL as Spark's: sqlglot, and what it does not see to.
+
+What both engines answer must be the same rows. So beside names and syntax this sees to where the same words mean
+something else: division, rounding, nulls in lists and lists of nothing, regular expressions, dates apart, lower case.
+docs/scale.md has what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from difflib import get_close_matches
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ErrorLevel, ParseError, SqlglotError, UnsupportedError
+
+from procwire.errors import UsageError
+from procwire.lake.addresses import FUNCTIONS, bottom_up, expand
+from procwire.lake.once import compute_once
+from procwire.lake.rewrites import REWRITES, refuse
+
+__all__ = ["to_spark"]
+
+
+def to_spark(sql: str, parameters: Mapping[str, object] | None = None) -> str:
+    """A query of DuckDB's SQL as Spark's, with the values of its parameters (`$name`) in it.
+
+    Raises UsageError for what is no query, for a parameter without a value, and for what Spark cannot do.
+    """
+    tree = _parse(sql)
+    tree = bottom_up(tree, lambda node: _rewritten(node, parameters or {}))
+    compute_once(tree)
+    try:
+        return tree.sql(dialect="spark", unsupported_level=ErrorLevel.RAISE, comments=False)
+    except UnsupportedError as error:
+        raise refuse(str(error).splitlines()[0]) from error
+
+
+def _parse(sql: str) -> exp.Expr:
+    try:
+        statements = [found for found in sqlglot.parse(sql, read="duckdb") if found is not None]
+    except ParseError as error:
+        told = error.errors[0]
+        raise UsageError(f"SQL: {told['description']}, line {told['line']}, near {told['highlight']!r}") from error
+    except SqlglotError as error:
+        raise UsageError(f"SQL: {error}") from error
+    if len(statements) != 1:
+        raise UsageError(f"SQL: found {len(statements)} statements, expected one")
+    if not isinstance(statements[0], exp.Query):
+        raise refuse(f"found {statements[0].key.upper()}, expected a query: SELECT, FROM, WITH or VALUES")
+    return statements[0]
+
+
+def _rewritten(node: exp.Expr, parameters: Mapping[str, object]) -> exp.Expr:
+    if isinstance(node, exp.Placeholder | exp.Parameter):
+        return _value(node.name, parameters)
+    if isinstance(node, exp.Anonymous) and node.name.lower() in FUNCTIONS:
+        expanded = expand(node.name.lower(), node.expressions)
+        if expanded is None:
+            raise UsageError(f"SQL: found {node.name} with {len(node.expressions)} arguments")
+        return expanded
+    rewrite = REWRITES.get(type(node))
+    return node if rewrite is None else rewrite(node)
+
+
+def _value(name: str, parameters: Mapping[str, object]) -> exp.Expr:
+    if name not in parameters:
+        nearest = get_close_matches(name, parameters, n=1)
+        hint = f"; did you mean ${nearest[0]}?" if nearest else ""
+        raise UsageError(f"SQL: found ${name}, which has no value{hint}")
+    return _literal(parameters[name])
+
+
+def _literal(value: object) -> exp.Expr:
+    if isinstance(value, datetime):
+        # Without a zone it is taken for UTC, which is the session's.
+        return exp.cast(exp.Literal.string(value.isoformat(" ")), exp.DType.TIMESTAMPTZ)
+    if isinstance(value, float):
+        return _double(value)
+    if isinstance(value, list | tuple):
+        return exp.Array(expressions=[_literal(item) for item in value])
+    # In parentheses, for the sign of a number.
+    return exp.paren(exp.convert(value))
+
+
+def _double(value: float) -> exp.Expr:
+    text = repr(abs(value))
+    number = exp.Literal.number(text if "e" in text else f"{text}e0")
+    return exp.paren(exp.Neg(this=number) if value < 0 else number)

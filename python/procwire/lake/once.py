@@ -1,0 +1,44 @@
+"""What a query names and uses several times is computed once, as DuckDB does it; Spark would do it for each use.
+
+Spark keeps the rows of what it must not compute twice: of what gives other rows each time. A condition on a random
+number, which is always true, makes it so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from sqlglot import exp
+
+__all__ = ["compute_once"]
+
+_COSTLY = (exp.Group, exp.Window, exp.Distinct, exp.AggFunc)
+
+
+def compute_once(tree: exp.Expr) -> None:
+    """Mark the tables of a query's WITH that are used several times and cost more than reading rows."""
+    for table in tree.find_all(exp.CTE):
+        # DuckDB's word for it, which Spark has not.
+        table.set("materialized", None)
+    clause = tree.args.get("with_")
+    if not isinstance(clause, exp.With) or clause.recursive:
+        return
+    uses = Counter(table.name for table in tree.find_all(exp.Table))
+    costly: set[str] = set()
+    for table in clause.expressions:
+        used = {found.name for found in table.this.find_all(exp.Table)}
+        if table.this.find(*_COSTLY) is None and not used & costly:
+            continue
+        if uses[table.alias] > 1:
+            table.set("this", _kept(table.this))
+        else:
+            costly.add(table.alias)
+
+
+def _kept(query: exp.Expr) -> exp.Expr:
+    always = exp.GTE(this=exp.Anonymous(this="rand", expressions=[]), expression=exp.Literal.number(0))
+    return (
+        exp.select("*")
+        .from_(exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier("once"))))
+        .where(always)
+    )
