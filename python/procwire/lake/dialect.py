@@ -32,7 +32,8 @@ def to_spark(sql: str, parameters: Mapping[str, object] | None = None) -> str:
     tree = bottom_up(tree, lambda node: _rewritten(node, parameters or {}))
     compute_once(tree)
     try:
-        return tree.sql(dialect="spark", unsupported_level=ErrorLevel.RAISE, comments=False)
+        text: str = tree.sql(dialect="spark", unsupported_level=ErrorLevel.RAISE, comments=False)
+    return text
     except UnsupportedError as error:
         raise refuse(str(error).splitlines()[0]) from error
 
