@@ -33,9 +33,9 @@ def to_spark(sql: str, parameters: Mapping[str, object] | None = None) -> str:
     compute_once(tree)
     try:
         text: str = tree.sql(dialect="spark", unsupported_level=ErrorLevel.RAISE, comments=False)
-    return text
     except UnsupportedError as error:
         raise refuse(str(error).splitlines()[0]) from error
+    return text
 
 
 def _parse(sql: str) -> exp.Expr:
