@@ -78,7 +78,7 @@ def _run(hunt: Hunt, request: Request, signals: Signals) -> ExitCode:
 
 
 def _parameters(hunt: Hunt, request: Request) -> dict[str, object]:
-    from procwire.cli.lake_export import point_in_time
+    from procwire.cli.quantities import point_in_time
 
     given: dict[str, object] = {}
     for text in request.parameters:
@@ -114,7 +114,7 @@ def _schema(hunt: Hunt, request: Request) -> pa.Schema:
 
 def _since(hunt: Hunt, request: Request) -> datetime | None:
     """From when on the data are looked at."""
-    from procwire.cli.lake_export import point_in_time
+    from procwire.cli.quantities import point_in_time
 
     return None if _looks_back(hunt) else point_in_time(request.since)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
 from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.quantities import seconds
+from procwire.cli.quantities import point_in_time
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from procwire.select import Selection
 
-__all__ = ["EXAMPLES", "export", "point_in_time"]
+__all__ = ["EXAMPLES", "export"]
 
 Way = Literal["table", "ndjson", "csv", "parquet", "arrow", "xml"]
 Names = Literal["ossem", "sysmon", "ossem-cdm"]
@@ -84,24 +83,6 @@ def export(
         out.commit()
     sys.stderr.write(f"{count:,} rows\n")
     return ExitCode.ALL_READ
-
-
-def point_in_time(text: str | None, *, now: datetime | None = None) -> datetime | None:
-    """A time such as `2024-03-01T12:00` (UTC, unless it says otherwise), or so long ago, as in `7d`.
-
-    Raises UsageError for another text.
-    """
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-    except ValueError:
-        pass
-    try:
-        return (now or datetime.now(UTC)) - timedelta(seconds=seconds(text))
-    except (UsageError, OverflowError) as error:
-        raise UsageError(f"found {text!r}, expected a time such as 2024-03-01, 2024-03-01T12:00, or 7d ago") from error
 
 
 def _selection(

@@ -89,7 +89,7 @@ def sql(
     `connections` has a row for each event, under the names of `procwire dictionary`; ip_in(dst_ip, '10.0.0.0/8'),
     is_private(dst_ip) and the like tell about addresses.
     """
-    from procwire.cli.lake_export import point_in_time
+    from procwire.cli.quantities import point_in_time
     from procwire.database import connect_lake, connect_logs
     from procwire.ledger import Ledger
 

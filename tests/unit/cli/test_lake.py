@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from procwire.cli.app import app
-from procwire.cli.lake_export import point_in_time
+from procwire.cli.quantities import point_in_time
 from procwire.errors import UsageError
 
 
