@@ -27,7 +27,6 @@ lint: build ## Check style and types: rustfmt, clippy, ruff, mypy
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/mypy tests/sensor/*.py tests/sensor/traffic/*.py
-	MYPYPATH=python:tests:tests/conformance $(BIN)/mypy tests/conformance/conftest.py
 	$(BIN)/python -m mypy.stubtest procwire._core
 
 bench: build ## Measure against other tools; see benchmarks/README.md

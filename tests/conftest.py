@@ -10,7 +10,7 @@ import pytest
 from event_rows import BatchOf, Row, full_row
 from procwire.event import SCHEMA
 
-pytest_plugins = ["lake_fixtures", "recording_fixtures"]
+pytest_plugins = ["lake_fixtures", "recording_fixtures", "spark_fixtures"]
 
 
 @pytest.fixture(scope="session")

@@ -5,16 +5,18 @@ from __future__ import annotations
 import gc
 import warnings
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
-from agreement import Engines
-from cluster import CONFIGURATION, cluster, why_not
-from odd_rows import odd_rows
 
 import fleet
 from procwire.database import connect_lake
 from procwire.lake import Lake
+
+# They stand in tests/conformance, which is on the path once its tests are collected.
+if TYPE_CHECKING:
+    from agreement import Engines
 
 _SEED, _HOSTS, _DAYS = 3, 20, 2
 _KEEP = 5
@@ -22,8 +24,10 @@ _KEEP = 5
 
 
 @pytest.fixture(scope="session")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def conformance_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """Two days of a small fleet, and rows by hand."""
+    from odd_rows import odd_rows
+
     made = Lake.open(tmp_path_factory.mktemp("conformance") / "lake", create=True)
     batches, _ = fleet.generate(_SEED, _HOSTS, _DAYS)
     rows = pa.Table.from_batches(batches)
@@ -34,8 +38,10 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 
 @pytest.fixture(scope="session")
-def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def spark_master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a cluster of two workers."""
+    from cluster import cluster, why_not
+
     if missing := why_not():
         pytest.skip(missing)
     with cluster(tmp_path_factory.mktemp("cluster")) as url:
@@ -43,13 +49,20 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def engines(lake: Lake, master: str) -> Iterator[Engines]:
+def engines(conformance_lake: Lake, spark_master: str) -> Iterator[Engines]:
+    from agreement import Engines
+    from cluster import CONFIGURATION
+
     from procwire.lake.spark import connect
 
+    lake = conformance_lake
     with warnings.catch_warnings():
         # PySpark's own.
         warnings.simplefilter("ignore")
-        with connect_lake(lake.location) as duckdb, connect(lake, master=master, configuration=CONFIGURATION) as spark:
+        with (
+            connect_lake(lake.location) as duckdb,
+            connect(lake, master=spark_master, configuration=CONFIGURATION) as spark,
+        ):
             yield Engines(duckdb, spark)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
