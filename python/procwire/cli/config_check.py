@@ -113,14 +113,12 @@ def _configuration(path: str) -> Configuration:
 
 
 def _about(configuration: Configuration) -> str:
-    major, minor = configuration.schema_version
     elements = configuration.network_connect
-    filters = sum(1 for element in elements for _ in element.filters)
     parts = [f"{sum(element.onmatch == kind for element in elements)} {kind}" for kind in ("include", "exclude")]
     rest = "logged" if configuration.logs_by_default else "not logged"
     return (
-        f"schema {major}.{minor:02}, {_counted(len(elements), 'NetworkConnect element')} ({', '.join(parts)}) with "
-        f"{_counted(filters, 'filter')}; what matches none is {rest}"
+        f"schema {configuration.schema}, {_counted(len(elements), 'NetworkConnect element')} ({', '.join(parts)}) with "
+        f"{_counted(configuration.filter_count, 'filter')}; what matches none is {rest}"
     )
 
 

@@ -73,12 +73,12 @@ def try_configuration(
 
 
 def _tried(configuration: Configuration, logs: list[str], ledger: Ledger) -> Report:
-    from procwire.cli.reading import progress
+    from procwire.cli.progress import shown_progress
     from procwire.rules.trial import Trial
     from procwire.sources import read_batches
 
     trial = Trial(configuration)
-    with progress() as on_progress:
+    with shown_progress(hidden=False) as on_progress:
         for batch in read_batches(logs, ledger=ledger, on_progress=on_progress):
             trial.add(batch)
     return trial.report()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from procwire.cli.engines import check_engine, connect_spark
 from procwire.cli.exits import ExitCode
-from procwire.cli.reading import account, progress
+from procwire.cli.progress import shown_progress
+from procwire.cli.reading import account
 from procwire.cli.signals import Signals
 from procwire.errors import UsageError
 
@@ -50,14 +51,9 @@ def run(hunt: Hunt, request: Request) -> ExitCode:
     if request.files and request.lake is not None:
         raise UsageError("found --files and --lake, expected one of them")
     check_engine(request.engine, request.master, request.files)
-    with Signals() as signals:
-        try:
-            return _run(hunt, request, signals)
-        except BaseException:
-            # What a signal interrupts may end in an exception of its own, DuckDB's queries do.
-            if signals.received is None:
-                raise
-            return ExitCode(128 + signals.received)
+    with Signals() as signals, signals.ended():
+        return _run(hunt, request, signals)
+    return ExitCode(128 + (signals.received or 0))
 
 
 def _run(hunt: Hunt, request: Request, signals: Signals) -> ExitCode:
@@ -130,7 +126,7 @@ def _lake(hunt: Hunt, request: Request) -> duckdb.DuckDBPyConnection | SparkConn
 def _logs(hunt: Hunt, request: Request, ledger: Ledger) -> duckdb.DuckDBPyConnection:
     from procwire.database import connect_logs
 
-    with progress() as on_progress:
+    with shown_progress(hidden=False) as on_progress:
         return connect_logs(request.files, since=_since(hunt, request), ledger=ledger, on_progress=on_progress)
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from procwire.cli.exits import ExitCode
 from procwire.cli.progress import shown_progress
-from procwire.cli.read import Request, exit_code, loaded_rules, report, written
+from procwire.cli.read import Request, loaded_rules, written
+from procwire.cli.reading import exit_code, report
 from procwire.cli.signals import Signals
 
 if TYPE_CHECKING:
@@ -29,20 +30,20 @@ def read_into_lake(request: Request) -> ExitCode:
     step = _step(request, ledger)
     lake = Lake.open(request.lake, create=True)
     ingest = Ingest(lake, step=step, selection=_selection(request))
-    with written(ledger, request.ledger), Signals() as signals, shown_progress(request.follow) as on_progress:
-        try:
-            ingest.run(
-                request.paths,
-                format=request.format,
-                recover=request.recover,
-                follow=request.follow,
-                ledger=ledger,
-                on_progress=on_progress,
-            )
-        except BaseException:
-            # What a signal interrupts may end in an exception of its own.
-            if signals.received is None:
-                raise
+    with (
+        written(ledger, request.ledger),
+        Signals() as signals,
+        shown_progress(request.follow) as on_progress,
+        signals.ended(),
+    ):
+        ingest.run(
+            request.paths,
+            format=request.format,
+            recover=request.recover,
+            follow=request.follow,
+            ledger=ledger,
+            on_progress=on_progress,
+        )
     if ledger.files:
         report(ledger)
     sys.stderr.write(f"lake {lake.location}: {_told(ingest)}\n")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from procwire.cli.exits import ExitCode, complain, ends_well
+from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.progress import OnProgress, shown_progress
+from procwire.cli.reading import exit_code, report
 from procwire.cli.signals import Signals
 from procwire.errors import UsageError
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from procwire.select import Selection
     from procwire.sinks import Sink
 
-__all__ = ["EXAMPLES", "Format", "Names", "Request", "Way", "exit_code", "loaded_rules", "read", "report", "written"]
+__all__ = ["EXAMPLES", "Format", "Names", "Request", "Way", "loaded_rules", "read", "written"]
 
 Way = Literal["table", "ndjson", "csv", "parquet", "arrow", "xml", "lake"]
 Format = Literal["evtx", "xml", "json", "csv", "text"]
@@ -292,15 +293,12 @@ def _pump(
         batches = _batches(request, rules, ledger, on_progress)
         rows = selection.apply(batches)
         try:
-            for batch in rows:
-                with signals.held():
-                    sink.write(batch)
-                    if request.follow:
-                        output.stream.flush()
-        except BaseException:
-            # What a signal interrupts may end in an exception of its own, DuckDB's queries do.
-            if signals.received is None:
-                raise
+            with signals.ended():
+                for batch in rows:
+                    with signals.held():
+                        sink.write(batch)
+                        if request.follow:
+                            output.stream.flush()
         finally:
             _close(rows)
             _close(batches)
@@ -330,20 +328,3 @@ def _batches(
 def _close(iterator: Iterator[pa.RecordBatch]) -> None:
     if isinstance(iterator, Generator):
         iterator.close()
-
-
-def report(ledger: Ledger) -> None:
-    """The account of the reading, on stderr."""
-    from procwire.sinks.plain import plain
-
-    sys.stderr.write(plain(ledger.summary()) + "\n")
-
-
-def exit_code(ledger: Ledger, signal_number: int | None) -> ExitCode:
-    """How a reading ended."""
-    if signal_number is not None:
-        return ExitCode(128 + signal_number)
-    if ledger.nothing_read:
-        complain("nothing could be read")
-        return ExitCode.NOTHING_READ
-    return ExitCode.DAMAGED if ledger.damaged else ExitCode.ALL_READ

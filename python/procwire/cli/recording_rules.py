@@ -133,10 +133,9 @@ def _tell(configuration: Configuration, *, again: bool) -> None:
 def described(configuration: Configuration) -> list[str]:
     """What of a configuration is applied, in a line; one more where it logs nothing."""
     elements = configuration.network_connect
-    filters = sum(len(list(element.filters)) for element in elements)
     parts = [
-        f"schema {configuration.schema_version[0]}.{configuration.schema_version[1]:02}",
-        f"{_counted(filters, 'filter')} in {_counted(len(elements), 'NetworkConnect element')}",
+        f"schema {configuration.schema}",
+        f"{_counted(configuration.filter_count, 'filter')} in {_counted(len(elements), 'NetworkConnect element')}",
         f"DnsLookup {configuration.dns_lookup}",
     ]
     parts += ["FieldSizes"] if configuration.field_sizes else []

@@ -37,6 +37,15 @@ class Signals:
             self._held = False
         self.check()
 
+    @contextmanager
+    def ended(self) -> Iterator[None]:
+        """What a signal interrupts may end in an exception of its own, DuckDB's queries do: none leaves this part."""
+        try:
+            yield
+        except BaseException:
+            if self.received is None:
+                raise
+
     def check(self) -> None:
         """Raise KeyboardInterrupt for a signal that was received, and whose exception did not come so far."""
         if self.received is not None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
 from procwire.cli.engines import MasterOption, check_engine, connect_spark
-from procwire.cli.exits import ExitCode, complain, ends_well
-from procwire.cli.progress import ProgressLine
+from procwire.cli.exits import ExitCode, ends_well
+from procwire.cli.progress import shown_progress
+from procwire.cli.reading import account
 from procwire.cli.signals import Signals
 from procwire.errors import UsageError
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     from procwire.cli.output import Output
     from procwire.lake.engines import Connection
-    from procwire.ledger import Ledger
 
 __all__ = ["EXAMPLES", "sql"]
 
@@ -98,34 +96,23 @@ def sql(
         raise UsageError("found --files and --lake, expected one of them")
     check_engine(engine, master, files)
     start, ledger = point_in_time(since), Ledger()
-    with Signals() as signals:
-        try:
-            if files:
-                with _progress() as line:
-                    connection = connect_logs(
-                        files, since=start, ledger=ledger, on_progress=line.update if line else None
-                    )
-                if ledger.nothing_read:
-                    _report(ledger)
-                    complain("nothing could be read")
-                    return ExitCode.NOTHING_READ
-            elif engine == "spark":
-                with connect_spark(location, master, start) as cluster:
-                    _answer(cluster, text, to, output, limit, signals)
-                return ExitCode.ALL_READ
-            else:
-                connection = connect_lake(location, since=start)
-            # What reads the logs for DuckDB may have swallowed it.
-            signals.check()
-            _answer(connection, text, to, output, limit, signals)
-        except BaseException:
-            # What a signal interrupts may end in an exception of its own, DuckDB's queries do.
-            if signals.received is None:
-                raise
-            return ExitCode(128 + signals.received)
-    if files:
-        _report(ledger)
-    return ExitCode.DAMAGED if ledger.damaged else ExitCode.ALL_READ
+    with Signals() as signals, signals.ended():
+        if files:
+            with shown_progress(hidden=False) as on_progress:
+                connection = connect_logs(files, since=start, ledger=ledger, on_progress=on_progress)
+            if ledger.nothing_read:
+                return account(ledger)
+        elif engine == "spark":
+            with connect_spark(location, master, start) as cluster:
+                _answer(cluster, text, to, output, limit, signals)
+            return ExitCode.ALL_READ
+        else:
+            connection = connect_lake(location, since=start)
+        # What reads the logs for DuckDB may have swallowed it.
+        signals.check()
+        _answer(connection, text, to, output, limit, signals)
+        return account(ledger) if files else ExitCode.ALL_READ
+    return ExitCode(128 + (signals.received or 0))
 
 
 def _query_text(query: str | None, file: Path | None) -> str:
@@ -201,18 +188,3 @@ def _tell(count: int, most: int | None, out: Output, limit: int | None) -> None:
     elif out.terminal is not None:
         shown = min(count, most or count)
         sys.stderr.write(f"{shown:,} row{'' if shown == 1 else 's'}\n")
-
-
-@contextmanager
-def _progress() -> Iterator[ProgressLine | None]:
-    if not sys.stderr.isatty():
-        yield None
-        return
-    with ProgressLine() as line:
-        yield line
-
-
-def _report(ledger: Ledger) -> None:
-    from procwire.sinks.plain import plain
-
-    sys.stderr.write(plain(ledger.summary()) + "\n")

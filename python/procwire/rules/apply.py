@@ -20,7 +20,7 @@ from procwire.rules.forms import COLUMNS, NAMES_LOOKED_UP, SIZED, sysmon_texts, 
 from procwire.rules.model import Configuration, Filter
 from procwire.rules.outcomes import bits_of, decider
 
-__all__ = ["FieldClasses", "Rules", "combinations"]
+__all__ = ["EventClasses", "FieldClasses", "Rules", "combinations"]
 
 # Values of a field that are remembered with their class, and as many from before.
 _KNOWN_VALUES = 1 << 17
@@ -43,18 +43,8 @@ class Rules:
         self.unlogged = 0
         self._strict = strict
         self._keep = keep
-        filters: dict[str, list[tuple[Filter, int]]] = {}
-        for filter_, bit in bits_of(configuration):
-            filters.setdefault(filter_.field, []).append((filter_, bit))
-        constant = {"RuleName"} | (set() if configuration.dns_lookup else set(NAMES_LOOKED_UP))
-        self._classes = [FieldClasses(name, asked) for name, asked in filters.items() if name not in constant]
+        self._event_classes = EventClasses(configuration)
         self._missing = sysmon_texts({})
-        self._constant = sum(
-            bit
-            for name in constant
-            for filter_, bit in filters.get(name, [])
-            if matches(filter_.condition, filter_.value, self._missing[name] or "")
-        )
         self._decider = decider(configuration)
         self._decided: dict[tuple[int, ...], str | None] = {}
 
@@ -74,7 +64,7 @@ class Rules:
         """For each row: null where it is not logged, `-` where it is logged without a name, else the rule's name."""
         if batch.num_rows == 0:
             return pa.array([], pa.string())
-        codes, found = combinations([classes.of(batch) for classes in self._classes], batch.num_rows)
+        codes, found = self._event_classes.of(batch)
         if len(self._decided) > _KNOWN_VALUES:
             self._decided.clear()
         for combination in found:
@@ -83,10 +73,10 @@ class Rules:
         return pa.array([self._decided[combination] for combination in found], pa.string()).take(codes)
 
     def _decide(self, combination: Sequence[int]) -> str | None:
-        classes = list(zip(self._classes, combination, strict=True))
+        classes = list(zip(self._event_classes.fields, combination, strict=True))
         answers = [field.answers[number] for field, number in classes]
         if not self._strict and None not in answers:
-            return self._decider(sum(cast(list[int], answers), self._constant))
+            return self._decider(sum(cast(list[int], answers), self._event_classes.constant))
         # What is rare may take its time.
         event = self._missing | {field.field: field.texts[number] for field, number in classes}
         decision = decide(self.configuration, event, strict=self._strict)
@@ -107,12 +97,37 @@ class Rules:
         return batch
 
 
+class EventClasses:
+    """Tells events apart as far as a configuration's filters do.
+
+    fields: the classes of each field that they ask for. constant: the bits of those filters that every event fulfils,
+    since they ask for what stays empty.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        filters: dict[str, list[tuple[Filter, int]]] = {}
+        for filter_, bit in bits_of(configuration):
+            filters.setdefault(filter_.field, []).append((filter_, bit))
+        unseen = {"RuleName", *(() if configuration.dns_lookup else NAMES_LOOKED_UP)} & set(filters)
+        self.constant = sum(
+            bit
+            for name in unseen
+            for filter_, bit in filters[name]
+            if matches(filter_.condition, filter_.value, NO_NAME)
+        )
+        self.fields = [FieldClasses(name, asked) for name, asked in filters.items() if name not in unseen]
+
+    def of(self, batch: pa.RecordBatch) -> tuple[pa.Int64Array, list[tuple[int, ...]]]:
+        """For each row, which of the combinations of classes that occur is its own; and these, in the fields' order."""
+        return combinations([classes.of(batch) for classes in self.fields], batch.num_rows)
+
+
 class FieldClasses:
     """The values of one field, put into classes of those that all its filters answer alike.
 
     field: Sysmon's name. filters: its filters, and the bit of each.
     texts: one of the texts of each class, as Sysmon has them; None where it has none.
-    answers: the bits of the filters that each class fulfils; None where it has no text.
+    answers: the bits of the filters that each class fulfils; None where it has no text. mask: those of all of them.
     """
 
     def __init__(self, field: str, filters: Sequence[tuple[Filter, int]]) -> None:
@@ -120,6 +135,7 @@ class FieldClasses:
         self.texts: list[str | None] = []
         self.answers: list[int | None] = []
         self._column = COLUMNS[field].name
+        self.mask = sum(bit for _, bit in filters)
         self._ask = Answers(filters)
         self._classes: dict[int | None, int] = {}
         self._known: dict[object, int] = {}

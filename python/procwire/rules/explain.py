@@ -44,10 +44,8 @@ class Line:
 def head_lines(configuration: Configuration) -> Iterator[str]:
     """What the file is, how it decides, and what of it is applied."""
     elements = configuration.evaluation_order
-    major, minor = configuration.schema_version
-    filters = sum(len(list(element.filters)) for element in elements)
-    what = f"{counted(len(elements), 'element')} of NetworkConnect, {counted(filters, 'filter')}"
-    yield f"{configuration.path}: Sysmon configuration, schema {major}.{minor:02}: {what}"
+    what = f"{counted(len(elements), 'element')} of NetworkConnect, {counted(configuration.filter_count, 'filter')}"
+    yield f"{configuration.path}: Sysmon configuration, schema {configuration.schema}: {what}"
     yield ""
     if elements:
         yield "The first element that matches decides; those that exclude are asked first, of each kind the last first."
@@ -187,7 +185,7 @@ def described(configuration: Configuration) -> dict[str, Any]:
     """The same for machines; elements in the order in which they are asked."""
     return {
         "path": configuration.path,
-        "schema_version": "{}.{:02}".format(*configuration.schema_version),
+        "schema_version": configuration.schema,
         "logs_by_default": configuration.logs_by_default,
         "dns_lookup": configuration.dns_lookup,
         "field_sizes": dict(configuration.field_sizes),

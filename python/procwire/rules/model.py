@@ -128,6 +128,16 @@ class Configuration:
     """Errors that the lenient reading passed over, and what has no effect here."""
 
     @property
+    def schema(self) -> str:
+        """The version as Sysmon prints it: 4.90."""
+        return f"{self.schema_version[0]}.{self.schema_version[1]:02}"
+
+    @property
+    def filter_count(self) -> int:
+        """Filters that decide over event 3."""
+        return sum(1 for element in self.network_connect for _ in element.filters)
+
+    @property
     def network_connect(self) -> tuple[Element, ...]:
         """The elements that decide over event 3, in the document's order."""
         return tuple(element for element in self.elements if element.event == NETWORK_CONNECT)

@@ -13,12 +13,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from procwire.rules.apply import FieldClasses, combinations
-from procwire.rules.conditions import matches
-from procwire.rules.evaluate import NO_NAME
-from procwire.rules.forms import NAMES_LOOKED_UP
-from procwire.rules.model import Configuration, Filter, Place
-from procwire.rules.outcomes import bits_of
+from procwire.rules.apply import EventClasses
+from procwire.rules.model import Configuration, Place
 from procwire.rules.tally import Figures, Tally
 
 __all__ = ["Figures", "Report", "Trial"]
@@ -47,24 +43,13 @@ class Trial:
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
-        filters: dict[str, list[tuple[Filter, int]]] = {}
-        for filter_, bit in bits_of(configuration):
-            filters.setdefault(filter_.field, []).append((filter_, bit))
-        unseen = {"RuleName", *(() if configuration.dns_lookup else NAMES_LOOKED_UP)} & set(filters)
-        self._constant = sum(
-            bit
-            for name in unseen
-            for filter_, bit in filters[name]
-            if matches(filter_.condition, filter_.value, NO_NAME)
-        )
-        self._classes = [FieldClasses(name, asked) for name, asked in filters.items() if name not in unseen]
-        self._masks = [sum(bit for _, bit in filters[classes.field]) for classes in self._classes]
+        self._event_classes = EventClasses(configuration)
         self._counts: Counter[tuple[int, ...]] = Counter()
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Count a batch of `event.SCHEMA` or `event.LIVE_SCHEMA`."""
         if batch.num_rows:
-            codes, found = combinations([classes.of(batch) for classes in self._classes], batch.num_rows)
+            codes, found = self._event_classes.of(batch)
             for counted in pc.value_counts(codes).to_pylist():
                 self._counts[found[counted["values"]]] += counted["counts"]
 
@@ -72,11 +57,11 @@ class Trial:
         """The figures of all events counted so far."""
         tally = Tally(self._configuration)
         for combination, events in self._counts.items():
-            answers, failed = self._constant, 0
-            for classes, mask, number in zip(self._classes, self._masks, combination, strict=True):
+            answers, failed = self._event_classes.constant, 0
+            for classes, number in zip(self._event_classes.fields, combination, strict=True):
                 bits = classes.answers[number]
                 if bits is None:
-                    failed |= mask
+                    failed |= classes.mask
                 else:
                     answers |= bits
             tally.add(answers, failed, events)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from procwire.rules.checks.words import lines, named
+from procwire.rules.findings import dotted
 from procwire.rules.manifest import CONDITIONS
 from procwire.rules.model import Configuration, Element, Filter, Finding, Operand, Place, Rule
 
@@ -69,7 +70,7 @@ def _default_relation(element: Element, fields: list[str], configuration: Config
         text = f"{found}: of {', '.join(fields)} one is enough; from schema 4.20 on it would take all of them"
         return Finding(element.place, "note", text)
     text = (
-        f"{found}: under schema {_dotted(configuration.schema_version)} it matches what matches all of "
+        f"{found}: under schema {configuration.schema} it matches what matches all of "
         f'{", ".join(fields)}; write <RuleGroup groupRelation="or">, or "and" if that is meant'
     )
     return Finding(element.place, "warning", text)
@@ -82,15 +83,11 @@ def _newer_conditions(configuration: Configuration) -> Iterator[Finding]:
             if CONDITIONS[filter_.condition] > configuration.schema_version:
                 newer.setdefault(filter_.condition, []).append(filter_)
     for condition, filters in newer.items():
-        version = _dotted(CONDITIONS[condition])
+        version = dotted(CONDITIONS[condition])
         text = (
-            f"found condition {condition!r} under schema {_dotted(configuration.schema_version)}: it came with "
+            f"found condition {condition!r} under schema {configuration.schema}: it came with "
             f"{version}, and Sysmon that is older refuses the file; write schemaversion={version!r}"
         )
         if others := filters[1:]:
             text += f"; likewise {len(others)} more, {lines(filter_.place.line for filter_ in others)}"
         yield Finding(filters[0].place, "warning", text)
-
-
-def _dotted(version: tuple[int, int]) -> str:
-    return f"{version[0]}.{version[1]:02}"
