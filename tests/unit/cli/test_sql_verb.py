@@ -65,7 +65,8 @@ def test_query_comes_from_a_file_or_stdin(example_log: Path, tmp_path: Path) -> 
 
 
 def test_every_format(example_log: Path, tmp_path: Path) -> None:
-    query = "SELECT dst_port, sum(dst_port) AS s, avg(dst_port) AS a, [1, 2] AS l FROM connections GROUP BY ALL ORDER BY dst_port"
+    query = "SELECT dst_port, sum(dst_port) AS s, avg(dst_port) AS a, [1, 2] AS l FROM connections GROUP BY ALL"
+    query += " ORDER BY dst_port"
     for name in ("a.parquet", "a.arrow", "a.csv", "a.ndjson"):
         assert run(query, "--files", example_log, "-o", tmp_path / name).exit_code == 0
     table = pq.read_table(tmp_path / "a.parquet")
