@@ -34,23 +34,23 @@ def correlation_of(content: Mapping[str, Any], known: Known) -> tuple[SigmaCorre
     parsed = SigmaCorrelationRule.from_dict(cast(dict[str, Any], content))
     kind = cast(CorrelationType, parsed.type.name.lower())
     condition = parsed.condition
-    extended = isinstance(condition, SigmaExtendedCorrelationCondition)
-    names = [rule.reference for rule in parsed.rules] if parsed.rules else condition.get_referenced_rules()
-    rules = tuple(_referenced(name, known) for name in names)
-    if extended and kind == "temporal_ordered":
+    extended = condition if isinstance(condition, SigmaExtendedCorrelationCondition) else None
+    if extended is not None and kind == "temporal_ordered":
         raise Unusable("found temporal_ordered with a condition of and, or, not; expected temporal")
-    if not bounds and not extended:
-        bounds = (Bound(cast(Any, condition.op.name.lower()), condition.count),)
+    names = extended.get_referenced_rules() if extended else [rule.reference for rule in parsed.rules or ()]
+    if not extended and not bounds:
+        # pySigma's own, where a temporal rule has none: all of the rules.
+        bounds = (Bound("gte", len(names)),)
     aliases = {alias.alias: {ref.reference: name for ref, name in alias.mapping.items()} for alias in parsed.aliases}
     return parsed, Correlation(
         type=kind,
-        rules=rules,
+        rules=tuple(_referenced(name, known) for name in names),
         timespan_us=parsed.timespan.seconds * 1_000_000,
         group_by={name: _columns(name, names, aliases) for name in parsed.group_by or ()},
-        value=() if kind == "event_count" or kind in _TEMPORAL else _value(condition.fieldref, names, aliases),
+        value=_value(getattr(condition, "fieldref", None), names, aliases) if kind.startswith("value_") else (),
         bounds=bounds,
         percentile=_percentile(getattr(condition, "percentile", None)),
-        presence=_presence(condition.parsed, names) if extended else None,
+        presence=_presence(extended.parsed, names) if extended else None,
         generate=parsed.generate,
     )
 

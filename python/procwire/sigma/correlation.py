@@ -41,9 +41,9 @@ class Presence:
 class Correlation:
     """What a correlation rule asks of the events that other rules match.
 
-    rules: those that it puts together. timespan_us: of the window that slides over time. group_by: names, and for each the column of
-    each rule. value: the column whose values are counted or summed, likewise. bounds: all of them must hold. presence:
-    in their place, for temporal rules with an extended condition.
+    rules: those that it puts together. timespan_us: of the window that slides over time. group_by: names, and for each
+    the column of each rule. value: the column whose values are counted or summed, likewise. bounds: all of them must
+    hold. presence: in their place, for temporal rules with an extended condition.
     """
 
     type: CorrelationType

@@ -30,8 +30,10 @@ CATEGORIES = ("network_connection", "firewall", "dns_query", "dns")
 ADDRESS_BYTES: Mapping[str, str] = {"src_ip": "src_ip_bytes", "dst_ip": "dst_ip_bytes"}
 """Addresses, and the columns that hold their 16 bytes."""
 
-KEYWORD_COLUMNS = ("process_name", "user_name", "network_protocol", "src_ip", "src_host_name", "src_port_name", "dst_ip",
-                   "dst_host_name", "dst_port_name", "rule_name", "computer_name")  # fmt: skip
+KEYWORD_COLUMNS = (
+    "process_name", "user_name", "network_protocol", "src_ip", "src_host_name", "src_port_name", "dst_ip",
+    "dst_host_name", "dst_port_name", "rule_name", "computer_name",
+)  # fmt: skip
 """Where words without a field are looked for: the event's texts."""
 
 _PROCESS_NUMBERS = ("process_parent_id", "process_terminal_session_id")
@@ -60,9 +62,10 @@ class Column:
 _KINDS: Mapping[pa.DataType, Kind] = {pa.string(): "text", pa.int32(): "number", pa.int64(): "number",
                                       pa.bool_(): "flag", pa.timestamp("us", tz="UTC"): "time"}  # fmt: skip
 _PROTOCOLS = {"6": ("tcp",), "17": ("udp",), "1": ("icmp",)}
-_DIRECTIONS = {word: (True,) for word in ("outbound", "egress", "%%14593")} | {
-    word: (False,) for word in ("inbound", "ingress", "%%14592")
-}
+_DIRECTIONS: Mapping[str, tuple[bool, ...]] = {
+    "outbound": (True,), "egress": (True,), "%%14593": (True,),
+    "inbound": (False,), "ingress": (False,), "%%14592": (False,),
+}  # fmt: skip
 _MADE, _FAILED = ("connection", "existing"), ("attempt",)
 _ACTIONS = dict.fromkeys(("allow", "allowed", "accept", "accepted", "pass", "passed", "permit", "permitted"), _MADE) | (
     dict.fromkeys(("deny", "denied", "block", "blocked", "drop", "dropped", "reject", "rejected"), _FAILED)
@@ -73,7 +76,8 @@ _WORDS: Mapping[str, Mapping[str, tuple[str | bool, ...]]] = {
 
 # Beside Sysmon's own: other names for them in Sigma's taxonomy, the Windows Filtering Platform's, and ECS's.
 _ALIASES = {
-    "ComputerName": "computer_name", "Hostname": "computer_name", "EventLog": "channel", "Provider_Name": "provider_name",
+    "ComputerName": "computer_name", "Hostname": "computer_name", "EventLog": "channel",
+    "Provider_Name": "provider_name",
     "ProcessName": "process_name", "ProcessPath": "process_name", "UserName": "user_name",
     "Application": "process_name", "SourceAddress": "src_ip", "DestAddress": "dst_ip", "DestPort": "dst_port",
     "Direction": "network_connection_initiated", "DstIp": "dst_ip", "DstPort": "dst_port", "SrcIp": "src_ip",

@@ -37,8 +37,8 @@ SCHEMA: pa.Schema = pa.schema(
         *LIVE_SCHEMA,
     ]
 )
-"""Columns of a match: the rule; `matched`, JSON of the fields that made it match and their values; for a correlation how
-many events it took, the figure that its condition compares, and when; then the event's columns."""
+"""Columns of a match: the rule; `matched`, JSON of the fields that made it match and their values; for a correlation
+how many events it took, the figure that its condition compares, and when; then the event's columns."""
 
 
 def hits_of(

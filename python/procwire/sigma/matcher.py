@@ -1,7 +1,7 @@
 """Rules over batches: which events match, and why.
 
-Events are many, what rules tell apart is little: each test is asked once per distinct value of its column, values that no
-test tells apart become one class, and each rule decides once per combination of classes that occurs.
+Events are many, what rules tell apart is little: each test is asked once per distinct value of its column, values that
+no test tells apart become one class, and each rule decides once per combination of classes that occurs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from procwire.rules.apply import combinations
 from procwire.sigma.deciding import Bits, Key, decider, reasons
 from procwire.sigma.predicates import ColumnTests
 from procwire.sigma.rule import Rule
-from procwire.sigma.tree import Leaf, Missing, Not, leaves
+from procwire.sigma.tree import Leaf, leaves
 
 __all__ = ["Found", "Matcher"]
 
@@ -43,7 +43,6 @@ class Matcher:
         tests: dict[Key, None] = dict.fromkeys(
             (leaf.columns, leaf.test) for tree in self._trees for leaf in leaves(tree)
         )
-        # Which rows are asked at all is asked like everything else.
         self._bits: Bits = {key: 1 << number for number, key in enumerate(tests)}
         asked: dict[tuple[str, ...], list[Key]] = {}
         for key in tests:
@@ -89,7 +88,10 @@ def _is_event(batch: pa.RecordBatch, wanted: pa.BooleanArray) -> pa.BooleanArray
 
 
 class _Classes:
-    """The values of a column, put into classes of those that all tests answer alike. answers: the bits of each class."""
+    """The values of a column, put into classes of those that all tests answer alike.
+
+    answers: the bits of each class.
+    """
 
     def __init__(self, columns: tuple[str, ...], keys: Sequence[Key], bits: Bits) -> None:
         self.answers: list[int] = []

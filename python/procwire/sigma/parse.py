@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import reduce
 from pathlib import Path
+from typing import cast
 
 from sigma.conditions import (
     ConditionAND,
@@ -24,7 +24,7 @@ from procwire.sigma.correlation import Correlation
 from procwire.sigma.documents import Document, documents
 from procwire.sigma.fields import CATEGORIES
 from procwire.sigma.problems import Problem, Unusable
-from procwire.sigma.rule import LogSource, Rule, RuleSet
+from procwire.sigma.rule import Level, LogSource, Rule, RuleSet
 from procwire.sigma.tree import All, Any, Equal, Leaf, Node, Not
 from procwire.sigma.values import keyword, test_of
 
@@ -79,7 +79,8 @@ def _reported(rules: Sequence[Rule]) -> tuple[Rule, ...]:
 def _rule(document: Document, filters: Sequence[SigmaFilter]) -> Rule:
     source = _log_source(document.content.get("logsource"))
     parsed = SigmaRule.from_dict(document.content)
-    parsed = reduce(lambda rule, one: one.apply_on_rule(rule), filters, parsed)
+    for one in filters:
+        parsed = cast(SigmaRule, one.apply_on_rule(parsed))
     conditions = [_node(condition.parsed) for condition in parsed.detection.parsed_condition]
     tree = conditions[0] if len(conditions) == 1 else Any(tuple(conditions))
     product = _PRODUCTS[source.product]
@@ -117,7 +118,7 @@ def _made(
     return Rule(
         id=str(parsed.id or hashlib.sha256(f"{document.path}:{document.line}".encode()).hexdigest()[:32]),
         title=parsed.title or "",
-        level=parsed.level.name.lower() if parsed.level else "informational",
+        level=cast(Level, parsed.level.name.lower()) if parsed.level else "informational",
         status=parsed.status.name.lower() if parsed.status else None,
         tags=tuple(str(tag) for tag in parsed.tags),
         author=parsed.author,

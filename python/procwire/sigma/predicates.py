@@ -186,7 +186,7 @@ def _of_value(test: Test) -> _Predicate:
             part = _UNITS[unit]
             return lambda value: part(value.astimezone(UTC)) == number
         case SameAs(_, starts, ends):
-            return lambda pair: _same(*pair, starts, ends)
+            return lambda pair: _same(pair[0], pair[1], starts, ends)
     raise AssertionError(test)
 
 
