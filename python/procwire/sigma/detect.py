@@ -1,33 +1,120 @@
-"""Rules over all that a lake, or logs, hold."""
+"""Rules over all that a lake, or logs, hold.
+
+DuckDB hands over the columns that rules ask for, which are matched in batches, and then the whole rows of the times at
+which there are matches. Spark finds the rows itself, by the rules' SQL.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from procwire.sigma.hits import SCHEMA
-from procwire.sigma.rule import Level, RuleSet
+from procwire.engine import literal
+from procwire.errors import UsageError
+from procwire.sigma.correlated import correlation_columns
+from procwire.sigma.fields import kind_of
+from procwire.sigma.hits import SCHEMA, hits_of
+from procwire.sigma.matcher import KINDS, Matcher
+from procwire.sigma.rule import Level, Rule, RuleSet
+from procwire.sigma.stream import Stream
 
 if TYPE_CHECKING:
+    import duckdb
+
     from procwire.lake.engines import Connection
 
 __all__ = ["detect"]
 
+_TYPES = {"text": "VARCHAR", "number": "BIGINT"}
+_IS_EVENT = f"record_kind IN ({', '.join(map(literal, KINDS))})"
+_ROWS_AT_ONCE = 122_880
+
 
 def detect(connection: Connection, ruleset: RuleSet, *, minimum_level: Level | None = None) -> pa.RecordBatchReader:
     """The matches of rules with what a connection has (`procwire.connect`, or Spark's), of `SCHEMA`: a row for each
-    event and rule, in no order.
+    event and rule, and for each time that a correlation held, in no order.
 
     minimum_level: leaves out rules below it.
     """
     wanted = ruleset.at_least(minimum_level) if minimum_level else ruleset
+    return pa.RecordBatchReader.from_batches(SCHEMA, _matches(connection, wanted.rules))
 
-    def found() -> Iterator[pa.RecordBatch]:
-        for batch in connection.sql("SELECT * FROM connections").to_arrow_reader():
-            hits = wanted.matches(batch)
-            if hits.num_rows:
-                yield hits
 
-    return pa.RecordBatchReader.from_batches(SCHEMA, found())
+def _matches(connection: Connection, rules: Sequence[Rule]) -> Iterator[pa.RecordBatch]:
+    enriched = _columns(connection, "enriched")
+    for has_processes in (False, True):
+        view = "enriched" if has_processes and enriched else "connections"
+        some = [rule for rule in rules if rule.tree is not None and rule.needs_processes == has_processes]
+        if some:
+            yield from _events(connection, _Source(connection, view, some), some)
+    for rule in rules:
+        if rule.correlation is not None:
+            members = rule.correlation.rules
+            view = "enriched" if enriched and any(member.needs_processes for member in members) else "connections"
+            yield from _correlation(connection, _Source(connection, view, members), rule)
+
+
+class _Source:
+    """A view, with nulls for the columns that rules ask for and it lacks."""
+
+    def __init__(self, connection: Connection, view: str, rules: Sequence[Rule]) -> None:
+        present = _columns(connection, view)
+        asked = dict.fromkeys(column for rule in rules for column in rule.columns)
+        self.columns = [column for column in asked if column in present]
+        nulls = [f"CAST(NULL AS {_TYPES[kind_of(name)]}) AS {name}" for name in asked if name not in present]
+        self.sql = f"(SELECT {', '.join(['*', *nulls])} FROM {view})" if nulls else view
+        self.predicate = "\n  OR ".join(rule.sql for rule in rules)
+
+
+def _columns(connection: Connection, view: str) -> list[str]:
+    """The view's columns; none if there is no such view."""
+    import duckdb
+
+    try:
+        return list(connection.sql(f"SELECT * FROM {view} LIMIT 0").to_arrow_reader().schema.names)
+    except (duckdb.CatalogException, UsageError):
+        return []
+
+
+def _events(connection: Connection, source: _Source, rules: Sequence[Rule]) -> Iterator[pa.RecordBatch]:
+    import duckdb
+
+    matcher = Matcher(rules)
+    if isinstance(connection, duckdb.DuckDBPyConnection):
+        batches = _whole_rows(connection, source, matcher)
+    else:
+        query = f"SELECT * FROM {source.sql} WHERE {_IS_EVENT} AND (\n  {source.predicate})"
+        batches = iter(connection.sql(query).to_arrow_reader())
+    for batch in batches:
+        hits = hits_of(batch, *matcher.find(batch), rules)
+        if hits.num_rows:
+            yield hits
+
+
+def _whole_rows(connection: duckdb.DuckDBPyConnection, source: _Source, matcher: Matcher) -> Iterator[pa.RecordBatch]:
+    """The rows of the times of matches. Few columns are read of all rows, all columns of few."""
+    times: set[datetime | None] = set()
+    names = dict.fromkeys(("event_creation_time", "record_kind", *source.columns))
+    for batch in connection.sql(f"SELECT {', '.join(names)} FROM {source.sql}").to_arrow_reader(_ROWS_AT_ONCE):
+        rows, _ = matcher.find(batch)
+        times.update(batch.column(0).take(pa.array(rows, pa.int64())).to_pylist())
+    without = " OR event_creation_time IS NULL" if None in times else ""
+    query = f"SELECT * FROM {source.sql} WHERE event_creation_time IN (SELECT unnest($times)){without}"
+    known = [time for time in times if time is not None]
+    if times:
+        yield from connection.sql(query, params={"times": known}).to_arrow_reader(_ROWS_AT_ONCE)
+
+
+def _correlation(connection: Connection, source: _Source, rule: Rule) -> Iterator[pa.RecordBatch]:
+    stream = Stream([rule], live=False)
+    names = dict.fromkeys(("record_kind", *correlation_columns(rule), *source.columns))
+    query = (
+        f"SELECT {', '.join(names)} FROM {source.sql} WHERE {_IS_EVENT} AND (\n  {source.predicate})\n"
+        "ORDER BY coalesce(event_creation_time, event_recorded_time), record_id"
+    )
+    for batch in connection.sql(query).to_arrow_reader():
+        yield stream.matches(batch)
+    yield stream.finish()

@@ -18,11 +18,11 @@ from procwire.sigma.predicates import ColumnTests
 from procwire.sigma.rule import Rule
 from procwire.sigma.tree import Leaf, leaves
 
-__all__ = ["Found", "Matcher"]
+__all__ = ["KINDS", "Found", "Matcher"]
 
 # Values of a column, and combinations, that are remembered; and as many from before.
 _KNOWN_VALUES = 1 << 17
-_KINDS = ("connection", "existing", "attempt")
+KINDS = ("connection", "existing", "attempt")
 """The record kinds that rules are about: a close, or a loss, is told of by another row, or is no connection."""
 
 
@@ -84,7 +84,7 @@ def _is_event(batch: pa.RecordBatch, wanted: pa.BooleanArray) -> pa.BooleanArray
     if place < 0:
         return wanted
     kinds = pc.fill_null(batch.column(place), "connection")
-    return pc.and_(wanted, pc.is_in(kinds, pa.array(_KINDS)))
+    return pc.and_(wanted, pc.is_in(kinds, pa.array(KINDS)))
 
 
 class _Classes:
