@@ -6,7 +6,7 @@ which there are matches. Spark finds the rows itself, by the rules' SQL.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,19 @@ if TYPE_CHECKING:
 
 __all__ = ["detect"]
 
-_TYPES = {"text": "VARCHAR", "number": "BIGINT"}
+_TYPES = {
+    "text": "VARCHAR",
+    "address": "VARCHAR",
+    "bytes": "BLOB",
+    "number": "BIGINT",
+    "flag": "BOOLEAN",
+    "time": "TIMESTAMPTZ",
+}
+_STAND_INS = {
+    "record_kind": "'connection'",
+    "dst_host_name": "dns_query_name",
+    "dns_query_name": "CASE WHEN dst_host_name_origin = 'dns' THEN dst_host_name END",
+}
 _IS_EVENT = f"record_kind IN ({', '.join(map(literal, KINDS))})"
 _ROWS_AT_ONCE = 122_880
 
@@ -44,29 +56,43 @@ def detect(connection: Connection, ruleset: RuleSet, *, minimum_level: Level | N
 
 
 def _matches(connection: Connection, rules: Sequence[Rule]) -> Iterator[pa.RecordBatch]:
-    enriched = _columns(connection, "enriched")
-    for has_processes in (False, True):
-        view = "enriched" if has_processes and enriched else "connections"
-        some = [rule for rule in rules if rule.tree is not None and rule.needs_processes == has_processes]
+    views = {view: _columns(connection, view) for view in ("connections", "enriched", "dns_queries")}
+    for view, present in views.items():
+        some = [rule for rule in rules if rule.tree is not None and view in _sources(rule, views)]
         if some:
-            yield from _events(connection, _Source(connection, view, some), some)
+            yield from _events(connection, _Source(view, present, some), some)
     for rule in rules:
         if rule.correlation is not None:
-            members = rule.correlation.rules
-            view = "enriched" if enriched and any(member.needs_processes for member in members) else "connections"
-            yield from _correlation(connection, _Source(connection, view, members), rule)
+            # All of its rules must see the same events.
+            view = (
+                "enriched"
+                if views["enriched"] and any(one.needs_processes for one in rule.correlation.rules)
+                else "connections"
+            )
+            yield from _correlation(connection, _Source(view, views[view], rule.correlation.rules), rule)
+
+
+def _sources(rule: Rule, views: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """The views in which a rule's events are. Names that were looked up are with a recording's connections, too."""
+    if rule.view == "dns_queries":
+        return ("connections", *(("dns_queries",) if views["dns_queries"] else ()))
+    return (rule.view if views[rule.view] else "connections",)
 
 
 class _Source:
-    """A view, with nulls for the columns that rules ask for and it lacks."""
+    """A view, with what stands in for columns that rules ask for and it lacks."""
 
-    def __init__(self, connection: Connection, view: str, rules: Sequence[Rule]) -> None:
-        present = _columns(connection, view)
+    def __init__(self, view: str, present: Sequence[str], rules: Sequence[Rule]) -> None:
         asked = dict.fromkeys(column for rule in rules for column in rule.columns)
-        self.columns = [column for column in asked if column in present]
-        nulls = [f"CAST(NULL AS {_TYPES[kind_of(name)]}) AS {name}" for name in asked if name not in present]
-        self.sql = f"(SELECT {', '.join(['*', *nulls])} FROM {view})" if nulls else view
+        self.columns = list(asked)
+        wanted = dict.fromkeys((*asked, "record_kind", "event_recorded_time", "dst_host_name"))
+        added = [f"{_STAND_INS.get(name) or _null(name)} AS {name}" for name in wanted if name not in present]
+        self.sql = f"(SELECT {', '.join(['*', *added])} FROM {view})" if added else view
         self.predicate = "\n  OR ".join(rule.sql for rule in rules)
+
+
+def _null(name: str) -> str:
+    return f"CAST(NULL AS {_TYPES[kind_of(name)]})"
 
 
 def _columns(connection: Connection, view: str) -> list[str]:

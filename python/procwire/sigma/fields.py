@@ -14,6 +14,8 @@ from procwire.sigma.problems import Unusable
 __all__ = [
     "ADDRESS_BYTES",
     "CATEGORIES",
+    "DNS_CATEGORIES",
+    "DNS_COLUMNS",
     "KEYWORD_COLUMNS",
     "PROCESS_COLUMNS",
     "Column",
@@ -22,7 +24,7 @@ __all__ = [
     "kind_of",
 ]
 
-Kind = Literal["text", "number", "flag", "time", "address"]
+Kind = Literal["text", "number", "flag", "time", "address", "bytes"]
 
 CATEGORIES = ("network_connection", "firewall", "dns_query", "dns")
 """Categories of log sources that connections answer."""
@@ -36,14 +38,20 @@ KEYWORD_COLUMNS = (
 )  # fmt: skip
 """Where words without a field are looked for: the event's texts."""
 
-_PROCESS_NUMBERS = ("process_parent_id", "process_terminal_session_id")
 PROCESS_COLUMNS = frozenset((
     "process_command_line", "process_parent_name", "process_parent_command_line", "process_parent_guid",
-    "process_current_directory", "process_integrity_level", "process_file_name_original", "process_file_company",
-    "process_file_description", "process_file_product", "process_file_version", "process_hashes", "process_parent_user",
-    "process_logon_guid", "process_logon_id", *_PROCESS_NUMBERS,
+    "process_parent_id", "process_parent_user_name", "process_current_directory", "process_integrity_level",
+    "file_name_original", "file_company", "file_description", "file_product", "file_version", "hash",
+    "user_logon_guid", "user_logon_id", "user_session_id",
 ))  # fmt: skip
 """Columns that event 3 lacks: they come from the process's creation (event 1), or with a recording."""
+
+DNS_COLUMNS = frozenset(("dns_query_name", "dns_query_results", "dns_query_status"))
+"""Columns of event 22."""
+
+DNS_CATEGORIES = ("dns", "dns_query")
+
+_OTHER_NUMBERS = ("user_session_id", "dns_query_status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +101,12 @@ _ALIASES = {
     "process.command_line": "process_command_line", "process.parent.executable": "process_parent_name",
     "process.parent.command_line": "process_parent_command_line", "process.parent.pid": "process_parent_id",
     "ParentCommandLine": "process_parent_command_line", "CurrentDirectory": "process_current_directory",
-    "IntegrityLevel": "process_integrity_level", "OriginalFileName": "process_file_name_original",
-    "Company": "process_file_company", "Description": "process_file_description", "Product": "process_file_product",
-    "FileVersion": "process_file_version", "Hashes": "process_hashes", "ParentUser": "process_parent_user",
-    "LogonGuid": "process_logon_guid", "LogonId": "process_logon_id",
-    "TerminalSessionId": "process_terminal_session_id",
-    "QueryName": "dst_host_name", "query": "dst_host_name", "dns.question.name": "dst_host_name",
+    "IntegrityLevel": "process_integrity_level", "OriginalFileName": "file_name_original", "Company": "file_company",
+    "Description": "file_description", "Product": "file_product", "FileVersion": "file_version", "Hashes": "hash",
+    "ParentUser": "process_parent_user_name", "LogonGuid": "user_logon_guid", "LogonId": "user_logon_id",
+    "TerminalSessionId": "user_session_id",
+    "QueryName": "dns_query_name", "QueryResults": "dns_query_results", "QueryStatus": "dns_query_status",
+    "query": "dns_query_name", "dns.question.name": "dns_query_name", "answer": "dns_query_results",
 }  # fmt: skip
 _SYSMON = {field.sysmon: field.name for field in (*FIELDS, *LIVE_FIELDS) if field.group not in ("provenance", "rules")}
 _COLUMNS: Mapping[str, str] = _SYSMON | _ALIASES
@@ -110,7 +118,9 @@ def kind_of(column: str) -> Kind:
     """What a column of `connections` or `enriched` holds."""
     if column in ADDRESS_BYTES:
         return "address"
-    return "number" if column in _PROCESS_NUMBERS else _EVENT_KINDS.get(column, "text")
+    if column in ADDRESS_BYTES.values():
+        return "bytes"
+    return "number" if column in _OTHER_NUMBERS else _EVENT_KINDS.get(column, "text")
 
 
 def column_of(name: str) -> Column:

@@ -19,7 +19,7 @@ from procwire.sigma.tree import Leaf
 __all__ = ["SCHEMA", "hits_of"]
 
 _TIME = pa.timestamp("us", tz="UTC")
-_TEXT_OF_BYTES = {data: text for text, data in ADDRESS_BYTES.items()}
+_SHOWN = {data: text for text, data in ADDRESS_BYTES.items()}
 
 SCHEMA: pa.Schema = pa.schema(
     [
@@ -92,7 +92,7 @@ def _matched(events: pa.RecordBatch, reasons: Sequence[tuple[Leaf, ...]]) -> pa.
 
 
 def _shown(column: str) -> str:
-    return _TEXT_OF_BYTES.get(column, column)
+    return _SHOWN.get(column, column)
 
 
 def as_json(values: dict[str, Any]) -> str:

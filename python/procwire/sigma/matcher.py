@@ -141,4 +141,10 @@ def _column(batch: pa.RecordBatch, name: str) -> pa.Array:
         if place < 0:
             return pa.array(["connection"] * batch.num_rows)
         return pc.fill_null(batch.column(place), "connection")
-    return pa.nulls(batch.num_rows, pa.string()) if place < 0 else batch.column(place)
+    if place >= 0:
+        return batch.column(place)
+    if name == "dns_query_name" and {"dst_host_name", "dst_host_name_origin"} <= set(batch.schema.names):
+        # A name that the process itself looked up.
+        looked_up = pc.equal(batch.column("dst_host_name_origin"), "dns")
+        return pc.if_else(looked_up, batch.column("dst_host_name"), None)
+    return pa.nulls(batch.num_rows, pa.string())

@@ -22,16 +22,17 @@ from sigma.rule import SigmaRule
 from procwire.sigma.correlating import Known, correlation_of
 from procwire.sigma.correlation import Correlation
 from procwire.sigma.documents import Document, documents
-from procwire.sigma.fields import CATEGORIES
+from procwire.sigma.fields import CATEGORIES, DNS_CATEGORIES
 from procwire.sigma.problems import Problem, Unusable
 from procwire.sigma.rule import Level, LogSource, Rule, RuleSet
-from procwire.sigma.tree import All, Any, Equal, Leaf, Node, Not
+from procwire.sigma.tree import Equal, Leaf, Missing, Node, Not, all_of, any_of
 from procwire.sigma.values import keyword, test_of
 
 __all__ = ["load"]
 
 _LINUX = Leaf("", "provider_name", Equal("Linux-Sysmon", cased=True))
 _PRODUCTS: dict[str | None, tuple[Node, ...]] = {None: (), "linux": (_LINUX,), "windows": (Not(_LINUX),)}
+_DNS = (Not(Leaf("", "dns_query_name", Missing())),)
 # What pySigma raises for documents of a wrong make, beside its own errors.
 _BROKEN = (SigmaError, Unusable, TypeError, ValueError, AttributeError, KeyError, RecursionError)
 
@@ -81,10 +82,9 @@ def _rule(document: Document, filters: Sequence[SigmaFilter]) -> Rule:
     parsed = SigmaRule.from_dict(document.content)
     for one in filters:
         parsed = cast(SigmaRule, one.apply_on_rule(parsed))
-    conditions = [_node(condition.parsed) for condition in parsed.detection.parsed_condition]
-    tree = conditions[0] if len(conditions) == 1 else Any(tuple(conditions))
-    product = _PRODUCTS[source.product]
-    return _made(document, parsed, source, All((*product, tree)) if product else tree)
+    tree = any_of(_node(condition.parsed) for condition in parsed.detection.parsed_condition)
+    about = (*_PRODUCTS[source.product], *(_DNS if source.category in DNS_CATEGORIES else ()))
+    return _made(document, parsed, source, all_of((*about, tree)))
 
 
 def _correlation(document: Document, known: Known) -> Rule:
@@ -136,9 +136,9 @@ def _made(
 def _node(condition: object) -> Node:
     match condition:
         case ConditionAND():
-            return All(tuple(map(_node, condition.args)))
+            return all_of(map(_node, condition.args))
         case ConditionOR():
-            return Any(tuple(map(_node, condition.args)))
+            return any_of(map(_node, condition.args))
         case ConditionNOT():
             return Not(_node(condition.args[0]))
         case ConditionFieldEqualsValueExpression():

@@ -1,4 +1,4 @@
-"""Whether a rule matches one event, straight from the Sigma specification: the plain form that tests hold the others to.
+"""Whether a rule matches one event, straight from the Sigma specification: the plain form to which tests hold the rest.
 
 An event is what the log says: Sysmon's fields as texts, `-`, empty or absent where there is no value. It shares nothing
 with the SQL and the matcher, not even the parsed tree: it walks pySigma's own.
@@ -107,7 +107,7 @@ def _is(name: str, text: str, wanted: Any, event: Event) -> bool:
         case SigmaNumber():
             return _is_text(name, text, SigmaString(str(wanted.number)))
         case SigmaCompareExpression():
-            return _COMPARE[wanted.op](int(text), wanted.number.number)
+            return bool(_COMPARE[wanted.op](int(text), wanted.number.number))
         case SigmaCIDRExpression():
             return _lies_in(text, wanted)
         case SigmaRegularExpression():

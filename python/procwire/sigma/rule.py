@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import pyarrow as pa
 
 from procwire.sigma.correlation import Correlation
-from procwire.sigma.fields import PROCESS_COLUMNS
+from procwire.sigma.fields import DNS_CATEGORIES, DNS_COLUMNS, PROCESS_COLUMNS
 from procwire.sigma.problems import Problem
 from procwire.sigma.sql import to_sql
 from procwire.sigma.tree import Node, leaves
@@ -17,8 +17,9 @@ from procwire.sigma.tree import Node, leaves
 if TYPE_CHECKING:
     from procwire.sigma.stream import Stream
 
-__all__ = ["LEVELS", "Level", "LogSource", "Rule", "RuleSet"]
+__all__ = ["LEVELS", "Level", "LogSource", "Rule", "RuleSet", "View"]
 
+View = Literal["connections", "enriched", "dns_queries"]
 Level = Literal["informational", "low", "medium", "high", "critical"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 
@@ -68,14 +69,20 @@ class Rule:
         return tuple(dict.fromkeys(column for leaf in found for column in leaf.columns))
 
     @property
+    def view(self) -> View:
+        """The view that has its columns; `connections` has those of a recording, too."""
+        if self.logsource.category in DNS_CATEGORIES:
+            return "dns_queries"
+        return "connections" if (PROCESS_COLUMNS | DNS_COLUMNS).isdisjoint(self.columns) else "enriched"
+
+    @property
     def needs_processes(self) -> bool:
         """Whether it asks for what event 3 lacks, and the process's creation, or a recording, tells."""
         return not PROCESS_COLUMNS.isdisjoint(self.columns)
 
     @property
     def sql(self) -> str:
-        """What it asks of one event, as a predicate in DuckDB's SQL over `connections` or `enriched`; of a correlation
-        nothing."""
+        """What it asks of one event, as a predicate in DuckDB's SQL over `view`; of a correlation nothing."""
         return to_sql(self.tree) if self.tree is not None else ""
 
 

@@ -180,8 +180,6 @@ def _network(column: str, network: str) -> str:
 
 
 def _same(column: str, test: SameAs) -> str:
-    if kind_of(column) == "address":
-        return f"{ADDRESS_BYTES[column]} = {ADDRESS_BYTES[test.column]}"
     if kind_of(column) != "text":
         return f"{column} = {test.column}"
     left, right = f"lower({column})", f"lower({test.column})"

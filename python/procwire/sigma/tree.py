@@ -6,7 +6,7 @@ Logic is two-valued: a test of a column without a value does not match, so `not`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
@@ -30,6 +30,8 @@ __all__ = [
     "TimeIs",
     "TimeUnit",
     "Wildcard",
+    "all_of",
+    "any_of",
     "leaves",
 ]
 
@@ -147,6 +149,18 @@ class Not:
 
 
 Node = Leaf | All | Any | Not
+
+
+def all_of(nodes: Iterable[Node]) -> Node:
+    """Nodes that must match together; those of the same make are put into one."""
+    flat = [one for node in nodes for one in (node.operands if isinstance(node, All) else (node,))]
+    return flat[0] if len(flat) == 1 else All(tuple(flat))
+
+
+def any_of(nodes: Iterable[Node]) -> Node:
+    """Nodes of which one must match, likewise."""
+    flat = [one for node in nodes for one in (node.operands if isinstance(node, Any) else (node,))]
+    return flat[0] if len(flat) == 1 else Any(tuple(flat))
 
 
 def leaves(node: Node) -> Iterator[Leaf]:

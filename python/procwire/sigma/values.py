@@ -48,6 +48,7 @@ from procwire.sigma.tree import (
     TimeIs,
     TimeUnit,
     Wildcard,
+    any_of,
 )
 
 __all__ = ["keyword", "test_of"]
@@ -64,7 +65,7 @@ def test_of(name: str, value: SigmaType) -> Node:
     column = column_of(name)
     match value:
         case SigmaExpansion():
-            return Any(tuple(test_of(name, one) for one in value.values))
+            return any_of(test_of(name, one) for one in value.values)
         case SigmaNull():
             return Leaf(name, column.name, Missing())
         case SigmaExists():
@@ -82,7 +83,7 @@ def keyword(value: SigmaType) -> Node:
     """The test of a word without a field: whether one of the event's texts contains it."""
     match value:
         case SigmaExpansion():
-            return Any(tuple(keyword(one) for one in value.values))
+            return any_of(keyword(one) for one in value.values)
         case SigmaString() if _parts(value):
             parts = (Wildcard.ANY, *_parts(value), Wildcard.ANY)
             test: Test = Like(_squeezed(parts), isinstance(value, SigmaCasedString))
@@ -92,7 +93,7 @@ def keyword(value: SigmaType) -> Node:
             test = _regex(value)
         case _:
             raise Unusable(f"found {type(value).__name__} without a field, expected a text")
-    return Any(tuple(Leaf(column, column, test) for column in KEYWORD_COLUMNS))
+    return any_of(Leaf(column, column, test) for column in KEYWORD_COLUMNS)
 
 
 def _special(name: str, column: Column, value: SigmaType) -> Node:
@@ -149,7 +150,7 @@ def _word(name: str, column: Column, word: str) -> Node:
     values = column.words.get(word.lower())
     if values is None:
         raise Unusable(f"found {word!r} for {name}, expected one of {', '.join(column.words)}")
-    return Any(tuple(Leaf(name, column.name, Equal(value)) for value in values))
+    return any_of(Leaf(name, column.name, Equal(value)) for value in values)
 
 
 def _pattern(name: str, column: Column, parts: tuple[Part, ...], cased: bool) -> Node:
@@ -213,5 +214,6 @@ def _reference(name: str, column: Column, value: SigmaFieldReference) -> Node:
     other = column_of(value.field)
     partly = value.starts_with or value.ends_with
     if {column.kind, other.kind} <= {"text"} or (not partly and column.kind == other.kind != "time"):
-        return Leaf(name, column.name, SameAs(other.name, value.starts_with, value.ends_with))
+        names = (ADDRESS_BYTES.get(one.name, one.name) for one in (column, other))
+        return Leaf(name, next(names), SameAs(next(names), value.starts_with, value.ends_with))
     raise Unusable(f"found {name} compared with {value.field}, expected two texts, numbers, flags or addresses")
