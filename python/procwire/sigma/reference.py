@@ -175,9 +175,10 @@ def _forms(name: str, text: str, pattern: str) -> list[str]:
     address = _address(text) if name in _ADDRESSES and ":" in text else None
     if address is None:
         return [text]
-    packed = ip_address(text)
+    packed = IPv6Address(text)
     long = ":".join(group.lstrip("0") or "0" for group in packed.exploded.split(":"))
-    return [str(packed), long] if ":" in pattern else [str(packed)]
+    short = f"::ffff:{address}" if isinstance(address, IPv4Address) else str(packed)
+    return [short, long] if ":" in pattern else [short]
 
 
 def _lies_in(text: str, wanted: SigmaCIDRExpression) -> bool:

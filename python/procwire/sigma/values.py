@@ -214,6 +214,6 @@ def _reference(name: str, column: Column, value: SigmaFieldReference) -> Node:
     other = column_of(value.field)
     partly = value.starts_with or value.ends_with
     if {column.kind, other.kind} <= {"text"} or (not partly and column.kind == other.kind != "time"):
-        names = (ADDRESS_BYTES.get(one.name, one.name) for one in (column, other))
-        return Leaf(name, next(names), SameAs(next(names), value.starts_with, value.ends_with))
+        left, right = (ADDRESS_BYTES.get(one.name, one.name) for one in (column, other))
+        return Leaf(name, left, SameAs(right, value.starts_with, value.ends_with))
     raise Unusable(f"found {name} compared with {value.field}, expected two texts, numbers, flags or addresses")
