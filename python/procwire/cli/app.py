@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from procwire.cli.config import config
+from procwire.cli.detect import EXAMPLES as DETECT_EXAMPLES
+from procwire.cli.detect import detect
 from procwire.cli.dictionary import dictionary
 from procwire.cli.guid import guid
 from procwire.cli.hunt import EXAMPLES as HUNT_EXAMPLES
@@ -31,6 +33,7 @@ app = typer.Typer(
 app.command(epilog=EXAMPLES)(read)
 app.command(cls=RecordCommand, epilog=RECORD_EXAMPLES)(record)
 app.command(epilog=HUNT_EXAMPLES)(hunt)
+app.command(epilog=DETECT_EXAMPLES)(detect)
 app.command(epilog=SQL_EXAMPLES)(sql)
 app.add_typer(config, name="config")
 app.add_typer(lake, name="lake")

@@ -35,6 +35,9 @@ class ExitCode(IntEnum):
     # And of checking a configuration.
     VALID = 0
     INVALID = 1
+    # And of what looks for matches of rules.
+    NO_MATCH = 0
+    MATCHED = 4
 
 
 def complain(text: str) -> None:

@@ -20,7 +20,10 @@ _CONTROL_ESCAPES = [(chr(code), f"\\u{code:04x}") for code in (*range(0x20), *ra
 
 
 class NdjsonSink:
-    """ISO 8601 times, upper-case hexadecimal for bytes, null for nulls; keys of `sparse` are left out where null."""
+    """ISO 8601 times, upper-case hexadecimal for bytes, null for nulls; keys of `sparse` are left out where null.
+
+    json: columns whose texts are JSON on one line, and become values as they are.
+    """
 
     def __init__(
         self,
@@ -29,9 +32,11 @@ class NdjsonSink:
         terminal: Terminal | None = None,
         *,
         sparse: Collection[str] = (),
+        json: Collection[str] = (),
     ) -> None:
         del terminal
         self._stream = stream
+        self._json = [name in json for name in schema.names]
         # The first is always there, so that each other has a comma before it.
         self._sparse = [index > 0 and name in sparse for index, name in enumerate(schema.names)]
         self._keys = [f'"{name}":' for name in _escape(pa.array(schema.names, pa.string())).to_pylist()]
@@ -41,11 +46,12 @@ class NdjsonSink:
         for chunk in chunks(batch):
             rows = Rows(chunk.num_rows)
             for index, (key, column) in enumerate(zip(self._keys, chunk.columns, strict=True)):
+                cell = _json_cell if self._json[index] else _cell
                 if self._sparse[index]:
-                    _cell(rows, column, f",{key}", "")
+                    cell(rows, column, f",{key}", "")
                 else:
                     rows.literal(("," if index else "{") + key)
-                    _cell(rows, column, "", "null")
+                    cell(rows, column, "", "null")
             rows.literal("}\n")
             self._stream.write(rows.joined())
 
@@ -61,6 +67,11 @@ def _cell(rows: Rows, column: pa.Array, before: str, null: str) -> None:
         rows.cell(column, before, "", null)
     else:
         rows.cell(column, f'{before}"', '"', null, _escape)
+
+
+def _json_cell(rows: Rows, column: pa.Array, before: str, null: str) -> None:
+    # Controls stand in JSON's own texts only, where they may be escaped.
+    rows.cell(column, before, "", null, lambda texts: replace_all(texts, _CONTROLS, _CONTROL_ESCAPES))
 
 
 def _escape(texts: pa.StringArray) -> pa.StringArray:

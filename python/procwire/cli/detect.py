@@ -1,0 +1,84 @@
+"""`procwire detect`: Sigma rules over the lake, or over logs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from procwire.cli.detecting import DetectWay, Level, Request, run
+from procwire.cli.engines import MasterOption
+from procwire.cli.exits import ExitCode, ends_well
+
+__all__ = ["EXAMPLES", "detect"]
+
+EXAMPLES = """\b
+Examples:
+  procwire detect --rules rules/ Sysmon.evtx         which rules match, on which host, and why
+  procwire detect --rules rules/ --since 7d          over the lake, the last week of it
+  procwire detect --rules rules/ --level high logs/ --to ndjson | jq .
+  procwire detect --rules base/ --rules ours.yml logs/ -o matches.parquet
+  procwire detect --rules rules/ --engine spark --master spark://head:7077
+  procwire detect --rules rules/ new.evtx || [ $? -ne 4 ] || page-someone
+  procwire rules check rules/ logs/                  what keeps rules from matching
+
+\b
+Exit codes:
+  0    nothing matched (or the pipe that takes the rows was closed)
+  1    nothing could be read, or the results could not be written
+  2    the command line cannot be used, there is no lake, or no rule that runs
+  3    nothing matched, in logs with damage
+  4    there are matches
+  130  ended by Ctrl-C, 143 by SIGTERM
+"""
+
+
+@ends_well
+def detect(
+    rules: Annotated[
+        list[Path],
+        typer.Option(metavar="PATH", help="Sigma rules: a file, or a folder with all below it. May be repeated."),
+    ],
+    logs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[LOG]...", help="Logs to look in, what `read` takes; without one the lake.", show_default=False
+        ),
+    ] = None,
+    lake: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="The lake to look in. [default: PROCWIRE_LAKE, else the user's own]"),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="WHEN", help="Only what is since then: 7d, 12h (before now), or a time: 2024-05-01."),
+    ] = None,
+    level: Annotated[Level | None, typer.Option(help="Leave out rules below this level. [default: none]")] = None,
+    to: Annotated[
+        DetectWay | None,
+        typer.Option(help="Format of the matches. [default: by the suffix of -o; table on a terminal; else ndjson]"),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.")
+    ] = None,
+    columns: Annotated[str | None, typer.Option(metavar="A,B,...", help="These columns of the matches.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="The first N matches, of a table the latest N; 0 is all. [default: all; table: 20]",
+        ),
+    ] = None,
+    engine: Annotated[
+        Literal["duckdb", "spark"], typer.Option(help="What looks: DuckDB on this machine, or Spark on a cluster.")
+    ] = "duckdb",
+    master: MasterOption = None,
+) -> ExitCode:
+    """Detect: run Sigma rules over the lake, or over logs, and tell what matches, and why.
+
+    Each match is a row: the rule, the fields and values that made it match, and the event. A table begins with what
+    matched on which host. Exit code 4 says that there are matches.
+    """
+    return run(Request(rules, logs or [], lake, since, level, to, output, columns, limit, engine, master))

@@ -1,0 +1,78 @@
+"""A match in words: when, which rule, which process talked to whom, and which values made the rule match."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from textwrap import wrap
+from typing import Any
+
+from procwire.sinks.layout import shorten_middle, styled
+from procwire.sinks.plain import plain
+
+__all__ = ["LEVEL_STYLES", "match_lines", "reason", "shown_time", "what_happened"]
+
+LEVEL_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
+Row = Mapping[str, Any]
+
+_INDENT = " " * 4
+_LONGEST_VALUE = 160
+
+
+def match_lines(row: Row, width: int, *, colours: bool) -> Iterator[str]:
+    """A match on a terminal: its rule, what happened, and why it matched."""
+    start, end = styled(LEVEL_STYLES.get(row["rule_level"], "bold")) if colours else ("", "")
+    yield f"{shown_time(row['time'])}  {start}{row['rule_level']}{end}  {plain(row['rule_title'])}"
+    for text in (what_happened(row), reason(row)):
+        yield from wrap(text, max(width, 40), initial_indent=_INDENT, subsequent_indent=_INDENT * 2)
+
+
+def what_happened(row: Row) -> str:
+    """`powershell.exe 4321 (CORP\\alice) on WS1 → 203.0.113.5:443 tcp example.com`; of a correlation its events."""
+    if row["correlated_events"] is not None:
+        first, last = shown_time(row["first_seen"]), shown_time(row["last_seen"])
+        return f"{row['correlated_events']:,} events{_on(row)}, {first} to {last}"
+    peer = "src" if row["network_connection_initiated"] is False else "dst"
+    arrow = "←" if peer == "src" else "→"
+    process = " ".join(str(part) for part in (_base_name(row["process_name"]), row["process_id"]) if part is not None)
+    user = f" ({row['user_name']})" if row["user_name"] else ""
+    host = f" {row[f'{peer}_host_name']}" if row[f"{peer}_host_name"] else ""
+    outcome = f", {row['outcome']}" if row["record_kind"] == "attempt" else ""
+    protocol = f" {row['network_protocol']}" if row["network_protocol"] else ""
+    return plain(f"{process or '-'}{user}{_on(row)} {arrow} {_endpoint(row, peer)}{protocol}{host}{outcome}")
+
+
+def reason(row: Row) -> str:
+    """`because Initiated true, DestinationPort 4444`: the fields that made it match, and their values."""
+    matched: dict[str, Any] = json.loads(row["matched"] or "{}")
+    if not matched:
+        return ""
+    word = "because" if row["correlated_events"] is None else "of"
+    return plain(f"{word} " + ", ".join(f"{name} {_value(value)}" for name, value in matched.items()))
+
+
+def shown_time(time: datetime | None) -> str:
+    """`2020-10-20 11:22:33.123`, as Sysmon writes it."""
+    return "-" if time is None else time.strftime("%Y-%m-%d %H:%M:%S.") + f"{time.microsecond // 1000:03}"
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "missing"
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return shorten_middle(text, _LONGEST_VALUE)
+
+
+def _on(row: Row) -> str:
+    return f" on {row['computer_name']}" if row["computer_name"] else ""
+
+
+def _base_name(path: str | None) -> str | None:
+    return path and path.replace("\\", "/").rpartition("/")[2]
+
+
+def _endpoint(row: Row, end: str) -> str:
+    address, port = row[f"{end}_ip"] or "-", row[f"{end}_port"]
+    shown = f"[{address}]" if ":" in address else address
+    return shown if port is None else f"{shown}:{port}"

@@ -1,0 +1,159 @@
+"""Sigma rules from the command line: which rules, over which data, and where the matches go."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+from procwire.cli.asking import asking
+from procwire.cli.exits import ExitCode
+from procwire.cli.reading import report
+from procwire.cli.rules_data import opened
+from procwire.cli.signals import Signals
+from procwire.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from procwire.lake.engines import Engine
+    from procwire.sigma import RuleSet
+
+__all__ = ["DetectWay", "Level", "Request", "counted", "is_not_ours", "loaded", "run", "told_of"]
+
+DetectWay = Literal["table", "ndjson", "csv", "parquet", "arrow"]
+# Sigma's own, not asked of it: pySigma takes long to import.
+Level = Literal["informational", "low", "medium", "high", "critical"]
+
+_SHOWN_PROBLEMS = 3
+_NOT_OURS = ("found category", "found service", "found product", "found no category")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The options of `procwire detect`."""
+
+    rules: list[Path]
+    logs: list[str]
+    lake: str | None
+    since: str | None
+    level: Level | None
+    to: DetectWay | None
+    output: Path | None
+    columns: str | None
+    limit: int | None
+    engine: Engine = "duckdb"
+    master: str | None = None
+
+
+def run(request: Request) -> ExitCode:
+    """Detect, write what matches, and tell of it on stderr."""
+    with Signals() as signals, signals.ended():
+        return _run(request, signals)
+    return ExitCode(128 + (signals.received or 0))
+
+
+def _run(request: Request, signals: Signals) -> ExitCode:
+    from procwire.cli.detect_sinks import columns_of
+    from procwire.sigma import detect
+
+    # Before anything is read: what is mistyped must not cost the reading.
+    rules, way = loaded(request.rules, request.level), _way(request)
+    names = columns_of(request.columns, way)
+    with opened(request.logs, request.lake, request.since, request.engine, request.master) as (connection, ledger):
+        signals.check()
+        if ledger is not None:
+            report(ledger)
+            if ledger.nothing_read:
+                return ExitCode.NOTHING_READ
+        with asking(connection) as asked:
+            matches = asked.run(partial(detect, connection, rules))
+            count = _write(asked.each(matches), names, way, request, signals)
+    for line in told_of(rules, request.level):
+        sys.stderr.write(line + "\n")
+    first = "the first " if way != "table" and request.limit and count == request.limit else ""
+    sys.stderr.write(first + (counted(count, "match", "matches") if count else "nothing found") + "\n")
+    if count:
+        return ExitCode.MATCHED
+    return ExitCode.DAMAGED if ledger is not None and ledger.damaged else ExitCode.ALL_READ
+
+
+def loaded(paths: Iterable[Path], level: Level | None = None) -> RuleSet:
+    """The rules of these files and folders, of at least this level. Raises UsageError where none runs."""
+    from procwire.sigma import load
+
+    rules = load(list(paths))
+    chosen = rules.at_least(level) if level else rules
+    if not chosen.rules:
+        why = f"{counted(len(rules.rules), 'rule')} below {level}; " if rules.rules else ""
+        told = "; ".join(_problems(rules)) or "no rule at all"
+        raise UsageError(f"found {why}{told}; expected a Sigma rule for network connections")
+    return chosen
+
+
+def told_of(rules: RuleSet, level: Level | None = None) -> Iterator[str]:
+    """How many rules ran, and which did not, and why."""
+    above = f" of level {level} and above" if level and level != "informational" else ""
+    yield (
+        f"{counted(len(rules.rules), 'rule')}{above} ran"
+        + ("; " if rules.problems else "")
+        + "; ".join(_problems(rules))
+    )
+
+
+def _problems(rules: RuleSet) -> Iterator[str]:
+    from procwire.sinks.plain import plain
+
+    others = [problem for problem in rules.problems if is_not_ours(problem.reason)]
+    ours = [problem for problem in rules.problems if not is_not_ours(problem.reason)]
+    if others:
+        yield f"{len(others):,} not for network connections"
+    if ours:
+        places = [f"{one.path}:{one.line or 1}: {one.reason}" for one in ours[:_SHOWN_PROBLEMS]]
+        more = f" and {len(ours) - _SHOWN_PROBLEMS:,} more" if len(ours) > _SHOWN_PROBLEMS else ""
+        yield plain(f"{len(ours):,} not run ({'; '.join(places)}{more}: `procwire rules check` tells all)")
+
+
+def is_not_ours(reason: str) -> bool:
+    """Whether a problem is only that the rule is about other events."""
+    return reason.startswith(_NOT_OURS)
+
+
+def counted(count: int, thing: str, things: str | None = None) -> str:
+    """`1 rule`, `2 rules`."""
+    return f"{count:,} {thing if count == 1 else things or thing + 's'}"
+
+
+def _way(request: Request) -> DetectWay:
+    from procwire.sinks import sink_for_suffix
+
+    if request.to is not None:
+        return request.to
+    if request.output is None or request.output == Path("-"):
+        return "table" if sys.stdout.isatty() else "ndjson"
+    way = sink_for_suffix(request.output.suffix) or "ndjson"
+    if way == "xml":
+        raise UsageError("found .xml in -o, expected another format: xml holds events only")
+    return cast(DetectWay, way)
+
+
+def _write(
+    matches: Iterable[pa.RecordBatch], names: list[str], way: DetectWay, request: Request, signals: Signals
+) -> int:
+    """Write the matches, and count them: all of a table, of which only some are shown."""
+    from procwire.cli.detect_sinks import open_matches
+    from procwire.cli.output import Output
+
+    with Output(None if request.output == Path("-") else request.output) as output:
+        sink = open_matches(way, output.stream, names, output.terminal, request.limit)
+        for batch in matches:
+            with signals.held():
+                sink.write(batch)
+            if sink.is_full:
+                break
+        sink.close()
+        output.commit()
+    return sink.count
