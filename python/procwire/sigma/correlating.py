@@ -15,7 +15,7 @@ from sigma.correlations import (
 )
 
 from procwire.sigma.correlation import Bound, Correlation, CorrelationType, Presence
-from procwire.sigma.fields import column_of
+from procwire.sigma.fields import column_of, kind_of
 from procwire.sigma.problems import Problem, Unusable
 from procwire.sigma.rule import Rule
 
@@ -47,7 +47,7 @@ def correlation_of(content: Mapping[str, Any], known: Known) -> tuple[SigmaCorre
         rules=tuple(_referenced(name, known) for name in names),
         timespan_us=parsed.timespan.seconds * 1_000_000,
         group_by={name: _columns(name, names, aliases) for name in parsed.group_by or ()},
-        value=_value(getattr(condition, "fieldref", None), names, aliases) if kind.startswith("value_") else (),
+        value=_value(kind, getattr(condition, "fieldref", None), names, aliases),
         bounds=bounds,
         percentile=_percentile(getattr(condition, "percentile", None)),
         presence=_presence(extended.parsed, names) if extended else None,
@@ -83,11 +83,18 @@ def _columns(name: str, rules: list[str], aliases: Mapping[str, Mapping[str, str
     return tuple(column_of(aliases.get(name, {}).get(rule, name)).name for rule in rules)
 
 
-def _value(given: str | list[str] | None, rules: list[str], aliases: Mapping[str, Any]) -> tuple[str, ...]:
+def _value(
+    kind: CorrelationType, given: str | list[str] | None, rules: list[str], aliases: Mapping[str, Any]
+) -> tuple[str, ...]:
+    if not kind.startswith("value_"):
+        return ()
     names = [given] if isinstance(given, str) else given or []
     if len(names) != 1:
         raise Unusable(f"found {len(names)} fields in the condition, expected one")
-    return _columns(names[0], rules, aliases)
+    columns = _columns(names[0], rules, aliases)
+    if kind != "value_count" and any(kind_of(column) != "number" for column in columns):
+        raise Unusable(f"found {kind} of {names[0]}, expected a field of numbers")
+    return columns
 
 
 def _percentile(given: int | None) -> int:

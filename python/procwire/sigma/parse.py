@@ -22,6 +22,7 @@ from sigma.rule import SigmaRule
 from procwire.sigma.correlating import Known, correlation_of
 from procwire.sigma.correlation import Correlation
 from procwire.sigma.documents import Document, documents
+from procwire.sigma.expressions import POLICY
 from procwire.sigma.fields import CATEGORIES, DNS_CATEGORIES
 from procwire.sigma.problems import Problem, Unusable
 from procwire.sigma.rule import Level, LogSource, Rule, RuleSet
@@ -50,7 +51,7 @@ def load(paths: Sequence[str | Path]) -> RuleSet:
     for document in sorted((one for one in found if isinstance(one, Document)), key=_order):
         try:
             if "filter" in document.content:
-                filters.append(SigmaFilter.from_dict(document.content))
+                filters.append(SigmaFilter.from_dict(document.content, policy=POLICY))
                 continue
             rule = _correlation(document, known) if "correlation" in document.content else _rule(document, filters)
             rules.append(rule)
@@ -79,7 +80,7 @@ def _reported(rules: Sequence[Rule]) -> tuple[Rule, ...]:
 
 def _rule(document: Document, filters: Sequence[SigmaFilter]) -> Rule:
     source = _log_source(document.content.get("logsource"))
-    parsed = SigmaRule.from_dict(document.content)
+    parsed = SigmaRule.from_dict(document.content, policy=POLICY)
     for one in filters:
         parsed = cast(SigmaRule, one.apply_on_rule(parsed))
     tree = any_of(_node(condition.parsed) for condition in parsed.detection.parsed_condition)

@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import cast
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from sigma.types import (
     CompareOperators,
     Placeholder,
@@ -182,13 +180,7 @@ def _regex(value: SigmaRegularExpression) -> Regex:
     if any(isinstance(part, Placeholder) for part in value.regexp.s):
         _parts(value.regexp)
     flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
-    regex = Regex(str(value.regexp), flags)
-    prefix = f"(?{flags})" if flags else ""
-    try:
-        pc.match_substring_regex(pa.array([""]), prefix + regex.pattern)
-    except pa.ArrowInvalid as error:
-        raise Unusable(f"found a regular expression that RE2 cannot run: {error}") from error
-    return regex
+    return Regex(str(value.regexp), flags)
 
 
 def _compared(name: str, column: Column, value: SigmaCompareExpression) -> Node:
