@@ -163,7 +163,7 @@ FIELDS: tuple[Field, ...] = (
 LIVE_FIELDS: tuple[Field, ...] = (
     _ours("record_kind", "RecordKind", _TEXT, "live",
           "What the row tells: connection, attempt (one that failed), close (the end of one), existing (open when the "
-          "recording began), loss", "connection"),
+          "recording began), loss, alert (a Sigma rule that a connection matches)", "connection"),
     _ours("outcome", "Outcome", _TEXT, "live",
           "How a TCP connection came out: established, refused, timed-out, unreachable, reset, abandoned (by the "
           "process, before an answer), failed (any other: see error_number); for a close how it ended: closed-here, "

@@ -77,17 +77,14 @@ class Overview:
         level = max(len(row["rule_level"]) for row in rows)
         free = self._width - level - _COUNT_WIDTH - 2 * _TIME_WIDTH - 5 * 2
         host = min(max(len(row["computer_name"] or "-") for row in rows), max(free * 2 // 5, 12))
-        widths = (max(level, 5), _COUNT_WIDTH, max(free - host, 20), host, _TIME_WIDTH, _TIME_WIDTH)
+        rule = min(max(len(row["rule_title"]) for row in rows), max(free - host, 20))
+        widths = (max(level, 5), _COUNT_WIDTH, rule, host, _TIME_WIDTH, _TIME_WIDTH)
         lines = [self._styled(_line(_TITLES, widths), "bold")]
         for row in rows:
             times = (shown_time(row[name])[:_TIME_WIDTH] for name in ("first", "last"))
-            cells = (
-                row["rule_level"],
-                f"{row['matches']:,}",
-                plain(row["rule_title"]),
-                plain(row["computer_name"] or "-"),
-            )
-            level, rest = row["rule_level"], _line((*cells, *times), widths)
+            names = (plain(row["rule_title"]), plain(row["computer_name"] or "-"))
+            level = row["rule_level"]
+            rest = _line((level, f"{row['matches']:,}", *names, *times), widths)
             lines.append(self._styled(level, LEVEL_STYLES.get(level, "")) + rest[len(level) :])
         return lines
 

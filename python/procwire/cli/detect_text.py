@@ -11,7 +11,7 @@ from typing import Any
 from procwire.sinks.layout import shorten_middle, styled
 from procwire.sinks.plain import plain
 
-__all__ = ["LEVEL_STYLES", "match_lines", "reason", "shown_time", "what_happened"]
+__all__ = ["LEVEL_STYLES", "alert_line", "match_lines", "reason", "shown_time", "what_happened"]
 
 LEVEL_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 Row = Mapping[str, Any]
@@ -26,6 +26,12 @@ def match_lines(row: Row, width: int, *, colours: bool) -> Iterator[str]:
     yield f"{shown_time(row['time'])}  {start}{row['rule_level']}{end}  {plain(row['rule_title'])}"
     for text in (what_happened(row), reason(row)):
         yield from wrap(text, max(width, 40), initial_indent=_INDENT, subsequent_indent=_INDENT * 2)
+
+
+def alert_line(row: Row) -> str:
+    """The same on one line, of a match that happens now."""
+    told = " ".join(text for text in (what_happened(row), reason(row)) if text)
+    return f"ALERT {row['rule_level']}: {plain(row['rule_title'])}: {told}"
 
 
 def what_happened(row: Row) -> str:

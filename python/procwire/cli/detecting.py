@@ -72,8 +72,7 @@ def _run(request: Request, signals: Signals) -> ExitCode:
         with asking(connection) as asked:
             matches = asked.run(partial(detect, connection, rules))
             count = _write(asked.each(matches), names, way, request, signals)
-    for line in told_of(rules, request.level):
-        sys.stderr.write(line + "\n")
+    sys.stderr.write(told_of(rules, "ran", request.level) + "\n")
     first = "the first " if way != "table" and request.limit and count == request.limit else ""
     sys.stderr.write(first + (counted(count, "match", "matches") if count else "nothing found") + "\n")
     if count:
@@ -94,14 +93,10 @@ def loaded(paths: Iterable[Path], level: Level | None = None) -> RuleSet:
     return chosen
 
 
-def told_of(rules: RuleSet, level: Level | None = None) -> Iterator[str]:
-    """How many rules ran, and which did not, and why."""
+def told_of(rules: RuleSet, what: str, level: Level | None = None) -> str:
+    """How many rules ran (`what`), and which did not, and why, in a line."""
     above = f" of level {level} and above" if level and level != "informational" else ""
-    yield (
-        f"{counted(len(rules.rules), 'rule')}{above} ran"
-        + ("; " if rules.problems else "")
-        + "; ".join(_problems(rules))
-    )
+    return "; ".join([f"{counted(len(rules.rules), 'Sigma rule')}{above} {what}", *_problems(rules)])
 
 
 def _problems(rules: RuleSet) -> Iterator[str]:

@@ -29,6 +29,7 @@ Examples:
   sudo procwire record --all --to syslog           as Sysmon for Linux does
   sudo procwire record --all --to lake             keep them, to ask of them later
   sudo procwire record --all -o /var/log/procwire/c.ndjson --rotate-size 100MB --keep 10
+  sudo procwire record --all --detect rules/       alerts by Sigma rules, among the connections
   sudo procwire record --all --where "dst_port NOT IN (53, 443)" --to ndjson | jq .
   procwire record --status                         what records, and what could
 
@@ -166,6 +167,13 @@ def record(
         Path | None,
         typer.Option(metavar="FILE", help="Write to FILE, as JSON, what was captured, filtered, written and lost."),
     ] = None,
+    detect: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Raise alerts by the Sigma rules in this file or folder, read anew at SIGHUP. May be repeated.",
+        ),
+    ] = None,
     status: Annotated[
         bool, typer.Option("--status", help="Tell what records on this machine, or what could, and leave.")
     ] = False,
@@ -208,6 +216,7 @@ def record(
         keep=keep,
         ring_bytes=buffer_mb << 20,
         ledger=ledger,
+        detect=tuple(detect or ()),
         lake=lake,
     )
     _check(request)

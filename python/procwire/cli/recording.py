@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
 from procwire.cli.exits import ExitCode, complain
+from procwire.cli.recording_detect import Alerting, first_rules
 from procwire.cli.recording_lake import make_folder
 from procwire.cli.recording_rules import Hangups, check_readable, live_rules, rules_of_images, without_configuration
 from procwire.cli.signals import Signals
@@ -52,6 +53,7 @@ def run(request: Request) -> ExitCode:
     with ExitStack() as stack:
         hangups = stack.enter_context(Hangups())
         configured = None if request.config is None else live_rules(request, request.config, hangups)
+        detection = first_rules(request.detect) if request.detect else None
         rules = configured or (rules_of_images(request) if request.images else None)
         ledger_file = _open_ledger(request, stack)
         source, ledger = _open_source(request)
@@ -67,10 +69,13 @@ def run(request: Request) -> ExitCode:
             if any(target.way == "lake" for target in request.targets):
                 make_folder(request.lake, account)
             drop_privileges(account, source.capabilities)
-        if request.config is not None:
-            check_readable(request.config, account)
+        for path in (*([request.config] if request.config else ()), *request.detect):
+            check_readable(path, account)
         with ExitStack() as output_stack:
             outputs = _open_outputs(request, selections, stdout, ledger, account, output_stack)
+            alerting = None
+            if detection is not None:
+                alerting = Alerting(request, detection, outputs, ledger, hangups, output_stack)
             # Told when the outputs are closed: only then all is written.
             stack.callback(_report, ledger, ledger_file)
             recorder = Recorder(
@@ -82,9 +87,23 @@ def run(request: Request) -> ExitCode:
                 envelope=envelope,
                 ledger=ledger,
                 on_status=on_status,
-                between_batches=configured.refresh if configured else partial(without_configuration, hangups),
+                written=alerting.alerts if alerting else lambda _: None,
+                between_batches=_between(hangups, configured, alerting),
             )
             return _record(request, recorder, ledger)
+
+
+def _between(hangups: Hangups, configured: LiveRules | None, alerting: Alerting | None) -> Callable[[], None]:
+    """What is done between two batches."""
+    steps = [part.refresh for part in (configured, alerting) if part is not None]
+    if not steps:
+        return partial(without_configuration, hangups)
+
+    def refresh() -> None:
+        for step in steps:
+            step()
+
+    return refresh
 
 
 def _record(request: Request, recorder: Recorder, ledger: RecordingLedger) -> ExitCode:
@@ -238,37 +257,36 @@ def _open_outputs(
     stack: ExitStack,
 ) -> list[SelectedOutput]:
     from procwire.recorder.ledger import OutputLedger
-    from procwire.recorder.outputs import SelectedOutput
+    from procwire.recorder.outputs import SelectedOutput, schema_of
 
     outputs = []
     for target, selection in zip(request.targets, selections, strict=True):
         try:
-            sink = _open_sink(request, target, selection, stdout)
+            schema = schema_of(selection, target.way, alerts=bool(request.detect))
+            sink = _open_sink(request, target, schema, stdout)
             _check_rotation(request, target)
         except (OSError, UsageError) as error:
             text = str(error) if isinstance(error, UsageError) else f"cannot write {target.name}: {error.strerror}"
             hint = f" (recording as {account.pw_name}: --user NAME for another)" if account else ""
             raise UsageError(text + hint) from error
         ledger.outputs.append(OutputLedger(target.name, target.way))
-        outputs.append(SelectedOutput(sink, selection, ledger.outputs[-1], complain))
+        with_alerts = schema if request.detect and selection is not None else None
+        outputs.append(SelectedOutput(sink, selection, ledger.outputs[-1], complain, alert_schema=with_alerts))
         stack.callback(outputs[-1].close)
     return outputs
 
 
-def _open_sink(
-    request: Request, target: Target, selection: Selection | None, stdout: Output
-) -> RecordingOutput | LakeOutput:
+def _open_sink(request: Request, target: Target, schema: pa.Schema, stdout: Output) -> RecordingOutput | LakeOutput:
     if target.way == "lake":
         from procwire.cli.recording_lake import open_lake
 
         return open_lake(request.lake)
-    from procwire.recorder.outputs import schema_of
     from procwire.sinks.recording import RecordingOutput
 
     return RecordingOutput(
         target.way,
         target.path,
-        schema_of(selection),
+        schema,
         rotate_bytes=request.rotate_bytes,
         rotate_s=request.rotate_s,
         keep=request.keep,

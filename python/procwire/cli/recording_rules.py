@@ -30,7 +30,8 @@ class Hangups:
     """While entered, SIGHUP is kept to be asked for, and ends nothing."""
 
     def __init__(self) -> None:
-        self._received = False
+        self._count = 0
+        self.take = self.taker()
 
     def __enter__(self) -> Hangups:
         self._before = signal.signal(signal.SIGHUP, self._receive)
@@ -39,14 +40,20 @@ class Hangups:
     def __exit__(self, *_: object) -> None:
         signal.signal(signal.SIGHUP, self._before)
 
-    def take(self) -> bool:
-        """Whether one came since the last time."""
-        received, self._received = self._received, False
-        return received
+    def taker(self) -> Callable[[], bool]:
+        """Asks whether one came since it was asked last; each asks for itself."""
+        taken = self._count
+
+        def take() -> bool:
+            nonlocal taken
+            before, taken = taken, self._count
+            return taken > before
+
+        return take
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        self._received = True
+        self._count += 1
 
 
 def say(text: str) -> None:
@@ -58,7 +65,7 @@ def say(text: str) -> None:
 def without_configuration(hangups: Hangups) -> None:
     """What is done between two batches where there is no configuration."""
     if hangups.take():
-        say("SIGHUP ignored: there is no --config FILE to load anew")
+        say("SIGHUP ignored: there is no --config FILE, and no --detect DIR, to load anew")
 
 
 def live_rules(request: Request, path: Path, hangups: Hangups) -> LiveRules:

@@ -70,5 +70,7 @@ class Request:
     keep: int | None
     ring_bytes: int
     ledger: Path | None
+    detect: tuple[Path, ...]
+    """Sigma rules: files, and folders."""
     lake: str | None
     """Folder or URI; None for the default one."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from procwire.sources.live import Hook
 
-__all__ = ["ConfigurationLedger", "OutputLedger", "RecordingLedger"]
+__all__ = ["ConfigurationLedger", "DetectionLedger", "OutputLedger", "RecordingLedger"]
 
 
 @dataclass(slots=True)
@@ -58,6 +58,41 @@ class ConfigurationLedger:
 
 
 @dataclass(slots=True)
+class DetectionLedger:
+    """The account of Sigma's rules that are matched."""
+
+    rules: int = 0
+    not_run: int = 0
+    """Rules that were found, and do not run."""
+    loaded: int = 0
+    """How often they were taken, at the start too."""
+    refused: int = 0
+    """How often they were to be loaded, and could not be."""
+    loaded_at: str = ""
+    """When they were taken last, in UTC."""
+    alerts: dict[str, int] = field(default_factory=dict)
+    """Title of a rule to how often it matched."""
+
+    def take(self, rules: int, not_run: int) -> None:
+        """Count rules that were taken now."""
+        self.rules, self.not_run = rules, not_run
+        self.loaded += 1
+        self.loaded_at = _iso(time.time())
+
+    def count(self, titles: Iterable[str]) -> None:
+        """Count alerts by the titles of their rules."""
+        for title in titles:
+            self.alerts[title] = self.alerts.get(title, 0) + 1
+
+    def __str__(self) -> str:
+        most_first = sorted(self.alerts.items(), key=lambda item: -item[1])
+        told = "; ".join(f"{count:,} × {title}" for title, count in most_first)
+        return f"{sum(self.alerts.values()):,} by {self.rules:,} Sigma rule{_s(self.rules)}" + (
+            f": {told}" if told else ""
+        )
+
+
+@dataclass(slots=True)
 class RecordingLedger:
     """The account of a whole recording; filled while it goes on, final at its end.
 
@@ -79,6 +114,8 @@ class RecordingLedger:
     """Those among them that the rules kept out."""
     configuration: ConfigurationLedger | None = None
     """Without `--config` None."""
+    detection: DetectionLedger | None = None
+    """Without `--detect` None."""
     outputs: list[OutputLedger] = field(default_factory=list)
     lost: dict[str, int] = field(default_factory=dict)
     """Cause to events that the sensor lost, which were not captured."""
@@ -118,6 +155,8 @@ class RecordingLedger:
             lines.append("lost: " + "; ".join(losses))
         if self.configuration is not None:
             lines.append(f"rules: {self.configuration}")
+        if self.detection is not None:
+            lines.append(f"alerts: {self.detection}")
         if self.warnings:
             lines.append("warnings: " + "; ".join(f"{count:,} × {kind}" for kind, count in self.warnings.items()))
         return "\n".join(lines)
@@ -134,10 +173,15 @@ class RecordingLedger:
             "filtered": self.filtered,
             "filtered_by_rules": self.filtered_by_rules,
             "configuration": None if self.configuration is None else asdict(self.configuration),
+            "detection": None if self.detection is None else asdict(self.detection),
             "outputs": [asdict(output) for output in self.outputs],
             "lost": self.lost,
             "warnings": self.warnings,
         }
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
 
 
 def _plural(kind: str, count: int) -> str:

@@ -51,7 +51,8 @@ class Recorder:
     """Records from `source` to `outputs`; the account is kept in `ledger`, and shown to `on_status` now and then.
 
     enrich: in order, before the rules. rules: what a configuration logs, before the predicate. envelope: gives the
-    record ids and all else that makes an event of a row. between_batches: called there, to change any of these.
+    record ids and all else that makes an event of a row. written: told of each batch that all outputs have.
+    between_batches: called there, to change any of these.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Recorder:
         envelope: Step,
         ledger: RecordingLedger,
         on_status: Callable[[RecordingLedger], None],
+        written: Callable[[pa.RecordBatch], None] = lambda _: None,
         between_batches: Callable[[], None] = lambda: None,
     ) -> None:
         self._source = source
@@ -75,6 +77,7 @@ class Recorder:
         self._envelope = envelope
         self._ledger = ledger
         self._on_status = on_status
+        self._written = written
         self._between_batches = between_batches
         self._losses_due_s = self._status_due_s = 0.0
 
@@ -136,6 +139,7 @@ class Recorder:
             numbered = self._envelope(batch)
             for output in self._outputs:
                 output.write(numbered)
+            self._written(numbered)
 
     def _tell_losses(self) -> None:
         self._ledger.warnings = dict(self._source.warnings())

@@ -8,6 +8,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from procwire.event import LIVE_SCHEMA, Group, Names
+from procwire.recorder.alerts import alert_schema, with_alert_columns
 from procwire.recorder.ledger import OutputLedger
 from procwire.select import LIVE_GROUPS, Selection
 from procwire.sinks import RECORDING_COLUMNS
@@ -52,15 +53,19 @@ def live_selection(
     return Selection(names=names, columns=columns, groups=groups, live=True)
 
 
-def schema_of(selection: Selection | None) -> pa.Schema:
-    """The schema of what a format gets."""
-    return LIVE_SCHEMA if selection is None else selection.schema
+def schema_of(selection: Selection | None, way: str = "", *, alerts: bool = False) -> pa.Schema:
+    """The schema of what a format gets; alerts: whether rows tell of these, too, for which whole events have no
+    place."""
+    if selection is None:
+        return LIVE_SCHEMA
+    return alert_schema(selection.schema, way) if alerts else selection.schema
 
 
 class SelectedOutput:
     """Writes what `selection` gives of each batch to `sink`, which is of its schema.
 
-    ledger: where it is counted. complain: told when rows begin to be lost, and when that is over.
+    ledger: where it is counted. complain: told when rows begin to be lost, and when that is over. alert_schema: the
+    sink's, where it takes alerts, too; else they are left out.
     """
 
     def __init__(
@@ -69,8 +74,12 @@ class SelectedOutput:
         selection: Selection | None,
         ledger: OutputLedger,
         complain: Callable[[str], None],
+        *,
+        alert_schema: pa.Schema | None = None,
     ) -> None:
         self._sink = sink
+        self._alert_schema = alert_schema
+        self._alerts_left_out = 0
         self._selection = selection
         self._ledger = ledger
         self._complain = complain
@@ -81,7 +90,18 @@ class SelectedOutput:
         """Write a batch of `event.LIVE_SCHEMA`."""
         if self._selection is not None:
             batch = next(self._selection.apply([batch]))
+        if self._alert_schema is not None:
+            batch = with_alert_columns(batch, self._alert_schema)
         self._sink.write(batch)
+        self._account()
+
+    def write_alerts(self, alerts: pa.RecordBatch) -> None:
+        """Write alerts, of `sigma.SCHEMA`."""
+        if self._selection is None or self._alert_schema is None:
+            self._alerts_left_out += alerts.num_rows
+        else:
+            [events] = self._selection.apply([alerts.select(LIVE_SCHEMA.names)])
+            self._sink.write(with_alert_columns(events, self._alert_schema, alerts))
         self._account()
 
     def tick(self) -> None:
@@ -104,7 +124,8 @@ class SelectedOutput:
 
     def _account(self) -> None:
         ledger, sink = self._ledger, self._sink
-        ledger.written, ledger.left_out, ledger.lost = sink.written, sink.skipped, sink.lost
+        ledger.written, ledger.lost = sink.written, sink.lost
+        ledger.left_out = sink.skipped + self._alerts_left_out
         if sink.trouble != self._trouble:
             self._trouble = sink.trouble
             rest = self._trouble or f"writing again; {ledger.lost - self._told_lost:,} rows were lost"

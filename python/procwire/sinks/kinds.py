@@ -7,9 +7,16 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["KIND", "events", "loss_runs"]
+__all__ = ["ALERT", "ALERT_COLUMNS", "KIND", "alert_runs", "events", "loss_runs"]
 
 KIND = "record_kind"
+ALERT = "alert"
+"""The kind of a row that tells of a rule that an event matches."""
+ALERT_COLUMNS = (
+    "rule_id", "rule_title", "rule_level", "rule_tags", "rule_author", "matched", "correlated_events",
+    "correlated_value", "first_seen", "last_seen",
+)  # fmt: skip
+"""What an alert has beside the event's columns: those of `sigma.SCHEMA`."""
 _LOSS = "loss"
 _EVENTS = pa.array(["connection", _LOSS])
 
@@ -23,15 +30,24 @@ def events(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 def loss_runs(batch: pa.RecordBatch) -> Iterator[tuple[bool, pa.RecordBatch]]:
     """The rows in order, cut where losses begin and end; and whether they are losses."""
+    return _runs(batch, _LOSS)
+
+
+def alert_runs(batch: pa.RecordBatch) -> Iterator[tuple[bool, pa.RecordBatch]]:
+    """The same of alerts."""
+    return _runs(batch, ALERT)
+
+
+def _runs(batch: pa.RecordBatch, kind: str) -> Iterator[tuple[bool, pa.RecordBatch]]:
     if KIND not in batch.schema.names:
         yield False, batch
         return
-    losses = pc.indices_nonzero(pc.equal(batch.column(KIND), _LOSS)).to_pylist()
+    places = pc.indices_nonzero(pc.equal(batch.column(KIND), kind)).to_pylist()
     start = 0
-    for loss in losses:
-        if loss > start:
-            yield False, batch.slice(start, loss - start)
-        yield True, batch.slice(loss, 1)
-        start = loss + 1
+    for place in places:
+        if place > start:
+            yield False, batch.slice(start, place - start)
+        yield True, batch.slice(place, 1)
+        start = place + 1
     if start < batch.num_rows:
         yield False, batch.slice(start)

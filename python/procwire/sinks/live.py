@@ -13,7 +13,7 @@ from procwire.sinks.connections import MARK, account, address, base_name, fit_en
 from procwire.sinks.layout import Column, shorten, styled
 from procwire.sinks.plain import plain_text
 
-__all__ = ["RECORDING_COLUMNS", "loss_lines", "recording_columns"]
+__all__ = ["RECORDING_COLUMNS", "alert_lines", "loss_lines", "recording_columns"]
 
 RECORDING_COLUMNS = (
     "event_creation_time", "process_name", "process_id", "user_name", "network_protocol",
@@ -69,6 +69,19 @@ def loss_lines(losses: pa.RecordBatch, width: int, colours: bool) -> bytes:
         for time, count in zip(times, counts, strict=True)
     ]
     return "".join(f"{start}{shorten(text, width)}{end}\n" for text in texts).encode()
+
+
+def alert_lines(alerts: pa.RecordBatch, width: int, colours: bool) -> bytes:
+    """A line for each alert: the rule's level and title, whose connection, and with whom."""
+    start, end = styled("bold red") if colours else ("", "")
+    times = pc.fill_null(_times(width)[1](alerts), "-").to_pylist()
+    texts = [pc.fill_null(plain_text(alerts.column(name)), "-").to_pylist() for name in ("rule_level", "rule_title")]
+    whose, peers = (pc.fill_null(column, "-").to_pylist() for column in (process_and_id(alerts), _peer(alerts)))
+    told = [
+        f"{time}{' ' * gap(width)}ALERT {level}: {title} ({process} {peer})".replace(MARK, "")
+        for time, level, title, process, peer in zip(times, *texts, whose, peers, strict=True)
+    ]
+    return "".join(f"{start}{shorten(text, width)}{end}\n" for text in told).encode()
 
 
 def _times(width: int) -> tuple[int, Callable[[pa.RecordBatch], pa.StringArray]]:

@@ -20,7 +20,7 @@ from procwire.sinks.csv import CsvSink
 from procwire.sinks.datagrams import SYSTEM_LOG, SyslogSocket
 from procwire.sinks.growing import Bytes, Form, last_line_end
 from procwire.sinks.journal import ParquetParts, message_form
-from procwire.sinks.kinds import events
+from procwire.sinks.kinds import ALERT_COLUMNS, events
 from procwire.sinks.ndjson import NdjsonSink
 from procwire.sinks.protocol import Sink, Terminal, Way
 from procwire.sinks.rotating import RotatingFile
@@ -31,11 +31,13 @@ from procwire.sinks.xml import XmlSink
 __all__ = ["WAYS", "RecordingOutput"]
 
 # What a recording mostly has no value for.
-_SPARSE = frozenset(kept.named(names) for kept in fields("live", "provenance", "rules") for names in NAMES)
+_SPARSE = frozenset(kept.named(names) for kept in fields("live", "provenance", "rules") for names in NAMES).union(
+    ALERT_COLUMNS
+)
 
 WAYS: dict[str, Way] = {
     **SINKS,
-    "ndjson": Way(partial(NdjsonSink, sparse=_SPARSE), SINKS["ndjson"].suffixes),
+    "ndjson": Way(partial(NdjsonSink, sparse=_SPARSE, json=("rule_tags", "matched")), SINKS["ndjson"].suffixes),
     "syslog": Way(SyslogSink),
 }
 """The ways out of a recording."""

@@ -15,15 +15,19 @@ import pyarrow.compute as pc
 
 from procwire.sinks.cells import Rows, chunks, text
 from procwire.sinks.connections import CONNECTION_COLUMNS, connection_columns, gap
-from procwire.sinks.kinds import loss_runs
+from procwire.sinks.kinds import ALERT_COLUMNS, alert_runs, loss_runs
 from procwire.sinks.layout import Column, add_cell, header_cell, shorten, shorten_middle, styled
-from procwire.sinks.live import RECORDING_COLUMNS, loss_lines, recording_columns
+from procwire.sinks.live import RECORDING_COLUMNS, alert_lines, loss_lines, recording_columns
 from procwire.sinks.plain import plain_text
 from procwire.sinks.protocol import Terminal
 
 __all__ = ["TableSink"]
 
-_FIXED = {CONNECTION_COLUMNS: connection_columns, RECORDING_COLUMNS: recording_columns}
+_FIXED = {
+    CONNECTION_COLUMNS: connection_columns,
+    RECORDING_COLUMNS: recording_columns,
+    (*RECORDING_COLUMNS, *ALERT_COLUMNS): recording_columns,
+}
 _DEFAULT_WIDTH = 160
 # No column of a plain table is cut below the first, and none starts above the second.
 _NARROW, _BROAD = 12, 60
@@ -50,10 +54,17 @@ class TableSink:
             self._start(batch)
         for chunk in chunks(batch):
             for is_loss, run in loss_runs(chunk) if self._fixed else [(False, chunk)]:
-                self._stream.write(loss_lines(run, self._width, self._colours) if is_loss else self._lines(run))
+                if is_loss:
+                    self._stream.write(loss_lines(run, self._width, self._colours))
+                else:
+                    self._write_rows(run)
 
     def close(self) -> None:
         """Nothing stands at the end."""
+
+    def _write_rows(self, batch: pa.RecordBatch) -> None:
+        for is_alert, run in alert_runs(batch) if self._fixed else [(False, batch)]:
+            self._stream.write(alert_lines(run, self._width, self._colours) if is_alert else self._lines(run))
 
     def _start(self, batch: pa.RecordBatch) -> None:
         note = ""

@@ -1,0 +1,140 @@
+"""The Sigma rules of a recording: `--detect`, loaded at the start, and anew at SIGHUP."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from procwire.cli.recording_rules import say
+from procwire.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from procwire.cli.recording_rules import Hangups
+    from procwire.cli.request import Request
+    from procwire.recorder import RecordingLedger
+    from procwire.recorder.outputs import SelectedOutput
+    from procwire.sigma import RuleSet
+
+__all__ = ["AlertLines", "Alerting", "first_rules"]
+
+# On stderr: a rule that matches everything must not make the recording wait for a terminal.
+_LINES_A_SECOND = 20
+_WITHOUT_ALERTS = ("xml", "syslog", "lake")
+_UNREADABLE = "cannot be read"
+
+
+def first_rules(paths: Sequence[Path]) -> RuleSet:
+    """The rules to begin with, told of on stderr. Raises UsageError where none runs."""
+    from procwire.cli.detecting import loaded, told_of
+
+    rules = loaded(paths)
+    say(told_of(rules, "loaded"))
+    return rules
+
+
+class Alerting:
+    """Raises alerts; loads the rules anew when asked, in a thread beside the recording.
+
+    Rules that cannot be read change nothing. stderr has a line for each alert, unless the table on its terminal has.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        rules: RuleSet,
+        outputs: Sequence[SelectedOutput],
+        ledger: RecordingLedger,
+        hangups: Hangups,
+        stack: ExitStack,
+    ) -> None:
+        from procwire.recorder import DetectionLedger
+        from procwire.recorder.alerts import Alerts
+
+        self._ledger = ledger.detection = DetectionLedger()
+        self._lines = AlertLines()
+        tell = self._lines if _wants_lines(request) else lambda _: None
+        self.alerts = Alerts(rules, outputs, self._ledger, tell)
+        self._paths = request.detect
+        self._asked = hangups.taker()
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._coming: Future[RuleSet] | None = None
+        stack.callback(self._lines.close)
+        stack.callback(self._pool.shutdown, cancel_futures=True)
+
+    def refresh(self) -> None:
+        """Between two batches: begin to load, if that is asked for, and take what is loaded."""
+        self._lines.tick()
+        if self._asked():
+            self._coming = self._pool.submit(self._load)
+        if self._coming is not None and self._coming.done():
+            coming, self._coming = self._coming, None
+            self._take(coming)
+
+    def _load(self) -> RuleSet:
+        from procwire.cli.detecting import loaded
+
+        rules = loaded(self._paths)
+        # Fewer for want of rights is worse than the old ones.
+        for problem in rules.problems:
+            if problem.reason.startswith(_UNREADABLE):
+                raise UsageError(f"{problem.path} {problem.reason}")
+        return rules
+
+    def _take(self, coming: Future[RuleSet]) -> None:
+        from procwire.cli.detecting import told_of
+
+        try:
+            rules = coming.result()
+        except UsageError as error:
+            self._ledger.refused += 1
+            say(f"{error}; the Sigma rules loaded at {self._ledger.loaded_at} stay")
+        else:
+            self.alerts.take(rules)
+            say(told_of(rules, "loaded anew"))
+
+
+def _wants_lines(request: Request) -> bool:
+    """On a terminal, where no table shows them; and wherever no output has a place for them."""
+    if all(target.way in _WITHOUT_ALERTS for target in request.targets):
+        return True
+    shown = any(target.to_stdout and target.way == "table" for target in request.targets) and sys.stdout.isatty()
+    return sys.stderr.isatty() and not shown
+
+
+class AlertLines:
+    """A line on stderr for each alert, so many a second; the others are counted."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._second = 0
+        self._told = self._untold = 0
+
+    def __call__(self, alerts: pa.RecordBatch) -> None:
+        """Tell of alerts, of `sigma.SCHEMA`."""
+        from procwire.cli.detect_text import alert_line
+
+        self.tick()
+        shown = alerts.slice(0, _LINES_A_SECOND - self._told)
+        for row in shown.to_pylist():
+            say(alert_line(row))
+        self._told += shown.num_rows
+        self._untold += alerts.num_rows - shown.num_rows
+
+    def tick(self) -> None:
+        """A second may be over: tell how many there were beyond those told of."""
+        if self._second != int(self._now()):
+            self.close()
+
+    def close(self) -> None:
+        """Tell of all that there were."""
+        if self._untold:
+            say(f"and {self._untold:,} more alerts")
+        self._second = int(self._now())
+        self._told = self._untold = 0

@@ -1,0 +1,109 @@
+"""Sigma's rules on a recording: what was written is matched, and what matches becomes rows of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import pyarrow as pa
+
+from procwire.event import LIVE_SCHEMA
+from procwire.recorder.ledger import DetectionLedger
+from procwire.sinks.kinds import ALERT, ALERT_COLUMNS
+
+if TYPE_CHECKING:
+    # pySigma takes long to import, and most recordings raise no alerts.
+    from procwire.sigma import RuleSet
+
+__all__ = ["AlertOutput", "Alerts", "alert_rows", "alert_schema", "with_alert_columns"]
+
+_TEXT_WAYS = ("table", "ndjson", "csv")
+
+
+class AlertOutput(Protocol):
+    """Takes alerts beside its events."""
+
+    def write_alerts(self, alerts: pa.RecordBatch) -> None:
+        """Write a batch of `sigma.SCHEMA`, and let it be seen at once."""
+        ...
+
+
+class Alerts:
+    """Matches each batch that was written, and writes the alerts to the outputs behind it.
+
+    They come after the events, so that no event waits for them. tell: told of each batch of alerts.
+    """
+
+    def __init__(
+        self,
+        rules: RuleSet,
+        outputs: Sequence[AlertOutput],
+        ledger: DetectionLedger,
+        tell: Callable[[pa.RecordBatch], None],
+    ) -> None:
+        self._outputs = outputs
+        self._ledger = ledger
+        self._tell = tell
+        self.take(rules)
+
+    def take(self, rules: RuleSet) -> None:
+        """Match by these rules from now on; correlations begin anew."""
+        # All that is made at the first match is made now.
+        rules.matches(pa.RecordBatch.from_pylist([], schema=LIVE_SCHEMA))
+        self._rules = rules
+        self._ledger.take(len(rules.rules), len(rules.problems))
+
+    def __call__(self, batch: pa.RecordBatch) -> None:
+        """Match a batch of `event.LIVE_SCHEMA` that was written."""
+        alerts = self._rules.matches(batch)
+        if alerts.num_rows:
+            self._ledger.count(alerts.column("rule_title").to_pylist())
+            self._tell(alerts)
+            rows = alert_rows(alerts)
+            for output in self._outputs:
+                output.write_alerts(rows)
+
+
+def alert_rows(alerts: pa.RecordBatch) -> pa.RecordBatch:
+    """Matches, of `sigma.SCHEMA`, as rows of a recording: they tell of an event, and are none of Sysmon's."""
+    from procwire.sigma import SCHEMA
+
+    for name, value in (("record_kind", ALERT), ("event_id", None)):
+        place = SCHEMA.get_field_index(name)
+        constant = pa.repeat(pa.scalar(value, SCHEMA.field(name).type), alerts.num_rows)
+        alerts = alerts.set_column(place, SCHEMA.field(name), constant)
+    return alerts
+
+
+def alert_schema(events: pa.Schema, way: str) -> pa.Schema:
+    """The columns of an output with alerts: its events', then those that only alerts have.
+
+    In text the rule's tags are JSON.
+    """
+    return pa.schema([*events, *(_told(name, way) for name in ALERT_COLUMNS if name not in events.names)])
+
+
+def with_alert_columns(
+    events: pa.RecordBatch, schema: pa.Schema, alerts: pa.RecordBatch | None = None
+) -> pa.RecordBatch:
+    """Rows of an output as it has them with alerts; alerts: what else they have, null without."""
+    more = [
+        pa.nulls(events.num_rows, field.type) if alerts is None else _column(alerts, field)
+        for field in list(schema)[events.num_columns :]
+    ]
+    return pa.record_batch([*events.columns, *more], schema=schema)
+
+
+def _told(name: str, way: str) -> pa.Field:
+    from procwire.sigma import SCHEMA
+
+    field = SCHEMA.field(name)
+    return pa.field(name, pa.string()) if way in _TEXT_WAYS and pa.types.is_list(field.type) else field
+
+
+def _column(alerts: pa.RecordBatch, field: pa.Field) -> pa.Array:
+    column = alerts.column(field.name)
+    if column.type == field.type:
+        return column
+    return pa.array([None if value is None else json.dumps(value) for value in column.to_pylist()], pa.string())
