@@ -20,6 +20,7 @@ from procwire.sigma.hits import SCHEMA, hits_of
 from procwire.sigma.matcher import KINDS, Matcher
 from procwire.sigma.rule import Level, Rule, RuleSet
 from procwire.sigma.stream import Stream
+from procwire.sigma.tree import leaves
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,6 +44,7 @@ _STAND_INS = {
 }
 _IS_EVENT = f"record_kind IN ({', '.join(map(literal, KINDS))})"
 _ROWS_AT_ONCE = 122_880
+_MOST_TESTS = 100
 
 
 def detect(connection: Connection, ruleset: RuleSet, *, minimum_level: Level | None = None) -> pa.RecordBatchReader:
@@ -60,7 +62,7 @@ def _matches(connection: Connection, rules: Sequence[Rule]) -> Iterator[pa.Recor
     for view, present in views.items():
         some = [rule for rule in rules if rule.tree is not None and view in _sources(rule, views)]
         if some:
-            yield from _events(connection, _Source(view, present, some), some)
+            yield from _events(connection, view, present, some)
     for rule in rules:
         if rule.correlation is not None:
             # All of its rules must see the same events.
@@ -105,19 +107,38 @@ def _columns(connection: Connection, view: str) -> list[str]:
         return []
 
 
-def _events(connection: Connection, source: _Source, rules: Sequence[Rule]) -> Iterator[pa.RecordBatch]:
+def _events(
+    connection: Connection, view: str, present: Sequence[str], rules: Sequence[Rule]
+) -> Iterator[pa.RecordBatch]:
     import duckdb
 
-    matcher = Matcher(rules)
-    if isinstance(connection, duckdb.DuckDBPyConnection):
-        batches = _whole_rows(connection, source, matcher)
-    else:
-        query = f"SELECT * FROM {source.sql} WHERE {_IS_EVENT} AND (\n  {source.predicate})"
-        batches = iter(connection.sql(query).to_arrow_reader())
-    for batch in batches:
-        hits = hits_of(batch, *matcher.find(batch), rules)
-        if hits.num_rows:
-            yield hits
+    is_duckdb = isinstance(connection, duckdb.DuckDBPyConnection)
+    for some in [rules] if is_duckdb else _few(rules):
+        source, matcher = _Source(view, present, some), Matcher(some)
+        if isinstance(connection, duckdb.DuckDBPyConnection):
+            batches = _whole_rows(connection, source, matcher)
+        else:
+            query = f"SELECT * FROM {source.sql} WHERE {_IS_EVENT} AND (\n  {source.predicate})"
+            batches = iter(connection.sql(query).to_arrow_reader())
+        for batch in batches:
+            hits = hits_of(batch, *matcher.find(batch), some)
+            if hits.num_rows:
+                yield hits
+
+
+def _few(rules: Sequence[Rule]) -> Iterator[Sequence[Rule]]:
+    """The rules, so many at once that Spark can compile what they ask for: a method of Java's has 64 KB."""
+    some: list[Rule] = []
+    tests = 0
+    for rule in rules:
+        own = sum(1 for _ in leaves(rule.tree)) if rule.tree is not None else 0
+        if some and tests + own > _MOST_TESTS:
+            yield some
+            some, tests = [], 0
+        some.append(rule)
+        tests += own
+    if some:
+        yield some
 
 
 def _whole_rows(connection: duckdb.DuckDBPyConnection, source: _Source, matcher: Matcher) -> Iterator[pa.RecordBatch]:
