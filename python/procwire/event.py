@@ -1,5 +1,5 @@
-"""The data dictionary: the one place that defines the fields of event 3 (Network connection), and of the events that give
-it context, 1 (Process creation) and 22 (DNS query).
+"""The data dictionary: the one place that defines the fields of event 3 (Network connection), and of the two events
+that give it context, 1 (Process creation) and 22 (DNS query).
 
 Readers, writers, the `dictionary` command and docs/dictionary.md derive from it; the Rust core's schema is
 held to it by a test. Names and descriptions follow OSSEM's dictionary (its file

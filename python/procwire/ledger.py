@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -188,7 +188,7 @@ class Ledger:
         parts = [
             f"{len(read):,} file{'s' * (len(read) != 1)}",
             f"{self.records:,} records",
-            *(f"{self.by_event[name]:,} {rows}" for name, rows in self.asked.items()),
+            *self._rows_told(),
         ]
         if self.recovered:
             parts.append(f"{self.recovered:,} of them recovered")
@@ -214,6 +214,10 @@ class Ledger:
                 "warnings: " + "; ".join(f"{count:,} × {kind}" for kind, count in sorted(self.warnings.items()))
             )
         return "\n".join(lines)
+
+    def _rows_told(self) -> Iterator[str]:
+        by_event = self.by_event if len(self.asked) > 1 else dict.fromkeys(self.asked, self.events)
+        return (f"{by_event[name]:,} {rows}" for name, rows in self.asked.items())
 
     def to_json(self) -> str:
         """Everything, as JSON."""

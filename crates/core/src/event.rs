@@ -173,6 +173,12 @@ impl Event {
         Some(self.in_order().filter(|field| !lacking.contains(field)))
     }
 
+    /// How many fields its versions have, in words: `17 or 18`.
+    pub fn field_counts(self) -> String {
+        let older = self.definition().older.iter().rev().map(|(count, _)| count.to_string());
+        format!("{} or {}", older.collect::<Vec<_>>().join(", "), self.data().len())
+    }
+
     /// Fields that no other event has.
     pub fn marks(self) -> &'static [Field] {
         self.definition().marks
@@ -212,6 +218,8 @@ impl Event {
 pub struct Events([bool; Event::COUNT]);
 
 impl Events {
+    /// Event 3 alone.
+    pub const CONNECTIONS: Events = Events([true, false, false]);
     /// Every event.
     pub const ALL: Events = Events([true; Event::COUNT]);
 
@@ -231,7 +239,7 @@ impl Events {
 /// Connections, unless told otherwise.
 impl Default for Events {
     fn default() -> Self {
-        [Event::Connection].into_iter().collect()
+        Events::CONNECTIONS
     }
 }
 

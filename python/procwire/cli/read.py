@@ -210,7 +210,8 @@ def _check_for_lake(request: Request) -> None:
     """The lake has whole events, and each log from its beginning to its end."""
     for option, found in {
         "-o": request.output, "--columns": request.columns, "--sort": request.sort, "--limit": request.limit,
-        "--event": request.event, "--keep": request.keep or None, "--names": None if request.names == "ossem" else request.names,
+        "--keep": request.keep or None, "--names": None if request.names == "ossem" else request.names,
+        "--event": request.event,
     }.items():  # fmt: skip
         if found is not None:
             raise UsageError(f"found {option} with the lake, expected none: it keeps whole events, of whole logs")
@@ -218,7 +219,6 @@ def _check_for_lake(request: Request) -> None:
 
 def _read(request: Request) -> ExitCode:
     from procwire.cli.output import Output
-    from procwire.event import Event
     from procwire.ledger import Ledger
     from procwire.sinks import open_sink
 

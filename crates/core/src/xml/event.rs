@@ -153,11 +153,10 @@ impl<'a> Unnamed<'a> {
         if count == 0 {
             return Ok(());
         }
-        let event = event_id(row).map_or(Some(Event::Connection), Event::of_id);
-        let fields = event.and_then(|event| event.unnamed(count)).filter(|_| self.among == 0);
-        let Some(fields) = fields else {
+        let event = event_id(row).and_then(Event::of_id).unwrap_or(Event::Connection);
+        let Some(fields) = event.unnamed(count).filter(|_| self.among == 0) else {
             let what = format!("{count} Data without a Name beside {} with one", self.among);
-            return Err(found(&what, "as many as the event has, or none"));
+            return Err(found(&what, &format!("{}, or none", event.field_counts())));
         };
         for (field, value) in fields.zip(self.values) {
             row.set(field, Value::Text(value));
