@@ -16,16 +16,13 @@ _PIECE_BYTES = 1 << 18
 
 
 def digest_of(path: str, stopped: Event | None = None) -> str:
-    """Of a file. stopped: ends it early.
-
-    Raises OSError, without the path in it; InterruptedError if it was stopped.
-    """
+    """Of a file. stopped: ends it early. Raises OSError, without the path in it, also if it was stopped."""
     digest, piece = hashlib.sha256(), bytearray(_PIECE_BYTES)
     try:
         with Path(path).open("rb", buffering=0) as file:
             while size := file.readinto(piece):
                 if stopped and stopped.is_set():
-                    raise InterruptedError(0, "stopped")
+                    raise InterruptedError("stopped")
                 digest.update(memoryview(piece)[:size])
     except OSError as error:
         raise OSError(error.strerror or str(error)) from error
