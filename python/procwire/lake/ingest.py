@@ -28,7 +28,6 @@ from procwire.errors import LakeError
 from procwire.lake.digests import UpToError, copied, digest_of
 from procwire.lake.lake import Lake
 from procwire.lake.readings import Reading
-from procwire.lake.schema import widened
 from procwire.ledger import Ledger
 from procwire.sources import read_batches
 from procwire.sources.inputs import STDIN, Input
@@ -38,7 +37,7 @@ __all__ = ["Ingest", "Step"]
 Step = Callable[[pa.RecordBatch], pa.RecordBatch]
 """What is kept of a batch of `event.SCHEMA`."""
 
-_APPEND_ROWS = 128 << 10
+_APPEND_ROWS = 256 << 10
 _PART = "part"
 _TRIES = 1_000
 
@@ -245,7 +244,7 @@ class Ingest:
         parts = [(part, table.transaction_version(part.log.reading.source) or 0) for part in pending]
         kept = [part.after(done, self._step) for part, done in parts]
         number = pa.chunked_array([pa.repeat(pa.scalar(index), rows.num_rows) for index, rows in enumerate(kept)])
-        rows = widened(pa.Table.from_batches(kept)).append_column(_PART, number)
+        rows = table.layout.widened(pa.Table.from_batches(kept)).append_column(_PART, number)
         # Of a log that another reader, or an earlier one, brought further, the position stays.
         ends = {part.log.reading.source: max(part.end, done) for part, done in parts}
         added = self._lake.append_logs(rows, ends)
