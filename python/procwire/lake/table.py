@@ -17,6 +17,7 @@ from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 
 from procwire.errors import LakeError
+from procwire.lake.durable import sync, sync_commits
 from procwire.lake.location import is_remote
 from procwire.lake.schema import CONFIGURATION, CONNECTIONS, DAY, Layout
 
@@ -73,7 +74,10 @@ class Table:
                 configuration=CONFIGURATION,
                 storage_options=dict(storage_options or {}),
             )
-        return cls(uri, storage_options, layout)
+        table = cls(uri, storage_options, layout)
+        if not is_remote(uri):
+            sync_commits(uri, -1)
+        return table
 
     @property
     def version(self) -> int:
@@ -95,10 +99,18 @@ class Table:
         return sorted(map(_data_file, found), key=lambda file: (file.day or date.min, file.path))
 
     def commit(self, actions: Sequence[AddAction | RemoveAction], transactions: Mapping[str, int]) -> None:
-        """Commit to what the snapshot says of `transactions`: all or nothing, and not twice.
+        """Commit to what the snapshot says of `transactions`: all or nothing, and not twice; then it is on the disk.
 
         Raises ConflictError if another commit since the snapshot has one of these transactions.
         """
+        is_local = not is_remote(self.uri)
+        if is_local:
+            sync(self.uri, [action.path for action in actions if isinstance(action, AddAction)])
+        self._commit(actions, transactions)
+        if is_local:
+            sync_commits(self.uri, self.version)
+
+    def _commit(self, actions: Sequence[AddAction | RemoveAction], transactions: Mapping[str, int]) -> None:
         entries = [Transaction(name, version, time.time_ns() // 10**6) for name, version in transactions.items()]
         with lake_errors(self.uri):
             try:
