@@ -2,40 +2,42 @@
 
 A log is known by the SHA-256 of its bytes as the reader gets them. Its rows are appended in parts; with each part the
 table notes, in the same commit, how many of the log's rows are in. What was killed so goes on where it ended. An input
-that cannot be read twice (standard input, members of archives) is unpacked to a temporary file first.
+that cannot be read twice (standard input, members of archives) is unpacked to a temporary file first. A file of a size
+that no known log has is none of them: it is read at once, and its digest made beside.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import secrets
+import stat
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 from typing import BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from procwire.errors import LakeError
+from procwire.lake.digests import UpToError, copied, digest_of
 from procwire.lake.lake import Lake
 from procwire.lake.readings import Reading
-from procwire.lake.schema import widened
 from procwire.ledger import Ledger
 from procwire.sources import read_batches
-from procwire.sources.inputs import STDIN, UNPACK_ERRORS, Input
+from procwire.sources.inputs import STDIN, Input
 
 __all__ = ["Ingest", "Step"]
 
 Step = Callable[[pa.RecordBatch], pa.RecordBatch]
 """What is kept of a batch of `event.SCHEMA`."""
 
-_APPEND_ROWS = 128 << 10
-_PIECE_BYTES = 1 << 20
+_APPEND_ROWS = 256 << 10
 _PART = "part"
 _TRIES = 1_000
 
@@ -45,6 +47,8 @@ class _Log:
     """A log that is being read."""
 
     reading: Reading
+    digest: Future[str] | None = None
+    """Where it is made while the log is read: until then `reading` has no `source`."""
     seen: int = 0
     """Rows that the reader gave so far."""
 
@@ -86,7 +90,12 @@ class Ingest:
         self._logs: dict[str, _Log] = {}
         self._pending: list[_Part] = []
         self._rows = 0
-        self._known = {reading.source for reading in lake.readings.all()}
+        readings = lake.readings.all()
+        self._known = {reading.source for reading in readings}
+        self._sizes = {reading.bytes for reading in readings}
+        self._unidentified: list[_Log] = []
+        self._digests = ThreadPoolExecutor(1)
+        self._stopped = Event()
         self.already: list[str] = []
         """Names of logs that the lake has: they were not read again."""
 
@@ -121,47 +130,83 @@ class Ingest:
             through=self._identified,
         )
         # One part is appended while the next is read.
-        with ThreadPoolExecutor(1) as writer:
-            last: Future[None] | None = None
-            for batch in batches:
-                self._take(batch)
-                if follow or self._rows >= _APPEND_ROWS:
-                    last = self._hand_over(writer, last)
-            self._hand_over(writer, last).result()
-        self._account(ledger)
+        with self._digests, ThreadPoolExecutor(1) as writer:
+            try:
+                self._add(batches, writer, at_once=follow)
+            except BaseException:
+                self._stopped.set()
+                raise
+            self._account(ledger)
+
+    def _add(self, batches: Iterator[pa.RecordBatch], writer: Executor, *, at_once: bool) -> None:
+        last: Future[None] | None = None
+        for batch in batches:
+            self._take(batch)
+            if at_once or self._rows >= _APPEND_ROWS:
+                last = self._hand_over(writer, last)
+        self._hand_over(writer, last).result()
 
     def _identified(self, inputs: Iterator[Input]) -> Iterator[Input]:
         """The inputs that the lake does not have, each under a name of its own."""
         for entry in inputs:
             if isinstance(entry.source, Exception):
                 yield entry
-                continue
-            if isinstance(entry.source, str):
-                yield from self._new(entry, _digest(entry.source))
-                continue
-            with tempfile.NamedTemporaryFile(prefix="procwire-") as file:
-                digest, error = _copy(entry.source, cast("BinaryIO", file))
-                # The reader is done with it when it asks for the next.
-                if error is None:
-                    yield from self._new(replace(entry, source=file.name, live=False), digest)
-                else:
-                    with _UpToError(file.name, error) as cut:
-                        yield from self._new(replace(entry, source=cast("BinaryIO", cut), live=False), digest)
+            elif isinstance(entry.source, str):
+                yield from self._file(entry, entry.source)
+            else:
+                yield from self._copy(entry, entry.source)
 
-    def _new(self, entry: Input, digest: str | Exception) -> Iterator[Input]:
-        if isinstance(digest, Exception):
-            yield replace(entry, source=digest)
+    def _file(self, entry: Input, path: str) -> Iterator[Input]:
+        digest = self._digests.submit(digest_of, path, self._stopped)
+        if (size := _size(path)) is not None and size not in self._sizes:
+            self._sizes.add(size)
+            log = _Log(Reading("log", "", entry.name), digest)
+            self._unidentified.append(log)
+            yield self._begun(entry, log)
             return
+        try:
+            yield from self._new(entry, digest.result())
+        except OSError as error:
+            yield replace(entry, source=error)
+
+    def _copy(self, entry: Input, source: BinaryIO) -> Iterator[Input]:
+        with tempfile.NamedTemporaryFile(prefix="procwire-") as file:
+            digest, error = copied(source, cast("BinaryIO", file))
+            self._sizes.add(file.tell())
+            # The reader is done with it when it asks for the next.
+            if error is None:
+                yield from self._new(replace(entry, source=file.name, live=False), digest)
+            else:
+                with UpToError(file.name, error) as cut:
+                    yield from self._new(replace(entry, source=cast("BinaryIO", cut), live=False), digest)
+
+    def _new(self, entry: Input, digest: str) -> Iterator[Input]:
+        while self._unidentified:
+            with suppress(LakeError):
+                self._identify(self._unidentified.pop())
         source = f"log:{digest}{self._suffix}"
         if source in self._known:
             self.already.append(entry.name)
             return
         self._known.add(source)
-        name = entry.name
-        while name in self._logs:
-            name += "'"
-        self._logs[name] = _Log(Reading("log", source, name))
-        yield replace(entry, name=name)
+        yield self._begun(entry, _Log(Reading("log", source, entry.name)))
+
+    def _begun(self, entry: Input, log: _Log) -> Input:
+        while log.reading.name in self._logs:
+            log.reading.name += "'"
+        self._logs[log.reading.name] = log
+        return replace(entry, name=log.reading.name)
+
+    def _identify(self, log: _Log) -> None:
+        """Give the log its identity, once that is known."""
+        if log.digest is None or log.reading.source:
+            return
+        try:
+            source = f"log:{log.digest.result()}{self._suffix}"
+        except OSError as error:
+            raise LakeError(f"{log.reading.name}: cannot be read for its digest: {error}") from error
+        self._known.add(source)
+        log.reading.source = source
 
     def _take(self, batch: pa.RecordBatch) -> None:
         """A batch may hold the end of one log and the beginning of others."""
@@ -192,12 +237,14 @@ class Ingest:
 
     def _appended(self, pending: Sequence[_Part]) -> bool:
         """Whether rows are in the lake now; if another reader came first, they have to be looked at anew."""
+        for part in pending:
+            self._identify(part.log)
         table = self._lake.table
         table.reload()
         parts = [(part, table.transaction_version(part.log.reading.source) or 0) for part in pending]
         kept = [part.after(done, self._step) for part, done in parts]
         number = pa.chunked_array([pa.repeat(pa.scalar(index), rows.num_rows) for index, rows in enumerate(kept)])
-        rows = widened(pa.Table.from_batches(kept)).append_column(_PART, number)
+        rows = table.layout.widened(pa.Table.from_batches(kept)).append_column(_PART, number)
         # Of a log that another reader, or an earlier one, brought further, the position stays.
         ends = {part.log.reading.source: max(part.end, done) for part, done in parts}
         added = self._lake.append_logs(rows, ends)
@@ -215,39 +262,19 @@ class Ingest:
         for file in ledger.files:
             if log := self._logs.get(file.name):
                 log.reading.take(file)
-        self._lake.readings.add(log.reading for log in self._logs.values())
+        for name, log in list(self._logs.items()):
+            try:
+                self._identify(log)
+            except LakeError:
+                # Nor could it be read: there is no row of it.
+                del self._logs[name]
+        self._lake.readings.add(self.logs)
 
 
-def _digest(path: str) -> str | Exception:
+def _size(path: str) -> int | None:
+    """Bytes of a file; None for what is no plain file, or cannot be asked."""
     try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        return OSError(error.strerror) if error.strerror else error
-
-
-def _copy(source: BinaryIO, file: BinaryIO) -> tuple[str, Exception | None]:
-    """Copy to a file; the digest, and what went wrong in unpacking the rest."""
-    digest, error = hashlib.sha256(), None
-    try:
-        while piece := source.read(_PIECE_BYTES):
-            digest.update(piece)
-            file.write(piece)
-    except UNPACK_ERRORS as found:
-        error = found
-    file.flush()
-    return digest.hexdigest(), error
-
-
-class _UpToError(io.FileIO):
-    """A file that ends in the error that unpacking it ended in."""
-
-    def __init__(self, path: str, error: Exception) -> None:
-        super().__init__(path)
-        self._error = error
-
-    def read(self, size: int | None = -1) -> bytes:
-        piece = super().read(-1 if size is None else size)
-        if not piece:
-            raise self._error
-        return piece
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None

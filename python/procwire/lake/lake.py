@@ -19,7 +19,7 @@ from procwire.lake.files import remove_files, write_days
 from procwire.lake.location import VARIABLE, is_remote, resolve
 from procwire.lake.maintenance import Compaction, Verification, compact, expire, tidy, verify
 from procwire.lake.readings import Reading, Readings
-from procwire.lake.schema import SCHEMA, days, widened
+from procwire.lake.schema import CONNECTIONS, SCHEMA, days
 from procwire.lake.table import ConflictError, DataFile, Table, lake_errors
 
 __all__ = ["Info", "Lake"]
@@ -93,7 +93,7 @@ class Lake:
         Raises LakeError if they cannot be written.
         """
         parts = [batches] if isinstance(batches, pa.Table) else [pa.Table.from_batches([batch]) for batch in batches]
-        rows = pa.concat_tables(map(widened, parts)) if parts else SCHEMA.empty_table()
+        rows = pa.concat_tables(map(CONNECTIONS.widened, parts)) if parts else SCHEMA.empty_table()
         for _ in range(_TRIES):
             self.table.reload()
             done = self.table.transaction_version(source)
