@@ -14,7 +14,7 @@ import pyarrow as pa
 from procwire.engine import connect as connect_engine
 from procwire.engine import literal
 from procwire.errors import InputError
-from procwire.event import CONNECTION, DNS_QUERY, EVENTS, LIVE_SCHEMA, PROCESS_CREATION, Event
+from procwire.event import CONNECTION, DNS_QUERY, EVENTS, PROCESS_CREATION, Event
 from procwire.lake.location import is_remote
 from procwire.lake.views import prepare
 from procwire.ledger import Ledger
@@ -23,6 +23,7 @@ from procwire.sources import read_events
 if TYPE_CHECKING:
     import duckdb
 
+    from procwire.lake import Lake
     from procwire.sources.logs import OnProgress
 
 __all__ = ["connect", "connect_lake", "connect_logs"]
@@ -37,7 +38,8 @@ def connect(
     source: Paths | pa.Table | pa.RecordBatchReader | None = None, *, since: datetime | None = None
 ) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection with the views `connections`, `processes`, `destinations`, `pairs`, `process_creations`,
-    `dns_queries` and `enriched`, and the functions on addresses (docs/sql.md). It is in memory, and reads no other file.
+    `dns_queries` and `enriched`, and the functions on addresses (docs/sql.md). It is in memory, and reads no other
+    file.
 
     source: the folder or URI of a lake; logs, as `read` takes them; or an Arrow table of the event's columns. Without
     one the lake that PROCWIRE_LAKE names, or else the user's own. since: leaves out what is older.
@@ -72,27 +74,36 @@ def connect_lake(
     location: str | os.PathLike[str] | None = None, *, since: datetime | None = None
 ) -> duckdb.DuckDBPyConnection:
     """`connect` to a lake's newest snapshot. Raises UsageError if there is none."""
-    import pyarrow.dataset as ds
-
     from procwire.lake import Lake
-    from procwire.lake.schema import SCHEMA as LAKE_SCHEMA
 
     lake = Lake.open(location)
+    tables = {part.table.layout.name: part for part in lake.tables()}
+    connection = connect_engine(
+        folders=[] if is_remote(lake.location) else [part.table.uri for part in tables.values()]
+    )
+    # Of processes all: one may have been created long before what it does.
+    start = {PROCESS_CREATION.table: None, DNS_QUERY.table: since, CONNECTION.table: since}
+    relations = {name: _relation(connection, part, start[name]) for name, part in tables.items()}
+    prepare(connection, relations.pop(CONNECTION.table), context=relations, since=since)
+    return connection
+
+
+def _relation(connection: duckdb.DuckDBPyConnection, lake: Lake, since: datetime | None) -> str | pa.Table:
+    """What yields the rows of a lake's table."""
+    import pyarrow.dataset as ds
+
+    schema, name = lake.table.layout.schema, lake.table.layout.name
     files = lake.files(since)
     if not files:
-        connection = connect_engine()
-        prepare(connection, LIVE_SCHEMA.empty_table())
-    elif is_remote(lake.location):
-        # DuckDB has no way to the object store that keeps it from the rest of the network.
-        connection = connect_engine()
-        paths = [file.path for file in lake.snapshot(since)]
-        stored = ds.dataset(paths, schema=LAKE_SCHEMA, format="parquet", filesystem=lake.table.files)
-        connection.register("stored", stored)
-        prepare(connection, "stored", since=since)
-    else:
-        connection = connect_engine(folders=[lake.table.uri])
-        prepare(connection, f"read_parquet([{', '.join(map(literal, files))}])", since=since)
-    return connection
+        return schema.empty_table()
+    if not is_remote(lake.location):
+        return f"read_parquet([{', '.join(map(literal, files))}])"
+    # DuckDB has no way to the object store that keeps it from the rest of the network.
+    paths = [file.path for file in lake.snapshot(since)]
+    connection.register(
+        f"stored_{name}", ds.dataset(paths, schema=schema, format="parquet", filesystem=lake.table.files)
+    )
+    return f"stored_{name}"
 
 
 def connect_logs(

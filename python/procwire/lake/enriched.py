@@ -1,8 +1,8 @@
 """The view `enriched`: connections with what made their process, and the name that it had asked for.
 
-A row of `connections` is one of `enriched`, whatever there is to join: each process creation counts from its time to the
-next one of the same ProcessGuid, each answer of a DNS query from its time to the next one with the same address, so that
-no more than one of either fits.
+A row of `connections` is one of `enriched`, whatever there is to join: each process creation counts from its time to
+the next one of the same ProcessGuid, each answer of a DNS query from its time to the next one with the same address, so
+that no more than one of either fits.
 """
 
 from __future__ import annotations

@@ -1,9 +1,13 @@
-"""Logs into the lake: each once, whatever it is called and however often its reading was begun.
+"""Logs into the lake, each event into its table: each once, whatever it is called and however often its reading was
+begun.
 
 A log is known by the SHA-256 of its bytes as the reader gets them. Its rows are appended in parts; with each part the
 table notes, in the same commit, how many of the log's rows are in. What was killed so goes on where it ended. An input
 that cannot be read twice (standard input, members of archives) is unpacked to a temporary file first. A file of a size
 that no known log has is none of them: it is read at once, and its digest made beside.
+
+The tables take turns: each notes for itself how many rows of it a log gave, so that a kill between two of them is like
+any other.
 """
 
 from __future__ import annotations
@@ -13,23 +17,25 @@ import os
 import secrets
 import stat
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Event
+from threading import Event as Flag
 from typing import BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from procwire.errors import LakeError
+from procwire.event import EVENTS, Event
 from procwire.lake.digests import UpToError, copied, digest_of
 from procwire.lake.lake import Lake
 from procwire.lake.readings import Reading
 from procwire.ledger import Ledger
-from procwire.sources import read_batches
+from procwire.sources import read_events
 from procwire.sources.inputs import STDIN, Input
 
 __all__ = ["Ingest", "Step"]
@@ -49,14 +55,15 @@ class _Log:
     reading: Reading
     digest: Future[str] | None = None
     """Where it is made while the log is read: until then `reading` has no `source`."""
-    seen: int = 0
-    """Rows that the reader gave so far."""
+    seen: Counter[str] = field(default_factory=Counter)
+    """Rows that the reader gave so far, by table."""
 
 
 @dataclass(slots=True)
 class _Part:
-    """Rows of a log, one after the other."""
+    """Rows of a log, one after the other, for one table."""
 
+    table: str
     log: _Log
     start: int
     rows: pa.RecordBatch
@@ -77,10 +84,11 @@ class _Part:
 
 
 class Ingest:
-    """Reads logs into a lake; `logs`, once it has run, says what became of each.
+    """Reads logs into a lake; `logs`, once it has run, says what became of the connections of each.
 
-    step: what is kept of a batch. selection: what `step` and the reader were told, as a text: a log that was read with
-    another selection is read again, and only what is not there yet is added.
+    step: what is kept of a batch of connections; what gives them context is kept whole. selection: what `step` and the
+    reader were told, as a text: a log that was read with another selection is read again, and only what is not there
+    yet is added.
     """
 
     def __init__(self, lake: Lake, *, step: Step = lambda batch: batch, selection: str = "") -> None:
@@ -95,9 +103,11 @@ class Ingest:
         self._sizes = {reading.bytes for reading in readings}
         self._unidentified: list[_Log] = []
         self._digests = ThreadPoolExecutor(1)
-        self._stopped = Event()
+        self._stopped = Flag()
         self.already: list[str] = []
         """Names of logs that the lake has: they were not read again."""
+        self.added: Counter[str] = Counter()
+        """Rows that the lake got, by table."""
 
     @property
     def logs(self) -> list[Reading]:
@@ -114,13 +124,13 @@ class Ingest:
         ledger: Ledger,
         on_progress: Callable[[int, int | None], None] | None = None,
     ) -> None:
-        """Read logs to their end; `ledger` is filled as by `sources.read_batches`.
+        """Read logs to their end; `ledger` is filled as by `sources.read_events`.
 
         follow: wait for more as they grow, and add each event that comes; it does not end by itself.
 
         Raises LakeError if the lake cannot be written. What is in the lake by then stays.
         """
-        batches = read_batches(
+        batches = read_events(
             paths,
             format=format,
             recover=recover,
@@ -138,10 +148,10 @@ class Ingest:
                 raise
             self._account(ledger)
 
-    def _add(self, batches: Iterator[pa.RecordBatch], writer: Executor, *, at_once: bool) -> None:
+    def _add(self, batches: Iterator[tuple[Event, pa.RecordBatch]], writer: Executor, *, at_once: bool) -> None:
         last: Future[None] | None = None
-        for batch in batches:
-            self._take(batch)
+        for event, batch in batches:
+            self._take(event.table, batch)
             if at_once or self._rows >= _APPEND_ROWS:
                 last = self._hand_over(writer, last)
         self._hand_over(writer, last).result()
@@ -208,7 +218,7 @@ class Ingest:
         self._known.add(source)
         log.reading.source = source
 
-    def _take(self, batch: pa.RecordBatch) -> None:
+    def _take(self, table: str, batch: pa.RecordBatch) -> None:
         """A batch may hold the end of one log and the beginning of others."""
         runs = pc.run_end_encode(batch["source_file"])
         start = 0
@@ -216,8 +226,8 @@ class Ingest:
             name = name or STDIN
             # Followed logs have no identity yet: they grow.
             log = self._logs.setdefault(name, _Log(Reading("log", f"follow:{secrets.token_hex(16)}", name)))
-            self._pending.append(_Part(log, log.seen, batch.slice(start, end - start)))
-            log.seen += end - start
+            self._pending.append(_Part(table, log, log.seen[table], batch.slice(start, end - start)))
+            log.seen[table] += end - start
             start = end
         self._rows += batch.num_rows
 
@@ -229,27 +239,38 @@ class Ingest:
         return writer.submit(self._append, parts)
 
     def _append(self, pending: Sequence[_Part]) -> None:
-        """Append rows, and count them."""
-        for _ in range(_TRIES):
-            if not pending or self._appended(pending):
-                return
-        raise LakeError(f"{self._lake.location}: other readers came first all the time")
-
-    def _appended(self, pending: Sequence[_Part]) -> bool:
-        """Whether rows are in the lake now; if another reader came first, they have to be looked at anew."""
+        """Append rows, and count them; connections last, so that their context is there."""
         for part in pending:
             self._identify(part.log)
-        table = self._lake.table
+        for event in reversed(EVENTS):
+            parts = [part for part in pending if part.table == event.table]
+            if parts:
+                self._append_to(event.table, parts)
+
+    def _append_to(self, name: str, pending: Sequence[_Part]) -> None:
+        lake = self._lake.beside(name, create=True) or self._lake
+        for _ in range(_TRIES):
+            if self._appended(lake, pending):
+                return
+        raise LakeError(f"{lake.location}: other readers came first all the time")
+
+    def _appended(self, lake: Lake, pending: Sequence[_Part]) -> bool:
+        """Whether rows are in the lake now; if another reader came first, they have to be looked at anew."""
+        table = lake.table
         table.reload()
+        step = self._step if lake is self._lake else _whole
         parts = [(part, table.transaction_version(part.log.reading.source) or 0) for part in pending]
-        kept = [part.after(done, self._step) for part, done in parts]
+        kept = [part.after(done, step) for part, done in parts]
         number = pa.chunked_array([pa.repeat(pa.scalar(index), rows.num_rows) for index, rows in enumerate(kept)])
         rows = table.layout.widened(pa.Table.from_batches(kept)).append_column(_PART, number)
         # Of a log that another reader, or an earlier one, brought further, the position stays.
         ends = {part.log.reading.source: max(part.end, done) for part, done in parts}
-        added = self._lake.append_logs(rows, ends)
+        added = lake.append_logs(rows, ends)
         if added is None:
             return False
+        self.added[table.layout.name] += added.num_rows
+        if lake is not self._lake:
+            return True
         counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(added[_PART]).to_pylist()}
         for index, (part, done) in enumerate(parts):
             reading, before = part.log.reading, min(max(done - part.start, 0), part.rows.num_rows)
@@ -269,6 +290,10 @@ class Ingest:
                 # Nor could it be read: there is no row of it.
                 del self._logs[name]
         self._lake.readings.add(self.logs)
+
+
+def _whole(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return batch
 
 
 def _size(path: str) -> int | None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
+from procwire.event import CONNECTION
 from procwire.lake.durable import sync, sync_commits
 from procwire.lake.location import is_remote
 from procwire.lake.table import lake_errors
@@ -63,7 +64,7 @@ class Reading:
 
     def take(self, file: FileLedger) -> None:
         """Take over the reader's account of the log."""
-        self.bytes, self.records, self.events = file.bytes, file.records, file.events
+        self.bytes, self.records, self.events = file.bytes, file.records, file.by_event.get(CONNECTION.name, 0)
         damage = {kind: tally.count for kind, tally in file.damage.items()}
         warnings = {kind: tally.count for kind, tally in file.warnings.items()}
         self.lost = sum(damage.values())

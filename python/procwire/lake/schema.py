@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from procwire.event import LIVE_SCHEMA, LOGGED
+from procwire.event import DNS_QUERY, LIVE_SCHEMA, LOGGED, PROCESS_CREATION
 
-__all__ = ["CONFIGURATION", "CONNECTIONS", "DAY", "KEY", "SCHEMA", "SORT", "STATISTICS", "TABLE_SCHEMA", "Layout",
-           "days", "in_milliseconds", "is_in_milliseconds", "parquet"]  # fmt: skip
+__all__ = ["CONFIGURATION", "CONNECTIONS", "CONTEXT", "DAY", "KEY", "SCHEMA", "SORT", "STATISTICS", "TABLE_SCHEMA",
+           "Layout", "days", "in_milliseconds", "is_in_milliseconds", "parquet"]  # fmt: skip
 
 DAY = "day"
 KEY = ("computer_name", "provider_name", "channel", "record_id", "event_recorded_time")
@@ -33,6 +33,8 @@ class Layout:
     schema: pa.Schema
     """What a Parquet file of it holds. Columns of `KEY` and `STATISTICS` are among them."""
     sort: tuple[str, ...]
+    rows: str
+    """What its rows are, in words."""
 
     @property
     def table_schema(self) -> pa.Schema:
@@ -69,7 +71,16 @@ CONNECTIONS = Layout(
     "Network connections, each with its process (Sysmon's event 3)",
     pa.schema([kept for kept in LIVE_SCHEMA if kept.name != LOGGED.name]),
     SORT,
+    "connections",
 )
+_CONTEXT_SORT = ("computer_name", "process_name", "event_creation_time", "record_id")
+CONTEXT: tuple[Layout, ...] = (
+    Layout(PROCESS_CREATION.table, "Processes that were created (Sysmon's event 1)", PROCESS_CREATION.schema,
+           _CONTEXT_SORT, PROCESS_CREATION.rows),
+    Layout(DNS_QUERY.table, "Names that processes asked for (Sysmon's event 22)", DNS_QUERY.schema, _CONTEXT_SORT,
+           DNS_QUERY.rows),
+)  # fmt: skip
+"""The tables beside connections: a lake has them once a log gave rows of them."""
 SCHEMA: pa.Schema = CONNECTIONS.schema
 TABLE_SCHEMA: pa.Schema = CONNECTIONS.table_schema
 
