@@ -10,7 +10,6 @@ import os
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,8 @@ def rows_of(path: Path, event: Event) -> list[dict[str, Any]]:
     ledger = procwire.Ledger()
     table: pa.Table = procwire.scan(path, event=event, ledger=ledger).read_all()
     assert ledger.events == table.num_rows == ledger.by_event[event.name]
-    return table.to_pylist()
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
 
 
 def differences(rows: list[dict[str, Any]], expected: list[dict[str, Any]]) -> list[tuple[int, str, Any, Any]]:

@@ -140,8 +140,8 @@ def _verified(state: Verification, rows: str) -> str:
     told = f"{_counted(state.files, 'file')}, {state.rows:,} {rows}, {_counted(len(state.faults), 'fault')}"
     if state.others:
         rest = sum(size for _, size in state.others)
-        told += (f"\n{_counted(len(state.others), 'file')} of {_size(rest)} beside them, replaced or left by a writer that "
-                 "was killed: compact deletes those older than a day")  # fmt: skip
+        told += (f"\n{_counted(len(state.others), 'file')} of {_size(rest)} beside them, replaced or left by a "
+                 "writer that was killed: compact deletes those older than a day")  # fmt: skip
     return told
 
 

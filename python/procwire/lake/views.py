@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 
@@ -69,7 +69,7 @@ GROUP BY computer_name, process_name, user_name, dst_ip, dst_host_name, dst_port
 """Views over `connections` and their SQL."""
 
 
-Relation = str | pa.Table
+Relation: TypeAlias = str | pa.Table
 
 
 def prepare(
