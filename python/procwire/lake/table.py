@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -151,6 +152,17 @@ def lake_errors(uri: str) -> Iterator[None]:
         yield
     except DeltaError as error:
         raise LakeError(f"{uri}: {str(error).splitlines()[0]}") from error
+    except OSError as error:
+        # An object store's, not the system's: a drawing of many lines.
+        if error.errno is not None:
+            raise
+        raise LakeError(f"{uri}: {_last_reason(str(error))}") from error
+
+
+def _last_reason(told: str) -> str:
+    plain = re.sub(r"\x1b\[\d*m", "", told).strip()
+    message = re.search(r"<Message>(.+?)</Message>", plain)
+    return message[1] if message else plain.rpartition("\n")[2].lstrip(" ↳") or "it told no more"
 
 
 def _file_system(uri: str, storage_options: Mapping[str, str] | None) -> pyarrow.fs.FileSystem:
