@@ -38,8 +38,9 @@ def connect(*, threads: int | None = None, folders: Sequence[str] = ()) -> duckd
     connection = duckdb.connect(config=config)
     if folders:
         connection.execute(f"SET allowed_directories = [{', '.join(map(literal, folders))}]")
-    # It would go to stdout.
-    connection.execute("SET enable_progress_bar = false")
+    # Known to whom asks (`query_progress`); printed, it would go to stdout.
+    connection.execute("SET enable_progress_bar = true")
+    connection.execute("SET enable_progress_bar_print = false")
     # For good: DuckDB does not let it be switched on again.
     connection.execute("SET enable_external_access = false")
     connection.execute("SET TimeZone = 'UTC'")

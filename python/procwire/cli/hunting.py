@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
+from procwire.cli.asking import asking
 from procwire.cli.engines import check_engine, connect_spark
 from procwire.cli.exits import ExitCode
 from procwire.cli.progress import shown_progress
@@ -15,6 +17,7 @@ from procwire.cli.signals import Signals
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     import duckdb
@@ -68,7 +71,9 @@ def _run(hunt: Hunt, request: Request, signals: Signals) -> ExitCode:
         signals.check()
         code = account(ledger) if request.files else ExitCode.ALL_READ
         if code is not ExitCode.NOTHING_READ:
-            rows = _write(hunt.run(connection, **parameters), schema, way, request)
+            with asking(connection) as asked:
+                found = asked.run(partial(hunt.run, connection, **parameters))
+                rows = _write(asked.each(found), schema, way, request)
             sys.stderr.write(f"{hunt.name}: {_counted(rows)} found\n")
     return code
 
@@ -143,7 +148,7 @@ def _way(request: Request) -> HuntWay:
     return cast(HuntWay, way)
 
 
-def _write(found: pa.RecordBatchReader, schema: pa.Schema, way: HuntWay, request: Request) -> int:
+def _write(found: Iterable[pa.RecordBatch], schema: pa.Schema, way: HuntWay, request: Request) -> int:
     """Write the rows, and count them."""
     from procwire.cli.output import Output
     from procwire.sinks import open_sink

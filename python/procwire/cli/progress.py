@@ -1,4 +1,4 @@
-"""Progress of a reading on stderr, once it takes longer than a second."""
+"""Progress of a reading or a question on stderr, once it takes longer than a second."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 __all__ = ["OnProgress", "ProgressLine", "shown_progress"]
 
+Unit = Literal["bytes", "%"]
 OnProgress = Callable[[int, int | None], None]
 
 _PATIENCE_S = 1.0
 
 
 class ProgressLine:
-    """A line with the bytes read, their rate and the time left; it vanishes at the end."""
+    """A line with how far it is, of bytes also their rate, and the time left; it vanishes at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, unit: Unit = "bytes") -> None:
+        self._unit = unit
         self._since_s = time.monotonic()
         self._shown: tuple[Progress, TaskID] | None = None
 
@@ -32,30 +34,31 @@ class ProgressLine:
         if self._shown is not None:
             self._shown[0].stop()
 
-    def update(self, bytes_read: int, bytes_total: int | None) -> None:
-        """Show where the reading stands."""
+    def update(self, done: int, total: int | None) -> None:
+        """Show where it stands."""
         if self._shown is None and time.monotonic() - self._since_s > _PATIENCE_S:
-            self._shown = _start()
+            self._shown = _start(self._unit)
         if self._shown is not None:
             progress, task = self._shown
-            progress.update(task, completed=bytes_read, total=bytes_total)
+            progress.update(task, completed=done, total=total)
 
 
 @contextmanager
-def shown_progress(hidden: bool) -> Iterator[OnProgress | None]:
+def shown_progress(hidden: bool, unit: Unit = "bytes") -> Iterator[OnProgress | None]:
     """What to tell the progress to; None where it is hidden (rows that scroll past show enough) or stderr is a file."""
     if hidden or not sys.stderr.isatty():
         yield None
         return
-    with ProgressLine() as line:
+    with ProgressLine(unit) as line:
         yield line.update
 
 
-def _start() -> tuple[Progress, TaskID]:
+def _start(unit: Unit) -> tuple[Progress, TaskID]:
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+    from rich.progress import TransferSpeedColumn as SpeedColumn
 
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    progress = Progress(*columns, console=Console(stderr=True), transient=True)
+    amount = (DownloadColumn(), SpeedColumn()) if unit == "bytes" else (TaskProgressColumn(),)
+    progress = Progress(BarColumn(), *amount, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
     progress.start()
-    return progress, progress.add_task("reading", total=None)
+    return progress, progress.add_task("", total=None)

@@ -14,23 +14,23 @@ __all__ = ["Shaped", "first_rows"]
 
 
 class Shaped:
-    """The batches of a query in types that a format takes, and under names that each occur once.
+    """The rows of a query in types that a format takes, and under names that each occur once.
 
     Text formats take text, booleans, numbers, times and bytes; lists and the like become JSON. Parquet and Arrow take
-    all as it is. Raises UsageError where the result is not what `way` holds.
+    all as it is. schema: the rows' own. Raises UsageError where the result is not what `way` holds.
     """
 
-    def __init__(self, reader: pa.RecordBatchReader, way: str) -> None:
-        self._reader = reader
+    def __init__(self, rows: Iterable[pa.RecordBatch], schema: pa.Schema, way: str) -> None:
+        self._rows = rows
         if way == "xml":
-            self.schema = _events(reader.schema.names)
+            self.schema = _events(schema.names)
             return
-        names = _distinct(reader.schema.names)
-        kinds = [field.type if way in ("parquet", "arrow") else _kind(field.type) for field in reader.schema]
+        names = _distinct(schema.names)
+        kinds = [field.type if way in ("parquet", "arrow") else _kind(field.type) for field in schema]
         self.schema = pa.schema([pa.field(name, kind) for name, kind in zip(names, kinds, strict=True)])
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        for batch in self._reader:
+        for batch in self._rows:
             if len(self.schema) < len(batch.schema):
                 batch = batch.select(self.schema.names)
             columns = [_shaped(column, field.type) for column, field in zip(batch.columns, self.schema, strict=True)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
+from procwire.cli.asking import asking
 from procwire.cli.engines import MasterOption, check_engine, connect_spark
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.progress import shown_progress
@@ -149,8 +151,9 @@ def _answer(
     path = None if output == Path("-") else output
     by_suffix = "table" if path is None and sys.stdout.isatty() else "ndjson"
     way = to or cast(Way, (path and sink_for_suffix(path.suffix)) or by_suffix)
-    with sql_errors(), Output(path) as out:
-        rows = Shaped(_run(connection, query), way)
+    with sql_errors(), asking(connection) as asked, Output(path) as out:
+        reader = asked.run(partial(_run, connection, query))
+        rows = Shaped(asked.each(reader), reader.schema, way)
         sink = open_sink(way, out.stream, rows.schema, out.terminal)
         most = limit if limit is not None else _TERMINAL_ROWS if out.terminal and way == "table" else None
         count = 0

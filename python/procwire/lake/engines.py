@@ -28,3 +28,11 @@ class Connection(Protocol):
     def sql(self, query: str, *, params: object = None) -> Relation:
         """Ask a question in DuckDB's SQL; `params` maps names to the values of `$name`."""
         ...
+
+    def interrupt(self) -> None:
+        """End the question that another thread asks; nothing, if there is none."""
+        ...
+
+    def query_progress(self) -> float:
+        """How much of the question that another thread asks is done, in percent; negative where that is not known."""
+        ...

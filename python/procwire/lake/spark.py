@@ -76,6 +76,14 @@ class SparkConnection:
         with _errors():
             return SparkRelation(self.session.sql(text))
 
+    def interrupt(self) -> None:
+        """End the jobs that another thread waits for."""
+        self.session.sparkContext.cancelAllJobs()
+
+    def query_progress(self) -> float:
+        """Not known."""
+        return -1
+
     def close(self) -> None:
         """End the session, and give the cluster's workers back."""
         self.session.stop()
