@@ -51,9 +51,9 @@ def test_table_of_context_is_the_same(event: Event, engines: Engines) -> None:
 
 def test_connections_with_their_context_are_the_same(engines: Engines) -> None:
     """And as many as there are without."""
-    filter = "record_id >= 9000000 OR record_id IS NULL OR src_port % 7 = 0"
-    answer = engines.agree(f"SELECT * FROM enriched WHERE {filter}")
-    assert engines.agree(f"SELECT count(*) AS n FROM connections WHERE {filter}")["n"].to_pylist() == [answer.num_rows]
+    kept = "record_id >= 9000000 OR record_id IS NULL OR src_port % 7 = 0"
+    answer = engines.agree(f"SELECT * FROM enriched WHERE {kept}")
+    assert engines.agree(f"SELECT count(*) AS n FROM connections WHERE {kept}")["n"].to_pylist() == [answer.num_rows]
     for name in ("process_command_line", "process_parent_name", "dns_query_name"):
         assert answer.num_rows > answer[name].null_count
 

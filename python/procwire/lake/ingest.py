@@ -17,6 +17,7 @@ import os
 import secrets
 import stat
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -24,6 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event as Flag
+from threading import Lock
 from typing import BinaryIO, cast
 
 import pyarrow as pa
@@ -40,10 +42,13 @@ from procwire.sources.inputs import STDIN, Input
 
 __all__ = ["Ingest", "Step"]
 
+Batches = Iterator[tuple[Event, pa.RecordBatch]]
 Step = Callable[[pa.RecordBatch], pa.RecordBatch]
 """What is kept of a batch of `event.SCHEMA`."""
 
 _APPEND_ROWS = 256 << 10
+# Between two commits of what is followed.
+_FOLLOW_S = 1.0
 _PART = "part"
 _TRIES = 1_000
 
@@ -98,6 +103,8 @@ class Ingest:
         self._logs: dict[str, _Log] = {}
         self._pending: list[_Part] = []
         self._rows = 0
+        self._lock = Lock()
+        self._due_s = 0.0
         readings = lake.readings.all()
         self._known = {reading.source for reading in readings}
         self._sizes = {reading.bytes for reading in readings}
@@ -139,22 +146,54 @@ class Ingest:
             on_progress=on_progress,
             through=self._identified,
         )
-        # One part is appended while the next is read.
-        with self._digests, ThreadPoolExecutor(1) as writer:
+        add = self._follow if follow else self._add
+        with self._digests:
             try:
-                self._add(batches, writer, at_once=follow)
-            except BaseException:
-                self._stopped.set()
+                self._in_writer(add, batches)
+            except KeyboardInterrupt:
+                # That is how following ends.
+                if follow:
+                    self._account(ledger)
                 raise
             self._account(ledger)
 
-    def _add(self, batches: Iterator[tuple[Event, pa.RecordBatch]], writer: Executor, *, at_once: bool) -> None:
+    def _in_writer(self, add: Callable[[Batches, Executor], None], batches: Batches) -> None:
+        """One part is appended while the next is read; what was handed over is done when it returns."""
+        with ThreadPoolExecutor(1) as writer:
+            try:
+                add(batches, writer)
+            except BaseException:
+                self._stopped.set()
+                raise
+
+    def _add(self, batches: Batches, writer: Executor) -> None:
         last: Future[None] | None = None
         for event, batch in batches:
             self._take(event.table, batch)
-            if at_once or self._rows >= _APPEND_ROWS:
-                last = self._hand_over(writer, last)
-        self._hand_over(writer, last).result()
+            if self._rows >= _APPEND_ROWS:
+                if last is not None:
+                    last.result()
+                last = writer.submit(self._append, self._taken())
+        if last is not None:
+            last.result()
+        self._append(self._taken())
+
+    def _follow(self, batches: Batches, writer: Executor) -> None:
+        last: Future[None] | None = None
+        for event, batch in batches:
+            self._take(event.table, batch)
+            if last is not None and (last.done() or self._rows >= _APPEND_ROWS):
+                last.result()
+            last = writer.submit(self._append_soon)
+        writer.submit(self._append_soon).result()
+
+    def _append_soon(self) -> None:
+        """Append what has come by the time that it is due; what comes later has a call of its own."""
+        if not self._pending:
+            return
+        self._stopped.wait(self._due_s - time.monotonic())
+        self._append(self._taken())
+        self._due_s = time.monotonic() + _FOLLOW_S
 
     def _identified(self, inputs: Iterator[Input]) -> Iterator[Input]:
         """The inputs that the lake does not have, each under a name of its own."""
@@ -226,17 +265,17 @@ class Ingest:
             name = name or STDIN
             # Followed logs have no identity yet: they grow.
             log = self._logs.setdefault(name, _Log(Reading("log", f"follow:{secrets.token_hex(16)}", name)))
-            self._pending.append(_Part(table, log, log.seen[table], batch.slice(start, end - start)))
+            with self._lock:
+                self._pending.append(_Part(table, log, log.seen[table], batch.slice(start, end - start)))
+                self._rows += end - start
             log.seen[table] += end - start
             start = end
-        self._rows += batch.num_rows
 
-    def _hand_over(self, writer: Executor, last: Future[None] | None) -> Future[None]:
-        """Have what is pending appended, once what was handed over before it is."""
-        if last is not None:
-            last.result()
-        parts, self._pending, self._rows = self._pending, [], 0
-        return writer.submit(self._append, parts)
+    def _taken(self) -> list[_Part]:
+        """What is pending, which it is no more."""
+        with self._lock:
+            parts, self._pending, self._rows = self._pending, [], 0
+        return parts
 
     def _append(self, pending: Sequence[_Part]) -> None:
         """Append rows, and count them; connections last, so that their context is there."""
