@@ -38,7 +38,8 @@ def test_ctrl_c_cancels_until_the_job_has_ended() -> None:
     cancelled, ended = threading.Semaphore(0), threading.Event()
 
     def job() -> None:
-        signal.raise_signal(signal.SIGINT)
+        # As the kernel does it: the thread that waits is the one to be woken.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         # Two are needed.
         for _ in range(2):
             assert cancelled.acquire(timeout=60)
