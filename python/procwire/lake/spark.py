@@ -12,8 +12,10 @@ import pyarrow as pa
 
 from procwire.engine import literal
 from procwire.errors import UsageError
-from procwire.event import DERIVED
+from procwire.event import CONNECTION, DERIVED, EVENTS, LOGGED, PROCESS_CREATION
 from procwire.lake.dialect import to_spark
+from procwire.lake.enriched import enriched
+from procwire.lake.schema import CONNECTIONS, CONTEXT, DAY, Layout
 from procwire.lake.session import interruptible, spark_errors, start
 from procwire.lake.views import VIEWS
 
@@ -27,6 +29,8 @@ __all__ = ["SparkConnection", "SparkRelation", "connect"]
 _TYPES = {pa.string(): "STRING", pa.bool_(): "BOOLEAN", pa.int32(): "INT", pa.int64(): "BIGINT", pa.binary(): "BINARY",
           pa.timestamp("us", tz="UTC"): "TIMESTAMP", pa.date32(): "DATE"}  # fmt: skip
 _SCHEMES = {"s3": "s3a", "az": "abfs"}
+# Before the name of a table: its rows as they are stored.
+_ROWS = "procwire_rows_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,35 +103,44 @@ def connect(
     session = start(master, configuration)
     connection = SparkConnection(session)
     try:
-        files = lake.files(since)
-        interruptible(lambda: prepare(session, files, lake.table.uri, since), session)
+        interruptible(lambda: prepare(session, lake, since), session)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def prepare(session: SparkSession, files: Sequence[str], root: str, since: datetime | None = None) -> None:
-    """Make the views of `lake.views` in a session, over the Parquet files of the table at `root`."""
-    from procwire.lake.schema import TABLE_SCHEMA
-
-    columns = ", ".join(f"`{column.name}` {_TYPES[column.type]}" for column in TABLE_SCHEMA)
+def prepare(session: SparkSession, lake: Lake, since: datetime | None = None) -> None:
+    """Make the views of `lake.views` in a session, over the Parquet files of a lake."""
+    tables = {part.table.layout.name: part for part in lake.tables()}
+    views: dict[str, str] = {}
     with spark_errors():
-        reader = session.read.schema(columns).option("basePath", _uri(root))
-        rows = reader.parquet(*map(_uri, files)) if files else session.createDataFrame([], columns)
-        rows.createOrReplaceTempView("procwire_rows")
-        for name, sql in {"connections": _connections(since), **VIEWS}.items():
+        for layout in (CONNECTIONS, *CONTEXT):
+            part = tables.get(layout.name)
+            # Of processes all: one may have been created long before what it does.
+            files = part.files(None if layout.name == PROCESS_CREATION.table else since) if part else []
+            _rows(session, layout, files, part.table.uri if part else "").createOrReplaceTempView(_ROWS + layout.name)
+            views[layout.name] = _view(layout, since)
+        columns = [*CONNECTIONS.table_schema.names[:-1], LOGGED.name, DAY, *(field.name for field in DERIVED)]
+        views |= {**VIEWS, "enriched": enriched(columns, _view(CONTEXT[0], None))}
+        for name, sql in views.items():
             session.sql(f"CREATE OR REPLACE TEMPORARY VIEW {name} AS {to_spark(sql)}")
 
 
-def _connections(since: datetime | None) -> str:
-    from procwire.lake.schema import TABLE_SCHEMA
+def _rows(session: SparkSession, layout: Layout, files: Sequence[str], root: str) -> DataFrame:
+    columns = ", ".join(f"`{column.name}` {_TYPES[column.type]}" for column in layout.table_schema)
+    reader = session.read.schema(columns).option("basePath", _uri(root))
+    return reader.parquet(*map(_uri, files)) if files else session.createDataFrame([], columns)
 
+
+def _view(layout: Layout, since: datetime | None) -> str:
     names = ["coalesce(record_kind, 'connection') AS record_kind" if name == "record_kind" else name
-             for name in TABLE_SCHEMA.names]  # fmt: skip
-    names.insert(-1, "CAST(NULL AS BOOLEAN) AS logged")
-    derived = [f"{field.sql} AS {field.name}" for field in DERIVED]
-    rows = f"SELECT {', '.join(names)} FROM procwire_rows"
+             for name in layout.table_schema.names]  # fmt: skip
+    [event] = [event for event in EVENTS if event.table == layout.name]
+    if event == CONNECTION:
+        names.insert(-1, f"CAST(NULL AS BOOLEAN) AS {LOGGED.name}")
+    derived = [f"{field.sql} AS {field.name}" for field in event.derived]
+    rows = f"SELECT {', '.join(names)} FROM {_ROWS}{layout.name}"
     if since is not None:
         rows += f" WHERE coalesce(event_creation_time, event_recorded_time) >= TIMESTAMPTZ {literal(since.isoformat())}"
     return f"SELECT *, {', '.join(derived)} FROM ({rows})"
