@@ -18,7 +18,8 @@ build: .venv/built ## Build everything; the command is then .venv/bin/procwire
 
 test: build ## Run every test: Rust, Python, examples and documentation
 	cargo test --workspace --locked --quiet
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not alone" --numprocesses 2
+	$(BIN)/python -m pytest -m alone tests/crash tests/sensor
 
 lint: build ## Check style and types: rustfmt, clippy, ruff, mypy
 	cargo fmt --check

@@ -78,9 +78,8 @@ def _events(chunk: bytes) -> Mapping[int, Mapping[str, Any]]:
     """The rows of event 3, by the offset of their record."""
     import pyarrow as pa
 
-    batch, _ = _core.evtx_chunk("chunk", chunk, 0)
-    rows = pa.record_batch(batch).to_pylist() if batch is not None else []
-    return {row["source_offset"]: row for row in rows}
+    batches, _ = _core.evtx_chunk("chunk", chunk, 0)
+    return {row["source_offset"]: row for batch in batches for row in pa.record_batch(batch).to_pylist()}
 
 
 def _defines_template(record: Record) -> bool:

@@ -1,11 +1,15 @@
-"""What the lake costs: `python benchmarks/lake.py [--events N ...] [--evtx FILE] [--out FILE]`.
+"""What the lake costs: `python benchmarks/lake.py [--events N ...] [--evtx FILE ...] [--fleet FOLDER] [--out FILE]`.
 
-A log read to nowhere and into a lake, in turn; then a fleet's traffic (tests/fleet) appended, compacted and verified.
+Logs read to nowhere and into a lake, in turn; a day of a fleet's traffic (tests/fleet) with the places that its records
+would have in EVTX files, and its size by column; then traffic appended, compacted and verified: made on the way, and from
+a folder that make_fleet.py made. Seconds of the processor (user and system) stand beside those of the clock, for other
+work slows the clock.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import resource
 import statistics
@@ -13,14 +17,16 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from evtx_places import with_places
 from procwire.lake.ingest import Ingest
 from procwire.lake.lake import Lake
 from procwire.ledger import Ledger
@@ -37,21 +43,28 @@ _SHOWN_COLUMNS = 12
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, nargs="*", default=[1_000_000, 10_000_000])
-    parser.add_argument("--evtx", type=Path, default=DEFAULT_DIRECTORY / "evtx-dense.256mb.evtx")
+    logs = [DEFAULT_DIRECTORY / name for name in ("evtx-dense.256mb.evtx", "evtx-3pct.256mb.evtx")]
+    parser.add_argument("--evtx", type=Path, nargs="*", default=logs)
+    parser.add_argument("--fleet", type=Path, help="a folder of make_fleet.py's")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
+    load = ", ".join(f"{load:.1f}" for load in os.getloadavg())
     lines = [
         f"# The lake, {date.today().isoformat()}",
         "",
-        f"`benchmarks/lake.py`, {platform.machine()}, Linux {platform.release()}, Python {platform.python_version()}.",
+        f"`benchmarks/lake.py`, {platform.machine()}, Linux {platform.release()}, Python {platform.python_version()}, "
+        f"{os.cpu_count()} cores. Load average before it: {load}.",
         "",
         *ingest_lines(arguments.evtx),
-        "| events | days | append | events/s | bytes each | compact | events/s | bytes each | verify | peak memory |",
-        "|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        *place_lines(),
+        "| events | days | append | cpu | events/s | bytes each | compact | cpu | events/s | bytes each | verify | peak memory |",
+        "|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
+    sources = [made(events) for events in arguments.events] + ([stored(arguments.fleet)] if arguments.fleet else [])
     columns: list[str] = []
-    for events in arguments.events:
-        row, columns = growth(events)
+    for appends in sources:
+        row, columns = growth(appends)
+        print(row, file=sys.stderr, flush=True)
         lines.append(row)
     report = "\n".join([*lines, "", "Bytes an event by column, of the last, compacted:", "", *columns]) + "\n"
     print(report)
@@ -59,55 +72,87 @@ def main() -> None:
         arguments.out.write_text(report)
 
 
-def ingest_lines(log: Path) -> list[str]:
-    if not log.exists():
-        return [f"No {log.name}: make_inputs.py makes it.", ""]
-    reads, ingests, events = [], [], 0
-    for _ in range(_RUNS):
-        read_s, events = timed(lambda: sum(batch.num_rows for batch in read_batches([log], ledger=Ledger())))
-        reads.append(read_s)
-        with tempfile.TemporaryDirectory() as folder:
-            ingest = Ingest(Lake.open(folder, create=True))
-            ingests.append(timed(lambda ingest=ingest: ingest.run([log], ledger=Ledger()))[0])  # type: ignore[misc]
-    read_s, ingest_s = statistics.median(reads), statistics.median(ingests)
-    return [
-        f"{log.name}, {events:,} events, medians of {_RUNS}: read to nowhere in {read_s:.2f} s, into a lake in "
-        f"{ingest_s:.2f} s: {ingest_s / read_s:.1f} times.",
-        "",
-    ]
+def ingest_lines(logs: Sequence[Path]) -> list[str]:
+    lines = ["| log | events | read | cpu | into a lake | cpu | times | times cpu |", "|---|" + "--:|" * 7]
+    for log in logs:
+        if not log.exists():
+            raise SystemExit(f"found no {log}: make_inputs.py makes it")
+        reads, ingests, events = [], [], 0
+        for _ in range(_RUNS):
+            *read, events = timed(lambda log=log: sum(batch.num_rows for batch in read_batches([log], ledger=Ledger())))  # type: ignore[misc]
+            reads.append(read)
+            with tempfile.TemporaryDirectory() as folder:
+                ingest = Ingest(Lake.open(folder, create=True))
+                ingests.append(timed(lambda ingest=ingest, log=log: ingest.run([log], ledger=Ledger()))[:2])  # type: ignore[misc]
+        (read_s, read_cpu_s), (ingest_s, ingest_cpu_s) = (
+            map(statistics.median, zip(*runs, strict=True)) for runs in (reads, ingests)
+        )
+        lines.append(
+            f"| {log.name} | {events:,} | {read_s:.2f} s | {read_cpu_s:.2f} s | {ingest_s:.2f} s | {ingest_cpu_s:.2f} s "
+            f"| {ingest_s / read_s:.1f} | {ingest_cpu_s / read_cpu_s:.1f} |"
+        )
+    return [*lines, "", f"Medians of {_RUNS}.", ""]
 
 
-def growth(events: int) -> tuple[str, list[str]]:
+def place_lines() -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake.open(folder, create=True)
-        append_s = 0.0
-        for number, rows in enumerate(appends(events)):
-            append_s += timed(lambda rows=rows, number=number: lake.append(rows, source="a", version=number))[0]  # type: ignore[misc]
+        lake.append(with_places(pa.concat_tables(islice(made(1_000_000), 1))), source="a", version=1)
         appended = lake.info()
-        compact_s, _ = timed(lake.compact)
-        verify_s, verified = timed(lake.verify)
+        lake.compact()
+        compacted = lake.info()
+        return [
+            f"{appended.events:,} events with the places that they would have in EVTX files, times of recording in "
+            f"microseconds: {appended.bytes / appended.events:.1f} bytes each as appended, "
+            f"{compacted.bytes / compacted.events:.1f} compacted.",
+            "",
+            *by_column(lake.files(), compacted.events),
+            "",
+        ]
+
+
+def growth(appends: Iterator[pa.Table]) -> tuple[str, list[str]]:
+    with tempfile.TemporaryDirectory() as folder:
+        lake = Lake.open(folder, create=True)
+        append_s = append_cpu_s = 0.0
+        for number, rows in enumerate(appends):
+            clock_s, cpu_s, _ = timed(lambda rows=rows, number=number: lake.append(rows, source="a", version=number))  # type: ignore[misc]
+            append_s, append_cpu_s = append_s + clock_s, append_cpu_s + cpu_s
+        appended = lake.info()
+        print(f"{appended.events:,} events in {append_s:.0f} s, {append_cpu_s:.0f} s cpu", file=sys.stderr, flush=True)
+        compact_s, compact_cpu_s, _ = timed(lake.compact)
+        verify_s, _, verified = timed(lake.verify)
         assert verified.faults == []
         compacted = lake.info()
         count = compacted.events
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         row = (
-            f"| {count:,} | {compacted.days} | {append_s:.1f} s | {count / append_s:,.0f} "
-            f"| {appended.bytes / count:.1f} "
-            f"| {compact_s:.1f} s | {count / compact_s:,.0f} | {compacted.bytes / count:.1f} | {verify_s:.1f} s "
-            f"| {peak:,.0f} MB |"
+            f"| {count:,} | {compacted.days} | {append_s:.1f} s | {append_cpu_s:.1f} s | {count / append_s:,.0f} "
+            f"| {appended.bytes / count:.1f} | {compact_s:.1f} s | {compact_cpu_s:.1f} s | {count / compact_s:,.0f} "
+            f"| {compacted.bytes / count:.1f} | {verify_s:.1f} s | {peak:,.0f} MB |"
         )
         return row, by_column(lake.files(), count)
 
 
-def appends(events: int) -> Iterator[pa.Table]:
-    """A fleet's traffic in parts as large as a reader's, made outside of the clock."""
+def made(events: int) -> Iterator[pa.Table]:
+    """A fleet's traffic, in parts as large as a reader's; it is made outside of the clock."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
     from fleet import Made, of_size
 
     fleet = of_size(events)
-    made = Made(fleet)
+    traffic = Made(fleet)
+    return parts(batch for day in range(fleet.days) for batch in traffic.batches(day))
+
+
+def stored(folder: Path) -> Iterator[pa.Table]:
+    """The same, from make_fleet.py's files."""
+    files = sorted(folder.glob("day-*.parquet"))
+    return parts(batch for file in files for batch in pq.ParquetFile(file).iter_batches())
+
+
+def parts(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     pending: list[pa.RecordBatch] = []
-    for batch in (batch for day in range(fleet.days) for batch in made.batches(day)):
+    for batch in batches:
         pending.append(batch)
         if sum(part.num_rows for part in pending) >= _APPEND_ROWS:
             yield pa.Table.from_batches(pending)
@@ -130,10 +175,11 @@ def by_column(paths: Sequence[str], rows: int) -> list[str]:
     return ["| column | bytes |", "|---|--:|", *(f"| {name} | {size / rows:.2f} |" for name, size in pairs)]
 
 
-def timed(action: Callable[[], T]) -> tuple[float, T]:
-    started = time.perf_counter()
+def timed(action: Callable[[], T]) -> tuple[float, float, T]:
+    """Seconds of the clock, seconds of the processor in all threads, and what came of it."""
+    started_s, started_cpu_s = time.perf_counter(), time.process_time()
     result = action()
-    return time.perf_counter() - started, result
+    return time.perf_counter() - started_s, time.process_time() - started_cpu_s, result
 
 
 if __name__ == "__main__":

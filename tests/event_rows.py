@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
@@ -51,6 +52,7 @@ MISSION_ROW: Row = {
 """The mission's sample, docs of event 3."""
 
 
+@lru_cache(4096)
 def address_bytes(text: str | None) -> bytes | None:
     """The address's 16 bytes, None for what is no address."""
     try:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from event_rows import Row, address_bytes
 from procwire.event import DERIVED, LIVE_SCHEMA
 from procwire.hunts import find, load
+from procwire.lake.enriched import ADDED
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
 HOUR_S = 3_600
@@ -71,6 +72,9 @@ def connection(made: Sequence[Row] | pa.Table) -> duckdb.DuckDBPyConnection:
     ground.register("stored", whole(made) if isinstance(made, pa.Table) else table(made))
     derived = ", ".join(f"{field.sql} AS {field.name}" for field in DERIVED)
     ground.execute(f"CREATE VIEW connections AS SELECT *, {derived} FROM stored")
+    # No process creation, no DNS query.
+    added = [f"NULL::VARCHAR AS {name}" for name in ADDED if name not in LIVE_SCHEMA.names]
+    ground.execute(f"CREATE VIEW enriched AS SELECT *, {', '.join(added)} FROM connections")
     return ground
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
+import context_rows
 import fleet
 from procwire.database import connect_lake
 from procwire.lake import Lake
@@ -25,7 +26,7 @@ _KEEP = 5
 
 @pytest.fixture(scope="session")
 def conformance_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Two days of a small fleet, and rows by hand."""
+    """Two days of a small fleet, and rows by hand; context for some of them."""
     from odd_rows import odd_rows
 
     made = Lake.open(tmp_path_factory.mktemp("conformance") / "lake", create=True)
@@ -34,6 +35,7 @@ def conformance_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     names = sorted(rows["computer_name"].unique().to_pylist())[:_KEEP]
     made.append(rows.filter(pa.compute.is_in(rows["computer_name"], pa.array(names))), source="fleet", version=1)
     made.append(odd_rows(), source="odd", version=1)
+    context_rows.fill(made, rows)
     return made
 
 

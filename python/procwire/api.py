@@ -8,8 +8,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-from procwire.errors import InputError
-from procwire.event import Names
+from procwire.errors import InputError, UsageError
+from procwire.event import CONNECTION, Event, Names, event_named
 from procwire.ledger import Ledger
 from procwire.rules import Configuration, Rules, load
 from procwire.select import STORED_GROUPS, Selection
@@ -36,8 +36,9 @@ def scan(
     ledger: Ledger | None = None,
     config: Config | None = None,
     keep: bool = False,
+    event: str | int | Event = CONNECTION,
 ) -> pa.RecordBatchReader:
-    """Stream the network connections of logs, in constant memory (unless sorted).
+    """Stream the network connections of logs, or another event of theirs, in constant memory (unless sorted).
 
     paths: files, folders (walked), patterns, `-` for standard input; packed or not.
     columns: those to keep, derived ones among them; all that are stored if None.
@@ -48,8 +49,9 @@ def scan(
     ledger: is filled as the stream is read, and final at its end.
     config: a Sysmon configuration (a file, or one that `procwire.rules` has parsed or made `Rules` of): only what it
     logs is read, and `rule_name` is what it gives. keep: all is read, and the column `logged` tells the difference.
+    event: Sysmon's number or name of it: 3 (connection), 1 (process-creation) or 22 (dns-query).
 
-    Raises UsageError, before anything is read, for a column or an SQL predicate that cannot be used, and
+    Raises UsageError, before anything is read, for an event, a column or an SQL predicate that cannot be used, and
     ConfigurationError for a configuration with errors.
 
     >>> import procwire
@@ -59,11 +61,16 @@ def scan(
     (29, 153, False)
     """
     marked = keep and config is not None
+    asked = event if isinstance(event, Event) else event_named(str(event))
+    if config is not None and asked != CONNECTION:
+        raise UsageError(f"found a configuration with event {asked.name}, expected connection: rules are for these")
     selection = Selection(
-        names=names, columns=columns, where=where, sort=sort, limit=limit, groups=STORED_GROUPS, marked=marked
-    )
+        names=names, columns=columns, where=where, sort=sort, limit=limit, groups=STORED_GROUPS, event=asked,
+        marked=marked,
+    )  # fmt: skip
     ledger = Ledger() if ledger is None else ledger
-    batches = read_batches(_listed(paths), format=format, recover=recover, follow=follow, ledger=ledger)
+    batches = read_batches(_listed(paths), format=format, recover=recover, follow=follow, event=asked,
+                           ledger=ledger)  # fmt: skip
     if config is not None:
         batches = logged_batches(batches, _rules(config, keep), ledger)
     return pa.RecordBatchReader.from_batches(selection.schema, selection.apply(batches))
@@ -82,8 +89,9 @@ def read(
     ledger: Ledger | None = None,
     config: Config | None = None,
     keep: bool = False,
+    event: str | int | Event = CONNECTION,
 ) -> pa.Table:
-    """Read the network connections of logs into a table. Arguments as for `scan`.
+    """Read the network connections of logs, or another event of theirs, into a table. Arguments as for `scan`.
 
     Raises UsageError as `scan` does, and InputError if not one of the inputs could be read.
 
@@ -105,6 +113,7 @@ def read(
         ledger=ledger,
         config=config,
         keep=keep,
+        event=event,
     ).read_all()
     if ledger.nothing_read:
         causes = "; ".join(f"{file.name}: {file.error}" for file in ledger.files[:3])

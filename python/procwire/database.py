@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,18 +14,22 @@ import pyarrow as pa
 from procwire.engine import connect as connect_engine
 from procwire.engine import literal
 from procwire.errors import InputError
-from procwire.event import LIVE_SCHEMA, SCHEMA
+from procwire.event import CONNECTION, DNS_QUERY, EVENTS, PROCESS_CREATION, Event
 from procwire.lake.location import is_remote
 from procwire.lake.views import prepare
 from procwire.ledger import Ledger
-from procwire.sources import read_batches
+from procwire.sources import read_events
 
 if TYPE_CHECKING:
     import duckdb
 
+    from procwire.lake import Lake
     from procwire.sources.logs import OnProgress
 
 __all__ = ["connect", "connect_lake", "connect_logs"]
+
+_STORED_ROWS = 1 << 17
+"""Rows that DuckDB is given at a time: it packs them in groups of so many."""
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -32,8 +37,9 @@ Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 def connect(
     source: Paths | pa.Table | pa.RecordBatchReader | None = None, *, since: datetime | None = None
 ) -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection with the views `connections`, `processes`, `destinations` and `pairs`, and the functions on
-    addresses (docs/sql.md). It is in memory, and reads no other file.
+    """A DuckDB connection with the views `connections`, `processes`, `destinations`, `pairs`, `process_creations`,
+    `dns_queries` and `enriched`, and the functions on addresses (docs/sql.md). It is in memory, and reads no other
+    file.
 
     source: the folder or URI of a lake; logs, as `read` takes them; or an Arrow table of the event's columns. Without
     one the lake that PROCWIRE_LAKE names, or else the user's own. since: leaves out what is older.
@@ -68,27 +74,36 @@ def connect_lake(
     location: str | os.PathLike[str] | None = None, *, since: datetime | None = None
 ) -> duckdb.DuckDBPyConnection:
     """`connect` to a lake's newest snapshot. Raises UsageError if there is none."""
-    import pyarrow.dataset as ds
-
     from procwire.lake import Lake
-    from procwire.lake.schema import SCHEMA as LAKE_SCHEMA
 
     lake = Lake.open(location)
+    tables = {part.table.layout.name: part for part in lake.tables()}
+    connection = connect_engine(
+        folders=[] if is_remote(lake.location) else [part.table.uri for part in tables.values()]
+    )
+    # Of processes all: one may have been created long before what it does.
+    start = {PROCESS_CREATION.table: None, DNS_QUERY.table: since, CONNECTION.table: since}
+    relations = {name: _relation(connection, part, start[name]) for name, part in tables.items()}
+    prepare(connection, relations.pop(CONNECTION.table), context=relations, since=since)
+    return connection
+
+
+def _relation(connection: duckdb.DuckDBPyConnection, lake: Lake, since: datetime | None) -> str | pa.Table:
+    """What yields the rows of a lake's table."""
+    import pyarrow.dataset as ds
+
+    schema, name = lake.table.layout.schema, lake.table.layout.name
     files = lake.files(since)
     if not files:
-        connection = connect_engine()
-        prepare(connection, LIVE_SCHEMA.empty_table())
-    elif is_remote(lake.location):
-        # DuckDB has no way to the object store that keeps it from the rest of the network.
-        connection = connect_engine()
-        paths = [file.path for file in lake.snapshot(since)]
-        stored = ds.dataset(paths, schema=LAKE_SCHEMA, format="parquet", filesystem=lake.table.files)
-        connection.register("stored", stored)
-        prepare(connection, "stored", since=since)
-    else:
-        connection = connect_engine(folders=[lake.table.uri])
-        prepare(connection, f"read_parquet([{', '.join(map(literal, files))}])", since=since)
-    return connection
+        return schema.empty_table()
+    if not is_remote(lake.location):
+        return f"read_parquet([{', '.join(map(literal, files))}])"
+    # DuckDB has no way to the object store that keeps it from the rest of the network.
+    paths = [file.path for file in lake.snapshot(since)]
+    connection.register(
+        f"stored_{name}", ds.dataset(paths, schema=schema, format="parquet", filesystem=lake.table.files)
+    )
+    return f"stored_{name}"
 
 
 def connect_logs(
@@ -100,11 +115,31 @@ def connect_logs(
 ) -> duckdb.DuckDBPyConnection:
     """`connect` to logs, which are read into DuckDB's memory; what does not fit there lies in a temporary folder."""
     connection = connect_engine()
-    batches = read_batches(paths, ledger=ledger, on_progress=on_progress)
-    connection.register("batches", pa.RecordBatchReader.from_batches(SCHEMA, batches))
     # Out of sight: the views are what is to be asked.
     connection.execute("CREATE SCHEMA stored")
-    connection.execute("CREATE TABLE stored.events AS FROM batches")
-    connection.unregister("batches")
-    prepare(connection, "stored.events", since=since)
+    with closing(read_events(paths, ledger=ledger, on_progress=on_progress)) as batches:
+        _store(connection, batches)
+    context = {event.table: f"stored.{event.table}" for event in (PROCESS_CREATION, DNS_QUERY)}
+    prepare(connection, f"stored.{CONNECTION.table}", context=context, since=since)
     return connection
+
+
+def _store(connection: duckdb.DuckDBPyConnection, batches: Iterator[tuple[Event, pa.RecordBatch]]) -> None:
+    """Append each batch to the table of its event."""
+    for event in EVENTS:
+        connection.register("rows", event.schema.empty_table())
+        connection.execute(f"CREATE TABLE stored.{event.table} AS FROM rows")
+    waiting: dict[Event, list[pa.RecordBatch]] = {event: [] for event in EVENTS}
+    for event, batch in batches:
+        waiting[event].append(batch)
+        if sum(part.num_rows for part in waiting[event]) >= _STORED_ROWS:
+            _append(connection, event, waiting[event])
+    for event, parts in waiting.items():
+        _append(connection, event, parts)
+
+
+def _append(connection: duckdb.DuckDBPyConnection, event: Event, parts: list[pa.RecordBatch]) -> None:
+    connection.register("rows", pa.Table.from_batches(parts, event.schema))
+    connection.execute(f"INSERT INTO stored.{event.table} FROM rows")
+    connection.unregister("rows")
+    parts.clear()

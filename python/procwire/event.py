@@ -1,4 +1,5 @@
-"""Event 3, Network connection: the data dictionary, the one place that defines the event's fields.
+"""The data dictionary: the one place that defines the fields of event 3 (Network connection), and of the two events
+that give it context, 1 (Process creation) and 22 (DNS query).
 
 Readers, writers, the `dictionary` command and docs/dictionary.md derive from it; the Rust core's schema is
 held to it by a test. Names and descriptions follow OSSEM's dictionary (its file
@@ -16,17 +17,27 @@ import pyarrow as pa
 from procwire.errors import UsageError
 
 __all__ = [
+    "CONNECTION",
     "DERIVED",
+    "DNS_QUERY",
+    "DNS_QUERY_FIELDS",
+    "DNS_QUERY_SCHEMA",
+    "EVENTS",
     "FIELDS",
     "GROUPS",
     "LIVE_FIELDS",
     "LIVE_SCHEMA",
     "LOGGED",
     "NAMES",
+    "PROCESS_CREATION",
+    "PROCESS_CREATION_FIELDS",
+    "PROCESS_CREATION_SCHEMA",
     "SCHEMA",
+    "Event",
     "Field",
     "Group",
     "Names",
+    "event_named",
     "field",
     "fields",
 ]
@@ -240,16 +251,139 @@ DERIVED: tuple[Field, ...] = (
     _derived("local_side", "LocalSide", _TEXT,
              "Which end is this machine's: src or dst; null where the event does not tell", "src", _LOCAL_SIDE),
 )  # fmt: skip
-"""Columns computed on request."""
+"""Columns computed on request; the last is of connections alone."""
 
-SCHEMA: pa.Schema = pa.schema([pa.field(field.name, field.type) for field in FIELDS])
-"""The Arrow schema of every batch that a log yields."""
+_WHERE_LOGGED: tuple[Field, ...] = tuple(field for field in FIELDS if field.group in ("system", "provenance"))
+_RULE_NAME: Field = next(field for field in FIELDS if field.name == "rule_name")
+
+PROCESS_CREATION_FIELDS: tuple[Field, ...] = (
+    _event("event_creation_time", "UtcTime", "EventCreationTime", _TIME,
+           "Time in UTC when the process was created", "2019-06-12T00:48:53.295Z"),
+    _event("process_guid", "ProcessGuid", "ProcessGuid", _TEXT,
+           "ProcessGuid of the new process: joins it with what it did", "{A98268C1-4BF5-5D00-0000-00102A7B2B00}"),
+    _event("process_id", "ProcessId", "ProcessId", _LONG, "Process id of the new process", "6364"),
+    _event("process_name", "Image", "ProcessFilePath", _TEXT,
+           "File path of the new process", "C:\\Windows\\System32\\wuauclt.exe"),
+    _event("file_version", "FileVersion", "FileVersion", _TEXT,
+           "Version that the file says it has", "10.0.17134.1 (WinBuild.160101.0800)"),
+    _event("file_description", "Description", "FileDescription", _TEXT,
+           "What the file says it is", "Windows Update"),
+    _event("file_product", "Product", "FileProduct", _TEXT,
+           "Product that the file says it belongs to", "Microsoft® Windows® Operating System"),
+    _event("file_company", "Company", "FileCompany", _TEXT,
+           "Company that the file says it is by", "Microsoft Corporation"),
+    _event("file_name_original", "OriginalFileName", "FileNameOriginal", _TEXT,
+           "Name that the file says it had when it was made", "wuauclt.exe"),
+    _event("process_command_line", "CommandLine", "ProcessCommandLine", _TEXT,
+           "Command line of the new process", "\"C:\\WINDOWS\\system32\\wuauclt.exe\" /RunHandlerComServer"),
+    _event("process_current_directory", "CurrentDirectory", "ProcessFileDirectory", _TEXT,
+           "Working directory that the new process began in", "C:\\WINDOWS\\system32\\"),
+    _event("user_name", "User", "UserName", _TEXT,
+           "Name of the account that the new process runs under, usually domain and user", "NT AUTHORITY\\SYSTEM"),
+    _event("user_logon_guid", "LogonGuid", "UserLogonGuid", _TEXT,
+           "Identifier of the logon session, of this machine only", "{A98268C1-48F4-5D00-0000-0020E7030000}"),
+    _event("user_logon_id", "LogonId", "UserLogonId", _TEXT,
+           "Number of the logon session, hexadecimal as in Security's events", "0x3e7"),
+    _event("user_session_id", "TerminalSessionId", "UserSessionId", _LONG,
+           "Number of the terminal session; 0 is that of services", "0"),
+    _event("process_integrity_level", "IntegrityLevel", "ProcessIntegrityLevel", _TEXT,
+           "Integrity level of the new process", "System"),
+    _event("hash", "Hashes", "Hashes", _TEXT,
+           "Hashes of the file, by the algorithms that the configuration names",
+           "SHA1=E82AC9345FBEFC100FF16D66536877502AB2C017,MD5=C8F7FA1A3A3B23DF12A2BCF4B500DEE1"),
+    _event("process_parent_guid", "ParentProcessGuid", "ProcessParentGuid", _TEXT,
+           "ProcessGuid of the parent", "{A98268C1-48F5-5D00-0000-00103C410100}"),
+    _event("process_parent_id", "ParentProcessId", "ProcessParentId", _LONG, "Process id of the parent", "1040"),
+    _event("process_parent_name", "ParentImage", "ProcessParentFilePath", _TEXT,
+           "File path of the parent", "C:\\Windows\\System32\\svchost.exe"),
+    _event("process_parent_command_line", "ParentCommandLine", "ProcessParentCommandLine", _TEXT,
+           "Command line of the parent", "C:\\WINDOWS\\system32\\svchost.exe -k netsvcs -p"),
+    _event("process_parent_user_name", "ParentUser", "ActingUserName", _TEXT,
+           "Name of the account that the parent runs under; since Sysmon 13.30", "NT AUTHORITY\\SYSTEM"),
+    _RULE_NAME,
+    *_WHERE_LOGGED,
+)  # fmt: skip
+"""Every column of event 1, in the table's order."""
+
+DNS_QUERY_FIELDS: tuple[Field, ...] = (
+    _event("event_creation_time", "UtcTime", "EventCreationTime", _TIME,
+           "Time in UTC when the name was asked for", "2019-06-12T00:57:55.254Z"),
+    _event("process_guid", "ProcessGuid", "ProcessGuid", _TEXT,
+           "ProcessGuid of the process that asked", "{A98268C1-4DDF-5D00-0000-00102D794100}"),
+    _event("process_id", "ProcessId", "ProcessId", _LONG, "Process id of the process that asked", "416"),
+    _event("dns_query_name", "QueryName", "DstHostName", _TEXT, "Name that was asked for", "chrome.google.com"),
+    _event("dns_query_status", "QueryStatus", "DnsResponseCode", _LONG,
+           "How it was answered, a code of Windows: 0 for well, 9003 for no such name", "0"),
+    _event("dns_query_results", "QueryResults", "DnsResponseName", _TEXT,
+           "The answer: addresses (IPv4 as ::ffff:a.b.c.d), and other records with their types, each with a semicolon",
+           "type:  5 www3.l.google.com;::ffff:172.217.7.206;"),
+    _event("process_name", "Image", "ProcessFilePath", _TEXT, "File path of the process that asked",
+           "C:\\Program Files (x86)\\Google\\Chrome\\Application\\chrome.exe"),
+    _event("user_name", "User", "UserName", _TEXT,
+           "Name of the account that asked, usually domain and user; since Sysmon 13.30", "DESKTOP-WARDOG\\wardog"),
+    _RULE_NAME,
+    *_WHERE_LOGGED,
+)  # fmt: skip
+"""Every column of event 22, in the table's order."""
+
+
+def _schema(stored: Iterable[Field]) -> pa.Schema:
+    return pa.schema([pa.field(field.name, field.type) for field in stored])
+
+
+SCHEMA: pa.Schema = _schema(FIELDS)
+"""The Arrow schema of every batch of connections that a log yields."""
+PROCESS_CREATION_SCHEMA: pa.Schema = _schema(PROCESS_CREATION_FIELDS)
+DNS_QUERY_SCHEMA: pa.Schema = _schema(DNS_QUERY_FIELDS)
 
 LOGGED: Field = LIVE_FIELDS[-1]
 """What tells rows apart, of a log too, where a configuration marks them instead of leaving some out."""
 
-LIVE_SCHEMA: pa.Schema = pa.schema([pa.field(field.name, field.type) for field in FIELDS + LIVE_FIELDS])
+LIVE_SCHEMA: pa.Schema = _schema(FIELDS + LIVE_FIELDS)
 """The Arrow schema of every batch that a recording yields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event of Sysmon's that has a table of its own."""
+
+    id: int
+    """Sysmon's number of it."""
+    name: str
+    """What the command line calls it."""
+    sysmon: str
+    """What Sysmon's configurations call it."""
+    table: str
+    """The table of its rows."""
+    rows: str
+    """What its rows are, in words."""
+    fields: tuple[Field, ...]
+    """What a log gives, in the table's order."""
+    derived: tuple[Field, ...]
+    """What is computed on request."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of every batch that a log yields."""
+        return _schema(self.fields)
+
+
+CONNECTION = Event(3, "connection", "NetworkConnect", "connections", "network connections", FIELDS,
+                   DERIVED)  # fmt: skip
+PROCESS_CREATION = Event(1, "process-creation", "ProcessCreate", "process_creations", "process creations",
+                         PROCESS_CREATION_FIELDS, DERIVED[:-1])  # fmt: skip
+DNS_QUERY = Event(22, "dns-query", "DnsQuery", "dns_queries", "DNS queries", DNS_QUERY_FIELDS, DERIVED[:-1])
+EVENTS: tuple[Event, ...] = (CONNECTION, PROCESS_CREATION, DNS_QUERY)
+"""The events that are read."""
+
+
+def event_named(name: str) -> Event:
+    """The event by its number, its name here, Sysmon's name or its table's. Raises UsageError if there is none."""
+    for event in EVENTS:
+        if name.lower() in (str(event.id), event.name, event.sysmon.lower(), event.table):
+            return event
+    known = ", ".join(f"{event.id} ({event.name})" for event in EVENTS)
+    raise UsageError(f"found event {name!r}, expected one of {known}")
 
 
 def fields(*groups: Group) -> tuple[Field, ...]:

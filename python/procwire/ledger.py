@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -48,10 +48,12 @@ class FileLedger:
     records: int = 0
     """Records seen, of any event."""
     events: int = 0
-    """Rows of event 3, recovered ones included."""
+    """Rows of the events that were asked for (of event 3, if not told otherwise), recovered ones included."""
+    by_event: dict[str, int] = field(default_factory=dict)
+    """The same by event, `procwire.event.Event.name`; those that gave any."""
     recovered: int = 0
     other_events: int = 0
-    """Sysmon records of another event."""
+    """Sysmon records of an event that was not asked for."""
     other_providers: int = 0
     damage: dict[str, Tally] = field(default_factory=dict)
     warnings: dict[str, Tally] = field(default_factory=dict)
@@ -81,6 +83,7 @@ class FileLedger:
             bytes=self.bytes + other.bytes,
             records=self.records + other.records,
             events=self.events + other.events,
+            by_event=dict(Counter(self.by_event) + Counter(other.by_event)),
             recovered=self.recovered + other.recovered,
             other_events=self.other_events + other.other_events,
             other_providers=self.other_providers + other.other_providers,
@@ -116,6 +119,8 @@ class Ledger:
     files: list[FileLedger] = field(default_factory=list)
     configuration: str | None = None
     """The Sysmon configuration that the rows were put to."""
+    asked: dict[str, str] = field(default_factory=lambda: {"connection": "network connections"})
+    """The events that were asked for, and what their rows are in words."""
     unlogged: int = 0
     """Rows of event 3 that it does not log."""
 
@@ -126,8 +131,16 @@ class Ledger:
 
     @property
     def events(self) -> int:
-        """Rows of event 3, recovered ones included."""
+        """Rows of the events that were asked for, recovered ones included."""
         return sum(file.events for file in self.files)
+
+    @property
+    def by_event(self) -> Counter[str]:
+        """The same by event, `procwire.event.Event.name`."""
+        total: Counter[str] = Counter()
+        for file in self.files:
+            total.update(file.by_event)
+        return total
 
     @property
     def recovered(self) -> int:
@@ -175,7 +188,7 @@ class Ledger:
         parts = [
             f"{len(read):,} file{'s' * (len(read) != 1)}",
             f"{self.records:,} records",
-            f"{self.events:,} network connections",
+            *self._rows_told(),
         ]
         if self.recovered:
             parts.append(f"{self.recovered:,} of them recovered")
@@ -202,11 +215,16 @@ class Ledger:
             )
         return "\n".join(lines)
 
+    def _rows_told(self) -> Iterator[str]:
+        by_event = self.by_event if len(self.asked) > 1 else dict.fromkeys(self.asked, self.events)
+        return (f"{by_event[name]:,} {rows}" for name, rows in self.asked.items())
+
     def to_json(self) -> str:
         """Everything, as JSON."""
         totals: dict[str, Any] = {
             "records": self.records,
             "events": self.events,
+            "by_event": dict(self.by_event),
             "recovered": self.recovered,
             "other_events": sum(file.other_events for file in self.files),
             "other_providers": sum(file.other_providers for file in self.files),

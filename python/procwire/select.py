@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from procwire.engine import connect, quote, sql_errors
 from procwire.errors import UsageError
-from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, LIVE_SCHEMA, LOGGED, Field, Group, Names, field, fields
+from procwire.event import CONNECTION, LIVE_FIELDS, LOGGED, Event, Field, Group, Names, field
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,7 +30,7 @@ class Selection:
     `columns`, `where` and `sort` speak the vocabulary that `names` says. Columns may be derived ones
     (`event.DERIVED`); without `columns`, those of `groups` are kept. `live` says that the batches are a
     recording's (of `event.LIVE_SCHEMA`); columns that only these have are unknown otherwise. `marked` says that a
-    log's have the column `logged`.
+    log's have the column `logged`. `event` says what the batches are of.
 
     Raises UsageError for a column that does not exist and for SQL that DuckDB refuses.
     """
@@ -44,6 +44,7 @@ class Selection:
         sort: Sequence[str] | None = None,
         limit: int | None = None,
         groups: Sequence[Group] = TEXT_GROUPS,
+        event: Event = CONNECTION,
         live: bool = False,
         marked: bool = False,
     ) -> None:
@@ -52,15 +53,18 @@ class Selection:
         self._names = names
         self._live = live
         marks = (LOGGED,) if marked else ()
-        self._stored = FIELDS + LIVE_FIELDS if live else FIELDS + marks
-        self._input_schema = LIVE_SCHEMA if live else pa.schema([pa.field(f.name, f.type) for f in self._stored])
-        known = self._stored + DERIVED
+        self._stored = event.fields + (LIVE_FIELDS if live else marks)
+        self._derived = event.derived
+        self._input_schema = pa.schema([pa.field(f.name, f.type) for f in self._stored])
+        known = self._stored + self._derived
         self._where = where
         self._order = [_order(key, names, known) for key in sort or ()]
         self._limit = limit
         self._connection: duckdb.DuckDBPyConnection | None = None
         self.fields: tuple[Field, ...] = (
-            fields(*groups) + marks if columns is None else tuple(field(name, names, known) for name in columns)
+            tuple(kept for kept in known if kept.group in groups or kept in marks)
+            if columns is None
+            else tuple(field(name, names, known) for name in columns)
         )
         if len(set(self.fields)) < len(self.fields):
             raise UsageError("found a column twice, expected each once")
@@ -116,7 +120,7 @@ class Selection:
     def _sql(self) -> str:
         """The query over `batch`: columns get their names first, so that all of it speaks one vocabulary."""
         named = [f"{quote(stored.name)} AS {quote(stored.named(self._names))}" for stored in self._stored]
-        named += [f"{derived.sql} AS {quote(derived.named(self._names))}" for derived in DERIVED]
+        named += [f"{derived.sql} AS {quote(derived.named(self._names))}" for derived in self._derived]
         kept = ", ".join(quote(name) for name in self.schema.names)
         query = f"SELECT {kept} FROM (SELECT {', '.join(named)} FROM batch)"
         if self._where is not None:

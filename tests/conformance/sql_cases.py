@@ -201,6 +201,15 @@ EXPRESSIONS = (
     "list_contains([1, 2], n)",
     "array_to_string([n, 2, 3], '+')",
     "list_sort([3, n, 1])",
+    "list_sum([3, n, 1])",
+    "list_extract([n, 2], 1)",
+    "list_extract([n, 2], 3)",
+    "list_transform(generate_series(1, 3), lambda i: list_extract([n, 5, 7], i) - i)",
+    "list_filter([n, 2, 30], lambda x: x > 2)",
+    "array_length([n, 2])",
+    "list_aggregate([n, 2, 9, 4], 'quantile_cont', 0.25)",
+    "list_aggregate([n], 'quantile_cont', 0.5)",
+    "list_aggregate(list_filter([n], lambda x: x > 1000), 'quantile_cont', 0.5)",
 )
 AGGREGATES = (
     "count(*)",

@@ -12,6 +12,7 @@ from sql_cases import ADDRESSES, AGGREGATES, EXPRESSIONS, NETWORKS, NO_NETWORKS
 
 from procwire.engine import literal
 from procwire.errors import UsageError
+from procwire.event import DNS_QUERY, PROCESS_CREATION, Event
 from procwire.lake.schema import TABLE_SCHEMA
 from procwire.lake.views import VIEWS
 from procwire.rules import compile_sql, parse
@@ -41,6 +42,20 @@ def test_rows_are_the_same_whatever_their_type(engines: Engines) -> None:
 @pytest.mark.parametrize("view", VIEWS)
 def test_view_is_the_same(view: str, engines: Engines) -> None:
     assert engines.agree(f"FROM {view}").num_rows
+
+
+@pytest.mark.parametrize("event", [PROCESS_CREATION, DNS_QUERY], ids=lambda event: event.table)
+def test_table_of_context_is_the_same(event: Event, engines: Engines) -> None:
+    assert engines.agree(f"FROM {event.table}").num_rows > 500
+
+
+def test_connections_with_their_context_are_the_same(engines: Engines) -> None:
+    """And as many as there are without."""
+    kept = "record_id >= 9000000 OR record_id IS NULL OR src_port % 7 = 0"
+    answer = engines.agree(f"SELECT * FROM enriched WHERE {kept}")
+    assert engines.agree(f"SELECT count(*) AS n FROM connections WHERE {kept}")["n"].to_pylist() == [answer.num_rows]
+    for name in ("process_command_line", "process_parent_name", "dns_query_name"):
+        assert answer.num_rows > answer[name].null_count
 
 
 def test_functions_on_addresses(engines: Engines) -> None:

@@ -20,10 +20,10 @@ from typing import Any
 import pyarrow as pa
 
 import procwire.lake.lake
-from procwire.event import LIVE_SCHEMA
+from procwire.event import LIVE_SCHEMA, Event
 from procwire.lake import ingest, maintenance
 from procwire.ledger import Ledger
-from procwire.sources import read_batches
+from procwire.sources import read_events
 
 RECORDER = "recorder"
 APPEND_ROWS = 3
@@ -44,13 +44,13 @@ def record(location: str, acknowledged: int) -> None:
 
 def read(location: str, folder: str) -> None:
     """Reads every log of a folder, a few rows at an append."""
-    whole = read_batches
+    whole = read_events
 
-    def pieces(*args: Any, **kwargs: Any) -> Iterator[pa.RecordBatch]:
-        for batch in whole(*args, **kwargs):
-            yield from (batch.slice(start, 3) for start in range(0, batch.num_rows, 3))
+    def pieces(*args: Any, **kwargs: Any) -> Iterator[tuple[Event, pa.RecordBatch]]:
+        for event, batch in whole(*args, **kwargs):
+            yield from ((event, batch.slice(start, 3)) for start in range(0, batch.num_rows, 3))
 
-    setattr(ingest, "read_batches", pieces)  # noqa: B010 - mypy does not see it there
+    setattr(ingest, "read_events", pieces)  # noqa: B010 - mypy does not see it there
     ingest._APPEND_ROWS = 3
     lake = procwire.lake.lake.Lake.open(location, create=True)
     ingest.Ingest(lake).run([folder], ledger=Ledger())
@@ -60,7 +60,8 @@ def compact(location: str) -> None:
     maintenance._TOO_MANY = 4
     lake = procwire.lake.lake.Lake.open(location, create=True)
     while True:
-        lake.compact()
+        for part in lake.tables():
+            part.compact()
 
 
 def started(job: Callable[..., None], *args: Any) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from event_rows import BatchOf
-from procwire.event import SCHEMA
+from procwire.event import PROCESS_CREATION_SCHEMA, SCHEMA
 from procwire.lake.ingest import Ingest
 from procwire.lake.lake import Lake
 from procwire.ledger import Ledger
@@ -29,7 +29,8 @@ def test_killed_writers_lose_nothing_acknowledged_and_double_nothing(tmp_path: P
     folder = tmp_path / "logs"
     folder.mkdir()
     for number in range(LOGS):
-        _log(folder / f"{number:02}.xml", batch_of, number)
+        _log(folder / f"{number:02}.xml", SCHEMA, batch_of, number)
+        _log(folder / f"{number:02}-processes.xml", PROCESS_CREATION_SCHEMA, batch_of, number)
     location = tmp_path / "lake"
     rounds = [sys.executable, str(Path(__file__).with_name("rounds.py")), str(location), str(folder), str(KILLS), "1"]
     done = subprocess.run(rounds, capture_output=True, text=True, check=True, timeout=280)
@@ -49,17 +50,25 @@ def test_killed_writers_lose_nothing_acknowledged_and_double_nothing(tmp_path: P
     read = {number for computer, number in after if computer != "recorder"}
     assert read == set(range((LOGS - 1) * STEP + LOG_ROWS))
     assert set(before.values()) == set(after.values()) == {1}
-    assert lake.verify().faults == []
+    assert [part.verify().faults for part in lake.tables()] == [[], []]
+    created = lake.beside("process_creations")
+    assert created is not None
+    assert set(_counts(created).values()) == {1}
+    assert {number for _, number in _counts(created)} == read
     assert any(computer != "recorder" for computer, _ in before)
 
 
-def _log(path: Path, batch_of: BatchOf, number: int) -> None:
+def _log(path: Path, schema: pa.Schema, batch_of: BatchOf, number: int) -> None:
     start = datetime(2024, 3, 1, tzinfo=UTC)
     records = range(number * STEP, number * STEP + LOG_ROWS)
     rows = [{"record_id": record, "event_recorded_time": start + timedelta(seconds=record)} for record in records]
+    batch = batch_of(*rows)
+    if schema is not SCHEMA:
+        kept = pa.Table.from_batches([batch]).drop_columns("event_id").to_pylist()
+        batch = pa.RecordBatch.from_pylist(kept, schema=schema)
     with path.open("wb") as file:
-        sink = open_sink("xml", file, SCHEMA)
-        sink.write(batch_of(*rows))
+        sink = open_sink("xml", file, schema)
+        sink.write(batch)
         sink.close()
 
 

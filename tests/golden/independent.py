@@ -56,13 +56,18 @@ def evtx_documents(raw: bytes) -> Iterator[dict[str, Any]]:
 
 def evtx_network_connections(documents: Iterator[dict[str, Any]]) -> list[Record]:
     """The events 3 among them, in the shape of the truth."""
-    return [_from_json(event) for event in documents if _is_network_connection(event["System"])]
+    return evtx_events(documents, 3)
 
 
-def _is_network_connection(system: dict[str, Any]) -> bool:
+def evtx_events(documents: Iterator[dict[str, Any]], event_id: int) -> list[Record]:
+    """Sysmon's events with a number among them, in the shape of the truth."""
+    return [_from_json(event) for event in documents if _is_sysmons(event["System"], event_id)]
+
+
+def _is_sysmons(system: dict[str, Any], event_id: int) -> bool:
     # A record of which only zeros are left has no provider.
     provider = (system["Provider"] or {}).get("#attributes", {}).get("Name")
-    return provider == "Microsoft-Windows-Sysmon" and system["EventID"] in (3, {"#text": 3})
+    return provider == "Microsoft-Windows-Sysmon" and system["EventID"] in (event_id, {"#text": event_id})
 
 
 def _from_json(event: dict[str, Any]) -> Record:
@@ -91,13 +96,18 @@ def python_evtx_documents(path: Path, records: int | None = None) -> Iterator[st
 
 def python_evtx_network_connections(documents: Iterator[str]) -> list[Record]:
     """The events 3 among them, in the shape of the truth."""
+    return python_evtx_events(documents, 3)
+
+
+def python_evtx_events(documents: Iterator[str], event_id: int) -> list[Record]:
+    """Sysmon's events with a number among them, in the shape of the truth."""
     found = []
     for document in documents:
         event = ElementTree.fromstring(document)
         system = event.find(f"{NAMESPACE}System")
         assert system is not None
         values = {name: _xml_value(system, path) for path, name in SYSTEM.items()}
-        if (values["Provider_Name"], values["EventID"]) != ("Microsoft-Windows-Sysmon", "3"):
+        if (values["Provider_Name"], values["EventID"]) != ("Microsoft-Windows-Sysmon", str(event_id)):
             continue
         # python-evtx leaves the zone out.
         values["TimeCreated"] = values["TimeCreated"].removesuffix("+00:00")

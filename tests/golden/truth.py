@@ -139,6 +139,63 @@ def expected_row(record: dict[str, Any], *, shipped: bool) -> Row:
     return row | _expected_system(record["System"], shipped=shipped)
 
 
+CONTEXT_TEXTS = {
+    1: {
+        "Image": "process_name",
+        "FileVersion": "file_version",
+        "Description": "file_description",
+        "Product": "file_product",
+        "Company": "file_company",
+        "OriginalFileName": "file_name_original",
+        "CommandLine": "process_command_line",
+        "CurrentDirectory": "process_current_directory",
+        "User": "user_name",
+        "LogonId": "user_logon_id",
+        "IntegrityLevel": "process_integrity_level",
+        "Hashes": "hash",
+        "ParentImage": "process_parent_name",
+        "ParentCommandLine": "process_parent_command_line",
+        "ParentUser": "process_parent_user_name",
+        "RuleName": "rule_name",
+    },
+    22: {
+        "QueryName": "dns_query_name",
+        "QueryResults": "dns_query_results",
+        "Image": "process_name",
+        "User": "user_name",
+        "RuleName": "rule_name",
+    },
+}
+CONTEXT_NUMBERS = {
+    1: {"ProcessId": "process_id", "TerminalSessionId": "user_session_id", "ParentProcessId": "process_parent_id"},
+    22: {"ProcessId": "process_id", "QueryStatus": "dns_query_status"},
+}
+CONTEXT_GUIDS = {
+    1: {
+        "ProcessGuid": "process_guid",
+        "LogonGuid": "user_logon_guid",
+        "ParentProcessGuid": "process_parent_guid",
+    },
+    22: {"ProcessGuid": "process_guid"},
+}
+
+
+def expected_data(data: dict[str, str], event_id: int) -> Row:
+    """The columns of event 1 or 22, from `EventData` as the log has it."""
+    data = {name: value for name, value in data.items() if value not in ("", "-")}
+    row: Row = {"event_creation_time": time(data.get("UtcTime"))}
+    row |= {column: data.get(name) for name, column in CONTEXT_TEXTS[event_id].items()}
+    for name, column in CONTEXT_NUMBERS[event_id].items():
+        row[column] = int(data[name]) if name in data else None
+    row |= {column: guid(data.get(name)) for name, column in CONTEXT_GUIDS[event_id].items()}
+    return row
+
+
+def expected_system(system: dict[str, str]) -> Row:
+    """The columns of `System`, of a log that went through no shipper."""
+    return _expected_system(system, shipped=False)
+
+
 def _expected_system(system: dict[str, str], *, shipped: bool) -> Row:
     row: Row = {}
     for name, column in SYSTEM_TEXTS.items():

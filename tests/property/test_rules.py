@@ -36,17 +36,10 @@ def test_parsing_gives_what_was_written(sample: Sample) -> None:
 
 @many
 @given(samples(), rows, st.booleans())
-def test_sql_is_the_reference(sample: Sample, rows: list[Row], strict: bool) -> None:
-    """The compiled expression gives what each row's steps give."""
+def test_sql_and_rules_are_the_reference(sample: Sample, rows: list[Row], strict: bool) -> None:
+    """The compiled expression, and what `read` and `record` use, give what each row's steps give."""
     expected = by_reference(sample.configuration, rows, strict=strict)
     assert by_sql(sample.configuration, rows, strict=strict) == expected
-
-
-@many
-@given(samples(), rows, st.booleans())
-def test_rules_are_the_reference(sample: Sample, rows: list[Row], strict: bool) -> None:
-    """So does what `read` and `record` use."""
-    expected = by_reference(sample.configuration, rows, strict=strict)
     assert by_rules(sample.configuration, rows, strict=strict) == expected
 
 

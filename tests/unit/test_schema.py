@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
@@ -13,7 +14,7 @@ import pytest
 
 import procwire
 from procwire import _core
-from procwire.event import FIELDS, SCHEMA, Field
+from procwire.event import EVENTS, SCHEMA, Event, Field
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "sysmon.evtx"
 ARROW_TYPES = {
@@ -24,11 +25,19 @@ ARROW_TYPES = {
     "Boolean": pa.bool_(),
     'Timestamp(µs, "UTC")': pa.timestamp("us", tz="UTC"),
 }
-LOGGED = [field for field in FIELDS if field.xml]
+
+every_event = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
 
 
-def test_columns_of_the_core_are_those_of_the_dictionary() -> None:
-    assert [(name, ARROW_TYPES[kind]) for name, kind in _core.columns()] == [(f.name, f.type) for f in FIELDS]
+@every_event
+def test_columns_of_the_core_are_those_of_the_dictionary(event: Event) -> None:
+    columns = [(name, ARROW_TYPES[kind]) for name, kind in _core.columns(event.name)]
+    assert columns == [(field.name, field.type) for field in event.fields]
+
+
+def test_core_knows_no_event_that_the_dictionary_does_not() -> None:
+    with pytest.raises(ValueError, match=f"expected one of {', '.join(event.name for event in EVENTS)}"):
+        _core.columns("file-creation")
 
 
 def test_batches_of_the_core_have_the_dictionarys_schema() -> None:
@@ -45,10 +54,10 @@ def test_version_of_the_core_is_the_packages() -> None:
     assert _core.version() == project["project"]["version"]
 
 
-def value(field: Field, number: int) -> str:
+def value(event: Event, field: Field, number: int) -> str:
     """A text that no other field has, of the field's type."""
     if field.name == "event_id":
-        return "3"
+        return str(event.id)
     if field.name == "provider_name":
         return "Microsoft-Windows-Sysmon"
     if field.name.endswith("_ip"):
@@ -62,49 +71,57 @@ def value(field: Field, number: int) -> str:
     return str(100 + number) if pa.types.is_integer(field.type) else f"0x{number}"
 
 
-VALUES = {field.name: value(field, number) for number, field in enumerate(LOGGED)}
+def logged(event: Event) -> list[Field]:
+    return [field for field in event.fields if field.xml]
 
 
-def as_xml() -> bytes:
+def values(event: Event) -> dict[str, str]:
+    return {field.name: value(event, field, number) for number, field in enumerate(logged(event))}
+
+
+def as_xml(event: Event) -> bytes:
     """An event with each field where the dictionary says that it stands."""
+    texts = values(event)
     attributes: dict[str, str] = {}
     elements = ""
-    for field in LOGGED:
+    for field in logged(event):
         element, _, attribute = field.xml.partition("/@")
         if field.group == "system" and attribute:
-            attributes[element] = attributes.get(element, "") + f" {attribute}={quoteattr(VALUES[field.name])}"
+            attributes[element] = attributes.get(element, "") + f" {attribute}={quoteattr(texts[field.name])}"
         elif field.group == "system":
-            elements += f"<{element}>{escape(VALUES[field.name])}</{element}>"
+            elements += f"<{element}>{escape(texts[field.name])}</{element}>"
     system = "".join(f"<{element}{text}/>" for element, text in attributes.items()) + elements
     data = "".join(
-        f"<Data Name={quoteattr(field.xml)}>{escape(VALUES[field.name])}</Data>"
-        for field in LOGGED
+        f"<Data Name={quoteattr(field.xml)}>{escape(texts[field.name])}</Data>"
+        for field in logged(event)
         if field.group == "event"
     )
     return f"<Event><System>{system}</System><EventData>{data}</EventData></Event>".encode()
 
 
-def as_json() -> bytes:
+def as_json(event: Event) -> bytes:
     """The same as evtx_dump writes it."""
+    texts = values(event)
     system: dict[str, Any] = {}
-    for field in LOGGED:
+    for field in logged(event):
         element, _, attribute = field.xml.partition("/@")
         if field.group == "system" and attribute:
-            system.setdefault(element, {"#attributes": {}})["#attributes"][attribute] = VALUES[field.name]
+            system.setdefault(element, {"#attributes": {}})["#attributes"][attribute] = texts[field.name]
         elif field.group == "system":
-            system[element] = VALUES[field.name]
-    data = {field.xml: VALUES[field.name] for field in LOGGED if field.group == "event"}
+            system[element] = texts[field.name]
+    data = {field.xml: texts[field.name] for field in logged(event) if field.group == "event"}
     return json.dumps({"Event": {"System": system, "EventData": data}}).encode()
 
 
-@pytest.mark.parametrize("raw", [as_xml(), as_json()], ids=["xml", "json"])
-def test_readers_look_where_the_dictionary_says(raw: bytes, tmp_path: Path) -> None:
-    (tmp_path / "log").write_bytes(raw)
+@every_event
+@pytest.mark.parametrize("write", [as_xml, as_json], ids=["xml", "json"])
+def test_readers_look_where_the_dictionary_says(write: Callable[[Event], bytes], event: Event, tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(write(event))
     ledger = procwire.Ledger()
-    [row] = procwire.read(tmp_path / "log", ledger=ledger).to_pylist()
+    [row] = procwire.read(tmp_path / "log", ledger=ledger, event=event).to_pylist()
     assert (ledger.warnings, ledger.damage) == ({}, {})
-    for field in LOGGED:
-        found, expected = row[field.name], VALUES[field.name]
+    for field in logged(event):
+        found, expected = row[field.name], values(event)[field.name]
         if pa.types.is_timestamp(field.type):
             found = found.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         assert (str(found).lower() if isinstance(found, bool) else str(found)) == expected, field.name

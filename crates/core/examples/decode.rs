@@ -11,7 +11,7 @@ fn main() -> std::io::Result<()> {
         let start = Instant::now();
         let (batches, account) = decode(&path, &bytes, Options::default());
         let seconds = start.elapsed().as_secs_f64();
-        let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
+        let rows: usize = batches.iter().map(|(_, batch)| batch.num_rows()).sum();
         println!(
             "{path}: {rows} rows of {} records, {:.0} MB/s",
             account.ledger.records,

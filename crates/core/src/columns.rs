@@ -6,17 +6,15 @@ use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 
 use crate::cells::{Cells, warn_recorded_early};
+use crate::event::{Event, Events};
 use crate::ledger::Ledger;
 pub use crate::ledger::Place;
-use crate::schema::{Field, schema};
+use crate::schema::{Field, Kind};
 use crate::value::Value;
 
-/// One event 3 as a reader found it: a value for each field, [`Value::Null`] unless set.
+/// One event as a reader found it: a value for each field, [`Value::Null`] unless set.
 #[derive(Clone, Debug)]
 pub struct Row<'a>([Value<'a>; Field::COUNT]);
-
-/// The fields with cells of their own: all but addresses, which come with their text.
-const STORED_FIELDS: &[Field] = Field::ALL.split_at(Field::SrcIpBytes as usize).0;
 
 impl Default for Row<'_> {
     fn default() -> Self {
@@ -74,28 +72,29 @@ impl Filling<'_> {
     }
 }
 
-/// Rows set aside with the first one: what a block full of event 3 holds.
+/// Rows set aside with the first one: what a block full of events 3 holds.
 const FIRST_ROWS: usize = 1_024;
 
 /// A log's clock may lag a little.
 const EARLY_US: i64 = 60_000_000;
 
-/// Rows under construction, from one source.
+/// Rows of one event under construction, from one source.
 #[derive(Debug)]
 pub struct Columns {
+    event: Event,
     source: Arc<str>,
+    /// The fields with cells of their own: all but addresses, which come with their text.
+    fields: &'static [Field],
     cells: Vec<Cells>,
     rows: usize,
 }
 
-fn empty_cells(rows: usize) -> Vec<Cells> {
-    STORED_FIELDS.iter().map(|field| Cells::new(field.kind(), rows)).collect()
-}
-
 impl Columns {
     /// No rows yet; `source` goes into `source_file` of each.
-    pub fn new(source: Arc<str>) -> Self {
-        Columns { source, cells: Vec::new(), rows: 0 }
+    pub fn new(event: Event, source: Arc<str>) -> Self {
+        let fields = event.fields();
+        let stored = fields.iter().take_while(|field| field.kind() != Kind::Address).count();
+        Columns { event, source, fields: &fields[..stored], cells: Vec::new(), rows: 0 }
     }
 
     /// Rows so far.
@@ -112,9 +111,9 @@ impl Columns {
     /// Append rows, field by field; one for each place.
     pub fn extend(&mut self, rows: &impl Rows, places: &[Place], ledger: &mut Ledger) {
         if self.cells.is_empty() {
-            self.cells = empty_cells(FIRST_ROWS);
+            self.cells = self.empty_cells(FIRST_ROWS);
         }
-        for (cells, field) in self.cells.iter_mut().zip(STORED_FIELDS) {
+        for (cells, field) in self.cells.iter_mut().zip(self.fields) {
             let filling = Filling { cells, field: *field, places, ledger };
             match field {
                 Field::SourceFile => filling.values(places.iter().map(|_| Value::Text(&self.source))),
@@ -129,14 +128,21 @@ impl Columns {
         }
         self.check_times(places, ledger);
         self.rows += places.len();
-        ledger.events += places.len() as u64;
+        ledger.events[self.event as usize] += places.len() as u64;
         ledger.recovered += places.iter().filter(|place| place.recovered).count() as u64;
+    }
+
+    fn empty_cells(&self, rows: usize) -> Vec<Cells> {
+        self.fields.iter().map(|field| Cells::new(field.kind(), rows)).collect()
     }
 
     /// Warn of the last rows whose times cannot be right.
     fn check_times(&self, places: &[Place], ledger: &mut Ledger) {
-        let created_us = self.cells[Field::EventCreationTime as usize].last_times_us(places.len());
-        let recorded_us = self.cells[Field::EventRecordedTime as usize].last_times_us(places.len());
+        // After `EventData`'s fields come `System`'s, this one first.
+        let (created, recorded) = (0, self.event.data().len());
+        debug_assert_eq!((self.fields[created], self.fields[recorded]), TIMES);
+        let created_us = self.cells[created].last_times_us(places.len());
+        let recorded_us = self.cells[recorded].last_times_us(places.len());
         for ((created_us, recorded_us), place) in created_us.iter().zip(recorded_us).zip(places) {
             let early_us = created_us.saturating_sub(*recorded_us);
             // Null is stored as 0.
@@ -146,12 +152,12 @@ impl Columns {
         }
     }
 
-    /// The rows as a batch of [`schema`].
+    /// The rows as a batch of the event's schema.
     pub fn finish(mut self) -> Result<RecordBatch, ArrowError> {
         if self.cells.is_empty() {
-            self.cells = empty_cells(0);
+            self.cells = self.empty_cells(0);
         }
-        let mut arrays = Vec::with_capacity(Field::COUNT);
+        let mut arrays = Vec::with_capacity(self.fields.len());
         let mut addresses = Vec::new();
         for cells in self.cells {
             let (array, address) = cells.finish()?;
@@ -159,6 +165,43 @@ impl Columns {
             addresses.extend(address);
         }
         arrays.extend(addresses);
-        RecordBatch::try_new(schema(), arrays)
+        RecordBatch::try_new(self.event.schema(), arrays)
+    }
+}
+
+const TIMES: (Field, Field) = (Field::EventCreationTime, Field::EventRecordedTime);
+
+/// Rows of the events that are asked for, each event's in columns of its own.
+#[derive(Debug)]
+pub struct Tables {
+    events: Events,
+    columns: [Columns; Event::COUNT],
+}
+
+/// A batch of one event's rows.
+pub type Batch = (Event, RecordBatch);
+
+impl Tables {
+    /// No rows yet; `source` goes into `source_file` of each.
+    pub fn new(events: Events, source: &Arc<str>) -> Self {
+        Tables { events, columns: Event::ALL.map(|event| Columns::new(event, Arc::clone(source))) }
+    }
+
+    /// The events that are asked for; of another no row may come.
+    #[inline]
+    pub fn events(&self) -> Events {
+        self.events
+    }
+
+    /// Rows of an event.
+    #[inline]
+    pub fn of(&mut self, event: Event) -> &mut Columns {
+        &mut self.columns[event as usize]
+    }
+
+    /// The rows of each event that has any.
+    pub fn finish(self) -> impl Iterator<Item = Result<Batch, ArrowError>> {
+        let filled = self.columns.into_iter().filter(|columns| columns.rows > 0);
+        filled.map(|columns| Ok((columns.event, columns.finish()?)))
     }
 }

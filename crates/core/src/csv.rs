@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bumpalo::Bump;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use crate::columns::{Columns, Place, Row};
+use crate::columns::{Place, Row, Tables};
+use crate::event::{Event, Events};
 use crate::format::{
     BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, Pending, Verdict, add_overlong,
     count_lines, warn_invalid_utf8,
@@ -42,16 +43,19 @@ impl Header {
         Some(Header { delimiter, slots })
     }
 
-    /// Whether the columns can hold an event 3: whole, as text, or field by field.
+    /// Whether the columns can hold an event: whole, as text, or field by field.
     fn holds_events(&self) -> bool {
         let whole = self.slots.iter().any(|slot| {
             matches!(slot, Slot::EventData(_) | Slot::Payload | Slot::Original | Slot::Message | Slot::Params)
         });
-        let guid_and_address = |guid: Slot, address: Slot| self.slots.contains(&guid) && self.slots.contains(&address);
+        let both = |guid: Slot, other: Slot| self.slots.contains(&guid) && self.slots.contains(&other);
+        let marked = |slot: fn(Field) -> Slot| {
+            Event::ALL.into_iter().any(|event| both(slot(Field::ProcessGuid), slot(event.marks()[0])))
+        };
         (whole && self.slots.len() > 1)
-            || guid_and_address(Slot::Flat(Field::ProcessGuid), Slot::Flat(Field::DstIp))
-            || guid_and_address(Slot::Data(Field::ProcessGuid), Slot::Data(Field::DstIp))
-            || guid_and_address(Slot::Own(Field::ProcessGuid), Slot::Own(Field::EventCreationTime))
+            || marked(Slot::Flat)
+            || marked(Slot::Data)
+            || both(Slot::Own(Field::ProcessGuid), Slot::Own(Field::EventCreationTime))
     }
 }
 
@@ -238,7 +242,7 @@ struct CsvDecoder {
 }
 
 impl Decode for CsvDecoder {
-    fn decode(&self, block: Block<'_>, out: &mut Columns, ledger: &mut Ledger) {
+    fn decode(&self, block: Block<'_>, out: &mut Tables, ledger: &mut Ledger) {
         let mut arena = Bump::new();
         let mut rows = Rows::new(block.bytes, self.header.delimiter);
         let mut line = block.line;
@@ -265,7 +269,7 @@ impl CsvDecoder {
         len: usize,
         arena: &Bump,
         place: Place,
-        out: &mut Columns,
+        out: &mut Tables,
         ledger: &mut Ledger,
     ) {
         ledger.records += 1;
@@ -280,8 +284,8 @@ impl CsvDecoder {
         }
         let mut lossy = false;
         let mut row = Row::default();
-        match self.read_row(rows, arena, &mut row, &mut lossy) {
-            Ok(Verdict::NetworkConnect) => out.push(&row, place, ledger),
+        match self.read_row(rows, arena, &mut row, &mut lossy, out.events()) {
+            Ok(Verdict::Asked(event)) => out.of(event).push(&row, place, ledger),
             Ok(other) => other.count(ledger),
             Err(reason) => ledger.damage.add(BROKEN_RECORD, place.offset, place.line, || reason),
         }
@@ -296,8 +300,9 @@ impl CsvDecoder {
         arena: &'a Bump,
         row: &mut Row<'a>,
         lossy: &mut bool,
+        asked: Events,
     ) -> Result<Verdict, String> {
-        let mut record = Record::new(arena);
+        let mut record = Record::new(arena, asked);
         for (field, slot) in rows.fields().zip(&self.header.slots) {
             if *slot == Slot::Skip || field.is_empty() {
                 continue;

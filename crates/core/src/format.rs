@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::columns::Columns;
+use crate::columns::Tables;
+use crate::event::{Event, Events};
 use crate::ledger::{Ledger, Place};
 
 /// The longest record, of any format, that is read; a longer one is dropped and counted.
@@ -12,8 +13,6 @@ pub const MAX_RECORD_BYTES: usize = 16 << 20;
 pub const SYSMON: &str = "Microsoft-Windows-Sysmon";
 /// Provider of Sysmon for Linux.
 pub const SYSMON_LINUX: &str = "Linux-Sysmon";
-/// Its event "Network connection".
-pub const NETWORK_CONNECT: i64 = 3;
 
 /// Kind of damage: a record that was cut off or does not hold together.
 pub const BROKEN_RECORD: &str = "broken record";
@@ -39,7 +38,7 @@ pub enum FormatName {
     Json,
     /// CSV with a header.
     Csv,
-    /// Lines of text with XML, JSON or the message text of event 3 in them.
+    /// Lines of text with XML, JSON or the message text of an event in them.
     Text,
 }
 
@@ -67,8 +66,8 @@ impl FormatName {
 /// What a record is to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Sysmon's event 3.
-    NetworkConnect,
+    /// An event of Sysmon's that is asked for.
+    Asked(Event),
     /// Another event of Sysmon.
     OtherEvent,
     /// Another provider's.
@@ -78,23 +77,23 @@ pub enum Verdict {
 impl Verdict {
     /// Judge by provider and event id; a provider that the log does not name is taken for Sysmon when
     /// `assume_sysmon` says that the record looks like it.
-    pub fn of(provider: Option<&str>, event_id: Option<i64>, assume_sysmon: bool) -> Verdict {
-        Self::new(provider.map_or(assume_sysmon, is_sysmon), event_id)
+    pub fn of(provider: Option<&str>, event_id: Option<i64>, assume_sysmon: bool, asked: Events) -> Verdict {
+        Self::new(provider.map_or(assume_sysmon, is_sysmon), event_id, asked)
     }
 
     /// Judge by whether the provider is Sysmon, and event id.
-    pub fn new(is_sysmon: bool, event_id: Option<i64>) -> Verdict {
-        match (is_sysmon, event_id) {
-            (false, _) => Verdict::OtherProvider,
-            (true, Some(NETWORK_CONNECT)) => Verdict::NetworkConnect,
-            (true, _) => Verdict::OtherEvent,
+    #[inline]
+    pub fn new(is_sysmon: bool, event_id: Option<i64>, asked: Events) -> Verdict {
+        if !is_sysmon {
+            return Verdict::OtherProvider;
         }
+        event_id.and_then(|id| asked.of_id(id)).map_or(Verdict::OtherEvent, Verdict::Asked)
     }
 
-    /// Count a record passed over in `ledger` (one of event 3 is counted when its row is pushed).
+    /// Count a record passed over in `ledger` (one that is asked for is counted when its row is pushed).
     pub fn count(self, ledger: &mut Ledger) {
         match self {
-            Verdict::NetworkConnect => {}
+            Verdict::Asked(_) => {}
             Verdict::OtherEvent => ledger.other_events += 1,
             Verdict::OtherProvider => ledger.other_providers += 1,
         }
@@ -138,8 +137,8 @@ pub struct Block<'a> {
 
 /// Decodes blocks, several at a time in different threads.
 pub trait Decode: Send + Sync {
-    /// Append the block's events 3 to `out` and account for all its records in `ledger`.
-    fn decode(&self, block: Block<'_>, out: &mut Columns, ledger: &mut Ledger);
+    /// Append the block's events that `out` asks for, and account for all its records in `ledger`.
+    fn decode(&self, block: Block<'_>, out: &mut Tables, ledger: &mut Ledger);
 }
 
 /// One input being read: knows, byte by byte, where blocks end.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::event::Event;
+
 /// Offsets kept per kind of damage or warning; beyond that they are only counted.
 pub const EXAMPLES_PER_KIND: usize = 1_000;
 
@@ -75,16 +77,16 @@ impl Tally {
 
 /// The account of one input, or of a part of it.
 ///
-/// `records == events + other_events + other_providers + damage of single records`.
+/// `records == rows() + other_events + other_providers + damage of single records`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     /// Records seen, of any event.
     pub records: u64,
-    /// Rows of event 3, recovered ones included.
-    pub events: u64,
+    /// Rows of each event, recovered ones included.
+    pub events: [u64; Event::COUNT],
     /// Rows carved from slack space or from broken chunks.
     pub recovered: u64,
-    /// Sysmon records of another event.
+    /// Sysmon records of an event that was not asked for.
     pub other_events: u64,
     /// Records of another provider.
     pub other_providers: u64,
@@ -95,6 +97,11 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// Rows of all events.
+    pub fn rows(&self) -> u64 {
+        self.events.iter().sum()
+    }
+
     /// Put examples in the order of their places.
     pub fn sort(&mut self) {
         self.damage.sort();
@@ -104,7 +111,7 @@ impl Ledger {
     /// Add another part's account to this one.
     pub fn merge(&mut self, other: Ledger) {
         self.records += other.records;
-        self.events += other.events;
+        self.events.iter_mut().zip(other.events).for_each(|(rows, more)| *rows += more);
         self.recovered += other.recovered;
         self.other_events += other.other_events;
         self.other_providers += other.other_providers;

@@ -1,4 +1,4 @@
-//! Decoders: the bytes of a log become Arrow columns of Sysmon's event 3 (Network connection).
+//! Decoders: the bytes of a log become Arrow columns of Sysmon's events, connections above all.
 //!
 //! The way of the data: [`scan`] takes inputs, [`stream`] finds out what each one is and cuts it into
 //! blocks of whole records, a [`format::Decode`] turns a block into [`columns`] and says in the
@@ -7,6 +7,7 @@
 pub mod cells;
 pub mod columns;
 pub mod csv;
+pub mod event;
 pub mod evtx;
 pub mod format;
 pub mod json;

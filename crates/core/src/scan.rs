@@ -12,9 +12,10 @@ use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 use arrow_select::concat::concat_batches;
 
+use crate::columns::Batch;
+use crate::event::Event;
 use crate::format::FormatName;
 use crate::ledger::Ledger;
-use crate::schema::schema;
 use crate::stream::{Job, Options, Stream};
 
 /// Bytes read at a time. A block lives in the second-level cache of its thread.
@@ -55,8 +56,8 @@ pub struct FileLedger {
 
 /// What came next out of a [`Scan`].
 pub enum Step {
-    /// Rows.
-    Batch(RecordBatch),
+    /// Rows of one event.
+    Batch(Event, RecordBatch),
     /// Nothing yet.
     Idle,
     /// All inputs are done.
@@ -69,15 +70,16 @@ enum Item {
 }
 
 /// What a block gave.
-type Decoded = (Option<RecordBatch>, Ledger);
+type Decoded = (Vec<Batch>, Ledger);
 type Task = (Job, SyncSender<Decoded>);
 
 /// A running scan. Dropping it stops its threads.
 pub struct Scan {
     items: Receiver<Item>,
     current: Option<(usize, Receiver<Decoded>)>,
-    ready: VecDeque<RecordBatch>,
-    small: Vec<RecordBatch>,
+    ready: VecDeque<Batch>,
+    /// By event.
+    small: [Vec<RecordBatch>; Event::COUNT],
     accounts: Vec<FileLedger>,
     bytes_read: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
@@ -105,13 +107,13 @@ impl Scan {
                 loop {
                     let task = tasks.lock().map(|tasks| tasks.recv());
                     let Ok(Ok((job, reply))) = task else { break };
-                    let (batch, ledger, mut buffer) = job.run();
+                    let (batches, ledger, mut buffer) = job.run();
                     // The receivers are gone only when the scan was dropped.
                     if buffer.capacity() <= 2 * BLOCK_BYTES as usize {
                         buffer.clear();
                         let _ = buffers.send(buffer);
                     }
-                    let _ = reply.send((batch, ledger));
+                    let _ = reply.send((batches, ledger));
                 }
             });
         }
@@ -128,7 +130,7 @@ impl Scan {
             items,
             current: None,
             ready: VecDeque::new(),
-            small: Vec::new(),
+            small: Default::default(),
             accounts: Vec::new(),
             bytes_read,
             stop,
@@ -149,15 +151,15 @@ impl Scan {
     /// The next batch; waits no longer than `timeout`.
     pub fn step(&mut self, timeout: Duration) -> Result<Step, ArrowError> {
         loop {
-            if let Some(batch) = self.ready.pop_front() {
-                return Ok(Step::Batch(batch));
+            if let Some((event, batch)) = self.ready.pop_front() {
+                return Ok(Step::Batch(event, batch));
             }
             if let Some((file, result)) = self.current.take() {
                 match result.recv_timeout(timeout) {
-                    Ok((batch, ledger)) => {
+                    Ok((batches, ledger)) => {
                         self.account(file).ledger.merge(ledger);
-                        if let Some(batch) = batch {
-                            self.gather(batch)?;
+                        for (event, batch) in batches {
+                            self.gather(event, batch)?;
                         }
                     }
                     Err(RecvTimeoutError::Timeout) => {
@@ -172,8 +174,7 @@ impl Scan {
                 continue;
             }
             if self.ended {
-                self.flush()?;
-                return Ok(self.ready.pop_front().map_or(Step::End, Step::Batch));
+                return self.rest(Step::End);
             }
             match self.items.recv_timeout(timeout) {
                 Ok(Item::Block { file, result }) => self.current = Some((file, result)),
@@ -195,28 +196,37 @@ impl Scan {
         &mut self.accounts[file]
     }
 
-    fn gather(&mut self, batch: RecordBatch) -> Result<(), ArrowError> {
+    fn gather(&mut self, event: Event, batch: RecordBatch) -> Result<(), ArrowError> {
         if batch.num_rows() >= SMALL_BATCH_ROWS {
-            self.flush()?;
-            self.ready.push_back(batch);
+            self.flush(event)?;
+            self.ready.push_back((event, batch));
             return Ok(());
         }
-        self.small.push(batch);
-        if self.small.iter().map(RecordBatch::num_rows).sum::<usize>() >= BATCH_ROWS {
-            self.flush()?;
+        let small = &mut self.small[event as usize];
+        small.push(batch);
+        if small.iter().map(RecordBatch::num_rows).sum::<usize>() >= BATCH_ROWS {
+            self.flush(event)?;
         }
         Ok(())
     }
 
     /// Nothing came for a while: rows that wait for more of them wait no longer.
     fn idle(&mut self) -> Result<Step, ArrowError> {
-        self.flush()?;
-        Ok(self.ready.pop_front().map_or(Step::Idle, Step::Batch))
+        self.rest(Step::Idle)
     }
 
-    fn flush(&mut self) -> Result<(), ArrowError> {
-        if !self.small.is_empty() {
-            self.ready.push_back(concat_batches(&schema(), &std::mem::take(&mut self.small))?);
+    /// The next of all the rows that there are; `nothing` if there are none.
+    fn rest(&mut self, nothing: Step) -> Result<Step, ArrowError> {
+        for event in Event::ALL {
+            self.flush(event)?;
+        }
+        Ok(self.ready.pop_front().map_or(nothing, |(event, batch)| Step::Batch(event, batch)))
+    }
+
+    fn flush(&mut self, event: Event) -> Result<(), ArrowError> {
+        let small = std::mem::take(&mut self.small[event as usize]);
+        if !small.is_empty() {
+            self.ready.push_back((event, concat_batches(&event.schema(), &small)?));
         }
         Ok(())
     }
@@ -324,7 +334,7 @@ fn read_some(bytes: &mut impl Read, live: bool, buffer: &mut Vec<u8>) -> std::io
 }
 
 /// Decode bytes at hand in this thread: what tests, fuzzing and growing logs use.
-pub fn decode(name: &str, bytes: &[u8], options: Options) -> (Vec<RecordBatch>, FileLedger) {
+pub fn decode(name: &str, bytes: &[u8], options: Options) -> (Vec<Batch>, FileLedger) {
     let mut stream = Stream::new(name, options);
     let mut jobs = Vec::new();
     stream.feed(bytes.to_vec(), true, &mut jobs);
@@ -333,9 +343,9 @@ pub fn decode(name: &str, bytes: &[u8], options: Options) -> (Vec<RecordBatch>, 
     account.format = stream.format();
     let mut batches = Vec::new();
     for job in jobs {
-        let (batch, ledger, _) = job.run();
+        let (decoded, ledger, _) = job.run();
         account.ledger.merge(ledger);
-        batches.extend(batch);
+        batches.extend(decoded);
     }
     if account.format.is_none() {
         account.error = Some("found no format that is known".into());

@@ -1,8 +1,6 @@
-//! The event's columns: the Rust face of `procwire.event`, held to it by a test.
+//! The events' columns: the Rust face of `procwire.event`, held to it by a test.
 
-use std::sync::{Arc, LazyLock};
-
-use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{DataType, Field as ArrowField, TimeUnit};
 
 /// How a column's values are read and stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,13 +40,14 @@ impl Kind {
 
 macro_rules! fields {
     ($($(#[$doc:meta])* $name:ident $column:literal $kind:ident $sysmon:literal),+ $(,)?) => {
-        /// A column of the event table, in the table's order.
+        /// A column of an event's table; which of them a table has, and in what order, its
+        /// [`Event`](crate::event::Event) says.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(usize)]
         pub enum Field { $($(#[$doc])* #[doc = $column] $name),+ }
 
         impl Field {
-            /// Every column, in the table's order.
+            /// Every column.
             pub const ALL: &'static [Field] = &[$(Field::$name),+];
             /// How many columns there are.
             pub const COUNT: usize = Self::ALL.len();
@@ -90,7 +89,7 @@ macro_rules! fields {
                     "DestinationPort" => Some(Field::DstPort),
                     "DestinationPortName" => Some(Field::DstPortName),
                     "RuleName" => Some(Field::RuleName),
-                    _ => None,
+                    _ => Field::FURTHER.iter().copied().find(|field| field.sysmon() == name),
                 }
             }
         }
@@ -98,6 +97,23 @@ macro_rules! fields {
 }
 
 impl Field {
+    /// The fields of `EventData` that event 3 does not have.
+    const FURTHER: &'static [Field] = Self::ALL.split_at(Field::DstIpBytes as usize + 1).1;
+
+    /// Every field of `EventData`, of whatever event.
+    pub fn data() -> impl Iterator<Item = Field> {
+        Self::ALL[..=Field::RuleName as usize].iter().chain(Self::FURTHER).copied()
+    }
+
+    /// Every column that says what the event was, and not where we found it.
+    pub fn logged() -> impl Iterator<Item = Field> {
+        Self::ALL[..Field::SourceFile as usize].iter().chain(Self::FURTHER).copied()
+    }
+
+    pub(crate) fn arrow(self) -> ArrowField {
+        ArrowField::new(self.column(), self.kind().data_type(), true)
+    }
+
     /// The field that an element of `System` holds as its text.
     pub fn from_system_element(name: &str) -> Option<Field> {
         Some(match name {
@@ -169,14 +185,24 @@ fields! {
     Recovered "recovered" Bool "",
     SrcIpBytes "src_ip_bytes" Address "",
     DstIpBytes "dst_ip_bytes" Address "",
-}
-
-/// The Arrow schema of every batch.
-pub fn schema() -> SchemaRef {
-    static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
-        let fields: Vec<_> =
-            Field::ALL.iter().map(|field| ArrowField::new(field.column(), field.kind().data_type(), true)).collect();
-        Arc::new(Schema::new(fields))
-    });
-    SCHEMA.clone()
+    FileVersion "file_version" Text "FileVersion",
+    FileDescription "file_description" Text "Description",
+    FileProduct "file_product" Text "Product",
+    FileCompany "file_company" Text "Company",
+    FileNameOriginal "file_name_original" Text "OriginalFileName",
+    ProcessCommandLine "process_command_line" Text "CommandLine",
+    ProcessCurrentDirectory "process_current_directory" Text "CurrentDirectory",
+    UserLogonGuid "user_logon_guid" Guid "LogonGuid",
+    UserLogonId "user_logon_id" Text "LogonId",
+    UserSessionId "user_session_id" Int64 "TerminalSessionId",
+    ProcessIntegrityLevel "process_integrity_level" Text "IntegrityLevel",
+    Hash "hash" Text "Hashes",
+    ProcessParentGuid "process_parent_guid" Guid "ParentProcessGuid",
+    ProcessParentId "process_parent_id" Int64 "ParentProcessId",
+    ProcessParentName "process_parent_name" Text "ParentImage",
+    ProcessParentCommandLine "process_parent_command_line" Text "ParentCommandLine",
+    ProcessParentUserName "process_parent_user_name" Text "ParentUser",
+    DnsQueryName "dns_query_name" Text "QueryName",
+    DnsQueryStatus "dns_query_status" Int64 "QueryStatus",
+    DnsQueryResults "dns_query_results" Text "QueryResults",
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
 use encoding_rs::{Decoder, Encoding};
 
-use crate::columns::Columns;
+use crate::columns::{Batch, Tables};
+use crate::event::Events;
 use crate::format::{Block, Cut, Decode, Format, FormatName, Pending, count_lines};
 use crate::ledger::Ledger;
 
@@ -19,6 +19,8 @@ pub struct Options {
     pub format: Option<FormatName>,
     /// Carve records from slack space and broken chunks.
     pub recover: bool,
+    /// Which events to read.
+    pub events: Events,
 }
 
 /// What an input looks like from its first bytes.
@@ -108,29 +110,29 @@ pub struct Job {
     offset: u64,
     line: u64,
     source: Arc<str>,
+    events: Events,
     decoder: Arc<dyn Decode>,
 }
 
 impl Job {
     /// Decode the block; gives its buffer back for reuse.
-    pub fn run(self) -> (Option<RecordBatch>, Ledger, Vec<u8>) {
+    pub fn run(self) -> (Vec<Batch>, Ledger, Vec<u8>) {
         let mut ledger = Ledger::default();
-        let mut columns = Columns::new(self.source);
+        let mut tables = Tables::new(self.events, &self.source);
         let block = Block { bytes: &self.bytes, offset: self.offset, line: self.line };
-        self.decoder.decode(block, &mut columns, &mut ledger);
+        self.decoder.decode(block, &mut tables, &mut ledger);
         ledger.sort();
-        let batch = if columns.rows() == 0 {
-            None
-        } else {
-            columns
-                .finish()
-                .map_err(|error| {
-                    // Columns builds what the schema says; if it does not, the rows are lost, and said to be.
+        let mut batches = Vec::new();
+        for batch in tables.finish() {
+            match batch {
+                Ok(batch) => batches.push(batch),
+                // Columns builds what the schema says; if it does not, the rows are lost, and said to be.
+                Err(error) => {
                     ledger.damage.add("lost batch", self.offset, Some(self.line), || error.to_string());
-                })
-                .ok()
-        };
-        (batch, ledger, self.bytes)
+                }
+            }
+        }
+        (batches, ledger, self.bytes)
     }
 }
 
@@ -210,7 +212,8 @@ impl Stream {
                     let decoder = format.decoder();
                     let (offset, line) = (self.offset, self.line);
                     let bytes = self.advance(len);
-                    jobs.push(Job { bytes, offset, line, source: Arc::clone(&self.source), decoder });
+                    let (source, events) = (Arc::clone(&self.source), self.options.events);
+                    jobs.push(Job { bytes, offset, line, source, events, decoder });
                 }
                 Cut::Drop(len) => drop(self.advance(len)),
             }

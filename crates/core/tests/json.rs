@@ -6,6 +6,7 @@ mod truth;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use procwire_core::event;
 use procwire_core::format::{BROKEN_RECORD, FormatName};
 use procwire_core::ledger::Ledger;
 use procwire_core::schema::Field;
@@ -433,7 +434,7 @@ fn expected(event: &Event, missing: &[Field]) -> BTreeMap<&'static str, String> 
 /// The row without what is ours.
 fn found(row: &[Option<String>]) -> BTreeMap<&'static str, String> {
     let ours = Field::SourceFile as usize;
-    Field::ALL[..ours].iter().filter_map(|field| Some((field.column(), row[*field as usize].clone()?))).collect()
+    event::Event::Connection.fields()[..ours].iter().filter_map(|field| Some((field.column(), row[*field as usize].clone()?))).collect()
 }
 
 fn check_shapes(shapes: &[(&str, Render, &[Field])]) {
@@ -600,7 +601,7 @@ fn logs_without_lines_are_cut_into_a_few_blocks_no_larger_than_what_was_fed() {
                 ledger.merge(part);
             }
         }
-        assert_eq!((ledger.events, ledger.records), (count as u64, count as u64));
+        assert_eq!((ledger.rows(), ledger.records), (count as u64, count as u64));
         assert!(capacity <= 2 * log.len());
     }
 }
@@ -699,7 +700,7 @@ fn our_own_rows_read_back_the_same() {
     let mut log = String::new();
     for row in &rows {
         let mut object = Map::new();
-        for field in Field::ALL {
+        for field in event::Event::Connection.fields() {
             let text = row[*field as usize].clone();
             let value = match (field.kind(), text) {
                 (_, None) => Value::Null,
@@ -753,7 +754,7 @@ fn real_logs_agree_with_their_truth_in_every_field() {
         assert_eq!(truth::all_differences(&rows, &truth::truth_lines(&truth)), [""; 0], "{}", path.display());
         assert_eq!(account.ledger.damage.total(), 0);
         assert_eq!(truth::read_in_pieces(&bytes, &[1 << 10]), (rows, account.ledger.clone()));
-        events += account.ledger.events;
+        events += account.ledger.rows();
     }
     assert_eq!(events, 46);
 }

@@ -28,7 +28,7 @@ fn speed_of_cutting_and_decoding() {
                 let start = Instant::now();
                 for job in jobs.drain(..) {
                     let (_, ledger, _) = job.run();
-                    events += ledger.events;
+                    events += ledger.rows();
                 }
                 decode_s += start.elapsed().as_secs_f64();
             }

@@ -3,6 +3,7 @@
 #[path = "json_truth.rs"]
 mod truth;
 
+use procwire_core::event::{Event, Events};
 use procwire_core::columns::Row;
 use procwire_core::format::{BROKEN_RECORD, FormatName};
 use procwire_core::message::fill_from_message;
@@ -35,7 +36,7 @@ fn lines_of_every_kind_are_read_and_others_passed_over() {
     let (rows, account) = read(log.as_bytes());
     let ledger = &account.ledger;
     assert_eq!(account.format, Some(FormatName::Text));
-    assert_eq!((ledger.records, ledger.events, ledger.other_events, ledger.other_providers), (5, 3, 1, 1));
+    assert_eq!((ledger.records, ledger.rows(), ledger.other_events, ledger.other_providers), (5, 3, 1, 1));
     assert_eq!(ledger.warnings.count("not an address"), 2);
     let text = |row: usize, field: Field| rows[row][field as usize].as_deref();
     assert_eq!(text(0, Field::ProcessName), Some(r"C:\Program Files (x86)\x: y.exe"));
@@ -56,7 +57,7 @@ fn xml_among_other_lines_is_read() {
     let options = procwire_core::stream::Options { format: Some(FormatName::Text), ..Default::default() };
     let (batches, account) = procwire_core::scan::decode("log", log.as_bytes(), options);
     let rows = truth::rows(&batches);
-    assert_eq!(account.ledger.events, 2);
+    assert_eq!(account.ledger.rows(), 2);
     assert_eq!(rows[1][Field::ProcessId as usize].as_deref(), Some("7"));
 }
 
@@ -80,7 +81,7 @@ fn the_message_gives_only_what_is_missing() {
     let message = "Connexion r\u{e9}seau d\u{e9}tect\u{e9}e:\r\nRuleName: a: b\r\nImage: &lt;unknown process&gt;\r\nUser: \r\nSourcePort: 1";
     let mut row = Row::default();
     row.set(Field::SrcPort, Value::Text("2"));
-    fill_from_message(message, &mut row);
+    fill_from_message(message, Event::Connection, &mut row);
     assert_eq!(row.get(Field::RuleName), Value::Text("a: b"));
     assert_eq!(row.get(Field::ProcessName), Value::Text("<unknown process>"));
     assert_eq!(row.get(Field::UserName), Value::Text(""));

@@ -7,6 +7,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
 use bumpalo::Bump;
+use procwire_core::columns::Batch;
+use procwire_core::event::{Event, Events};
 use procwire_core::cells::GARBLED_ADDRESS;
 use procwire_core::columns::Row;
 use procwire_core::format::{BROKEN_RECORD, FormatName, INVALID_UTF8, MAX_RECORD_BYTES, OVERLONG_RECORD, Verdict};
@@ -22,7 +24,7 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event as XmlEvent};
 use serde_json::Value;
 
-const OPTIONS: Options = Options { format: Some(FormatName::Xml), recover: false };
+const OPTIONS: Options = Options { format: Some(FormatName::Xml), recover: false, events: Events::CONNECTIONS };
 
 /// A row as text, cell by cell, but for where it was found.
 type Cells = Vec<Option<String>>;
@@ -39,9 +41,9 @@ fn cell(batch: &RecordBatch, row: usize, field: Field) -> Option<String> {
     })
 }
 
-fn rows(batches: &[RecordBatch]) -> Vec<Cells> {
-    let row = |batch, row| Field::ALL.iter().map(|field| cell(batch, row, *field)).collect();
-    batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |index| row(batch, index))).collect()
+fn rows(batches: &[Batch]) -> Vec<Cells> {
+    let row = |(event, batch): &Batch, row| event.fields().iter().map(|field| cell(batch, row, *field)).collect();
+    batches.iter().flat_map(|batch| (0..batch.1.num_rows()).map(move |index| row(batch, index))).collect()
 }
 
 fn read(bytes: &[u8]) -> (Vec<Cells>, Ledger) {
@@ -59,9 +61,9 @@ fn read_in_pieces<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Cells>, Le
     let mut ledger = stream.take_ledger();
     let mut batches = Vec::new();
     for job in jobs {
-        let (batch, part, _) = job.run();
+        let (decoded, part, _) = job.run();
         ledger.merge(part);
-        batches.extend(batch);
+        batches.extend(decoded);
     }
     (rows(&batches), ledger)
 }
@@ -72,7 +74,7 @@ fn get(row: &Cells, field: Field) -> Option<&str> {
 
 fn all_are_counted(ledger: &Ledger) -> bool {
     let broken = ledger.damage.count(BROKEN_RECORD) + ledger.damage.count(OVERLONG_RECORD);
-    ledger.records == ledger.events + ledger.other_events + ledger.other_providers + broken
+    ledger.records == ledger.rows() + ledger.other_events + ledger.other_providers + broken
 }
 
 fn only_detail(ledger: &Ledger) -> String {
@@ -231,7 +233,7 @@ const SAMPLE: &str = r#"<Event xmlns="http://schemas.microsoft.com/win/2004/08/e
   </EventData>
 </Event>"#;
 
-/// The sample's values, in the order of [`Field::ALL`].
+/// The sample's values, in the table's order.
 const SAMPLE_VALUES: [&str; 33] = [
     "1523424575394000",
     "{A98268C1-957F-5ACD-0000-0010EB030000}",
@@ -329,10 +331,10 @@ fn every_shape_gives_the_same_rows() {
     ];
     for (name, bytes) in shapes {
         let (rows, ledger) = read(&bytes);
-        assert_eq!((ledger.records, ledger.events), (2, 2), "{name}: {ledger:?}");
+        assert_eq!((ledger.records, ledger.rows()), (2, 2), "{name}: {ledger:?}");
         assert_eq!(ledger.warnings.total() + ledger.damage.total(), 0, "{name}: {ledger:?}");
         for row in rows {
-            for ((field, value), expected) in Field::ALL.iter().zip(&row).zip(SAMPLE_VALUES) {
+            for ((field, value), expected) in Event::Connection.fields().iter().zip(&row).zip(SAMPLE_VALUES) {
                 assert_eq!(value.as_deref().unwrap_or_default(), expected, "{name}: {field:?}");
             }
         }
@@ -371,7 +373,7 @@ fn references_are_resolved_and_nothing_expands() {
         ("\u{4f60}\u{597d}", "\u{4f60}\u{597d}"),
     ] {
         let (rows, ledger) = read(format!("{}{}", with(user), line()).as_bytes());
-        assert_eq!(ledger.events, 2, "{user}: {ledger:?}");
+        assert_eq!(ledger.rows(), 2, "{user}: {ledger:?}");
         assert_eq!(get(&rows[0], Field::UserName), Some(expected));
     }
     let laughs = "<!DOCTYPE l [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;\"><!ENTITY x SYSTEM \"file:///etc/passwd\">]>";
@@ -443,7 +445,7 @@ fn a_file_cut_anywhere_loses_only_the_event_that_was_cut() {
         let (rows, ledger) = read(&text.as_bytes()[..len]);
         let whole = ends.iter().filter(|end| **end <= len).count();
         assert_eq!(rows.len(), whole, "{len}");
-        assert_eq!(ledger.events, whole as u64);
+        assert_eq!(ledger.rows(), whole as u64);
         assert!(all_are_counted(&ledger) && ledger.damage.total() <= 1, "{len}: {ledger:?}");
     }
 }
@@ -652,8 +654,8 @@ proptest! {
     fn lawful_events_read_as_quick_xml_reads_them(xml in lawful()) {
         let arena = Bump::new();
         let mut row = Row::default();
-        prop_assert_eq!(read_event(&xml, &arena, &mut row), Ok(Verdict::NetworkConnect), "{}", xml);
-        let read = Field::ALL.iter().filter_map(|field| match row.get(*field) {
+        prop_assert_eq!(read_event(&xml, &arena, &mut row, Events::default()), Ok(Verdict::Asked(Event::Connection)), "{}", xml);
+        let read = Event::Connection.fields().iter().filter_map(|field| match row.get(*field) {
             Cell::Text(text) if !text.is_empty() && *field != Field::ProviderGuid => Some((*field, text.to_owned())),
             _ => None,
         });
@@ -723,7 +725,7 @@ fn throughput() {
                 let cut = cpu_ns();
                 stream.feed(piece.to_vec(), false, &mut jobs);
                 cutting += cpu_ns() - cut;
-                rows += jobs.into_iter().filter_map(|job| job.run().0).map(|batch| batch.num_rows()).sum::<usize>();
+                rows += jobs.into_iter().flat_map(|job| job.run().0).map(|(_, batch)| batch.num_rows()).sum::<usize>();
             }
             let rate = |ns: u64| 1_000 * bytes.len() as u64 / ns;
             println!("{name}: {} MB/s, cutting {} MB/s, {rows} rows", rate(cpu_ns() - start), rate(cutting));

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, to_ffi};
 use arrow_array::{Array, RecordBatch, StructArray};
+use procwire_core::columns::Batch as Rows;
+use procwire_core::event::{Event, Events};
 use procwire_core::evtx::decode_chunk;
 use procwire_core::format::FormatName;
 use procwire_core::ledger::{Ledger, Tally};
 use procwire_core::scan::{FileLedger, Input, Scan, Step};
-use procwire_core::schema;
 use procwire_core::stream::{Job, Options, Stream};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCapsule, PyDict, PyIterator, PyList, PyTuple};
+use pyo3::types::{IntoPyDict, PyBytes, PyCapsule, PyDict, PyIterator, PyList, PyTuple};
 
 /// Bytes asked of a file-like object of Python's at a time.
 const PY_READ_BYTES: usize = 1 << 20;
@@ -73,7 +74,19 @@ impl Iterator for Inputs {
     }
 }
 
-fn options(format: Option<&str>, recover: bool) -> PyResult<Options> {
+fn parse_event(name: &str) -> PyResult<Event> {
+    Event::parse(name).ok_or_else(|| {
+        let all = Event::ALL.map(Event::name).join(", ");
+        PyValueError::new_err(format!("found event {name:?}, expected one of {all}"))
+    })
+}
+
+/// Events by their names; connections without any.
+fn asked(events: Option<Vec<String>>) -> PyResult<Events> {
+    events.map_or(Ok(Events::default()), |names| names.iter().map(|name| parse_event(name)).collect())
+}
+
+fn options(format: Option<&str>, recover: bool, events: Option<Vec<String>>) -> PyResult<Options> {
     let format = format
         .map(|name| {
             FormatName::parse(name).ok_or_else(|| {
@@ -81,15 +94,21 @@ fn options(format: Option<&str>, recover: bool) -> PyResult<Options> {
             })
         })
         .transpose()?;
-    Ok(Options { format, recover })
+    Ok(Options { format, recover, events: asked(events)? })
 }
 
-/// A batch of rows, taken over by whoever speaks the Arrow PyCapsule interface.
+/// A batch of one event's rows, taken over by whoever speaks the Arrow PyCapsule interface.
 #[pyclass(frozen)]
-struct Batch(RecordBatch);
+struct Batch(Event, RecordBatch);
 
 #[pymethods]
 impl Batch {
+    /// The event's name.
+    #[getter]
+    fn event(&self) -> &'static str {
+        self.0.name()
+    }
+
     #[pyo3(signature = (requested_schema=None))]
     fn __arrow_c_array__<'py>(
         &self,
@@ -98,7 +117,7 @@ impl Batch {
     ) -> PyResult<Bound<'py, PyTuple>> {
         // The consumer casts, if it wants another type.
         let _ = requested_schema;
-        let data = StructArray::from(self.0.clone()).into_data();
+        let data = StructArray::from(self.1.clone()).into_data();
         let (array, schema): (FFI_ArrowArray, FFI_ArrowSchema) = to_ffi(&data).map_err(arrow_error)?;
         let schema = PyCapsule::new_with_value(py, schema, c"arrow_schema")?;
         let array = PyCapsule::new_with_value(py, array, c"arrow_array")?;
@@ -106,7 +125,7 @@ impl Batch {
     }
 
     fn __len__(&self) -> usize {
-        self.0.num_rows()
+        self.1.num_rows()
     }
 }
 
@@ -131,7 +150,9 @@ fn account<'py>(py: Python<'py>, file: &FileLedger) -> PyResult<Bound<'py, PyDic
     dict.set_item("format", format.map(FormatName::name))?;
     dict.set_item("bytes", bytes)?;
     dict.set_item("records", records)?;
-    dict.set_item("events", events)?;
+    dict.set_item("events", ledger.rows())?;
+    let rows: Vec<_> = Event::ALL.into_iter().map(Event::name).zip(events).filter(|(_, rows)| **rows > 0).collect();
+    dict.set_item("by_event", rows.into_py_dict(py)?)?;
     dict.set_item("recovered", recovered)?;
     dict.set_item("other_events", other_events)?;
     dict.set_item("other_providers", other_providers)?;
@@ -148,11 +169,17 @@ struct Scanner(Mutex<Scan>);
 #[pymethods]
 impl Scanner {
     #[new]
-    #[pyo3(signature = (inputs, *, format=None, recover=false, threads=None))]
-    fn new(inputs: &Bound<'_, PyAny>, format: Option<&str>, recover: bool, threads: Option<usize>) -> PyResult<Self> {
+    #[pyo3(signature = (inputs, *, format=None, recover=false, events=None, threads=None))]
+    fn new(
+        inputs: &Bound<'_, PyAny>,
+        format: Option<&str>,
+        recover: bool,
+        events: Option<Vec<String>>,
+        threads: Option<usize>,
+    ) -> PyResult<Self> {
         let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let inputs = Inputs(inputs.try_iter()?.unbind());
-        Ok(Scanner(Mutex::new(Scan::start(inputs, options(format, recover)?, threads))))
+        Ok(Scanner(Mutex::new(Scan::start(inputs, options(format, recover, events)?, threads))))
     }
 
     /// The next batch; None if there is none within `timeout_s`. Raises StopIteration at the end.
@@ -160,7 +187,7 @@ impl Scanner {
         let timeout = Duration::from_secs_f64(timeout_s.clamp(0.0, 3600.0));
         let step = py.detach(|| lock(&self.0).and_then(|mut scan| scan.step(timeout).map_err(arrow_error)))?;
         match step {
-            Step::Batch(batch) => Ok(Some(Batch(batch))),
+            Step::Batch(event, batch) => Ok(Some(Batch(event, batch))),
             Step::Idle => Ok(None),
             Step::End => Err(pyo3::exceptions::PyStopIteration::new_err(())),
         }
@@ -186,12 +213,16 @@ fn lock<T>(mutex: &Mutex<T>) -> PyResult<std::sync::MutexGuard<'_, T>> {
 
 fn run(jobs: Vec<Job>, account: &mut Ledger) -> Vec<Batch> {
     jobs.into_iter()
-        .filter_map(|job| {
-            let (batch, ledger, _) = job.run();
+        .flat_map(|job| {
+            let (batches, ledger, _) = job.run();
             account.merge(ledger);
-            batch.map(Batch)
+            handed_over(batches)
         })
         .collect()
+}
+
+fn handed_over(batches: Vec<Rows>) -> Vec<Batch> {
+    batches.into_iter().map(|(event, batch)| Batch(event, batch)).collect()
 }
 
 /// Decodes an input that is fed to it piece by piece, in the caller's thread: a text log that grows.
@@ -201,9 +232,9 @@ struct Feeder(Mutex<(Stream, FileLedger)>);
 #[pymethods]
 impl Feeder {
     #[new]
-    #[pyo3(signature = (name, *, format=None))]
-    fn new(name: &str, format: Option<&str>) -> PyResult<Self> {
-        let stream = Stream::new(name, options(format, false)?);
+    #[pyo3(signature = (name, *, format=None, events=None))]
+    fn new(name: &str, format: Option<&str>, events: Option<Vec<String>>) -> PyResult<Self> {
+        let stream = Stream::new(name, options(format, false, events)?);
         Ok(Feeder(Mutex::new((stream, FileLedger { name: name.into(), ..FileLedger::default() }))))
     }
 
@@ -228,18 +259,21 @@ impl Feeder {
     }
 }
 
-/// Decode one EVTX chunk that stands at `offset` of `name`. Returns the batch, if there are rows, and the
-/// account as a dict.
+/// Decode one EVTX chunk that stands at `offset` of `name`. Returns the batches, one for each event that it has,
+/// and the account as a dict.
 #[pyfunction]
+#[pyo3(signature = (name, bytes, offset, *, events=None))]
 fn evtx_chunk<'py>(
     py: Python<'py>,
     name: &str,
     bytes: &[u8],
     offset: u64,
-) -> PyResult<(Option<Batch>, Bound<'py, PyDict>)> {
-    let (batch, ledger) = py.detach(|| decode_chunk(name, bytes, offset)).map_err(arrow_error)?;
+    events: Option<Vec<String>>,
+) -> PyResult<(Vec<Batch>, Bound<'py, PyDict>)> {
+    let events = asked(events)?;
+    let (batches, ledger) = py.detach(|| decode_chunk(name, bytes, offset, events)).map_err(arrow_error)?;
     let file = FileLedger { name: name.into(), format: Some(FormatName::Evtx), ledger, ..FileLedger::default() };
-    Ok((batch.map(Batch), account(py, &file)?))
+    Ok((handed_over(batches), account(py, &file)?))
 }
 
 /// Records this machine's connections: loads and attaches the eBPF program. Only the constructor needs root.
@@ -274,7 +308,7 @@ impl Sensor {
     fn step(&self, py: Python<'_>, timeout_s: f64) -> PyResult<Option<Batch>> {
         let timeout = Duration::from_secs_f64(timeout_s.clamp(0.0, 3600.0));
         py.detach(|| match lock(&self.0)?.as_mut() {
-            Some(sensor) => Ok(sensor.step(timeout)?.map(Batch)),
+            Some(sensor) => Ok(sensor.step(timeout)?.map(|batch| Batch(Event::Connection, batch))),
             None => Ok(None),
         })
     }
@@ -303,10 +337,11 @@ impl Sensor {
     }
 }
 
-/// The core's columns, as (name, Arrow type in Arrow's notation).
+/// The columns of an event's table, as (name, Arrow type in Arrow's notation).
 #[pyfunction]
-fn columns() -> Vec<(String, String)> {
-    schema::schema().fields().iter().map(|field| (field.name().clone(), field.data_type().to_string())).collect()
+fn columns(event: &str) -> PyResult<Vec<(String, String)>> {
+    let schema = parse_event(event)?.schema();
+    Ok(schema.fields().iter().map(|field| (field.name().clone(), field.data_type().to_string())).collect())
 }
 
 /// The version of the core.

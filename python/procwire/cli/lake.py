@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,6 +18,7 @@ from procwire.cli.quantities import seconds
 
 if TYPE_CHECKING:
     from procwire.lake.lake import Info
+    from procwire.lake.maintenance import Compaction, Verification
     from procwire.lake.readings import Reading
 
 __all__ = ["lake"]
@@ -52,13 +54,13 @@ def info(
     from procwire.lake import Lake
     from procwire.sinks.plain import plain
 
-    found = Lake.open(location).info()
+    found, *context = [part.info() for part in Lake.open(location).tables()]
     if to == "json":
-        sys.stdout.write(json.dumps(_as_json(found), indent=2) + "\n")
+        sys.stdout.write(json.dumps(_as_json(found, context), indent=2) + "\n")
         return ExitCode.ALL_READ
     shown = found.readings if readings else found.readings[-_SHOWN:]
     hidden = len(found.readings) - len(shown)
-    lines = [*_described(found), *([f"  ({hidden:,} earlier ones: --readings)"] if hidden else [])]
+    lines = [*_described(found, context), *([f"  ({hidden:,} earlier ones: --readings)"] if hidden else [])]
     lines += [f"  {_told(reading)}" for reading in shown]
     sys.stdout.write(plain("\n".join(lines)) + "\n")
     return ExitCode.ALL_READ
@@ -74,17 +76,20 @@ def compact(location: Location = None) -> ExitCode:
     from procwire.lake import Lake
 
     found = Lake.open(location)
-    done = found.compact()
-    if not done.days:
-        sys.stderr.write(f"lake {found.location}: all days are compact\n")
-        return ExitCode.ALL_READ
-    each = done.bytes_after / done.rows
-    sys.stderr.write(
-        f"lake {found.location}: {_counted(done.days, 'day')}, {done.rows:,} connections: "
-        f"{_counted(done.files_before, 'file')} of {_size(done.bytes_before)} made "
-        f"{_counted(done.files_after, 'file')} of {_size(done.bytes_after)}, {each:.1f} bytes each\n"
-    )
+    told = [line for part in found.tables() if (line := _compacted(part.compact(), part.table.layout.rows))]
+    sys.stderr.write("".join(f"lake {found.location}: {line}\n" for line in told or ["all days are compact"]))
     return ExitCode.ALL_READ
+
+
+def _compacted(done: Compaction, rows: str) -> str:
+    if not done.days:
+        return ""
+    each = done.bytes_after / done.rows
+    return (
+        f"{_counted(done.days, 'day')}, {done.rows:,} {rows}: "
+        f"{_counted(done.files_before, 'file')} of {_size(done.bytes_before)} made "
+        f"{_counted(done.files_after, 'file')} of {_size(done.bytes_after)}, {each:.1f} bytes each"
+    )
 
 
 @lake.command("expire")
@@ -100,9 +105,12 @@ def expire(
 
     age = timedelta(seconds=seconds(older_than))
     found = Lake.open(location)
-    gone = found.expire(age)
-    days, rows = {file.day for file in gone}, sum(file.rows for file in gone)
-    sys.stderr.write(f"lake {found.location}: {_counted(len(days), 'day')} dropped, {rows:,} connections\n")
+    for part in found.tables():
+        gone = part.expire(age)
+        days, rows = {file.day for file in gone}, sum(file.rows for file in gone)
+        if gone or part is found:
+            told = f"{_counted(len(days), 'day')} dropped, {rows:,} {part.table.layout.rows}"
+            sys.stderr.write(f"lake {found.location}: {told}\n")
     return ExitCode.ALL_READ
 
 
@@ -117,27 +125,34 @@ def verify(location: Location = None) -> ExitCode:
     from procwire.sinks.plain import plain
 
     found = Lake.open(location)
-    state = found.verify()
-    for fault in state.faults:
-        sys.stdout.write(plain(fault) + "\n")
-    rest = sum(size for _, size in state.others)
-    sys.stderr.write(f"lake {found.location}: {_counted(state.files, 'file')}, {state.rows:,} connections, "
-                     f"{_counted(len(state.faults), 'fault')}\n")  # fmt: skip
-    if state.others:
-        sys.stderr.write(f"{_counted(len(state.others), 'file')} of {_size(rest)} beside them, replaced or left by a "
-                         "writer that was killed: compact deletes those older than a day\n")  # fmt: skip
-    if state.faults:
+    faults = 0
+    for part in found.tables():
+        state = part.verify()
+        faults += len(state.faults)
+        sys.stdout.write("".join(plain(f"{part.table.layout.name}/{fault}") + "\n" for fault in state.faults))
+        sys.stderr.write(f"lake {found.location}: {_verified(state, part.table.layout.rows)}\n")
+    if faults:
         complain("the lake is damaged: see above")
-    return ExitCode.DAMAGED if state.faults else ExitCode.ALL_READ
+    return ExitCode.DAMAGED if faults else ExitCode.ALL_READ
 
 
-def _described(found: Info) -> list[str]:
+def _verified(state: Verification, rows: str) -> str:
+    told = f"{_counted(state.files, 'file')}, {state.rows:,} {rows}, {_counted(len(state.faults), 'fault')}"
+    if state.others:
+        rest = sum(size for _, size in state.others)
+        told += (f"\n{_counted(len(state.others), 'file')} of {_size(rest)} beside them, replaced or left by a "
+                 "writer that was killed: compact deletes those older than a day")  # fmt: skip
+    return told
+
+
+def _described(found: Info, context: Sequence[Info]) -> list[str]:
     span = f", {found.first_day} to {found.last_day}" if found.first_day else ""
     each = f", {found.bytes / found.events:.1f} bytes each" if found.events else ""
     return [
         f"lake {found.location}, version {found.version}",
         f"  {found.events:,} connections of {_counted(found.days, 'day')}{span}",
         f"  {_counted(found.files, 'file')} of {_size(found.bytes)}{each}",
+        *(f"  {part.events:,} {part.rows}, {_counted(part.files, 'file')} of {_size(part.bytes)}" for part in context),
         f"{_counted(len(found.readings), 'log or recording', 'logs and recordings')}:",
     ]
 
@@ -151,7 +166,7 @@ def _told(reading: Reading) -> str:
     return f"{when}{reading.kind} {reading.name}: {', '.join(parts)}"
 
 
-def _as_json(found: Info) -> dict[str, Any]:
+def _as_json(found: Info, context: Sequence[Info]) -> dict[str, Any]:
     readings = [
         {
             **asdict(reading),
@@ -162,7 +177,8 @@ def _as_json(found: Info) -> dict[str, Any]:
     ]
     days = {name: None if day is None else day.isoformat() for name, day in
             (("first_day", found.first_day), ("last_day", found.last_day))}  # fmt: skip
-    return {**asdict(found), **days, "readings": readings}
+    beside = {part.table: {"events": part.events, "files": part.files, "bytes": part.bytes} for part in context}
+    return {**asdict(found), **days, "context": beside, "readings": readings}
 
 
 def _counted(count: int, thing: str, things: str | None = None) -> str:

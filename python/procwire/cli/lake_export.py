@@ -16,12 +16,14 @@ from procwire.errors import UsageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from procwire.event import Event
     from procwire.select import Selection
 
 __all__ = ["EXAMPLES", "export"]
 
 Way = Literal["table", "ndjson", "csv", "parquet", "arrow", "xml"]
 Names = Literal["ossem", "sysmon", "ossem-cdm"]
+Table = Literal["connections", "process_creations", "dns_queries"]
 
 EXAMPLES = """\b
 Examples:
@@ -39,6 +41,9 @@ def export(
             "--lake", metavar="DIR", help="The lake: a folder or URI. [default: PROCWIRE_LAKE, else the user's own]"
         ),
     ] = None,
+    table: Annotated[Table, typer.Option(help="What to write: the connections, or what gives them context.")] = (
+        "connections"
+    ),
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="From then on: 7d (ago), 2024-03-01, 2024-03-01T12:00 (UTC).")
     ] = None,
@@ -64,19 +69,22 @@ def export(
 ) -> ExitCode:
     """Write what the lake holds, all of it or a range of time, in any format. Days come in order."""
     from procwire.cli.output import Output
+    from procwire.event import CONNECTION, event_named
     from procwire.lake import Lake
     from procwire.sinks import open_sink, sink_for_suffix
 
     path = None if output == Path("-") else output
     by_suffix = "table" if path is None and sys.stdout.isatty() else "ndjson"
     way = to or cast(Way, (path and sink_for_suffix(path.suffix)) or by_suffix)
-    selection = _selection(way, names, _listed(columns), where, _listed(sort), limit)
+    event = event_named(table)
+    selection = _selection(event, way, names, _listed(columns), where, _listed(sort), limit)
     start, end = point_in_time(since), point_in_time(until)
-    batches = Lake.open(location).batches(start, end)
+    lake = Lake.open(location).beside(table)
+    batches = lake.batches(start, end) if lake else iter(())
     with Output(path) as out:
         sink = open_sink(way, out.stream, selection.schema, out.terminal)
         count = 0
-        for batch in selection.apply(_events(batches) if way == "xml" else batches):
+        for batch in selection.apply(_events(batches) if way == "xml" and event == CONNECTION else batches):
             sink.write(batch)
             count += batch.num_rows
         sink.close()
@@ -86,16 +94,23 @@ def export(
 
 
 def _selection(
-    way: Way, names: Names, columns: list[str] | None, where: str | None, sort: list[str] | None, limit: int | None
+    event: Event,
+    way: Way,
+    names: Names,
+    columns: list[str] | None,
+    where: str | None,
+    sort: list[str] | None,
+    limit: int | None,
 ) -> Selection:
+    from procwire.event import CONNECTION
     from procwire.select import LIVE_GROUPS, STORED_GROUPS, Selection
-    from procwire.sinks import RECORDING_COLUMNS
+    from procwire.sinks import AT_A_GLANCE, RECORDING_COLUMNS
 
     chosen = columns is not None or names != "ossem"
     if way == "xml" and chosen:
         raise UsageError("found --names or --columns, expected neither with xml, which holds whole events")
     if way == "table" and not chosen:
-        columns = list(RECORDING_COLUMNS)
+        columns = list(RECORDING_COLUMNS if event == CONNECTION else AT_A_GLANCE[event.name])
     groups = STORED_GROUPS if way == "xml" else (*LIVE_GROUPS, "provenance")
     return Selection(
         names=names,
@@ -104,7 +119,8 @@ def _selection(
         sort=sort,
         limit=limit,
         groups=groups,
-        live=True,
+        event=event,
+        live=event == CONNECTION,
     )
 
 

@@ -53,11 +53,15 @@ def read_into_lake(request: Request) -> ExitCode:
 
 
 def _told(ingest: Ingest) -> str:
+    from procwire.event import DNS_QUERY, PROCESS_CREATION
+
     logs = ingest.logs
     parts = [f"{sum(log.added for log in logs):,} connections added"]
     duplicates, left_out = sum(log.duplicates for log in logs), sum(log.left_out for log in logs)
     parts += [f"{duplicates:,} it had already"] if duplicates else []
     parts += [f"{left_out:,} left out"] if left_out else []
+    context = [event for event in (PROCESS_CREATION, DNS_QUERY) if ingest.added[event.table]]
+    parts += [f"{ingest.added[event.table]:,} {event.rows}" for event in context]
     count = len(ingest.already)
     parts += [f"{count:,} {'log' if count == 1 else 'logs'} that it had already not read again"] if count else []
     return ", ".join(parts)

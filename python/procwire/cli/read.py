@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from procwire.cli.output import Output
+    from procwire.event import Event
     from procwire.ledger import Ledger
     from procwire.rules import Rules
     from procwire.select import Selection
@@ -42,6 +43,7 @@ Examples:
   procwire read Sysmon.evtx --recover --ledger what-was-read.json
   procwire read logs/ --config sysmonconfig.xml    what this configuration would have logged
   procwire read logs/ --to lake                    keep them, each event once, to ask of them later
+  procwire read logs/ --event process-creation     the processes that were created, with their command lines
 
 \b
   procwire read logs/ --columns event_creation_time,process_name,dst_ip,dst_port \\
@@ -79,6 +81,7 @@ class Request:
     lenient: bool
     strict_sysmon: bool
     lake: str | None
+    event: str | None
 
     @property
     def into_lake(self) -> bool:
@@ -154,6 +157,14 @@ def read(
             "user's own]",
         ),
     ] = None,
+    event: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EVENT",
+            help="Read this event instead of connections: process-creation (or 1), dns-query (or 22). "
+            "[default: connection (or 3)]",
+        ),
+    ] = None,
 ) -> ExitCode:
     """Read network connections (Sysmon's event 3) from logs of any kind, as one typed table.
 
@@ -161,7 +172,7 @@ def read(
     """
     request = Request(
         paths, to, output, names, _listed(columns), where, limit, _listed(sort), follow, recover, source_format, ledger,
-        config, keep, lenient, strict_sysmon, lake,
+        config, keep, lenient, strict_sysmon, lake, event,
     )  # fmt: skip
     _check(request)
     if request.into_lake:
@@ -200,6 +211,7 @@ def _check_for_lake(request: Request) -> None:
     for option, found in {
         "-o": request.output, "--columns": request.columns, "--sort": request.sort, "--limit": request.limit,
         "--keep": request.keep or None, "--names": None if request.names == "ossem" else request.names,
+        "--event": request.event,
     }.items():  # fmt: skip
         if found is not None:
             raise UsageError(f"found {option} with the lake, expected none: it keeps whole events, of whole logs")
@@ -212,12 +224,13 @@ def _read(request: Request) -> ExitCode:
 
     path = None if request.output == Path("-") else request.output
     way = _way(request, path)
-    selection = _selection(request, way)
+    event = _event(request)
+    selection = _selection(request, way, event)
     rules = loaded_rules(request)
     ledger = Ledger()
     with Output(path, in_place=request.follow) as output, written(ledger, request.ledger):
         sink = open_sink(way, output.stream, selection.schema, output.terminal)
-        signal_number = _pump(request, selection, rules, ledger, output, sink)
+        signal_number = _pump(request, event, selection, rules, ledger, output, sink)
         sink.close()
         if signal_number is not None or not ledger.nothing_read:
             output.commit()
@@ -235,9 +248,18 @@ def _way(request: Request, path: Path | None) -> Way:
     return "table" if sys.stdout.isatty() else "ndjson"
 
 
-def _selection(request: Request, way: Way) -> Selection:
+def _event(request: Request) -> Event:
+    from procwire.event import CONNECTION, event_named
+
+    event = CONNECTION if request.event is None else event_named(request.event)
+    if event != CONNECTION and request.config is not None:
+        raise UsageError(f"found --config with --event {event.name}, expected connection: rules are for these")
+    return event
+
+
+def _selection(request: Request, way: Way, event: Event) -> Selection:
     from procwire.select import STORED_GROUPS, TEXT_GROUPS, Selection
-    from procwire.sinks import CONNECTION_COLUMNS
+    from procwire.sinks import AT_A_GLANCE
 
     groups = TEXT_GROUPS
     columns: Sequence[str] | None = request.columns
@@ -250,7 +272,7 @@ def _selection(request: Request, way: Way) -> Selection:
         groups = STORED_GROUPS
     elif way == "table" and not chosen:
         columns = (
-            *CONNECTION_COLUMNS,
+            *AT_A_GLANCE[event.name],
             *(("rule_name",) if request.config else ()),
             *(("logged",) if request.keep else ()),
         )
@@ -261,6 +283,7 @@ def _selection(request: Request, way: Way) -> Selection:
         sort=request.sort,
         limit=request.limit,
         groups=groups,
+        event=event,
         marked=request.keep,
     )
 
@@ -286,11 +309,17 @@ def loaded_rules(request: Request) -> Rules | None:
 
 
 def _pump(
-    request: Request, selection: Selection, rules: Rules | None, ledger: Ledger, output: Output, sink: Sink
+    request: Request,
+    event: Event,
+    selection: Selection,
+    rules: Rules | None,
+    ledger: Ledger,
+    output: Output,
+    sink: Sink,
 ) -> int | None:
     """Write every batch; the signal that ended it, if one did."""
     with Signals() as signals, shown_progress(request.follow or output.terminal is not None) as on_progress:
-        batches = _batches(request, rules, ledger, on_progress)
+        batches = _batches(request, event, rules, ledger, on_progress)
         rows = selection.apply(batches)
         try:
             with signals.ended():
@@ -306,7 +335,7 @@ def _pump(
 
 
 def _batches(
-    request: Request, rules: Rules | None, ledger: Ledger, on_progress: OnProgress | None
+    request: Request, event: Event, rules: Rules | None, ledger: Ledger, on_progress: OnProgress | None
 ) -> Iterator[pa.RecordBatch]:
     from procwire.sources import read_batches
 
@@ -315,6 +344,7 @@ def _batches(
         format=request.format,
         recover=request.recover,
         follow=request.follow,
+        event=event,
         ledger=ledger,
         on_progress=on_progress,
     )

@@ -48,171 +48,167 @@ WITH events AS NOT MATERIALIZED (
         computer_name, process_name, dst_ip, dst_port, dst_host_name, sent_bytes, event_creation_time,
         network_connection_initiated AS outbound,
         coalesce(record_kind, 'connection') AS kind,
-        epoch_us(event_creation_time) AS at_us
+        epoch_us(event_creation_time) AS at_us,
+        $since IS NULL OR event_creation_time >= CAST($since AS TIMESTAMPTZ) AS wanted
     FROM connections
-    WHERE $since IS NULL OR event_creation_time >= CAST($since AS TIMESTAMPTZ)
 ),
 logs AS (
     SELECT
         computer_name,
-        min(at_us) AS start_us,
-        max(at_us) - min(at_us) + 1 AS span_us,
-        count(dst_host_name) > 0 AS names_hosts
+        min(event_creation_time) AS first_at,
+        max(event_creation_time) AS last_at,
+        min(at_us) FILTER (WHERE wanted) AS start_us,
+        max(at_us) FILTER (WHERE wanted) - min(at_us) FILTER (WHERE wanted) + 1 AS span_us,
+        count(dst_host_name) FILTER (WHERE wanted) > 0 AS names_hosts
     FROM events
     GROUP BY computer_name
 ),
--- Windows of one length that fill the log: a part of a day at its end would look too full.
-spans AS (
-    SELECT
-        *,
-        row_number() OVER (ORDER BY computer_name) AS log_id,
-        span_us / greatest(1, round(span_us / greatest(CAST($window_hours AS DOUBLE) * 3600e6, 60e6))) AS window_us
+history AS (
+    SELECT min(first_at) AS start_at, max(last_at) AS end_at, count(computer_name) AS computers
     FROM logs
+),
+-- Windows of one length that fill the log: a part of a day at its end would look too full. They go through a list, for
+-- DuckDB takes what comes out of one for few rows: it then holds them, not the events, when it joins the two.
+spans AS (
+    SELECT span.computer_name, span.log_id, span.names_hosts, span.start_us, span.window_us
+    FROM (
+        SELECT unnest(list(struct_pack(
+            computer_name := computer_name,
+            log_id := log_id,
+            names_hosts := names_hosts,
+            start_us := start_us,
+            window_us := span_us
+                / greatest(1, round(span_us / greatest(CAST($window_hours AS DOUBLE) * 3600e6, 60e6)))
+        ))) AS span
+        FROM (SELECT *, row_number() OVER (ORDER BY computer_name) AS log_id FROM logs WHERE start_us IS NOT NULL)
+    )
 ),
 calls AS NOT MATERIALIZED (
     SELECT
-        log_id, process_name, dst_ip, dst_port, dst_host_name, kind, sent_bytes, event_creation_time, at_us,
+        log_id, process_name, dst_ip, dst_port, dst_host_name, sent_bytes, event_creation_time, at_us,
+        kind IN ('connection', 'attempt') AS is_beat,
+        kind = 'close' AND sent_bytes IS NOT NULL AS has_size,
         CAST(floor((at_us - start_us) / window_us) AS INTEGER) AS window_no,
         CAST(floor((at_us - start_us) * 24 / window_us) AS INTEGER) % 24 AS bar
     FROM events AS e JOIN spans AS l ON e.computer_name IS NOT DISTINCT FROM l.computer_name
-    WHERE outbound AND dst_ip IS NOT NULL AND dst_ip <> '::1' AND dst_ip NOT LIKE '127.%'
+    WHERE wanted AND outbound AND dst_ip IS NOT NULL AND dst_ip <> '::1' AND dst_ip NOT LIKE '127.%'
+        AND kind IN ('connection', 'attempt', 'close')
 ),
-beats AS NOT MATERIALIZED (
+hashed AS NOT MATERIALIZED (
     SELECT *, hash(log_id, process_name, dst_ip, dst_port, window_no) AS pair_hash
     FROM calls
-    WHERE kind IN ('connection', 'attempt')
 ),
 -- Most pairs are no beacon. Counting them under their hash takes a fraction of the memory; that some share a hash only
 -- lets a few more through.
 likely AS (
     SELECT pair_hash
-    FROM beats
+    FROM hashed
+    WHERE is_beat
     GROUP BY pair_hash
     HAVING count(*) >= $min_connections AND bit_count(bit_or(CAST(1 AS BIGINT) << bar)) >= $min_bars
 ),
+-- From here on a row is a pair in a window, and what is reckoned of its times is reckoned within their list.
 pairs AS (
     SELECT
         log_id, process_name, dst_ip, dst_port, window_no,
-        row_number() OVER (ORDER BY log_id, process_name, dst_ip, dst_port, window_no) AS pair_id,
-        count(*) AS connections,
         max(dst_host_name) AS dst_host_name,
-        min(event_creation_time) AS first_time,
-        max(event_creation_time) AS last_time,
-        list(at_us) AS times_us,
-        list(bar) AS all_bars
-    FROM beats
+        min(event_creation_time) FILTER (WHERE is_beat) AS first_time,
+        max(event_creation_time) FILTER (WHERE is_beat) AS last_time,
+        count(*) FILTER (WHERE is_beat) AS connections,
+        list_sort(list(at_us) FILTER (WHERE is_beat)) AS times_us,
+        list_sort(list(sent_bytes) FILTER (WHERE has_size)) AS sizes
+    FROM hashed
     WHERE pair_hash IN (SELECT pair_hash FROM likely)
     GROUP BY log_id, process_name, dst_ip, dst_port, window_no
     HAVING
-        count(*) >= $min_connections AND count(*) < $max_connections
-        AND bit_count(bit_or(CAST(1 AS BIGINT) << bar)) >= $min_bars
+        count(*) FILTER (WHERE is_beat) >= $min_connections AND count(*) FILTER (WHERE is_beat) < $max_connections
+        AND bit_count(bit_or(CAST(1 AS BIGINT) << bar) FILTER (WHERE is_beat)) >= $min_bars
 ),
-times AS (SELECT pair_id, unnest(times_us) AS at_us FROM pairs),
-gaps AS (
-    SELECT pair_id, (at_us - lag(at_us) OVER (PARTITION BY pair_id ORDER BY at_us)) / 1e6 AS gap_s
-    FROM times
+intervals AS (
+    SELECT
+        p.*, window_us,
+        list_transform(times_us, lambda t: CAST(floor((t - start_us) * 24 / window_us) AS INTEGER) % 24) AS bars,
+        -- Connections within a second are one beat.
+        list_sort(list_filter(
+            list_transform(
+                generate_series(1, connections - 1),
+                lambda i: (list_extract(times_us, i + 1) - list_extract(times_us, i)) / 1e6
+            ),
+            lambda gap_s: gap_s >= 1
+        )) AS gaps_s
+    FROM pairs AS p JOIN spans AS l ON p.log_id = l.log_id
 ),
--- Connections within a second are one beat.
-intervals AS (SELECT pair_id, gap_s FROM gaps WHERE gap_s >= 1),
 quartiles AS (
     SELECT
-        pair_id,
-        quantile_cont(gap_s, 0.25) AS q1,
-        quantile_cont(gap_s, 0.5) AS q2,
-        quantile_cont(gap_s, 0.75) AS q3
+        *,
+        list_aggregate(gaps_s, 'quantile_cont', 0.25) AS q1,
+        list_aggregate(gaps_s, 'quantile_cont', 0.5) AS q2,
+        list_aggregate(gaps_s, 'quantile_cont', 0.75) AS q3,
+        list_aggregate(sizes, 'quantile_cont', 0.25) AS size_q1,
+        list_aggregate(sizes, 'quantile_cont', 0.5) AS size_q2,
+        list_aggregate(sizes, 'quantile_cont', 0.75) AS size_q3,
+        list_transform(
+            generate_series(0, 23), lambda b: CAST(array_length(list_filter(bars, lambda x: x = b)) AS BIGINT)
+        ) AS heights
     FROM intervals
-    GROUP BY pair_id
-    HAVING count(*) + 1 >= $min_connections
+    WHERE array_length(gaps_s) + 1 >= $min_connections
 ),
-timing AS (
-    SELECT
-        pair_id, q2 AS period_s, quantile_cont(abs(gap_s - q2), 0.5) / q2 AS jitter,
-        CASE WHEN q3 - q1 < 10 OR q2 = q1 OR q2 = q3 THEN 0 ELSE (q1 + q3 - 2 * q2) / (q3 - q1) END AS skewness
-    FROM intervals JOIN quartiles USING (pair_id)
-    GROUP BY pair_id, q1, q2, q3
-),
-bar_rows AS (SELECT pair_id, unnest(all_bars) AS bar FROM pairs),
-heights AS (SELECT pair_id, bar, count(*) AS height FROM bar_rows GROUP BY pair_id, bar),
 shapes AS (
     SELECT
-        pair_id,
-        count(*) AS bars,
-        greatest(0, 1 - sqrt(greatest(0, sum(height * height) / 24 - power(sum(height) / 24, 2))) / (sum(height) / 24))
-            AS evenness,
-        ceil(max(height) * 0.05) AS level_height
-    FROM heights
-    GROUP BY pair_id
+        *,
+        CASE WHEN q3 - q1 < 10 OR q2 = q1 OR q2 = q3 THEN 0 ELSE (q1 + q3 - 2 * q2) / (q3 - q1) END AS skewness,
+        CASE
+            WHEN size_q3 - size_q1 < 10 OR size_q2 = size_q1 OR size_q2 = size_q3 THEN 0
+            ELSE (size_q1 + size_q3 - 2 * size_q2) / (size_q3 - size_q1)
+        END AS size_skewness,
+        list_aggregate(list_transform(gaps_s, lambda x: abs(x - q2)), 'quantile_cont', 0.5) AS deviation_s,
+        list_aggregate(list_transform(sizes, lambda x: abs(x - size_q2)), 'quantile_cont', 0.5) AS size_deviation,
+        list_filter(heights, lambda x: x > 0) AS filled,
+        list_sum(list_transform(heights, lambda x: x * x)) AS square_sum,
+        ceil(list_max(heights) * 0.05) AS level_height,
+        -- Runs of bars go on from the last to the first: the day twice.
+        list_max(list_transform(
+            string_split(
+                repeat(array_to_string(list_transform(heights, lambda x: CASE WHEN x > 0 THEN '1' ELSE '0' END), ''), 2),
+                '0'
+            ),
+            lambda x: length(x)
+        )) AS run
+    FROM quartiles
 ),
 levels AS (
-    SELECT pair_id, bars, floor(height / level_height) AS level, count(*) AS at_level
-    FROM heights JOIN shapes USING (pair_id)
-    WHERE bars >= 11
-    GROUP BY pair_id, bars, floor(height / level_height)
-),
-ranked_levels AS (
-    SELECT *, row_number() OVER (PARTITION BY pair_id ORDER BY at_level DESC) AS place
-    FROM levels
-),
-bimodal AS (
-    SELECT pair_id, least(1, sum(at_level) / max(bars - 1)) AS fit
-    FROM ranked_levels
-    WHERE place <= 2
-    GROUP BY pair_id
-),
--- Runs of bars go on from the last to the first: the day twice, and no run longer than it.
-two_days AS (
-    SELECT pair_id, bar FROM heights
-    UNION ALL
-    SELECT pair_id, bar + 24 FROM heights
-),
-islands AS (
-    SELECT pair_id, bar - row_number() OVER (PARTITION BY pair_id ORDER BY bar) AS island
-    FROM two_days
-),
-runs AS (SELECT pair_id, island, count(*) AS run FROM islands GROUP BY pair_id, island),
-longest AS (SELECT pair_id, max(run) AS run FROM runs GROUP BY pair_id),
-sizes AS (
-    SELECT pair_id, sent_bytes
-    FROM calls AS c JOIN pairs AS p
-        ON c.log_id = p.log_id AND c.process_name IS NOT DISTINCT FROM p.process_name AND c.dst_ip = p.dst_ip
-        AND c.dst_port IS NOT DISTINCT FROM p.dst_port AND c.window_no = p.window_no
-    WHERE kind = 'close' AND sent_bytes IS NOT NULL
-),
-size_quartiles AS (
     SELECT
-        pair_id,
-        quantile_cont(sent_bytes, 0.25) AS q1,
-        quantile_cont(sent_bytes, 0.5) AS q2,
-        quantile_cont(sent_bytes, 0.75) AS q3
-    FROM sizes
-    GROUP BY pair_id
-    HAVING count(*) >= $min_connections
-),
-sizing AS (
-    SELECT
-        pair_id,
-        (
-            1 - abs(CASE WHEN q3 - q1 < 10 OR q2 = q1 OR q2 = q3 THEN 0 ELSE (q1 + q3 - 2 * q2) / (q3 - q1) END)
-            + CASE WHEN q2 < 1 THEN 1 ELSE greatest(0, 1 - quantile_cont(abs(sent_bytes - q2), 0.5) / q2) END
-        ) / 2 AS size_score
-    FROM sizes JOIN size_quartiles USING (pair_id)
-    GROUP BY pair_id, q1, q2, q3
+        *,
+        array_length(filled) AS bars_filled,
+        CASE WHEN array_length(filled) >= 11 THEN list_reverse_sort(list_transform(
+            -- The highest bar is at most twenty levels high.
+            generate_series(0, 20),
+            lambda n: array_length(list_filter(filled, lambda x: floor(x / level_height) = n))
+        )) END AS at_level
+    FROM shapes
 ),
 sub_scores AS (
     SELECT
-        p.log_id, process_name, dst_ip, dst_port, dst_host_name, connections, first_time, last_time,
-        period_s, jitter, bars, size_score,
-        (1 - abs(skewness) + greatest(0, 1 - jitter)) / 2 AS timing_score,
-        greatest(evenness, coalesce(fit, 0)) AS histogram_score,
-        CASE WHEN bars >= 6 THEN least(1, greatest(date_diff('microsecond', first_time, last_time) / window_us, run / 12e0)) ELSE 0 END
-            AS duration_score
-    FROM pairs AS p
-    JOIN spans AS l ON p.log_id = l.log_id
-    JOIN timing AS t ON p.pair_id = t.pair_id
-    JOIN shapes AS s ON p.pair_id = s.pair_id
-    JOIN longest AS r ON p.pair_id = r.pair_id
-    LEFT JOIN bimodal AS b ON p.pair_id = b.pair_id
-    LEFT JOIN sizing AS z ON p.pair_id = z.pair_id
+        log_id, process_name, dst_ip, dst_port, dst_host_name, connections, first_time, last_time,
+        q2 AS period_s,
+        deviation_s / q2 AS jitter,
+        bars_filled AS bars,
+        (1 - abs(skewness) + greatest(0, 1 - deviation_s / q2)) / 2 AS timing_score,
+        greatest(
+            0,
+            1 - sqrt(greatest(0, square_sum / 24 - power(connections / 24, 2))) / (connections / 24),
+            least(1, coalesce((list_extract(at_level, 1) + list_extract(at_level, 2)) / (bars_filled - 1), 0))
+        ) AS histogram_score,
+        CASE
+            WHEN bars_filled >= 6
+                THEN least(1, greatest(date_diff('microsecond', first_time, last_time) / window_us, run / 12e0))
+            ELSE 0
+        END AS duration_score,
+        CASE WHEN array_length(sizes) >= $min_connections THEN (
+            1 - abs(size_skewness)
+            + CASE WHEN size_q2 < 1 THEN 1 ELSE greatest(0, 1 - size_deviation / size_q2) END
+        ) / 2 END AS size_score
+    FROM levels
 ),
 scored AS (
     SELECT
@@ -232,30 +228,30 @@ placed AS (
     WHERE beacon_score >= $min_score
 ),
 best AS (SELECT * FROM placed WHERE place = 1),
-history AS (
-    SELECT min(event_creation_time) AS start_at, max(event_creation_time) AS end_at,
-        count(DISTINCT computer_name) AS computers
-    FROM connections
-),
-destinations AS (
-    SELECT dst_ip, min(event_creation_time) AS first_at, count(DISTINCT computer_name) AS talkers
+talkers AS (
+    SELECT dst_ip, computer_name, min(event_creation_time) AS first_at
     FROM connections
     WHERE network_connection_initiated AND dst_ip IN (SELECT dst_ip FROM best)
+    GROUP BY dst_ip, computer_name
+),
+destinations AS (
+    SELECT dst_ip, min(first_at) AS first_at, count(computer_name) AS talkers
+    FROM talkers
     GROUP BY dst_ip
 ),
 modified AS (
     SELECT
-        b.*, l.computer_name, talkers, computers,
-        date_diff('second', first_at, end_at) / 86400e0 AS age_days,
+        b.*, l.computer_name, d.talkers, computers,
+        date_diff('second', d.first_at, end_at) / 86400e0 AS age_days,
         CASE
             WHEN computers < $min_computers THEN 0
-            WHEN talkers <= 0.02 * computers THEN 0.15
-            WHEN talkers >= 0.5 * computers THEN -0.15
+            WHEN d.talkers <= 0.02 * computers THEN 0.15
+            WHEN d.talkers >= 0.5 * computers THEN -0.15
             ELSE 0
         END AS prevalence_modifier,
         CASE
-            WHEN date_diff('second', first_at, end_at) >= 30 * 86400 THEN -0.15
-            WHEN date_diff('second', first_at, end_at) <= 7 * 86400
+            WHEN date_diff('second', d.first_at, end_at) >= 30 * 86400 THEN -0.15
+            WHEN date_diff('second', d.first_at, end_at) <= 7 * 86400
                 AND date_diff('second', h.start_at, end_at) > 7 * 86400 THEN 0.15
             ELSE 0
         END AS first_seen_modifier,

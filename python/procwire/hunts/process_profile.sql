@@ -1,14 +1,15 @@
 -- Profile of a process: what one program does in the network
 --
--- Where it runs, for whom, whom it talks to, on which ports, at what hours (UTC): for each aspect the
--- most frequent values.
+-- Where it runs, for whom, by what command line, whom it talks to and by which names it asked for them, on
+-- which ports, at what hours (UTC): for each aspect the most frequent values. Parents, command lines and names
+-- are those of Sysmon's events 1 and 22, where these were read, too.
 --
 -- Parameters:
 --   process      text          The executable: its path, or its file's name; case does not matter
 --   top          integer = 10  So many values of each aspect
 --
 -- Columns:
---   aspect       text     computer, user, program, parent, direction, peer, port, hour
+--   aspect       text     computer, user, program, parent, command line, direction, peer, name, port, hour
 --   value        text     One that occurs; null where the log has none
 --   connections  integer  In how many connections
 --   share        number   The same as a share of all of them
@@ -19,7 +20,7 @@ WITH events AS (
         *,
         CASE WHEN local_side = 'src' OR local_side IS NULL THEN dst_ip ELSE src_ip END AS peer_ip,
         CASE WHEN local_side = 'src' OR local_side IS NULL THEN dst_host_name ELSE src_host_name END AS peer_host_name
-    FROM connections
+    FROM enriched
     WHERE coalesce(record_kind, 'connection') NOT IN ('close', 'loss')
         AND lower($process) IN (lower(process_name), lower(process_base_name))
 ),
@@ -31,6 +32,10 @@ aspects AS (
     SELECT 'program' AS aspect, process_name AS value, event_creation_time FROM events
     UNION ALL
     SELECT 'parent' AS aspect, process_parent_name AS value, event_creation_time FROM events
+    UNION ALL
+    SELECT 'command line' AS aspect, process_command_line AS value, event_creation_time FROM events
+    UNION ALL
+    SELECT 'name' AS aspect, dns_query_name AS value, event_creation_time FROM events
     UNION ALL
     SELECT 'direction' AS aspect, CASE WHEN network_connection_initiated THEN 'out' WHEN NOT network_connection_initiated THEN 'in' END AS value, event_creation_time FROM events
     UNION ALL

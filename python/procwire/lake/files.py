@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import time
 import uuid
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -16,13 +19,15 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
-from procwire.lake.schema import DAY, SCHEMA, STATISTICS, days, parquet
+from procwire.lake.schema import DAY, STATISTICS, days, in_milliseconds, is_in_milliseconds, parquet
 
 __all__ = ["FileWriter", "remove_files", "write_days"]
 
 _NO_DAY = "__HIVE_DEFAULT_PARTITION__"
 # Of appended files: they are compacted later. Statistics of all columns would take a sixth of the time.
 _QUICK = 1
+# A day with more rows than these is written to several files at a time.
+_FILE_ROWS = 64 << 10
 
 
 class FileWriter:
@@ -33,9 +38,9 @@ class FileWriter:
         files: pyarrow.fs.FileSystem,
         day: date | None,
         *,
+        schema: pa.Schema,
         level: int,
         kind: str = "part",
-        schema: pa.Schema = SCHEMA,
     ) -> None:
         self.path = f"{DAY}={_NO_DAY if day is None else day.isoformat()}/{kind}-{uuid.uuid4()}.parquet"
         self.rows = 0
@@ -45,14 +50,18 @@ class FileWriter:
         self._files = files
         files.create_dir(self.path.rpartition("/")[0])
         self._stream = files.open_output_stream(self.path)
-        self._writer = pq.ParquetWriter(self._stream, schema, **parquet(level=level, whole_statistics=level > _QUICK))
+        self._schema = schema
+        settings = parquet(schema, level=level, is_sorted=level > _QUICK)
+        self._writer = pq.ParquetWriter(self._stream, schema, **settings)
 
     def write(self, rows: pa.Table) -> None:
         """Write rows as one row group."""
-        self._writer.write_table(rows, row_group_size=max(1, rows.num_rows))
+        self._writer.write_table(rows.cast(self._schema), row_group_size=max(1, rows.num_rows))
         self.rows += rows.num_rows
         for name in STATISTICS:
-            column = rows[name].cast(SCHEMA.field(name).type)
+            column = rows[name]
+            if pa.types.is_dictionary(column.type):
+                column = column.cast(column.type.value_type)
             self._nulls[name] += column.null_count
             bounds = pc.min_max(column)
             known = [bounds["min"].as_py(), bounds["max"].as_py(), *self._bounds.get(name, ())]
@@ -75,13 +84,23 @@ class FileWriter:
 
 
 def write_days(files: pyarrow.fs.FileSystem, rows: pa.Table) -> list[AddAction]:
-    """Write a file for each day that the rows are of."""
-    actions = []
+    """Write files for each day that the rows are of, in as many threads as there are cores."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda part: _write(files, *part), _parts(rows)))
+
+
+def _parts(rows: pa.Table) -> Iterator[tuple[date | None, pa.Table]]:
     for day, part in _by_day(rows):
-        writer = FileWriter(files, day, level=_QUICK)
-        writer.write(part)
-        actions.append(writer.close(data_change=True))
-    return actions
+        pieces = min(math.ceil(part.num_rows / _FILE_ROWS), os.cpu_count() or 1)
+        size = math.ceil(part.num_rows / pieces)
+        yield from ((day, part.slice(start, size)) for start in range(0, part.num_rows, size))
+
+
+def _write(files: pyarrow.fs.FileSystem, day: date | None, rows: pa.Table) -> AddAction:
+    schema = in_milliseconds(rows.schema) if is_in_milliseconds(rows) else rows.schema
+    writer = FileWriter(files, day, schema=schema, level=_QUICK)
+    writer.write(rows)
+    return writer.close(data_change=True)
 
 
 def _by_day(rows: pa.Table) -> Iterator[tuple[date | None, pa.Table]]:

@@ -1,41 +1,54 @@
-"""Logs into the lake: each once, whatever it is called and however often its reading was begun.
+"""Logs into the lake, each event into its table: each once, whatever it is called and however often its reading was
+begun.
 
 A log is known by the SHA-256 of its bytes as the reader gets them. Its rows are appended in parts; with each part the
 table notes, in the same commit, how many of the log's rows are in. What was killed so goes on where it ended. An input
-that cannot be read twice (standard input, members of archives) is unpacked to a temporary file first.
+that cannot be read twice (standard input, members of archives) is unpacked to a temporary file first. A file of a size
+that no known log has is none of them: it is read at once, and its digest made beside.
+
+The tables take turns: each notes for itself how many rows of it a log gave, so that a kill between two of them is like
+any other.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import secrets
+import stat
 import tempfile
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event as Flag
+from threading import Lock
 from typing import BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from procwire.errors import LakeError
+from procwire.event import EVENTS, Event
+from procwire.lake.digests import UpToError, copied, digest_of
 from procwire.lake.lake import Lake
 from procwire.lake.readings import Reading
-from procwire.lake.schema import widened
 from procwire.ledger import Ledger
-from procwire.sources import read_batches
-from procwire.sources.inputs import STDIN, UNPACK_ERRORS, Input
+from procwire.sources import read_events
+from procwire.sources.inputs import STDIN, Input
 
 __all__ = ["Ingest", "Step"]
 
+Batches = Iterator[tuple[Event, pa.RecordBatch]]
 Step = Callable[[pa.RecordBatch], pa.RecordBatch]
 """What is kept of a batch of `event.SCHEMA`."""
 
-_APPEND_ROWS = 128 << 10
-_PIECE_BYTES = 1 << 20
+_APPEND_ROWS = 256 << 10
+# Between two commits of what is followed.
+_FOLLOW_S = 1.0
 _PART = "part"
 _TRIES = 1_000
 
@@ -45,14 +58,17 @@ class _Log:
     """A log that is being read."""
 
     reading: Reading
-    seen: int = 0
-    """Rows that the reader gave so far."""
+    digest: Future[str] | None = None
+    """Where it is made while the log is read: until then `reading` has no `source`."""
+    seen: Counter[str] = field(default_factory=Counter)
+    """Rows that the reader gave so far, by table."""
 
 
 @dataclass(slots=True)
 class _Part:
-    """Rows of a log, one after the other."""
+    """Rows of a log, one after the other, for one table."""
 
+    table: str
     log: _Log
     start: int
     rows: pa.RecordBatch
@@ -73,10 +89,11 @@ class _Part:
 
 
 class Ingest:
-    """Reads logs into a lake; `logs`, once it has run, says what became of each.
+    """Reads logs into a lake; `logs`, once it has run, says what became of the connections of each.
 
-    step: what is kept of a batch. selection: what `step` and the reader were told, as a text: a log that was read with
-    another selection is read again, and only what is not there yet is added.
+    step: what is kept of a batch of connections; what gives them context is kept whole. selection: what `step` and the
+    reader were told, as a text: a log that was read with another selection is read again, and only what is not there
+    yet is added.
     """
 
     def __init__(self, lake: Lake, *, step: Step = lambda batch: batch, selection: str = "") -> None:
@@ -86,9 +103,18 @@ class Ingest:
         self._logs: dict[str, _Log] = {}
         self._pending: list[_Part] = []
         self._rows = 0
-        self._known = {reading.source for reading in lake.readings.all()}
+        self._lock = Lock()
+        self._due_s = 0.0
+        readings = lake.readings.all()
+        self._known = {reading.source for reading in readings}
+        self._sizes = {reading.bytes for reading in readings}
+        self._unidentified: list[_Log] = []
+        self._digests = ThreadPoolExecutor(1)
+        self._stopped = Flag()
         self.already: list[str] = []
         """Names of logs that the lake has: they were not read again."""
+        self.added: Counter[str] = Counter()
+        """Rows that the lake got, by table."""
 
     @property
     def logs(self) -> list[Reading]:
@@ -105,13 +131,13 @@ class Ingest:
         ledger: Ledger,
         on_progress: Callable[[int, int | None], None] | None = None,
     ) -> None:
-        """Read logs to their end; `ledger` is filled as by `sources.read_batches`.
+        """Read logs to their end; `ledger` is filled as by `sources.read_events`.
 
         follow: wait for more as they grow, and add each event that comes; it does not end by itself.
 
         Raises LakeError if the lake cannot be written. What is in the lake by then stays.
         """
-        batches = read_batches(
+        batches = read_events(
             paths,
             format=format,
             recover=recover,
@@ -120,50 +146,118 @@ class Ingest:
             on_progress=on_progress,
             through=self._identified,
         )
-        # One part is appended while the next is read.
+        add = self._follow if follow else self._add
+        with self._digests:
+            try:
+                self._in_writer(add, batches)
+            except KeyboardInterrupt:
+                # That is how following ends.
+                if follow:
+                    self._account(ledger)
+                raise
+            self._account(ledger)
+
+    def _in_writer(self, add: Callable[[Batches, Executor], None], batches: Batches) -> None:
+        """One part is appended while the next is read; what was handed over is done when it returns."""
         with ThreadPoolExecutor(1) as writer:
-            last: Future[None] | None = None
-            for batch in batches:
-                self._take(batch)
-                if follow or self._rows >= _APPEND_ROWS:
-                    last = self._hand_over(writer, last)
-            self._hand_over(writer, last).result()
-        self._account(ledger)
+            try:
+                add(batches, writer)
+            except BaseException:
+                self._stopped.set()
+                raise
+
+    def _add(self, batches: Batches, writer: Executor) -> None:
+        last: Future[None] | None = None
+        for event, batch in batches:
+            self._take(event.table, batch)
+            if self._rows >= _APPEND_ROWS:
+                if last is not None:
+                    last.result()
+                last = writer.submit(self._append, self._taken())
+        if last is not None:
+            last.result()
+        self._append(self._taken())
+
+    def _follow(self, batches: Batches, writer: Executor) -> None:
+        last: Future[None] | None = None
+        for event, batch in batches:
+            self._take(event.table, batch)
+            if last is not None and (last.done() or self._rows >= _APPEND_ROWS):
+                last.result()
+            last = writer.submit(self._append_soon)
+        writer.submit(self._append_soon).result()
+
+    def _append_soon(self) -> None:
+        """Append what has come by the time that it is due; what comes later has a call of its own."""
+        if not self._pending:
+            return
+        self._stopped.wait(self._due_s - time.monotonic())
+        self._append(self._taken())
+        self._due_s = time.monotonic() + _FOLLOW_S
 
     def _identified(self, inputs: Iterator[Input]) -> Iterator[Input]:
         """The inputs that the lake does not have, each under a name of its own."""
         for entry in inputs:
             if isinstance(entry.source, Exception):
                 yield entry
-                continue
-            if isinstance(entry.source, str):
-                yield from self._new(entry, _digest(entry.source))
-                continue
-            with tempfile.NamedTemporaryFile(prefix="procwire-") as file:
-                digest, error = _copy(entry.source, cast("BinaryIO", file))
-                # The reader is done with it when it asks for the next.
-                if error is None:
-                    yield from self._new(replace(entry, source=file.name, live=False), digest)
-                else:
-                    with _UpToError(file.name, error) as cut:
-                        yield from self._new(replace(entry, source=cast("BinaryIO", cut), live=False), digest)
+            elif isinstance(entry.source, str):
+                yield from self._file(entry, entry.source)
+            else:
+                yield from self._copy(entry, entry.source)
 
-    def _new(self, entry: Input, digest: str | Exception) -> Iterator[Input]:
-        if isinstance(digest, Exception):
-            yield replace(entry, source=digest)
+    def _file(self, entry: Input, path: str) -> Iterator[Input]:
+        digest = self._digests.submit(digest_of, path, self._stopped)
+        if (size := _size(path)) is not None and size not in self._sizes:
+            self._sizes.add(size)
+            log = _Log(Reading("log", "", entry.name), digest)
+            self._unidentified.append(log)
+            yield self._begun(entry, log)
             return
+        try:
+            yield from self._new(entry, digest.result())
+        except OSError as error:
+            yield replace(entry, source=error)
+
+    def _copy(self, entry: Input, source: BinaryIO) -> Iterator[Input]:
+        with tempfile.NamedTemporaryFile(prefix="procwire-") as file:
+            digest, error = copied(source, cast("BinaryIO", file))
+            self._sizes.add(file.tell())
+            # The reader is done with it when it asks for the next.
+            if error is None:
+                yield from self._new(replace(entry, source=file.name, live=False), digest)
+            else:
+                with UpToError(file.name, error) as cut:
+                    yield from self._new(replace(entry, source=cast("BinaryIO", cut), live=False), digest)
+
+    def _new(self, entry: Input, digest: str) -> Iterator[Input]:
+        while self._unidentified:
+            with suppress(LakeError):
+                self._identify(self._unidentified.pop())
         source = f"log:{digest}{self._suffix}"
         if source in self._known:
             self.already.append(entry.name)
             return
         self._known.add(source)
-        name = entry.name
-        while name in self._logs:
-            name += "'"
-        self._logs[name] = _Log(Reading("log", source, name))
-        yield replace(entry, name=name)
+        yield self._begun(entry, _Log(Reading("log", source, entry.name)))
 
-    def _take(self, batch: pa.RecordBatch) -> None:
+    def _begun(self, entry: Input, log: _Log) -> Input:
+        while log.reading.name in self._logs:
+            log.reading.name += "'"
+        self._logs[log.reading.name] = log
+        return replace(entry, name=log.reading.name)
+
+    def _identify(self, log: _Log) -> None:
+        """Give the log its identity, once that is known."""
+        if log.digest is None or log.reading.source:
+            return
+        try:
+            source = f"log:{log.digest.result()}{self._suffix}"
+        except OSError as error:
+            raise LakeError(f"{log.reading.name}: cannot be read for its digest: {error}") from error
+        self._known.add(source)
+        log.reading.source = source
+
+    def _take(self, table: str, batch: pa.RecordBatch) -> None:
         """A batch may hold the end of one log and the beginning of others."""
         runs = pc.run_end_encode(batch["source_file"])
         start = 0
@@ -171,38 +265,51 @@ class Ingest:
             name = name or STDIN
             # Followed logs have no identity yet: they grow.
             log = self._logs.setdefault(name, _Log(Reading("log", f"follow:{secrets.token_hex(16)}", name)))
-            self._pending.append(_Part(log, log.seen, batch.slice(start, end - start)))
-            log.seen += end - start
+            with self._lock:
+                self._pending.append(_Part(table, log, log.seen[table], batch.slice(start, end - start)))
+                self._rows += end - start
+            log.seen[table] += end - start
             start = end
-        self._rows += batch.num_rows
 
-    def _hand_over(self, writer: Executor, last: Future[None] | None) -> Future[None]:
-        """Have what is pending appended, once what was handed over before it is."""
-        if last is not None:
-            last.result()
-        parts, self._pending, self._rows = self._pending, [], 0
-        return writer.submit(self._append, parts)
+    def _taken(self) -> list[_Part]:
+        """What is pending, which it is no more."""
+        with self._lock:
+            parts, self._pending, self._rows = self._pending, [], 0
+        return parts
 
     def _append(self, pending: Sequence[_Part]) -> None:
-        """Append rows, and count them."""
-        for _ in range(_TRIES):
-            if not pending or self._appended(pending):
-                return
-        raise LakeError(f"{self._lake.location}: other readers came first all the time")
+        """Append rows, and count them; connections last, so that their context is there."""
+        for part in pending:
+            self._identify(part.log)
+        for event in reversed(EVENTS):
+            parts = [part for part in pending if part.table == event.table]
+            if parts:
+                self._append_to(event.table, parts)
 
-    def _appended(self, pending: Sequence[_Part]) -> bool:
+    def _append_to(self, name: str, pending: Sequence[_Part]) -> None:
+        lake = self._lake.beside(name, create=True) or self._lake
+        for _ in range(_TRIES):
+            if self._appended(lake, pending):
+                return
+        raise LakeError(f"{lake.location}: other readers came first all the time")
+
+    def _appended(self, lake: Lake, pending: Sequence[_Part]) -> bool:
         """Whether rows are in the lake now; if another reader came first, they have to be looked at anew."""
-        table = self._lake.table
+        table = lake.table
         table.reload()
+        step = self._step if lake is self._lake else _whole
         parts = [(part, table.transaction_version(part.log.reading.source) or 0) for part in pending]
-        kept = [part.after(done, self._step) for part, done in parts]
+        kept = [part.after(done, step) for part, done in parts]
         number = pa.chunked_array([pa.repeat(pa.scalar(index), rows.num_rows) for index, rows in enumerate(kept)])
-        rows = widened(pa.Table.from_batches(kept)).append_column(_PART, number)
+        rows = table.layout.widened(pa.Table.from_batches(kept)).append_column(_PART, number)
         # Of a log that another reader, or an earlier one, brought further, the position stays.
         ends = {part.log.reading.source: max(part.end, done) for part, done in parts}
-        added = self._lake.append_logs(rows, ends)
+        added = lake.append_logs(rows, ends)
         if added is None:
             return False
+        self.added[table.layout.name] += added.num_rows
+        if lake is not self._lake:
+            return True
         counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(added[_PART]).to_pylist()}
         for index, (part, done) in enumerate(parts):
             reading, before = part.log.reading, min(max(done - part.start, 0), part.rows.num_rows)
@@ -215,39 +322,23 @@ class Ingest:
         for file in ledger.files:
             if log := self._logs.get(file.name):
                 log.reading.take(file)
-        self._lake.readings.add(log.reading for log in self._logs.values())
+        for name, log in list(self._logs.items()):
+            try:
+                self._identify(log)
+            except LakeError:
+                # Nor could it be read: there is no row of it.
+                del self._logs[name]
+        self._lake.readings.add(self.logs)
 
 
-def _digest(path: str) -> str | Exception:
+def _whole(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return batch
+
+
+def _size(path: str) -> int | None:
+    """Bytes of a file; None for what is no plain file, or cannot be asked."""
     try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        return OSError(error.strerror) if error.strerror else error
-
-
-def _copy(source: BinaryIO, file: BinaryIO) -> tuple[str, Exception | None]:
-    """Copy to a file; the digest, and what went wrong in unpacking the rest."""
-    digest, error = hashlib.sha256(), None
-    try:
-        while piece := source.read(_PIECE_BYTES):
-            digest.update(piece)
-            file.write(piece)
-    except UNPACK_ERRORS as found:
-        error = found
-    file.flush()
-    return digest.hexdigest(), error
-
-
-class _UpToError(io.FileIO):
-    """A file that ends in the error that unpacking it ended in."""
-
-    def __init__(self, path: str, error: Exception) -> None:
-        super().__init__(path)
-        self._error = error
-
-    def read(self, size: int | None = -1) -> bytes:
-        piece = super().read(-1 if size is None else size)
-        if not piece:
-            raise self._error
-        return piece
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None

@@ -19,7 +19,7 @@ from procwire.lake.files import remove_files, write_days
 from procwire.lake.location import VARIABLE, is_remote, resolve
 from procwire.lake.maintenance import Compaction, Verification, compact, expire, tidy, verify
 from procwire.lake.readings import Reading, Readings
-from procwire.lake.schema import SCHEMA, days, widened
+from procwire.lake.schema import CONNECTIONS, CONTEXT, SCHEMA, days
 from procwire.lake.table import ConflictError, DataFile, Table, lake_errors
 
 __all__ = ["Info", "Lake"]
@@ -31,9 +31,12 @@ _TRIES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What a lake holds."""
+    """What a lake's table holds."""
 
     location: str
+    table: str
+    rows: str
+    """What its rows are, in words."""
     version: int
     events: int
     files: int
@@ -47,13 +50,16 @@ class Info:
 class Lake:
     """The lake at a location; `open` gives it.
 
-    Tables: `connections` (Delta, partitioned by `day`) and `readings`, the ledger. Not for use in several threads.
+    Tables: `connections` (Delta, partitioned by `day`), likewise those of `schema.CONTEXT`, and `readings`, the ledger.
+    What is done with a lake is done with `table`: connections, or what `tables` and `beside` give. Not for use in
+    several threads.
     """
 
     def __init__(self, location: str, table: Table, storage_options: Mapping[str, str] | None) -> None:
         self.location = location
         self.table = table
         self.readings = Readings(f"{location}/readings", storage_options)
+        self._storage_options = storage_options
 
     @classmethod
     def open(
@@ -84,6 +90,22 @@ class Lake:
             raise UsageError(f"found no lake at {found}, {hint}")
         return cls(found, Table.create(uri, storage_options), storage_options)
 
+    def tables(self) -> list[Lake]:
+        """The lake, and the lake as seen from each table of `schema.CONTEXT` that it has."""
+        return [self, *filter(None, (self.beside(layout.name) for layout in CONTEXT))]
+
+    def beside(self, name: str, *, create: bool = False) -> Lake | None:
+        """The lake as seen from its table of that name; None if it has none, and `create` does not make it."""
+        if name == self.table.layout.name:
+            return self
+        [layout] = [layout for layout in (CONNECTIONS, *CONTEXT) if layout.name == name]
+        uri, options = f"{self.location}/{name}", self._storage_options
+        if not is_remote(uri) and create:
+            Path(uri).mkdir(exist_ok=True)
+        if (is_remote(uri) or Path(uri).is_dir()) and Table.exists(uri, options):
+            return Lake(self.location, Table(uri, options, layout), options)
+        return Lake(self.location, Table.create(uri, options, layout), options) if create else None
+
     def append(self, batches: Iterable[pa.RecordBatch] | pa.Table, *, source: str, version: int) -> bool:
         """Append rows of `event.SCHEMA` or `event.LIVE_SCHEMA`: all, or none at all.
 
@@ -93,7 +115,7 @@ class Lake:
         Raises LakeError if they cannot be written.
         """
         parts = [batches] if isinstance(batches, pa.Table) else [pa.Table.from_batches([batch]) for batch in batches]
-        rows = pa.concat_tables(map(widened, parts)) if parts else SCHEMA.empty_table()
+        rows = pa.concat_tables(map(CONNECTIONS.widened, parts)) if parts else SCHEMA.empty_table()
         for _ in range(_TRIES):
             self.table.reload()
             done = self.table.transaction_version(source)
@@ -104,7 +126,7 @@ class Lake:
         raise LakeError(f"{self.location}: other writers came first all the time")
 
     def append_logs(self, rows: pa.Table, transactions: Mapping[str, int]) -> pa.Table | None:
-        """Append rows of the lake's schema (and maybe other columns), but for events that are there already.
+        """Append rows of the table's schema (and maybe other columns), but for events that are there already.
 
         transactions: sources to the number of their rows that this completes. What was added; None, and nothing is
         done, if another reader added to the lake since `self.table` was reloaded.
@@ -114,7 +136,9 @@ class Lake:
         news = without_duplicates(self.table, rows)
         if not news.num_rows:
             return news
-        committed = self._commit(news.select(SCHEMA.names), {**transactions, _LOGS: self.table.version + 1})
+        committed = self._commit(
+            news.select(self.table.layout.schema.names), {**transactions, _LOGS: self.table.version + 1}
+        )
         return news if committed else None
 
     def _commit(self, rows: pa.Table, transactions: Mapping[str, int]) -> bool:
@@ -140,12 +164,14 @@ class Lake:
         return [f"{self.table.uri}/{file.path}" for file in self.snapshot(since, until)]
 
     def batches(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[pa.RecordBatch]:
-        """Events from `since` on and before `until`, as batches of `event.LIVE_SCHEMA`, day by day."""
+        """Events from `since` on and before `until`, day by day, as batches of `event.LIVE_SCHEMA`, or of the further
+        table's."""
+        schema = self.table.layout.schema
         for file in self.snapshot(since, until):
-            rows = ds.dataset([file.path], schema=SCHEMA, format="parquet", filesystem=self.table.files)
+            rows = ds.dataset([file.path], schema=schema, format="parquet", filesystem=self.table.files)
             for batch in rows.to_batches(filter=_between(since, until)):
                 if batch.num_rows:
-                    yield _live(batch)
+                    yield _live(batch) if schema is SCHEMA else batch
 
     def info(self) -> Info:
         """What the newest snapshot holds."""
@@ -153,6 +179,8 @@ class Lake:
         dated = sorted({file.day for file in files if file.day})
         return Info(
             self.location,
+            self.table.layout.name,
+            self.table.layout.rows,
             self.table.version,
             sum(file.rows for file in files),
             len(files),

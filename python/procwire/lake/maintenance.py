@@ -20,8 +20,8 @@ from deltalake.transaction import AddAction
 
 from procwire.errors import LakeError
 from procwire.lake.files import FileWriter, remove_files
-from procwire.lake.schema import DAY, SCHEMA, days
-from procwire.lake.sorting import SORTED_SCHEMA, sorted_rows
+from procwire.lake.schema import DAY, days, in_milliseconds
+from procwire.lake.sorting import sorted_rows
 from procwire.lake.table import ConflictError, DataFile, Table
 
 __all__ = ["Compaction", "Verification", "compact", "expire", "tidy", "verify"]
@@ -108,7 +108,7 @@ def verify(table: Table) -> Verification:
         found.files += 1
         found.rows += file.rows
         try:
-            found.faults += [f"{file.path}: {fault}" for fault in _faults(table.files, file)]
+            found.faults += [f"{file.path}: {fault}" for fault in _faults(table, file)]
         except (OSError, ValueError, pa.ArrowException) as error:
             # ValueError: names that are no UTF-8.
             found.faults.append(f"{file.path}: cannot be read: {str(error).splitlines()[0]}")
@@ -120,16 +120,16 @@ def verify(table: Table) -> Verification:
     return found
 
 
-def _faults(files: pyarrow.fs.FileSystem, file: DataFile) -> Iterator[str]:
-    there = files.get_file_info(file.path)
+def _faults(table: Table, file: DataFile) -> Iterator[str]:
+    there = table.files.get_file_info(file.path)
     if there.type == pyarrow.fs.FileType.NotFound:
         yield "is missing"
         return
     if there.size != file.size_bytes:
         yield f"found {there.size:,} bytes, expected {file.size_bytes:,}"
-    with files.open_input_file(file.path) as stream:
+    with table.files.open_input_file(file.path) as stream:
         content = pq.ParquetFile(stream, page_checksum_verification=True)
-        if not content.schema_arrow.equals(SCHEMA):
+        if content.schema_arrow not in (table.layout.schema, in_milliseconds(table.layout.schema)):
             yield "found other columns than the table's"
             return
         rows, other_days = 0, 0
@@ -172,7 +172,7 @@ def _rewrite(table: Table, files: Sequence[DataFile], done: Compaction, kind: st
     rows = sum(file.rows for file in files)
     try:
         written = 0
-        for writer in _sorted_files(table.files, files, kind, level):
+        for writer in _sorted_files(table, files, kind, level):
             written += writer.rows
             added.append(writer.close(data_change=False))
         if written != rows:
@@ -190,11 +190,14 @@ def _rewrite(table: Table, files: Sequence[DataFile], done: Compaction, kind: st
     done.bytes_after += sum(action.size for action in added)
 
 
-def _sorted_files(files: pyarrow.fs.FileSystem, old: Sequence[DataFile], kind: str, level: int) -> Iterator[FileWriter]:
+def _sorted_files(table: Table, old: Sequence[DataFile], kind: str, level: int) -> Iterator[FileWriter]:
     """The rows of files, sorted, in new files; each is given when it is full."""
+    schema, in_ms = table.layout.sorted_schema, in_milliseconds(table.layout.schema)
+    if all(pq.read_schema(file.path, filesystem=table.files) == in_ms for file in old):
+        schema = in_milliseconds(schema)
     writer: FileWriter | None = None
-    for rows in sorted_rows(files, old):
-        writer = writer or FileWriter(files, old[0].day, level=level, kind=kind, schema=SORTED_SCHEMA)
+    for rows in sorted_rows(table, old):
+        writer = writer or FileWriter(table.files, old[0].day, schema=schema, level=level, kind=kind)
         writer.write(rows)
         if writer.rows >= _FILE_ROWS:
             yield writer

@@ -10,6 +10,9 @@ from datetime import UTC, datetime
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
+from procwire.event import CONNECTION
+from procwire.lake.durable import sync, sync_commits
+from procwire.lake.location import is_remote
 from procwire.lake.table import lake_errors
 from procwire.ledger import FileLedger
 
@@ -61,7 +64,7 @@ class Reading:
 
     def take(self, file: FileLedger) -> None:
         """Take over the reader's account of the log."""
-        self.bytes, self.records, self.events = file.bytes, file.records, file.events
+        self.bytes, self.records, self.events = file.bytes, file.records, file.by_event.get(CONNECTION.name, 0)
         damage = {kind: tally.count for kind, tally in file.damage.items()}
         warnings = {kind: tally.count for kind, tally in file.warnings.items()}
         self.lost = sum(damage.values())
@@ -88,6 +91,16 @@ class Readings:
                     name="readings",
                     storage_options=self._options,
                 )
+            if not is_remote(self._uri):
+                self._sync(now)
+
+    def _sync(self, since: datetime) -> None:
+        """What was added since: a half-written commit would keep the lake from being opened."""
+        table = DeltaTable(self._uri)
+        added = pa.table(table.get_add_actions(flatten=True)).select(["path", "modification_time"]).to_pylist()
+        since_ms = int(since.timestamp() * 1000)
+        sync(self._uri, [file["path"] for file in added if file["modification_time"] >= since_ms])
+        sync_commits(self._uri, table.version() - 1)
 
     def all(self) -> list[Reading]:
         """Every row, oldest first."""

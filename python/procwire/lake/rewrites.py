@@ -316,6 +316,37 @@ def _bracket(node: exp.Bracket) -> exp.Expr:
     return _call("get", node.this, place) if isinstance(place, exp.Literal) and not place.is_string else node
 
 
+def _list_sum(numbers: exp.Expr) -> exp.Expr:
+    """Of what is known; null for a list of none."""
+    numbers = _call("array_compact", numbers)
+    others = _call("slice", numbers, 2, _call("greatest", _less_one(_call("size", numbers)), 0))
+    total, item = exp.to_identifier("total"), exp.to_identifier("item")
+    added = exp.Lambda(this=exp.Add(this=total, expression=item), expressions=[total.copy(), item.copy()])
+    return _call("aggregate", others, _call("get", numbers.copy(), 0), added)
+
+
+def _list_aggregate(node: exp.Anonymous) -> exp.Expr:
+    """Of a list's quantiles, with linear interpolation; the others have functions of their own."""
+    numbers, name, *arguments = node.expressions
+    if name.name != "quantile_cont" or len(arguments) != 1:
+        raise refuse(f"found {node.sql('duckdb')}, expected list_aggregate(..., 'quantile_cont', ...)")
+    ordered = exp.to_identifier("ordered")
+    place = exp.paren(
+        exp.Mul(this=_less_one(_call("size", ordered)), expression=exp.cast(arguments[0], exp.DType.DOUBLE))
+    )
+    below, above = (_call("get", ordered, exp.cast(_call(name, place), exp.DType.INT)) for name in ("floor", "ceil"))
+    beyond = exp.paren(exp.Sub(this=place, expression=_call("floor", place)))
+    rise = exp.Mul(this=exp.paren(exp.Sub(this=above, expression=below)), expression=beyond)
+    # Named, so that the list is made once.
+    quantile = exp.Lambda(this=exp.Add(this=below, expression=rise).copy(), expressions=[ordered.copy()])
+    only = exp.Array(expressions=[_call("array_sort", _call("array_compact", numbers))])
+    return _call("get", _call("transform", only, quantile), 0)
+
+
+def _less_one(node: exp.Expr) -> exp.Expr:
+    return exp.paren(exp.Sub(this=node, expression=_expression(1)))
+
+
 def _star(node: exp.Star) -> exp.Expr:
     if node.args.get("replace"):
         raise refuse("found * REPLACE, which it does not have")
@@ -326,12 +357,24 @@ def _anonymous(node: exp.Anonymous) -> exp.Expr:
     name = node.name.lower()
     if name == "date_part" and len(node.expressions) == 2 and isinstance(node.expressions[0], exp.Literal):
         return _part_of(node.expressions[0].name.upper(), node.expressions[1]) or node
+    if name == "list_aggregate" and len(node.expressions) >= 2:
+        return _list_aggregate(node)
+    if name == "list_extract" and len(node.expressions) == 2:
+        return _call("try_element_at", node.expressions[0], exp.cast(node.expressions[1], exp.DType.INT))
+    if name == "list_sum" and len(node.expressions) == 1:
+        return _list_sum(node.expressions[0])
     if name in _NAMES:
         return _call(_NAMES[name], *node.expressions)
     return node
 
 
-_NAMES = {"hash": "xxhash64", "prefix": "startswith", "suffix": "endswith", "epoch_us": "unix_micros"}
+_NAMES = {
+    "hash": "xxhash64",
+    "prefix": "startswith",
+    "suffix": "endswith",
+    "epoch_us": "unix_micros",
+    "list_extract": "try_element_at",
+}
 
 REWRITES: Mapping[type[exp.Expr], Callable[[Any], exp.Expr]] = {
     exp.Anonymous: _anonymous,

@@ -1,29 +1,88 @@
-"""The lake's tables: columns, and how they are kept on disk."""
+"""The lake's tables of events: columns, and how they are kept on disk."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from procwire.event import LIVE_SCHEMA, LOGGED
+from procwire.event import DNS_QUERY, LIVE_SCHEMA, LOGGED, PROCESS_CREATION
 
-__all__ = ["CONFIGURATION", "DAY", "KEY", "SCHEMA", "SORT", "STATISTICS", "TABLE_SCHEMA", "days", "parquet", "widened"]
+__all__ = ["CONFIGURATION", "CONNECTIONS", "CONTEXT", "DAY", "KEY", "SCHEMA", "SORT", "STATISTICS", "TABLE_SCHEMA",
+           "Layout", "days", "in_milliseconds", "is_in_milliseconds", "parquet"]  # fmt: skip
 
 DAY = "day"
-SCHEMA: pa.Schema = pa.schema([kept for kept in LIVE_SCHEMA if kept.name != LOGGED.name])
-"""What a Parquet file of the lake holds."""
-TABLE_SCHEMA: pa.Schema = SCHEMA.append(pa.field(DAY, pa.date32()))
-"""The Delta table's columns: `day`, the date of the event in UTC, partitions it."""
-
 KEY = ("computer_name", "provider_name", "channel", "record_id", "event_recorded_time")
 """What an event is known by, in whatever log it is met."""
 STATISTICS = ("event_creation_time", "event_recorded_time", "record_id", "computer_name")
-"""Columns whose least and greatest values the table keeps for each file."""
-SORT = ("computer_name", "process_name", "event_creation_time", "record_id")
-"""Order of rows within compacted files. Destinations before the time would cost more in times and record ids than they
-save in destinations (benchmarks/README.md)."""
+"""Columns whose least and greatest values a table keeps for each file."""
+SORT = ("computer_name", "process_name", "dst_port", "event_creation_time", "record_id")
+"""Order of rows within compacted files. Addresses before the time would cost more in times and record ids than they
+save in addresses (benchmarks/README.md)."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A table of the lake: a folder with events of one kind, partitioned by `day`, their date in UTC."""
+
+    name: str
+    """Of the folder below the lake's."""
+    description: str
+    schema: pa.Schema
+    """What a Parquet file of it holds. Columns of `KEY` and `STATISTICS` are among them."""
+    sort: tuple[str, ...]
+    rows: str
+    """What its rows are, in words."""
+
+    @property
+    def table_schema(self) -> pa.Schema:
+        """The Delta table's columns."""
+        return self.schema.append(pa.field(DAY, pa.date32()))
+
+    @property
+    def texts(self) -> list[str]:
+        """Columns of texts or bytes."""
+        return [kept.name for kept in self.schema if pa.types.is_string(kept.type) or pa.types.is_binary(kept.type)]
+
+    @property
+    def sorted_schema(self) -> pa.Schema:
+        """`schema` with texts as dictionaries: in Parquet it is the same."""
+        texts = self.texts
+        coded = [pa.dictionary(pa.int32(), kept.type) if kept.name in texts else kept.type for kept in self.schema]
+        return pa.schema([kept.with_type(kind) for kept, kind in zip(self.schema, coded, strict=True)])
+
+    def widened(self, rows: pa.Table) -> pa.Table:
+        """Rows with some of the columns as the table has them: those of a log are connections."""
+        columns = []
+        for kept in self.schema:
+            if kept.name in rows.schema.names:
+                columns.append(rows[kept.name])
+            elif kept.name == "record_kind":
+                columns.append(pa.repeat(pa.scalar("connection"), rows.num_rows))
+            else:
+                columns.append(pa.nulls(rows.num_rows, kept.type))
+        return pa.table(columns, schema=self.schema)
+
+
+CONNECTIONS = Layout(
+    "connections",
+    "Network connections, each with its process (Sysmon's event 3)",
+    pa.schema([kept for kept in LIVE_SCHEMA if kept.name != LOGGED.name]),
+    SORT,
+    "connections",
+)
+_CONTEXT_SORT = ("computer_name", "process_name", "event_creation_time", "record_id")
+CONTEXT: tuple[Layout, ...] = (
+    Layout(PROCESS_CREATION.table, "Processes that were created (Sysmon's event 1)", PROCESS_CREATION.schema,
+           _CONTEXT_SORT, PROCESS_CREATION.rows),
+    Layout(DNS_QUERY.table, "Names that processes asked for (Sysmon's event 22)", DNS_QUERY.schema, _CONTEXT_SORT,
+           DNS_QUERY.rows),
+)  # fmt: skip
+"""The tables beside connections: a lake has them once a log gave rows of them."""
+SCHEMA: pa.Schema = CONNECTIONS.schema
+TABLE_SCHEMA: pa.Schema = CONNECTIONS.table_schema
 
 CONFIGURATION: dict[str, str | None] = {
     "delta.dataSkippingStatsColumns": ",".join(STATISTICS),
@@ -36,36 +95,46 @@ CONFIGURATION: dict[str, str | None] = {
 
 # Numbers that hardly repeat: a dictionary of them costs more than their differences.
 _DIFFERENCES = ("event_creation_time", "event_recorded_time", "record_id", "source_offset", "source_line",
-                "connection_id", "duration_us", "sent_bytes", "received_bytes")  # fmt: skip
+                "src_port", "connection_id", "duration_us", "sent_bytes", "received_bytes")  # fmt: skip
+# Of sorted rows their differences are as good as random, while zstd finds what their bytes have in common.
+_PLAIN_IF_SORTED = ("event_creation_time", "event_recorded_time", "source_offset")
+_CREATION = "event_creation_time"
 
 
-def parquet(*, level: int, whole_statistics: bool) -> dict[str, Any]:
-    """How pyarrow writes a file of the lake, at a level of zstd; with the least and greatest values of all columns, or
-    of few."""
+def parquet(schema: pa.Schema, *, level: int, is_sorted: bool) -> dict[str, Any]:
+    """How pyarrow writes a file of the lake, at a level of zstd; with the least and greatest values of all columns if
+    it is sorted, else of few."""
+    differences = [name for name in _DIFFERENCES if name in schema.names]
+    plain = _PLAIN_IF_SORTED if is_sorted else ()
     return {
         "compression": "zstd",
         "compression_level": level,
-        "write_statistics": True if whole_statistics else list(STATISTICS),
-        "use_dictionary": [name for name in SCHEMA.names if name not in _DIFFERENCES],
+        "write_statistics": True if is_sorted else list(STATISTICS),
+        "use_dictionary": [name for name in schema.names if name not in differences],
         # `verify` holds the pages to them.
         "write_page_checksum": True,
+        # The longer a page, the more alike it has; a page has 1 MB at most nonetheless.
+        "max_rows_per_page": 1 << 20,
         # Its types are those of Parquet; Arrow's own would say which texts were dictionaries when it was written.
         "store_schema": False,
-        "column_encoding": dict.fromkeys(_DIFFERENCES, "DELTA_BINARY_PACKED"),
+        "column_encoding": {name: "PLAIN" if name in plain else "DELTA_BINARY_PACKED" for name in differences},
     }
 
 
-def widened(rows: pa.Table) -> pa.Table:
-    """Rows of `event.SCHEMA` or `event.LIVE_SCHEMA` as the lake has them: those of a log are connections."""
-    columns = []
-    for kept in SCHEMA:
-        if kept.name in rows.schema.names:
-            columns.append(rows[kept.name])
-        elif kept.name == "record_kind":
-            columns.append(pa.repeat(pa.scalar("connection"), rows.num_rows))
-        else:
-            columns.append(pa.nulls(rows.num_rows, kept.type))
-    return pa.table(columns, schema=SCHEMA)
+def in_milliseconds(schema: pa.Schema) -> pa.Schema:
+    """A file's columns, its time of creation in milliseconds: which is what Sysmon writes, and takes a byte less an
+    event than in microseconds. Every reader of Parquet makes one type of both."""
+    place = schema.get_field_index(_CREATION)
+    return schema.set(place, schema.field(place).with_type(pa.timestamp("ms", tz="UTC")))
+
+
+def is_in_milliseconds(rows: pa.Table) -> bool:
+    """Whether no time of creation is finer than that."""
+    try:
+        rows[_CREATION].cast(pa.timestamp("ms", tz="UTC"))
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def days(rows: pa.Table) -> pa.ChunkedArray:

@@ -14,25 +14,20 @@ import pyarrow.compute as pc
 import pyarrow.fs
 import pyarrow.parquet as pq
 
-from procwire.lake.schema import SCHEMA, SORT
-from procwire.lake.table import DataFile
+from procwire.lake.schema import Layout
+from procwire.lake.table import DataFile, Table
 
-__all__ = ["SORTED_SCHEMA", "sorted_rows"]
+__all__ = ["sorted_rows"]
 
 _MACHINE = "computer_name"
 _SLICE_ROWS = 1 << 20
-_TEXTS = [kept.name for kept in SCHEMA if pa.types.is_string(kept.type) or pa.types.is_binary(kept.type)]
-SORTED_SCHEMA = pa.schema(
-    [kept.with_type(pa.dictionary(pa.int32(), kept.type)) if kept.name in _TEXTS else kept for kept in SCHEMA]
-)
-"""`schema.SCHEMA` with texts as dictionaries: in Parquet it is the same."""
 
 
-def sorted_rows(files: pyarrow.fs.FileSystem, old: Sequence[DataFile]) -> Iterator[pa.Table]:
-    """All rows of files, sorted, in parts."""
-    slices = _slices(files, old)
+def sorted_rows(table: Table, old: Sequence[DataFile]) -> Iterator[pa.Table]:
+    """All rows of files, sorted, in parts; of the layout's `sorted_schema`."""
+    slices = _slices(table.files, old)
     for machines in slices:
-        yield _sorted(_read(files, old, None if len(slices) == 1 else machines))
+        yield _sorted(_read(table, old, None if len(slices) == 1 else machines), table.layout)
 
 
 def _slices(files: pyarrow.fs.FileSystem, old: Sequence[DataFile]) -> list[list[str | None]]:
@@ -54,24 +49,31 @@ def _slices(files: pyarrow.fs.FileSystem, old: Sequence[DataFile]) -> list[list[
     return slices
 
 
-def _read(files: pyarrow.fs.FileSystem, old: Sequence[DataFile], machines: Sequence[str | None] | None) -> pa.Table:
+def _read(table: Table, old: Sequence[DataFile], machines: Sequence[str | None] | None) -> pa.Table:
     kept = None
     if machines is not None:
         kept = pc.field(_MACHINE).isin(pa.array([name for name in machines if name is not None], pa.string()))
         kept = kept | pc.field(_MACHINE).is_null() if None in machines else kept
-    encoded = [name for name in _TEXTS if name != _MACHINE]
+    schema = table.layout.sorted_schema
+    encoded = [name for name in table.layout.texts if name != _MACHINE]
     parts = [
         pq.read_table(
-            file.path, filesystem=files, columns=SCHEMA.names, filters=kept, read_dictionary=encoded, partitioning=None
-        ).cast(SORTED_SCHEMA)
+            file.path,
+            filesystem=table.files,
+            columns=schema.names,
+            filters=kept,
+            read_dictionary=encoded,
+            partitioning=None,
+        ).cast(schema)
         for file in old
     ]
     return pa.concat_tables(parts).unify_dictionaries().combine_chunks()
 
 
-def _sorted(rows: pa.Table) -> pa.Table:
-    keys = pa.table({name: _rank(rows[name]) if name in _TEXTS else rows[name] for name in SORT})
-    return rows.take(pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in SORT]))
+def _sorted(rows: pa.Table, layout: Layout) -> pa.Table:
+    texts = layout.texts
+    keys = pa.table({name: _rank(rows[name]) if name in texts else rows[name] for name in layout.sort})
+    return rows.take(pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in layout.sort]))
 
 
 def _rank(column: pa.ChunkedArray) -> pa.Array:

@@ -1,7 +1,8 @@
-"""A Delta table of connections: its snapshot, and commits to it."""
+"""A Delta table of events: its snapshot, and commits to it."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,8 +18,9 @@ from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 
 from procwire.errors import LakeError
+from procwire.lake.durable import sync, sync_commits
 from procwire.lake.location import is_remote
-from procwire.lake.schema import CONFIGURATION, DAY, TABLE_SCHEMA
+from procwire.lake.schema import CONFIGURATION, CONNECTIONS, DAY, Layout
 
 __all__ = ["ConflictError", "DataFile", "Table", "lake_errors"]
 
@@ -46,8 +48,9 @@ class DataFile:
 class Table:
     """The table at `uri`, as its newest commit has it when opened or reloaded."""
 
-    def __init__(self, uri: str, storage_options: Mapping[str, str] | None) -> None:
+    def __init__(self, uri: str, storage_options: Mapping[str, str] | None, layout: Layout = CONNECTIONS) -> None:
         self.uri = uri
+        self.layout = layout
         with lake_errors(uri):
             self._delta = DeltaTable(uri, storage_options=dict(storage_options or {}))
         self.files = _file_system(uri, storage_options)
@@ -59,20 +62,23 @@ class Table:
             return DeltaTable.is_deltatable(uri, dict(storage_options or {}))
 
     @classmethod
-    def create(cls, uri: str, storage_options: Mapping[str, str] | None) -> Table:
+    def create(cls, uri: str, storage_options: Mapping[str, str] | None, layout: Layout = CONNECTIONS) -> Table:
         """Make the table, unless there is one."""
         with lake_errors(uri):
             DeltaTable.create(
                 uri,
-                TABLE_SCHEMA,
+                layout.table_schema,
                 mode="ignore",
                 partition_by=[DAY],
-                name="connections",
-                description="Network connections, each with its process (Sysmon's event 3)",
+                name=layout.name,
+                description=layout.description,
                 configuration=CONFIGURATION,
                 storage_options=dict(storage_options or {}),
             )
-        return cls(uri, storage_options)
+        table = cls(uri, storage_options, layout)
+        if not is_remote(uri):
+            sync_commits(uri, -1)
+        return table
 
     @property
     def version(self) -> int:
@@ -94,17 +100,25 @@ class Table:
         return sorted(map(_data_file, found), key=lambda file: (file.day or date.min, file.path))
 
     def commit(self, actions: Sequence[AddAction | RemoveAction], transactions: Mapping[str, int]) -> None:
-        """Commit to what the snapshot says of `transactions`: all or nothing, and not twice.
+        """Commit to what the snapshot says of `transactions`: all or nothing, and not twice; then it is on the disk.
 
         Raises ConflictError if another commit since the snapshot has one of these transactions.
         """
+        is_local = not is_remote(self.uri)
+        if is_local:
+            sync(self.uri, [action.path for action in actions if isinstance(action, AddAction)])
+        self._commit(actions, transactions)
+        if is_local:
+            sync_commits(self.uri, self.version)
+
+    def _commit(self, actions: Sequence[AddAction | RemoveAction], transactions: Mapping[str, int]) -> None:
         entries = [Transaction(name, version, time.time_ns() // 10**6) for name, version in transactions.items()]
         with lake_errors(self.uri):
             try:
                 self._delta.create_write_transaction(
                     list(actions),
                     "append",
-                    TABLE_SCHEMA,
+                    self.layout.table_schema,
                     [DAY],
                     commit_properties=CommitProperties(app_transactions=entries, max_commit_retries=_RETRIES),
                 )
@@ -138,6 +152,17 @@ def lake_errors(uri: str) -> Iterator[None]:
         yield
     except DeltaError as error:
         raise LakeError(f"{uri}: {str(error).splitlines()[0]}") from error
+    except OSError as error:
+        # An object store's, not the system's: a drawing of many lines.
+        if error.errno is not None:
+            raise
+        raise LakeError(f"{uri}: {_last_reason(str(error))}") from error
+
+
+def _last_reason(told: str) -> str:
+    plain = re.sub(r"\x1b\[\d*m", "", told).strip()
+    message = re.search(r"<Message>(.+?)</Message>", plain)
+    return message[1] if message else plain.rpartition("\n")[2].lstrip(" ↳") or "it told no more"
 
 
 def _file_system(uri: str, storage_options: Mapping[str, str] | None) -> pyarrow.fs.FileSystem:

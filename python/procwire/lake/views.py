@@ -1,15 +1,17 @@
-"""The views that a question starts from: `connections`, and what is counted from it."""
+"""The views that a question starts from: `connections`, what is counted from it, and what gives it context."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 
 from procwire.engine import literal, quote
-from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, Field
+from procwire.event import CONNECTION, DNS_QUERY, LIVE_FIELDS, PROCESS_CREATION, Event, Field
+from procwire.lake.enriched import enriched
 from procwire.lake.functions import create_functions
 
 if TYPE_CHECKING:
@@ -67,33 +69,59 @@ GROUP BY computer_name, process_name, user_name, dst_ip, dst_host_name, dst_port
 """Views over `connections` and their SQL."""
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, relation: str | pa.Table, *, since: datetime | None = None) -> None:
-    """Make a DuckDB connection ready for questions: the views `connections`, `processes`, `destinations` and `pairs`,
-    and the functions on addresses.
+Relation: TypeAlias = str | pa.Table
+
+
+def prepare(
+    connection: duckdb.DuckDBPyConnection,
+    relation: Relation,
+    *,
+    context: Mapping[str, Relation] | None = None,
+    since: datetime | None = None,
+) -> None:
+    """Make a DuckDB connection ready for questions: the views `connections`, `processes`, `destinations`, `pairs`,
+    `process_creations`, `dns_queries` and `enriched`, and the functions on addresses.
 
     relation: what yields the rows, as it stands after FROM, or a table. It has columns of the event's, under standard
     names; those that it lacks are null, save that a row without a kind is a connection. Others it has are kept.
+    context: the same of the events 1 and 22, by `event.Event.table`; there are none without it.
     since: leaves out what is older.
     """
-    if isinstance(relation, pa.Table):
-        name = f"rows_{secrets.token_hex(4)}"
-        connection.register(name, relation)
-        relation = quote(name)
     create_functions(connection)
-    connection.execute(f"CREATE OR REPLACE VIEW connections AS {_connections(connection, relation, since)}")
+    rows = {name: _named(connection, rows) for name, rows in {**(context or {}), CONNECTION.table: relation}.items()}
+    _create_view(connection, CONNECTION.table, _rows(connection, CONNECTION, rows, since))
+    _create_view(connection, PROCESS_CREATION.table, _rows(connection, PROCESS_CREATION, rows, since))
+    _create_view(connection, DNS_QUERY.table, _rows(connection, DNS_QUERY, rows, since))
     for name, sql in VIEWS.items():
-        connection.execute(f"CREATE OR REPLACE VIEW {name} AS {sql}")
+        _create_view(connection, name, sql)
+    columns, creations = connection.sql("FROM connections").columns, _rows(connection, PROCESS_CREATION, rows, None)
+    _create_view(connection, "enriched", enriched(columns, creations))
 
 
-def _connections(connection: duckdb.DuckDBPyConnection, relation: str, since: datetime | None) -> str:
-    present = connection.sql(f"SELECT * FROM {relation} LIMIT 0").columns
-    stored = FIELDS + LIVE_FIELDS
-    computed = {field.name for field in (*stored, *DERIVED)}
+def _named(connection: duckdb.DuckDBPyConnection, relation: Relation) -> str:
+    if isinstance(relation, str):
+        return relation
+    name = f"rows_{secrets.token_hex(4)}"
+    connection.register(name, relation)
+    return quote(name)
+
+
+def _create_view(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> None:
+    connection.execute(f"CREATE OR REPLACE VIEW {name} AS {sql}")
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, event: Event, relations: Mapping[str, str], since: datetime | None
+) -> str:
+    relation = relations.get(event.table)
+    present = [] if relation is None else connection.sql(f"SELECT * FROM {relation} LIMIT 0").columns
+    stored = event.fields + (LIVE_FIELDS if event == CONNECTION else ())
+    computed = {field.name for field in (*stored, *event.derived)}
     names = [_stored(field, field.name in present) for field in stored]
     names += [quote(name) for name in present if name not in computed]
-    derived = [f"{field.sql} AS {quote(field.name)}" for field in DERIVED]
-    rows = f"SELECT {', '.join(names)} FROM {relation}"
-    if since is not None:
+    derived = [f"{field.sql} AS {quote(field.name)}" for field in event.derived]
+    rows = f"SELECT {', '.join(names)} FROM {relation or '(SELECT 1) WHERE false'}"
+    if since is not None and relation is not None:
         rows += (" WHERE coalesce(event_creation_time, event_recorded_time)"
                  f" >= TIMESTAMPTZ {literal(since.isoformat())}")  # fmt: skip
     return f"SELECT *, {', '.join(derived)} FROM ({rows})"

@@ -18,6 +18,7 @@ from procwire.sinks.table import TableSink
 from procwire.sinks.xml import XmlSink
 
 __all__ = [
+    "AT_A_GLANCE",
     "CONNECTION_COLUMNS",
     "RECORDING_COLUMNS",
     "SINKS",
@@ -36,6 +37,15 @@ SINKS: dict[str, Way] = {
     "arrow": Way(ArrowSink, (".arrow",), binary=True),
     "xml": Way(XmlSink, (".xml",)),
 }
+
+AT_A_GLANCE: dict[str, tuple[str, ...]] = {
+    "connection": CONNECTION_COLUMNS,
+    "process-creation": ("event_creation_time", "process_base_name", "process_id", "user_name", "process_parent_name",
+                         "process_command_line"),
+    "dns-query": ("event_creation_time", "process_base_name", "process_id", "dns_query_name", "dns_query_status",
+                  "dns_query_results"),
+}  # fmt: skip
+"""What a table for people shows of each event, by `procwire.event.Event.name`."""
 
 
 def open_sink(name: str, stream: BinaryIO, schema: pa.Schema, terminal: Terminal | None = None) -> Sink:

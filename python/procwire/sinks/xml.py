@@ -12,7 +12,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from procwire.event import LIVE_SCHEMA, SCHEMA, Field, fields
+from procwire.event import CONNECTION, EVENTS, LIVE_SCHEMA, SCHEMA, Event, Field, fields
 from procwire.sinks.cells import Rows, chunks, hex_text, replace_all, sysmon_time, with_t
 from procwire.sinks.kinds import loss_runs
 from procwire.sinks.protocol import Terminal
@@ -43,12 +43,15 @@ _ENTITIES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"))
 
 
 class XmlSink:
-    """Takes batches with every stored column, under the standard names; a recording's too, see `kinds.events`."""
+    """Takes batches of an event with every stored column, under the standard names; a recording's too, see
+    `kinds.events`."""
 
     def __init__(self, stream: BinaryIO, schema: pa.Schema = SCHEMA, terminal: Terminal | None = None) -> None:
         del terminal
-        if schema not in (SCHEMA, LIVE_SCHEMA):
-            raise ValueError("found another schema, expected event.SCHEMA or event.LIVE_SCHEMA")
+        event = next((event for event in EVENTS if schema == event.schema), None)
+        if event is None and schema != LIVE_SCHEMA:
+            raise ValueError("found another schema, expected an event's or event.LIVE_SCHEMA")
+        self._event = event or CONNECTION
         self._stream = stream
         stream.write(b'<?xml version="1.0" encoding="UTF-8"?>\n<Events>\n')
 
@@ -56,20 +59,23 @@ class XmlSink:
         """Write an `<Event>` per row."""
         for chunk in chunks(batch):
             for is_loss, run in loss_runs(chunk):
-                self._stream.write(_events(_as_error(run) if is_loss else run, is_loss))
+                self._stream.write(_events(self._event, _as_error(run) if is_loss else run, is_loss))
 
     def close(self) -> None:
         """Close the root element."""
         self._stream.write(b"</Events>\n")
 
 
-def _events(batch: pa.RecordBatch, is_loss: bool) -> bytes | pa.Buffer:
+def _events(event: Event, batch: pa.RecordBatch, is_loss: bool) -> bytes | pa.Buffer:
     rows = Rows(batch.num_rows)
     rows.literal(f'<Event xmlns="{_NAMESPACE}">\n  <System>\n')
     for element in _SYSTEM_ORDER:
-        _system(rows, batch, element)
+        _system(rows, batch, element, event)
     rows.literal("  </System>\n  <EventData>\n")
-    (_error_data if is_loss else _event_data)(rows, batch)
+    if is_loss:
+        _error_data(rows, batch)
+    else:
+        _event_data(rows, batch, event)
     rows.literal("  </EventData>\n</Event>\n")
     return rows.joined()
 
@@ -94,11 +100,11 @@ def _error_data(rows: Rows, losses: pa.RecordBatch) -> None:
     rows.cell(loss_text(losses), '    <Data Name="Description">', "</Data>\n", "")
 
 
-def _event_data(rows: Rows, batch: pa.RecordBatch) -> None:
+def _event_data(rows: Rows, batch: pa.RecordBatch, event: Event) -> None:
     # RuleName comes first, and not at all where it is null: the mission's form, of schemas before 4.1.
     rows.cell(batch.column("rule_name"), '    <Data Name="RuleName">', "</Data>\n", "", escape_xml)
-    for field in fields("event"):
-        if field.name != "rule_name":
+    for field in event.fields:
+        if field.group == "event" and field.name != "rule_name":
             start = f'    <Data Name="{field.xml}"'
             _data(rows, batch, field, (f"{start}>", "</Data>\n", f"{start} />\n"))
 
@@ -113,12 +119,12 @@ def _data(rows: Rows, batch: pa.RecordBatch, field: Field, around: tuple[str, st
         rows.cell(column, *around, escape_xml)
 
 
-def _system(rows: Rows, batch: pa.RecordBatch, element: str) -> None:
+def _system(rows: Rows, batch: pa.RecordBatch, element: str, event: Event) -> None:
     if element == "Correlation":
         rows.literal("    <Correlation />\n")
     elif element in _SYSTEM_TEXTS:
         # Without EventID a reader would not know the event for what it is.
-        null = "    <EventID>3</EventID>\n" if element == "EventID" else ""
+        null = f"    <EventID>{event.id}</EventID>\n" if element == "EventID" else ""
         column = batch.column(_SYSTEM_TEXTS[element])
         rows.cell(column, f"    <{element}>", f"</{element}>\n", null, escape_xml)
     else:

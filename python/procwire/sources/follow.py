@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from procwire import _core
 from procwire.errors import UsageError
+from procwire.event import Event
 from procwire.ledger import FileLedger, Ledger
 from procwire.sources.inputs import STDIN, expand, is_packed
 
@@ -31,12 +32,14 @@ _CHUNK_MAGIC = b"ElfChnk\0"
 _HEADER_BYTES = 4096
 _CHUNK_BYTES = 1 << 16
 
+_Batches = Iterator[tuple[Event, pa.RecordBatch]]
+
 
 class _Follower(Protocol):
     def account(self) -> FileLedger:
         """The file's account so far, over all that was rotated away."""
 
-    def news(self) -> Iterator[pa.RecordBatch]:
+    def news(self) -> _Batches:
         """What came since the last call."""
 
     def close(self) -> None:
@@ -46,10 +49,11 @@ class _Follower(Protocol):
 def follow_batches(
     paths: Sequence[str | os.PathLike[str]],
     *,
+    events: Sequence[Event],
     format: str | None,
     ledger: Ledger,
-) -> Iterator[pa.RecordBatch]:
-    """Batches of `event.SCHEMA` as logs grow; new files in folders and patterns are taken up as they come.
+) -> _Batches:
+    """Batches of events as logs grow, each with its event; new files in folders and patterns are taken up as they come.
 
     Raises UsageError for what cannot be followed: standard input beside files, packed files.
     """
@@ -59,7 +63,7 @@ def follow_batches(
         while True:
             for path, named in expand(paths):
                 if path not in followers:
-                    follower = _open(path, format)
+                    follower = _open(path, format, events)
                     if follower is None:
                         continue
                     followers[path] = follower
@@ -74,7 +78,7 @@ def follow_batches(
             follower.close()
 
 
-def _open(path: str, format: str | None) -> _Follower | None:
+def _open(path: str, format: str | None, events: Sequence[Event]) -> _Follower | None:
     """None while there is nothing to tell the format by."""
     if path == STDIN:
         raise UsageError("found standard input among the files to follow, expected it alone")
@@ -90,22 +94,23 @@ def _open(path: str, format: str | None) -> _Follower | None:
     if not head:
         return None
     if format == "evtx" or head == _EVTX_MAGIC:
-        return _EvtxFollower(path)
-    return _TextFollower(path, format)
+        return _EvtxFollower(path, events)
+    return _TextFollower(path, format, events)
 
 
 class _TextFollower:
     """Reads on from where it stopped."""
 
-    def __init__(self, path: str, format: str | None) -> None:
+    def __init__(self, path: str, format: str | None, events: Sequence[Event]) -> None:
         self._path = path
         self._format = format
+        self._events = {event.name: event for event in events}
         self._past = FileLedger(path)
         self._begin()
 
     def _begin(self) -> None:
         self._file = Path(self._path).open("rb")  # noqa: SIM115 - held as long as the file is followed
-        self._feeder = _core.Feeder(self._path, format=self._format)
+        self._feeder = _core.Feeder(self._path, format=self._format, events=[*self._events])
 
     def account(self) -> FileLedger:
         return self._past + FileLedger.from_core(self._feeder.account())
@@ -113,20 +118,24 @@ class _TextFollower:
     def close(self) -> None:
         self._file.close()
 
-    def news(self) -> Iterator[pa.RecordBatch]:
+    def news(self) -> _Batches:
         yield from self._read()
         if self._replaced():
             # The last lines may have been written after the read above.
             yield from self._read()
-            yield from map(pa.record_batch, self._feeder.feed(b"", at_end=True))
+            yield from self._feed(b"", at_end=True)
             self._past = self.account()
             self._file.close()
             self._begin()
             yield from self._read()
 
-    def _read(self) -> Iterator[pa.RecordBatch]:
+    def _read(self) -> _Batches:
         while piece := self._file.read(_READ_BYTES):
-            yield from map(pa.record_batch, self._feeder.feed(piece))
+            yield from self._feed(piece)
+
+    def _feed(self, piece: bytes, *, at_end: bool = False) -> _Batches:
+        for batch in self._feeder.feed(piece, at_end=at_end):
+            yield self._events[batch.event], pa.record_batch(batch)
 
     def _replaced(self) -> bool:
         mine = os.fstat(self._file.fileno())
@@ -144,15 +153,17 @@ class _Chunk:
     def __init__(self) -> None:
         self.checksum: int | None = None
         self.first_record: bytes = b""
-        self.last_offset = -1
+        self.last_offset: dict[str, int] = {}
+        """Of the last record of each event."""
         self.account: FileLedger | None = None
 
 
 class _EvtxFollower:
     """Reads chunks again when they change."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, events: Sequence[Event]) -> None:
         self._path = path
+        self._events = {event.name: event for event in events}
         self._stamp: tuple[int, int] | None = None
         self._chunks: dict[int, _Chunk] = {}
         self._past = FileLedger(path, format="evtx")
@@ -164,7 +175,7 @@ class _EvtxFollower:
     def close(self) -> None:
         """It is open only while it is read."""
 
-    def news(self) -> Iterator[pa.RecordBatch]:
+    def news(self) -> _Batches:
         try:
             stat = Path(self._path).stat()
         except FileNotFoundError:
@@ -180,7 +191,7 @@ class _EvtxFollower:
                 yield from self._chunk_news(offset, block)
                 offset += _CHUNK_BYTES
 
-    def _chunk_news(self, offset: int, block: bytes) -> Iterator[pa.RecordBatch]:
+    def _chunk_news(self, offset: int, block: bytes) -> _Batches:
         chunk = self._chunks.setdefault(offset, _Chunk())
         checksum = zlib.crc32(block)
         # A chunk that is not written to its end yet will change again.
@@ -189,15 +200,14 @@ class _EvtxFollower:
         first_record = block[8:16]
         if first_record != chunk.first_record and chunk.account is not None:
             self._past += chunk.account
-            chunk.last_offset = -1
-        batch, account = _core.evtx_chunk(self._path, block, offset)
+            chunk.last_offset.clear()
+        batches, account = _core.evtx_chunk(self._path, block, offset, events=[*self._events])
         chunk.checksum, chunk.first_record = checksum, first_record
         chunk.account = FileLedger.from_core(account)
         chunk.account.bytes = len(block)
-        if batch is None:
-            return
-        rows = pa.record_batch(batch)
-        news = rows.filter(pc.greater(rows["source_offset"], chunk.last_offset))
-        chunk.last_offset = rows["source_offset"][-1].as_py()
-        if news.num_rows:
-            yield news
+        for batch in batches:
+            rows = pa.record_batch(batch)
+            news = rows.filter(pc.greater(rows["source_offset"], chunk.last_offset.get(batch.event, -1)))
+            chunk.last_offset[batch.event] = rows["source_offset"][-1].as_py()
+            if news.num_rows:
+                yield self._events[batch.event], news

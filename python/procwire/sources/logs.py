@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
 
 from procwire import _core
+from procwire.event import CONNECTION, EVENTS, Event
 from procwire.ledger import FileLedger, Ledger
 from procwire.sources.follow import follow_batches
 from procwire.sources.inputs import STDIN, Input, expand, is_packed, open_inputs
 
-__all__ = ["OnProgress", "read_batches"]
+__all__ = ["OnProgress", "read_batches", "read_events"]
 
 OnProgress = Callable[[int, int | None], None]
 """Called with the bytes read so far and, where it can be known, the bytes there are."""
@@ -32,26 +34,48 @@ def read_batches(
     format: str | None = None,
     recover: bool = False,
     follow: bool = False,
+    event: Event = CONNECTION,
     ledger: Ledger,
     on_progress: OnProgress | None = None,
     through: Callable[[Iterator[Input]], Iterator[Input]] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Read logs into batches of `event.SCHEMA`, in the order of the inputs.
+    """Read one event of logs, as `read_events` does, into batches of its schema."""
+    both = read_events(paths, events=[event], format=format, recover=recover, follow=follow, ledger=ledger,
+                       on_progress=on_progress, through=through)  # fmt: skip
+    with closing(both):
+        for _, batch in both:
+            yield batch
+
+
+def read_events(
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    events: Sequence[Event] = EVENTS,
+    format: str | None = None,
+    recover: bool = False,
+    follow: bool = False,
+    ledger: Ledger,
+    on_progress: OnProgress | None = None,
+    through: Callable[[Iterator[Input]], Iterator[Input]] | None = None,
+) -> Generator[tuple[Event, pa.RecordBatch], None, None]:
+    """Read events of logs in one pass: batches, each of one event and of its schema, in the order of the inputs.
 
     `ledger` is filled as reading goes on. With `follow`, waits for logs to grow and does not end by itself.
     `through` may leave inputs out, or put others in their place; with `follow` it is not asked.
     """
+    ledger.asked = {event.name: event.rows for event in events}
     if follow and [os.fspath(path) for path in paths] != [STDIN]:
-        yield from follow_batches(paths, format=format, ledger=ledger)
+        yield from follow_batches(paths, events=events, format=format, ledger=ledger)
         return
     inputs = _Inputs(through(open_inputs(paths)) if through else open_inputs(paths))
     total_bytes = _total_bytes(paths) if on_progress else None
-    scanner = _core.Scanner(inputs, format=format, recover=recover)
+    scanner = _core.Scanner(inputs, format=format, recover=recover, events=[event.name for event in events])
+    by_name = {event.name: event for event in events}
     try:
         told_s = time.monotonic()
         for batch in _steps(scanner):
             if batch is not None:
-                yield pa.record_batch(batch)
+                yield by_name[batch.event], pa.record_batch(batch)
             if on_progress:
                 on_progress(scanner.bytes_read, total_bytes)
             # An account of thousands of files takes longer than a step.

@@ -76,21 +76,28 @@ def histories(draw: st.DrawFn) -> list[float]:
     return made + [round(time + burst, 3) for time in made[::7] if burst]
 
 
-@settings(max_examples=30, deadline=None)
-@given(histories(), st.lists(st.integers(0, 5000), max_size=12))
-def test_scores_are_those_of_the_reference(times_s: list[float], sizes: list[int]) -> None:
-    """Every sub-score, to three decimals."""
-    closes = [row(50, record_kind="close", sent_bytes=size) for size in sizes]
-    hits = found("beacons", WATCHED + rows(times_s) + closes, min_score=0, min_bars=1)
-    expected = reference(times_s, sizes)
-    if expected is None:
-        assert hits == []
-        return
-    [hit] = hits
-    for name in ("timing", "histogram", "duration", "size", "beacon"):
-        value = getattr(expected, name)
-        assert hit[f"{name}_score"] == (None if value is None else pytest.approx(value, abs=0.0011)), name
-    assert hit["connections"] == len(times_s)
+MACHINES = st.lists(st.tuples(histories(), st.lists(st.integers(0, 5000), max_size=12)), min_size=1, max_size=6)
+
+
+@settings(max_examples=8, deadline=None)
+@given(MACHINES)
+def test_scores_are_those_of_the_reference(machines: list[tuple[list[float], list[int]]]) -> None:
+    """Every sub-score, to three decimals; each history on a machine of its own, for a hunt asks for all at once."""
+    made: list[Row] = []
+    expected: dict[str, tuple[Scores, int]] = {}
+    for number, (times_s, sizes) in enumerate(machines):
+        closes = [row(50, record_kind="close", sent_bytes=size) for size in sizes]
+        made += [each | {"computer_name": f"pc-{number}"} for each in WATCHED + rows(times_s) + closes]
+        if (told := reference(times_s, sizes)) is not None:
+            expected[f"pc-{number}"] = told, len(times_s)
+    hits = {hit["computer_name"]: hit for hit in found("beacons", made, min_score=0, min_bars=1)}
+    assert hits.keys() == expected.keys()
+    for computer, (told, connections) in expected.items():
+        for name in ("timing", "histogram", "duration", "size", "beacon"):
+            value = getattr(told, name)
+            close = None if value is None else pytest.approx(value, abs=0.0011)
+            assert hits[computer][f"{name}_score"] == close, name
+        assert hits[computer]["connections"] == connections
 
 
 def test_each_pair_of_process_and_destination_is_one() -> None:

@@ -13,10 +13,11 @@ import pytest
 from deltalake import DeltaTable
 
 from event_rows import BatchOf
+from procwire.database import connect_lake
 from procwire.errors import LakeError, UsageError
 from procwire.event import LIVE_SCHEMA
 from procwire.lake.lake import Lake
-from procwire.lake.schema import SCHEMA
+from procwire.lake.schema import SCHEMA, in_milliseconds
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
@@ -93,12 +94,33 @@ def test_other_readers_of_delta_see_the_same(lake: Lake, batch_of: BatchOf) -> N
     assert {field.name for field in table.schema().fields} == {*SCHEMA.names, "day"}
 
 
-def test_parquet_has_the_types_of_the_schema(lake: Lake, batch_of: BatchOf) -> None:
-    """Sorted files are written from dictionaries; a reader must not see that."""
-    lake.append([batch_of({})], source="a", version=1)
+@pytest.mark.parametrize(("microsecond", "schema"), [(1_000, in_milliseconds(SCHEMA)), (1_001, SCHEMA)])
+def test_parquet_has_the_types_of_the_schema(
+    lake: Lake, batch_of: BatchOf, microsecond: int, schema: pa.Schema
+) -> None:
+    """Sorted files are written from dictionaries; a reader must not see that. Times are in milliseconds if all are."""
+    lake.append([batch_of({"event_creation_time": NOON.replace(microsecond=microsecond)})], source="a", version=1)
     lake.compact()
     [path] = lake.files()
-    assert pq.read_schema(path).equals(SCHEMA)
+    assert pq.read_schema(path).equals(schema)
+
+
+def test_times_of_any_unit_are_found_and_kept(lake: Lake, batch_of: BatchOf) -> None:
+    """A recorder's are in microseconds, Sysmon's in milliseconds: side by side, then in one file."""
+    times = [NOON.replace(microsecond=microsecond) for microsecond in (1_000, 3_000, 1_500, 2_500)]
+    for version, pair in enumerate((times[:2], times[2:])):
+        lake.append([batch_of(*({"event_creation_time": time} for time in pair))], source="a", version=version)
+    units = [pq.read_schema(path).field("event_creation_time").type.unit for path in lake.files()]
+    assert sorted(units) == ["ms", "us"]
+    since = NOON.replace(microsecond=1_200)
+    for _ in range(2):
+        for start, expected in ((None, sorted(times)), (since, sorted(times)[1:])):
+            found = pa.Table.from_batches(lake.batches(start))["event_creation_time"].to_pylist()
+            assert sorted(found) == expected
+            asked = connect_lake(lake.location, since=start).sql("SELECT event_creation_time FROM connections")
+            assert sorted(row[0] for row in asked.fetchall()) == expected
+        lake.compact()
+        assert lake.verify().faults == []
 
 
 def test_open_without_a_lake_says_how_to_make_one(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from procwire.event import LIVE_SCHEMA
 from procwire.lake.duplicates import without_duplicates
 from procwire.lake.lake import Lake
-from procwire.lake.schema import KEY, SCHEMA, widened
+from procwire.lake.schema import CONNECTIONS, KEY, SCHEMA
 
 # Around midnight, and less than a millisecond apart: Delta's own bounds of times are no finer.
 _MIDNIGHT = datetime(2024, 3, 1, tzinfo=UTC)
@@ -34,7 +34,7 @@ _EVENTS = st.fixed_dictionaries(
 
 def _rows(events: list[dict[str, Any]]) -> pa.Table:
     batch = pa.RecordBatch.from_pylist(events, schema=LIVE_SCHEMA)
-    return widened(pa.Table.from_batches([batch]))
+    return CONNECTIONS.widened(pa.Table.from_batches([batch]))
 
 
 def _expected(appends: list[list[dict[str, Any]]]) -> list[list[int]]:

@@ -16,13 +16,13 @@ import pytest
 
 from event_rows import BatchOf, Row
 from procwire.api import read
-from procwire.event import SCHEMA
+from procwire.event import SCHEMA, Event
 from procwire.lake import ingest as module
 from procwire.lake.ingest import Ingest
 from procwire.lake.lake import Lake
 from procwire.ledger import Ledger
 from procwire.sinks import open_sink
-from procwire.sources import read_batches
+from procwire.sources import read_events
 
 EXAMPLE_EVENTS = 153
 
@@ -142,13 +142,13 @@ def test_another_selection_adds_what_is_not_there(lake: Lake, example_log: Path)
 @pytest.fixture
 def small_appends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of seven rows, appended one by one."""
-    whole = read_batches
+    whole = read_events
 
-    def pieces(*args: object, **kwargs: object) -> Iterator[pa.RecordBatch]:
-        for batch in whole(*args, **kwargs):  # type: ignore[arg-type]
-            yield from (batch.slice(start, 7) for start in range(0, batch.num_rows, 7))
+    def pieces(*args: object, **kwargs: object) -> Iterator[tuple[Event, pa.RecordBatch]]:
+        for event, batch in whole(*args, **kwargs):  # type: ignore[arg-type]
+            yield from ((event, batch.slice(start, 7)) for start in range(0, batch.num_rows, 7))
 
-    monkeypatch.setattr(module, "read_batches", pieces)
+    monkeypatch.setattr(module, "read_events", pieces)
     monkeypatch.setattr(module, "_APPEND_ROWS", 7)
 
 

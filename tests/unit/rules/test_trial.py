@@ -157,7 +157,7 @@ ROWS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(configurations(), st.lists(ROWS, min_size=1, max_size=8))
 def test_figures_are_those_of_a_configuration_without_the_rule(configuration: Configuration, rows: list[Row]) -> None:
     """Every figure of every element, Rule and filter, of random configurations, some events lacking a port."""

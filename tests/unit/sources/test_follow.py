@@ -257,8 +257,9 @@ def grown(records: int, real: bytes = REAL) -> bytes:
 
 def events(records: int, real: bytes = REAL) -> list[int]:
     """The offsets of the events 3 among them."""
-    batch, _ = _core.evtx_chunk("events", grown(records, real)[HEADER:], HEADER)
-    return [] if batch is None else pa.record_batch(batch)["source_offset"].to_pylist()
+    [batch], _ = _core.evtx_chunk("events", grown(records, real)[HEADER:], HEADER)
+    offsets: list[int] = pa.record_batch(batch)["source_offset"].to_pylist()
+    return offsets
 
 
 def in_place(path: Path, raw: bytes) -> Step:

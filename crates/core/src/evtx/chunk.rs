@@ -5,7 +5,7 @@ use memchr::memmem;
 use super::cursor::{Broken, u32_at, u64_at};
 use super::record::{Decoder, HEAD_BYTES, MIN_BYTES};
 use super::{CHUNK_MAGIC, NO_CHECKSUMS};
-use crate::columns::{Columns, Place};
+use crate::columns::{Place, Tables};
 use crate::format::BROKEN_RECORD;
 use crate::ledger::Ledger;
 
@@ -35,12 +35,12 @@ pub(crate) struct Chunk<'a> {
 }
 
 impl Chunk<'_> {
-    pub(crate) fn read(&self, decoder: &mut Decoder, out: &mut Columns, ledger: &mut Ledger) {
+    pub(crate) fn read(&self, decoder: &mut Decoder, out: &mut Tables, ledger: &mut Ledger) {
         self.read_records(decoder, out, ledger);
         decoder.end_chunk(self.bytes, out, ledger);
     }
 
-    fn read_records(&self, decoder: &mut Decoder, out: &mut Columns, ledger: &mut Ledger) {
+    fn read_records(&self, decoder: &mut Decoder, out: &mut Tables, ledger: &mut Ledger) {
         if !self.bytes.starts_with(CHUNK_MAGIC) {
             if self.bytes.iter().all(|byte| *byte == 0) {
                 return;
@@ -93,7 +93,7 @@ impl Chunk<'_> {
     ///
     /// The header of a log that was copied while in use is stale, so records that go on seamlessly behind
     /// its end of records, number by number, are live ones.
-    fn walk(&self, decoder: &mut Decoder, out: &mut Columns, ledger: &mut Ledger) -> usize {
+    fn walk(&self, decoder: &mut Decoder, out: &mut Tables, ledger: &mut Ledger) -> usize {
         let free_space = self.free_space();
         let mut last_number = None;
         let mut at = HEADER_BYTES;
@@ -158,7 +158,7 @@ impl Chunk<'_> {
         size: usize,
         recovered: bool,
         decoder: &mut Decoder,
-        out: &mut Columns,
+        out: &mut Tables,
         ledger: &mut Ledger,
     ) {
         let offset = self.offset + at as u64;
@@ -190,7 +190,7 @@ impl Chunk<'_> {
     }
 
     /// What can be had from `start` on, where no record is expected.
-    fn carve(&self, start: usize, decoder: &mut Decoder, out: &mut Columns, ledger: &mut Ledger) {
+    fn carve(&self, start: usize, decoder: &mut Decoder, out: &mut Tables, ledger: &mut Ledger) {
         if !self.recover {
             return;
         }
@@ -208,10 +208,11 @@ impl Chunk<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Events;
 
     #[test]
     fn zeros_where_a_chunk_should_be_are_no_damage() {
-        let (mut out, mut ledger) = (Columns::new("zeros".into()), Ledger::default());
+        let (mut out, mut ledger) = (Tables::new(Events::default(), &"zeros".into()), Ledger::default());
         let chunk = Chunk { bytes: &[0; CHUNK_BYTES], offset: 4096, recover: true };
         chunk.read(&mut Decoder::new(super::super::Way::Fast), &mut out, &mut ledger);
         assert_eq!(ledger, Ledger::default());

@@ -94,7 +94,7 @@ impl InChunk<'_> {
 
     fn fill_slot(&self, kinds: &[u8], index: usize, first: usize, cells: Filling<'_>) {
         let Some(kind) = kinds.get(index) else { return self.fill_all(Value::Null, cells) };
-        // One loop for each type that event 3 has; within it the type is known.
+        // One loop for each type that the events have; within it the type is known.
         match kind {
             0x01 => self.fill_kind::<0x01>(first + index, cells),
             0x04 => self.fill_kind::<0x04>(first + index, cells),

@@ -16,11 +16,11 @@ mod template;
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 use memchr::memmem;
 
-use crate::columns::Columns;
+use crate::columns::{Batch, Tables};
+use crate::event::Events;
 use crate::format::{Block, Cut, Decode, Format, FormatName, Pending};
 use crate::ledger::Ledger;
 
@@ -115,7 +115,7 @@ struct Chunks {
 }
 
 impl Decode for Chunks {
-    fn decode(&self, block: Block<'_>, out: &mut Columns, ledger: &mut Ledger) {
+    fn decode(&self, block: Block<'_>, out: &mut Tables, ledger: &mut Ledger) {
         let mut decoder = record::Decoder::new(self.way);
         for (index, bytes) in block.bytes.chunks(CHUNK_BYTES).enumerate() {
             let offset = block.offset + (index * CHUNK_BYTES) as u64;
@@ -125,10 +125,15 @@ impl Decode for Chunks {
 }
 
 /// Decode one chunk that stands at `offset` of `source`: what following a growing log needs.
-pub fn decode_chunk(source: &str, bytes: &[u8], offset: u64) -> Result<(Option<RecordBatch>, Ledger), ArrowError> {
-    let (mut out, mut ledger) = (Columns::new(source.into()), Ledger::default());
+pub fn decode_chunk(
+    source: &str,
+    bytes: &[u8],
+    offset: u64,
+    events: Events,
+) -> Result<(Vec<Batch>, Ledger), ArrowError> {
+    let (mut out, mut ledger) = (Tables::new(events, &source.into()), Ledger::default());
     let block = Block { bytes, offset, line: 1 };
     Chunks { way: Way::Fast, recover: false }.decode(block, &mut out, &mut ledger);
-    let batch = if out.rows() == 0 { None } else { Some(out.finish()?) };
-    Ok((batch, ledger))
+    let batches = out.finish().collect::<Result<_, _>>()?;
+    Ok((batches, ledger))
 }

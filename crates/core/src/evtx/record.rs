@@ -7,7 +7,8 @@ use super::cursor::{Cursor, Result};
 use super::group::Group;
 use super::slots::{DOCUMENT, Slots, read_instance};
 use super::template::{Template, Templates, fill_row};
-use crate::columns::{Columns, Place, Row};
+use crate::columns::{Place, Row, Tables};
+use crate::event::{Event, Events};
 use crate::format::{Verdict, is_sysmon};
 use crate::ledger::Ledger;
 use crate::schema::Field;
@@ -33,8 +34,8 @@ pub(crate) struct Decoder {
     templates: Templates,
     outer: Slots,
     inner: Slots,
-    /// Records of the current chunk that are yet to become rows.
-    group: Group,
+    /// Records of the current chunk that are yet to become rows, by event.
+    groups: [Group; Event::COUNT],
     /// The last provider's name and whether it is Sysmon: mostly the next one's too.
     provider: (Vec<u8>, bool),
 }
@@ -46,18 +47,24 @@ impl Decoder {
             templates: Templates::default(),
             outer: Slots::default(),
             inner: Slots::default(),
-            group: Group::default(),
+            groups: Default::default(),
             provider: (Vec::new(), false),
         }
     }
 
     /// The chunk is done.
-    pub(crate) fn end_chunk(&mut self, chunk: &[u8], out: &mut Columns, ledger: &mut Ledger) {
-        self.group.flush(chunk, out, ledger);
+    pub(crate) fn end_chunk(&mut self, chunk: &[u8], out: &mut Tables, ledger: &mut Ledger) {
+        self.flush(chunk, out, ledger);
         self.templates.end_chunk();
     }
 
-    /// Decode the record whose BinXML stands at `start..end` of the chunk. An event 3 becomes a row, by the
+    fn flush(&mut self, chunk: &[u8], out: &mut Tables, ledger: &mut Ledger) {
+        for (group, event) in self.groups.iter_mut().zip(Event::ALL) {
+            group.flush(chunk, out.of(event), ledger);
+        }
+    }
+
+    /// Decode the record whose BinXML stands at `start..end` of the chunk. One that is asked for becomes a row, by the
     /// chunk's end at the latest.
     #[inline]
     pub(crate) fn decode(
@@ -66,7 +73,7 @@ impl Decoder {
         start: usize,
         end: usize,
         place: Place,
-        out: &mut Columns,
+        out: &mut Tables,
         ledger: &mut Ledger,
     ) -> Result<Verdict> {
         let cursor = Cursor::new(chunk, start, end);
@@ -78,7 +85,7 @@ impl Decoder {
             return Ok(verdict);
         }
         // Rows come in the order of their records.
-        self.group.flush(chunk, out, ledger);
+        self.flush(chunk, out, ledger);
         general(cursor, place, out, ledger)
     }
 
@@ -88,7 +95,7 @@ impl Decoder {
         &mut self,
         mut cursor: Cursor<'_>,
         place: Place,
-        out: &mut Columns,
+        out: &mut Tables,
         ledger: &mut Ledger,
     ) -> Result<Option<Verdict>> {
         let chunk = cursor.chunk;
@@ -101,10 +108,10 @@ impl Decoder {
             },
         };
         let Some(Value::Int(event_id)) = outer.value(Field::EventId, &self.outer, chunk) else { return Ok(None) };
-        let verdict = Verdict::new(is_sysmon, Some(event_id));
-        if verdict != Verdict::NetworkConnect {
+        let verdict = Verdict::new(is_sysmon, Some(event_id), out.events());
+        let Verdict::Asked(event) = verdict else {
             return Ok(outer.is_regular.then_some(verdict));
-        }
+        };
         let Some((DOCUMENT, document)) = outer.nested().and_then(|index| self.outer.get(index)) else {
             return Ok(None);
         };
@@ -112,13 +119,14 @@ impl Decoder {
             return Ok(None);
         };
         let templates = (&outer, &inner);
-        if !self.group.takes(templates, &self.outer, &self.inner) {
-            self.group.flush(chunk, out, ledger);
-            if !self.group.begin(templates, &self.outer, &self.inner) {
+        let group = &mut self.groups[event as usize];
+        if !group.takes(templates, &self.outer, &self.inner) {
+            group.flush(chunk, out.of(event), ledger);
+            if !group.begin(templates, &self.outer, &self.inner) {
                 return Ok(None);
             }
         }
-        self.group.add(&self.outer, &self.inner, place);
+        group.add(&self.outer, &self.inner, place);
         Ok(Some(verdict))
     }
 }
@@ -149,7 +157,7 @@ fn instance(cursor: &mut Cursor<'_>, templates: &mut Templates, slots: &mut Slot
     if whole { templates.get(definition, cursor.chunk).map(Some) } else { Ok(None) }
 }
 
-fn general(cursor: Cursor<'_>, place: Place, out: &mut Columns, ledger: &mut Ledger) -> Result<Verdict> {
+fn general(cursor: Cursor<'_>, place: Place, out: &mut Tables, ledger: &mut Ledger) -> Result<Verdict> {
     let mut at = cursor;
     let reader = Reader { check_names: place.recovered, ..Reader::default() };
     let content = reader.fragment(&mut at, false, 0)?;
@@ -159,15 +167,15 @@ fn general(cursor: Cursor<'_>, place: Place, out: &mut Columns, ledger: &mut Led
     if provider == Value::Null && row.get(Field::EventId) == Value::Null {
         return cursor.fail("an Event with a System element");
     }
-    let verdict = verdict(provider, row.get(Field::EventId)).unwrap_or(Verdict::OtherProvider);
-    if verdict == Verdict::NetworkConnect {
-        out.push(&row, place, ledger);
+    let verdict = verdict(provider, row.get(Field::EventId), out.events()).unwrap_or(Verdict::OtherProvider);
+    if let Verdict::Asked(event) = verdict {
+        out.of(event).push(&row, place, ledger);
     }
     Ok(verdict)
 }
 
 /// None if the values are of no type that provider and event id have.
-fn verdict(provider: Value<'_>, event_id: Value<'_>) -> Option<Verdict> {
+fn verdict(provider: Value<'_>, event_id: Value<'_>, asked: Events) -> Option<Verdict> {
     let mut name = Vec::new();
     let provider = match provider {
         Value::Text(text) => Some(text),
@@ -184,5 +192,5 @@ fn verdict(provider: Value<'_>, event_id: Value<'_>) -> Option<Verdict> {
         Value::Null => None,
         _ => return None,
     };
-    Some(Verdict::of(provider, event_id, false))
+    Some(Verdict::of(provider, event_id, false, asked))
 }

@@ -1,4 +1,4 @@
-//! Where event 3's fields stand in a record: by name, in a tree; and, compiled from a template's tree
+//! Where an event's fields stand in a record: by name, in a tree; and, compiled from a template's tree
 //! once, by the number of the slot.
 
 use std::collections::HashMap;

@@ -1,6 +1,7 @@
 //! Numbers, times and the words of the `System` block, as shippers write them, made values.
 
 use super::keys::TimeSource;
+use crate::event::Event;
 use crate::schema::Field;
 use crate::value::{Value, filetime_us, parse_int};
 
@@ -97,7 +98,7 @@ fn named_number(field: Field, name: &str) -> Option<i64> {
     match field {
         Field::EventLevel if name.eq_ignore_ascii_case("info") => Some(4),
         Field::EventLevel => LEVELS.iter().position(|level| level.eq_ignore_ascii_case(name)).map(|at| at as i64),
-        Field::EventTask if name.contains("NetworkConnect") || name.starts_with("Network connection") => Some(3),
+        Field::EventTask => Event::of_task(name).map(Event::id),
         Field::EventOpcode if name.eq_ignore_ascii_case("info") => Some(0),
         _ => None,
     }

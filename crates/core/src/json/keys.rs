@@ -292,18 +292,15 @@ fn search(table: &[(&str, Slot)], key: &str) -> Option<Slot> {
 /// Sysmon's own name of a field; Wazuh writes the first letter small.
 fn data_field(key: &str) -> Option<Field> {
     let first = key.as_bytes().first()?;
-    Field::ALL.iter().copied().take(DATA_FIELDS).find(|field| {
+    Field::data().find(|field| {
         let name = field.sysmon();
         name.len() == key.len() && name.as_bytes()[0] == first.to_ascii_uppercase() && name[1..] == key[1..]
     })
 }
 
-/// Sysmon's own fields stand first in the table.
-const DATA_FIELDS: usize = Field::RuleName as usize + 1;
-
 /// A column of our own that is no other shape's key.
 fn own_field(key: &str) -> Option<Field> {
-    Field::ALL.iter().copied().take(Field::SourceFile as usize).find(|field| field.column() == key)
+    Field::logged().find(|field| field.column() == key)
 }
 
 fn record_slot(key: &str) -> Option<Slot> {
@@ -363,8 +360,8 @@ pub(crate) fn find_column(name: &str) -> Slot {
     if found != Slot::Skip {
         return found;
     }
-    let data = Field::ALL.iter().take(DATA_FIELDS).map(|field| (field.sysmon(), Slot::Flat(*field)));
-    let own = Field::ALL.iter().take(Field::SourceFile as usize).map(|field| (field.column(), Slot::Own(*field)));
+    let data = Field::data().map(|field| (field.sysmon(), Slot::Flat(field)));
+    let own = Field::logged().map(|field| (field.column(), Slot::Own(field)));
     let all = RECORD.iter().copied().chain(data).chain(own);
     let mut matching = all.filter(|(known, _)| known.eq_ignore_ascii_case(name));
     matching.next().map_or(Slot::Skip, |(_, slot)| slot)

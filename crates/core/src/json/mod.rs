@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 
-use crate::columns::{Columns, Place, Row};
+use crate::columns::{Place, Row, Tables};
+use crate::event::Events;
 use crate::format::{
     BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, Pending, Verdict, add_overlong,
     count_lines, warn_invalid_utf8,
@@ -30,8 +31,8 @@ use split::{Reached, Scanner, is_between, record_end};
 /// Read one JSON object into `row`. Values that need unescaping are kept in `arena`.
 ///
 /// The error says what was found and what was expected.
-pub fn read_event<'a>(json: &'a str, arena: &'a Bump, row: &mut Row<'a>) -> Result<Verdict, String> {
-    let mut record = Record::new(arena);
+pub fn read_event<'a>(json: &'a str, arena: &'a Bump, row: &mut Row<'a>, asked: Events) -> Result<Verdict, String> {
+    let mut record = Record::new(arena, asked);
     let start = json.len() - json.trim_ascii_start().len();
     read_object(json, start, Scope::Record, &mut Keys::uncached(), &mut record)
         .map_err(|broken| broken.describe(json))?;
@@ -147,7 +148,7 @@ fn last_line_end(bytes: &[u8], from: usize) -> Option<usize> {
 struct JsonDecoder;
 
 impl Decode for JsonDecoder {
-    fn decode(&self, block: Block<'_>, out: &mut Columns, ledger: &mut Ledger) {
+    fn decode(&self, block: Block<'_>, out: &mut Tables, ledger: &mut Ledger) {
         let mut reader = Reader { keys: Keys::cached(), arena: Bump::new(), out, ledger, lossy: false };
         match std::str::from_utf8(block.bytes) {
             Ok(text) => reader.records(text, block.offset, block.line, 0),
@@ -162,7 +163,7 @@ const MAX_WRAPPERS: usize = 4;
 struct Reader<'b> {
     keys: Keys,
     arena: Bump,
-    out: &'b mut Columns,
+    out: &'b mut Tables,
     ledger: &'b mut Ledger,
     lossy: bool,
 }
@@ -204,7 +205,7 @@ impl Reader<'_> {
         place: Place,
         wrappers: usize,
     ) -> ((usize, u64), Option<Range<usize>>) {
-        let mut record = Record::new(arena);
+        let mut record = Record::new(arena, self.out.events());
         let read = read_object(text, start, Scope::Record, &mut self.keys, &mut record);
         let (end, lines) = read.unwrap_or_else(|_| {
             let end = record_end(text.as_bytes(), start);
@@ -230,7 +231,7 @@ impl Reader<'_> {
     fn account(&mut self, verdict: Result<Verdict, String>, row: &Row<'_>, place: Place) {
         self.ledger.records += 1;
         match verdict {
-            Ok(Verdict::NetworkConnect) => self.out.push(row, place, self.ledger),
+            Ok(Verdict::Asked(event)) => self.out.of(event).push(row, place, self.ledger),
             Ok(other) => other.count(self.ledger),
             Err(reason) => self.ledger.damage.add(BROKEN_RECORD, place.offset, place.line, || reason),
         }

@@ -12,6 +12,7 @@ use super::keys::{Keys, Scope, Slot, TimeSource};
 use super::parse::read_object;
 use super::text::{Text, halve_backslashes, resolve_entities};
 use crate::columns::Row;
+use crate::event::{Event, Events};
 use crate::format::Verdict;
 use crate::message;
 use crate::schema::{Field, Kind};
@@ -34,6 +35,7 @@ pub(crate) enum Scalar<'a> {
 /// Everything that a record holds for us.
 pub(crate) struct Record<'a> {
     arena: &'a Bump,
+    asked: Events,
     row: Row<'a>,
     /// Values that count only if nothing better is found, or only in a certain shape of record.
     spare: BumpVec<'a, (Slot, Value<'a>)>,
@@ -55,9 +57,10 @@ pub(crate) struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// Nothing said yet.
-    pub(crate) fn new(arena: &'a Bump) -> Self {
+    pub(crate) fn new(arena: &'a Bump, asked: Events) -> Self {
         Record {
             arena,
+            asked,
             row: Row::default(),
             spare: BumpVec::new_in(arena),
             inserts: BumpVec::new_in(arena),
@@ -100,7 +103,11 @@ impl<'a> Record<'a> {
     /// The list that this object wraps, if it is no record itself.
     pub(crate) fn wrapped(&self) -> Option<Range<usize>> {
         let is_record = self.has(Field::EventId) || self.has(Field::ProviderName) || self.has(Field::Channel);
-        self.wrapped.clone().filter(|_| !is_record && self.spare.is_empty())
+        // What only an event of a process has may well stand beside a list: a product, a description.
+        let of_wrapper = |(slot, _): &(Slot, Value<'a>)| {
+            matches!(slot, Slot::Flat(field) if !Event::Connection.data().contains(field))
+        };
+        self.wrapped.clone().filter(|_| !is_record && self.spare.iter().all(of_wrapper))
     }
 
     /// Take in the value of a key; an error says what was expected.
@@ -228,8 +235,8 @@ impl<'a> Record<'a> {
     /// Make the event, once everything is taken in.
     pub(crate) fn resolve(&mut self) -> Result<Verdict, String> {
         let verdict = self.judge()?;
-        if verdict == Verdict::NetworkConnect {
-            self.complete()?;
+        if let Verdict::Asked(event) = verdict {
+            self.complete(event)?;
         }
         Ok(verdict)
     }
@@ -260,8 +267,8 @@ impl<'a> Record<'a> {
             Value::Text(name) if !matches!(name, "" | "-") => Some(name),
             _ => None,
         };
-        if event_id == Some(crate::format::NETWORK_CONNECT) {
-            let verdict = Verdict::of(provider, event_id, true);
+        if event_id.and_then(|id| self.asked.of_id(id)).is_some() {
+            let verdict = Verdict::of(provider, event_id, true, self.asked);
             if verdict == Verdict::OtherProvider {
                 return Ok(verdict);
             }
@@ -269,10 +276,10 @@ impl<'a> Record<'a> {
         }
         let sysmon = provider.is_some() || self.looks_like_sysmon();
         let event_id = match event_id {
-            None if sysmon && (own || self.says_network_connect()?) => Some(crate::format::NETWORK_CONNECT),
+            None if sysmon => self.event_told(own)?.map(Event::id),
             _ => event_id,
         };
-        Ok(Verdict::of(provider, event_id, sysmon))
+        Ok(Verdict::of(provider, event_id, sysmon, self.asked))
     }
 
     /// Without a provider's name: whether the record can only be Sysmon's.
@@ -283,14 +290,18 @@ impl<'a> Record<'a> {
         (self.has(Field::ProcessGuid) && self.has(Field::EventCreationTime)) || self.message.is_some()
     }
 
-    /// Without an event id: whether the fields or the message text are those of event 3.
-    fn says_network_connect(&self) -> Result<bool, String> {
-        if self.has(Field::DstIp) {
-            return Ok(true);
+    /// Without an event id: the event whose fields or message text the record has. A row of our own that has none
+    /// of them is a connection.
+    fn event_told(&self, own: bool) -> Result<Option<Event>, String> {
+        if self.record_kind.is_some() {
+            return Ok(Some(Event::Connection));
         }
+        let marked = Event::ALL.into_iter().find(|event| self.has(event.marks()[0]));
         Ok(match self.message {
-            Some(text) => message::is_network_connect(text.get(self.arena).map_err(expected)?),
-            None => false,
+            _ if marked.is_some() => marked,
+            _ if own => Some(Event::Connection),
+            Some(text) => message::event_of(text.get(self.arena).map_err(expected)?),
+            None => None,
         })
     }
 
@@ -302,7 +313,8 @@ impl<'a> Record<'a> {
             match slot {
                 Slot::Own(Field::ProcessGuid) => guid = true,
                 Slot::Own(Field::EventCreationTime) => time = true,
-                Slot::Flat(Field::ProcessGuid | Field::DstIp | Field::EventCreationTime) => flat = true,
+                Slot::Flat(Field::ProcessGuid | Field::EventCreationTime) => flat = true,
+                Slot::Flat(Field::DstIp | Field::ProcessParentGuid | Field::DnsQueryName) => flat = true,
                 _ => {}
             }
         }
@@ -329,7 +341,7 @@ impl<'a> Record<'a> {
             let text = text.get(self.arena).map_err(expected)?;
             let carries = |mark: &str| memchr::memmem::find(text.as_bytes(), mark.as_bytes()).is_some();
             if (carries("<Event") || carries("{\"") || carries("WinEvtLog: "))
-                && let Some(verdict) = message::read_line(text, self.arena, &mut self.row)?
+                && let Some(verdict) = message::read_line(text, self.arena, &mut self.row, self.asked)?
             {
                 return Ok(Some(verdict));
             }
@@ -368,8 +380,8 @@ impl<'a> Record<'a> {
     }
 
     /// What is missing from the fields, from wherever else it stands.
-    fn complete(&mut self) -> Result<(), String> {
-        self.fill_from_inserts();
+    fn complete(&mut self, event: Event) -> Result<(), String> {
+        self.fill_from_inserts(event);
         if let Some(params) = self.params.take() {
             let params = params.get(self.arena).map_err(expected)?;
             self.inserts.clear();
@@ -377,12 +389,12 @@ impl<'a> Record<'a> {
                 let param = param.split("</Param>").next().unwrap_or_default();
                 self.inserts.push(Value::Text(resolve_entities(param, self.arena)));
             }
-            self.fill_from_inserts();
+            self.fill_from_inserts(event);
         }
-        let missing = message::names().any(|field| self.lacks(field));
-        if let Some(text) = self.message.filter(|_| missing && !self.fill_from_raw_message()) {
+        let missing = event.data().iter().any(|field| self.lacks(*field));
+        if let Some(text) = self.message.filter(|_| missing && !self.fill_from_raw_message(event)) {
             let text = resolve_entities(text.get(self.arena).map_err(expected)?, self.arena);
-            message::fill_from_message(text, &mut self.row);
+            message::fill_from_message(text, event, &mut self.row);
         }
         self.fill_recorded_time();
         Ok(())
@@ -391,14 +403,14 @@ impl<'a> Record<'a> {
     /// Look the missing names up in the message text as it stands in the input: mostly they are missing for
     /// want of a value, and unescaping the whole text to see that would cost more than the record. False if
     /// the text is spelled in other ways than `\n` between the lines, or a value has escapes itself.
-    fn fill_from_raw_message(&mut self) -> bool {
+    fn fill_from_raw_message(&mut self, event: Event) -> bool {
         let Some(Text { raw, json: true }) = self.message else { return false };
         static UNICODE_ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\\u"));
         if UNICODE_ESCAPE.find(raw.as_bytes()).is_some() {
             return false;
         }
         let mut rest = raw;
-        for field in message::names() {
+        for field in event.in_order() {
             if !self.lacks(field) {
                 continue;
             }
@@ -411,18 +423,18 @@ impl<'a> Record<'a> {
             self.row.fill(field, Value::Text(resolve_entities(rest[..end].trim_ascii(), self.arena)));
         }
         // Of a text that has none of them it is not known that it has lines at all.
-        rest.len() < raw.len() || find_raw_line(raw, Field::SrcIp).is_some()
+        rest.len() < raw.len() || find_raw_line(raw, Field::ProcessGuid).is_some()
     }
 
-    /// 17 values in Sysmon's order, or 18 with `RuleName` (or 2.0's `SequenceNumber`) before them.
-    fn fill_from_inserts(&mut self) {
-        let unnamed = &Field::ALL[..Field::RuleName as usize];
-        let Some(first) = self.inserts.len().checked_sub(unnamed.len()).filter(|first| *first <= 1) else { return };
-        for (field, value) in unnamed.iter().zip(&self.inserts[first..]) {
-            self.row.fill(*field, *value);
-        }
-        if first == 1 && self.row.get(Field::EventVersion) != Value::Int(4) {
-            self.row.fill(Field::RuleName, self.inserts[0]);
+    /// As many values as a version of the event has, in Sysmon's order.
+    fn fill_from_inserts(&mut self, event: Event) {
+        let Some(fields) = event.unnamed(self.inserts.len()) else { return };
+        // Version 4 of event 3, of Sysmon 2.0, has a `SequenceNumber` where `RuleName` stands in later ones.
+        let numbered = event == Event::Connection && self.row.get(Field::EventVersion) == Value::Int(4);
+        for (field, value) in fields.zip(&self.inserts) {
+            if !(numbered && field == Field::RuleName) {
+                self.row.fill(field, *value);
+            }
         }
     }
 

@@ -4,15 +4,16 @@ use bumpalo::Bump;
 
 use super::markup::{Item, Reader, Tag, found, shorten, unescape};
 use crate::columns::Row;
+use crate::event::{Event, Events};
 use crate::format::Verdict;
 use crate::schema::Field;
 use crate::value::{Value, parse_int};
 
 /// Read one `<Event>` element into `row`. Values that need unescaping are kept in `arena`.
 ///
-/// An event that is not Sysmon's event 3 is read only as far as needed to say so. The error says what was
-/// found and what was expected.
-pub fn read_event<'a>(xml: &'a str, arena: &'a Bump, row: &mut Row<'a>) -> Result<Verdict, String> {
+/// An event that is not asked for is read only as far as needed to say so. The error says what was found and
+/// what was expected.
+pub fn read_event<'a>(xml: &'a str, arena: &'a Bump, row: &mut Row<'a>, asked: Events) -> Result<Verdict, String> {
     let mut reader = Reader::new(xml);
     let event = first_tag(&mut reader)?;
     if event.name != "Event" {
@@ -23,7 +24,7 @@ pub fn read_event<'a>(xml: &'a str, arena: &'a Bump, row: &mut Row<'a>) -> Resul
     {
         match part.name {
             "System" if !part.empty => {
-                if let Some(other) = read_system(&mut reader, arena, row)? {
+                if let Some(other) = read_system(&mut reader, arena, row, asked)? {
                     return Ok(other);
                 }
             }
@@ -32,7 +33,7 @@ pub fn read_event<'a>(xml: &'a str, arena: &'a Bump, row: &mut Row<'a>) -> Resul
             _ => reader.skip(part)?,
         }
     }
-    verdict(row)
+    verdict(row, asked)
 }
 
 /// Read every `<Data Name="...">` of a fragment (an `EventData` element, say) into `row`.
@@ -59,7 +60,12 @@ fn first_tag<'a>(reader: &mut Reader<'a>) -> Result<Tag<'a>, String> {
 }
 
 /// Read `System`; gives the verdict as soon as it is clear that the event is not for us.
-fn read_system<'a>(reader: &mut Reader<'a>, arena: &'a Bump, row: &mut Row<'a>) -> Result<Option<Verdict>, String> {
+fn read_system<'a>(
+    reader: &mut Reader<'a>,
+    arena: &'a Bump,
+    row: &mut Row<'a>,
+    asked: Events,
+) -> Result<Option<Verdict>, String> {
     while let Some(tag) = reader.child("System")? {
         match Field::from_system_element(tag.name) {
             Some(field) => {
@@ -73,7 +79,7 @@ fn read_system<'a>(reader: &mut Reader<'a>, arena: &'a Bump, row: &mut Row<'a>) 
         }
         if matches!(tag.name, "EventID" | "Provider")
             && let (Value::Text(provider), Some(id)) = (row.get(Field::ProviderName), event_id(row))
-            && let other @ (Verdict::OtherEvent | Verdict::OtherProvider) = Verdict::of(Some(provider), Some(id), false)
+            && let other @ (Verdict::OtherEvent | Verdict::OtherProvider) = Verdict::of(Some(provider), Some(id), false, asked)
         {
             return Ok(Some(other));
         }
@@ -128,43 +134,32 @@ fn read_datum<'a>(
     }
 }
 
-/// Values of event 3 without names, in Sysmon's order.
+/// Values without names, in Sysmon's order.
 #[derive(Default)]
 struct Unnamed<'a> {
-    values: [&'a str; EVENT_3_FIELDS],
-    count: usize,
+    values: Vec<&'a str>,
     /// How many do have names.
     among: usize,
 }
 
-/// `RuleName`, which came with Sysmon 8, and the 17 fields before it.
-const EVENT_3_FIELDS: usize = 18;
-
 impl<'a> Unnamed<'a> {
     fn push(&mut self, value: &'a str) {
-        if let Some(slot) = self.values.get_mut(self.count) {
-            *slot = value;
-        }
-        self.count += 1;
+        self.values.push(value);
     }
 
     /// Give the values to the fields that their count says they are.
     fn place(self, row: &mut Row<'a>) -> Result<(), String> {
-        let values = match (self.count, self.among) {
-            (0, _) => return Ok(()),
-            (EVENT_3_FIELDS, 0) => {
-                let [rule_name, values @ ..] = &self.values;
-                row.set(Field::RuleName, Value::Text(rule_name));
-                values
-            }
-            (17, 0) => &self.values[..17],
-            (count, among) => {
-                let what = format!("{count} Data without a Name beside {among} with one");
-                return Err(found(&what, "17 or 18, or none"));
-            }
+        let count = self.values.len();
+        if count == 0 {
+            return Ok(());
+        }
+        let event = event_id(row).and_then(Event::of_id).unwrap_or(Event::Connection);
+        let Some(fields) = event.unnamed(count).filter(|_| self.among == 0) else {
+            let what = format!("{count} Data without a Name beside {} with one", self.among);
+            return Err(found(&what, &format!("{}, or none", event.field_counts())));
         };
-        for (field, value) in Field::ALL.iter().zip(values) {
-            row.set(*field, Value::Text(value));
+        for (field, value) in fields.zip(self.values) {
+            row.set(field, Value::Text(value));
         }
         Ok(())
     }
@@ -172,20 +167,21 @@ impl<'a> Unnamed<'a> {
 
 fn event_id(row: &Row<'_>) -> Option<i64> {
     match row.get(Field::EventId) {
+        Value::Int(id) => Some(id),
         Value::Text(id) => parse_int(id),
         _ => None,
     }
 }
 
 /// Judge an event that was read to its end.
-fn verdict(row: &Row<'_>) -> Result<Verdict, String> {
+fn verdict(row: &Row<'_>, asked: Events) -> Result<Verdict, String> {
     let provider = match row.get(Field::ProviderName) {
         Value::Text(name) => Some(name),
         _ => None,
     };
     let looks_like_sysmon = row.get(Field::EventCreationTime) != Value::Null
         || matches!(row.get(Field::Channel), Value::Text(channel) if channel.contains("Sysmon"));
-    match (Verdict::of(provider, event_id(row), looks_like_sysmon), event_id(row)) {
+    match (Verdict::of(provider, event_id(row), looks_like_sysmon, asked), event_id(row)) {
         (Verdict::OtherEvent, None) => Err(found("no number in EventID", "one")),
         (verdict, _) => Ok(verdict),
     }

@@ -12,7 +12,7 @@ use bumpalo::Bump;
 pub use self::event::{read_data, read_event};
 use self::records::{End, Record, Records, is_plain, last_end};
 use self::skeleton::Skeletons;
-use crate::columns::{Columns, Place, Row};
+use crate::columns::{Place, Row, Tables};
 use crate::format::{
     BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending, Verdict,
     count_lines, warn_invalid_utf8,
@@ -70,7 +70,7 @@ fn cut_records(pending: Pending<'_>, ledger: &mut Ledger) -> Cut {
 }
 
 impl Decode for XmlDecoder {
-    fn decode(&self, block: Block<'_>, out: &mut Columns, ledger: &mut Ledger) {
+    fn decode(&self, block: Block<'_>, out: &mut Tables, ledger: &mut Ledger) {
         let mut arena = Bump::new();
         let mut skeletons = Skeletons::default();
         let (mut line, mut counted) = (block.line, 0);
@@ -96,7 +96,7 @@ fn decode_event(
     place: Place,
     arena: &Bump,
     skeletons: &mut Skeletons,
-    out: &mut Columns,
+    out: &mut Tables,
     ledger: &mut Ledger,
 ) {
     let (xml, lossy) = match std::str::from_utf8(bytes) {
@@ -104,17 +104,17 @@ fn decode_event(
         Err(_) => (&*arena.alloc_str(&String::from_utf8_lossy(bytes)), true),
     };
     let mut row = Row::default();
-    if !lossy && skeletons.read(xml, &mut row) {
-        return out.push(&row, place, ledger);
+    if !lossy && let Some(event) = skeletons.read(xml, &mut row) {
+        return out.of(event).push(&row, place, ledger);
     }
     let mut row = Row::default();
-    match read_event(xml, arena, &mut row) {
-        Ok(Verdict::NetworkConnect) => {
-            out.push(&row, place, ledger);
+    match read_event(xml, arena, &mut row, out.events()) {
+        Ok(Verdict::Asked(event)) => {
+            out.of(event).push(&row, place, ledger);
             if lossy {
                 warn_invalid_utf8(place, ledger);
             } else {
-                skeletons.learn(xml, &row);
+                skeletons.learn(xml, &row, event);
             }
         }
         Ok(other) => other.count(ledger),

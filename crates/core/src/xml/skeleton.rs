@@ -3,6 +3,7 @@
 //! [`read_event`](super::read_event) read; whatever is not like one of those goes to it.
 
 use crate::columns::Row;
+use crate::event::Event;
 use crate::schema::Field;
 use crate::value::Value;
 
@@ -32,17 +33,13 @@ struct Node {
 enum Then {
     /// A field's value, up to this byte.
     Value(Field, u8),
-    /// The event's end. It is one of [`FIXED`]'s values.
-    End([String; FIXED.len()]),
+    /// The event's end. It is this one, with [`FIXED`]'s values.
+    End(Event, [String; FIXED.len()]),
 }
 
 impl Skeletons {
     /// Read an event into `row`, if it is like one that was learnt; if not, `row` is of no use.
-    pub(crate) fn read<'a>(&'a self, xml: &'a str, row: &mut Row<'a>) -> bool {
-        self.walk(xml, row).is_some()
-    }
-
-    fn walk<'a>(&'a self, xml: &'a str, row: &mut Row<'a>) -> Option<()> {
+    pub(crate) fn read<'a>(&'a self, xml: &'a str, row: &mut Row<'a>) -> Option<Event> {
         let mut rest = xml;
         let mut candidates = &self.first;
         loop {
@@ -59,11 +56,11 @@ impl Skeletons {
                     row.set(*field, Value::Text(value));
                     rest = behind;
                 }
-                Then::End(fixed) => {
+                Then::End(event, fixed) => {
                     for (field, value) in FIXED.into_iter().zip(fixed) {
                         row.set(field, Value::Text(value));
                     }
-                    return rest.is_empty().then_some(());
+                    return rest.is_empty().then_some(*event);
                 }
             }
             candidates = &node.next;
@@ -71,7 +68,7 @@ impl Skeletons {
     }
 
     /// Remember what `xml` looks like around the values that `row` has of it.
-    pub(crate) fn learn(&mut self, xml: &str, row: &Row<'_>) {
+    pub(crate) fn learn(&mut self, xml: &str, row: &Row<'_>, event: Event) {
         let Some(values) = values_within(xml, row) else { return };
         let fixed = FIXED.map(|field| match row.get(field) {
             Value::Text(text) => text.to_owned(),
@@ -89,7 +86,7 @@ impl Skeletons {
             parent = Some(self.node(parent, text, Then::Value(field, *stop)));
             at = start + len;
         }
-        self.node(parent, &xml.as_bytes()[at..], Then::End(fixed));
+        self.node(parent, &xml.as_bytes()[at..], Then::End(event, fixed));
     }
 
     /// The node behind `parent` with this text, which is made if there is none.
