@@ -64,7 +64,7 @@ def live(rules: Path, paths: Sequence[Path]) -> dict[str, Any]:
 
     from procwire.sigma import load
 
-    table = pa.concat_tables(pq.read_table(path) for path in paths).slice(0, _LIVE_EVENTS)
+    table = pa.concat_tables(pq.read_table(path) for path in days(paths[0].parent, _LIVE_EVENTS)).slice(0, _LIVE_EVENTS)
     batches = table.combine_chunks().to_batches(max_chunksize=_LIVE_ROWS)
     found = load([rules])
     begun = time.perf_counter()

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from procwire.event import LIVE_SCHEMA
 from procwire.sigma.correlator import Correlator, Episode
-from procwire.sigma.hits import as_json, hit_batch, rule_columns
+from procwire.sigma.hits import NO_HITS, as_json, hit_batch, rule_columns
 from procwire.sigma.matcher import Found
 from procwire.sigma.rule import Rule
 
@@ -74,6 +74,8 @@ class Correlated:
 
     def _rows(self, episodes: Iterable[Episode]) -> pa.RecordBatch:
         found = list(episodes)
+        if not found:
+            return NO_HITS
         columns = rule_columns([self._rule] * len(found))
         names = list(self._correlation.group_by)
         columns["matched"] = pa.array([as_json(dict(zip(names, one.key, strict=True))) for one in found], pa.string())

@@ -16,7 +16,7 @@ from procwire.sigma.predicates import text_of
 from procwire.sigma.rule import Rule
 from procwire.sigma.tree import Leaf
 
-__all__ = ["SCHEMA", "hits_of"]
+__all__ = ["NO_HITS", "SCHEMA", "as_json", "hit_batch", "hits_of", "rule_columns"]
 
 _TIME = pa.timestamp("us", tz="UTC")
 _SHOWN = {data: text for text, data in ADDRESS_BYTES.items()}
@@ -40,11 +40,15 @@ SCHEMA: pa.Schema = pa.schema(
 """Columns of a match: the rule; `matched`, JSON of the fields that made it match and their values; for a correlation
 how many events it took, the figure that its condition compares, and when; then the event's columns."""
 
+NO_HITS: pa.RecordBatch = pa.RecordBatch.from_pylist([], schema=SCHEMA)
+
 
 def hits_of(
     batch: pa.RecordBatch, rows: Sequence[int], found: Sequence[Iterable[Found]], rules: Sequence[Rule]
 ) -> pa.RecordBatch:
     """The matches of a batch: a row for each rule of each event."""
+    if not rows:
+        return NO_HITS
     pairs = [(row, one) for row, several in zip(rows, found, strict=True) for one in several]
     events = batch.take(pa.array([row for row, _ in pairs], pa.int64()))
     columns = rule_columns([rules[one.rule] for _, one in pairs])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from procwire.sigma.correlated import Correlated
-from procwire.sigma.hits import SCHEMA, hits_of
+from procwire.sigma.hits import NO_HITS, SCHEMA, hits_of
 from procwire.sigma.matcher import Found, Matcher
 from procwire.sigma.rule import Rule
 
@@ -54,7 +54,6 @@ def _members(rule: Rule) -> tuple[Rule, ...]:
 
 def _joined(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     filled = [batch for batch in batches if batch.num_rows]
-    if len(filled) == 1:
-        return filled[0]
-    table = pa.Table.from_batches(filled, SCHEMA).combine_chunks()
-    return table.to_batches()[0] if filled else pa.RecordBatch.from_pylist([], schema=SCHEMA)
+    if len(filled) > 1:
+        return pa.Table.from_batches(filled, SCHEMA).combine_chunks().to_batches()[0]
+    return filled[0] if filled else NO_HITS
