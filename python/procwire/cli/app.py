@@ -17,6 +17,7 @@ from procwire.cli.lake import lake
 from procwire.cli.read import EXAMPLES, read
 from procwire.cli.record import EXAMPLES as RECORD_EXAMPLES
 from procwire.cli.record import RecordCommand, record
+from procwire.cli.rules_group import rules
 from procwire.cli.sql import EXAMPLES as SQL_EXAMPLES
 from procwire.cli.sql import sql
 from procwire.cli.version import version_line
@@ -36,6 +37,7 @@ app.command(epilog=HUNT_EXAMPLES)(hunt)
 app.command(epilog=DETECT_EXAMPLES)(detect)
 app.command(epilog=SQL_EXAMPLES)(sql)
 app.add_typer(config, name="config")
+app.add_typer(rules, name="rules")
 app.add_typer(lake, name="lake")
 app.command()(dictionary)
 app.command()(guid)

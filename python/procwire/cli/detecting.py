@@ -82,9 +82,10 @@ def _run(request: Request, signals: Signals) -> ExitCode:
 
 def loaded(paths: Iterable[Path], level: Level | None = None) -> RuleSet:
     """The rules of these files and folders, of at least this level. Raises UsageError where none runs."""
+    from procwire.cli.rules_checking import rule_files
     from procwire.sigma import load
 
-    rules = load(list(paths))
+    rules = load([file for path in paths for file in rule_files(path)])
     chosen = rules.at_least(level) if level else rules
     if not chosen.rules:
         why = f"{counted(len(rules.rules), 'rule')} below {level}; " if rules.rules else ""
