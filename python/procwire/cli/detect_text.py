@@ -11,7 +11,7 @@ from typing import Any
 from procwire.sinks.layout import shorten_middle, styled
 from procwire.sinks.plain import plain
 
-__all__ = ["LEVEL_STYLES", "alert_line", "match_lines", "reason", "shown_time", "what_happened"]
+__all__ = ["LEVEL_STYLES", "alert_line", "match_lines", "reason", "shown_time", "value_text", "what_happened"]
 
 LEVEL_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 Row = Mapping[str, Any]
@@ -55,7 +55,7 @@ def reason(row: Row) -> str:
     if not matched:
         return ""
     word = "because" if row["correlated_events"] is None else "of"
-    return plain(f"{word} " + ", ".join(f"{name} {_value(value)}" for name, value in matched.items()))
+    return plain(f"{word} " + ", ".join(f"{name} {value_text(value)}" for name, value in matched.items()))
 
 
 def shown_time(time: datetime | None) -> str:
@@ -63,7 +63,8 @@ def shown_time(time: datetime | None) -> str:
     return "-" if time is None else time.strftime("%Y-%m-%d %H:%M:%S.") + f"{time.microsecond // 1000:03}"
 
 
-def _value(value: object) -> str:
+def value_text(value: object) -> str:
+    """A value of a field, as Sysmon writes it."""
     if value is None:
         return "missing"
     text = str(value).lower() if isinstance(value, bool) else str(value)

@@ -135,7 +135,7 @@ def _over(
             if configuration is not None and not logged[rule.id]:
                 verdict = replace(verdict, status="filtered", reason="the Sysmon configuration logs none of them")
         elif found:
-            verdict = replace(verdict, status="cannot match", reason=why(found))
+            verdict = replace(verdict, status="cannot match", reason=why(found, rule.logsource.product))
         elif configuration is not None:
             verdict = _under(rule, verdict, configuration)
         if missing and not verdict.reason:
@@ -167,6 +167,7 @@ def _matches(
 
 def _under(rule: Rule, verdict: Verdict, configuration: Configuration) -> Verdict:
     """The verdict under a configuration, by events that are made up to match."""
+    from procwire.cli.detect_text import value_text
     from procwire.cli.rules_witness import witnesses
     from procwire.rules.apply import Rules
 
@@ -175,8 +176,9 @@ def _under(rule: Rule, verdict: Verdict, configuration: Configuration) -> Verdic
         return verdict
     shown = events.slice(0, 1).to_pylist()[0]
     asked = {leaf_field: shown.get(column) for leaf_field, column in _asked(rule)}
-    example = ", ".join(f"{name} {value}" for name, value in asked.items() if value is not None)
-    reason = f"the Sysmon configuration logs none of {events.num_rows:,} events made up to match it, such as {example}"
+    example = ", ".join(f"{name} {value_text(value)}" for name, value in asked.items() if value is not None)
+    made_up = f"{counted(events.num_rows, 'event')} made up to match it"
+    reason = f"the Sysmon configuration logs none of {made_up}, such as {example}"
     return replace(verdict, status="filtered", reason=reason)
 
 

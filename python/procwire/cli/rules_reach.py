@@ -135,14 +135,14 @@ def _blocking(node: Node, present: Present, wanted: bool) -> Iterator[Leaf]:
                 yield from _blocking(operand, present, wanted)
 
 
-def why(leaves_: Iterable[Leaf]) -> str:
+def why(leaves_: Iterable[Leaf], product: str | None) -> str:
     """In words, for people who wonder why a rule is silent."""
-    return "; ".join(dict.fromkeys(_why(leaf) for leaf in leaves_))
+    return "; ".join(dict.fromkeys(_why(leaf, product) for leaf in leaves_))
 
 
-def _why(leaf: Leaf) -> str:
+def _why(leaf: Leaf, product: str | None) -> str:
     if leaf.column == "provider_name" and not leaf.field:
-        return "is for another product: none of its events is here"
+        return f"is for {product or 'another product'}, and no event here is of it"
     if leaf.column in PROCESS_COLUMNS:
         return f"needs {leaf.field} of the process's creation (Sysmon's event 1), and none is here that has it"
     if leaf.column in DNS_COLUMNS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from itertools import islice, product
 from typing import TYPE_CHECKING, cast
@@ -13,7 +13,7 @@ from procwire.event import LIVE_SCHEMA
 from procwire.lake.functions import network_ends
 from procwire.sigma import RuleSet
 from procwire.sigma.fields import ADDRESS_BYTES
-from procwire.sigma.tree import All, Any, Compared, Equal, InNetwork, Leaf, Like, Missing, Node, Not, Wildcard
+from procwire.sigma.tree import All, Any, Compared, Equal, InNetwork, Leaf, Like, Missing, Node, Not, Part, Wildcard
 
 if TYPE_CHECKING:
     from procwire.sigma import Rule
@@ -24,11 +24,14 @@ Values = Mapping[str, object]
 
 # Of each rule; the first few choices of many alternatives tell enough.
 _MOST = 256
-_LINUX = "Linux-Sysmon"
+# A program that was installed, and one that was not.
+_PLACES = (("C:\\Program Files\\Some\\program.exe", "C:\\Users\\someone\\AppData\\Local\\Temp\\program.exe"),
+           ("/usr/bin/program", "/tmp/program"))  # fmt: skip
+_STARTS = {"\\": "C:", ":": "C", "/": "/usr/bin", ".": "host"}
 _TEXT_OF = {data: text for text, data in ADDRESS_BYTES.items()}
 _ORDINARY: dict[str, object] = {
     "provider_name": "Microsoft-Windows-Sysmon", "record_kind": "connection", "computer_name": "host", "event_id": 3,
-    "process_name": "C:\\Program Files\\Some\\program.exe", "user_name": "DOMAIN\\someone", "process_id": 4321,
+    "user_name": "DOMAIN\\someone", "process_id": 4321,
     "network_protocol": "tcp", "network_connection_initiated": True, "src_ip": "10.20.30.40", "src_port": 50123,
     "src_is_ipv6": False, "dst_is_ipv6": False, "dst_ip": "203.0.113.77", "dst_port": 443,
 }  # fmt: skip
@@ -39,8 +42,10 @@ def witnesses(rule: Rule) -> pa.RecordBatch:
 
     None for a correlation, nor where what it asks for cannot be made up, as with regular expressions.
     """
-    found = islice(_ways(rule.tree, True), _MOST) if rule.tree is not None else ()
-    batch = pa.RecordBatch.from_pylist([row_of(values) for values in found], schema=LIVE_SCHEMA)
+    found = list(islice(_ways(rule.tree, True), _MOST)) if rule.tree is not None else []
+    places = _PLACES[rule.logsource.product == "linux"]
+    rows = [row_of({"process_name": place, **values}) for place in places for values in found]
+    batch = pa.RecordBatch.from_pylist(rows, schema=LIVE_SCHEMA)
     matching = set(RuleSet((rule,)).matches(_numbered(batch)).column("record_id").to_pylist())
     return batch.filter(pa.array([number in matching for number in range(batch.num_rows)], pa.bool_()))
 
@@ -88,10 +93,16 @@ def _value(leaf: Leaf) -> Iterator[Values]:
             yield {leaf.column: value}
         case Like(parts):
             texts = ("x" if part is Wildcard.ONE else "" if part is Wildcard.ANY else part for part in parts)
-            start = "C:" if leaf.column.endswith("process_name") and parts[0] is Wildcard.ANY else ""
-            yield {leaf.column: start + "".join(cast(Iterable[str], texts))}
+            yield {leaf.column: _whole("".join(cast(Iterable[str], texts)), parts)}
         case InNetwork(network):
             known = ip_network(network) if "/" in network else ip_network(ip_address(network))
             yield {_TEXT_OF[leaf.column]: str(known[min(7, known.num_addresses - 1)])}
         case Compared(operator, number):
             yield {leaf.column: int(number) + {"<": -1, ">": 1}.get(operator, 0)}
+
+
+def _whole(text: str, parts: Sequence[Part]) -> str:
+    """What a pattern leaves open at its ends, filled in as paths and host names have it."""
+    start = _STARTS.get(text[:1], "") if parts[0] is Wildcard.ANY else ""
+    end = "program.exe" if parts[-1] is Wildcard.ANY and text.endswith("\\") else ""
+    return start + text + end
