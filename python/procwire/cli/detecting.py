@@ -88,9 +88,9 @@ def loaded(paths: Iterable[Path], level: Level | None = None) -> RuleSet:
     rules = load([file for path in paths for file in rule_files(path)])
     chosen = rules.at_least(level) if level else rules
     if not chosen.rules:
-        why = f"{counted(len(rules.rules), 'rule')} below {level}; " if rules.rules else ""
-        told = "; ".join(_problems(rules)) or "no rule at all"
-        raise UsageError(f"found {why}{told}; expected a Sigma rule for network connections")
+        below = [f"{counted(len(rules.rules), 'rule')} below {level}"] if rules.rules else []
+        told = "; ".join([*below, *_problems(rules)]) or "no rule at all"
+        raise UsageError(f"found {told}; expected a Sigma rule for network connections")
     return chosen
 
 

@@ -65,7 +65,7 @@ def say(text: str) -> None:
 def without_configuration(hangups: Hangups) -> None:
     """What is done between two batches where there is no configuration."""
     if hangups.take():
-        say("SIGHUP ignored: there is no --config FILE, and no --detect DIR, to load anew")
+        say("SIGHUP ignored: there is no --config FILE, and no --detect PATH, to load anew")
 
 
 def live_rules(request: Request, path: Path, hangups: Hangups) -> LiveRules:

@@ -43,10 +43,12 @@ def test_verbs_are_those_documented() -> None:
         "sql",
         "config",
         "hunt",
+        "detect",
+        "rules",
         "dictionary",
         "guid",
     ]
-    assert VERBS == ["config", "dictionary", "guid", "hunt", "lake", "read", "record", "sql"]
+    assert VERBS == ["config", "detect", "dictionary", "guid", "hunt", "lake", "read", "record", "rules", "sql"]
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -132,7 +132,9 @@ def test_rules_are_loaded_anew_at_sighup_and_when_the_file_changes(
 def test_sighup_without_a_configuration_is_survived(start: Start, connect: Server) -> None:
     running = start("--all", "--where", connect.mine, "--count", "2")
     running.process.send_signal(signal.SIGHUP)
-    running.wait_for(lambda: "SIGHUP ignored: there is no --config FILE to load anew\n" in running.errors)
+    running.wait_for(
+        lambda: "SIGHUP ignored: there is no --config FILE, and no --detect PATH, to load anew\n" in running.errors
+    )
     made = connect(1)
     code, stdout = running.wait()
     assert (code, ports(stdout)) == (0, made)
