@@ -41,8 +41,8 @@ class Hangups:
         signal.signal(signal.SIGHUP, self._before)
 
     def taker(self) -> Callable[[], bool]:
-        """Asks whether one came since it was asked last; each asks for itself."""
-        taken = self._count
+        """Asks whether one came since it was asked last, or since the beginning; each asks for itself."""
+        taken = 0
 
         def take() -> bool:
             nonlocal taken

@@ -1,0 +1,89 @@
+"""The Sigma rules of a recording: a line for each alert, and their reload."""
+
+from __future__ import annotations
+
+import os
+import signal
+from concurrent.futures import wait
+from contextlib import ExitStack
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from procwire.cli.record import _targets
+from procwire.cli.recording_detect import Alerting, AlertLines, first_rules
+from procwire.cli.recording_rules import Hangups
+from procwire.cli.request import Request, Way
+from procwire.errors import UsageError
+from procwire.event import LIVE_SCHEMA
+from procwire.recorder import RecordingLedger
+from sigma_cases import batch_of, document, loaded
+
+RULE = document("DestinationPort: 4444").replace("title: A", "title: Back door\nlevel: high")
+HIT = {"DestinationPort": 4444, "Image": "C:\\x.exe", "ProcessId": 7, "DestinationIp": "8.8.8.8", "Computer": "WS1"}
+
+
+def test_alerts_are_lines_so_many_a_second(capsys: pytest.CaptureFixture[str]) -> None:
+    """The others are counted: a rule that matches everything must not hold up the recording."""
+    now_s = 5.0
+    lines = AlertLines(now=lambda: now_s)
+    found = loaded(RULE).matches(batch_of([HIT] * 30))
+    lines(found.slice(0, 15))
+    lines(found.slice(15))
+    lines.tick()
+    now_s = 6.0
+    lines.tick()
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == ("procwire: ALERT high: Back door: x.exe 7 on WS1 → 8.8.8.8:4444 because DestinationPort 4444")
+    assert (len(told), told[-1]) == (21, "procwire: and 10 more alerts")
+
+
+def request(folder: Path, *ways: Way) -> Request:
+    names = dict.fromkeys(Request.__dataclass_fields__)
+    return Request(**{**names, "detect": (folder,), "targets": _targets(list(ways), [])})  # type: ignore[arg-type]
+
+
+def test_rules_are_loaded_anew_and_worse_ones_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the background, at SIGHUP; a folder without a rule that runs leaves the old ones."""
+    (tmp_path / "rule.yml").write_text(RULE)
+    ledger = RecordingLedger("fake")
+    with ExitStack() as stack:
+        hangups = stack.enter_context(Hangups())
+        asked_too = hangups.taker()
+        alerting = Alerting(request(tmp_path, Way.NDJSON), first_rules([tmp_path]), [], ledger, hangups, stack)
+
+        def reload() -> str:
+            os.kill(os.getpid(), signal.SIGHUP)
+            alerting.refresh()
+            coming = alerting._coming
+            if coming is not None:
+                wait([coming])
+            alerting.refresh()
+            return capsys.readouterr().err
+
+        (tmp_path / "rule.yml").write_text(RULE.replace("4444", "80"))
+        assert "1 Sigma rule loaded anew" in reload()
+        (tmp_path / "rule.yml").write_text("nonsense: [")
+        assert "Sigma rules loaded at" in reload()
+        alerting.alerts(cast("object", batch_of([HIT, {**HIT, "DestinationPort": 80}])))  # type: ignore[arg-type]
+        assert asked_too()
+        assert not asked_too()
+    assert ledger.detection is not None
+    assert (ledger.detection.loaded, ledger.detection.refused) == (2, 1)
+    assert ledger.detection.alerts == {"Back door": 1}
+
+
+def test_lines_go_where_no_output_has_alerts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """stderr is no terminal here."""
+    for way, told in ((Way.LAKE, True), (Way.NDJSON, False)):
+        with ExitStack() as stack:
+            hangups = stack.enter_context(Hangups())
+            alerting = Alerting(request(tmp_path, way), loaded(RULE), [], RecordingLedger("fake"), hangups, stack)
+            alerting.alerts(batch_of([HIT]).select(LIVE_SCHEMA.names))
+        assert ("ALERT high: Back door" in capsys.readouterr().err) == told
+
+
+def test_no_rule_that_runs_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"found found no file|found 1 not run|found .*expected a Sigma rule"):
+        first_rules([tmp_path])
