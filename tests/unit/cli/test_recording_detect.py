@@ -7,7 +7,6 @@ import signal
 from concurrent.futures import wait
 from contextlib import ExitStack
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -66,7 +65,7 @@ def test_rules_are_loaded_anew_and_worse_ones_refused(tmp_path: Path, capsys: py
         assert "1 Sigma rule loaded anew" in reload()
         (tmp_path / "rule.yml").write_text("nonsense: [")
         assert "Sigma rules loaded at" in reload()
-        alerting.alerts(cast("object", batch_of([HIT, {**HIT, "DestinationPort": 80}])))  # type: ignore[arg-type]
+        alerting.alerts(batch_of([HIT, {**HIT, "DestinationPort": 80}]))
         assert asked_too()
         assert not asked_too()
     assert ledger.detection is not None

@@ -108,3 +108,22 @@ def test_values_cannot_drive_the_terminal(colours: bool) -> None:
             rest = re.sub(r"\x1b\[[0-9;]*m", "", rest) if colours else rest
             assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", rest)
             assert rest.count("\n") == 2
+
+
+@pytest.mark.parametrize("colours", [False, True])
+@pytest.mark.parametrize("width", [80, 200])
+def test_alert_is_a_line_among_the_connections(width: int, colours: bool) -> None:
+    """Cut to the terminal's width; neither a rule's title nor a process can drive it."""
+    names = (*RECORDING_COLUMNS, *ALERT_COLUMNS)
+    alert = {"record_kind": "alert", "process_name": "/tmp/e\x1bvil", "process_id": 7, "dst_ip": "::1", "dst_port": 9}
+    told = {"rule_title": "Back\x1b[2Jdoor", "rule_level": "high"}
+    events = recorded(ROWS[0], alert, ROWS[0])
+    columns = [pa.array([None, told.get(name), None], pa.string()) for name in ALERT_COLUMNS]
+    batch = pa.record_batch([*(events.column(name) for name in RECORDING_COLUMNS), *columns], names=list(names))
+    stream = io.BytesIO()
+    TableSink(stream, batch.schema, Terminal(width, colours)).write(batch)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue().decode()).splitlines()
+    assert len(lines) == 4
+    assert lines[1] == lines[3]
+    assert lines[2].lstrip("0123456789-:. ").startswith("ALERT high: Back\ufffd[2Jdoor (e\ufffdvil 7 [::1]:9)")
+    assert max(map(cell_len, lines)) <= width
