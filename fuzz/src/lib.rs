@@ -1,20 +1,22 @@
 //! What every reading of any bytes owes: valid Arrow, and a ledger in which each record is counted once.
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::Array;
+use procwire_core::columns::Batch;
+use procwire_core::event::Events;
 use procwire_core::format::{BROKEN_RECORD, FormatName, OVERLONG_RECORD};
 use procwire_core::scan::{FileLedger, decode};
 use procwire_core::stream::{Options, Stream};
 
 /// Read `bytes` at once.
 pub fn read(bytes: &[u8], format: Option<FormatName>, recover: bool) -> FileLedger {
-    let (batches, account) = decode("fuzz", bytes, Options { format, recover });
+    let (batches, account) = decode("fuzz", bytes, Options { format, recover, events: Events::ALL });
     check(&batches, &account);
     account
 }
 
 /// Feed `bytes` in pieces of these lengths, over and over (a length of 0 is a piece without bytes).
 pub fn read_in_pieces(bytes: &[u8], lengths: &[u8]) -> FileLedger {
-    let mut stream = Stream::new("fuzz", Options::default());
+    let mut stream = Stream::new("fuzz", Options { events: Events::ALL, ..Options::default() });
     let mut account = FileLedger { bytes: bytes.len() as u64, ..FileLedger::default() };
     let mut batches = Vec::new();
     let mut rest = bytes;
@@ -28,9 +30,9 @@ pub fn read_in_pieces(bytes: &[u8], lengths: &[u8]) -> FileLedger {
         stream.feed(piece.to_vec(), turn == 0, &mut jobs);
         account.ledger.merge(stream.take_ledger());
         for job in jobs {
-            let (batch, ledger, _) = job.run();
+            let (decoded, ledger, _) = job.run();
             account.ledger.merge(ledger);
-            batches.extend(batch);
+            batches.extend(decoded);
         }
     }
     account.format = stream.format();
@@ -38,9 +40,9 @@ pub fn read_in_pieces(bytes: &[u8], lengths: &[u8]) -> FileLedger {
     account
 }
 
-fn check(batches: &[RecordBatch], account: &FileLedger) {
+fn check(batches: &[Batch], account: &FileLedger) {
     let mut rows = 0;
-    for batch in batches {
+    for (_, batch) in batches {
         rows += batch.num_rows() as u64;
         for column in batch.columns() {
             column.to_data().validate_full().expect("valid Arrow");
@@ -48,8 +50,8 @@ fn check(batches: &[RecordBatch], account: &FileLedger) {
     }
     let ledger = &account.ledger;
     let damaged = ledger.damage.count(BROKEN_RECORD) + ledger.damage.count(OVERLONG_RECORD);
-    assert_eq!(ledger.events, rows);
-    assert_eq!(ledger.records, ledger.events + ledger.other_events + ledger.other_providers + damaged);
-    assert!(ledger.recovered <= ledger.events);
+    assert_eq!(ledger.rows(), rows);
+    assert_eq!(ledger.records, ledger.rows() + ledger.other_events + ledger.other_providers + damaged);
+    assert!(ledger.recovered <= ledger.rows());
     assert_eq!(ledger.damage.count("lost batch"), 0);
 }

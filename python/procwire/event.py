@@ -9,7 +9,7 @@ data_dictionaries/windows/sysmon/event-3.md, 2018); docs/dictionary.md says wher
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import pyarrow as pa
@@ -253,7 +253,17 @@ DERIVED: tuple[Field, ...] = (
 )  # fmt: skip
 """Columns computed on request; the last is of connections alone."""
 
-_WHERE_LOGGED: tuple[Field, ...] = tuple(field for field in FIELDS if field.group in ("system", "provenance"))
+
+def _logged(number: int) -> tuple[Field, ...]:
+    """The columns of `System` and of where the record was read, for an event other than 3."""
+    own = {"event_id": f"Number of the event: always {number}", "event_task": "Category of the event"}
+    return tuple(
+        replace(field, description=own[field.name], sample=str(number)) if field.name in own else field
+        for field in FIELDS
+        if field.group in ("system", "provenance")
+    )
+
+
 _RULE_NAME: Field = next(field for field in FIELDS if field.name == "rule_name")
 
 PROCESS_CREATION_FIELDS: tuple[Field, ...] = (
@@ -301,7 +311,7 @@ PROCESS_CREATION_FIELDS: tuple[Field, ...] = (
     _event("process_parent_user_name", "ParentUser", "ActingUserName", _TEXT,
            "Name of the account that the parent runs under; since Sysmon 13.30", "NT AUTHORITY\\SYSTEM"),
     _RULE_NAME,
-    *_WHERE_LOGGED,
+    *_logged(1),
 )  # fmt: skip
 """Every column of event 1, in the table's order."""
 
@@ -322,7 +332,7 @@ DNS_QUERY_FIELDS: tuple[Field, ...] = (
     _event("user_name", "User", "UserName", _TEXT,
            "Name of the account that asked, usually domain and user; since Sysmon 13.30", "DESKTOP-WARDOG\\wardog"),
     _RULE_NAME,
-    *_WHERE_LOGGED,
+    *_logged(22),
 )  # fmt: skip
 """Every column of event 22, in the table's order."""
 

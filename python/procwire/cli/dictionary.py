@@ -1,6 +1,6 @@
-"""`procwire dictionary`: the event's columns, their names in each vocabulary, types and meanings.
+"""`procwire dictionary`: an event's columns, their names in each vocabulary, types and meanings.
 
-`python -m procwire.cli.dictionary docs/dictionary.md` writes the table anew between the file's markers.
+`python -m procwire.cli.dictionary docs/dictionary.md` writes the tables anew between the file's markers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import typer
 from procwire.cli.exits import ExitCode, ends_well
 
 if TYPE_CHECKING:
-    from procwire.event import Field
+    from procwire.event import Event, Field
 
 __all__ = ["MARKERS", "dictionary", "markdown", "renewed"]
 
@@ -31,22 +31,28 @@ _PLAIN_WIDTH = 180
 def dictionary(
     names: Annotated[Names, typer.Option(help="Vocabulary of the first column.")] = "ossem",
     to: Annotated[DictionaryFormat, typer.Option(help="Format of the dictionary.")] = "table",
+    event: Annotated[
+        str, typer.Option(metavar="EVENT", help="Whose columns: connection (or 3), process-creation (1), dns-query (22).")
+    ] = "connection",
 ) -> ExitCode:
     """Print the data dictionary: every column's name, Sysmon's name for it, type, group, meaning and a sample.
 
     Derived columns are computed on request: name them in `procwire read --columns`.
     """
+    from procwire.event import event_named
+
+    asked = event_named(event)
     if to == "table":
-        _print_table(names)
+        _print_table(asked, names)
     else:
-        sys.stdout.write(markdown(names) if to == "markdown" else _json(names))
+        sys.stdout.write(markdown(names, asked) if to == "markdown" else _json(asked, names))
     return ExitCode.ALL_READ
 
 
-def _all_fields() -> tuple[Field, ...]:
-    from procwire.event import DERIVED, FIELDS, LIVE_FIELDS
+def _all_fields(event: Event) -> tuple[Field, ...]:
+    from procwire.event import CONNECTION, LIVE_FIELDS
 
-    return FIELDS + LIVE_FIELDS + DERIVED
+    return event.fields + (LIVE_FIELDS if event == CONNECTION else ()) + event.derived
 
 
 def _row(field: Field, names: Names) -> tuple[str, ...]:
@@ -54,26 +60,28 @@ def _row(field: Field, names: Names) -> tuple[str, ...]:
     return field.named(names), sysmon, str(field.type), field.group, field.description, field.sample
 
 
-def markdown(names: Names = "ossem") -> str:
-    """The dictionary as a Markdown table."""
+def markdown(names: Names = "ossem", event: Event | None = None) -> str:
+    """The dictionary of an event, of connections if not told, as a Markdown table."""
+    from procwire.event import CONNECTION
+
     rows = [_HEADINGS, ("---",) * len(_HEADINGS)]
-    for field in _all_fields():
+    for field in _all_fields(event or CONNECTION):
         name, sysmon, kind, group, description, sample = _row(field, names)
         rows.append((f"`{name}`", sysmon, kind, group, description, f"`{sample}`"))
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in rows)
 
 
-def _json(names: Names) -> str:
+def _json(event: Event, names: Names) -> str:
     keys = ("name", "sysmon_name", "type", "group", "description", "sample")
-    rows = [dict(zip(keys, _row(field, names), strict=True)) for field in _all_fields()]
-    for row, field in zip(rows, _all_fields(), strict=True):
+    rows = [dict(zip(keys, _row(field, names), strict=True)) for field in _all_fields(event)]
+    for row, field in zip(rows, _all_fields(event), strict=True):
         row["sysmon_name"] = row["sysmon_name"] or None  # type: ignore[assignment]
         if field.sql:
             row["sql"] = field.sql
     return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
 
 
-def _print_table(names: Names) -> None:
+def _print_table(event: Event, names: Names) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -84,7 +92,7 @@ def _print_table(names: Names) -> None:
     for index, column in enumerate(table.columns):
         column.no_wrap = index < 4
         column.overflow = "fold"
-    for field in _all_fields():
+    for field in _all_fields(event):
         table.add_row(*(Text(cell) for cell in _row(field, names)))
     # Captured, since Rich would end the process itself where the pipe is closed.
     with console.capture() as capture:
@@ -93,11 +101,14 @@ def _print_table(names: Names) -> None:
 
 
 def renewed(document: str) -> str:
-    """The document with the table of today between its markers."""
+    """The document with the tables of today between its markers."""
+    from procwire.event import EVENTS
+
+    tables = [f"## Event {event.id}: `{event.table}`\n\n{markdown(event=event)}" for event in EVENTS]
     start, end = MARKERS
     before, _, rest = document.partition(start)
     _, _, after = rest.partition(end)
-    return f"{before}{start}\n\n{markdown()}\n{end}{after}"
+    return "\n".join([f"{before}{start}\n", *tables, f"{end}{after}"])
 
 
 if __name__ == "__main__":

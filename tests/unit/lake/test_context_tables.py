@@ -17,6 +17,7 @@ from procwire.lake import ingest as module
 from procwire.lake.ingest import Ingest
 from procwire.ledger import Ledger
 from procwire.sinks import open_sink
+from procwire.sources import read_events
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
 GUID = "{A98268C1-957F-5ACD-0000-0010EB030000}"
@@ -94,7 +95,7 @@ def test_interrupted_reading_goes_on_where_each_table_ended(
     log = log_of(tmp_path / "a.xml")
     log.write_bytes(b"\n".join(line for line in log.read_bytes().splitlines() if b"EventRecordID" not in line))
     monkeypatch.setattr(module, "_APPEND_ROWS", 14)
-    whole, append, left = module.read_events, Lake.append_logs, [appends]
+    whole, append, left = read_events, Lake.append_logs, [appends]
 
     def pieces(*args: object, **kwargs: object) -> object:
         for event, batch in whole(*args, **kwargs):  # type: ignore[arg-type]

@@ -21,11 +21,10 @@ A, B = "{A98268C1-957F-5ACD-0000-0010EB030000}", "{A98268C1-957F-5ACD-0000-0010E
 NOBODY = "{00000000-0000-0000-0000-000000000000}"
 
 
-def connection(at_s: float | None, guid: str | None, dst_ip: str | None = "203.0.113.9", **changes: object) -> Row:
+def connection(at_s: float | None, guid: str | None, dst_ip: str | None = "203.0.113.9", **changes: Any) -> Row:
     time = None if at_s is None else START + timedelta(seconds=at_s)
-    return hunting_ground.row(
-        **{"event_creation_time": time, "computer_name": "WS-1", "process_guid": guid, "dst_ip": dst_ip, **changes}
-    )
+    made = {"event_creation_time": time, "computer_name": "WS-1", "process_guid": guid, "dst_ip": dst_ip, **changes}
+    return hunting_ground.row(0, **made)
 
 
 def prepared(
@@ -41,7 +40,7 @@ def prepared(
     return database
 
 
-def column(database: duckdb.DuckDBPyConnection, name: str) -> list[str | None]:
+def column(database: duckdb.DuckDBPyConnection, name: str) -> list[Any]:
     return [value for (value,) in database.sql(f"SELECT {name} FROM enriched ORDER BY record_id").fetchall()]
 
 
@@ -136,7 +135,7 @@ def expected(row: Row, made: Sequence[Row], asked: Sequence[Row]) -> tuple[str |
 
     answered = [event for event in own(asked) if answers(event, row["dst_ip"])]
     process, name = last(own(made), then, else_first=True), last(answered, then, else_first=False)
-    return process and process["process_command_line"], name and name["dns_query_name"]
+    return process["process_command_line"] if process else None, name["dns_query_name"] if name else None
 
 
 def answers(event: Row, dst_ip: str | None) -> bool:
@@ -157,7 +156,7 @@ def test_rows_are_those_of_connections_and_what_is_joined_is_what_a_loop_finds()
         return {"at_s": pick(None, 0, 1, 2, 3), "guid": pick(None, NOBODY, A, B)}
 
     for number in range(300):
-        computer = {"computer_name": f"WS-{number}"}
+        computer: dict[str, Any] = {"computer_name": f"WS-{number}"}
         some = range(random.randrange(8))
         connections += [connection(**at(), dst_ip=pick("203.0.113.9", "2001:db8::1", None), **computer) for _ in some]
         made += [creation(**at(), command_line=pick("a", "b", "c"), **computer) for _ in some]
@@ -167,9 +166,9 @@ def test_rows_are_those_of_connections_and_what_is_joined_is_what_a_loop_finds()
     for rows in (connections, made, asked):
         for number, row in enumerate(rows):
             row["record_id"] = number
-    rows = prepared(connections, made, asked).sql(
+    joined = prepared(connections, made, asked).sql(
         "SELECT record_id, process_command_line, dns_query_name FROM enriched ORDER BY record_id"
     )
     want = [(number, *expected(row, made, asked)) for number, row in enumerate(connections)]
-    assert rows.fetchall() == want
+    assert joined.fetchall() == want
     assert len({(line is None, name is None) for _, line, name in want}) == 4

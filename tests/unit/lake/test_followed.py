@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from event_rows import BatchOf
-from procwire.event import SCHEMA
+from procwire.event import CONNECTION, SCHEMA
+from procwire.event import Event as LoggedEvent
 from procwire.lake.ingest import Ingest
 from procwire.lake.lake import Lake
 from procwire.ledger import Ledger
@@ -96,11 +97,11 @@ def test_what_comes_at_once_is_one_commit(
     monkeypatch.setattr(ingest._stopped, "wait", lambda _: given.wait())
     monkeypatch.setattr(ingest, "_append", lambda parts: appended.append(len(parts)))
 
-    def batches(*_: object, **__: object) -> Iterator[pa.RecordBatch]:
+    def batches(*_: object, **__: object) -> Iterator[tuple[LoggedEvent, pa.RecordBatch]]:
         for record in range(3):
-            yield batch_of({"record_id": record, "source_file": str(tmp_path)})
+            yield CONNECTION, batch_of({"record_id": record, "source_file": str(tmp_path)})
         given.set()
 
-    monkeypatch.setattr("procwire.lake.ingest.read_batches", batches)
+    monkeypatch.setattr("procwire.lake.ingest.read_events", batches)
     ingest.run([tmp_path], follow=True, ledger=Ledger())
     assert appended == [3]
