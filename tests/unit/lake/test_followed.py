@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Event
 
 import pyarrow as pa
 import pytest
@@ -92,7 +92,7 @@ def test_what_comes_at_once_is_one_commit(
 ) -> None:
     """Batches that come while the next commit is not due yet are put together."""
     appended: list[int] = []
-    given = Event()
+    given = threading.Event()
     ingest = Ingest(lake)
     monkeypatch.setattr(ingest._stopped, "wait", lambda _: given.wait())
     monkeypatch.setattr(ingest, "_append", lambda parts: appended.append(len(parts)))
