@@ -16,7 +16,6 @@ from procwire.lake.ingest import Ingest
 from procwire.lake.lake import Lake
 from procwire.ledger import Ledger
 from procwire.sinks import open_sink
-from procwire.sources import follow as module
 
 Rows = Callable[[Lake], list[dict[str, object]]]
 
@@ -47,7 +46,7 @@ def follow(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ingest]
                 raise KeyboardInterrupt
             event()
 
-        monkeypatch.setattr(module.time, "sleep", next_event)
+        monkeypatch.setattr("procwire.sources.follow.time.sleep", next_event)
         ingest = Ingest(lake)
         with pytest.raises(KeyboardInterrupt):
             ingest.run(list(paths), follow=True, ledger=Ledger())
