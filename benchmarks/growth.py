@@ -43,7 +43,7 @@ class Measured:
     spark_start_s: float = 20
     """A session of 13.5 s, and planning; what an earlier form of the hunt took whatever there was to read."""
     spark_event_core_us: float = 39
-    """Of one core, that earlier form, on a busy machine: 1.05 and 3.2 million events in 26.6 and 68.8 s on two cores."""
+    """Of one core, that earlier form, on a busy machine: 1.05 and 3.2 million events in 26.6 and 68.8 s on two."""
 
 
 @dataclass(slots=True)
