@@ -61,8 +61,9 @@ def interruptible(job: Callable[[], T], session: SparkSession | None = None) -> 
     In a thread of its own: in the main thread PySpark takes Ctrl-C for itself, and Py4J tells of it with a traceback.
     """
     done: Future[T] = Future()
-    threading.Thread(target=_fulfil, args=(done, job), daemon=True).start()
+    thread = threading.Thread(target=_fulfil, args=(done, job), daemon=True)
     try:
+        thread.start()
         return done.result()
     except KeyboardInterrupt:
         # Again and again, for what was not begun yet.

@@ -1,0 +1,170 @@
+"""How a lake grows with its fleet, and when one machine no longer suffices: `python benchmarks/growth.py [--out FILE]`.
+
+Nothing is measured here: constants that were (`Measured` says where) are carried on, day by day. So what it tells of
+ten thousand machines, and of clusters, is arithmetic, and no experience.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from datetime import date
+from pathlib import Path
+
+FLEETS = (100, 1_000, 10_000)
+SHOWN_DAYS = (1, 30, 90)
+HOST_EVENTS_A_DAY = (1_000, 10_000)
+"""Those of tests/fleet (95.7 million of 800 machines in 119 days), and ten times as many."""
+CORES = (8, 32, 128)
+LIMITS_S = (60, 900, 3_600)
+HUNTED_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one event, one commit and one hunt cost; each an option of the command line."""
+
+    appended_bytes: float = 21.1
+    """An event, as batches come: results/2026-11-24-lake.md."""
+    compacted_bytes: float = 14.2
+    """The same, sorted."""
+    compacted_events_a_s: float = 100_396
+    """On one core, mostly: the same."""
+    file_events: float = 8 << 20
+    """In a file, at most: lake/maintenance.py."""
+    commit_s: float = 0.075
+    """An append of few events, one writer on a local disk, 240 of them: mean, on a busy machine."""
+    duckdb_start_s: float = 0.3
+    duckdb_event_us: float = 0.7
+    """The hunt for beacons on two cores, at rest: 0.28, 1.05 and 3.2 million events in 0.46, 0.95 and 2.5 s."""
+    spark_start_s: float = 20
+    """A session of 13.5 s, and planning; what an earlier form of the hunt took whatever there was to read."""
+    spark_event_core_us: float = 39
+    """Of one core, that earlier form, on a busy machine: 1.05 and 3.2 million events in 26.6 and 68.8 s on two cores."""
+
+
+@dataclass(slots=True)
+class Lake:
+    """A lake whose days are compacted each night, and dropped after `keep` days."""
+
+    day_events: int
+    keep: int
+    measured: Measured
+    days: deque[int] = field(default_factory=deque)
+    """Events of each day that is kept."""
+
+    def pass_day(self) -> None:
+        self.days.append(self.day_events)
+        while len(self.days) > self.keep:
+            self.days.popleft()
+
+    @property
+    def events(self) -> int:
+        return sum(self.days)
+
+    @property
+    def gigabytes(self) -> float:
+        """Of the day that goes on the files as they come, and until the next night the sorted ones beside them."""
+        return (self.events * self.measured.compacted_bytes + self.days[-1] * self.measured.appended_bytes) / 1e9
+
+    @property
+    def files(self) -> int:
+        return sum(math.ceil(events / self.measured.file_events) for events in self.days)
+
+    @property
+    def compaction_s(self) -> float:
+        """Of a night."""
+        return self.days[-1] / self.measured.compacted_events_a_s
+
+    @property
+    def hunted(self) -> int:
+        """Events that a hunt over the last days reads."""
+        return sum(list(self.days)[-HUNTED_DAYS:])
+
+
+def duckdb_s(events: float, measured: Measured) -> float:
+    return measured.duckdb_start_s + events * measured.duckdb_event_us / 1e6
+
+
+def spark_s(events: float, cores: int, measured: Measured) -> float:
+    return measured.spark_start_s + events * measured.spark_event_core_us / 1e6 / cores
+
+
+def growth_lines(host_events: int, keep: int, measured: Measured) -> Iterator[str]:
+    clusters = " | ".join(f"Spark, {cores} cores" for cores in CORES)
+    yield f"| machines | after days | events | GB | files | compaction a night | DuckDB, 2 cores | {clusters} |"
+    yield "|--:" * (7 + len(CORES)) + "|"
+    for hosts in FLEETS:
+        lake = Lake(hosts * host_events, keep, measured)
+        for day in range(1, max(SHOWN_DAYS) + 1):
+            lake.pass_day()
+            if day in SHOWN_DAYS:
+                hunts = [duckdb_s(lake.hunted, measured), *(spark_s(lake.hunted, cores, measured) for cores in CORES)]
+                cells = [f"{hosts:,}", str(day), f"{lake.events / 1e6:,.1f} M", f"{lake.gigabytes:,.2f}",
+                         f"{lake.files:,}", told(lake.compaction_s), *map(told, hunts)]  # fmt: skip
+                yield f"| {' | '.join(cells)} |"
+
+
+def limit_lines(measured: Measured) -> Iterator[str]:
+    """Where one machine, and a lake that all recorders commit to, come to their ends."""
+    machines = " | ".join(f"machines of {events:,} a day" for events in HOST_EVENTS_A_DAY)
+    yield f"| a hunt on one machine may take | events of {HUNTED_DAYS} days | {machines} |"
+    yield "|--:" * (2 + len(HOST_EVENTS_A_DAY)) + "|"
+    for limit_s in LIMITS_S:
+        events = (limit_s - measured.duckdb_start_s) / measured.duckdb_event_us * 1e6
+        hosts = [f"{events / HUNTED_DAYS / host_events:,.0f}" for host_events in HOST_EVENTS_A_DAY]
+        yield f"| {told(limit_s)} | {events / 1e6:,.0f} M | {' | '.join(hosts)} |"
+    for cores in CORES:
+        saved_us = measured.duckdb_event_us - measured.spark_event_core_us / cores
+        at = (measured.spark_start_s - measured.duckdb_start_s) / saved_us if saved_us > 0 else math.inf
+        yield ""
+        yield (f"Spark with {cores} cores is faster than DuckDB with two from {at:,.0f} million events on."
+               if at < math.inf else f"Spark with {cores} cores is never faster than DuckDB with two.")  # fmt: skip
+    yield ""
+    busy = 10 / measured.commit_s
+    yield f"Recorders that each commit every 10 s keep one table busy all the time from {busy:,.0f} recorders on."
+
+
+def told(seconds: float) -> str:
+    """A time as people say it."""
+    for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= unit_s:
+            return f"{seconds / unit_s:.3g} {unit}"
+    return f"{seconds:.2g} s"
+
+
+def report(keep: int, measured: Measured) -> str:
+    given = [f"| {one.name} | {getattr(measured, one.name):,} |" for one in fields(Measured)]
+    lines = [
+        f"# Growth, {date.today().isoformat()}",
+        "",
+        f"Days are kept for {keep}, then the lake grows no more; hunts for beacons go over {HUNTED_DAYS} days.",
+        "Computed by `benchmarks/growth.py`, which tells where its constants are from: arithmetic, no experience.",
+        "",
+        "| constant | |",
+        "|---|--:|",
+        *given,
+    ]
+    for host_events in HOST_EVENTS_A_DAY:
+        lines += ["", f"## {host_events:,} events a machine and day", "", *growth_lines(host_events, keep, measured)]
+    return "\n".join([*lines, "", "## Where one machine ends", "", *limit_lines(measured)]) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--keep", type=int, default=90, metavar="DAYS")
+    parser.add_argument("--out", type=Path, help="write the results to this Markdown file")
+    for one in fields(Measured):
+        parser.add_argument(f"--{one.name.replace('_', '-')}", type=float, default=getattr(Measured(), one.name))
+    wanted = parser.parse_args()
+    told_lines = report(wanted.keep, Measured(**{one.name: getattr(wanted, one.name) for one in fields(Measured)}))
+    print(told_lines, end="")
+    if wanted.out:
+        wanted.out.write_text(told_lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Starting Spark where it cannot be started, and ending what it computes; without any Spark."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from procwire.errors import UsageError
+from procwire.lake import session
+
+
+def test_without_pyspark_a_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    with pytest.raises(UsageError, match=r"^found no PySpark, expected .*: pip install 'procwire\[spark\]'$"):
+        session.start()
+
+
+def test_without_java_a_line_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyspark", SimpleNamespace())
+    monkeypatch.setattr(session, "find_java", lambda: None)
+    with pytest.raises(UsageError, match=r"^found no Java that Spark runs on, expected 17 or 21: JAVA_HOME names it$"):
+        session.start()
+
+
+def test_what_a_job_gives_or_raises_comes_through() -> None:
+    assert session.interruptible(lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        session.interruptible(lambda: 1 / 0)
+
+
+def test_ctrl_c_cancels_until_the_job_has_ended() -> None:
+    """A job of Spark that was not begun when all were cancelled would else run to its end."""
+    cancelled, ended = threading.Semaphore(0), threading.Event()
+
+    def job() -> None:
+        # As the kernel does it: the thread that waits is the one to be woken.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        # Two are needed.
+        for _ in range(2):
+            assert cancelled.acquire(timeout=60)
+        ended.set()
+
+    spark: Any = SimpleNamespace(sparkContext=SimpleNamespace(cancelAllJobs=cancelled.release))
+    with pytest.raises(KeyboardInterrupt):
+        session.interruptible(job, spark)
+    assert ended.is_set()
