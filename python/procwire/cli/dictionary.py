@@ -32,7 +32,8 @@ def dictionary(
     names: Annotated[Names, typer.Option(help="Vocabulary of the first column.")] = "ossem",
     to: Annotated[DictionaryFormat, typer.Option(help="Format of the dictionary.")] = "table",
     event: Annotated[
-        str, typer.Option(metavar="EVENT", help="Whose columns: connection (3), process-creation (1), dns-query (22).")
+        str,
+        typer.Option(metavar="EVENT", help="Whose columns: connection (or 3), process-creation (1), dns-query (22)."),
     ] = "connection",
 ) -> ExitCode:
     """Print the data dictionary: every column's name, Sysmon's name for it, type, group, meaning and a sample.
