@@ -37,13 +37,13 @@ class Measured:
     """In a file, at most: lake/maintenance.py."""
     commit_s: float = 0.075
     """An append of few events, one writer on a local disk, 240 of them: mean, on a busy machine."""
-    duckdb_start_s: float = 0.5
-    duckdb_event_us: float = 2.5
-    """The hunt for beacons on two cores: 95.7 million events in 240.6 s, 7.3 GB of memory, more on disk."""
-    spark_start_s: float = 30
-    """Planning the hunt for beacons, and its first run: whatever there is to read."""
-    spark_event_core_us: float = 20
-    """Of one core: from what more events cost in one process with two cores."""
+    duckdb_start_s: float = 0.3
+    duckdb_event_us: float = 0.7
+    """The hunt for beacons on two cores, at rest: 0.28, 1.05 and 3.2 million events in 0.46, 0.95 and 2.5 s."""
+    spark_start_s: float = 20
+    """A session of 13.5 s, and planning; what an earlier form of the hunt took whatever there was to read."""
+    spark_event_core_us: float = 39
+    """Of one core, that earlier form, on a busy machine: 1.05 and 3.2 million events in 26.6 and 68.8 s on two."""
 
 
 @dataclass(slots=True)

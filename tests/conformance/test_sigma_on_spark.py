@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 OWN = Path(__file__).parents[1] / "golden" / "sigma" / "rules.yml"
 PATHS = [OWN, *([Path(os.environ["PROCWIRE_CORPUS"]) / "sigma"] if os.environ.get("PROCWIRE_CORPUS") else [])]
-# What engines might read differently: each of them matches some of the rows, save the last.
+# What engines might read differently.
 TESTS = (
     "Image|endswith: '.EXE'",
     "Image|contains: '\\'",
@@ -78,8 +78,9 @@ def test_tests_are_the_same(engines: Engines) -> None:
     rules = [loaded(document(text, product="")).rules[0] for text in TESTS]
     columns = ", ".join(f"coalesce({rule.sql}, false) AS test_{number}" for number, rule in enumerate(rules))
     answer = engines.agree(f"SELECT record_id, {columns} FROM connections")
-    counts = {text: sum(answer[f"test_{number}"].to_pylist()) for number, text in enumerate(TESTS)}
-    print(counts)
+    matching = [text for number, text in enumerate(TESTS) if any(answer[f"test_{number}"].to_pylist())]
+    # Else they would agree on nothing.
+    assert len(matching) >= 20
 
 
 def test_correlations_find_the_same(engines: Engines) -> None:

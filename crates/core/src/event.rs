@@ -42,8 +42,6 @@ struct Definition {
     older: &'static [(usize, &'static [Field])],
 }
 
-
-
 static DEFINITIONS: [Definition; Event::COUNT] = [
     Definition {
         id: 3,
@@ -89,7 +87,18 @@ static DEFINITIONS: [Definition; Event::COUNT] = [
             (22, &[ProcessParentUserName]),
             (21, &[ProcessParentUserName, FileNameOriginal]),
             (20, &[ProcessParentUserName, FileNameOriginal, RuleName]),
-            (16, &[ProcessParentUserName, FileNameOriginal, RuleName, FileVersion, FileDescription, FileProduct, FileCompany]),
+            (
+                16,
+                &[
+                    ProcessParentUserName,
+                    FileNameOriginal,
+                    RuleName,
+                    FileVersion,
+                    FileDescription,
+                    FileProduct,
+                    FileCompany,
+                ],
+            ),
         ],
     },
     Definition {
@@ -207,7 +216,9 @@ impl Event {
     /// The Arrow schema of the table.
     pub fn schema(self) -> SchemaRef {
         static SCHEMAS: LazyLock<[SchemaRef; Event::COUNT]> = LazyLock::new(|| {
-            Event::ALL.map(|event| Arc::new(Schema::new(event.fields().iter().map(|field| field.arrow()).collect::<Vec<_>>())))
+            Event::ALL.map(|event| {
+                Arc::new(Schema::new(event.fields().iter().map(|field| field.arrow()).collect::<Vec<_>>()))
+            })
         });
         Arc::clone(&SCHEMAS[self as usize])
     }

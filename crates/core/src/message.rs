@@ -26,7 +26,8 @@ const OSSEC: &str = "WinEvtLog: ";
 pub fn looks_like_log(head: &[u8]) -> bool {
     let has = |mark: &str| memmem::find(head, mark.as_bytes()).is_some();
     let json = has("{\"") && ["Sysmon", "EventID", "event_id", "eventID", "EventId"].into_iter().any(has);
-    let message = || has("ProcessGuid: ") && ["DestinationIp: ", "ParentProcessGuid: ", "QueryName: "].into_iter().any(has);
+    let message =
+        || has("ProcessGuid: ") && ["DestinationIp: ", "ParentProcessGuid: ", "QueryName: "].into_iter().any(has);
     json || has("<Event>") || has("<Event ") || has(OSSEC) || message()
 }
 

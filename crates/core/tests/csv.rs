@@ -5,7 +5,7 @@ mod truth;
 
 use std::path::Path;
 
-use procwire_core::event::{Event, Events};
+use procwire_core::event::Event;
 use procwire_core::format::{BROKEN_RECORD, FormatName};
 use procwire_core::schema::{Field, Kind};
 use proptest::prelude::*;
@@ -191,11 +191,12 @@ fn our_own_table_reads_back_the_same() {
     let names: Vec<&str> = Event::Connection.fields().iter().map(|field| field.column()).collect();
     let mut own = row(&names);
     for cells in &rows {
-        let cells = Event::Connection.fields().iter().map(|field| match (field.kind(), cells[*field as usize].as_deref()) {
-            (Kind::Time, Some("1700200923735000")) => "2023-11-17T06:02:03.735Z",
-            (Kind::Time, Some(_)) => "2023-11-17 06:02:04.819132",
-            (_, text) => text.unwrap_or_default(),
-        });
+        let cells =
+            Event::Connection.fields().iter().map(|field| match (field.kind(), cells[*field as usize].as_deref()) {
+                (Kind::Time, Some("1700200923735000")) => "2023-11-17T06:02:03.735Z",
+                (Kind::Time, Some(_)) => "2023-11-17 06:02:04.819132",
+                (_, text) => text.unwrap_or_default(),
+            });
         own += &row(&cells.collect::<Vec<_>>());
     }
     let (again, account) = read(own.as_bytes());

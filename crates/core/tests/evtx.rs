@@ -152,3 +152,19 @@ fn rows_by_offset(batch: &RecordBatch) -> Vec<(i64, RecordBatch)> {
     let offsets = batch["source_offset"].as_primitive::<Int64Type>();
     (0..batch.num_rows()).map(|row| (offsets.value(row), batch.slice(row, 1))).collect()
 }
+
+#[test]
+fn events_that_take_turns_keep_the_order_of_each() {
+    let (all, _) = decode("all", SAMPLE, Options { events: Events::ALL, ..Options::default() });
+    for event in Event::ALL {
+        let own = |batches: Vec<(Event, RecordBatch)>| {
+            let batches = batches.into_iter().filter(|(found, _)| *found == event).map(|(_, batch)| batch);
+            batches.collect::<Vec<_>>()
+        };
+        let (alone, account) =
+            decode("all", SAMPLE, Options { events: [event].into_iter().collect(), ..Options::default() });
+        assert_eq!(own(all.clone()), own(alone), "{event:?}");
+        let rows = account.ledger.rows();
+        assert_eq!(account.ledger.other_events + rows, 1_730, "{event:?}");
+    }
+}

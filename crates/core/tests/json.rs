@@ -434,7 +434,10 @@ fn expected(event: &Event, missing: &[Field]) -> BTreeMap<&'static str, String> 
 /// The row without what is ours.
 fn found(row: &[Option<String>]) -> BTreeMap<&'static str, String> {
     let ours = Field::SourceFile as usize;
-    event::Event::Connection.fields()[..ours].iter().filter_map(|field| Some((field.column(), row[*field as usize].clone()?))).collect()
+    event::Event::Connection.fields()[..ours]
+        .iter()
+        .filter_map(|field| Some((field.column(), row[*field as usize].clone()?)))
+        .collect()
 }
 
 fn check_shapes(shapes: &[(&str, Render, &[Field])]) {

@@ -3,8 +3,8 @@
 #[path = "json_truth.rs"]
 mod truth;
 
-use procwire_core::event::{Event, Events};
 use procwire_core::columns::Row;
+use procwire_core::event::Event;
 use procwire_core::format::{BROKEN_RECORD, FormatName};
 use procwire_core::message::fill_from_message;
 use procwire_core::schema::Field;

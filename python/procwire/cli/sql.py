@@ -84,8 +84,8 @@ def sql(
     ] = "duckdb",
     master: MasterOption = None,
 ) -> ExitCode:
-    """Ask the lake, or logs, in SQL: tables connections, processes, destinations, pairs, process_creations, dns_queries, and
-    enriched (connections with command line, parent and the name asked for).
+    """Ask the lake, or logs, in SQL: connections, processes, destinations, pairs, process_creations, dns_queries,
+    and enriched: connections with command line, parent and the name asked for.
 
     `connections` has a row for each event, under the names of `procwire dictionary`; ip_in(dst_ip, '10.0.0.0/8'),
     is_private(dst_ip) and the like tell about addresses.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Event
 
 import pyarrow as pa
 import pytest
@@ -16,7 +16,6 @@ from procwire.lake.ingest import Ingest
 from procwire.lake.lake import Lake
 from procwire.ledger import Ledger
 from procwire.sinks import open_sink
-from procwire.sources import follow as module
 
 Rows = Callable[[Lake], list[dict[str, object]]]
 
@@ -47,7 +46,7 @@ def follow(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ingest]
                 raise KeyboardInterrupt
             event()
 
-        monkeypatch.setattr(module.time, "sleep", next_event)
+        monkeypatch.setattr("procwire.sources.follow.time.sleep", next_event)
         ingest = Ingest(lake)
         with pytest.raises(KeyboardInterrupt):
             ingest.run(list(paths), follow=True, ledger=Ledger())
@@ -92,7 +91,7 @@ def test_what_comes_at_once_is_one_commit(
 ) -> None:
     """Batches that come while the next commit is not due yet are put together."""
     appended: list[int] = []
-    given = Event()
+    given = threading.Event()
     ingest = Ingest(lake)
     monkeypatch.setattr(ingest._stopped, "wait", lambda _: given.wait())
     monkeypatch.setattr(ingest, "_append", lambda parts: appended.append(len(parts)))

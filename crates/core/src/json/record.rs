@@ -104,9 +104,7 @@ impl<'a> Record<'a> {
     pub(crate) fn wrapped(&self) -> Option<Range<usize>> {
         let is_record = self.has(Field::EventId) || self.has(Field::ProviderName) || self.has(Field::Channel);
         // What only an event of a process has may well stand beside a list: a product, a description.
-        let of_wrapper = |(slot, _): &(Slot, Value<'a>)| {
-            matches!(slot, Slot::Flat(field) if !Event::Connection.data().contains(field))
-        };
+        let of_wrapper = |(slot, _): &(Slot, Value<'a>)| matches!(slot, Slot::Flat(field) if !Event::Connection.data().contains(field));
         self.wrapped.clone().filter(|_| !is_record && self.spare.iter().all(of_wrapper))
     }
 

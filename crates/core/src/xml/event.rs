@@ -79,7 +79,8 @@ fn read_system<'a>(
         }
         if matches!(tag.name, "EventID" | "Provider")
             && let (Value::Text(provider), Some(id)) = (row.get(Field::ProviderName), event_id(row))
-            && let other @ (Verdict::OtherEvent | Verdict::OtherProvider) = Verdict::of(Some(provider), Some(id), false, asked)
+            && let other @ (Verdict::OtherEvent | Verdict::OtherProvider) =
+                Verdict::of(Some(provider), Some(id), false, asked)
         {
             return Ok(Some(other));
         }
