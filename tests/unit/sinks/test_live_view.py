@@ -12,6 +12,7 @@ from rich.cells import cell_len
 
 from event_rows import Row
 from procwire.sinks import RECORDING_COLUMNS, Terminal
+from procwire.sinks.kinds import ALERT_COLUMNS
 from procwire.sinks.table import TableSink
 
 ROWS = [{}, SSHD, {**SSHD, **CLOSE}, ATTEMPT, {**SSHD, **EXISTING}, LOSS, {}]
