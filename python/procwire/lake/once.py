@@ -1,7 +1,7 @@
 """What a query names and uses several times is computed once, as DuckDB does it; Spark would do it for each use.
 
-Spark keeps the rows of what it must not compute twice: of what gives other rows each time. A condition on a random
-number, which is always true, makes it so.
+Spark keeps the rows of what it must not compute twice: of what gives other rows each time. A column of random numbers,
+and a condition on it, which always holds, make it so; and no other condition is carried below them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from sqlglot import exp
 
 __all__ = ["compute_once"]
 
-_COSTLY = (exp.Group, exp.Window, exp.Distinct, exp.AggFunc)
+_COSTLY = (exp.Group, exp.Window, exp.Distinct, exp.AggFunc, exp.Lambda)
 
 
 def compute_once(tree: exp.Expr) -> None:
-    """Mark the tables of a query's WITH that are used several times and cost more than reading rows."""
+    """Mark the tables of a query's WITH that are used several times and cost more than reading rows; and those that reckon
+    with lists, which Spark else writes out wherever a column of theirs is named, each time within the other.
+    """
     for table in tree.find_all(exp.CTE):
         # DuckDB's word for it, which Spark has not.
         table.set("materialized", None)
@@ -29,16 +31,20 @@ def compute_once(tree: exp.Expr) -> None:
         used = {found.name for found in table.this.find_all(exp.Table)}
         if table.this.find(*_COSTLY) is None and not used & costly:
             continue
-        if uses[table.alias] > 1:
+        if uses[table.alias] > 1 or table.this.find(exp.Lambda):
             table.set("this", _kept(table.this))
         else:
             costly.add(table.alias)
 
 
 def _kept(query: exp.Expr) -> exp.Expr:
-    always = exp.GTE(this=exp.Anonymous(this="rand", expressions=[]), expression=exp.Literal.number(0))
+    once = exp.to_identifier("once")
+    numbered = exp.select("*", exp.alias_(exp.Anonymous(this="rand", expressions=[]), once)).from_(
+        exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier("named")))
+    )
+    always = exp.GTE(this=exp.column(once), expression=exp.Literal.number(0))
     return (
-        exp.select("*")
-        .from_(exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier("once"))))
+        exp.select(exp.Star(except_=[once.copy()]))
+        .from_(exp.Subquery(this=numbered, alias=exp.TableAlias(this=exp.to_identifier("numbered"))))
         .where(always)
     )
