@@ -16,8 +16,8 @@ _COSTLY = (exp.Group, exp.Window, exp.Distinct, exp.AggFunc, exp.Lambda)
 
 
 def compute_once(tree: exp.Expr) -> None:
-    """Mark the tables of a query's WITH that are used several times and cost more than reading rows; and those that reckon
-    with lists, which Spark else writes out wherever a column of theirs is named, each time within the other.
+    """Mark the tables of a query's WITH that are used several times and cost more than reading rows; and those that
+    reckon with lists, which Spark else writes out wherever a column of theirs is named, each time within the other.
     """
     for table in tree.find_all(exp.CTE):
         # DuckDB's word for it, which Spark has not.
