@@ -22,14 +22,13 @@ if TYPE_CHECKING:
     from procwire.lake.engines import Engine
     from procwire.sigma import RuleSet
 
-__all__ = ["DetectWay", "Level", "Request", "counted", "is_not_ours", "loaded", "run", "told_of"]
+__all__ = ["DetectWay", "Level", "Request", "counted", "loaded", "run", "told_of"]
 
 DetectWay = Literal["table", "ndjson", "csv", "parquet", "arrow"]
 # Sigma's own, not asked of it: pySigma takes long to import.
 Level = Literal["informational", "low", "medium", "high", "critical"]
 
 _SHOWN_PROBLEMS = 3
-_NOT_OURS = ("found category", "found service", "found product", "found no category")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +81,9 @@ def _run(request: Request, signals: Signals) -> ExitCode:
 
 def loaded(paths: Iterable[Path], level: Level | None = None) -> RuleSet:
     """The rules of these files and folders, of at least this level. Raises UsageError where none runs."""
-    from procwire.cli.rules_checking import rule_files
     from procwire.sigma import load
 
-    rules = load([file for path in paths for file in rule_files(path)])
+    rules = load(list(paths))
     chosen = rules.at_least(level) if level else rules
     if not chosen.rules:
         below = [f"{counted(len(rules.rules), 'rule')} below {level}"] if rules.rules else []
@@ -103,19 +101,14 @@ def told_of(rules: RuleSet, what: str, level: Level | None = None) -> str:
 def _problems(rules: RuleSet) -> Iterator[str]:
     from procwire.sinks.plain import plain
 
-    others = [problem for problem in rules.problems if is_not_ours(problem.reason)]
-    ours = [problem for problem in rules.problems if not is_not_ours(problem.reason)]
+    others = [problem for problem in rules.problems if not problem.is_ours]
+    ours = [problem for problem in rules.problems if problem.is_ours]
     if others:
         yield f"{len(others):,} not for network connections"
     if ours:
         places = [f"{one.path}:{one.line or 1}: {one.reason}" for one in ours[:_SHOWN_PROBLEMS]]
         more = f" and {len(ours) - _SHOWN_PROBLEMS:,} more" if len(ours) > _SHOWN_PROBLEMS else ""
         yield plain(f"{len(ours):,} not run ({'; '.join(places)}{more}: `procwire rules check` tells all)")
-
-
-def is_not_ours(reason: str) -> bool:
-    """Whether a problem is only that the rule is about other events."""
-    return reason.startswith(_NOT_OURS)
 
 
 def counted(count: int, thing: str, things: str | None = None) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from procwire.cli.asking import asking
-from procwire.cli.detecting import counted, is_not_ours
+from procwire.cli.detecting import counted
 from procwire.cli.exits import ExitCode
 from procwire.cli.reading import report
 from procwire.cli.rules_data import opened
@@ -77,7 +77,7 @@ def _run(request: Request, signals: Signals) -> ExitCode:
     from procwire.sigma import load
 
     configuration = load_configuration(request.config, lenient=True) if request.config else None
-    rules, damaged = load(rule_files(request.rules)), False
+    rules, damaged = load([request.rules]), False
     verdicts = {id(rule): _verdict(rule) for rule in rules.rules}
     if request.logs or request.lake is not None:
         with opened(request.logs, request.lake, request.since) as (connection, ledger):
@@ -99,22 +99,12 @@ def _run(request: Request, signals: Signals) -> ExitCode:
     return ExitCode.DAMAGED if damaged else ExitCode.VALID
 
 
-def rule_files(path: Path) -> list[Path]:
-    """The rules of a folder without the examples that stand beside them; else the path itself."""
-    from procwire.cli.rules_examples import is_examples
-
-    if not path.is_dir():
-        return [path]
-    files = sorted(file for file in path.rglob("*") if file.suffix in (".yml", ".yaml") and not is_examples(file))
-    return files or [path]
-
-
 def _verdict(rule: Rule) -> Verdict:
     return Verdict(rule.path, rule.line, rule.id, rule.title, rule.level, "runs")
 
 
 def _problem(problem: Problem) -> Verdict:
-    status: Status = "not ours" if is_not_ours(problem.reason) else "not run"
+    status: Status = "not run" if problem.is_ours else "not ours"
     return Verdict(problem.path, problem.line, None, problem.title, None, status, problem.reason)
 
 
@@ -122,7 +112,7 @@ def _over(
     connection: Connection, rules: RuleSet, verdicts: Mapping[int, Verdict], configuration: Configuration | None
 ) -> dict[int, Verdict]:
     """The verdicts over data: what matches, and where nothing does, whether it could."""
-    from procwire.cli.rules_reach import blockers, missing_fields, present_in, why
+    from procwire.sigma.reach import blockers, missing_fields, present_in, why
 
     matches, logged = _matches(connection, rules, configuration)
     views = present_in(connection, rules.rules)
@@ -168,8 +158,8 @@ def _matches(
 def _under(rule: Rule, verdict: Verdict, configuration: Configuration) -> Verdict:
     """The verdict under a configuration, by events that are made up to match."""
     from procwire.cli.detect_text import value_text
-    from procwire.cli.rules_witness import witnesses
     from procwire.rules.apply import Rules
+    from procwire.sigma.witness import witnesses
 
     events = witnesses(rule)
     if events.num_rows == 0 or Rules(configuration)(events).num_rows:
@@ -209,7 +199,7 @@ def show_sql(path: Path, to: str) -> ExitCode:
     """Each rule's SQL, as a query over the view that has its columns."""
     from procwire.sigma import load
 
-    rules = load(rule_files(path))
+    rules = load([path])
     for rule in rules.rules:
         query = f"SELECT * FROM {rule.view}\nWHERE {rule.sql};" if rule.sql else ""
         if to == "ndjson":
@@ -218,7 +208,7 @@ def show_sql(path: Path, to: str) -> ExitCode:
         else:
             head = f"-- {rule.title}\n-- {rule.path}:{rule.line}\n"
             sys.stdout.write(head + (query or "-- A correlation: it has no query of its own.") + "\n\n")
-    bad = [problem for problem in rules.problems if not is_not_ours(problem.reason)]
+    bad = [problem for problem in rules.problems if problem.is_ours]
     for problem in bad:
         sys.stderr.write(plain(f"{problem.path}:{problem.line or 1}: not run: {problem.reason}") + "\n")
     return ExitCode.INVALID if bad else ExitCode.VALID

@@ -15,8 +15,8 @@ from procwire.cli.exits import ExitCode, ends_well
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
-    from procwire.cli.rules_examples import Example
     from procwire.sigma import Rule, RuleSet
+    from procwire.sigma.examples import Example
 
 __all__ = ["EXAMPLES", "try_rules"]
 
@@ -83,8 +83,8 @@ def try_rules(
 
 def _tests(path: Path, events: Path | None) -> list[tuple[Path, Path]]:
     """The rules' files, each with that of its examples."""
-    from procwire.cli.rules_checking import rule_files
-    from procwire.cli.rules_examples import examples_beside
+    from procwire.sigma.documents import rule_files
+    from procwire.sigma.examples import examples_beside
 
     if not path.exists():
         raise UsageError(f"found no file or folder {path}, expected Sigma rules")
@@ -93,12 +93,13 @@ def _tests(path: Path, events: Path | None) -> list[tuple[Path, Path]]:
     pairs = [(file, events or examples_beside(file)) for file in rule_files(path)]
     found = [(file, examples) for file, examples in pairs if examples.is_file()]
     if not found:
-        raise UsageError(f"found no examples, expected them in {pairs[0][1]}")
+        beside = pairs[0][1] if pairs else path / "RULE.test.yml"
+        raise UsageError(f"found no examples, expected them in {beside}")
     return found
 
 
 def _tried(file: Path, root: Path, path: Path) -> Iterator[Outcome]:
-    from procwire.cli.rules_examples import read_examples
+    from procwire.sigma.examples import read_examples
 
     examples, rules = read_examples(path), _rules_of(file, root)
     if not rules.rules:
@@ -115,10 +116,9 @@ def _tried(file: Path, root: Path, path: Path) -> Iterator[Outcome]:
 
 def _rules_of(file: Path, root: Path) -> RuleSet:
     """The rules of a file. The whole folder is loaded: correlations refer to rules in other files."""
-    from procwire.cli.rules_checking import rule_files
     from procwire.sigma import RuleSet, load
 
-    found = load(rule_files(root))
+    found = load([root])
     return RuleSet(
         tuple(rule for rule in found.rules if rule.path == str(file)),
         tuple(problem for problem in found.problems if problem.path == str(file)),
@@ -128,9 +128,9 @@ def _rules_of(file: Path, root: Path) -> RuleSet:
 def _judged(example: Example, rules: Sequence[Rule]) -> tuple[bool, str]:
     """Whether a rule does as the example says, and what it does."""
     from procwire.cli.detect_text import reason
-    from procwire.cli.rules_examples import batch_of
-    from procwire.cli.rules_unmet import unmet
     from procwire.sigma import RuleSet
+    from procwire.sigma.examples import batch_of
+    from procwire.sigma.unmet import unmet
 
     linux = any(rule.logsource.product == "linux" for rule in rules)
     batch = batch_of(example, linux=linux)

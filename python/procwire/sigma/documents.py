@@ -11,9 +11,9 @@ import yaml
 from sigma.collection import deep_dict_update
 
 from procwire.errors import UsageError
-from procwire.sigma.problems import Problem
+from procwire.sigma.problems import OtherEvents, Problem
 
-__all__ = ["Document", "documents"]
+__all__ = ["Document", "documents", "rule_files"]
 
 _SUFFIXES = (".yml", ".yaml")
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -30,17 +30,19 @@ class Document:
     def problem(self, reason: object) -> Problem:
         """That this rule does not run, on one line."""
         title = self.content.get("title")
-        return Problem(self.path, self.line, str(title) if title else None, " ".join(str(reason).split()))
+        text, is_ours = " ".join(str(reason).split()), not isinstance(reason, OtherEvents)
+        return Problem(self.path, self.line, str(title) if title else None, text, is_ours)
 
 
 def documents(paths: Sequence[str | Path]) -> Iterator[Document | Problem]:
-    """Every document in files, and in folders' files `*.yml` and `*.yaml`, in the order of their names.
+    """Every document in files, and in folders' files `*.yml` and `*.yaml`, in the order of their names; not the
+    examples beside them, `*.test.yml`.
 
     Raises UsageError for a path that is not there.
     """
     seen: set[Path] = set()
     for path in map(Path, paths):
-        files = _files(path)
+        files = rule_files(path)
         if not files:
             yield Problem(str(path), None, None, "found no file *.yml or *.yaml, expected Sigma rules")
         for file in files:
@@ -49,12 +51,17 @@ def documents(paths: Sequence[str | Path]) -> Iterator[Document | Problem]:
                 yield from _read(file)
 
 
-def _files(path: Path) -> list[Path]:
+def rule_files(path: Path) -> list[Path]:
+    """The files of rules in a folder; or the file itself. Raises UsageError for a path that is not there."""
     if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+        return sorted(file for file in path.rglob("*") if _is_rule(file) and file.is_file())
     if not path.exists():
         raise UsageError(f"found no file or folder {path}, expected Sigma rules")
     return [path]
+
+
+def _is_rule(path: Path) -> bool:
+    return path.suffix in _SUFFIXES and not path.stem.endswith(".test")
 
 
 def _read(path: Path) -> Iterator[Document | Problem]:

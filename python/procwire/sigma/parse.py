@@ -24,7 +24,7 @@ from procwire.sigma.correlation import Correlation
 from procwire.sigma.documents import Document, documents
 from procwire.sigma.expressions import POLICY
 from procwire.sigma.fields import CATEGORIES, DNS_CATEGORIES
-from procwire.sigma.problems import Problem, Unusable
+from procwire.sigma.problems import OtherEvents, Problem, Unusable
 from procwire.sigma.rule import Level, LogSource, Rule, RuleSet
 from procwire.sigma.tree import Equal, Leaf, Missing, Node, Not, all_of, any_of
 from procwire.sigma.values import keyword, test_of
@@ -98,12 +98,12 @@ def _log_source(found: object) -> LogSource:
         raise Unusable("found no logsource, expected one such as category: network_connection")
     category, product, service = (_name(found.get(key)) for key in ("category", "product", "service"))
     if category not in CATEGORIES and not (category is None and service == "sysmon"):
-        raise Unusable(
+        raise OtherEvents(
             f"found {f'category {category}' if category else f'service {service}' if service else 'no category'},"
             f" expected one of {', '.join(CATEGORIES)}"
         )
     if product not in _PRODUCTS:
-        raise Unusable(f"found product {product}, expected windows, linux, or none")
+        raise OtherEvents(f"found product {product}, expected windows, linux, or none")
     return LogSource(category, product, service)
 
 

@@ -10,8 +10,8 @@ from typer.testing import CliRunner, Result
 
 from event_rows import Row
 from procwire.cli.app import app
-from procwire.cli.rules_witness import witnesses
 from procwire.sigma import load
+from procwire.sigma.witness import witnesses
 from sigma_cases import document
 
 WINDOWS = (

@@ -113,3 +113,9 @@ def test_our_own_rules_pass() -> None:
     result = try_rules(EXAMPLES)
     assert (result.exit_code, result.stderr) == (0, "11 of 11 examples pass\n")
     assert "of Computer WS1, ProcessGuid" in result.stdout
+
+
+def test_a_folder_without_rules_is_told(tmp_path: Path) -> None:
+    result = try_rules(tmp_path)
+    assert result.exit_code == 2
+    assert result.stderr == f"procwire: found no examples, expected them in {tmp_path}/RULE.test.yml\n"

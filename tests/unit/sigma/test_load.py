@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from procwire.sigma import LogSource
+from procwire.sigma import LogSource, load
 from sigma_cases import batch_of, by_matches, document, loaded
 
 RULE = r"""
@@ -152,3 +153,16 @@ def test_names_of_ecs() -> None:
     )
     event = {"Image": "A", "DestinationIp": "10.0.0.1", "DestinationPort": 443}
     assert by_matches(loaded(text), [{**event, "Initiated": True}, {**event, "Initiated": False}]) == [True, False]
+
+
+def test_examples_beside_a_rule_are_no_rules(tmp_path: Path) -> None:
+    (tmp_path / "rule.yml").write_text(RULE)
+    (tmp_path / "rule.test.yml").write_text("- {match: true, event: {Image: x}}")
+    found = load([tmp_path])
+    assert ([rule.path for rule in found.rules], found.problems) == ([str(tmp_path / "rule.yml")], ())
+
+
+def test_rules_about_other_events_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "other.yml").write_text(RULE.replace("network_connection", "image_load"))
+    (tmp_path / "bad.yml").write_text(RULE.replace("Initiated", "Nowhere"))
+    assert [problem.is_ours for problem in load([tmp_path]).problems] == [True, False]

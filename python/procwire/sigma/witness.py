@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from procwire.event import LIVE_SCHEMA
 from procwire.lake.functions import network_ends
-from procwire.sigma import RuleSet
 from procwire.sigma.fields import ADDRESS_BYTES
+from procwire.sigma.rule import RuleSet
 from procwire.sigma.tree import All, Any, Compared, Equal, InNetwork, Leaf, Like, Missing, Node, Not, Part, Wildcard
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from procwire.lake.functions import network_ends
 from procwire.sigma.fields import ADDRESS_BYTES, Kind, column_of, kind_of
 from procwire.sigma.problems import Unusable
 
-__all__ = ["Example", "batch_of", "examples_beside", "is_examples", "read_examples"]
+__all__ = ["Example", "batch_of", "examples_beside", "read_examples"]
 
 _KEYS = {"name", "match", "event", "events"}
 _FIRST_TIME = datetime(2024, 1, 1, 12, tzinfo=UTC)
@@ -41,11 +41,6 @@ class Example:
     name: str
     match: bool
     events: tuple[Mapping[str, object], ...]
-
-
-def is_examples(path: Path) -> bool:
-    """Whether a file has examples, and no rule."""
-    return path.suffix in (".yml", ".yaml") and path.stem.endswith(".test")
 
 
 def examples_beside(rule: Path) -> Path:
