@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, cast
 import typer
 
 from procwire.cli.exits import ExitCode, complain, ends_well
+from procwire.cli.words import counted
 from procwire.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
@@ -117,8 +118,8 @@ def _about(configuration: Configuration) -> str:
     parts = [f"{sum(element.onmatch == kind for element in elements)} {kind}" for kind in ("include", "exclude")]
     rest = "logged" if configuration.logs_by_default else "not logged"
     return (
-        f"schema {configuration.schema}, {_counted(len(elements), 'NetworkConnect element')} ({', '.join(parts)}) with "
-        f"{_counted(configuration.filter_count, 'filter')}; what matches none is {rest}"
+        f"schema {configuration.schema}, {counted(len(elements), 'NetworkConnect element')} ({', '.join(parts)}) with "
+        f"{counted(configuration.filter_count, 'filter')}; what matches none is {rest}"
     )
 
 
@@ -141,11 +142,7 @@ def _summarize(checked: _Checked, notes: bool) -> None:
     errors, warnings, noted = (
         sum(finding.severity == severity for finding in checked.findings) for severity in ("error", "warning", "note")
     )
-    counts = f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}"
+    counts = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
     if noted:
-        counts += f", {_counted(noted, 'note')}" + ("" if notes else " (--notes)")
+        counts += f", {counted(noted, 'note')}" + ("" if notes else " (--notes)")
     sys.stderr.write(plain(f"{checked.path}: {checked.about}; {counts}") + "\n")
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}{'' if count == 1 else 's'}"

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from procwire.cli.detecting import DetectWay, Level, Request, run
+from procwire.cli.detecting import Level, Request, run
 from procwire.cli.engines import MasterOption
 from procwire.cli.exits import ExitCode, ends_well
+from procwire.cli.ways import RowsWay
 
 __all__ = ["EXAMPLES", "detect"]
 
@@ -56,7 +57,7 @@ def detect(
     ] = None,
     level: Annotated[Level | None, typer.Option(help="Leave out rules below this level. [default: none]")] = None,
     to: Annotated[
-        DetectWay | None,
+        RowsWay | None,
         typer.Option(help="Format of the matches. [default: by the suffix of -o; table on a terminal; else ndjson]"),
     ] = None,
     output: Annotated[

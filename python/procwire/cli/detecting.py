@@ -7,13 +7,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from procwire.cli.asking import asking
 from procwire.cli.exits import ExitCode
 from procwire.cli.reading import report
 from procwire.cli.rules_data import opened
 from procwire.cli.signals import Signals
+from procwire.cli.ways import RowsWay, rows_way
+from procwire.cli.words import counted
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,9 +24,8 @@ if TYPE_CHECKING:
     from procwire.lake.engines import Engine
     from procwire.sigma import RuleSet
 
-__all__ = ["DetectWay", "Level", "Request", "counted", "loaded", "run", "told_of"]
+__all__ = ["Level", "Request", "loaded", "run", "told_of"]
 
-DetectWay = Literal["table", "ndjson", "csv", "parquet", "arrow"]
 # Sigma's own, not asked of it: pySigma takes long to import.
 Level = Literal["informational", "low", "medium", "high", "critical"]
 
@@ -40,7 +41,7 @@ class Request:
     lake: str | None
     since: str | None
     level: Level | None
-    to: DetectWay | None
+    to: RowsWay | None
     output: Path | None
     columns: str | None
     limit: int | None
@@ -60,7 +61,7 @@ def _run(request: Request, signals: Signals) -> ExitCode:
     from procwire.sigma import detect
 
     # Before anything is read: what is mistyped must not cost the reading.
-    rules, way = loaded(request.rules, request.level), _way(request)
+    rules, way = loaded(request.rules, request.level), rows_way(request.to, request.output)
     names = columns_of(request.columns, way)
     with opened(request.logs, request.lake, request.since, request.engine, request.master) as (connection, ledger):
         signals.check()
@@ -111,26 +112,8 @@ def _problems(rules: RuleSet) -> Iterator[str]:
         yield plain(f"{len(ours):,} not run ({'; '.join(places)}{more}: `procwire rules check` tells all)")
 
 
-def counted(count: int, thing: str, things: str | None = None) -> str:
-    """`1 rule`, `2 rules`."""
-    return f"{count:,} {thing if count == 1 else things or thing + 's'}"
-
-
-def _way(request: Request) -> DetectWay:
-    from procwire.sinks import sink_for_suffix
-
-    if request.to is not None:
-        return request.to
-    if request.output is None or request.output == Path("-"):
-        return "table" if sys.stdout.isatty() else "ndjson"
-    way = sink_for_suffix(request.output.suffix) or "ndjson"
-    if way == "xml":
-        raise UsageError("found .xml in -o, expected another format: xml holds events only")
-    return cast(DetectWay, way)
-
-
 def _write(
-    matches: Iterable[pa.RecordBatch], names: list[str], way: DetectWay, request: Request, signals: Signals
+    matches: Iterable[pa.RecordBatch], names: list[str], way: RowsWay, request: Request, signals: Signals
 ) -> int:
     """Write the matches, and count them: all of a table, of which only some are shown."""
     from procwire.cli.detect_sinks import open_matches

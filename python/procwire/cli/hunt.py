@@ -11,7 +11,8 @@ import typer
 
 from procwire.cli.engines import MasterOption
 from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.hunting import HuntWay, Request, run
+from procwire.cli.hunting import Request, run
+from procwire.cli.ways import RowsWay
 
 if TYPE_CHECKING:
     from procwire.hunts import Hunt
@@ -65,7 +66,7 @@ def hunt(
         typer.Option(metavar="DIR", help="Folder with hunts of your own. May be repeated.", envvar="PROCWIRE_HUNTS"),
     ] = None,
     to: Annotated[
-        HuntWay | None,
+        RowsWay | None,
         typer.Option(help="Format of the result. [default: by the suffix of -o; table on a terminal; else ndjson]"),
     ] = None,
     output: Annotated[

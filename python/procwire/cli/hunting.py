@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING
 
 from procwire.cli.asking import asking
 from procwire.cli.engines import check_engine, connect_spark
@@ -14,6 +14,8 @@ from procwire.cli.exits import ExitCode
 from procwire.cli.progress import shown_progress
 from procwire.cli.reading import account
 from procwire.cli.signals import Signals
+from procwire.cli.ways import RowsWay, rows_way
+from procwire.cli.words import counted
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,9 +30,7 @@ if TYPE_CHECKING:
     from procwire.lake.spark import SparkConnection
     from procwire.ledger import Ledger
 
-__all__ = ["HuntWay", "Request", "run"]
-
-HuntWay = Literal["table", "ndjson", "csv", "parquet", "arrow"]
+__all__ = ["Request", "run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Request:
     lake: str | None
     since: str | None
     parameters: list[str]
-    to: HuntWay | None
+    to: RowsWay | None
     output: Path | None
     columns: str | None
     limit: int | None
@@ -65,7 +65,7 @@ def _run(hunt: Hunt, request: Request, signals: Signals) -> ExitCode:
     parameters = _parameters(hunt, request)
     # Before anything is read: what is mistyped must not cost the reading.
     hunt.values(parameters)
-    schema, way, ledger = _schema(hunt, request), _way(request), Ledger()
+    schema, way, ledger = _schema(hunt, request), rows_way(request.to, request.output), Ledger()
     with _logs(hunt, request, ledger) if request.files else _lake(hunt, request) as connection:
         # What reads the logs for DuckDB may have swallowed it.
         signals.check()
@@ -74,7 +74,7 @@ def _run(hunt: Hunt, request: Request, signals: Signals) -> ExitCode:
             with asking(connection) as asked:
                 found = asked.run(partial(hunt.run, connection, **parameters))
                 rows = _write(asked.each(found), schema, way, request)
-            sys.stderr.write(f"{hunt.name}: {_counted(rows)} found\n")
+            sys.stderr.write(f"{hunt.name}: {counted(rows, 'row') if rows else 'nothing'} found\n")
     return code
 
 
@@ -135,20 +135,7 @@ def _logs(hunt: Hunt, request: Request, ledger: Ledger) -> duckdb.DuckDBPyConnec
         return connect_logs(request.files, since=_since(hunt, request), ledger=ledger, on_progress=on_progress)
 
 
-def _way(request: Request) -> HuntWay:
-    from procwire.sinks import sink_for_suffix
-
-    if request.to is not None:
-        return request.to
-    if request.output is None or request.output == Path("-"):
-        return "table" if sys.stdout.isatty() else "ndjson"
-    way = sink_for_suffix(request.output.suffix) or "ndjson"
-    if way == "xml":
-        raise UsageError("found .xml in -o, expected another format: xml holds events only")
-    return cast(HuntWay, way)
-
-
-def _write(found: Iterable[pa.RecordBatch], schema: pa.Schema, way: HuntWay, request: Request) -> int:
+def _write(found: Iterable[pa.RecordBatch], schema: pa.Schema, way: RowsWay, request: Request) -> int:
     """Write the rows, and count them."""
     from procwire.cli.output import Output
     from procwire.sinks import open_sink
@@ -174,7 +161,3 @@ def _short(batch: pa.RecordBatch) -> pa.RecordBatch:
     if index < 0:
         return batch
     return batch.set_column(index, "process_name", pc.replace_substring_regex(batch.column(index), r"^.*[\\/]", ""))
-
-
-def _counted(rows: int) -> str:
-    return "nothing" if rows == 0 else f"{rows:,} row{'' if rows == 1 else 's'}"

@@ -15,6 +15,7 @@ from procwire.cli.exits import ExitCode, complain, ends_well
 from procwire.cli.lake_export import EXAMPLES as EXPORT_EXAMPLES
 from procwire.cli.lake_export import export
 from procwire.cli.quantities import seconds
+from procwire.cli.words import counted
 
 if TYPE_CHECKING:
     from procwire.lake.lake import Info
@@ -86,9 +87,9 @@ def _compacted(done: Compaction, rows: str) -> str:
         return ""
     each = done.bytes_after / done.rows
     return (
-        f"{_counted(done.days, 'day')}, {done.rows:,} {rows}: "
-        f"{_counted(done.files_before, 'file')} of {_size(done.bytes_before)} made "
-        f"{_counted(done.files_after, 'file')} of {_size(done.bytes_after)}, {each:.1f} bytes each"
+        f"{counted(done.days, 'day')}, {done.rows:,} {rows}: "
+        f"{counted(done.files_before, 'file')} of {_size(done.bytes_before)} made "
+        f"{counted(done.files_after, 'file')} of {_size(done.bytes_after)}, {each:.1f} bytes each"
     )
 
 
@@ -109,7 +110,7 @@ def expire(
         gone = part.expire(age)
         days, rows = {file.day for file in gone}, sum(file.rows for file in gone)
         if gone or part is found:
-            told = f"{_counted(len(days), 'day')} dropped, {rows:,} {part.table.layout.rows}"
+            told = f"{counted(len(days), 'day')} dropped, {rows:,} {part.table.layout.rows}"
             sys.stderr.write(f"lake {found.location}: {told}\n")
     return ExitCode.ALL_READ
 
@@ -137,10 +138,10 @@ def verify(location: Location = None) -> ExitCode:
 
 
 def _verified(state: Verification, rows: str) -> str:
-    told = f"{_counted(state.files, 'file')}, {state.rows:,} {rows}, {_counted(len(state.faults), 'fault')}"
+    told = f"{counted(state.files, 'file')}, {state.rows:,} {rows}, {counted(len(state.faults), 'fault')}"
     if state.others:
         rest = sum(size for _, size in state.others)
-        told += (f"\n{_counted(len(state.others), 'file')} of {_size(rest)} beside them, replaced or left by a "
+        told += (f"\n{counted(len(state.others), 'file')} of {_size(rest)} beside them, replaced or left by a "
                  "writer that was killed: compact deletes those older than a day")  # fmt: skip
     return told
 
@@ -150,10 +151,10 @@ def _described(found: Info, context: Sequence[Info]) -> list[str]:
     each = f", {found.bytes / found.events:.1f} bytes each" if found.events else ""
     return [
         f"lake {found.location}, version {found.version}",
-        f"  {found.events:,} connections of {_counted(found.days, 'day')}{span}",
-        f"  {_counted(found.files, 'file')} of {_size(found.bytes)}{each}",
-        *(f"  {part.events:,} {part.rows}, {_counted(part.files, 'file')} of {_size(part.bytes)}" for part in context),
-        f"{_counted(len(found.readings), 'log or recording', 'logs and recordings')}:",
+        f"  {found.events:,} connections of {counted(found.days, 'day')}{span}",
+        f"  {counted(found.files, 'file')} of {_size(found.bytes)}{each}",
+        *(f"  {part.events:,} {part.rows}, {counted(part.files, 'file')} of {_size(part.bytes)}" for part in context),
+        f"{counted(len(found.readings), 'log or recording', 'logs and recordings')}:",
     ]
 
 
@@ -179,10 +180,6 @@ def _as_json(found: Info, context: Sequence[Info]) -> dict[str, Any]:
             (("first_day", found.first_day), ("last_day", found.last_day))}  # fmt: skip
     beside = {part.table: {"events": part.events, "files": part.files, "bytes": part.bytes} for part in context}
     return {**asdict(found), **days, "context": beside, "readings": readings}
-
-
-def _counted(count: int, thing: str, things: str | None = None) -> str:
-    return f"{count:,} {thing if count == 1 else things or thing + 's'}"
 
 
 def _size(size_bytes: int) -> str:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from procwire.cli.exits import complain
+from procwire.cli.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,7 +143,7 @@ def described(configuration: Configuration) -> list[str]:
     elements = configuration.network_connect
     parts = [
         f"schema {configuration.schema}",
-        f"{_counted(configuration.filter_count, 'filter')} in {_counted(len(elements), 'NetworkConnect element')}",
+        f"{counted(configuration.filter_count, 'filter')} in {counted(len(elements), 'NetworkConnect element')}",
         f"DnsLookup {configuration.dns_lookup}",
     ]
     parts += ["FieldSizes"] if configuration.field_sizes else []
@@ -153,18 +154,16 @@ def described(configuration: Configuration) -> list[str]:
 
 def _not_applied(configuration: Configuration) -> str:
     others = {element.event for element in configuration.elements} - {"NetworkConnect"}
-    parts = [f"the rules of {_counted(len(others), 'other event')} are not applied"] if others else []
-    for severity, kind in (("error", "error passed over"), ("warning", "warning")):
+    parts = [f"the rules of {counted(len(others), 'other event')} are not applied"] if others else []
+    for severity, words in (
+        ("error", ("error passed over", "errors passed over")),
+        ("warning", ("warning", "warnings")),
+    ):
         count = sum(found.severity == severity for found in configuration.findings)
-        parts += [_counted(count, kind)] if count else []
+        parts += [counted(count, *words)] if count else []
     return f"; {', '.join(parts)} (procwire config check --notes {configuration.path})" if parts else ""
 
 
 def _logs_nothing(configuration: Configuration) -> bool:
     includes = any(element.onmatch == "include" and element.operands for element in configuration.network_connect)
     return not includes and not configuration.logs_by_default
-
-
-def _counted(count: int, what: str) -> str:
-    noun, space, rest = what.partition(" passed")
-    return f"{count:,} {noun}{'' if count == 1 else 's'}{space}{rest}"

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from procwire.cli.asking import asking
-from procwire.cli.detecting import counted
 from procwire.cli.exits import ExitCode
 from procwire.cli.reading import report
 from procwire.cli.rules_data import opened
 from procwire.cli.signals import Signals
+from procwire.cli.words import counted
 from procwire.sinks.plain import plain
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from event_rows import Row
 from procwire.cli.app import app
-from procwire.cli.hunting import HuntWay
+from procwire.cli.ways import RowsWay
 from procwire.hunts import load
 from procwire.sinks import SINKS
 
@@ -172,4 +172,4 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, example_log: Path) -> None:
 
 
 def test_formats_are_those_of_any_table() -> None:
-    assert {*get_args(HuntWay), "xml"} == set(SINKS)
+    assert {*get_args(RowsWay), "xml"} == set(SINKS)
