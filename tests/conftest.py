@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
@@ -10,20 +11,34 @@ import pytest
 from event_rows import BatchOf, Row, full_row
 from procwire.event import SCHEMA
 
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
+
 pytest_plugins = ["lake_fixtures", "recording_fixtures", "spark_fixtures"]
 
 _TESTS = Path(__file__).parent
 _ALONE = (_TESTS / "sensor", _TESTS / "crash")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the machine for itself. Files keep together, and all that asks Spark: it starts once."""
+    """Mark what needs the machine for itself."""
     for item in items:
         if any(folder in item.path.parents for folder in _ALONE):
             item.add_marker("alone")
-        asks_spark = "spark_master" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("spark" if asks_spark else str(item.path)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """A file's tests share a worker, and so do all that ask Spark: its cluster starts once."""
+    # There only where tests run side by side. (`--dist loadgroup` is lost on pytest 9.2.)
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Files(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::", 1)[0]
+            return "spark" if file.endswith("_on_spark.py") else file
+
+    return Files(config, log)
 
 
 @pytest.fixture(scope="session")
