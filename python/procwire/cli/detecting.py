@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 from procwire.cli.asking import asking
 from procwire.cli.exits import ExitCode
 from procwire.cli.reading import report
-from procwire.cli.rules_data import opened
 from procwire.cli.signals import Signals
+from procwire.cli.sought import opened
 from procwire.cli.ways import RowsWay, rows_way
 from procwire.cli.words import counted
 from procwire.errors import UsageError

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from procwire.errors import UsageError
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from procwire.lake.spark import SparkConnection
 
-__all__ = ["MasterOption", "check_engine", "connect_spark"]
+__all__ = ["MasterOption", "connect_spark"]
 
 MasterOption = Annotated[
     str | None,
@@ -24,16 +21,6 @@ MasterOption = Annotated[
         help="Where Spark runs: spark://host:7077, yarn, local[4]. [default: as configured, else this machine]",
     ),
 ]
-
-
-def check_engine(engine: str, master: str | None, files: Sequence[str] | None) -> None:
-    """Raise UsageError for options that the engine cannot use."""
-    if engine == "spark" and files:
-        raise UsageError(
-            "found --files and --engine spark, expected a lake, which the cluster can read: `read --to lake`"
-        )
-    if engine == "duckdb" and master is not None:
-        raise UsageError("found --master, expected --engine spark with it")
 
 
 def connect_spark(location: str | None, master: str | None, since: datetime | None) -> SparkConnection:

@@ -9,25 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procwire.cli.asking import asking
-from procwire.cli.engines import check_engine, connect_spark
 from procwire.cli.exits import ExitCode
-from procwire.cli.progress import shown_progress
 from procwire.cli.reading import account
 from procwire.cli.signals import Signals
+from procwire.cli.sought import opened
 from procwire.cli.ways import RowsWay, rows_way
 from procwire.cli.words import counted
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
+    from contextlib import AbstractContextManager
 
-    import duckdb
     import pyarrow as pa
 
     from procwire.hunts import Hunt
-    from procwire.lake.engines import Engine
-    from procwire.lake.spark import SparkConnection
+    from procwire.lake.engines import Connection, Engine
     from procwire.ledger import Ledger
 
 __all__ = ["Request", "run"]
@@ -51,25 +48,27 @@ class Request:
 
 def run(hunt: Hunt, request: Request) -> ExitCode:
     """Hunt, write what is found, and tell of it on stderr."""
-    if request.files and request.lake is not None:
-        raise UsageError("found --files and --lake, expected one of them")
-    check_engine(request.engine, request.master, request.files)
+    since = None if _looks_back(hunt) else request.since
+    source = opened(request.files, request.lake, since, request.engine, request.master, called="--files")
     with Signals() as signals, signals.ended():
-        return _run(hunt, request, signals)
+        return _run(hunt, request, source, signals)
     return ExitCode(128 + (signals.received or 0))
 
 
-def _run(hunt: Hunt, request: Request, signals: Signals) -> ExitCode:
-    from procwire.ledger import Ledger
-
+def _run(
+    hunt: Hunt,
+    request: Request,
+    source: AbstractContextManager[tuple[Connection, Ledger | None]],
+    signals: Signals,
+) -> ExitCode:
     parameters = _parameters(hunt, request)
     # Before anything is read: what is mistyped must not cost the reading.
     hunt.values(parameters)
-    schema, way, ledger = _schema(hunt, request), rows_way(request.to, request.output), Ledger()
-    with _logs(hunt, request, ledger) if request.files else _lake(hunt, request) as connection:
+    schema, way = _schema(hunt, request), rows_way(request.to, request.output)
+    with source as (connection, ledger):
         # What reads the logs for DuckDB may have swallowed it.
         signals.check()
-        code = account(ledger) if request.files else ExitCode.ALL_READ
+        code = ExitCode.ALL_READ if ledger is None else account(ledger)
         if code is not ExitCode.NOTHING_READ:
             with asking(connection) as asked:
                 found = asked.run(partial(hunt.run, connection, **parameters))
@@ -111,28 +110,6 @@ def _schema(hunt: Hunt, request: Request) -> pa.Schema:
             f"found column {', '.join(unknown) or 'none'!r}, expected some of {', '.join(hunt.schema.names)}"
         )
     return pa.schema([hunt.schema.field(name) for name in names])
-
-
-def _since(hunt: Hunt, request: Request) -> datetime | None:
-    """From when on the data are looked at."""
-    from procwire.cli.quantities import point_in_time
-
-    return None if _looks_back(hunt) else point_in_time(request.since)
-
-
-def _lake(hunt: Hunt, request: Request) -> duckdb.DuckDBPyConnection | SparkConnection:
-    if request.engine == "spark":
-        return connect_spark(request.lake, request.master, _since(hunt, request))
-    from procwire.database import connect_lake
-
-    return connect_lake(request.lake, since=_since(hunt, request))
-
-
-def _logs(hunt: Hunt, request: Request, ledger: Ledger) -> duckdb.DuckDBPyConnection:
-    from procwire.database import connect_logs
-
-    with shown_progress(hidden=False) as on_progress:
-        return connect_logs(request.files, since=_since(hunt, request), ledger=ledger, on_progress=on_progress)
 
 
 def _write(found: Iterable[pa.RecordBatch], schema: pa.Schema, way: RowsWay, request: Request) -> int:

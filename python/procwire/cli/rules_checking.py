@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from procwire.cli.asking import asking
 from procwire.cli.exits import ExitCode
 from procwire.cli.reading import report
-from procwire.cli.rules_data import opened
 from procwire.cli.signals import Signals
+from procwire.cli.sought import opened
 from procwire.cli.words import counted
 from procwire.sinks.plain import plain
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from procwire.cli.asking import asking
-from procwire.cli.engines import MasterOption, check_engine, connect_spark
+from procwire.cli.engines import MasterOption
 from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.progress import shown_progress
 from procwire.cli.reading import account
 from procwire.cli.signals import Signals
+from procwire.cli.sought import opened
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
@@ -90,31 +90,15 @@ def sql(
     `connections` has a row for each event, under the names of `procwire dictionary`; ip_in(dst_ip, '10.0.0.0/8'),
     is_private(dst_ip) and the like tell about addresses.
     """
-    from procwire.cli.quantities import point_in_time
-    from procwire.database import connect_lake, connect_logs
-    from procwire.ledger import Ledger
-
     text = _query_text(query, file)
-    if files and location is not None:
-        raise UsageError("found --files and --lake, expected one of them")
-    check_engine(engine, master, files)
-    start, ledger = point_in_time(since), Ledger()
-    with Signals() as signals, signals.ended():
-        if files:
-            with shown_progress(hidden=False) as on_progress:
-                connection = connect_logs(files, since=start, ledger=ledger, on_progress=on_progress)
-            if ledger.nothing_read:
-                return account(ledger)
-        elif engine == "spark":
-            with connect_spark(location, master, start) as cluster:
-                _answer(cluster, text, to, output, limit, signals)
-            return ExitCode.ALL_READ
-        else:
-            connection = connect_lake(location, since=start)
+    source = opened(files, location, since, engine, master, called="--files")
+    with Signals() as signals, signals.ended(), source as (connection, ledger):
+        if ledger is not None and ledger.nothing_read:
+            return account(ledger)
         # What reads the logs for DuckDB may have swallowed it.
         signals.check()
         _answer(connection, text, to, output, limit, signals)
-        return account(ledger) if files else ExitCode.ALL_READ
+        return ExitCode.ALL_READ if ledger is None else account(ledger)
     return ExitCode(128 + (signals.received or 0))
 
 
