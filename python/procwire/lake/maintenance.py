@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
@@ -35,6 +37,8 @@ _TOO_MANY = 16
 # A file of some 128 MB, at 15 bytes an event.
 _FILE_ROWS = 8 << 20
 _THOROUGH = 9
+# Of days compacted, and of files verified: each takes some hundred MB.
+_THREADS = 2
 _QUICK = 3
 _TRIES = 5
 
@@ -52,11 +56,19 @@ class Compaction:
 
 
 def compact(table: Table) -> Compaction:
-    """Sort each day that is not sorted yet into as few files as there can be."""
+    """Sort each day that is not sorted yet into as few files as there can be; two days at a time."""
     done = Compaction()
-    for _, files in _by_day(table):
-        if not _is_compact(files):
-            _attempt(table, files, done)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        old = {
+            pool.submit(_written, table, files, _SORTED, _THOROUGH): files
+            for _, files in _by_day(table)
+            if not _is_compact(files)
+        }
+        try:
+            for writing in as_completed(old):
+                _attempt(table, old[writing], writing.result(), done)
+        finally:
+            pool.shutdown(cancel_futures=True)
     return done
 
 
@@ -66,10 +78,8 @@ def tidy(table: Table, touched: set[date | None]) -> Compaction:
     for day, files in _by_day(table):
         small = [file for file in files if file.size_bytes < _SMALL_BYTES]
         if day in touched and len(small) >= _TOO_MANY:
-            try:
+            with suppress(ConflictError):
                 _rewrite(table, small, done, _MERGED, _QUICK)
-            except ConflictError:
-                table.reload()
     return done
 
 
@@ -153,40 +163,54 @@ def _is_compact(files: Sequence[DataFile]) -> bool:
     return is_sorted and len(files) <= math.ceil(sum(file.rows for file in files) / _FILE_ROWS)
 
 
-def _attempt(table: Table, files: Sequence[DataFile], done: Compaction) -> None:
-    """Compact a day, with the files that it has by then if another was quicker."""
+def _attempt(table: Table, files: Sequence[DataFile], added: Sequence[AddAction], done: Compaction) -> None:
+    """Commit a day that is written; write it anew, of the files that it has by then, if another was quicker."""
     day = files[0].day
     for _ in range(_TRIES):
         try:
-            return _rewrite(table, files, done, _SORTED, _THOROUGH)
+            return _replace(table, files, added, done)
         except ConflictError:
-            table.reload()
             files = next((found for other, found in _by_day(table) if other == day), [])
             if _is_compact(files):
                 return None
+            added = _written(table, files, _SORTED, _THOROUGH)
     raise LakeError(f"{table.uri}: other maintenance went on all the time; try again")
 
 
 def _rewrite(table: Table, files: Sequence[DataFile], done: Compaction, kind: str, level: int) -> None:
-    added: list[AddAction] = []
-    rows = sum(file.rows for file in files)
+    _replace(table, files, _written(table, files, kind, level), done)
+
+
+def _written(table: Table, files: Sequence[DataFile], kind: str, level: int) -> list[AddAction]:
+    """The rows of files in new ones, that are no part of the table yet."""
+    added, written = [], 0
+    for writer in _sorted_files(table, files, kind, level):
+        added.append(writer.close(data_change=False))
+        written += writer.rows
+    if written != (rows := sum(file.rows for file in files)):
+        remove_files(table.files, added)
+        raise LakeError(f"{table.uri}: found {written:,} rows in day {files[0].day}, expected {rows:,}: see verify")
+    return added
+
+
+def _replace(table: Table, old: Sequence[DataFile], added: Sequence[AddAction], done: Compaction) -> None:
+    """Commit new files instead of old ones; ConflictError, and the new ones are gone, if some old one is by now."""
     try:
-        written = 0
-        for writer in _sorted_files(table, files, kind, level):
-            written += writer.rows
-            added.append(writer.close(data_change=False))
-        if written != rows:
-            raise LakeError(f"{table.uri}: found {written:,} rows in day {files[0].day}, expected {rows:,}: see verify")
-        removed = [table.removal(file, data_change=False) for file in files]
+        # Also for the version: a commit does not bring the snapshot up to itself.
+        table.reload()
+        if not {file.path for file in old} <= {file.path for file in table.snapshot()}:
+            raise ConflictError(f"{table.uri}: other maintenance came first")
+        removed = [table.removal(file, data_change=False) for file in old]
         table.commit([*removed, *added], {MAINTENANCE: table.version + 1})
     except ConflictError:
+        table.reload()
         remove_files(table.files, added)
         raise
     done.days += 1
-    done.rows += rows
-    done.files_before += len(files)
+    done.rows += sum(file.rows for file in old)
+    done.files_before += len(old)
     done.files_after += len(added)
-    done.bytes_before += sum(file.size_bytes for file in files)
+    done.bytes_before += sum(file.size_bytes for file in old)
     done.bytes_after += sum(action.size for action in added)
 
 

@@ -109,7 +109,7 @@ def parquet(schema: pa.Schema, *, level: int, is_sorted: bool) -> dict[str, Any]
     return {
         "compression": "zstd",
         "compression_level": level,
-        "write_statistics": True if is_sorted else list(STATISTICS),
+        "write_statistics": list(dict.fromkeys(STATISTICS + SORT)) if is_sorted else list(STATISTICS),
         "use_dictionary": [name for name in schema.names if name not in differences],
         # `verify` holds the pages to them.
         "write_page_checksum": True,

@@ -67,20 +67,38 @@ def _read(table: Table, old: Sequence[DataFile], machines: Sequence[str | None] 
         ).cast(schema)
         for file in old
     ]
-    return pa.concat_tables(parts).unify_dictionaries().combine_chunks()
+    return pa.concat_tables(parts)
 
 
 def _sorted(rows: pa.Table, layout: Layout) -> pa.Table:
-    texts = layout.texts
-    keys = pa.table({name: _rank(rows[name]) if name in texts else rows[name] for name in layout.sort})
-    return rows.take(pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in layout.sort]))
+    """Column by column, each let go of once it is sorted: rows are in memory once, not twice."""
+    columns = dict(zip(rows.schema.names, rows.columns, strict=True))
+    schema = rows.schema
+    del rows
+    for name in layout.sort:
+        columns[name] = _in_one_piece(columns[name])
+    keys = [_rank(columns[name]) if name in layout.texts else columns[name] for name in layout.sort]
+    order = pc.sort_indices(pa.table(keys, layout.sort), sort_keys=[(name, "ascending") for name in layout.sort])
+    for name in schema.names:
+        column = _in_one_piece(columns[name])
+        columns[name] = column if _is_one_value(column) else column.take(order)
+    return pa.table(columns, schema=schema)
 
 
-def _rank(column: pa.ChunkedArray) -> pa.Array:
+def _in_one_piece(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    if isinstance(column, pa.ChunkedArray):
+        column = column.unify_dictionaries().combine_chunks()
+    return pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
+
+
+def _is_one_value(column: pa.Array) -> bool:
+    """Whether it is the same in any order: half of the columns are, for they are null or the same in all rows."""
+    if column.null_count:
+        return bool(column.null_count == len(column))
+    return pa.types.is_dictionary(column.type) and len(column.dictionary) == 1
+
+
+def _rank(column: pa.DictionaryArray) -> pa.Array:
     """Numbers in the order of the texts."""
-    if not len(column):
-        return pa.array([], pa.uint64())
-    encoded = column.combine_chunks()
-    encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
-    ranks = pc.rank(encoded.dictionary) if len(encoded.dictionary) else pa.array([], pa.uint64())
-    return ranks.take(encoded.indices)
+    ranks = pc.rank(column.dictionary) if len(column.dictionary) else pa.array([], pa.uint64())
+    return ranks.take(column.indices)
