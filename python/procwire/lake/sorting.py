@@ -56,18 +56,34 @@ def _read(table: Table, old: Sequence[DataFile], machines: Sequence[str | None] 
         kept = kept | pc.field(_MACHINE).is_null() if None in machines else kept
     schema = table.layout.sorted_schema
     encoded = [name for name in table.layout.texts if name != _MACHINE]
+    nulls: dict[pa.DataType, pa.Array] = {}
     parts = [
-        pq.read_table(
-            file.path,
-            filesystem=table.files,
-            columns=schema.names,
-            filters=kept,
-            read_dictionary=encoded,
-            partitioning=None,
-        ).cast(schema)
+        _sharing(
+            nulls,
+            pq.read_table(
+                file.path,
+                filesystem=table.files,
+                columns=schema.names,
+                filters=kept,
+                read_dictionary=encoded,
+                partitioning=None,
+            ).cast(schema),
+        )
         for file in old
     ]
     return pa.concat_tables(parts)
+
+
+def _sharing(nulls: dict[pa.DataType, pa.Array], rows: pa.Table) -> pa.Table:
+    """Rows whose columns without a value, a third of all, lie in memory once for each type."""
+    columns = []
+    for column in rows.columns:
+        if column.null_count == rows.num_rows:
+            if len(nulls.get(column.type, ())) < rows.num_rows:
+                nulls[column.type] = pa.nulls(rows.num_rows, column.type)
+            column = nulls[column.type].slice(0, rows.num_rows) if rows.num_rows else column
+        columns.append(column)
+    return pa.table(columns, schema=rows.schema)
 
 
 def _sorted(rows: pa.Table, layout: Layout) -> pa.Table:
@@ -80,22 +96,23 @@ def _sorted(rows: pa.Table, layout: Layout) -> pa.Table:
     keys = [_rank(columns[name]) if name in layout.texts else columns[name] for name in layout.sort]
     order = pc.sort_indices(pa.table(keys, layout.sort), sort_keys=[(name, "ascending") for name in layout.sort])
     for name in schema.names:
-        column = _in_one_piece(columns[name])
-        columns[name] = column if _is_one_value(column) else column.take(order)
+        columns[name] = _taken(columns[name], order)
     return pa.table(columns, schema=schema)
+
+
+def _taken(column: pa.ChunkedArray | pa.Array, order: pa.Array) -> pa.ChunkedArray | pa.Array:
+    """Half of the columns have no value, or the same in all rows: they are in any order already."""
+    if column.null_count == len(column):
+        return column
+    column = _in_one_piece(column)
+    is_same = pa.types.is_dictionary(column.type) and len(column.dictionary) == 1 and not column.null_count
+    return column if is_same else column.take(order)
 
 
 def _in_one_piece(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     if isinstance(column, pa.ChunkedArray):
         column = column.unify_dictionaries().combine_chunks()
     return pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
-
-
-def _is_one_value(column: pa.Array) -> bool:
-    """Whether it is the same in any order: half of the columns are, for they are null or the same in all rows."""
-    if column.null_count:
-        return bool(column.null_count == len(column))
-    return pa.types.is_dictionary(column.type) and len(column.dictionary) == 1
 
 
 def _rank(column: pa.DictionaryArray) -> pa.Array:
