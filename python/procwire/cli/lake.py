@@ -143,6 +143,8 @@ def _verified(state: Verification, rows: str) -> str:
         rest = sum(size for _, size in state.others)
         told += (f"\n{counted(len(state.others), 'file')} of {_size(rest)} beside them, replaced or left by a "
                  "writer that was killed: compact deletes those older than a day")  # fmt: skip
+    if state.torn:
+        told += f"\n{counted(len(state.torn), 'commit')} torn by a power cut, put aside: nobody was told of them"
     return told
 
 

@@ -21,6 +21,7 @@ from procwire.lake.maintenance import Compaction, Verification, compact, expire,
 from procwire.lake.readings import Reading, Readings
 from procwire.lake.schema import CONNECTIONS, CONTEXT, SCHEMA, days
 from procwire.lake.table import ConflictError, DataFile, Table, lake_errors
+from procwire.lake.torn import put_torn_aside
 
 __all__ = ["Info", "Lake"]
 
@@ -83,7 +84,9 @@ class Lake:
                 Path(uri).mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise UsageError(f"cannot make the lake {found}: {error.strerror}") from error
-        if (is_remote(found) or Path(uri).is_dir()) and Table.exists(uri, storage_options):
+        if not is_remote(found):
+            put_torn_aside(f"{found}/readings")
+        if _is_table(uri, storage_options):
             return cls(found, Table(uri, storage_options), storage_options)
         if not create:
             hint = f"expected one: --lake DIR or {VARIABLE} name it, `procwire read LOGS --to lake` fills it"
@@ -102,7 +105,7 @@ class Lake:
         uri, options = f"{self.location}/{name}", self._storage_options
         if not is_remote(uri) and create:
             Path(uri).mkdir(exist_ok=True)
-        if (is_remote(uri) or Path(uri).is_dir()) and Table.exists(uri, options):
+        if _is_table(uri, options):
             return Lake(self.location, Table(uri, options, layout), options)
         return Lake(self.location, Table.create(uri, options, layout), options) if create else None
 
@@ -213,6 +216,14 @@ class Lake:
         self.table.reload()
         with lake_errors(self.location):
             return verify(self.table)
+
+
+def _is_table(uri: str, storage_options: Mapping[str, str] | None) -> bool:
+    """Whether there is one; what a power cut tore is put aside before."""
+    if is_remote(uri):
+        return Table.exists(uri, storage_options)
+    put_torn_aside(uri)
+    return Path(uri).is_dir() and Table.exists(uri, storage_options)
 
 
 def _may_hold(file: DataFile, since: datetime | None, until: datetime | None) -> bool:

@@ -26,6 +26,7 @@ from procwire.lake.files import FileWriter, remove_files
 from procwire.lake.schema import DAY, days, in_milliseconds
 from procwire.lake.sorting import sorted_rows
 from procwire.lake.table import ConflictError, DataFile, Table
+from procwire.lake.torn import is_aside
 
 __all__ = ["Compaction", "Verification", "compact", "expire", "tidy", "verify"]
 
@@ -110,6 +111,8 @@ class Verification:
     """One line each."""
     others: list[tuple[str, int]] = field(default_factory=list)
     """Path and bytes of files that the snapshot does not have: replaced by compaction, or left by a killed writer."""
+    torn: list[str] = field(default_factory=list)
+    """Commits that a power cut tore, and that were put aside."""
 
 
 def verify(table: Table) -> Verification:
@@ -126,6 +129,8 @@ def verify(table: Table) -> Verification:
         # Checkpoints of the table's log are Parquet, too.
         if there.is_file and there.path.startswith(f"{DAY}=") and there.path not in own:
             found.others.append((there.path, there.size))
+        elif there.is_file and is_aside(there.path):
+            found.torn.append(there.path)
     return found
 
 
