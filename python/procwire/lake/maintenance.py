@@ -39,6 +39,9 @@ _TOO_MANY = 16
 # A file of some 128 MB, at 15 bytes an event.
 _FILE_ROWS = 8 << 20
 _THOROUGH = 9
+# Of a day with few rows: it saves a fiftieth there, and next to nothing of more.
+_FEW_ROWS = 128 << 10
+_DENSEST = 15
 # Of days compacted, and of files verified: each takes some hundred MB.
 _THREADS = 2
 _VERIFIED_ROWS = 128 << 10
@@ -63,9 +66,7 @@ def compact(table: Table) -> Compaction:
     done = Compaction()
     with _kept_memory(), ThreadPoolExecutor(_THREADS) as pool:
         old = {
-            pool.submit(_written, table, files, _SORTED, _THOROUGH): files
-            for _, files in _by_day(table)
-            if not _is_compact(files)
+            pool.submit(_written, table, files, _SORTED): files for _, files in _by_day(table) if not _is_compact(files)
         }
         try:
             for writing in as_completed(old):
@@ -82,7 +83,7 @@ def tidy(table: Table, touched: set[date | None]) -> Compaction:
         small = [file for file in files if file.size_bytes < _SMALL_BYTES]
         if day in touched and len(small) >= _TOO_MANY:
             with suppress(ConflictError):
-                _rewrite(table, small, done, _MERGED, _QUICK)
+                _rewrite(table, small, done, _MERGED)
     return done
 
 
@@ -172,6 +173,7 @@ def _kept_memory() -> Iterator[None]:
     """Arrow's usual allocator gives memory back so fast that a third of the time goes into having it cleared anew."""
     usual = pa.default_memory_pool()
     if "jemalloc" in pa.supported_memory_backends():
+        pa.jemalloc_set_decay_ms(100)
         pa.set_memory_pool(pa.jemalloc_memory_pool())
     try:
         yield
@@ -198,24 +200,30 @@ def _attempt(table: Table, files: Sequence[DataFile], added: Sequence[AddAction]
             files = next((found for other, found in _by_day(table) if other == day), [])
             if _is_compact(files):
                 return None
-            added = _written(table, files, _SORTED, _THOROUGH)
+            added = _written(table, files, _SORTED)
     raise LakeError(f"{table.uri}: other maintenance went on all the time; try again")
 
 
-def _rewrite(table: Table, files: Sequence[DataFile], done: Compaction, kind: str, level: int) -> None:
-    _replace(table, files, _written(table, files, kind, level), done)
+def _rewrite(table: Table, files: Sequence[DataFile], done: Compaction, kind: str) -> None:
+    _replace(table, files, _written(table, files, kind), done)
 
 
-def _written(table: Table, files: Sequence[DataFile], kind: str, level: int) -> list[AddAction]:
+def _written(table: Table, files: Sequence[DataFile], kind: str) -> list[AddAction]:
     """The rows of files in new ones, that are no part of the table yet."""
-    added, written = [], 0
-    for writer in _sorted_files(table, files, kind, level):
+    added, written, rows = [], 0, sum(file.rows for file in files)
+    for writer in _sorted_files(table, files, kind, _level(kind, rows)):
         added.append(writer.close(data_change=False))
         written += writer.rows
-    if written != (rows := sum(file.rows for file in files)):
+    if written != rows:
         remove_files(table.files, added)
         raise LakeError(f"{table.uri}: found {written:,} rows in day {files[0].day}, expected {rows:,}: see verify")
     return added
+
+
+def _level(kind: str, rows: int) -> int:
+    if kind == _MERGED:
+        return _QUICK
+    return _DENSEST if rows <= _FEW_ROWS else _THOROUGH
 
 
 def _replace(table: Table, old: Sequence[DataFile], added: Sequence[AddAction], done: Compaction) -> None:

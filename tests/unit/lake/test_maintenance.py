@@ -81,7 +81,7 @@ def test_second_of_two_compactions_gives_up_or_goes_on(lake: Lake, batch_of: Bat
     files = other.table.snapshot()
     assert lake.compact().files_after == 1
     with pytest.raises(ConflictError):
-        maintenance._rewrite(other.table, files, late, "sorted", 1)
+        maintenance._rewrite(other.table, files, late, "sorted")
     assert other.compact().days == 0
     assert [row["record_id"] for row in by_record(rows(lake))] == [0, 1, 2]
     # Nor did it leave its file.
@@ -104,7 +104,7 @@ def test_expire_after_a_compaction_takes_nothing_back(lake: Lake, batch_of: Batc
     files = other.table.snapshot()
     lake.expire(timedelta(days=1))
     with pytest.raises(ConflictError):
-        maintenance._rewrite(other.table, files, maintenance.Compaction(), "sorted", 1)
+        maintenance._rewrite(other.table, files, maintenance.Compaction(), "sorted")
     assert lake.info().events == 0
 
 
