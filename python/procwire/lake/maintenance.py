@@ -45,6 +45,7 @@ _DENSEST = 15
 # Of days compacted, and of files verified: each takes some hundred MB.
 _THREADS = 2
 _VERIFIED_ROWS = 128 << 10
+_DECAY_MS = 100
 _QUICK = 3
 _TRIES = 5
 
@@ -172,12 +173,14 @@ def _differences(table: Table, file: DataFile) -> Iterator[str]:
 def _kept_memory() -> Iterator[None]:
     """Arrow's usual allocator gives memory back so fast that a third of the time goes into having it cleared anew."""
     usual = pa.default_memory_pool()
+    usual.release_unused()
     if "jemalloc" in pa.supported_memory_backends():
-        pa.jemalloc_set_decay_ms(100)
+        pa.jemalloc_set_decay_ms(_DECAY_MS)
         pa.set_memory_pool(pa.jemalloc_memory_pool())
     try:
         yield
     finally:
+        pa.default_memory_pool().release_unused()
         pa.set_memory_pool(usual)
 
 
