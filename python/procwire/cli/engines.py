@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from procwire.lake.spark import SparkConnection
+    from procwire.spark import SparkConnection
 
 __all__ = ["MasterOption", "connect_spark"]
 
@@ -26,7 +26,7 @@ MasterOption = Annotated[
 def connect_spark(location: str | None, master: str | None, since: datetime | None) -> SparkConnection:
     """Spark over a lake. Raises UsageError if there is none, or no cluster."""
     from procwire.lake import Lake
-    from procwire.lake.spark import connect
+    from procwire.spark import connect
 
     # PySpark asks whether there is numpy, and must get an answer from what hides it (`cli.main`).
     sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "procwire.cli"]

@@ -13,11 +13,11 @@ import pyarrow as pa
 from procwire.engine import literal
 from procwire.errors import UsageError
 from procwire.event import CONNECTION, DERIVED, EVENTS, LOGGED, PROCESS_CREATION
-from procwire.lake.dialect import to_spark
 from procwire.lake.enriched import enriched
 from procwire.lake.schema import CONNECTIONS, CONTEXT, DAY, Layout
-from procwire.lake.session import interruptible, spark_errors, start
 from procwire.lake.views import VIEWS
+from procwire.spark.dialect import to_spark
+from procwire.spark.session import interruptible, spark_errors, start
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
