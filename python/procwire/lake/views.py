@@ -17,9 +17,9 @@ from procwire.lake.functions import create_functions
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["VIEWS", "prepare"]
+__all__ = ["SQL_TYPES", "VIEWS", "prepare"]
 
-_SQL_TYPES = {pa.string(): "VARCHAR", pa.bool_(): "BOOLEAN", pa.int32(): "INTEGER", pa.int64(): "BIGINT",
+SQL_TYPES = {pa.string(): "VARCHAR", pa.bool_(): "BOOLEAN", pa.int32(): "INTEGER", pa.int64(): "BIGINT",
               pa.binary(): "BLOB", pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ"}  # fmt: skip
 
 # An attempt made no connection, a close ends one that has its row already, a loss is none.
@@ -131,5 +131,5 @@ def _stored(field: Field, is_present: bool) -> str:
     name = quote(field.name)
     if not is_present:
         null = "'connection'" if field.name == "record_kind" else "NULL"
-        return f"{null}::{_SQL_TYPES[field.type]} AS {name}"
+        return f"{null}::{SQL_TYPES[field.type]} AS {name}"
     return f"coalesce({name}, 'connection') AS {name}" if field.name == "record_kind" else name
