@@ -13,7 +13,7 @@ from procwire.cli.asking import asking
 from procwire.cli.exits import ExitCode
 from procwire.cli.reading import report
 from procwire.cli.signals import Signals
-from procwire.cli.sought import opened
+from procwire.cli.sought import Sought, opened
 from procwire.cli.ways import RowsWay, rows_way
 from procwire.cli.words import counted
 from procwire.errors import UsageError
@@ -21,7 +21,6 @@ from procwire.errors import UsageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from procwire.lake.engines import Engine
     from procwire.sigma import RuleSet
 
 __all__ = ["Level", "Request", "loaded", "run", "told_of"]
@@ -37,16 +36,12 @@ class Request:
     """The options of `procwire detect`."""
 
     rules: list[Path]
-    logs: list[str]
-    lake: str | None
-    since: str | None
+    sought: Sought
     level: Level | None
     to: RowsWay | None
     output: Path | None
     columns: str | None
     limit: int | None
-    engine: Engine = "duckdb"
-    master: str | None = None
 
 
 def run(request: Request) -> ExitCode:
@@ -63,7 +58,7 @@ def _run(request: Request, signals: Signals) -> ExitCode:
     # Before anything is read: what is mistyped must not cost the reading.
     rules, way = loaded(request.rules, request.level), rows_way(request.to, request.output)
     names = columns_of(request.columns, way)
-    with opened(request.logs, request.lake, request.since, request.engine, request.master) as (connection, ledger):
+    with opened(request.sought) as (connection, ledger):
         signals.check()
         if ledger is not None:
             report(ledger)

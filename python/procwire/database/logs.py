@@ -13,6 +13,7 @@ import pyarrow as pa
 from procwire.database.tables import reachable, selections
 from procwire.engine import connect as connect_engine
 from procwire.event import CONNECTION, EVENTS, Event
+from procwire.lake.period import check_period
 from procwire.lake.views import prepare
 from procwire.ledger import Ledger
 from procwire.sources import read_events
@@ -34,11 +35,13 @@ def connect_logs(
     paths: Sequence[str | os.PathLike[str]],
     *,
     since: datetime | None = None,
+    until: datetime | None = None,
     ledger: Ledger,
     on_progress: OnProgress | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """`connect` to logs, which are read into DuckDB's memory; what does not fit there lies in a temporary folder.
     Parquet files among them stay where they are."""
+    check_period(since, until)
     tables, accounts = find_tables(paths)
     connection = connect_engine(files=reachable(tables))
     # Out of sight: the views are what is to be asked.
@@ -50,7 +53,7 @@ def connect_logs(
         rows[event].append(selection)
     ledger.files += accounts
     relations = {event.table: f"({' UNION ALL BY NAME '.join(parts)})" for event, parts in rows.items()}
-    prepare(connection, relations.pop(CONNECTION.table), context=relations, since=since)
+    prepare(connection, relations.pop(CONNECTION.table), context=relations, since=since, until=until)
     return connection
 
 
