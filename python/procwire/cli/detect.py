@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from procwire.cli.detecting import Level, Request, run
+from procwire.cli.detecting import Request, run
 from procwire.cli.exits import ExitCode, ends_well
+from procwire.cli.request import Level
 from procwire.cli.sought import EngineOption, LakeOption, MasterOption, SinceOption, Sought, UntilOption
 from procwire.cli.ways import RowsWay
 

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from procwire.cli.asking import asking
 from procwire.cli.exits import ExitCode
 from procwire.cli.reading import report
+from procwire.cli.request import Level
 from procwire.cli.signals import Signals
 from procwire.cli.sought import Sought, opened
 from procwire.cli.ways import RowsWay, rows_way
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
 
     from procwire.sigma import RuleSet
 
-__all__ = ["Level", "Request", "loaded", "run", "told_of"]
-
-# Sigma's own, not asked of it: pySigma takes long to import.
-Level = Literal["informational", "low", "medium", "high", "critical"]
+__all__ = ["Request", "loaded", "run", "told_of"]
 
 _SHOWN_PROBLEMS = 3
 

@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.quantities import seconds, size_bytes
-from procwire.cli.request import Names, Request, Sensor, Target, Way
+from procwire.cli.request import Level, Names, Request, Sensor, Target, Way
 from procwire.errors import RecordError, UsageError
 
 if TYPE_CHECKING:
@@ -174,6 +174,7 @@ def record(
             help="Raise alerts by the Sigma rules in this file or folder, read anew at SIGHUP. May be repeated.",
         ),
     ] = None,
+    level: Annotated[Level | None, typer.Option(help="Leave out Sigma rules below this level. [default: none]")] = None,
     status: Annotated[
         bool, typer.Option("--status", help="Tell what records on this machine, or what could, and leave.")
     ] = False,
@@ -217,6 +218,7 @@ def record(
         ring_bytes=buffer_mb << 20,
         ledger=ledger,
         detect=tuple(detect or ()),
+        level=level,
         lake=lake,
     )
     _check(request)
@@ -268,6 +270,8 @@ def _check(request: Request) -> None:
         raise UsageError(f"found --names or --columns, expected neither with {whole[0]}, which holds whole events")
     if request.config is None and (request.lenient or request.strict_sysmon or request.keep_unlogged):
         raise UsageError("found --lenient, --strict-sysmon or --keep-unlogged without --config FILE")
+    if request.level is not None and not request.detect:
+        raise UsageError("found --level without --detect PATH, expected both: it is about Sigma rules")
     if request.keep_unlogged and whole:
         raise UsageError(f"found --keep-unlogged with {whole[0]}, which has no place to tell that a row is not logged")
     rotates = request.rotate_bytes or request.rotate_s or request.keep is not None

@@ -7,7 +7,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["Names", "Request", "Sensor", "Target", "Way"]
+__all__ = ["Level", "Names", "Request", "Sensor", "Target", "Way"]
+
+# Sigma's own, not asked of it: pySigma takes long to import.
+Level = Literal["informational", "low", "medium", "high", "critical"]
 
 Names = Literal["ossem", "sysmon", "ossem-cdm"]
 Sensor = Literal["auto", "ebpf", "poll"]
@@ -72,5 +75,7 @@ class Request:
     ledger: Path | None
     detect: tuple[Path, ...]
     """Sigma rules: files, and folders."""
+    level: Level | None
+    """Of these rules the least; None for all of them."""
     lake: str | None
     """Folder or URI; None for the default one."""
