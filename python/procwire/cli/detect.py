@@ -11,7 +11,7 @@ from procwire.cli.detecting import Request, run
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.request import Level
 from procwire.cli.sought import EngineOption, LakeOption, MasterOption, SinceOption, Sought, UntilOption
-from procwire.cli.ways import RowsWay
+from procwire.cli.ways import OutputOption, RowsToOption
 
 __all__ = ["EXAMPLES", "detect"]
 
@@ -52,13 +52,8 @@ def detect(
     since: SinceOption = None,
     until: UntilOption = None,
     level: Annotated[Level | None, typer.Option(help="Leave out rules below this level. [default: none]")] = None,
-    to: Annotated[
-        RowsWay | None,
-        typer.Option(help="Format of the matches. [default: by the suffix of -o; table on a terminal; else ndjson]"),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.")
-    ] = None,
+    to: RowsToOption = None,
+    output: OutputOption = None,
     columns: Annotated[str | None, typer.Option(metavar="A,B,...", help="These columns of the matches.")] = None,
     limit: Annotated[
         int | None,

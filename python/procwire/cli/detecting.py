@@ -16,8 +16,8 @@ from procwire.cli.request import Level
 from procwire.cli.signals import Signals
 from procwire.cli.sought import Sought, opened
 from procwire.cli.ways import RowsWay, rows_way
-from procwire.cli.words import counted
 from procwire.errors import UsageError
+from procwire.words import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -112,7 +112,7 @@ def _write(
     from procwire.cli.detect_sinks import open_matches
     from procwire.cli.output import Output
 
-    with Output(None if request.output == Path("-") else request.output) as output:
+    with Output(request.output) as output:
         sink = open_matches(way, output.stream, names, output.terminal, request.limit)
         for batch in matches:
             with signals.held():

@@ -12,7 +12,7 @@ import typer
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.hunting import Request, run
 from procwire.cli.sought import EngineOption, LakeOption, MasterOption, SinceOption, Sought, UntilOption
-from procwire.cli.ways import RowsWay
+from procwire.cli.ways import OutputOption, RowsToOption
 
 if TYPE_CHECKING:
     from procwire.hunts import Hunt
@@ -60,13 +60,8 @@ def hunt(
         list[Path] | None,
         typer.Option(metavar="DIR", help="Folder with hunts of your own. May be repeated.", envvar="PROCWIRE_HUNTS"),
     ] = None,
-    to: Annotated[
-        RowsWay | None,
-        typer.Option(help="Format of the result. [default: by the suffix of -o; table on a terminal; else ndjson]"),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.")
-    ] = None,
+    to: RowsToOption = None,
+    output: OutputOption = None,
     columns: Annotated[str | None, typer.Option(metavar="A,B,...", help="These columns of the result.")] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="The first N rows.")] = None,
     engine: EngineOption = "duckdb",

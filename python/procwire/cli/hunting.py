@@ -13,9 +13,9 @@ from procwire.cli.exits import ExitCode
 from procwire.cli.reading import account
 from procwire.cli.signals import Signals
 from procwire.cli.sought import Sought, opened
-from procwire.cli.ways import RowsWay, rows_way
-from procwire.cli.words import counted
+from procwire.cli.ways import RowsWay, columns_among, rows_way
 from procwire.errors import UsageError
+from procwire.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,13 +97,7 @@ def _schema(hunt: Hunt, request: Request) -> pa.Schema:
 
     if request.columns is None:
         return hunt.schema
-    names = [name.strip() for name in request.columns.split(",") if name.strip()]
-    unknown = [name for name in names if name not in hunt.schema.names]
-    if unknown or not names:
-        raise UsageError(
-            f"found column {', '.join(unknown) or 'none'!r}, expected some of {', '.join(hunt.schema.names)}"
-        )
-    return pa.schema([hunt.schema.field(name) for name in names])
+    return pa.schema([hunt.schema.field(name) for name in columns_among(request.columns, hunt.schema.names)])
 
 
 def _write(found: Iterable[pa.RecordBatch], schema: pa.Schema, way: RowsWay, request: Request) -> int:
@@ -112,7 +106,7 @@ def _write(found: Iterable[pa.RecordBatch], schema: pa.Schema, way: RowsWay, req
     from procwire.sinks import open_sink
 
     rows = 0
-    with Output(None if request.output == Path("-") else request.output) as output:
+    with Output(request.output) as output:
         sink = open_sink(way, output.stream, schema, output.terminal)
         for batch in found:
             part = (_short(batch) if way == "table" else batch).select(schema.names)

@@ -12,6 +12,7 @@ from typer.core import TyperCommand
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.quantities import seconds, size_bytes
 from procwire.cli.request import Level, Names, Request, Sensor, Target, Way
+from procwire.cli.ways import listed
 from procwire.errors import RecordError, UsageError
 
 if TYPE_CHECKING:
@@ -193,14 +194,14 @@ def record(
         raise UsageError(f"found --all with --config {config}, expected one: a configuration says what is logged")
     targets = _targets(_ways(to or [], lake), output or [])
     request = Request(
-        images=None if all_ else _listed(images),
+        images=None if all_ else listed(images),
         config=config,
         lenient=lenient,
         strict_sysmon=strict_sysmon,
         keep_unlogged=keep_unlogged,
         targets=targets,
         names=names,
-        columns=_listed(columns),
+        columns=listed(columns),
         where=where,
         duration_s=None if duration is None else seconds(duration),
         count=count,
@@ -227,12 +228,6 @@ def record(
     from procwire.cli.recording import run
 
     return run(request)
-
-
-def _listed(text: str | None) -> tuple[str, ...] | None:
-    if text is None:
-        return None
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _ways(to: list[Way], lake: str | None) -> list[Way]:
@@ -263,7 +258,7 @@ def _target(way: Way | None, path: Path | None) -> Target:
 
 
 def _check(request: Request) -> None:
-    if request.columns == ():
+    if request.columns == []:
         raise UsageError("found no column in --columns, expected names with commas between them")
     whole = [target.way for target in request.targets if target.way in (Way.XML, Way.SYSLOG, Way.LAKE)]
     if len(whole) == len(request.targets) and (request.columns or request.names != "ossem"):

@@ -48,7 +48,7 @@ class Target:
 class Request:
     """What to record, and how."""
 
-    images: tuple[str, ...] | None
+    images: list[str] | None
     """Processes to record, of `-n`; empty for all of them; None without it."""
     config: Path | None
     lenient: bool
@@ -56,7 +56,7 @@ class Request:
     keep_unlogged: bool
     targets: tuple[Target, ...]
     names: Names
-    columns: tuple[str, ...] | None
+    columns: list[str] | None
     where: str | None
     duration_s: float | None
     count: int | None

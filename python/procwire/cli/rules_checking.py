@@ -16,8 +16,8 @@ from procwire.cli.exits import ExitCode
 from procwire.cli.reading import report
 from procwire.cli.signals import Signals
 from procwire.cli.sought import Sought, opened
-from procwire.cli.words import counted
 from procwire.sinks.plain import plain
+from procwire.words import counted
 
 if TYPE_CHECKING:
     from procwire.cli.rules_check import CheckFormat

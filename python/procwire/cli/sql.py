@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,7 @@ from procwire.cli.sought import (
     UntilOption,
     opened,
 )
+from procwire.cli.ways import OutputOption, ToOption, Way, way_of
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from procwire.lake.engines import Connection
 
 __all__ = ["EXAMPLES", "sql"]
-
-Way = Literal["table", "ndjson", "csv", "parquet", "arrow", "xml"]
 
 EXAMPLES = """\b
 Examples:
@@ -70,13 +69,8 @@ def sql(
     lake: LakeOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    to: Annotated[
-        Way | None,
-        typer.Option(help="Format of the result. [default: by the suffix of -o; table on a terminal; else ndjson]"),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.")
-    ] = None,
+    to: ToOption = None,
+    output: OutputOption = None,
     limit: Annotated[
         int | None,
         typer.Option(metavar="N", min=0, help="Stop after N rows; 0 is all. [default: 100 on a terminal, else all]"),
@@ -131,12 +125,10 @@ def _answer(
     from procwire.cli.output import Output
     from procwire.cli.results import Shaped, first_rows
     from procwire.engine import sql_errors
-    from procwire.sinks import open_sink, sink_for_suffix
+    from procwire.sinks import open_sink
 
-    path = None if output == Path("-") else output
-    by_suffix = "table" if path is None and sys.stdout.isatty() else "ndjson"
-    way = to or cast(Way, (path and sink_for_suffix(path.suffix)) or by_suffix)
-    with sql_errors(), asking(connection) as asked, Output(path) as out:
+    way = way_of(to, output)
+    with sql_errors(), asking(connection) as asked, Output(output) as out:
         reader = asked.run(partial(_run, connection, query))
         rows = Shaped(asked.each(reader), reader.schema, way)
         sink = open_sink(way, out.stream, rows.schema, out.terminal)

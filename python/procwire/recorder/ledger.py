@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from procwire.sources.live import Hook
+from procwire.words import counted
 
 __all__ = ["ConfigurationLedger", "DetectionLedger", "OutputLedger", "RecordingLedger"]
 
@@ -90,7 +91,7 @@ class DetectionLedger:
         most_first = sorted(self.alerts.items(), key=lambda item: -item[1])
         told = "; ".join(f"{count:,} × {title}" for title, count in most_first)
         failed = f" ({self.unmatched:,} events could not be matched)" if self.unmatched else ""
-        return f"{sum(self.alerts.values()):,} by {self.rules:,} Sigma rule{_s(self.rules)}{failed}" + (
+        return f"{sum(self.alerts.values()):,} by {counted(self.rules, 'Sigma rule')}{failed}" + (
             f": {told}" if told else ""
         )
 
@@ -181,10 +182,6 @@ class RecordingLedger:
             "lost": self.lost,
             "warnings": self.warnings,
         }
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"
 
 
 def _plural(kind: str, count: int) -> str:
