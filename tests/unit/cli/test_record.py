@@ -76,9 +76,7 @@ def test_nothing_is_recorded_by_default() -> None:
         (["--all", "-n", "curl"], None),
     ],
 )  # fmt: skip
-def test_n_takes_a_list_or_none(
-    asked: Callable[..., Request], arguments: list[str], images: list[str] | None
-) -> None:
+def test_n_takes_a_list_or_none(asked: Callable[..., Request], arguments: list[str], images: list[str] | None) -> None:
     assert asked(*arguments).images == images
 
 
