@@ -125,6 +125,12 @@ def test_any_type_has_a_text(example_log: Path) -> None:
                    "j": "[1]", "f": None, "u": False, "c": 1.5, "b": True, "b_1": 1}  # fmt: skip
 
 
+def test_a_dash_is_stdout(example_log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert rows(run(COUNT, "--files", example_log, "-o", "-")) == [{"n": 153}]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_limit(example_log: Path) -> None:
     assert len(rows(run("FROM connections", "--files", example_log, "--limit", "7"))) == 7
     assert len(rows(run("FROM connections", "--files", example_log, "--limit", "0"))) == 153
