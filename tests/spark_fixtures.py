@@ -55,7 +55,7 @@ def engines(conformance_lake: Lake, spark_master: str) -> Iterator[Engines]:
     from agreement import Engines
     from cluster import CONFIGURATION
 
-    from procwire.lake.spark import connect
+    from procwire.spark import connect
 
     lake = conformance_lake
     with warnings.catch_warnings():

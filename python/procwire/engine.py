@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["connect", "literal", "quote", "sql_errors"]
 
 
-def connect(*, threads: int | None = None, folders: Sequence[str] = ()) -> duckdb.DuckDBPyConnection:
+def connect(
+    *, threads: int | None = None, folders: Sequence[str] = (), files: Sequence[str] = ()
+) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection in memory that shows times in UTC, and reaches for no file and no network.
 
-    threads: as many as there are cores, if not told. folders: files below these it may read nonetheless.
+    threads: as many as there are cores, if not told. folders, files: what lies below these, and these, it may read
+    nonetheless.
     """
     # Here, for it takes longer to import than most questions need.
     import duckdb
@@ -38,6 +41,8 @@ def connect(*, threads: int | None = None, folders: Sequence[str] = ()) -> duckd
     connection = duckdb.connect(config=config)
     if folders:
         connection.execute(f"SET allowed_directories = [{', '.join(map(literal, folders))}]")
+    if files:
+        connection.execute(f"SET allowed_paths = [{', '.join(map(literal, files))}]")
     # Known to whom asks (`query_progress`); printed, it would go to stdout.
     connection.execute("SET enable_progress_bar = true")
     connection.execute("SET enable_progress_bar_print = false")

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from procwire.lake.spark import SparkConnection
+from procwire.spark import SparkConnection
 
 __all__ = ["Engines", "assert_same"]
 

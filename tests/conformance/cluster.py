@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from procwire.lake.java import find_java, java_version
+from procwire.spark.java import find_java, java_version
 
 __all__ = ["JAVA", "cluster", "why_not"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,12 +11,15 @@ from agreement import Engines
 from odd_rows import ODD_TEXTS
 from sql_cases import ADDRESSES, AGGREGATES, EXPRESSIONS, NETWORKS, NO_NETWORKS
 
+from procwire.database import connect_lake
 from procwire.engine import literal
 from procwire.errors import UsageError
 from procwire.event import DNS_QUERY, PROCESS_CREATION, Event
+from procwire.lake import Lake
 from procwire.lake.schema import TABLE_SCHEMA
 from procwire.lake.views import VIEWS
 from procwire.rules import compile_sql, parse
+from procwire.spark.connection import prepare
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -37,6 +41,22 @@ def test_rows_are_the_same_whatever_their_type(engines: Engines) -> None:
     types = {field.name: field.type for field in engines.spark.sql(query).to_arrow_reader().schema}
     expected = {field.name: field.type for field in TABLE_SCHEMA}
     assert {name: types[name] for name in expected} == expected
+
+
+def test_a_period_is_the_same(engines: Engines, conformance_lake: Lake) -> None:
+    """Of all days a part; the context of connections is looked for in all."""
+    [[noon]] = engines.duckdb.sql("SELECT quantile_disc(event_creation_time, 0.5) FROM connections").fetchall()
+    bounds = [noon - timedelta(hours=9), noon + timedelta(hours=9)]
+    prepare(engines.spark.session, conformance_lake, *bounds)
+    try:
+        with connect_lake(conformance_lake.location, since=bounds[0], until=bounds[1]) as duckdb:
+            both = Engines(duckdb, engines.spark)
+            asked = "min(event_creation_time), max(event_creation_time)"
+            answer = both.agree(f"SELECT count(*) AS n, count(process_parent_name), {asked} FROM enriched")
+            assert 0 < answer["n"][0].as_py() < engines.duckdb.sql("FROM connections").count("*").fetchall()[0][0]
+            both.agree(f"SELECT count(*) AS n, {asked} FROM dns_queries")
+    finally:
+        prepare(engines.spark.session, conformance_lake)
 
 
 @pytest.mark.parametrize("view", VIEWS)

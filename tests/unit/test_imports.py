@@ -16,13 +16,13 @@ LEVELS = (
     {"cli", "console"},
     # The compositions, without a front end: reading, and recording.
     {"api", "database", "recorder"},
-    {"lake", "hunts", "sigma", "select"},
+    {"lake", "spark", "hunts", "sigma", "select"},
     {"sources", "rules", "enrich", "sinks", "vocabularies"},
     {"engine", "event", "guid", "ledger"},
-    {"errors"},
+    {"errors", "words"},
 )
-# Siblings that may: a hunt and a Sigma rule run on the lake's engine.
-SIBLINGS = {("hunts", "lake"), ("sigma", "lake")}
+# Siblings that may: hunts, Sigma rules and Spark all start from the lake's views; none of them asks Spark.
+SIBLINGS = {("hunts", "lake"), ("sigma", "lake"), ("spark", "lake")}
 # The package's own face; and the version for `procwire --version`, without a reader being imported.
 CORE_USERS = {"sources", "cli/version.py"}
 

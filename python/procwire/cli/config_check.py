@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, cast
 import typer
 
 from procwire.cli.exits import ExitCode, complain, ends_well
-from procwire.cli.words import counted
 from procwire.errors import ConfigurationError, UsageError
+from procwire.words import counted
 
 if TYPE_CHECKING:
     from procwire.rules.model import Configuration, Finding

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from procwire.cli.exits import ExitCode, complain
 from procwire.cli.page import Page
-from procwire.cli.words import counted
 from procwire.ledger import Ledger
 from procwire.rules.evaluate import decide
 from procwire.rules.forms import COLUMNS, NAMES_LOOKED_UP, sysmon_texts
 from procwire.rules.given import given_texts
 from procwire.rules.story import story_lines, told, verdict_lines
+from procwire.words import counted
 
 if TYPE_CHECKING:
     from procwire.rules.model import Configuration

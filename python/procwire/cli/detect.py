@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from procwire.cli.detecting import Level, Request, run
-from procwire.cli.engines import MasterOption
+from procwire.cli.detecting import Request, run
 from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.ways import RowsWay
+from procwire.cli.request import Level
+from procwire.cli.sought import EngineOption, LakeOption, MasterOption, SinceOption, Sought, UntilOption
+from procwire.cli.ways import OutputOption, RowsToOption
 
 __all__ = ["EXAMPLES", "detect"]
 
@@ -44,25 +45,15 @@ def detect(
     logs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[LOG]...", help="Logs to look in, what `read` takes; without one the lake.", show_default=False
+            metavar="[LOG]...", help="Logs to look in, or Parquet files; without one the lake.", show_default=False
         ),
     ] = None,
-    lake: Annotated[
-        str | None,
-        typer.Option(metavar="DIR", help="The lake to look in. [default: PROCWIRE_LAKE, else the user's own]"),
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(metavar="WHEN", help="Only what is since then: 7d, 12h (before now), or a time: 2024-05-01."),
-    ] = None,
+    lake: LakeOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     level: Annotated[Level | None, typer.Option(help="Leave out rules below this level. [default: none]")] = None,
-    to: Annotated[
-        RowsWay | None,
-        typer.Option(help="Format of the matches. [default: by the suffix of -o; table on a terminal; else ndjson]"),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.")
-    ] = None,
+    to: RowsToOption = None,
+    output: OutputOption = None,
     columns: Annotated[str | None, typer.Option(metavar="A,B,...", help="These columns of the matches.")] = None,
     limit: Annotated[
         int | None,
@@ -72,9 +63,7 @@ def detect(
             help="The first N matches, of a table the latest N; 0 is all. [default: all; table: 20]",
         ),
     ] = None,
-    engine: Annotated[
-        Literal["duckdb", "spark"], typer.Option(help="What looks: DuckDB on this machine, or Spark on a cluster.")
-    ] = "duckdb",
+    engine: EngineOption = "duckdb",
     master: MasterOption = None,
 ) -> ExitCode:
     """Detect: run Sigma rules over the lake, or over logs, and tell what matches, and why.
@@ -82,4 +71,4 @@ def detect(
     Each match is a row: the rule, the fields and values that made it match, and the event. A table begins with what
     matched on which host. Exit code 4 says that there are matches.
     """
-    return run(Request(rules, logs or [], lake, since, level, to, output, columns, limit, engine, master))
+    return run(Request(rules, Sought(logs, lake, since, until, engine, master), level, to, output, columns, limit))

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from procwire.cli.detect_overview import Overview
 from procwire.cli.results import Shaped
+from procwire.cli.ways import columns_among
 from procwire.errors import UsageError
 from procwire.event import fields
 from procwire.sigma import SCHEMA
@@ -59,11 +60,7 @@ def columns_of(given: str | None, way: str) -> list[str]:
         return [name for name in SCHEMA.names if way in ("parquet", "arrow") or name not in _ADDRESSES]
     if way == "table":
         raise UsageError("found --columns with a table, expected another format: --to csv")
-    names = list(dict.fromkeys(name.strip() for name in given.split(",") if name.strip()))
-    unknown = [name for name in names if name not in SCHEMA.names]
-    if unknown or not names:
-        raise UsageError(f"found column {', '.join(unknown) or 'none'!r}, expected some of {', '.join(SCHEMA.names)}")
-    return names
+    return columns_among(given, SCHEMA.names)
 
 
 def open_matches(

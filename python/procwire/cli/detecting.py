@@ -7,27 +7,24 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from procwire.cli.asking import asking
 from procwire.cli.exits import ExitCode
 from procwire.cli.reading import report
+from procwire.cli.request import Level
 from procwire.cli.signals import Signals
-from procwire.cli.sought import opened
+from procwire.cli.sought import Sought, opened
 from procwire.cli.ways import RowsWay, rows_way
-from procwire.cli.words import counted
 from procwire.errors import UsageError
+from procwire.words import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from procwire.lake.engines import Engine
     from procwire.sigma import RuleSet
 
-__all__ = ["Level", "Request", "loaded", "run", "told_of"]
-
-# Sigma's own, not asked of it: pySigma takes long to import.
-Level = Literal["informational", "low", "medium", "high", "critical"]
+__all__ = ["Request", "loaded", "run", "told_of"]
 
 _SHOWN_PROBLEMS = 3
 
@@ -37,16 +34,12 @@ class Request:
     """The options of `procwire detect`."""
 
     rules: list[Path]
-    logs: list[str]
-    lake: str | None
-    since: str | None
+    sought: Sought
     level: Level | None
     to: RowsWay | None
     output: Path | None
     columns: str | None
     limit: int | None
-    engine: Engine = "duckdb"
-    master: str | None = None
 
 
 def run(request: Request) -> ExitCode:
@@ -63,7 +56,7 @@ def _run(request: Request, signals: Signals) -> ExitCode:
     # Before anything is read: what is mistyped must not cost the reading.
     rules, way = loaded(request.rules, request.level), rows_way(request.to, request.output)
     names = columns_of(request.columns, way)
-    with opened(request.logs, request.lake, request.since, request.engine, request.master) as (connection, ledger):
+    with opened(request.sought) as (connection, ledger):
         signals.check()
         if ledger is not None:
             report(ledger)
@@ -119,7 +112,7 @@ def _write(
     from procwire.cli.detect_sinks import open_matches
     from procwire.cli.output import Output
 
-    with Output(None if request.output == Path("-") else request.output) as output:
+    with Output(request.output) as output:
         sink = open_matches(way, output.stream, names, output.terminal, request.limit)
         for batch in matches:
             with signals.held():

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from procwire.lake.spark import SparkConnection
+    from procwire.spark import SparkConnection
 
-__all__ = ["MasterOption", "connect_spark"]
-
-MasterOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL",
-        help="Where Spark runs: spark://host:7077, yarn, local[4]. [default: as configured, else this machine]",
-    ),
-]
+__all__ = ["connect_spark"]
 
 
-def connect_spark(location: str | None, master: str | None, since: datetime | None) -> SparkConnection:
+def connect_spark(
+    location: str | None, master: str | None, since: datetime | None, until: datetime | None
+) -> SparkConnection:
     """Spark over a lake. Raises UsageError if there is none, or no cluster."""
     from procwire.lake import Lake
-    from procwire.lake.spark import connect
+    from procwire.spark import connect
 
     # PySpark asks whether there is numpy, and must get an answer from what hides it (`cli.main`).
     sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "procwire.cli"]
-    return connect(Lake.open(location), master=master, since=since)
+    return connect(Lake.open(location), master=master, since=since, until=until)

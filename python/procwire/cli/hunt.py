@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from procwire.cli.engines import MasterOption
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.hunting import Request, run
-from procwire.cli.ways import RowsWay
+from procwire.cli.sought import EngineOption, LakeOption, MasterOption, SinceOption, Sought, UntilOption
+from procwire.cli.ways import OutputOption, RowsToOption
 
 if TYPE_CHECKING:
     from procwire.hunts import Hunt
@@ -48,16 +48,11 @@ def hunt(
     describe: Annotated[bool, typer.Option("--describe", help="Tell what the hunt does, takes and gives.")] = False,
     files: Annotated[
         list[str] | None,
-        typer.Option(metavar="LOG", help="Hunt in these logs instead of the lake: what `read` takes. May be repeated."),
+        typer.Option(metavar="PATH", help="Hunt in logs instead of the lake, or in Parquet files; repeatable."),
     ] = None,
-    lake: Annotated[
-        str | None,
-        typer.Option(metavar="DIR", help="The lake to hunt in. [default: PROCWIRE_LAKE, else the user's own]"),
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(metavar="WHEN", help="Only what is since then: 7d, 12h (before now), or a time: 2024-05-01."),
-    ] = None,
+    lake: LakeOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     param: Annotated[
         list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter. May be repeated.")
     ] = None,
@@ -65,18 +60,11 @@ def hunt(
         list[Path] | None,
         typer.Option(metavar="DIR", help="Folder with hunts of your own. May be repeated.", envvar="PROCWIRE_HUNTS"),
     ] = None,
-    to: Annotated[
-        RowsWay | None,
-        typer.Option(help="Format of the result. [default: by the suffix of -o; table on a terminal; else ndjson]"),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.")
-    ] = None,
+    to: RowsToOption = None,
+    output: OutputOption = None,
     columns: Annotated[str | None, typer.Option(metavar="A,B,...", help="These columns of the result.")] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="The first N rows.")] = None,
-    engine: Annotated[
-        Literal["duckdb", "spark"], typer.Option(help="What hunts: DuckDB on this machine, or Spark on a cluster.")
-    ] = "duckdb",
+    engine: EngineOption = "duckdb",
     master: MasterOption = None,
 ) -> ExitCode:
     """Hunt: ask a question that is worth asking of every network, such as who calls home at regular intervals.
@@ -91,7 +79,8 @@ def hunt(
     found = find(name, known)
     if describe:
         return _print(_description(found))
-    return run(found, Request(files or [], lake, since, param or [], to, output, columns, limit, engine, master))
+    sought = Sought(files, lake, since, until, engine, master)
+    return run(found, Request(sought, param or [], to, output, columns, limit))
 
 
 def _print(text: str) -> ExitCode:

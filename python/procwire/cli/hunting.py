@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +12,10 @@ from procwire.cli.asking import asking
 from procwire.cli.exits import ExitCode
 from procwire.cli.reading import account
 from procwire.cli.signals import Signals
-from procwire.cli.sought import opened
-from procwire.cli.ways import RowsWay, rows_way
-from procwire.cli.words import counted
+from procwire.cli.sought import Sought, opened
+from procwire.cli.ways import RowsWay, columns_among, rows_way
 from procwire.errors import UsageError
+from procwire.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from procwire.hunts import Hunt
-    from procwire.lake.engines import Connection, Engine
+    from procwire.lake.engines import Connection
     from procwire.ledger import Ledger
 
 __all__ = ["Request", "run"]
@@ -34,22 +34,18 @@ __all__ = ["Request", "run"]
 class Request:
     """The options of `procwire hunt NAME`."""
 
-    files: list[str]
-    lake: str | None
-    since: str | None
+    sought: Sought
     parameters: list[str]
     to: RowsWay | None
     output: Path | None
     columns: str | None
     limit: int | None
-    engine: Engine = "duckdb"
-    master: str | None = None
 
 
 def run(hunt: Hunt, request: Request) -> ExitCode:
     """Hunt, write what is found, and tell of it on stderr."""
-    since = None if _looks_back(hunt) else request.since
-    source = opened(request.files, request.lake, since, request.engine, request.master, called="--files")
+    sought = replace(request.sought, since=None) if _looks_back(hunt) else request.sought
+    source = opened(sought, called="--files")
     with Signals() as signals, signals.ended():
         return _run(hunt, request, source, signals)
     return ExitCode(128 + (signals.received or 0))
@@ -78,8 +74,6 @@ def _run(
 
 
 def _parameters(hunt: Hunt, request: Request) -> dict[str, object]:
-    from procwire.cli.quantities import point_in_time
-
     given: dict[str, object] = {}
     for text in request.parameters:
         name, equals, value = text.partition("=")
@@ -87,7 +81,7 @@ def _parameters(hunt: Hunt, request: Request) -> dict[str, object]:
             raise UsageError(f"found --param {text!r}, expected NAME=VALUE")
         given[name.strip()] = value
     # Checked in any case, before anything is read.
-    since = point_in_time(request.since)
+    since, _ = request.sought.period()
     if since is not None and _looks_back(hunt):
         given.setdefault("since", since.isoformat())
     return given
@@ -103,13 +97,7 @@ def _schema(hunt: Hunt, request: Request) -> pa.Schema:
 
     if request.columns is None:
         return hunt.schema
-    names = [name.strip() for name in request.columns.split(",") if name.strip()]
-    unknown = [name for name in names if name not in hunt.schema.names]
-    if unknown or not names:
-        raise UsageError(
-            f"found column {', '.join(unknown) or 'none'!r}, expected some of {', '.join(hunt.schema.names)}"
-        )
-    return pa.schema([hunt.schema.field(name) for name in names])
+    return pa.schema([hunt.schema.field(name) for name in columns_among(request.columns, hunt.schema.names)])
 
 
 def _write(found: Iterable[pa.RecordBatch], schema: pa.Schema, way: RowsWay, request: Request) -> int:
@@ -118,7 +106,7 @@ def _write(found: Iterable[pa.RecordBatch], schema: pa.Schema, way: RowsWay, req
     from procwire.sinks import open_sink
 
     rows = 0
-    with Output(None if request.output == Path("-") else request.output) as output:
+    with Output(request.output) as output:
         sink = open_sink(way, output.stream, schema, output.terminal)
         for batch in found:
             part = (_short(batch) if way == "table" else batch).select(schema.names)

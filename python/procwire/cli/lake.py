@@ -15,7 +15,8 @@ from procwire.cli.exits import ExitCode, complain, ends_well
 from procwire.cli.lake_export import EXAMPLES as EXPORT_EXAMPLES
 from procwire.cli.lake_export import export
 from procwire.cli.quantities import seconds
-from procwire.cli.words import counted
+from procwire.cli.sought import LakeOption
+from procwire.words import counted
 
 if TYPE_CHECKING:
     from procwire.lake.lake import Info
@@ -25,12 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["lake"]
 
 InfoFormat = Literal["text", "json"]
-Location = Annotated[
-    str | None,
-    typer.Option(
-        "--lake", metavar="DIR", help="The lake: a folder or URI. [default: PROCWIRE_LAKE, else the user's own]"
-    ),
-]
 
 lake = typer.Typer(
     help="The lake: connections kept for months, by `read --to lake` and `record --to lake`.",
@@ -45,7 +40,7 @@ _SHOWN = 10
 @lake.command("info")
 @ends_well
 def info(
-    location: Location = None,
+    location: LakeOption = None,
     readings: Annotated[
         bool, typer.Option("--readings", help="Every log and recording, not only the last ten.")
     ] = False,
@@ -69,7 +64,7 @@ def info(
 
 @lake.command("compact")
 @ends_well
-def compact(location: Location = None) -> ExitCode:
+def compact(location: LakeOption = None) -> ExitCode:
     """Sort each day into few files, which makes it small and quick to ask; delete files that nobody reads any more.
 
     Queries, readings and recordings may go on meanwhile. What is replaced is deleted a day later, by the next compact.
@@ -99,7 +94,7 @@ def expire(
     older_than: Annotated[
         str, typer.Option("--older-than", metavar="DURATION", help="Drop days that ended longer ago: 90d.")
     ],
-    location: Location = None,
+    location: LakeOption = None,
 ) -> ExitCode:
     """Drop old days. Their files are deleted a day later, by the next compact or expire: a query may read them."""
     from procwire.lake import Lake
@@ -117,7 +112,7 @@ def expire(
 
 @lake.command("verify")
 @ends_well
-def verify(location: Location = None) -> ExitCode:
+def verify(location: LakeOption = None) -> ExitCode:
     """Read every file of the lake: is it there, whole by its checksums, of the right day, with all its rows?
 
     Faults go to stdout, a line each; exit code 3 if there are any.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.quantities import point_in_time
+from procwire.cli.sought import LakeOption, SinceOption, Sought, UntilOption
+from procwire.cli.ways import OutputOption, ToOption, Way, listed, way_of
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["EXAMPLES", "export"]
 
-Way = Literal["table", "ndjson", "csv", "parquet", "arrow", "xml"]
 Names = Literal["ossem", "sysmon", "ossem-cdm"]
 Table = Literal["connections", "process_creations", "dns_queries"]
 
@@ -35,26 +34,14 @@ Examples:
 
 @ends_well
 def export(
-    location: Annotated[
-        str | None,
-        typer.Option(
-            "--lake", metavar="DIR", help="The lake: a folder or URI. [default: PROCWIRE_LAKE, else the user's own]"
-        ),
-    ] = None,
+    location: LakeOption = None,
     table: Annotated[Table, typer.Option(help="What to write: the connections, or what gives them context.")] = (
         "connections"
     ),
-    since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="From then on: 7d (ago), 2024-03-01, 2024-03-01T12:00 (UTC).")
-    ] = None,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="Before then, likewise.")] = None,
-    to: Annotated[
-        Way | None,
-        typer.Option(help="Format of the result. [default: by the suffix of -o; table on a terminal; else ndjson]"),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.")
-    ] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    to: ToOption = None,
+    output: OutputOption = None,
     names: Annotated[
         Names, typer.Option(help="Names of the columns: OSSEM's, Sysmon's own, or OSSEM's of today (CDM).")
     ] = "ossem",
@@ -71,17 +58,15 @@ def export(
     from procwire.cli.output import Output
     from procwire.event import CONNECTION, event_named
     from procwire.lake import Lake
-    from procwire.sinks import open_sink, sink_for_suffix
+    from procwire.sinks import open_sink
 
-    path = None if output == Path("-") else output
-    by_suffix = "table" if path is None and sys.stdout.isatty() else "ndjson"
-    way = to or cast(Way, (path and sink_for_suffix(path.suffix)) or by_suffix)
+    way = way_of(to, output)
     event = event_named(table)
-    selection = _selection(event, way, names, _listed(columns), where, _listed(sort), limit)
-    start, end = point_in_time(since), point_in_time(until)
+    selection = _selection(event, way, names, listed(columns), where, listed(sort), limit)
+    start, end = Sought(None, location, since, until).period()
     lake = Lake.open(location).beside(table)
     batches = lake.batches(start, end) if lake else iter(())
-    with Output(path) as out:
+    with Output(output) as out:
         sink = open_sink(way, out.stream, selection.schema, out.terminal)
         count = 0
         for batch in selection.apply(_events(batches) if way == "xml" and event == CONNECTION else batches):
@@ -129,7 +114,3 @@ def _events(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     from procwire.sinks.kinds import events
 
     return map(events, batches)
-
-
-def _listed(text: str | None) -> list[str] | None:
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]

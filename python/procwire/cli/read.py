@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.progress import OnProgress, shown_progress
 from procwire.cli.reading import exit_code, report
 from procwire.cli.signals import Signals
+from procwire.cli.ways import OutputOption, listed, way_of
+from procwire.cli.ways import Way as FileWay
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
@@ -104,9 +105,7 @@ def read(
         Way | None,
         typer.Option(help="Format of the result. [default: by the suffix of -o; table on a terminal; else ndjson]"),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.")
-    ] = None,
+    output: OutputOption = None,
     names: Annotated[
         Names, typer.Option(help="Names of the columns: OSSEM's, Sysmon's own, or OSSEM's of today (CDM).")
     ] = "ossem",
@@ -171,7 +170,7 @@ def read(
     Rows go to stdout or to a file; progress and the account of the reading go to stderr.
     """
     request = Request(
-        paths, to, output, names, _listed(columns), where, limit, _listed(sort), follow, recover, source_format, ledger,
+        paths, to, output, names, listed(columns), where, limit, listed(sort), follow, recover, source_format, ledger,
         config, keep, lenient, strict_sysmon, lake, event,
     )  # fmt: skip
     _check(request)
@@ -180,12 +179,6 @@ def read(
 
         return read_into_lake(request)
     return _read(request)
-
-
-def _listed(text: str | None) -> list[str] | None:
-    if text is None:
-        return None
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _check(request: Request) -> None:
@@ -222,13 +215,12 @@ def _read(request: Request) -> ExitCode:
     from procwire.ledger import Ledger
     from procwire.sinks import open_sink
 
-    path = None if request.output == Path("-") else request.output
-    way = _way(request, path)
+    way = way_of(cast("FileWay | None", request.to), request.output)
     event = _event(request)
     selection = _selection(request, way, event)
     rules = loaded_rules(request)
     ledger = Ledger()
-    with Output(path, in_place=request.follow) as output, written(ledger, request.ledger):
+    with Output(request.output, in_place=request.follow) as output, written(ledger, request.ledger):
         sink = open_sink(way, output.stream, selection.schema, output.terminal)
         signal_number = _pump(request, event, selection, rules, ledger, output, sink)
         sink.close()
@@ -236,16 +228,6 @@ def _read(request: Request) -> ExitCode:
             output.commit()
     report(ledger)
     return exit_code(ledger, signal_number)
-
-
-def _way(request: Request, path: Path | None) -> Way:
-    from procwire.sinks import sink_for_suffix
-
-    if request.to is not None:
-        return request.to
-    if path is not None:
-        return cast(Way, sink_for_suffix(path.suffix) or "ndjson")
-    return "table" if sys.stdout.isatty() else "ndjson"
 
 
 def _event(request: Request) -> Event:
@@ -257,7 +239,7 @@ def _event(request: Request) -> Event:
     return event
 
 
-def _selection(request: Request, way: Way, event: Event) -> Selection:
+def _selection(request: Request, way: FileWay, event: Event) -> Selection:
     from procwire.select import STORED_GROUPS, TEXT_GROUPS, Selection
     from procwire.sinks import AT_A_GLANCE
 

@@ -11,7 +11,8 @@ from typer.core import TyperCommand
 
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.quantities import seconds, size_bytes
-from procwire.cli.request import Names, Request, Sensor, Target, Way
+from procwire.cli.request import Level, Names, Request, Sensor, Target, Way
+from procwire.cli.ways import listed
 from procwire.errors import RecordError, UsageError
 
 if TYPE_CHECKING:
@@ -174,6 +175,7 @@ def record(
             help="Raise alerts by the Sigma rules in this file or folder, read anew at SIGHUP. May be repeated.",
         ),
     ] = None,
+    level: Annotated[Level | None, typer.Option(help="Leave out Sigma rules below this level. [default: none]")] = None,
     status: Annotated[
         bool, typer.Option("--status", help="Tell what records on this machine, or what could, and leave.")
     ] = False,
@@ -192,14 +194,14 @@ def record(
         raise UsageError(f"found --all with --config {config}, expected one: a configuration says what is logged")
     targets = _targets(_ways(to or [], lake), output or [])
     request = Request(
-        images=None if all_ else _listed(images),
+        images=None if all_ else listed(images),
         config=config,
         lenient=lenient,
         strict_sysmon=strict_sysmon,
         keep_unlogged=keep_unlogged,
         targets=targets,
         names=names,
-        columns=_listed(columns),
+        columns=listed(columns),
         where=where,
         duration_s=None if duration is None else seconds(duration),
         count=count,
@@ -217,6 +219,7 @@ def record(
         ring_bytes=buffer_mb << 20,
         ledger=ledger,
         detect=tuple(detect or ()),
+        level=level,
         lake=lake,
     )
     _check(request)
@@ -225,12 +228,6 @@ def record(
     from procwire.cli.recording import run
 
     return run(request)
-
-
-def _listed(text: str | None) -> tuple[str, ...] | None:
-    if text is None:
-        return None
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _ways(to: list[Way], lake: str | None) -> list[Way]:
@@ -261,13 +258,15 @@ def _target(way: Way | None, path: Path | None) -> Target:
 
 
 def _check(request: Request) -> None:
-    if request.columns == ():
+    if request.columns == []:
         raise UsageError("found no column in --columns, expected names with commas between them")
     whole = [target.way for target in request.targets if target.way in (Way.XML, Way.SYSLOG, Way.LAKE)]
     if len(whole) == len(request.targets) and (request.columns or request.names != "ossem"):
         raise UsageError(f"found --names or --columns, expected neither with {whole[0]}, which holds whole events")
     if request.config is None and (request.lenient or request.strict_sysmon or request.keep_unlogged):
         raise UsageError("found --lenient, --strict-sysmon or --keep-unlogged without --config FILE")
+    if request.level is not None and not request.detect:
+        raise UsageError("found --level without --detect PATH, expected both: it is about Sigma rules")
     if request.keep_unlogged and whole:
         raise UsageError(f"found --keep-unlogged with {whole[0]}, which has no place to tell that a row is not logged")
     rotates = request.rotate_bytes or request.rotate_s or request.keep is not None

@@ -53,7 +53,7 @@ def run(request: Request) -> ExitCode:
     with ExitStack() as stack:
         hangups = stack.enter_context(Hangups())
         configured = None if request.config is None else live_rules(request, request.config, hangups)
-        detection = first_rules(request.detect) if request.detect else None
+        detection = first_rules(request.detect, request.level) if request.detect else None
         rules = configured or (rules_of_images(request) if request.images else None)
         ledger_file = _open_ledger(request, stack)
         source, ledger = _open_source(request)

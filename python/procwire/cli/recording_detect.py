@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from procwire.cli.recording_rules import Hangups
-    from procwire.cli.request import Request
+    from procwire.cli.request import Level, Request
     from procwire.recorder import RecordingLedger
     from procwire.recorder.outputs import SelectedOutput
     from procwire.sigma import RuleSet
@@ -27,15 +27,14 @@ __all__ = ["AlertLines", "Alerting", "first_rules"]
 # On stderr: a rule that matches everything must not make the recording wait for a terminal.
 _LINES_A_SECOND = 20
 _WITHOUT_ALERTS = ("xml", "syslog", "lake")
-_UNREADABLE = "cannot be read"
 
 
-def first_rules(paths: Sequence[Path]) -> RuleSet:
-    """The rules to begin with, told of on stderr. Raises UsageError where none runs."""
+def first_rules(paths: Sequence[Path], level: Level | None = None) -> RuleSet:
+    """The rules to begin with, of at least this level, told of on stderr. Raises UsageError where none runs."""
     from procwire.cli.detecting import loaded, told_of
 
-    rules = loaded(paths)
-    say(told_of(rules, "loaded"))
+    rules = loaded(paths, level)
+    say(told_of(rules, "loaded", level))
     return rules
 
 
@@ -60,8 +59,8 @@ class Alerting:
         self._ledger = ledger.detection = DetectionLedger()
         self._lines = AlertLines()
         tell = self._lines if _wants_lines(request) else lambda _: None
-        self.alerts = Alerts(rules, outputs, self._ledger, tell)
-        self._paths = request.detect
+        self.alerts = Alerts(rules, outputs, self._ledger, tell, say)
+        self._paths, self._level = request.detect, request.level
         self._asked = hangups.taker()
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._coming: Future[RuleSet] | None = None
@@ -80,10 +79,10 @@ class Alerting:
     def _load(self) -> RuleSet:
         from procwire.cli.detecting import loaded
 
-        rules = loaded(self._paths)
+        rules = loaded(self._paths, self._level)
         # Fewer for want of rights is worse than the old ones.
         for problem in rules.problems:
-            if problem.reason.startswith(_UNREADABLE):
+            if problem.kind == "unreadable":
                 raise UsageError(f"{problem.path} {problem.reason}")
         return rules
 
@@ -97,7 +96,7 @@ class Alerting:
             say(f"{error}; the Sigma rules loaded at {self._ledger.loaded_at} stay")
         else:
             self.alerts.take(rules)
-            say(told_of(rules, "loaded anew"))
+            say(told_of(rules, "loaded anew", self._level))
 
 
 def _wants_lines(request: Request) -> bool:

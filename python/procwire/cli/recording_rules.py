@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from procwire.cli.exits import complain
-from procwire.cli.words import counted
+from procwire.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["Names", "Request", "Sensor", "Target", "Way"]
+__all__ = ["Level", "Names", "Request", "Sensor", "Target", "Way"]
+
+# Sigma's own, not asked of it: pySigma takes long to import.
+Level = Literal["informational", "low", "medium", "high", "critical"]
 
 Names = Literal["ossem", "sysmon", "ossem-cdm"]
 Sensor = Literal["auto", "ebpf", "poll"]
@@ -45,7 +48,7 @@ class Target:
 class Request:
     """What to record, and how."""
 
-    images: tuple[str, ...] | None
+    images: list[str] | None
     """Processes to record, of `-n`; empty for all of them; None without it."""
     config: Path | None
     lenient: bool
@@ -53,7 +56,7 @@ class Request:
     keep_unlogged: bool
     targets: tuple[Target, ...]
     names: Names
-    columns: tuple[str, ...] | None
+    columns: list[str] | None
     where: str | None
     duration_s: float | None
     count: int | None
@@ -72,5 +75,7 @@ class Request:
     ledger: Path | None
     detect: tuple[Path, ...]
     """Sigma rules: files, and folders."""
+    level: Level | None
+    """Of these rules the least; None for all of them."""
     lake: str | None
     """Folder or URI; None for the default one."""

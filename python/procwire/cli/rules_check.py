@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from procwire.cli.exits import ExitCode, ends_well
+from procwire.cli.sought import SinceOption, Sought, UntilOption
 
 __all__ = ["EXAMPLES", "CheckFormat", "check"]
 
@@ -49,15 +50,14 @@ def check(
     logs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[LOG]...", help="Logs that they are to match in, as `read` takes them.", show_default=False
+            metavar="[LOG]...", help="Logs that they are to match in, or Parquet files.", show_default=False
         ),
     ] = None,
     lake: Annotated[
         str | None, typer.Option(metavar="DIR", help="The lake that they are to match in: a folder or URI.")
     ] = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="WHEN", help="Only what is since then: 7d, 12h (before now), or a time.")
-    ] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The Sysmon configuration that decides what is logged.")
     ] = None,
@@ -73,4 +73,4 @@ def check(
 
     if sql:
         return show_sql(rules, to)
-    return run(Request(rules, logs or [], lake, since, config, all_, to))
+    return run(Request(rules, Sought(logs, lake, since, until), config, all_, to))

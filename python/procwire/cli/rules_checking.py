@@ -15,9 +15,9 @@ from procwire.cli.asking import asking
 from procwire.cli.exits import ExitCode
 from procwire.cli.reading import report
 from procwire.cli.signals import Signals
-from procwire.cli.sought import opened
-from procwire.cli.words import counted
+from procwire.cli.sought import Sought, opened
 from procwire.sinks.plain import plain
+from procwire.words import counted
 
 if TYPE_CHECKING:
     from procwire.cli.rules_check import CheckFormat
@@ -36,9 +36,7 @@ class Request:
     """The options of `procwire rules check`."""
 
     rules: Path
-    logs: list[str]
-    lake: str | None
-    since: str | None
+    sought: Sought
     config: Path | None
     all: bool
     to: CheckFormat
@@ -79,8 +77,8 @@ def _run(request: Request, signals: Signals) -> ExitCode:
     configuration = load_configuration(request.config, lenient=True) if request.config else None
     rules, damaged = load([request.rules]), False
     verdicts = {id(rule): _verdict(rule) for rule in rules.rules}
-    if request.logs or request.lake is not None:
-        with opened(request.logs, request.lake, request.since) as (connection, ledger):
+    if request.sought.logs or request.sought.lake is not None:
+        with opened(request.sought) as (connection, ledger):
             signals.check()
             if ledger is not None:
                 report(ledger)

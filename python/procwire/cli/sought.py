@@ -1,65 +1,102 @@
-"""What a question is asked of: logs, or the lake, on this machine or on a cluster."""
+"""What a question is asked of: logs, or the lake, all of it or a period, on this machine or on a cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
 
 from procwire.cli.engines import connect_spark
 from procwire.cli.progress import shown_progress
+from procwire.cli.quantities import point_in_time
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
-    from procwire.lake.engines import Connection, Engine
+    from datetime import datetime
+
+    from procwire.lake.engines import Connection
     from procwire.ledger import Ledger
 
-__all__ = ["opened"]
+__all__ = ["Engine", "EngineOption", "LakeOption", "MasterOption", "SinceOption", "Sought", "UntilOption", "opened"]
+
+Engine = Literal["duckdb", "spark"]
+
+LakeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--lake", metavar="DIR", help="The lake: a folder or URI. [default: PROCWIRE_LAKE, else the user's own]"
+    ),
+]
+SinceOption = Annotated[
+    str | None, typer.Option(metavar="TIME", help="From then on: 7d (ago), 2024-03-01, 2024-03-01T12:00 (UTC).")
+]
+UntilOption = Annotated[str | None, typer.Option(metavar="TIME", help="Before then, likewise.")]
+EngineOption = Annotated[Engine, typer.Option(help="What answers: DuckDB on this machine, or Spark on a cluster.")]
+MasterOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Where Spark runs: spark://host:7077, yarn, local[4]. [default: as configured, else this machine]",
+    ),
+]
 
 
-def opened(
-    logs: Sequence[str] | None,
-    lake: str | None,
-    since: str | None,
-    engine: Engine = "duckdb",
-    master: str | None = None,
-    *,
-    called: str = "logs",
-) -> AbstractContextManager[tuple[Connection, Ledger | None]]:
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """The options that say it."""
+
+    logs: Sequence[str] | None
+    lake: str | None
+    since: str | None
+    until: str | None
+    engine: Engine = "duckdb"
+    master: str | None = None
+
+    def period(self) -> tuple[datetime | None, datetime | None]:
+        """From when on, and before when. Raises UsageError for a time that is none, or a period that is none."""
+        from procwire.lake.period import check_period
+
+        start, end = point_in_time(self.since), point_in_time(self.until)
+        check_period(start, end)
+        return start, end
+
+
+def opened(sought: Sought, *, called: str = "logs") -> AbstractContextManager[tuple[Connection, Ledger | None]]:
     """A connection to the logs, or without any to the lake; of logs with the account of their reading.
 
-    called: the option that names the logs. Raises UsageError for options that contradict each other, at once; and, when
-    it is entered, for a time that is none, and if there is no lake.
+    called: the option that names the logs. Raises UsageError for options that contradict each other or cannot be used,
+    at once; and, when it is entered, if there is no lake.
     """
-    if logs and lake is not None:
+    if sought.logs and sought.lake is not None:
         raise UsageError(f"found {called} and --lake, expected one of them")
-    if logs and engine == "spark":
+    if sought.logs and sought.engine == "spark":
         raise UsageError(
             f"found {called} and --engine spark, expected a lake, which the cluster can read: `read --to lake`"
         )
-    if engine == "duckdb" and master is not None:
+    if sought.engine == "duckdb" and sought.master is not None:
         raise UsageError("found --master, expected --engine spark with it")
-    return _opened(logs, lake, since, engine, master)
+    return _opened(sought, *sought.period())
 
 
 @contextmanager
 def _opened(
-    logs: Sequence[str] | None, lake: str | None, since: str | None, engine: Engine, master: str | None
+    sought: Sought, since: datetime | None, until: datetime | None
 ) -> Iterator[tuple[Connection, Ledger | None]]:
-    from procwire.cli.quantities import point_in_time
     from procwire.database import connect_lake, connect_logs
     from procwire.ledger import Ledger
 
-    start = point_in_time(since)
-    if logs:
+    if sought.logs:
         ledger = Ledger()
         with shown_progress(hidden=False) as on_progress:
-            connection = connect_logs(logs, since=start, ledger=ledger, on_progress=on_progress)
+            connection = connect_logs(sought.logs, since=since, until=until, ledger=ledger, on_progress=on_progress)
         with connection:
             yield connection, ledger
-    elif engine == "spark":
-        with connect_spark(lake, master, start) as cluster:
+    elif sought.engine == "spark":
+        with connect_spark(sought.lake, sought.master, since, until) as cluster:
             yield cluster, None
     else:
-        with connect_lake(lake, since=start) as database:
+        with connect_lake(sought.lake, since=since, until=until) as database:
             yield database, None

@@ -5,16 +5,24 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from procwire.cli.asking import asking
-from procwire.cli.engines import MasterOption
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.reading import account
 from procwire.cli.signals import Signals
-from procwire.cli.sought import opened
+from procwire.cli.sought import (
+    EngineOption,
+    LakeOption,
+    MasterOption,
+    SinceOption,
+    Sought,
+    UntilOption,
+    opened,
+)
+from procwire.cli.ways import OutputOption, ToOption, Way, way_of
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,14 +34,13 @@ if TYPE_CHECKING:
 
 __all__ = ["EXAMPLES", "sql"]
 
-Way = Literal["table", "ndjson", "csv", "parquet", "arrow", "xml"]
-
 EXAMPLES = """\b
 Examples:
   procwire sql "SELECT process_name, count(*) FROM connections GROUP BY ALL ORDER BY 2 DESC"
   procwire sql "FROM destinations ORDER BY connections DESC" --limit 20
   procwire sql "FROM connections WHERE ip_in(dst_ip, '10.0.0.0/8')" --files logs/ --to csv
   procwire sql "FROM pairs WHERE NOT is_private(dst_ip)" --since 7d -o pairs.parquet
+  procwire sql "FROM connections" --files week.parquet --since 2024-03-01 --until 2024-03-02
   procwire sql --file question.sql
   procwire sql --file question.sql --engine spark --master spark://head:7077
   procwire sql "DESCRIBE connections"              its columns; SHOW TABLES: all there is to ask
@@ -57,31 +64,18 @@ def sql(
     file: Annotated[Path | None, typer.Option(metavar="FILE", help="Read the query from FILE; - is stdin.")] = None,
     files: Annotated[
         list[str] | None,
-        typer.Option("--files", metavar="PATH", help="Ask logs instead of the lake, as `read` takes them; repeatable."),
+        typer.Option("--files", metavar="PATH", help="Ask logs instead of the lake, or Parquet files; repeatable."),
     ] = None,
-    location: Annotated[
-        str | None,
-        typer.Option(
-            "--lake", metavar="DIR", help="The lake: a folder or URI. [default: PROCWIRE_LAKE, else the user's own]"
-        ),
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="From then on: 7d (ago), 2024-03-01, 2024-03-01T12:00 (UTC).")
-    ] = None,
-    to: Annotated[
-        Way | None,
-        typer.Option(help="Format of the result. [default: by the suffix of -o; table on a terminal; else ndjson]"),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.")
-    ] = None,
+    lake: LakeOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    to: ToOption = None,
+    output: OutputOption = None,
     limit: Annotated[
         int | None,
         typer.Option(metavar="N", min=0, help="Stop after N rows; 0 is all. [default: 100 on a terminal, else all]"),
     ] = None,
-    engine: Annotated[
-        Literal["duckdb", "spark"], typer.Option(help="What answers: DuckDB on this machine, or Spark on a cluster.")
-    ] = "duckdb",
+    engine: EngineOption = "duckdb",
     master: MasterOption = None,
 ) -> ExitCode:
     """Ask the lake, or logs, in SQL: connections, processes, destinations, pairs, process_creations, dns_queries,
@@ -91,7 +85,7 @@ def sql(
     is_private(dst_ip) and the like tell about addresses.
     """
     text = _query_text(query, file)
-    source = opened(files, location, since, engine, master, called="--files")
+    source = opened(Sought(files, lake, since, until, engine, master), called="--files")
     with Signals() as signals, signals.ended(), source as (connection, ledger):
         if ledger is not None and ledger.nothing_read:
             return account(ledger)
@@ -131,12 +125,10 @@ def _answer(
     from procwire.cli.output import Output
     from procwire.cli.results import Shaped, first_rows
     from procwire.engine import sql_errors
-    from procwire.sinks import open_sink, sink_for_suffix
+    from procwire.sinks import open_sink
 
-    path = None if output == Path("-") else output
-    by_suffix = "table" if path is None and sys.stdout.isatty() else "ndjson"
-    way = to or cast(Way, (path and sink_for_suffix(path.suffix)) or by_suffix)
-    with sql_errors(), asking(connection) as asked, Output(path) as out:
+    way = way_of(to, output)
+    with sql_errors(), asking(connection) as asked, Output(output) as out:
         reader = asked.run(partial(_run, connection, query))
         rows = Shaped(asked.each(reader), reader.schema, way)
         sink = open_sink(way, out.stream, rows.schema, out.terminal)

@@ -5,13 +5,11 @@ DuckDB's own connections fulfil it; so a hunt runs on either without knowing whi
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Protocol
 
 import pyarrow as pa
 
-__all__ = ["Connection", "Engine", "Relation"]
-
-Engine = Literal["duckdb", "spark"]
+__all__ = ["Connection", "Relation"]
 
 
 class Relation(Protocol):

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 
-from procwire.engine import literal, quote
+from procwire.engine import quote
 from procwire.event import CONNECTION, DNS_QUERY, LIVE_FIELDS, PROCESS_CREATION, Event, Field
 from procwire.lake.enriched import enriched
 from procwire.lake.functions import create_functions
+from procwire.lake.period import within
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["VIEWS", "prepare"]
+__all__ = ["SQL_TYPES", "VIEWS", "prepare"]
 
-_SQL_TYPES = {pa.string(): "VARCHAR", pa.bool_(): "BOOLEAN", pa.int32(): "INTEGER", pa.int64(): "BIGINT",
+SQL_TYPES = {pa.string(): "VARCHAR", pa.bool_(): "BOOLEAN", pa.int32(): "INTEGER", pa.int64(): "BIGINT",
               pa.binary(): "BLOB", pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ"}  # fmt: skip
 
 # An attempt made no connection, a close ends one that has its row already, a loss is none.
@@ -78,6 +79,7 @@ def prepare(
     *,
     context: Mapping[str, Relation] | None = None,
     since: datetime | None = None,
+    until: datetime | None = None,
 ) -> None:
     """Make a DuckDB connection ready for questions: the views `connections`, `processes`, `destinations`, `pairs`,
     `process_creations`, `dns_queries` and `enriched`, and the functions on addresses.
@@ -85,16 +87,16 @@ def prepare(
     relation: what yields the rows, as it stands after FROM, or a table. It has columns of the event's, under standard
     names; those that it lacks are null, save that a row without a kind is a connection. Others it has are kept.
     context: the same of the events 1 and 22, by `event.Event.table`; there are none without it.
-    since: leaves out what is older.
+    since, until: leave out what is older, and what is not.
     """
     create_functions(connection)
     rows = {name: _named(connection, rows) for name, rows in {**(context or {}), CONNECTION.table: relation}.items()}
-    _create_view(connection, CONNECTION.table, _rows(connection, CONNECTION, rows, since))
-    _create_view(connection, PROCESS_CREATION.table, _rows(connection, PROCESS_CREATION, rows, since))
-    _create_view(connection, DNS_QUERY.table, _rows(connection, DNS_QUERY, rows, since))
+    _create_view(connection, CONNECTION.table, _rows(connection, CONNECTION, rows, within(since, until)))
+    _create_view(connection, PROCESS_CREATION.table, _rows(connection, PROCESS_CREATION, rows, within(since, until)))
+    _create_view(connection, DNS_QUERY.table, _rows(connection, DNS_QUERY, rows, within(since, until)))
     for name, sql in VIEWS.items():
         _create_view(connection, name, sql)
-    columns, creations = connection.sql("FROM connections").columns, _rows(connection, PROCESS_CREATION, rows, None)
+    columns, creations = connection.sql("FROM connections").columns, _rows(connection, PROCESS_CREATION, rows)
     _create_view(connection, "enriched", enriched(columns, creations))
 
 
@@ -111,7 +113,7 @@ def _create_view(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> 
 
 
 def _rows(
-    connection: duckdb.DuckDBPyConnection, event: Event, relations: Mapping[str, str], since: datetime | None
+    connection: duckdb.DuckDBPyConnection, event: Event, relations: Mapping[str, str], condition: str = ""
 ) -> str:
     relation = relations.get(event.table)
     present = [] if relation is None else connection.sql(f"SELECT * FROM {relation} LIMIT 0").columns
@@ -121,9 +123,8 @@ def _rows(
     names += [quote(name) for name in present if name not in computed]
     derived = [f"{field.sql} AS {quote(field.name)}" for field in event.derived]
     rows = f"SELECT {', '.join(names)} FROM {relation or '(SELECT 1) WHERE false'}"
-    if since is not None and relation is not None:
-        rows += (" WHERE coalesce(event_creation_time, event_recorded_time)"
-                 f" >= TIMESTAMPTZ {literal(since.isoformat())}")  # fmt: skip
+    if relation is not None:
+        rows += condition
     return f"SELECT *, {', '.join(derived)} FROM ({rows})"
 
 
@@ -131,5 +132,5 @@ def _stored(field: Field, is_present: bool) -> str:
     name = quote(field.name)
     if not is_present:
         null = "'connection'" if field.name == "record_kind" else "NULL"
-        return f"{null}::{_SQL_TYPES[field.type]} AS {name}"
+        return f"{null}::{SQL_TYPES[field.type]} AS {name}"
     return f"coalesce({name}, 'connection') AS {name}" if field.name == "record_kind" else name

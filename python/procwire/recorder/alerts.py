@@ -32,7 +32,8 @@ class AlertOutput(Protocol):
 class Alerts:
     """Matches each batch that was written, and writes the alerts to the outputs behind it.
 
-    They come after the events, so that no event waits for them. tell: told of each batch of alerts.
+    They come after the events, so that no event waits for them. tell: told of each batch of alerts. complain: told when
+    matching fails, which does not end the recording.
     """
 
     def __init__(
@@ -41,10 +42,12 @@ class Alerts:
         outputs: Sequence[AlertOutput],
         ledger: DetectionLedger,
         tell: Callable[[pa.RecordBatch], None],
+        complain: Callable[[str], None],
     ) -> None:
         self._outputs = outputs
         self._ledger = ledger
         self._tell = tell
+        self._complain = complain
         self.take(rules)
 
     def take(self, rules: RuleSet) -> None:
@@ -52,17 +55,29 @@ class Alerts:
         # All that is made at the first match is made now.
         rules.matches(pa.RecordBatch.from_pylist([], schema=LIVE_SCHEMA))
         self._rules = rules
+        self._has_failed = False
         self._ledger.take(len(rules.rules), len(rules.problems))
 
     def __call__(self, batch: pa.RecordBatch) -> None:
         """Match a batch of `event.LIVE_SCHEMA` that was written."""
-        alerts = self._rules.matches(batch)
-        if alerts.num_rows:
+        alerts = self._matches(batch)
+        if alerts is not None and alerts.num_rows:
             self._ledger.count(alerts.column("rule_title").to_pylist())
             self._tell(alerts)
             rows = alert_rows(alerts)
             for output in self._outputs:
                 output.write_alerts(rows)
+
+    def _matches(self, batch: pa.RecordBatch) -> pa.RecordBatch | None:
+        try:
+            return self._rules.matches(batch)
+        except Exception as error:
+            # Whatever a rule may bring about: the events are written, and the next ones have to be.
+            self._ledger.unmatched += batch.num_rows
+            if not self._has_failed:
+                self._complain(f"cannot match Sigma rules: {type(error).__name__}: {error}; the recording goes on")
+            self._has_failed = True
+            return None
 
 
 def alert_rows(alerts: pa.RecordBatch) -> pa.RecordBatch:

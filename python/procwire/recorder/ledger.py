@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from procwire.sources.live import Hook
+from procwire.words import counted
 
 __all__ = ["ConfigurationLedger", "DetectionLedger", "OutputLedger", "RecordingLedger"]
 
@@ -72,6 +73,8 @@ class DetectionLedger:
     """When they were taken last, in UTC."""
     alerts: dict[str, int] = field(default_factory=dict)
     """Title of a rule to how often it matched."""
+    unmatched: int = 0
+    """Events that were written, and of which the rules could not be asked."""
 
     def take(self, rules: int, not_run: int) -> None:
         """Count rules that were taken now."""
@@ -87,7 +90,8 @@ class DetectionLedger:
     def __str__(self) -> str:
         most_first = sorted(self.alerts.items(), key=lambda item: -item[1])
         told = "; ".join(f"{count:,} × {title}" for title, count in most_first)
-        return f"{sum(self.alerts.values()):,} by {self.rules:,} Sigma rule{_s(self.rules)}" + (
+        failed = f" ({self.unmatched:,} events could not be matched)" if self.unmatched else ""
+        return f"{sum(self.alerts.values()):,} by {counted(self.rules, 'Sigma rule')}{failed}" + (
             f": {told}" if told else ""
         )
 
@@ -178,10 +182,6 @@ class RecordingLedger:
             "lost": self.lost,
             "warnings": self.warnings,
         }
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"
 
 
 def _plural(kind: str, count: int) -> str:

@@ -9,12 +9,12 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from procwire.rules.model import Configuration, Element, Filter, Operand, Rule
+from procwire.words import counted
 
 __all__ = [
     "QUANTITY",
     "Line",
     "condition_text",
-    "counted",
     "default_text",
     "described",
     "element_lines",
@@ -174,11 +174,6 @@ def quoted(value: str) -> str:
 def _named(name: str, inherited: str = "") -> str:
     """The name, where it is not the one that is inherited anyway."""
     return f"   [{name}]" if name and name != inherited else ""
-
-
-def counted(count: int, thing: str) -> str:
-    """`1 filter`, `1,406 filters`."""
-    return f"{count:,} {thing}{'s' * (count != 1)}"
 
 
 def described(configuration: Configuration) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import yaml
 from sigma.collection import deep_dict_update
 
 from procwire.errors import UsageError
-from procwire.sigma.problems import OtherEvents, Problem
+from procwire.sigma.problems import Kind, OtherEvents, Problem
 
 __all__ = ["Document", "documents", "rule_files"]
 
@@ -30,8 +30,9 @@ class Document:
     def problem(self, reason: object) -> Problem:
         """That this rule does not run, on one line."""
         title = self.content.get("title")
-        text, is_ours = " ".join(str(reason).split()), not isinstance(reason, OtherEvents)
-        return Problem(self.path, self.line, str(title) if title else None, text, is_ours)
+        text = " ".join(str(reason).split())
+        kind: Kind = "other events" if isinstance(reason, OtherEvents) else "mistake"
+        return Problem(self.path, self.line, str(title) if title else None, text, kind)
 
 
 def documents(paths: Sequence[str | Path]) -> Iterator[Document | Problem]:
@@ -69,7 +70,7 @@ def _read(path: Path) -> Iterator[Document | Problem]:
         text = path.read_text(encoding="utf-8-sig")
         found = list(_parsed(text))
     except (OSError, UnicodeDecodeError) as error:
-        yield Problem(str(path), None, None, f"cannot be read: {error}")
+        yield Problem(str(path), None, None, f"cannot be read: {error}", "unreadable")
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         reason = f"is not YAML: {getattr(error, 'problem', None) or error}"

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-__all__ = ["OtherEvents", "Problem", "Unusable"]
+__all__ = ["Kind", "OtherEvents", "Problem", "Unusable"]
+
+Kind = Literal["mistake", "unreadable", "other events"]
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A rule, or a file, that is not run, and why. line: where the rule begins, from 1. is_ours: false where the rule
-    is about other events than connections, which is no fault of it.
+    """A rule, or a file, that is not run, and why. line: where the rule begins, from 1. kind: `unreadable` is a file
+    that may be read another time; `other events` is a rule about other events than connections, which is no fault.
     """
 
     path: str
     line: int | None
     title: str | None
     reason: str
-    is_ours: bool = True
+    kind: Kind = "mistake"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is about connections, as far as can be told."""
+        return self.kind != "other events"
 
 
 class Unusable(Exception):  # noqa: N818 - it never leaves the package: it becomes a Problem

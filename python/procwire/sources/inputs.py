@@ -15,11 +15,23 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Literal, cast
 
 import pyarrow as pa
 
-__all__ = ["STDIN", "UNPACK_ERRORS", "Input", "expand", "is_packed", "open_inputs"]
+__all__ = [
+    "STDIN",
+    "UNPACK_ERRORS",
+    "Input",
+    "TableError",
+    "TableFormat",
+    "expand",
+    "is_packed",
+    "open_inputs",
+    "table_format",
+]
+
+TableFormat = Literal["parquet", "arrow"]
 
 STDIN = "-"
 _MAX_NESTING = 4
@@ -48,6 +60,13 @@ class Input:
     """Whether its bytes come as they are made."""
     named: bool = True
     """Whether the user named it."""
+
+
+class TableError(ValueError):
+    """A Parquet or Arrow file where a log is expected."""
+
+    def __init__(self, format: str) -> None:
+        super().__init__(f"found {format.title()}, expected a log: `procwire sql --files` asks it")
 
 
 class _Pieces(io.RawIOBase):
@@ -95,6 +114,12 @@ _UNPACKERS: tuple[tuple[bytes, Callable[[BinaryIO], Any]], ...] = (
 )
 _ZIP = b"PK\x03\x04"
 _TAR_AT, _TAR = 257, b"ustar"
+# The last begins a stream: it has no magic, but the mark of a message.
+_TABLES: dict[bytes, Literal["parquet", "arrow"]] = {
+    b"PAR1": "parquet",
+    b"ARROW1": "arrow",
+    b"\xff\xff\xff\xff": "arrow",
+}
 
 
 def _unpacker(head: bytes) -> Callable[[BinaryIO], BinaryIO] | None:
@@ -103,9 +128,19 @@ def _unpacker(head: bytes) -> Callable[[BinaryIO], BinaryIO] | None:
 
 def is_packed(path: str) -> bool:
     """Whether the file's first bytes say that it is compressed or an archive."""
-    with Path(path).open("rb") as file:
-        head = file.read(_HEAD_BYTES)
+    head = _head(path)
     return _unpacker(head) is not None or head.startswith(_ZIP) or head[_TAR_AT:].startswith(_TAR)
+
+
+def table_format(path: str) -> TableFormat | None:
+    """What kind of table the file's first bytes say that it holds; None for a log."""
+    head = _head(path)
+    return next((found for magic, found in _TABLES.items() if head.startswith(magic)), None)
+
+
+def _head(path: str) -> bytes:
+    with Path(path).open("rb") as file:
+        return file.read(_HEAD_BYTES)
 
 
 def expand(paths: Sequence[str | os.PathLike[str]]) -> Iterator[tuple[str, bool]]:
@@ -138,6 +173,8 @@ def open_inputs(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Input]:
         try:
             if path == STDIN:
                 yield from _unpack(STDIN, sys.stdin.buffer, named=named, path=None)
+            elif table := table_format(path):
+                yield Input(path, TableError(table), named=named)
             elif not is_packed(path):
                 yield Input(path, path, named=named)
             else:

@@ -65,11 +65,14 @@ def test_rules_are_loaded_anew_and_worse_ones_refused(tmp_path: Path, capsys: py
         assert "1 Sigma rule loaded anew" in reload()
         (tmp_path / "rule.yml").write_text("nonsense: [")
         assert "Sigma rules loaded at" in reload()
+        (tmp_path / "rule.yml").write_text(RULE)
+        (tmp_path / "torn.yml").write_bytes(b"\xff")
+        assert "torn.yml cannot be read: " in reload()
         alerting.alerts(batch_of([HIT, {**HIT, "DestinationPort": 80}]))
         assert asked_too()
         assert not asked_too()
     assert ledger.detection is not None
-    assert (ledger.detection.loaded, ledger.detection.refused) == (2, 1)
+    assert (ledger.detection.loaded, ledger.detection.refused) == (2, 2)
     assert ledger.detection.alerts == {"Back door": 1}
 
 
@@ -86,3 +89,12 @@ def test_lines_go_where_no_output_has_alerts(tmp_path: Path, capsys: pytest.Capt
 def test_no_rule_that_runs_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"found found no file|found 1 not run|found .*expected a Sigma rule"):
         first_rules([tmp_path])
+
+
+def test_rules_below_a_level_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "high.yml").write_text(RULE)
+    (tmp_path / "low.yml").write_text(RULE.replace("level: high", "level: low").replace("Back door", "Front door"))
+    assert [rule.title for rule in first_rules([tmp_path], "medium").rules] == ["Back door"]
+    assert "1 Sigma rule of level medium and above loaded" in capsys.readouterr().err
+    with pytest.raises(UsageError, match=r"^found 2 rules below critical; expected a Sigma rule"):
+        first_rules([tmp_path], "critical")

@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,7 +27,7 @@ def run(*arguments: str | Path, input: str | None = None) -> Result:
     return CliRunner().invoke(app, ["sql", *map(str, arguments)], input=input)
 
 
-def rows(result: Result) -> list[dict[str, object]]:
+def rows(result: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
@@ -49,6 +50,35 @@ def test_the_lake_is_asked_by_option_and_by_environment(lake: Path, monkeypatch:
     monkeypatch.setenv("PROCWIRE_LAKE", str(lake))
     assert rows(run(COUNT)) == [{"n": 153}]
     assert rows(run(COUNT, "--since", "1d")) == [{"n": 0}]
+
+
+def test_a_period_is_asked(example_log: Path, lake: Path) -> None:
+    """Each event is in one of two periods that meet; one that has no inside is told before anything is read."""
+    noted = "2017-10-23T07:30"
+    for source in (("--lake", lake), ("--files", example_log)):
+        [before], [after] = (rows(run(COUNT, *source, option, noted)) for option in ("--until", "--since"))
+        assert before["n"] + after["n"] == 153 > before["n"] > 0
+        assert rows(run(COUNT, *source, "--since", "2017-10-23", "--until", noted)) == [before]
+        result = run(COUNT, *source, "--since", noted, "--until", "2017-10-23")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == ("procwire: found until 2017-10-23T00:00:00Z, expected a time after since, "
+                                 "which is 2017-10-23T07:30:00Z\n")  # fmt: skip
+    assert "found 'soon', expected a time" in run(COUNT, "--lake", lake, "--until", "soon").stderr
+
+
+def test_parquet_is_asked_beside_logs(example_log: Path, tmp_path: Path) -> None:
+    for name in ("a.parquet", "a.arrow"):
+        CliRunner().invoke(app, ["read", str(example_log), "-o", str(tmp_path / name)])
+    query = "SELECT count(*) AS n, count(dst_ip_bytes) AS ips FROM connections"
+    result = run(query, "--files", tmp_path / "a.*", "--files", example_log)
+    assert (result.exit_code, rows(result)) == (0, [{"n": 3 * 153, "ips": 3 * 153}])
+    assert result.stderr.startswith("3 files, 2,036 records, 459 network connections, ")
+    other = tmp_path / "other.parquet"
+    pq.write_table(pa.table({"a": [1]}), other)
+    result = run(query, "--files", other)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"damage: {other}: found Parquet without the columns event_creation_time, " in result.stderr
+    assert run(query, "--files", other, "--files", example_log).exit_code == 3
 
 
 def test_lake_and_logs_give_the_same_answers(example_log: Path, lake: Path) -> None:
@@ -93,6 +123,12 @@ def test_any_type_has_a_text(example_log: Path) -> None:
     [row] = rows(run(query, "--files", example_log))
     assert row == {"d": "2024-03-01", "t": "10:00:00.000000", "s": '{"k": "ü"}', "m": '{"a": 1}', "n": None,
                    "j": "[1]", "f": None, "u": False, "c": 1.5, "b": True, "b_1": 1}  # fmt: skip
+
+
+def test_a_dash_is_stdout(example_log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert rows(run(COUNT, "--files", example_log, "-o", "-")) == [{"n": 153}]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_limit(example_log: Path) -> None:

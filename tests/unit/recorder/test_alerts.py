@@ -56,7 +56,7 @@ def record(way: str, *rows: dict[str, Any], columns: list[str] | None = None) ->
     schema = schema_of(selection, way, alerts=True)
     with_alerts = schema if selection is not None else None
     output = SelectedOutput(sink, selection, ledger, lambda _: None, alert_schema=with_alerts)
-    alerts = Alerts(rules(), [output], DetectionLedger(), lambda _: None)
+    alerts = Alerts(rules(), [output], DetectionLedger(), lambda _: None, lambda _: None)
     batch = live(*rows)
     output.write(batch)
     alerts(batch)
@@ -123,7 +123,7 @@ def test_recorder_matches_what_was_written_with_its_record_id() -> None:
         envelope=numbered,
         ledger=ledger,
         on_status=lambda _: None,
-        written=Alerts(rules(), [output], ledger.detection, lambda _: None),
+        written=Alerts(rules(), [output], ledger.detection, lambda _: None, lambda _: None),
     )
     recorder.run(lambda: not source.batches)
     assert seen == [("events", [7, 8]), ("alerts", [8])]
@@ -141,10 +141,24 @@ def test_ends_and_losses_raise_no_alert() -> None:
 def test_rules_are_changed_between_batches() -> None:
     told: list[pa.RecordBatch] = []
     ledger = DetectionLedger()
-    alerts = Alerts(rules(), [], ledger, told.append)
+    alerts = Alerts(rules(), [], ledger, told.append, lambda _: None)
     alerts(live(EVENTS[1]))
     assert not told
     alerts.take(loaded(RULE.replace("4444", "80"), document("Nonsense: 1")))
     alerts(live(EVENTS[1]))
     assert [batch.num_rows for batch in told] == [1]
     assert (ledger.loaded, ledger.rules, ledger.not_run) == (2, 1, 1)
+
+
+def test_a_rule_that_fails_does_not_end_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told once, what could not be matched is counted, and matching goes on when it can."""
+    ledger, complaints, found = DetectionLedger(), list[str](), rules()
+    alerts = Alerts(found, [], ledger, lambda _: None, complaints.append)
+    with monkeypatch.context() as patch:
+        patch.setattr(RuleSet, "matches", lambda *_: 1 / 0)
+        for _ in range(2):
+            alerts(live(*EVENTS))
+    alerts(live(*EVENTS))
+    assert complaints == ["cannot match Sigma rules: ZeroDivisionError: division by zero; the recording goes on"]
+    assert (ledger.unmatched, ledger.alerts) == (4, {"Back door": 1})
+    assert "(4 events could not be matched)" in str(ledger)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from procwire.errors import UsageError
-from procwire.lake.regex import java_pattern, java_replacement, once
+from procwire.spark.regex import java_pattern, java_replacement, once
 
 __all__ = ["REWRITES", "refuse"]
 

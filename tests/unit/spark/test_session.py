@@ -10,14 +10,23 @@ from typing import Any
 
 import pytest
 
+from procwire import spark
 from procwire.errors import UsageError
-from procwire.lake import session
+from procwire.spark import session
 
 
 def test_without_pyspark_a_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyspark", None)
     with pytest.raises(UsageError, match=r"^found no PySpark, expected .*: pip install 'procwire\[spark\]'$"):
         session.start()
+
+
+def test_without_sqlglot_a_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("procwire.spark.connection", "procwire.spark.dialect"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "sqlglot", None)
+    with pytest.raises(UsageError, match=r"^found no sqlglot, expected it for Spark: pip install 'procwire\[spark\]'$"):
+        _ = spark.connect
 
 
 def test_without_java_a_line_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +54,7 @@ def test_ctrl_c_cancels_until_the_job_has_ended() -> None:
             assert cancelled.acquire(timeout=60)
         ended.set()
 
-    spark: Any = SimpleNamespace(sparkContext=SimpleNamespace(cancelAllJobs=cancelled.release))
+    job_session: Any = SimpleNamespace(sparkContext=SimpleNamespace(cancelAllJobs=cancelled.release))
     with pytest.raises(KeyboardInterrupt):
-        session.interruptible(job, spark)
+        session.interruptible(job, job_session)
     assert ended.is_set()

@@ -16,9 +16,9 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel, ParseError, SqlglotError, UnsupportedError
 
 from procwire.errors import UsageError
-from procwire.lake.addresses import FUNCTIONS, bottom_up, expand
-from procwire.lake.once import compute_once
-from procwire.lake.rewrites import REWRITES, refuse
+from procwire.spark.addresses import FUNCTIONS, bottom_up, expand
+from procwire.spark.once import compute_once
+from procwire.spark.rewrites import REWRITES, refuse
 
 __all__ = ["to_spark"]
 

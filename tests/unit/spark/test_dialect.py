@@ -11,8 +11,8 @@ pytest.importorskip("sqlglot", reason="found no sqlglot, which comes with the ex
 
 from procwire.errors import UsageError
 from procwire.hunts import Hunt, load
-from procwire.lake.dialect import to_spark
-from procwire.lake.regex import java_pattern, java_replacement
+from procwire.spark.dialect import to_spark
+from procwire.spark.regex import java_pattern, java_replacement
 
 
 def spark(expression: str, **parameters: object) -> str:

@@ -15,7 +15,7 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from procwire.errors import LakeError, UsageError
-from procwire.lake.java import find_java
+from procwire.spark.java import find_java
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 
-from procwire.engine import literal
 from procwire.errors import UsageError
 from procwire.event import CONNECTION, DERIVED, EVENTS, LOGGED, PROCESS_CREATION
-from procwire.lake.dialect import to_spark
 from procwire.lake.enriched import enriched
+from procwire.lake.period import check_period, within
 from procwire.lake.schema import CONNECTIONS, CONTEXT, DAY, Layout
-from procwire.lake.session import interruptible, spark_errors, start
 from procwire.lake.views import VIEWS
+from procwire.spark.dialect import to_spark
+from procwire.spark.session import interruptible, spark_errors, start
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -91,26 +91,29 @@ def connect(
     *,
     master: str | None = None,
     since: datetime | None = None,
+    until: datetime | None = None,
     configuration: Mapping[str, str] | None = None,
 ) -> SparkConnection:
     """Spark with the views over the newest snapshot of a lake, which every worker must reach under the same path.
 
     master: of the cluster, such as spark://host:7077; without one, what SPARK_CONF_DIR says, else this machine.
-    since: leaves out what is older. configuration: of Spark, beside what it is told in the usual ways.
+    since, until: events from then on, and before then. configuration: of Spark, beside what it is told in the usual
+    ways.
 
     Raises UsageError where there is no PySpark, Java or cluster; LakeError for a lake that Spark cannot read.
     """
+    check_period(since, until)
     session = start(master, configuration)
     connection = SparkConnection(session)
     try:
-        interruptible(lambda: prepare(session, lake, since), session)
+        interruptible(lambda: prepare(session, lake, since, until), session)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def prepare(session: SparkSession, lake: Lake, since: datetime | None = None) -> None:
+def prepare(session: SparkSession, lake: Lake, since: datetime | None = None, until: datetime | None = None) -> None:
     """Make the views of `lake.views` in a session, over the Parquet files of a lake."""
     tables = {part.table.layout.name: part for part in lake.tables()}
     views: dict[str, str] = {}
@@ -118,11 +121,12 @@ def prepare(session: SparkSession, lake: Lake, since: datetime | None = None) ->
         for layout in (CONNECTIONS, *CONTEXT):
             part = tables.get(layout.name)
             # Of processes all: one may have been created long before what it does.
-            files = part.files(None if layout.name == PROCESS_CREATION.table else since) if part else []
+            bounds = (None, None) if layout.name == PROCESS_CREATION.table else (since, until)
+            files = part.files(*bounds) if part else []
             _rows(session, layout, files, part.table.uri if part else "").createOrReplaceTempView(_ROWS + layout.name)
-            views[layout.name] = _view(layout, since)
+            views[layout.name] = _view(layout, within(since, until))
         columns = [*CONNECTIONS.table_schema.names[:-1], LOGGED.name, DAY, *(field.name for field in DERIVED)]
-        views |= {**VIEWS, "enriched": enriched(columns, _view(CONTEXT[0], None))}
+        views |= {**VIEWS, "enriched": enriched(columns, _view(CONTEXT[0]))}
         for name, sql in views.items():
             session.sql(f"CREATE OR REPLACE TEMPORARY VIEW {name} AS {to_spark(sql)}")
 
@@ -133,16 +137,14 @@ def _rows(session: SparkSession, layout: Layout, files: Sequence[str], root: str
     return reader.parquet(*map(_uri, files)) if files else session.createDataFrame([], columns)
 
 
-def _view(layout: Layout, since: datetime | None) -> str:
+def _view(layout: Layout, condition: str = "") -> str:
     names = ["coalesce(record_kind, 'connection') AS record_kind" if name == "record_kind" else name
              for name in layout.table_schema.names]  # fmt: skip
     [event] = [event for event in EVENTS if event.table == layout.name]
     if event == CONNECTION:
         names.insert(-1, f"CAST(NULL AS BOOLEAN) AS {LOGGED.name}")
     derived = [f"{field.sql} AS {field.name}" for field in event.derived]
-    rows = f"SELECT {', '.join(names)} FROM {_ROWS}{layout.name}"
-    if since is not None:
-        rows += f" WHERE coalesce(event_creation_time, event_recorded_time) >= TIMESTAMPTZ {literal(since.isoformat())}"
+    rows = f"SELECT {', '.join(names)} FROM {_ROWS}{layout.name}{condition}"
     return f"SELECT *, {', '.join(derived)} FROM ({rows})"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from procwire.lake import java
+from procwire.spark import java
 
 
 def home(folder: Path, version: str) -> Path:

@@ -1,0 +1,69 @@
+"""`connect`: a DuckDB connection over a lake, logs, or a table, ready for questions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from procwire.database.lake import connect_lake
+from procwire.database.logs import connect_logs
+from procwire.engine import connect as connect_engine
+from procwire.errors import InputError
+from procwire.lake.location import is_remote
+from procwire.lake.period import check_period
+from procwire.lake.views import prepare
+from procwire.ledger import Ledger
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["connect", "connect_lake", "connect_logs"]
+
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+
+def connect(
+    source: Paths | pa.Table | pa.RecordBatchReader | None = None,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection with the views `connections`, `processes`, `destinations`, `pairs`, `process_creations`,
+    `dns_queries` and `enriched`, and the functions on addresses (docs/sql.md). It is in memory, and reads no other
+    file.
+
+    source: the folder or URI of a lake; logs, as `read` takes them, and Parquet and Arrow files that `read` and
+    `record` wrote; or an Arrow table of the event's columns. Without one the lake that PROCWIRE_LAKE names, or else the
+    user's own. since, until: events from then on, and before then; without a zone in UTC.
+
+    Raises UsageError if there is no lake, or for a period in which nothing can be; InputError if not one of the logs
+    could be read.
+
+    >>> import procwire
+    >>> database = procwire.connect("examples/sysmon.evtx")
+    >>> database.sql("SELECT count(*) FROM connections WHERE ip_in(dst_ip, '10.0.0.0/8')").fetchall()
+    [(0,)]
+    """
+    check_period(since, until)
+    if isinstance(source, pa.Table | pa.RecordBatchReader):
+        connection = connect_engine()
+        prepare(connection, source if isinstance(source, pa.Table) else source.read_all(), since=since, until=until)
+        return connection
+    if source is None or (isinstance(source, str | os.PathLike) and _is_lake(source)):
+        return connect_lake(source, since=since, until=until)
+    ledger = Ledger()
+    paths = [source] if isinstance(source, str | os.PathLike) else list(source)
+    connection = connect_logs(paths, since=since, until=until, ledger=ledger)
+    if ledger.nothing_read:
+        causes = "; ".join(f"{file.name}: {file.error}" for file in ledger.files[:3])
+        raise InputError(causes or "found no file, expected a log")
+    return connection
+
+
+def _is_lake(source: str | os.PathLike[str]) -> bool:
+    return is_remote(os.fspath(source)) or Path(source, "connections", "_delta_log").is_dir()

@@ -1,0 +1,151 @@
+"""Files that hold tables already: Parquet, and Arrow's streams and files, as procwire writes them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from procwire.errors import UsageError
+from procwire.event import CONNECTION, DNS_QUERY, NAMES, PROCESS_CREATION, Event, Names
+from procwire.ledger import Example, FileLedger, Tally
+from procwire.sources.inputs import STDIN, TableFormat, expand, table_format
+
+__all__ = ["TableFile", "find_tables"]
+
+# What tells the events apart, and a table of ours from others.
+_TELLING: dict[Event, tuple[str, ...]] = {
+    CONNECTION: ("event_creation_time", "process_name", "dst_ip"),
+    PROCESS_CREATION: ("event_creation_time", "process_guid", "process_command_line"),
+    DNS_QUERY: ("event_creation_time", "process_guid", "dns_query_name"),
+}
+_ERRORS = (OSError, pa.ArrowException)
+
+
+@dataclass(slots=True)
+class TableFile:
+    """A Parquet or Arrow file whose rows are of one event."""
+
+    path: str
+    format: TableFormat
+    event: Event
+    names: Names
+    """The vocabulary of its columns."""
+    schema: pa.Schema
+    account: FileLedger = field(repr=False)
+    rows: int = 0
+    """Of a Parquet file; an Arrow file does not say before it is read."""
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows of an Arrow file; what is damaged is told in `account`, and ends them."""
+        try:
+            with pa.OSFile(self.path) as file:
+                for batch in _arrow(file):
+                    self.count(batch.num_rows)
+                    yield batch
+        except _ERRORS as error:
+            self.account.damage["read error"] = _tally(error)
+
+    def count(self, rows: int) -> None:
+        """Account for rows."""
+        self.account.records += rows
+        self.account.events += rows
+        self.account.by_event[self.event.name] = self.account.events
+
+
+def find_tables(paths: Sequence[str | os.PathLike[str]]) -> tuple[list[TableFile], list[FileLedger]]:
+    """The Parquet and Arrow files among what `paths` stand for, and the accounts of all of them: also of those that
+    cannot be read, or are none of procwire's.
+
+    Raises UsageError for the files of a lake, of which only its log tells which count.
+    """
+    found: list[TableFile] = []
+    accounts: list[FileLedger] = []
+    for path, named in expand(paths):
+        # What is hidden belongs to a recording that has not published it.
+        is_left_out = not named and Path(path).name.startswith(".")
+        if not is_left_out and (kind := _format(path)) is not None:
+            _check_no_lake(path)
+            account = FileLedger(path, kind, bytes=Path(path).stat().st_size, named=named)
+            accounts.append(account)
+            found += _tried(path, kind, account)
+    return found, accounts
+
+
+def _tried(path: str, format: TableFormat, account: FileLedger) -> Iterator[TableFile]:
+    try:
+        yield _opened(path, format, account)
+    except _ERRORS as error:
+        account.error = f"cannot be read as {format.title()}: {_line(error)}"
+        if not account.named:
+            # What was met in a folder and is no log is passed over; but this was meant to be one.
+            account.damage["read error"] = _tally(error)
+    except UsageError as error:
+        account.error = str(error)
+
+
+def _format(path: str) -> TableFormat | None:
+    # What cannot be opened is told where logs are read.
+    with suppress(OSError):
+        return None if path == STDIN else table_format(path)
+    return None
+
+
+def _check_no_lake(path: str) -> None:
+    for folder in Path(path).absolute().parents[:2]:
+        if (folder / "_delta_log").is_dir():
+            raise UsageError(f"found the files of the lake {folder.parent}, expected logs: --lake asks a lake")
+
+
+def _opened(path: str, format: TableFormat, account: FileLedger) -> TableFile:
+    if format == "arrow":
+        with pa.OSFile(path) as file:
+            schema = _reader(file).schema
+        return TableFile(path, format, *_recognised(schema.names, format), schema, account)
+    metadata = pq.read_metadata(path)
+    schema = metadata.schema.to_arrow_schema()
+    return TableFile(path, format, *_recognised(schema.names, format), schema, account, metadata.num_rows)
+
+
+def _recognised(columns: Iterable[str], format: str) -> tuple[Event, Names]:
+    """The event that a table's rows are of, and the vocabulary of its columns. Raises UsageError for another table."""
+    lacking = {(event, names): _lacking(event, names, set(columns)) for names in NAMES for event in _TELLING}
+    best = min(lacking, key=lambda way: len(lacking[way]))
+    if lacking[best]:
+        raise UsageError(
+            f"found {format.title()} without the column{'s' * (len(lacking[best]) > 1)} {', '.join(lacking[best])},"
+            f" expected {best[0].rows} as `read` and `record` write them"
+        )
+    return best
+
+
+def _lacking(event: Event, names: Names, columns: set[str]) -> list[str]:
+    telling = (field.named(names) for field in event.fields if field.name in _TELLING[event])
+    return [name for name in telling if name not in columns]
+
+
+def _reader(file: pa.NativeFile) -> pa.RecordBatchStreamReader | pa.RecordBatchFileReader:
+    magic = file.read(6)
+    file.seek(0)
+    return pa.ipc.open_file(file) if magic == b"ARROW1" else pa.ipc.open_stream(file)
+
+
+def _arrow(file: pa.NativeFile) -> Iterator[pa.RecordBatch]:
+    reader = _reader(file)
+    if isinstance(reader, pa.RecordBatchFileReader):
+        return (reader.get_batch(number) for number in range(reader.num_record_batches))
+    return cast("Iterator[pa.RecordBatch]", iter(reader))
+
+
+def _tally(error: Exception) -> Tally:
+    return Tally(1, [Example(0, None, _line(error))])
+
+
+def _line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
