@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from event_rows import BatchOf
 from procwire.errors import LakeError, UsageError
-from procwire.lake import torn
+from procwire.lake import table, torn
 from procwire.lake.lake import Lake
 from procwire.lake.readings import Reading
 from procwire.lake.torn import put_torn_aside
@@ -197,3 +198,16 @@ def test_second_that_puts_aside_leaves_the_new_commit(
     monkeypatch.setattr(torn, "_locked", late)
     assert put_torn_aside(lake.table.uri) == []
     assert last.read_bytes() == whole
+
+
+def test_commits_past_their_time_are_deleted(long: Lake, batch_of: BatchOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that an old checkpoint sums up; and not at every commit."""
+    for path in log_of(long).glob("*.json"):
+        os.utime(path, (0, 0))
+    opened = Lake.open(long.location)
+    first = log_of(long) / f"{0:020}.json"
+    for number, is_kept in ((200, True), (1, False)):
+        monkeypatch.setattr(table, "_CLEANUP_COMMITS", number)
+        opened.append([batch_of({"record_id": 102 + number})], source="b", version=300 - number)
+        assert first.exists() == is_kept
+    assert numbers(Lake.open(long.location)) == [*range(102), 103, 302]
