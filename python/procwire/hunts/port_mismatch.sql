@@ -41,7 +41,7 @@ made_for (program, ports) AS (
     ('iexplore.exe', ' 80 443 8000 8008 8080 8443 3128 '), ('notepad.exe', ' none '), ('spoolsv.exe', ' 139 445 515 631 9100 ')
 ),
 fleet AS (SELECT count(DISTINCT computer_name) AS all_computers FROM connections),
-calls AS (
+calls AS NOT MATERIALIZED (
     SELECT
         computer_name, process_name, lower(process_base_name) AS program, dst_ip, dst_port, dst_host_name,
         event_creation_time
@@ -50,15 +50,31 @@ calls AS (
         AND coalesce(record_kind, 'connection') IN ('connection', 'attempt')
         AND NOT list_contains($usual, lower(process_base_name))
 ),
--- RPC hands out ports from 49152 on: no client's are known there.
-mismatches AS (
-    SELECT 'unexpected program' AS mismatch, c.*, trim(programs) AS expected
-    FROM calls AS c JOIN clients ON dst_port = port
-    WHERE programs NOT LIKE concat('% ', replace(program, '_', '\_'), ' %') ESCAPE '\'
+-- Which programs and ports do not match is asked of each once. What does not goes through a list, for DuckDB takes what
+-- comes out of one for few rows: it then holds them, not the events, when it joins the two.
+used AS (
+    SELECT unnest(list(struct_pack(program := program, dst_port := dst_port))) AS pair
+    FROM (SELECT DISTINCT program, dst_port FROM calls)
+),
+mismatched AS (
+    -- RPC hands out ports from 49152 on: no client's are known there.
+    SELECT 'unexpected program' AS mismatch, pair.program, pair.dst_port, trim(programs) AS expected
+    FROM used JOIN clients ON pair.dst_port = port
+    WHERE programs NOT LIKE concat('% ', replace(pair.program, '_', '\_'), ' %') ESCAPE '\'
     UNION ALL
-    SELECT 'unexpected port' AS mismatch, c.*, trim(ports) AS expected
-    FROM calls AS c JOIN made_for AS m ON c.program = m.program
-    WHERE dst_port < 49152 AND ports NOT LIKE concat('% ', CAST(dst_port AS VARCHAR), ' %')
+    SELECT 'unexpected port' AS mismatch, pair.program, pair.dst_port, trim(ports) AS expected
+    FROM used JOIN made_for AS m ON pair.program = m.program
+    WHERE pair.dst_port < 49152 AND ports NOT LIKE concat('% ', CAST(pair.dst_port AS VARCHAR), ' %')
+),
+mismatches AS (
+    SELECT
+        mismatch, expected, computer_name, process_name, c.program, c.dst_port, dst_ip,
+        max(dst_host_name) AS dst_host_name,
+        count(*) AS connections,
+        min(event_creation_time) AS first_time,
+        max(event_creation_time) AS last_time
+    FROM calls AS c JOIN mismatched AS m ON c.program = m.program AND c.dst_port = m.dst_port
+    GROUP BY mismatch, expected, computer_name, process_name, c.program, c.dst_port, dst_ip
 ),
 programs AS (
     SELECT mismatch, program, dst_port, count(DISTINCT computer_name) AS computers
@@ -68,12 +84,12 @@ programs AS (
 processes AS (
     SELECT
         mismatch, computer_name, process_name, program, dst_port, expected,
-        min_by(dst_ip, event_creation_time) AS dst_ip,
+        min_by(dst_ip, first_time) AS dst_ip,
         max(dst_host_name) AS dst_host_name,
         count(DISTINCT dst_ip) AS hosts,
-        count(*) AS connections,
-        min(event_creation_time) AS first_time,
-        max(event_creation_time) AS last_time
+        sum(connections) AS connections,
+        min(first_time) AS first_time,
+        max(last_time) AS last_time
     FROM mismatches
     WHERE NOT coalesce(is_loopback(dst_ip), false)
     GROUP BY mismatch, computer_name, process_name, program, dst_port, expected
