@@ -42,39 +42,40 @@ made_for (program, ports) AS (
 ),
 fleet AS (SELECT count(DISTINCT computer_name) AS all_computers FROM connections),
 calls AS NOT MATERIALIZED (
-    SELECT
-        computer_name, process_name, lower(process_base_name) AS program, dst_ip, dst_port, dst_host_name,
-        event_creation_time
+    SELECT computer_name, process_name, dst_ip, dst_port, dst_host_name, event_creation_time
     FROM connections
-    WHERE network_connection_initiated AND process_base_name IS NOT NULL
-        AND coalesce(record_kind, 'connection') IN ('connection', 'attempt')
-        AND NOT list_contains($usual, lower(process_base_name))
+    WHERE network_connection_initiated AND coalesce(record_kind, 'connection') IN ('connection', 'attempt')
 ),
--- Which programs and ports do not match is asked of each once. What does not goes through a list, for DuckDB takes what
--- comes out of one for few rows: it then holds them, not the events, when it joins the two.
+-- Each program and port is looked at once. They go through a list: DuckDB carries no condition down below one, and takes
+-- what comes out of it for few rows, so that it holds those, not the events, when it joins the two.
 used AS (
-    SELECT unnest(list(struct_pack(program := program, dst_port := dst_port))) AS pair
-    FROM (SELECT DISTINCT program, dst_port FROM calls)
+    SELECT pair.process_name, pair.dst_port, lower(regexp_extract(pair.process_name, '[^\\/]*$')) AS program
+    FROM (
+        SELECT unnest(list(struct_pack(process_name := process_name, dst_port := dst_port))) AS pair
+        FROM (SELECT DISTINCT process_name, dst_port FROM calls)
+    )
 ),
 mismatched AS (
-    -- RPC hands out ports from 49152 on: no client's are known there.
-    SELECT 'unexpected program' AS mismatch, pair.program, pair.dst_port, trim(programs) AS expected
-    FROM used JOIN clients ON pair.dst_port = port
-    WHERE programs NOT LIKE concat('% ', replace(pair.program, '_', '\_'), ' %') ESCAPE '\'
+    SELECT 'unexpected program' AS mismatch, process_name, program, dst_port, trim(programs) AS expected
+    FROM used JOIN clients ON dst_port = port
+    WHERE program <> '' AND NOT list_contains($usual, program)
+        AND programs NOT LIKE concat('% ', replace(program, '_', '\_'), ' %') ESCAPE '\'
     UNION ALL
-    SELECT 'unexpected port' AS mismatch, pair.program, pair.dst_port, trim(ports) AS expected
-    FROM used JOIN made_for AS m ON pair.program = m.program
-    WHERE pair.dst_port < 49152 AND ports NOT LIKE concat('% ', CAST(pair.dst_port AS VARCHAR), ' %')
+    -- RPC hands out ports from 49152 on: no client's are known there.
+    SELECT 'unexpected port' AS mismatch, process_name, u.program, dst_port, trim(ports) AS expected
+    FROM used AS u JOIN made_for AS m ON u.program = m.program
+    WHERE NOT list_contains($usual, u.program)
+        AND dst_port < 49152 AND ports NOT LIKE concat('% ', CAST(dst_port AS VARCHAR), ' %')
 ),
 mismatches AS (
     SELECT
-        mismatch, expected, computer_name, process_name, c.program, c.dst_port, dst_ip,
+        mismatch, expected, computer_name, c.process_name, program, c.dst_port, dst_ip,
         max(dst_host_name) AS dst_host_name,
         count(*) AS connections,
         min(event_creation_time) AS first_time,
         max(event_creation_time) AS last_time
-    FROM calls AS c JOIN mismatched AS m ON c.program = m.program AND c.dst_port = m.dst_port
-    GROUP BY mismatch, expected, computer_name, process_name, c.program, c.dst_port, dst_ip
+    FROM calls AS c JOIN mismatched AS m ON c.process_name = m.process_name AND c.dst_port = m.dst_port
+    GROUP BY mismatch, expected, computer_name, c.process_name, program, c.dst_port, dst_ip
 ),
 programs AS (
     SELECT mismatch, program, dst_port, count(DISTINCT computer_name) AS computers

@@ -28,7 +28,7 @@ CALLS = st.fixed_dictionaries(
         "network_connection_initiated": st.sampled_from([True, True, True, False]),
     }
 )
-LOGS = st.lists(CALLS, max_size=60).map(lambda calls: [row(**call) for call in calls])
+LOGS = st.lists(CALLS, max_size=60).map(lambda calls: [row(**call) for call in calls])  # type: ignore[arg-type]
 
 
 def grouped(made: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Row]]:
