@@ -231,13 +231,18 @@ placed AS (
     WHERE beacon_score >= $min_score
 ),
 best AS (
-    SELECT *, lower(regexp_extract(process_name, '[^\\/]*$')) AS program FROM placed WHERE place = 1 + windows // 8
+    SELECT *, coalesce(lower(regexp_extract(process_name, '[^\\/]*$')), '') AS program
+    FROM placed
+    WHERE place = 1 + windows // 8
 ),
 talkers AS (
-    SELECT dst_ip, lower(process_base_name) AS program, computer_name, min(event_creation_time) AS first_at
-    FROM connections
-    WHERE network_connection_initiated AND dst_ip IN (SELECT dst_ip FROM best)
-    GROUP BY dst_ip, lower(process_base_name), computer_name
+    SELECT *, coalesce(lower(regexp_extract(process_name, '[^\\/]*$')), '') AS program
+    FROM (
+        SELECT dst_ip, process_name, computer_name, min(event_creation_time) AS first_at
+        FROM connections
+        WHERE network_connection_initiated AND dst_ip IN (SELECT dst_ip FROM best)
+        GROUP BY dst_ip, process_name, computer_name
+    )
 ),
 destinations AS (
     SELECT dst_ip, min(first_at) AS first_at, count(DISTINCT computer_name) AS talkers
@@ -245,9 +250,9 @@ destinations AS (
     GROUP BY dst_ip
 ),
 alike AS (
-    SELECT dst_ip, coalesce(program, '') AS program, min(first_at) AS first_at, count(computer_name) AS talkers
+    SELECT dst_ip, program, min(first_at) AS first_at, count(DISTINCT computer_name) AS talkers
     FROM talkers
-    GROUP BY dst_ip, coalesce(program, '')
+    GROUP BY dst_ip, program
 ),
 modified AS (
     SELECT
@@ -274,7 +279,7 @@ modified AS (
     FROM best AS b
     JOIN spans AS l ON b.log_id = l.log_id
     JOIN destinations AS d ON b.dst_ip = d.dst_ip
-    JOIN alike AS a ON b.dst_ip = a.dst_ip AND coalesce(b.program, '') = a.program
+    JOIN alike AS a ON b.dst_ip = a.dst_ip AND b.program = a.program
     CROSS JOIN history AS h
 )
 SELECT
