@@ -236,13 +236,13 @@ best AS (
     WHERE place = 1 + windows // 8
 ),
 talkers AS (
-    SELECT *, coalesce(lower(regexp_extract(process_name, '[^\\/]*$')), '') AS program
-    FROM (
-        SELECT dst_ip, process_name, computer_name, min(event_creation_time) AS first_at
-        FROM connections
-        WHERE network_connection_initiated AND dst_ip IN (SELECT dst_ip FROM best)
-        GROUP BY dst_ip, process_name, computer_name
-    )
+    SELECT
+        dst_ip, computer_name,
+        coalesce(lower(regexp_extract(process_name, '[^\\/]*$')), '') AS program,
+        min(event_creation_time) AS first_at
+    FROM connections
+    WHERE network_connection_initiated AND dst_ip IN (SELECT dst_ip FROM best)
+    GROUP BY dst_ip, computer_name, process_name
 ),
 destinations AS (
     SELECT dst_ip, min(first_at) AS first_at, count(DISTINCT computer_name) AS talkers
