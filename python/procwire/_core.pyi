@@ -22,6 +22,7 @@ class Scanner:
         format: str | None = None,
         recover: bool = False,
         events: Sequence[str] | None = None,
+        coded: bool = False,
         threads: int | None = None,
     ) -> Scanner: ...
     def step(self, timeout_s: float) -> Batch | None: ...

@@ -3,12 +3,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray,
-};
-use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
+use arrow_array::{ArrayRef, BooleanArray, Int32Array, Int64Array, TimestampMicrosecondArray};
+use arrow_buffer::{BooleanBufferBuilder, NullBuffer, NullBufferBuilder};
 use arrow_schema::ArrowError;
 
+use crate::bytes::{Bytes, trim};
 use crate::ledger::{Ledger, Place};
 use crate::schema::{Field, Kind};
 use crate::value::{
@@ -30,77 +29,6 @@ pub const RECORDED_EARLY: &str = "recorded before it happened";
 const CELL_BYTES: usize = 40;
 /// Longer text than any number, time, GUID or address has.
 const SHORT_BYTES: usize = 64;
-
-/// Bytes of variable length with their offsets.
-#[derive(Debug)]
-struct Bytes {
-    values: Vec<u8>,
-    offsets: Vec<i32>,
-    valid: NullBufferBuilder,
-}
-
-impl Bytes {
-    fn new(rows: usize, cell_bytes: usize) -> Self {
-        let mut offsets = Vec::with_capacity(rows + 1);
-        offsets.push(0);
-        Bytes { values: Vec::with_capacity(rows * cell_bytes), offsets, valid: NullBufferBuilder::new(rows) }
-    }
-
-    /// End the cell whose bytes were appended to `values`.
-    #[inline(always)]
-    fn close(&mut self, valid: bool) {
-        self.offsets.push(self.values.len() as i32);
-        self.valid.append(valid);
-    }
-
-    /// End the cell; no bytes and `-` are null.
-    #[inline(always)]
-    fn close_text(&mut self) {
-        let start = self.offsets[self.offsets.len() - 1] as usize;
-        let valid = match &self.values[start..] {
-            [] => false,
-            [b'-'] => {
-                self.values.truncate(start);
-                false
-            }
-            _ => true,
-        };
-        self.close(valid);
-    }
-
-    /// The last cell once more.
-    #[inline]
-    fn repeat(&mut self) {
-        let start = self.offsets.iter().rev().nth(1).map_or(0, |offset| *offset as usize);
-        let len = self.values.len() - start;
-        self.values.extend_from_within(start..);
-        self.close(len > 0);
-    }
-
-    fn take(mut self) -> (OffsetBuffer<i32>, Buffer, Option<NullBuffer>) {
-        trim(&mut self.offsets);
-        trim(&mut self.values);
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
-        (offsets, Buffer::from_vec(self.values), self.valid.finish())
-    }
-
-    fn strings(self) -> Result<ArrayRef, ArrowError> {
-        let (offsets, values, nulls) = self.take();
-        Ok(Arc::new(StringArray::try_new(offsets, values, nulls)?))
-    }
-
-    fn binaries(self) -> Result<ArrayRef, ArrowError> {
-        let (offsets, values, nulls) = self.take();
-        Ok(Arc::new(BinaryArray::try_new(offsets, values, nulls)?))
-    }
-}
-
-/// Give back what a small batch does not need: many of them may wait to be put together.
-fn trim<T>(values: &mut Vec<T>) {
-    if values.capacity() > 2 * values.len() {
-        values.shrink_to_fit();
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct Numbers<T> {
@@ -173,21 +101,20 @@ pub(crate) enum Cells {
 }
 
 impl Cells {
-    pub(crate) fn new(kind: Kind, rows: usize) -> Self {
+    /// is_coded: texts and bytes are to stand once each, with a number for each cell.
+    pub(crate) fn new(kind: Kind, rows: usize, is_coded: bool) -> Self {
+        let bytes = |cell_bytes| Bytes::new(rows, cell_bytes, is_coded);
         match kind {
-            Kind::Text | Kind::Address => Cells::Text(Texts { bytes: Bytes::new(rows, CELL_BYTES), last: Vec::new() }),
-            Kind::Guid => {
-                let bytes = Bytes::new(rows, 38);
-                Cells::Guid(Guids {
-                    bytes,
-                    last: [0; 16],
-                    last_text: b"{00000000-0000-0000-0000-000000000000}".to_vec(),
-                    last_raw: Vec::new(),
-                })
-            }
+            Kind::Text | Kind::Address => Cells::Text(Texts { bytes: bytes(CELL_BYTES), last: Vec::new() }),
+            Kind::Guid => Cells::Guid(Guids {
+                bytes: bytes(38),
+                last: [0; 16],
+                last_text: b"{00000000-0000-0000-0000-000000000000}".to_vec(),
+                last_raw: Vec::new(),
+            }),
             Kind::Ip => Cells::Ip(Ips {
-                text: Bytes::new(rows, CELL_BYTES),
-                bytes: Bytes::new(rows, 16),
+                text: bytes(CELL_BYTES),
+                bytes: bytes(16),
                 last: Vec::new(),
                 last_text: Vec::new(),
                 last_bytes: [0; 16],
@@ -386,6 +313,9 @@ impl Guids {
                 self.last = guid;
                 self.last_text.clear();
                 write_guid(&guid, &mut self.last_text);
+            } else if self.bytes.is_valid() {
+                self.bytes.repeat();
+                return readable;
             }
             self.bytes.values.extend_from_slice(&self.last_text);
         }
@@ -404,6 +334,10 @@ impl Ips {
             _ => &[],
         };
         if raw == self.last && !raw.is_empty() {
+            if self.text.is_valid() {
+                self.text.repeat();
+                return self.bytes.repeat();
+            }
             self.text.values.extend_from_slice(&self.last_text);
             self.bytes.values.extend_from_slice(&self.last_bytes);
             return self.close(true);
@@ -533,7 +467,7 @@ mod tests {
                 [Value::Null, Value::Text("-"), Value::Text(other), Value::Utf16(&[]), Value::Utf16(&different)];
             for (form, again) in forms.into_iter().flat_map(|form| forms.map(|again| (form, again))) {
                 for between in others.into_iter().chain(forms).chain([Value::Guid([7; 16])]) {
-                    let mut cells = Cells::new(kind, 0);
+                    let mut cells = Cells::new(kind, 0, false);
                     let values = [form, between, again, form, again];
                     let places = [Place::default(); 5];
                     cells.extend(values.into_iter(), Field::SrcIp, &places, &mut Ledger::default());

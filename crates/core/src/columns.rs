@@ -87,14 +87,15 @@ pub struct Columns {
     fields: &'static [Field],
     cells: Vec<Cells>,
     rows: usize,
+    is_coded: bool,
 }
 
 impl Columns {
-    /// No rows yet; `source` goes into `source_file` of each.
-    pub fn new(event: Event, source: Arc<str>) -> Self {
+    /// No rows yet; `source` goes into `source_file` of each. `is_coded` is [`Options`](crate::stream::Options)'s.
+    pub fn new(event: Event, source: Arc<str>, is_coded: bool) -> Self {
         let fields = event.fields();
         let stored = fields.iter().take_while(|field| field.kind() != Kind::Address).count();
-        Columns { event, source, fields: &fields[..stored], cells: Vec::new(), rows: 0 }
+        Columns { event, source, fields: &fields[..stored], cells: Vec::new(), rows: 0, is_coded }
     }
 
     /// Rows so far.
@@ -133,7 +134,7 @@ impl Columns {
     }
 
     fn empty_cells(&self, rows: usize) -> Vec<Cells> {
-        self.fields.iter().map(|field| Cells::new(field.kind(), rows)).collect()
+        self.fields.iter().map(|field| Cells::new(field.kind(), rows, self.is_coded)).collect()
     }
 
     /// Warn of the last rows whose times cannot be right.
@@ -165,7 +166,8 @@ impl Columns {
             addresses.extend(address);
         }
         arrays.extend(addresses);
-        RecordBatch::try_new(self.event.schema(), arrays)
+        let schema = if self.is_coded { self.event.coded_schema() } else { self.event.schema() };
+        RecordBatch::try_new(schema, arrays)
     }
 }
 
@@ -182,9 +184,9 @@ pub struct Tables {
 pub type Batch = (Event, RecordBatch);
 
 impl Tables {
-    /// No rows yet; `source` goes into `source_file` of each.
-    pub fn new(events: Events, source: &Arc<str>) -> Self {
-        Tables { events, columns: Event::ALL.map(|event| Columns::new(event, Arc::clone(source))) }
+    /// No rows yet; `source` goes into `source_file` of each. `is_coded` is [`Options`](crate::stream::Options)'s.
+    pub fn new(events: Events, source: &Arc<str>, is_coded: bool) -> Self {
+        Tables { events, columns: Event::ALL.map(|event| Columns::new(event, Arc::clone(source), is_coded)) }
     }
 
     /// The events that are asked for; of another no row may come.

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{Field as ArrowField, Schema, SchemaRef};
 
 use crate::schema::Field;
 use Field::{
@@ -215,12 +215,20 @@ impl Event {
 
     /// The Arrow schema of the table.
     pub fn schema(self) -> SchemaRef {
-        static SCHEMAS: LazyLock<[SchemaRef; Event::COUNT]> = LazyLock::new(|| {
-            Event::ALL.map(|event| {
-                Arc::new(Schema::new(event.fields().iter().map(|field| field.arrow()).collect::<Vec<_>>()))
-            })
-        });
+        static SCHEMAS: LazyLock<[SchemaRef; Event::COUNT]> =
+            LazyLock::new(|| Event::ALL.map(|event| event.schema_of(Field::arrow)));
         Arc::clone(&SCHEMAS[self as usize])
+    }
+
+    /// The same with texts and bytes as dictionaries.
+    pub fn coded_schema(self) -> SchemaRef {
+        static SCHEMAS: LazyLock<[SchemaRef; Event::COUNT]> =
+            LazyLock::new(|| Event::ALL.map(|event| event.schema_of(Field::coded_arrow)));
+        Arc::clone(&SCHEMAS[self as usize])
+    }
+
+    fn schema_of(self, column: fn(Field) -> ArrowField) -> SchemaRef {
+        Arc::new(Schema::new(self.fields().iter().map(|field| column(*field)).collect::<Vec<_>>()))
     }
 }
 

@@ -4,6 +4,7 @@
 //! blocks of whole records, a [`format::Decode`] turns a block into [`columns`] and says in the
 //! [`ledger`] what it saw. Nothing here knows Python, and no input can make it panic.
 
+mod bytes;
 pub mod cells;
 pub mod columns;
 pub mod csv;

@@ -226,7 +226,7 @@ impl Scan {
     fn flush(&mut self, event: Event) -> Result<(), ArrowError> {
         let small = std::mem::take(&mut self.small[event as usize]);
         if !small.is_empty() {
-            self.ready.push_back((event, concat_batches(&event.schema(), &small)?));
+            self.ready.push_back((event, concat_batches(&small[0].schema(), &small)?));
         }
         Ok(())
     }

@@ -2,6 +2,8 @@
 
 use arrow_schema::{DataType, Field as ArrowField, TimeUnit};
 
+use crate::bytes::coded;
+
 /// How a column's values are read and stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -112,6 +114,13 @@ impl Field {
 
     pub(crate) fn arrow(self) -> ArrowField {
         ArrowField::new(self.column(), self.kind().data_type(), true)
+    }
+
+    pub(crate) fn coded_arrow(self) -> ArrowField {
+        match self.kind().data_type() {
+            texts @ (DataType::Utf8 | DataType::Binary) => ArrowField::new(self.column(), coded(texts), true),
+            _ => self.arrow(),
+        }
     }
 
     /// The field that an element of `System` holds as its text.

@@ -21,6 +21,8 @@ pub struct Options {
     pub recover: bool,
     /// Which events to read.
     pub events: Events,
+    /// Whether texts and bytes come as dictionaries, in which each stands once.
+    pub is_coded: bool,
 }
 
 /// What an input looks like from its first bytes.
@@ -111,6 +113,7 @@ pub struct Job {
     line: u64,
     source: Arc<str>,
     events: Events,
+    is_coded: bool,
     decoder: Arc<dyn Decode>,
 }
 
@@ -118,7 +121,7 @@ impl Job {
     /// Decode the block; gives its buffer back for reuse.
     pub fn run(self) -> (Vec<Batch>, Ledger, Vec<u8>) {
         let mut ledger = Ledger::default();
-        let mut tables = Tables::new(self.events, &self.source);
+        let mut tables = Tables::new(self.events, &self.source, self.is_coded);
         let block = Block { bytes: &self.bytes, offset: self.offset, line: self.line };
         self.decoder.decode(block, &mut tables, &mut ledger);
         ledger.sort();
@@ -212,8 +215,8 @@ impl Stream {
                     let decoder = format.decoder();
                     let (offset, line) = (self.offset, self.line);
                     let bytes = self.advance(len);
-                    let (source, events) = (Arc::clone(&self.source), self.options.events);
-                    jobs.push(Job { bytes, offset, line, source, events, decoder });
+                    let Options { events, is_coded, .. } = self.options;
+                    jobs.push(Job { bytes, offset, line, source: Arc::clone(&self.source), events, is_coded, decoder });
                 }
                 Cut::Drop(len) => drop(self.advance(len)),
             }

@@ -24,7 +24,7 @@ fn read(format: Evtx, bytes: &[u8]) -> (RecordBatch, Ledger) {
 }
 
 fn read_event(event: Event, mut format: Evtx, bytes: &[u8]) -> (RecordBatch, Ledger) {
-    let (mut tables, mut ledger) = (Tables::new(Events::ALL, &"test".into()), Ledger::default());
+    let (mut tables, mut ledger) = (Tables::new(Events::ALL, &"test".into(), false), Ledger::default());
     let mut at = 0;
     while at < bytes.len() {
         let pending = Pending { bytes: &bytes[at..], offset: at as u64, line: 1, at_end: true };
@@ -139,7 +139,7 @@ proptest! {
     #[test]
     fn any_bytes_are_accounted_for(bytes in proptest::collection::vec(any::<u8>(), 0..8192), recover: bool) {
         let format = Some(procwire_core::format::FormatName::Evtx);
-        let options = Options { format, recover, events: Events::ALL };
+        let options = Options { format, recover, events: Events::ALL, ..Options::default() };
         let (_, account) = decode("any", &bytes, options);
         assert_accounted(&account.ledger);
     }

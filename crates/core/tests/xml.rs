@@ -24,7 +24,8 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event as XmlEvent};
 use serde_json::Value;
 
-const OPTIONS: Options = Options { format: Some(FormatName::Xml), recover: false, events: Events::CONNECTIONS };
+const OPTIONS: Options =
+    Options { format: Some(FormatName::Xml), recover: false, events: Events::CONNECTIONS, is_coded: false };
 
 /// A row as text, cell by cell, but for where it was found.
 type Cells = Vec<Option<String>>;

@@ -86,7 +86,7 @@ fn asked(events: Option<Vec<String>>) -> PyResult<Events> {
     events.map_or(Ok(Events::default()), |names| names.iter().map(|name| parse_event(name)).collect())
 }
 
-fn options(format: Option<&str>, recover: bool, events: Option<Vec<String>>) -> PyResult<Options> {
+fn options(format: Option<&str>, recover: bool, events: Option<Vec<String>>, is_coded: bool) -> PyResult<Options> {
     let format = format
         .map(|name| {
             FormatName::parse(name).ok_or_else(|| {
@@ -94,7 +94,7 @@ fn options(format: Option<&str>, recover: bool, events: Option<Vec<String>>) -> 
             })
         })
         .transpose()?;
-    Ok(Options { format, recover, events: asked(events)? })
+    Ok(Options { format, recover, events: asked(events)?, is_coded })
 }
 
 /// A batch of one event's rows, taken over by whoever speaks the Arrow PyCapsule interface.
@@ -169,17 +169,18 @@ struct Scanner(Mutex<Scan>);
 #[pymethods]
 impl Scanner {
     #[new]
-    #[pyo3(signature = (inputs, *, format=None, recover=false, events=None, threads=None))]
+    #[pyo3(signature = (inputs, *, format=None, recover=false, events=None, coded=false, threads=None))]
     fn new(
         inputs: &Bound<'_, PyAny>,
         format: Option<&str>,
         recover: bool,
         events: Option<Vec<String>>,
+        coded: bool,
         threads: Option<usize>,
     ) -> PyResult<Self> {
         let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let inputs = Inputs(inputs.try_iter()?.unbind());
-        Ok(Scanner(Mutex::new(Scan::start(inputs, options(format, recover, events)?, threads))))
+        Ok(Scanner(Mutex::new(Scan::start(inputs, options(format, recover, events, coded)?, threads))))
     }
 
     /// The next batch; None if there is none within `timeout_s`. Raises StopIteration at the end.
@@ -234,7 +235,7 @@ impl Feeder {
     #[new]
     #[pyo3(signature = (name, *, format=None, events=None))]
     fn new(name: &str, format: Option<&str>, events: Option<Vec<String>>) -> PyResult<Self> {
-        let stream = Stream::new(name, options(format, false, events)?);
+        let stream = Stream::new(name, options(format, false, events, false)?);
         Ok(Feeder(Mutex::new((stream, FileLedger { name: name.into(), ..FileLedger::default() }))))
     }
 

@@ -1,12 +1,13 @@
-"""What a log is known by: the SHA-256 of its bytes as the reader gets them."""
+"""What a log is known by: the BLAKE3 of its bytes as the reader gets them."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 from pathlib import Path
 from threading import Event
 from typing import BinaryIO
+
+from blake3 import blake3
 
 from procwire.sources.inputs import UNPACK_ERRORS
 
@@ -17,7 +18,7 @@ _PIECE_BYTES = 1 << 18
 
 def digest_of(path: str, stopped: Event | None = None) -> str:
     """Of a file. stopped: ends it early. Raises OSError, without the path in it, also if it was stopped."""
-    digest, piece = hashlib.sha256(), bytearray(_PIECE_BYTES)
+    digest, piece = blake3(), bytearray(_PIECE_BYTES)
     try:
         with Path(path).open("rb", buffering=0) as file:
             while size := file.readinto(piece):
@@ -31,7 +32,7 @@ def digest_of(path: str, stopped: Event | None = None) -> str:
 
 def copied(source: BinaryIO, file: BinaryIO) -> tuple[str, Exception | None]:
     """Copy to a file; the digest, and what went wrong in unpacking the rest."""
-    digest, error = hashlib.sha256(), None
+    digest, error = blake3(), None
     try:
         while piece := source.read(_PIECE_BYTES):
             digest.update(piece)

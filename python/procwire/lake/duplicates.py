@@ -33,7 +33,9 @@ def without_duplicates(table: Table, rows: pa.Table) -> pa.Table:
     days, record ids, times and machines overlap with those of the rows are looked at, and in these only the key.
     """
     keys = rows.select(list(KEY)).append_column(_ROW, pa.arange(0, rows.num_rows))
-    known = keys.filter(pc.and_(pc.is_valid(keys["record_id"]), pc.is_valid(keys["event_recorded_time"])))
+    known = keys
+    if keys["record_id"].null_count or keys["event_recorded_time"].null_count:
+        known = keys.filter(pc.and_(pc.is_valid(keys["record_id"]), pc.is_valid(keys["event_recorded_time"])))
     if not known.num_rows:
         return rows
     found = _repeated(known)
@@ -51,8 +53,14 @@ def _repeated(known: pa.Table) -> list[int]:
     ids = known["record_id"].combine_chunks()
     if len(ids) < 2 or pc.all(pc.greater(ids[1:], ids[:-1])).as_py():
         return []
-    numbered = f"SELECT {_ROW}, row_number() OVER (PARTITION BY {', '.join(KEY)} ORDER BY {_ROW}) AS n FROM known"
-    return _query(f"SELECT {_ROW} FROM ({numbered}) WHERE n > 1", known=known)
+    counts = pc.value_counts(ids)
+    often = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
+    if not len(often):
+        return []
+    alike = _decoded(known.filter(pc.is_in(ids, often)))
+    firsts = alike.group_by(list(KEY)).aggregate([(_ROW, "min")])[f"{_ROW}_min"]
+    repeated: list[int] = alike[_ROW].filter(pc.invert(pc.is_in(alike[_ROW], firsts))).to_pylist()
+    return repeated
 
 
 def _also_in(files: pyarrow.fs.FileSystem, file: DataFile, known: pa.Table) -> list[int]:
@@ -75,7 +83,7 @@ def _overlap(theirs: tuple[Any, Any] | None, own: tuple[Any, Any]) -> bool:
 
 
 def _bounds(known: pa.Table, name: str) -> tuple[Any, Any]:
-    low, high = pc.min_max(known[name]).values()
+    low, high = pc.min_max(_different(known[name])).values()
     if name == "event_recorded_time":
         return low.as_py() - _SLACK, high.as_py() + _SLACK
     return low.as_py(), high.as_py()
@@ -86,10 +94,25 @@ def _filters(known: pa.Table) -> pc.Expression:
     kept = (pc.field("record_id") >= low) & (pc.field("record_id") <= high)
     low, high = pc.min_max(known["event_recorded_time"]).values()
     kept &= (pc.field("event_recorded_time") >= low) & (pc.field("event_recorded_time") <= high)
-    names = pc.unique(known["computer_name"])
+    names = _different(known["computer_name"])
     if len(names) <= _MAX_NAMES and not names.null_count:
         kept &= pc.field("computer_name").isin(names)
     return kept
+
+
+def _decoded(rows: pa.Table) -> pa.Table:
+    coded = [column for column in rows.schema if pa.types.is_dictionary(column.type)]
+    for column in coded:
+        place = rows.schema.get_field_index(column.name)
+        rows = rows.set_column(place, column.name, rows[place].cast(column.type.value_type))
+    return rows
+
+
+def _different(values: pa.ChunkedArray) -> pa.Array:
+    """Texts each once; of numbers and times, all."""
+    if pa.types.is_dictionary(values.type):
+        return values.unique().dictionary_decode()
+    return values.unique() if pa.types.is_string(values.type) else values
 
 
 def _query(sql: str, **tables: pa.Table) -> list[int]:

@@ -1,7 +1,7 @@
 """Logs into the lake, each event into its table: each once, whatever it is called and however often its reading was
 begun.
 
-A log is known by the SHA-256 of its bytes as the reader gets them. Its rows are appended in parts; with each part the
+A log is known by the BLAKE3 of its bytes as the reader gets them. Its rows are appended in parts; with each part the
 table notes, in the same commit, how many of the log's rows are in. What was killed so goes on where it ended. An input
 that cannot be read twice (standard input, members of archives) is unpacked to a temporary file first. A file of a size
 that no known log has is none of them: it is read at once, and its digest made beside.
@@ -96,9 +96,11 @@ class Ingest:
     yet is added.
     """
 
-    def __init__(self, lake: Lake, *, step: Step = lambda batch: batch, selection: str = "") -> None:
+    def __init__(self, lake: Lake, *, step: Step | None = None, selection: str = "") -> None:
         self._lake = lake
-        self._step = step
+        self._step = step or _whole
+        # Texts each once are less to read, to hold and to write; a step wants them as `event.SCHEMA` has them.
+        self._coded = step is None
         self._suffix = f":{hashlib.sha256(selection.encode()).hexdigest()[:16]}" if selection else ""
         self._logs: dict[str, _Log] = {}
         self._pending: list[_Part] = []
@@ -143,6 +145,7 @@ class Ingest:
             recover=recover,
             follow=follow,
             ledger=ledger,
+            coded=self._coded,
             on_progress=on_progress,
             through=self._identified,
         )
@@ -259,10 +262,8 @@ class Ingest:
 
     def _take(self, table: str, batch: pa.RecordBatch) -> None:
         """A batch may hold the end of one log and the beginning of others."""
-        runs = pc.run_end_encode(batch["source_file"])
         start = 0
-        for name, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
-            name = name or STDIN
+        for name, end in _runs(batch["source_file"]):
             # Followed logs have no identity yet: they grow.
             log = self._logs.setdefault(name, _Log(Reading("log", f"follow:{secrets.token_hex(16)}", name)))
             with self._lock:
@@ -298,7 +299,9 @@ class Ingest:
         table = lake.table
         table.reload()
         step = self._step if lake is self._lake else _whole
-        parts = [(part, table.transaction_version(part.log.reading.source) or 0) for part in pending]
+        sources = {part.log.reading.source for part in pending}
+        dones = {source: table.transaction_version(source) or 0 for source in sources}
+        parts = [(part, dones[part.log.reading.source]) for part in pending]
         kept = [part.after(done, step) for part, done in parts]
         number = pa.chunked_array([pa.repeat(pa.scalar(index), rows.num_rows) for index, rows in enumerate(kept)])
         rows = table.layout.widened(pa.Table.from_batches(kept)).append_column(_PART, number)
@@ -329,6 +332,16 @@ class Ingest:
                 # Nor could it be read: there is no row of it.
                 del self._logs[name]
         self._lake.readings.add(self.logs)
+
+
+def _runs(names: pa.Array) -> Iterator[tuple[str, int]]:
+    """Names that stand one after the other, each with the number of the row behind its last."""
+    if pa.types.is_dictionary(names.type) and len(names.dictionary) == 1 and not names.null_count:
+        yield names.dictionary[0].as_py(), len(names)
+        return
+    runs = pc.run_end_encode(names.dictionary_decode() if pa.types.is_dictionary(names.type) else names)
+    for name, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+        yield name or STDIN, end
 
 
 def _whole(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -43,7 +43,7 @@ class Reading:
     kind: str
     """`log` or `recording`."""
     source: str
-    """Its identity: for a log of the SHA-256 of its bytes."""
+    """Its identity: for a log of the BLAKE3 of its bytes."""
     name: str
     bytes: int = 0
     records: int = 0

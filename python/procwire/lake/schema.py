@@ -50,20 +50,43 @@ class Layout:
     def sorted_schema(self) -> pa.Schema:
         """`schema` with texts as dictionaries: in Parquet it is the same."""
         texts = self.texts
-        coded = [pa.dictionary(pa.int32(), kept.type) if kept.name in texts else kept.type for kept in self.schema]
-        return pa.schema([kept.with_type(kind) for kept, kind in zip(self.schema, coded, strict=True)])
+        return pa.schema([_coded(kept) if kept.name in texts else kept for kept in self.schema])
 
     def widened(self, rows: pa.Table) -> pa.Table:
-        """Rows with some of the columns as the table has them: those of a log are connections."""
-        columns = []
+        """Rows with some of the columns as the table has them: those of a log are connections.
+
+        Texts that come as dictionaries stay so; each value then stands once in them.
+        """
+        nulls = {kind: pa.nulls(rows.num_rows, kind) for kind in {kept.type for kept in self.schema}}
+        fields, columns = [], []
         for kept in self.schema:
             if kept.name in rows.schema.names:
-                columns.append(rows[kept.name])
-            elif kept.name == "record_kind":
-                columns.append(pa.repeat(pa.scalar("connection"), rows.num_rows))
+                column = _unified(rows[kept.name])
             else:
-                columns.append(pa.nulls(rows.num_rows, kept.type))
-        return pa.table(columns, schema=self.schema)
+                column = _connections(rows.num_rows) if kept.name == "record_kind" else nulls[kept.type]
+            fields.append(_coded(kept) if pa.types.is_dictionary(column.type) else kept)
+            columns.append(column)
+        return pa.table(columns, schema=pa.schema(fields))
+
+
+def _coded(column: pa.Field) -> pa.Field:
+    return column.with_type(pa.dictionary(pa.int32(), column.type))
+
+
+def _connections(rows: int) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), rows), pa.array(["connection"]))
+
+
+def _unified(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A dictionary made one in which no value stands twice: else Parquet's writer would give cells other values."""
+    if not pa.types.is_dictionary(column.type):
+        return column
+    column = column.unify_dictionaries()
+    if column.num_chunks and len(pc.unique(column.chunk(0).dictionary)) < len(column.chunk(0).dictionary):
+        # Arrow looks into dictionaries only where one differs from the first.
+        empty = pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), pa.array([], column.type.value_type))
+        column = pa.chunked_array([empty, *column.chunks]).unify_dictionaries()
+    return column.combine_chunks()
 
 
 CONNECTIONS = Layout(

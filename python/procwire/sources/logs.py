@@ -54,6 +54,7 @@ def read_events(
     format: str | None = None,
     recover: bool = False,
     follow: bool = False,
+    coded: bool = False,
     ledger: Ledger,
     on_progress: OnProgress | None = None,
     through: Callable[[Iterator[Input]], Iterator[Input]] | None = None,
@@ -61,6 +62,7 @@ def read_events(
     """Read events of logs in one pass: batches, each of one event and of its schema, in the order of the inputs.
 
     `ledger` is filled as reading goes on. With `follow`, waits for logs to grow and does not end by itself.
+    `coded` has texts come as dictionaries, in which a value may stand twice; with `follow` they do not.
     `through` may leave inputs out, or put others in their place; with `follow` it is not asked.
     """
     ledger.asked = {event.name: event.rows for event in events}
@@ -69,7 +71,8 @@ def read_events(
         return
     inputs = _Inputs(through(open_inputs(paths)) if through else open_inputs(paths))
     total_bytes = _total_bytes(paths) if on_progress else None
-    scanner = _core.Scanner(inputs, format=format, recover=recover, events=[event.name for event in events])
+    scanner = _core.Scanner(inputs, format=format, recover=recover, events=[event.name for event in events],
+                            coded=coded)  # fmt: skip
     by_name = {event.name: event for event in events}
     try:
         told_s = time.monotonic()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import shutil
 from pathlib import Path
 from threading import Event
 
 import pytest
+from blake3 import blake3
 
 from procwire.errors import LakeError
 from procwire.lake import ingest as module
@@ -18,13 +18,13 @@ from procwire.lake.lake import Lake
 from procwire.ledger import Ledger
 
 
-def test_digest_is_sha256_of_all_bytes(tmp_path: Path) -> None:
+def test_digest_is_blake3_of_all_bytes(tmp_path: Path) -> None:
     """Of several pieces, and a last one that is not full; the same from a stream, which is copied."""
     content = bytes(range(256)) * 5_000
     file = tmp_path / "log"
     file.write_bytes(content)
     copy = io.BytesIO()
-    assert digest_of(str(file)) == copied(io.BytesIO(content), copy)[0] == hashlib.sha256(content).hexdigest()
+    assert digest_of(str(file)) == copied(io.BytesIO(content), copy)[0] == blake3(content).hexdigest()
     assert copy.getvalue() == content
 
 

@@ -32,9 +32,11 @@ _EVENTS = st.fixed_dictionaries(
 )
 
 
-def _rows(events: list[dict[str, Any]]) -> pa.Table:
-    batch = pa.RecordBatch.from_pylist(events, schema=LIVE_SCHEMA)
-    return CONNECTIONS.widened(pa.Table.from_batches([batch]))
+def _rows(events: list[dict[str, Any]], *, coded: bool) -> pa.Table:
+    rows = pa.Table.from_batches([pa.RecordBatch.from_pylist(events, schema=LIVE_SCHEMA)])
+    for name in KEY[:3] if coded else ():
+        rows = rows.set_column(rows.schema.get_field_index(name), name, rows[name].dictionary_encode())
+    return CONNECTIONS.widened(rows)
 
 
 def _expected(appends: list[list[dict[str, Any]]]) -> list[list[int]]:
@@ -53,13 +55,13 @@ def _expected(appends: list[list[dict[str, Any]]]) -> list[list[int]]:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.lists(_EVENTS, min_size=1, max_size=8), min_size=1, max_size=4), st.booleans())
-def test_without_duplicates_is_the_reference(appends: list[list[dict[str, Any]]], compacted: bool) -> None:
+@given(st.lists(st.lists(_EVENTS, min_size=1, max_size=8), min_size=1, max_size=4), st.booleans(), st.booleans())
+def test_without_duplicates_is_the_reference(appends: list[list[dict[str, Any]]], compacted: bool, coded: bool) -> None:
     with TemporaryDirectory() as folder:
         lake = Lake.open(Path(folder), create=True)
         for number, (events, kept) in enumerate(zip(appends, _expected(appends), strict=True)):
             lake.table.reload()
-            rows = _rows(events).append_column("number", pa.array(range(len(events))))
+            rows = _rows(events, coded=coded).append_column("number", pa.array(range(len(events))))
             found = without_duplicates(lake.table, rows)
             assert found["number"].to_pylist() == kept
             lake.append(found.select(SCHEMA.names), source="a", version=number)

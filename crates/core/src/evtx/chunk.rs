@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn zeros_where_a_chunk_should_be_are_no_damage() {
-        let (mut out, mut ledger) = (Tables::new(Events::default(), &"zeros".into()), Ledger::default());
+        let (mut out, mut ledger) = (Tables::new(Events::default(), &"zeros".into(), false), Ledger::default());
         let chunk = Chunk { bytes: &[0; CHUNK_BYTES], offset: 4096, recover: true };
         chunk.read(&mut Decoder::new(super::super::Way::Fast), &mut out, &mut ledger);
         assert_eq!(ledger, Ledger::default());

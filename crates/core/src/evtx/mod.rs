@@ -131,7 +131,7 @@ pub fn decode_chunk(
     offset: u64,
     events: Events,
 ) -> Result<(Vec<Batch>, Ledger), ArrowError> {
-    let (mut out, mut ledger) = (Tables::new(events, &source.into()), Ledger::default());
+    let (mut out, mut ledger) = (Tables::new(events, &source.into(), false), Ledger::default());
     let block = Block { bytes, offset, line: 1 };
     Chunks { way: Way::Fast, recover: false }.decode(block, &mut out, &mut ledger);
     let batches = out.finish().collect::<Result<_, _>>()?;
