@@ -1,7 +1,7 @@
 """How hunts and queries grow with the events: `python benchmarks/hunts.py [--events N]... [--out FILE]`.
 
-Over the days of a made-up fleet (make_fleet.py), each in a fresh process: the hunts, some queries, and the question
-of beacons in Polars. benchmarks/README.md tells what is compared.
+Over the days of a made-up fleet (make_fleet.py), each in a fresh process: every hunt, some queries, and the question
+of beacons in Polars. `--only hunt:port_scans` measures one of them. benchmarks/README.md tells what is compared.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from procwire.hunts import find, load
 from scale import DEFAULT_DIRECTORY
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ QUERIES = {
     "computers of each process": "SELECT process_name, count(DISTINCT computer_name), count(DISTINCT dst_ip) "
     "FROM connections GROUP BY ALL",
 }
-HUNTS = ("beacons", "first_seen", "port_scans", "rare_destinations")
+# For the hunts that have to be told whom: the most that one can ask of each.
+PARAMETERS = {"process": "chrome.exe", "computer": "WS0013", "destination": "DC0000.corp.example"}
 _MEMORY_GB, _PEER_MEMORY_GB = 8, 12
 _THREADS = 2
 
@@ -67,48 +69,51 @@ def run(task: str, folder: Path) -> int:
     connection = connect(folder)
     if kind == "query":
         return int(connection.sql(QUERIES[name]).to_arrow_table().num_rows)
-    from procwire.hunts import load
-    from procwire.hunts.hunt import find
-
-    return sum(batch.num_rows for batch in find(name, load()).run(connection))
+    hunt = find(name, load())
+    given = {parameter.name: PARAMETERS[parameter.name] for parameter in hunt.parameters if parameter.required}
+    return sum(batch.num_rows for batch in hunt.run(connection, **given))
 
 
 def measure(task: str, folder: Path) -> dict[str, Any] | None:
-    """One run in a process of its own: rows, seconds, and the most memory it had; None if it failed."""
+    """One run in a process of its own: rows, seconds by the clock and of the processor, the most memory that it had,
+    and the machine's load before; None if it failed."""
+    load_before = os.getloadavg()[0]
     argv = [sys.executable, __file__, "--task", task, "--folder", str(folder)]
     done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, env={**os.environ, "POLARS_MAX_THREADS": "2"})
     if done.returncode:
         return None
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
+    return {**json.loads(done.stdout), "load": load_before}
 
 
 def _task(task: str, folder: Path) -> None:
     started = time.perf_counter()
     rows = run(task, folder)
     wall_s = time.perf_counter() - started
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-    print(json.dumps({"rows": rows, "wall_s": wall_s, "peak_mb": peak_mb}))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    found = {"rows": rows, "wall_s": wall_s, "cpu_s": used.ru_utime + used.ru_stime}
+    print(json.dumps({**found, "peak_mb": used.ru_maxrss * 1024 / 1e6}))
 
 
 def _tasks() -> list[str]:
-    return [*(f"query:{name}" for name in QUERIES), *(f"hunt:{name}" for name in HUNTS), "polars:beacons"]
+    return [*(f"query:{name}" for name in QUERIES), *(f"hunt:{hunt.name}" for hunt in load()), "polars:beacons"]
 
 
-def _lines(sizes: Sequence[int], directory: Path) -> Iterator[str]:
-    yield "| events | what | rows | s | peak MB | us an event |"
-    yield "|--:|---|--:|--:|--:|--:|"
+def _lines(sizes: Sequence[int], directory: Path, tasks: Sequence[str]) -> Iterator[str]:
+    yield "| events | what | rows | s | CPU s | peak MB | us an event | load |"
+    yield "|--:|---|--:|--:|--:|--:|--:|--:|"
     for size in sizes:
         argv = [sys.executable, str(Path(__file__).with_name("make_fleet.py")), "--events", str(size)]
         made = subprocess.run([*argv, "--dir", str(directory)], check=True, stdout=subprocess.PIPE, text=True).stdout
         folder, events = Path(made.split(": ")[0]), int(made.split(": ")[1].split()[0].replace(",", ""))
-        for task in _tasks():
-            found = measure(task, folder)
-            if found is None:
-                yield f"| {events:,} | {task.replace(':', ' ')} | failed ||||"
-                continue
-            took = f"{found['wall_s']:.2f} | {found['peak_mb']:,.0f} | {found['wall_s'] / events * 1e6:.2f}"
-            yield f"| {events:,} | {task.replace(':', ' ')} | {found['rows']:,} | {took} |"
+        for task in tasks:
+            yield f"| {events:,} | {task.replace(':', ' ')} | {_cells(measure(task, folder), events)} |"
+
+
+def _cells(found: dict[str, Any] | None, events: int) -> str:
+    if found is None:
+        return "failed |||||"
+    took = f"{found['wall_s']:.2f} | {found['cpu_s']:.1f} | {found['peak_mb']:,.0f}"
+    return f"{found['rows']:,} | {took} | {found['wall_s'] / events * 1e6:.2f} | {found['load']:.1f}"
 
 
 def main() -> None:
@@ -116,15 +121,16 @@ def main() -> None:
     parser.add_argument("--events", type=int, action="append", help="sizes (default: 1, 10 and 100 million)")
     parser.add_argument("--dir", type=Path, default=DEFAULT_DIRECTORY, help="of fleets (default: benchmarks/data)")
     parser.add_argument("--out", type=Path, help="write the results to this Markdown file")
+    parser.add_argument("--only", action="append", choices=_tasks(), help="measure this (default: everything)")
     parser.add_argument("--task", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     wanted = parser.parse_args()
     if wanted.task:
         _task(wanted.task, wanted.folder)
         return
-    machine = f"{platform.machine()}, {_THREADS} threads, load at the start {os.getloadavg()[0]:.1f}"
+    machine = f"{platform.machine()}, {_THREADS} threads; load: of the machine, before each"
     lines = [f"# Hunts, {date.today().isoformat()}", "", machine, ""]
-    for line in _lines(wanted.events or [1_000_000, 10_000_000, 100_000_000], wanted.dir):
+    for line in _lines(wanted.events or [1_000_000, 10_000_000, 100_000_000], wanted.dir, wanted.only or _tasks()):
         print(line, flush=True)
         lines.append(line)
     if wanted.out:

@@ -37,6 +37,8 @@ def make(directory: Path, events: int, seed: int = 1) -> Path:
     folder = directory / f"fleet-{fleet.hosts}x{fleet.days}-{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     missing = [day for day in range(fleet.days) if not _file(folder, day).exists()]
+    if not missing and (folder / "truth.json").exists():
+        return folder
     with ProcessPoolExecutor(min(os.cpu_count() or 1, len(missing) or 1)) as pool:
         list(pool.map(partial(_write_day, folder, fleet), missing))
     truth = [{"kind": planted.kind, **dataclasses.asdict(planted)} for planted in _made(fleet).truth]

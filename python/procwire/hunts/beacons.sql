@@ -1,16 +1,19 @@
 -- Beacons: programs that call the same place at regular intervals
 --
 -- Scores how regular the connections are of each process of each computer to one address and port. A computer's log is
--- cut into windows of about a day; each pair is scored in each window, and shown with its best one. Three scores, four
--- where closes tell sizes, have equal weight in beacon_score:
+-- cut into windows of about a day; each pair is scored in each window, and shown with its best one, or, of 8 windows or
+-- more, with that which an eighth of them beat: the best of many is luck. Three scores, four where closes tell sizes,
+-- have equal weight in beacon_score:
 --   timing_score     how alike the intervals are: mean of 1 - |Bowley skewness| and (median - MAD) / median
 --   histogram_score  how evenly the connections spread over the window's 24 bars, or over one or two levels of them
 --   duration_score   how much of the window they fill: first to last, or the longest run of bars in a row
 --   size_score       how alike the sent sizes are; like timing_score
 -- score puts beacon_score 0.5, 0.7, 0.9, 1 at 0.2, 0.4, 0.6, 0.8 and adds what is known of the destination: +0.15 where
 -- at most 2% of the computers talk to it, -0.15 where half do; +0.15 where it was first seen in the last 7 days, -0.15
--- 30 days ago or before; +0.10 where it has no host name. Each counts only where the data can tell (10 computers, a
--- log that reaches back further, hosts that are named at all). Without sizes, scores do not compare with RITA's.
+-- 30 days ago or before; +0.10 where it has no host name. Points are taken only for what this program does, by its
+-- file's name: who hides behind an address that browsers talk to gains nothing. Each counts only where the data can
+-- tell (10 computers, a log that reaches back further, hosts that are named at all). Without sizes, scores do not
+-- compare with RITA's.
 -- A timer gives timing_score 1, with 20%, 50%, 90% jitter 0.97, 0.9, 0.8; connections at random times give 0.5.
 --
 -- Parameters:
@@ -227,30 +230,42 @@ placed AS (
     FROM scored
     WHERE beacon_score >= $min_score
 ),
-best AS (SELECT * FROM placed WHERE place = 1),
+best AS (
+    SELECT *, coalesce(lower(regexp_extract(process_name, '[^\\/]*$')), '') AS program
+    FROM placed
+    WHERE place = 1 + windows // 8
+),
 talkers AS (
-    SELECT dst_ip, computer_name, min(event_creation_time) AS first_at
+    SELECT
+        dst_ip, computer_name,
+        coalesce(lower(regexp_extract(process_name, '[^\\/]*$')), '') AS program,
+        min(event_creation_time) AS first_at
     FROM connections
     WHERE network_connection_initiated AND dst_ip IN (SELECT dst_ip FROM best)
-    GROUP BY dst_ip, computer_name
+    GROUP BY dst_ip, computer_name, process_name
 ),
 destinations AS (
-    SELECT dst_ip, min(first_at) AS first_at, count(computer_name) AS talkers
+    SELECT dst_ip, min(first_at) AS first_at, count(DISTINCT computer_name) AS talkers
     FROM talkers
     GROUP BY dst_ip
 ),
+alike AS (
+    SELECT dst_ip, program, min(first_at) AS first_at, count(DISTINCT computer_name) AS talkers
+    FROM talkers
+    GROUP BY dst_ip, program
+),
 modified AS (
     SELECT
-        b.*, l.computer_name, d.talkers, computers,
+        b.*, l.computer_name, d.talkers, a.talkers AS alike, computers,
         date_diff('second', d.first_at, end_at) / 86400e0 AS age_days,
         CASE
             WHEN computers < $min_computers THEN 0
             WHEN d.talkers <= 0.02 * computers THEN 0.15
-            WHEN d.talkers >= 0.5 * computers THEN -0.15
+            WHEN a.talkers >= 0.5 * computers THEN -0.15
             ELSE 0
         END AS prevalence_modifier,
         CASE
-            WHEN date_diff('second', d.first_at, end_at) >= 30 * 86400 THEN -0.15
+            WHEN date_diff('second', a.first_at, end_at) >= 30 * 86400 THEN -0.15
             WHEN date_diff('second', d.first_at, end_at) <= 7 * 86400
                 AND date_diff('second', h.start_at, end_at) > 7 * 86400 THEN 0.15
             ELSE 0
@@ -264,6 +279,7 @@ modified AS (
     FROM best AS b
     JOIN spans AS l ON b.log_id = l.log_id
     JOIN destinations AS d ON b.dst_ip = d.dst_ip
+    JOIN alike AS a ON b.dst_ip = a.dst_ip AND b.program = a.program
     CROSS JOIN history AS h
 )
 SELECT
@@ -287,6 +303,7 @@ SELECT
         CASE WHEN size_score IS NULL THEN '; sizes unknown: not comparable with RITA'
             ELSE concat('; sizes alike (', CAST(round(size_score, 2) AS VARCHAR), ')') END,
         '; ', CAST(talkers AS VARCHAR), ' of ', CAST(computers AS VARCHAR), ' computers talk to it',
+        CASE WHEN alike < talkers THEN concat(', ', CAST(alike AS VARCHAR), ' by this program') ELSE '' END,
         CASE WHEN prevalence_modifier > 0 THEN ' (+0.15)' WHEN prevalence_modifier < 0 THEN ' (-0.15)' ELSE '' END,
         '; first seen ', CAST(CAST(floor(age_days) AS BIGINT) AS VARCHAR), ' days before the end',
         CASE WHEN first_seen_modifier > 0 THEN ' (+0.15)' WHEN first_seen_modifier < 0 THEN ' (-0.15)' ELSE '' END,

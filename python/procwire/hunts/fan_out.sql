@@ -18,7 +18,36 @@
 --   hours          integer  In how many hours it reached min_hosts
 --   first_time     time     First connection in the worst hour
 --   last_time      time     Last connection in the worst hour
-WITH calls AS (
+WITH hosts AS (
+    SELECT dst_ip, is_private(dst_ip) AS internal
+    -- Each address is asked once: DuckDB would carry a condition down to every event, but not through a list.
+    FROM (
+        SELECT unnest(list(dst_ip)) AS dst_ip
+        FROM (SELECT DISTINCT dst_ip FROM connections WHERE network_connection_initiated)
+    )
+    WHERE NOT coalesce(is_multicast(dst_ip), false)
+),
+calls AS NOT MATERIALIZED (
+    SELECT
+        computer_name, process_name, dst_port, dst_ip, outcome, event_creation_time,
+        hash(computer_name, process_name, dst_port) AS process_hash
+    FROM connections
+    WHERE network_connection_initiated
+        AND coalesce(record_kind, 'connection') IN ('connection', 'attempt')
+        AND CASE
+            WHEN $web OR coalesce(dst_port, 0) NOT IN (80, 443) THEN dst_ip IN (SELECT dst_ip FROM hosts)
+            ELSE dst_ip IN (SELECT dst_ip FROM hosts WHERE internal)
+        END
+),
+-- Few processes reach so many hosts at all, and an hour's are counted for those alone. That some share a hash only lets
+-- a few more through.
+likely AS (
+    SELECT process_hash
+    FROM (SELECT DISTINCT process_hash, dst_ip FROM calls)
+    GROUP BY process_hash
+    HAVING count(*) >= $min_hosts
+),
+reached AS (
     SELECT
         computer_name, process_name, dst_port, dst_ip, date_trunc('hour', event_creation_time) AS hour,
         count(*) AS connections,
@@ -26,14 +55,9 @@ WITH calls AS (
         count(CASE WHEN outcome <> 'established' THEN 1 END) AS refused,
         min(event_creation_time) AS first_time,
         max(event_creation_time) AS last_time
-    FROM connections
-    WHERE network_connection_initiated AND dst_ip IS NOT NULL
-        AND coalesce(record_kind, 'connection') IN ('connection', 'attempt')
+    FROM calls
+    WHERE process_hash IN (SELECT process_hash FROM likely)
     GROUP BY computer_name, process_name, dst_port, dst_ip, date_trunc('hour', event_creation_time)
-),
-hosts AS (
-    SELECT dst_ip, is_private(dst_ip) AS internal, is_multicast(dst_ip) AS multicast
-    FROM (SELECT DISTINCT dst_ip FROM calls)
 ),
 hourly AS (
     SELECT
@@ -44,8 +68,7 @@ hourly AS (
         CASE WHEN sum(told) > 0 THEN sum(refused) END AS refused,
         min(first_time) AS first_time,
         max(last_time) AS last_time
-    FROM calls JOIN hosts USING (dst_ip)
-    WHERE NOT coalesce(multicast, false) AND ($web OR internal OR coalesce(dst_port, 0) NOT IN (80, 443))
+    FROM reached JOIN hosts USING (dst_ip)
     GROUP BY computer_name, process_name, dst_port, hour
     HAVING count(*) >= $min_hosts
 ),

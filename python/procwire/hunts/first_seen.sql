@@ -67,4 +67,6 @@ SELECT
     destinations, computers, computer_name, process_name, connections, first_time, last_time
 FROM dated CROSS JOIN bounds
 WHERE first_time >= since AND computers <= $max_computers AND ($internal OR NOT is_private(dst_ip))
-ORDER BY process_is_new, destinations, computers, first_time DESC, process_base_name, destination
+-- A program that keeps to few places has a reason to go to another; a browser's next is nothing. New programs stand among
+-- the others: an intruder brings his own.
+ORDER BY destinations, computers, first_time DESC, process_base_name, destination

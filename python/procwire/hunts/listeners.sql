@@ -33,18 +33,31 @@ inbound AS (
     WHERE NOT network_connection_initiated AND local_side IS NOT NULL
         AND coalesce(record_kind, 'connection') = 'connection'
 ),
+-- Clients are far fewer than their connections; both counts below go over them.
+pairs AS (
+    SELECT
+        computer_name, process_name, program, network_protocol, port, client_ip,
+        min_by(user_name, event_creation_time) AS user_name,
+        min(CASE WHEN user_name IS NOT NULL THEN event_creation_time END) AS user_time,
+        count(*) AS connections,
+        min(event_creation_time) AS first_time,
+        max(event_creation_time) AS last_time
+    FROM inbound
+    WHERE network_protocol <> 'udp' OR port < $min_ephemeral
+    GROUP BY computer_name, process_name, program, network_protocol, port, client_ip
+),
 -- Each address is asked once.
 clients AS (
     SELECT client_ip, is_loopback(client_ip) AS loopback, NOT is_private(client_ip) AND NOT is_multicast(client_ip)
         AS from_internet
-    FROM (SELECT DISTINCT client_ip FROM inbound) AS addresses
+    FROM (SELECT DISTINCT client_ip FROM pairs) AS addresses
 ),
 served AS (
     SELECT
         *,
         least(port, $min_ephemeral) AS service
-    FROM inbound JOIN clients USING (client_ip)
-    WHERE NOT loopback AND (network_protocol <> 'udp' OR port < $min_ephemeral)
+    FROM pairs JOIN clients USING (client_ip)
+    WHERE NOT loopback
 ),
 programs AS (
     SELECT program, network_protocol, service, count(DISTINCT computer_name) AS computers
@@ -55,13 +68,13 @@ listening AS (
     SELECT
         computer_name, process_name, program, network_protocol, service,
         min(port) AS port,
-        min_by(user_name, event_creation_time) AS user_name,
+        min_by(user_name, user_time) AS user_name,
         count(DISTINCT client_ip) AS clients,
         count(DISTINCT CASE WHEN from_internet THEN client_ip END) AS internet_clients,
         coalesce(min(CASE WHEN from_internet THEN client_ip END), min(client_ip)) AS client_ip,
-        count(*) AS connections,
-        min(event_creation_time) AS first_time,
-        max(event_creation_time) AS last_time
+        sum(connections) AS connections,
+        min(first_time) AS first_time,
+        max(last_time) AS last_time
     FROM served
     GROUP BY computer_name, process_name, program, network_protocol, service
 )

@@ -20,10 +20,13 @@
 --   first_time     time     The first connection
 --   last_time      time     The last
 WITH fleet AS (SELECT count(DISTINCT computer_name) AS all_computers FROM connections),
--- Each address is asked once.
+-- Each address is asked once: DuckDB would carry the condition down to every event, but not through a list.
 internet AS (
     SELECT dst_ip
-    FROM (SELECT DISTINCT dst_ip FROM connections WHERE network_connection_initiated) AS addresses
+    FROM (
+        SELECT unnest(list(dst_ip)) AS dst_ip
+        FROM (SELECT DISTINCT dst_ip FROM connections WHERE network_connection_initiated)
+    )
     WHERE NOT is_private(dst_ip) AND NOT is_multicast(dst_ip)
 ),
 calls AS (

@@ -41,24 +41,41 @@ made_for (program, ports) AS (
     ('iexplore.exe', ' 80 443 8000 8008 8080 8443 3128 '), ('notepad.exe', ' none '), ('spoolsv.exe', ' 139 445 515 631 9100 ')
 ),
 fleet AS (SELECT count(DISTINCT computer_name) AS all_computers FROM connections),
-calls AS (
-    SELECT
-        computer_name, process_name, lower(process_base_name) AS program, dst_ip, dst_port, dst_host_name,
-        event_creation_time
+calls AS NOT MATERIALIZED (
+    SELECT computer_name, process_name, dst_ip, dst_port, dst_host_name, event_creation_time
     FROM connections
-    WHERE network_connection_initiated AND process_base_name IS NOT NULL
-        AND coalesce(record_kind, 'connection') IN ('connection', 'attempt')
-        AND NOT list_contains($usual, lower(process_base_name))
+    WHERE network_connection_initiated AND coalesce(record_kind, 'connection') IN ('connection', 'attempt')
 ),
--- RPC hands out ports from 49152 on: no client's are known there.
-mismatches AS (
-    SELECT 'unexpected program' AS mismatch, c.*, trim(programs) AS expected
-    FROM calls AS c JOIN clients ON dst_port = port
-    WHERE programs NOT LIKE concat('% ', replace(program, '_', '\_'), ' %') ESCAPE '\'
+-- Each program and port is looked at once. They go through a list: DuckDB carries no condition down below one, and takes
+-- what comes out of it for few rows, so that it holds those, not the events, when it joins the two.
+used AS (
+    SELECT pair.process_name, pair.dst_port, lower(regexp_extract(pair.process_name, '[^\\/]*$')) AS program
+    FROM (
+        SELECT unnest(list(struct_pack(process_name := process_name, dst_port := dst_port))) AS pair
+        FROM (SELECT DISTINCT process_name, dst_port FROM calls)
+    )
+),
+mismatched AS (
+    SELECT 'unexpected program' AS mismatch, process_name, program, dst_port, trim(programs) AS expected
+    FROM used JOIN clients ON dst_port = port
+    WHERE program <> '' AND NOT list_contains($usual, program)
+        AND programs NOT LIKE concat('% ', replace(program, '_', '\_'), ' %') ESCAPE '\'
     UNION ALL
-    SELECT 'unexpected port' AS mismatch, c.*, trim(ports) AS expected
-    FROM calls AS c JOIN made_for AS m ON c.program = m.program
-    WHERE dst_port < 49152 AND ports NOT LIKE concat('% ', CAST(dst_port AS VARCHAR), ' %')
+    -- RPC hands out ports from 49152 on: no client's are known there.
+    SELECT 'unexpected port' AS mismatch, process_name, u.program, dst_port, trim(ports) AS expected
+    FROM used AS u JOIN made_for AS m ON u.program = m.program
+    WHERE NOT list_contains($usual, u.program)
+        AND dst_port < 49152 AND ports NOT LIKE concat('% ', CAST(dst_port AS VARCHAR), ' %')
+),
+mismatches AS (
+    SELECT
+        mismatch, expected, computer_name, c.process_name, program, c.dst_port, dst_ip,
+        max(dst_host_name) AS dst_host_name,
+        count(*) AS connections,
+        min(event_creation_time) AS first_time,
+        max(event_creation_time) AS last_time
+    FROM calls AS c JOIN mismatched AS m ON c.process_name = m.process_name AND c.dst_port = m.dst_port
+    GROUP BY mismatch, expected, computer_name, c.process_name, program, c.dst_port, dst_ip
 ),
 programs AS (
     SELECT mismatch, program, dst_port, count(DISTINCT computer_name) AS computers
@@ -68,12 +85,12 @@ programs AS (
 processes AS (
     SELECT
         mismatch, computer_name, process_name, program, dst_port, expected,
-        min_by(dst_ip, event_creation_time) AS dst_ip,
+        min_by(dst_ip, first_time) AS dst_ip,
         max(dst_host_name) AS dst_host_name,
         count(DISTINCT dst_ip) AS hosts,
-        count(*) AS connections,
-        min(event_creation_time) AS first_time,
-        max(event_creation_time) AS last_time
+        sum(connections) AS connections,
+        min(first_time) AS first_time,
+        max(last_time) AS last_time
     FROM mismatches
     WHERE NOT coalesce(is_loopback(dst_ip), false)
     GROUP BY mismatch, computer_name, process_name, program, dst_port, expected

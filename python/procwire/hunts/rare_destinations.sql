@@ -1,7 +1,8 @@
 -- Rare destinations: places in the internet that hardly any computer talks to
 --
--- Prevalence over the fleet: what one computer of hundreds connects to is worth a look, what all use is not. On the
--- data of one computer everything is rare: then the hunt long_tail says more.
+-- Prevalence over the fleet: what one computer of hundreds connects to is worth a look, what all use is not. Those of
+-- programs that connect to few places at all stand first, for most of what is rare is somebody's browsing. On the data
+-- of one computer everything is rare: then the hunt long_tail says more.
 --
 -- Parameters:
 --   max_share      number = 0.02    Shows destinations of at most this share of the computers, or of one
@@ -14,32 +15,49 @@
 --   share          number   The same as a share of all
 --   computer_name  text     The first of them
 --   processes      text     File names of the programs that do
+--   program_destinations  integer  How many destinations such a program has in the fleet; of several, the one with fewest
 --   ports          text     On which ports
 --   connections    integer  How many
 --   first_time     time     The first of them
 --   last_time      time     The last
 WITH fleet AS (SELECT count(DISTINCT computer_name) AS all_computers FROM connections),
-destinations AS (
+calls AS (
     SELECT
-        dst_ip,
+        dst_ip, process_base_name, computer_name, dst_port,
         max(dst_host_name) AS dst_host_name,
-        count(DISTINCT computer_name) AS computers,
-        min_by(computer_name, event_creation_time) AS computer_name,
-        array_to_string(array_sort(list(DISTINCT process_base_name) FILTER (WHERE process_base_name IS NOT NULL)), ', ')
-            AS processes,
-        array_to_string(array_sort(list(DISTINCT dst_port) FILTER (WHERE dst_port IS NOT NULL)), ', ') AS ports,
         count(*) AS connections,
         min(event_creation_time) AS first_time,
         max(event_creation_time) AS last_time
     FROM connections
     WHERE network_connection_initiated AND dst_ip IS NOT NULL
         AND coalesce(record_kind, 'connection') IN ('connection', 'attempt')
+    GROUP BY dst_ip, process_base_name, computer_name, dst_port
+),
+programs AS (
+    SELECT lower(process_base_name) AS program, count(DISTINCT dst_ip) AS program_destinations
+    FROM calls
+    GROUP BY lower(process_base_name)
+),
+destinations AS (
+    SELECT
+        dst_ip,
+        max(dst_host_name) AS dst_host_name,
+        count(DISTINCT computer_name) AS computers,
+        min_by(computer_name, first_time) AS computer_name,
+        array_to_string(array_sort(list(DISTINCT process_base_name) FILTER (WHERE process_base_name IS NOT NULL)), ', ')
+            AS processes,
+        min(program_destinations) AS program_destinations,
+        array_to_string(array_sort(list(DISTINCT dst_port) FILTER (WHERE dst_port IS NOT NULL)), ', ') AS ports,
+        sum(connections) AS connections,
+        min(first_time) AS first_time,
+        max(last_time) AS last_time
+    FROM calls JOIN programs ON lower(process_base_name) IS NOT DISTINCT FROM program
     GROUP BY dst_ip
 )
 SELECT
     dst_ip, dst_host_name, computers, round(computers * 1e0 / all_computers, 4) AS share, computer_name, processes,
-    ports, connections, first_time, last_time
+    program_destinations, ports, connections, first_time, last_time
 FROM destinations CROSS JOIN fleet
 WHERE computers <= greatest(1, $max_share * all_computers)
     AND ($internal OR NOT is_private(dst_ip)) AND NOT is_multicast(dst_ip)
-ORDER BY computers, connections, first_time DESC, dst_ip
+ORDER BY program_destinations, computers, connections, first_time DESC, dst_ip

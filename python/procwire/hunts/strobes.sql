@@ -19,6 +19,16 @@
 --   first_time     time     First connection in the worst window
 --   last_time      time     Last connection in the worst window
 WITH bounds AS (SELECT min(event_creation_time) AS start_at FROM connections),
+calls AS NOT MATERIALIZED (
+    SELECT
+        computer_name, process_name, dst_ip, dst_port, dst_host_name, event_creation_time,
+        hash(computer_name, process_name, dst_ip, dst_port) AS pair_hash
+    FROM connections
+    WHERE network_connection_initiated AND dst_ip IS NOT NULL
+        AND coalesce(record_kind, 'connection') IN ('connection', 'attempt')
+),
+-- Who has not enough in all has not in a window. That some share a hash only lets a few more through.
+likely AS (SELECT pair_hash FROM calls GROUP BY pair_hash HAVING count(*) >= $connections),
 windows AS (
     SELECT
         computer_name, process_name, dst_ip, dst_port,
@@ -27,9 +37,8 @@ windows AS (
         count(*) AS connections,
         min(event_creation_time) AS first_time,
         max(event_creation_time) AS last_time
-    FROM connections CROSS JOIN bounds
-    WHERE network_connection_initiated AND dst_ip IS NOT NULL
-        AND coalesce(record_kind, 'connection') IN ('connection', 'attempt')
+    FROM calls CROSS JOIN bounds
+    WHERE pair_hash IN (SELECT pair_hash FROM likely)
     GROUP BY
         computer_name, process_name, dst_ip, dst_port,
         CAST(floor(date_diff('second', start_at, event_creation_time) / ($hours * 3600e0)) AS BIGINT)

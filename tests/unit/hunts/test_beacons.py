@@ -140,13 +140,28 @@ def test_failed_attempts_are_a_beacon_as_well() -> None:
 
 
 def test_a_beacon_of_one_day_is_found_in_a_month() -> None:
-    """Windows of a day: the rest of the month does not dilute it. The best window is shown."""
+    """Windows of a day: the rest of the month does not dilute it. Its best window is shown."""
     made = [*WATCHED, row(30 * DAY_S, process_name="C:\\watch.exe")]
     made += rows([at_s + 7 * DAY_S for at_s in times(jittered(0.2))])
     hit = only(made)
     assert hit["beacon_score"] > 0.95
     assert hit["first_time"] == START + timedelta(days=7, seconds=1)
     assert only(made, window_hours=24 * 30, min_score=0, min_bars=1)["beacon_score"] < 0.5
+
+
+def test_of_many_windows_the_luckiest_is_not_shown() -> None:
+    """A clock on one day of 16, chance on the others: it counts as the third best of them."""
+    chance = [
+        at_s + day * DAY_S
+        for day in range(16)
+        if day != 5
+        for at_s in times(lambda chance: chance.expovariate(1 / 1800), seed=day)
+    ]
+    clock = [at_s + 5 * DAY_S for at_s in times(jittered(0, 1800))]
+    made = [*WATCHED, row(16 * DAY_S - 1e-3, process_name="C:\\watch.exe")]
+    hit = only(made + rows(chance + clock))
+    assert (hit["windows"], hit["timing_score"] < 0.8) == (16, True)
+    assert only(made + rows(clock))["timing_score"] == 1
 
 
 def test_as_many_as_a_strobe_makes_are_left_out() -> None:
@@ -177,10 +192,22 @@ def test_rare_new_and_nameless_destinations_score_higher() -> None:
 
 
 def test_common_and_old_destinations_score_lower() -> None:
-    beacon = [row(at_s, dst_ip="203.0.113.200", dst_host_name="up") for at_s in times(jittered(0))]
-    [hit] = [hit for hit in found("beacons", fleet(60, days=40) + beacon) if hit["process_name"] != "C:\\up.exe"]
+    """By the file's name, wherever it lies and however it is written."""
+    changes = {"process_name": "D:\\UP.EXE", "dst_ip": "203.0.113.200", "dst_host_name": "up"}
+    [hit] = found("beacons", fleet(60, days=40) + rows(times(jittered(0)), **changes))
     assert (hit["beacon_score"], hit["score"]) == (1, 0.5)
     assert "61 of 61 computers talk to it (-0.15); first seen 39 days before the end (-0.15)" in hit["why"]
+
+
+def test_what_other_programs_talk_to_is_no_excuse() -> None:
+    """Neither common nor old by this program, nor rare or new by any: no points either way."""
+    changes = {"dst_ip": "203.0.113.200", "dst_host_name": "up"}
+    beacon = rows((at_s + 38 * DAY_S for at_s in times(jittered(0))), **changes)
+    [hit] = found("beacons", fleet(60, days=40) + beacon)
+    assert (hit["beacon_score"], hit["score"]) == (1, 0.8)
+    assert "61 of 61 computers talk to it, 1 by this program; first seen 39 days before the end" in hit["why"]
+    [nameless] = found("beacons", fleet(60, days=40) + [each | {"process_name": None} for each in beacon])
+    assert (nameless["score"], nameless["why"]) == (0.8, hit["why"])
 
 
 def test_modifiers_wait_until_the_data_can_tell() -> None:

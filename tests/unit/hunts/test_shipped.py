@@ -75,11 +75,25 @@ def test_first_seen_finds_what_the_past_does_not_have() -> None:
     ]
     hits = found("first_seen", made)
     assert [(hit["process_base_name"], hit["destination"], hit["process_is_new"]) for hit in hits] == [
-        ("old.exe", "new.example", False),
         ("new.exe", "203.0.113.51", True),
+        ("old.exe", "new.example", False),
     ]
     assert found("first_seen", made, since="2024-05-20T12:00:00") == []
     assert len(found("first_seen", made, since="2024-04-01")) == 3
+
+
+@pytest.mark.parametrize("name", ["first_seen", "rare_destinations"])
+def test_programs_of_few_destinations_stand_first(name: str) -> None:
+    """A browser's next place comes last, whoever else goes there once."""
+    browsing = [
+        row(at_s * DAY_S / 10, process_name="C:\\Browser.exe", dst_ip=f"198.51.100.{at_s}", computer_name="PC-1")
+        for at_s in range(200)
+    ]
+    tool = [row(at_s * DAY_S, process_name="C:\\tool.exe", dst_ip=f"203.0.113.{at_s}") for at_s in (1, 2, 19)]
+    made = of_fleet(3) + browsing + tool
+    hits = found(name, made)
+    assert hits[0]["dst_ip"] == "203.0.113.19"
+    assert {hit["dst_ip"] for hit in hits[-9:]} <= {call["dst_ip"] for call in browsing}
 
 
 def test_rare_destinations_are_those_of_one_computer_in_the_internet() -> None:
@@ -93,6 +107,7 @@ def test_rare_destinations_are_those_of_one_computer_in_the_internet() -> None:
     [hit] = found("rare_destinations", made)
     assert (hit["dst_ip"], hit["dst_host_name"], hit["computers"]) == ("203.0.113.77", "rare.example", 1)
     assert (hit["processes"], hit["ports"], hit["share"]) == ("app.exe, b.exe", "80, 443", 0.0333)
+    assert hit["program_destinations"] == 1
     assert {hit["dst_ip"] for hit in found("rare_destinations", made, internal=True)} == {"203.0.113.77", "10.0.9.9"}
 
 
