@@ -19,9 +19,9 @@ import stat
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event as Flag
@@ -42,7 +42,7 @@ from procwire.sources.inputs import STDIN, Input
 
 __all__ = ["Ingest", "Step"]
 
-Batches = Iterator[tuple[Event, pa.RecordBatch]]
+Batches = Generator[tuple[Event, pa.RecordBatch], None, None]
 Step = Callable[[pa.RecordBatch], pa.RecordBatch]
 """What is kept of a batch of `event.SCHEMA`."""
 
@@ -162,7 +162,7 @@ class Ingest:
 
     def _in_writer(self, add: Callable[[Batches, Executor], None], batches: Batches) -> None:
         """One part is appended while the next is read; what was handed over is done when it returns."""
-        with ThreadPoolExecutor(1) as writer:
+        with ThreadPoolExecutor(1) as writer, closing(batches):
             try:
                 add(batches, writer)
             except BaseException:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -67,15 +67,21 @@ def follow_batches(
                     if follower is None:
                         continue
                     followers[path] = follower
-                yield from followers[path].news()
                 named_paths.update({path} if named else ())
-            ledger.files[:] = [follower.account() for follower in followers.values()]
-            for account in ledger.files:
-                account.named = account.name in named_paths
+                yield from followers[path].news()
+            _tell(ledger, followers, named_paths)
             time.sleep(_POLL_S)
     finally:
+        # It may end between what was given and its account.
+        _tell(ledger, followers, named_paths)
         for follower in followers.values():
             follower.close()
+
+
+def _tell(ledger: Ledger, followers: Mapping[str, _Follower], named_paths: Container[str]) -> None:
+    ledger.files[:] = [follower.account() for follower in followers.values()]
+    for account in ledger.files:
+        account.named = account.name in named_paths
 
 
 def _open(path: str, format: str | None, events: Sequence[Event]) -> _Follower | None:

@@ -19,8 +19,9 @@ import pytest
 
 from procwire import _core
 from procwire.errors import UsageError
+from procwire.event import CONNECTION
 from procwire.ledger import Ledger
-from procwire.sources import follow, read_batches
+from procwire.sources import follow, read_batches, read_events
 
 RAW = (Path(__file__).parents[3] / "examples" / "sysmon.evtx").read_bytes()
 HEADER, CHUNK, FIRST_RECORD = 4096, 65536, 512
@@ -337,3 +338,16 @@ def test_a_chunk_caught_half_written_is_whole_later(written: int, follower: Foll
     offsets = [row["source_offset"] for rows in follower.rounds for row in rows]
     assert offsets == events(60)
     assert follower.ledger.damage == {}
+
+
+def test_what_was_given_is_in_the_account_whenever_it_ends(tmp_path: Path) -> None:
+    """A signal may come between the rows and the pause behind them."""
+    log = tmp_path / "log.evtx"
+    log.write_bytes(RAW)
+    ledger = Ledger()
+    batches = read_events([log], events=[CONNECTION], follow=True, ledger=ledger)
+    given = next(batches)[1].num_rows
+    batches.close()
+    [account] = ledger.files
+    assert given == account.events > 0
+    assert account.named
