@@ -27,23 +27,23 @@ HUNTED_DAYS = 30
 class Measured:
     """What one event, one commit and one hunt cost; each an option of the command line."""
 
-    appended_bytes: float = 21.1
-    """An event, as batches come: results/2026-11-24-lake.md."""
-    compacted_bytes: float = 14.2
+    appended_bytes: float = 25.7
+    """An event, as batches come: 96 million in results/2026-11-24-lake.md."""
+    compacted_bytes: float = 13.0
     """The same, sorted."""
-    compacted_events_a_s: float = 100_396
-    """On one core, mostly: the same."""
+    compacted_events_a_s: float = 884_853
+    """On two cores: the same."""
     file_events: float = 8 << 20
     """In a file, at most: lake/maintenance.py."""
-    commit_s: float = 0.075
-    """An append of few events, one writer on a local disk, 240 of them: mean, on a busy machine."""
+    commit_s: float = 0.043
+    """An append of 40 events, one writer on a local disk, 1,000 of them: mean, at rest; the longest took 0.27."""
     duckdb_start_s: float = 0.3
-    duckdb_event_us: float = 0.7
-    """The hunt for beacons on two cores, at rest: 0.28, 1.05 and 3.2 million events in 0.46, 0.95 and 2.5 s."""
-    spark_start_s: float = 20
-    """A session of 13.5 s, and planning; what an earlier form of the hunt took whatever there was to read."""
-    spark_event_core_us: float = 39
-    """Of one core, that earlier form, on a busy machine: 1.05 and 3.2 million events in 26.6 and 68.8 s on two."""
+    duckdb_event_us: float = 0.73
+    """The hunt for beacons on two cores: 96 million in results/2026-11-24-hunts.md."""
+    spark_start_s: float = 27
+    """A session of 13 s, and what the hunt took whatever there was to read: results/2026-11-24-spark.md."""
+    spark_event_core_us: float = 9.1
+    """Of one core: 1.05 and 9.95 million events in 18.2 and 58.7 s on two, the same."""
 
 
 @dataclass(slots=True)
