@@ -67,13 +67,16 @@ def _told(ingest: Ingest) -> str:
     return ", ".join(parts)
 
 
-def _step(request: Request, ledger: Ledger) -> Step:
+def _step(request: Request, ledger: Ledger) -> Step | None:
+    """None if all is kept: without a step texts stay coded on their way."""
     from procwire.select import STORED_GROUPS, Selection
 
     rules = loaded_rules(request)
     selection = None if request.where is None else Selection(where=request.where, groups=STORED_GROUPS)
     if rules is not None:
         ledger.configuration = rules.configuration.path
+    elif selection is None:
+        return None
 
     def step(batch: pa.RecordBatch) -> pa.RecordBatch:
         kept = batch if rules is None else rules(batch)

@@ -7,6 +7,7 @@ import io
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -14,6 +15,8 @@ from typer.testing import CliRunner, Result
 from procwire.cli.app import app
 from procwire.cli.quantities import point_in_time
 from procwire.errors import UsageError
+from procwire.lake import ingest
+from procwire.sources import read_events
 
 
 def run(*arguments: str | Path) -> Result:
@@ -40,6 +43,22 @@ def test_read_again_adds_nothing_and_says_so(own_lake: Path, example_log: Path) 
 def test_read_with_a_predicate_counts_what_it_left_out(tmp_path: Path, example_log: Path) -> None:
     result = run("read", example_log, "--lake", tmp_path / "new", "--where", "dst_port = 443")
     assert result.stderr.splitlines()[-1].endswith("29 connections added, 124 left out, 356 process creations")
+
+
+@pytest.mark.parametrize(("options", "coded"), [([], True), (["--where", "dst_port = 443"], False)])
+def test_texts_are_coded_on_their_way_unless_a_predicate_asks_them(
+    tmp_path: Path, example_log: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], coded: bool
+) -> None:
+    """It is faster so, and nothing else would tell."""
+    asked = []
+
+    def noted(*arguments: Any, **given: Any) -> Any:
+        asked.append(given["coded"])
+        return read_events(*arguments, **given)
+
+    monkeypatch.setattr(ingest, "read_events", noted)
+    assert run("read", example_log, "--lake", tmp_path / "new", *options).exit_code == 0
+    assert asked == [coded]
 
 
 def test_read_with_a_configuration_keeps_what_it_logs(tmp_path: Path, example_log: Path) -> None:
