@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from procwire.cli.exits import ExitCode
 from procwire.cli.progress import shown_progress
-from procwire.cli.read import Request, loaded_rules, written
+from procwire.cli.read_request import Request, loaded_rules, written
 from procwire.cli.reading import exit_code, report
 from procwire.cli.signals import Signals
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.progress import OnProgress, shown_progress
+from procwire.cli.read_request import Format, Names, Request, Way, loaded_rules, written
 from procwire.cli.reading import exit_code, report
 from procwire.cli.signals import Signals
 from procwire.cli.ways import OutputOption, listed, way_of
@@ -28,11 +27,7 @@ if TYPE_CHECKING:
     from procwire.select import Selection
     from procwire.sinks import Sink
 
-__all__ = ["EXAMPLES", "Format", "Names", "Request", "Way", "loaded_rules", "read", "written"]
-
-Way = Literal["table", "ndjson", "csv", "parquet", "arrow", "xml", "lake"]
-Format = Literal["evtx", "xml", "json", "csv", "text"]
-Names = Literal["ossem", "sysmon", "ossem-cdm"]
+__all__ = ["EXAMPLES", "read"]
 
 EXAMPLES = """\b
 Examples:
@@ -59,35 +54,6 @@ Exit codes:
   130  ended by Ctrl-C, 143 by SIGTERM: what was done is kept
 """
 _PACKED = (".gz", ".zst", ".zip", ".bz2", ".xz", ".tgz")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to read, and what for."""
-
-    paths: list[str]
-    to: Way | None
-    output: Path | None
-    names: Names
-    columns: list[str] | None
-    where: str | None
-    limit: int | None
-    sort: list[str] | None
-    follow: bool
-    recover: bool
-    format: Format | None
-    ledger: Path | None
-    config: Path | None
-    keep: bool
-    lenient: bool
-    strict_sysmon: bool
-    lake: str | None
-    event: str | None
-
-    @property
-    def into_lake(self) -> bool:
-        """Whether the rows are kept in a lake."""
-        return self.to == "lake" or self.lake is not None
 
 
 @ends_well
@@ -268,26 +234,6 @@ def _selection(request: Request, way: FileWay, event: Event) -> Selection:
         event=event,
         marked=request.keep,
     )
-
-
-@contextmanager
-def written(ledger: Ledger, path: Path | None) -> Iterator[None]:
-    """Write the ledger however the reading ends."""
-    try:
-        yield
-    finally:
-        if path is not None:
-            path.write_text(ledger.to_json() + "\n", encoding="utf-8")
-
-
-def loaded_rules(request: Request) -> Rules | None:
-    """The rules of --config."""
-    if request.config is None:
-        return None
-    from procwire.rules import Rules, load
-
-    configuration = load(request.config, lenient=request.lenient)
-    return Rules(configuration, strict=request.strict_sysmon, keep=request.keep)
 
 
 def _pump(

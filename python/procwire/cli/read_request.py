@@ -1,0 +1,68 @@
+"""What a reading is asked to do: between the options of `procwire read` and what does it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from procwire.ledger import Ledger
+    from procwire.rules import Rules
+
+__all__ = ["Format", "Names", "Request", "Way", "loaded_rules", "written"]
+
+Way = Literal["table", "ndjson", "csv", "parquet", "arrow", "xml", "lake"]
+Format = Literal["evtx", "xml", "json", "csv", "text"]
+Names = Literal["ossem", "sysmon", "ossem-cdm"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to read, and what for."""
+
+    paths: list[str]
+    to: Way | None
+    output: Path | None
+    names: Names
+    columns: list[str] | None
+    where: str | None
+    limit: int | None
+    sort: list[str] | None
+    follow: bool
+    recover: bool
+    format: Format | None
+    ledger: Path | None
+    config: Path | None
+    keep: bool
+    lenient: bool
+    strict_sysmon: bool
+    lake: str | None
+    event: str | None
+
+    @property
+    def into_lake(self) -> bool:
+        """Whether the rows are kept in a lake."""
+        return self.to == "lake" or self.lake is not None
+
+
+@contextmanager
+def written(ledger: Ledger, path: Path | None) -> Iterator[None]:
+    """Write the ledger however the reading ends."""
+    try:
+        yield
+    finally:
+        if path is not None:
+            path.write_text(ledger.to_json() + "\n", encoding="utf-8")
+
+
+def loaded_rules(request: Request) -> Rules | None:
+    """The rules of --config."""
+    if request.config is None:
+        return None
+    from procwire.rules import Rules, load
+
+    configuration = load(request.config, lenient=request.lenient)
+    return Rules(configuration, strict=request.strict_sysmon, keep=request.keep)
