@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["SCOPES", "create_functions", "network_ends"]
+__all__ = ["SCOPES", "create_functions", "network_ends", "scope_case"]
 
 SCOPES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("unspecified", ("0.0.0.0/32", "::/128")),
@@ -101,7 +101,8 @@ def _packed(network: IPv4Network | IPv6Network, index: int) -> bytes:
     return address.packed if address.version == 6 else bytes(10) + b"\xff\xff" + address.packed
 
 
-def _scope() -> str:
+def scope_case() -> str:
+    """What kind of address the bytes `address` are: in SQL that Spark speaks as well."""
     whens = "".join(
         f" WHEN address BETWEEN unhex('{first.hex()}') AND unhex('{last.hex()}') THEN '{scope}'"
         for scope, networks in SCOPES
@@ -149,7 +150,7 @@ def _macros() -> tuple[str, ...]:
         f"_ip_in(address, network) AS {_IN}",
         "ip_in(ip BLOB, network) AS _ip_in(ip, network), (ip VARCHAR, network) AS"
         " list_transform([_read(ip)], lambda address: _ip_in(address, network))[1]",
-        *_of_both("ip_scope", _scope()),
+        *_of_both("ip_scope", scope_case()),
         *_of_both("is_private", f"_ip_scope(address) IN ({private})", _is_private()),
         *_of_both("is_loopback", "_ip_scope(address) = 'loopback'"),
         *_of_both("is_multicast", "_ip_scope(address) = 'multicast'"),

@@ -18,6 +18,7 @@ from procwire.lake.duplicates import without_duplicates
 from procwire.lake.files import remove_files, write_days
 from procwire.lake.location import VARIABLE, is_remote, resolve
 from procwire.lake.maintenance import Compaction, Verification, compact, expire, tidy, verify
+from procwire.lake.period import utc
 from procwire.lake.readings import Reading, Readings
 from procwire.lake.schema import CONNECTIONS, CONTEXT, SCHEMA, days
 from procwire.lake.table import ConflictError, DataFile, Table, lake_errors
@@ -229,18 +230,14 @@ def _is_table(uri: str, storage_options: Mapping[str, str] | None) -> bool:
 def _may_hold(file: DataFile, since: datetime | None, until: datetime | None) -> bool:
     if file.day is None:
         return since is None and until is None
-    return (since is None or file.day >= _utc(since).date()) and (until is None or file.day <= _utc(until).date())
+    return (since is None or file.day >= utc(since).date()) and (until is None or file.day <= utc(until).date())
 
 
 def _between(since: datetime | None, until: datetime | None) -> pc.Expression | None:
     time = pc.coalesce(pc.field("event_creation_time"), pc.field("event_recorded_time"))
-    bounds = [] if since is None else [time >= pa.scalar(_utc(since), pa.timestamp("us", tz="UTC"))]
-    bounds += [] if until is None else [time < pa.scalar(_utc(until), pa.timestamp("us", tz="UTC"))]
+    bounds = [] if since is None else [time >= pa.scalar(utc(since), pa.timestamp("us", tz="UTC"))]
+    bounds += [] if until is None else [time < pa.scalar(utc(until), pa.timestamp("us", tz="UTC"))]
     return None if not bounds else bounds[0] if len(bounds) == 1 else bounds[0] & bounds[1]
-
-
-def _utc(time: datetime) -> datetime:
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _live(batch: pa.RecordBatch) -> pa.RecordBatch:

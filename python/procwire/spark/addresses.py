@@ -14,7 +14,7 @@ from ipaddress import IPv4Network, ip_network
 import sqlglot
 from sqlglot import exp
 
-from procwire.lake.functions import SCOPES, network_ends
+from procwire.lake.functions import SCOPES, network_ends, scope_case
 
 __all__ = ["FUNCTIONS", "expand"]
 
@@ -44,15 +44,6 @@ def _ipv4_pattern(network: IPv4Network) -> str:
     ends = zip(network[0].packed, network[-1].packed, strict=True)
     octets = ("|".join(map(str, range(low, high + 1))) for low, high in ends if (low, high) != (0, 255))
     return "".join(f"({octet})[.]" for octet in octets)
-
-
-def _scope() -> str:
-    whens = "".join(
-        f" WHEN address BETWEEN unhex('{first.hex()}') AND unhex('{last.hex()}') THEN '{scope}'"
-        for scope, networks in SCOPES
-        for first, last in map(network_ends, networks)
-    )
-    return f"CASE WHEN address IS NULL THEN NULL{whens} ELSE 'global' END"
 
 
 def _prefix(most: int, numbers: str) -> str:
@@ -123,7 +114,7 @@ _BODIES: Mapping[str, tuple[tuple[str, ...], str]] = {
         f" OR NOT address BETWEEN unhex('{_MAPPED}00000000') AND unhex('{_MAPPED}FFFFFFFF')) END",
     ),
     "ip_in": (("ip", "network"), "_between(ip_bytes(ip), network_first(network), network_last(network), network)"),
-    "_scope": (("address",), _scope()),
+    "_scope": (("address",), scope_case()),
     "ip_scope": (("ip",), "_scope(ip_bytes(ip))"),
     "is_private": (("ip",), _of_scope(*_PRIVATE)),
     "is_loopback": (("ip",), _of_scope("loopback")),
