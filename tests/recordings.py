@@ -30,7 +30,8 @@ class Recording:
         environment = os.environ | {"STATE_DIRECTORY": f"{folder}/state", "RUNTIME_DIRECTORY": f"{folder}/run"}
         self._errors = folder / "errors"
         self._log = self._errors.open("wb")
-        command = [*COMMAND, *POLL, *map(str, arguments)]
+        sensor = () if "--sensor" in arguments else POLL
+        command = [*COMMAND, *sensor, *map(str, arguments)]
         self.process = subprocess.Popen(command, stdout=stdout, stderr=self._log, env=environment)
         self._folder = folder
 

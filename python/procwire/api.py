@@ -26,7 +26,7 @@ def scan(
     paths: Paths,
     *,
     columns: Sequence[str] | None = None,
-    where: str | None = None,
+    where: str | Sequence[str] | None = None,
     sort: Sequence[str] | None = None,
     limit: int | None = None,
     names: Names = "ossem",
@@ -42,7 +42,8 @@ def scan(
 
     paths: files, folders (walked), patterns, `-` for standard input; packed or not.
     columns: those to keep, derived ones among them; all that are stored if None.
-    where: an SQL predicate in DuckDB's dialect. sort: columns, a leading `-` for descending.
+    where: an SQL predicate in DuckDB's dialect, or several, which must all hold.
+    sort: columns, a leading `-` for descending.
     names: the vocabulary of columns, where, sort and of the result.
     format: reads every input as this instead of recognising it. recover: carves EVTX slack space too.
     follow: waits for the logs to grow; the stream does not end.
@@ -80,7 +81,7 @@ def read(
     paths: Paths,
     *,
     columns: Sequence[str] | None = None,
-    where: str | None = None,
+    where: str | Sequence[str] | None = None,
     sort: Sequence[str] | None = None,
     limit: int | None = None,
     names: Names = "ossem",

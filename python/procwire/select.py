@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from procwire.event import CONNECTION, LIVE_FIELDS, LOGGED, Event, Field, Group,
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["LIVE_GROUPS", "STORED_GROUPS", "TEXT_GROUPS", "Selection"]
+__all__ = ["LIVE_GROUPS", "STORED_GROUPS", "TEXT_GROUPS", "Selection", "conjunction"]
 
 STORED_GROUPS: tuple[Group, ...] = ("event", "system", "provenance", "address")
 """Columns of the whole table."""
@@ -27,7 +28,8 @@ LIVE_GROUPS: tuple[Group, ...] = ("event", "system", "live")
 class Selection:
     """A predicate, an order, a limit, and the columns to keep.
 
-    `columns`, `where` and `sort` speak the vocabulary that `names` says. Columns may be derived ones
+    `columns`, `where` and `sort` speak the vocabulary that `names` says. `where` is a predicate or several, which must
+    all hold. Columns may be derived ones
     (`event.DERIVED`); without `columns`, those of `groups` are kept. `live` says that the batches are a
     recording's (of `event.LIVE_SCHEMA`); columns that only these have are unknown otherwise. `marked` says that a
     log's have the column `logged`. `event` says what the batches are of.
@@ -40,7 +42,7 @@ class Selection:
         *,
         names: Names = "ossem",
         columns: Sequence[str] | None = None,
-        where: str | None = None,
+        where: str | Sequence[str] | None = None,
         sort: Sequence[str] | None = None,
         limit: int | None = None,
         groups: Sequence[Group] = TEXT_GROUPS,
@@ -57,7 +59,7 @@ class Selection:
         self._derived = event.derived
         self._input_schema = pa.schema([pa.field(f.name, f.type) for f in self._stored])
         known = self._stored + self._derived
-        self._where = where
+        self._where = [where] if isinstance(where, str) else list(where or ())
         self._order = [_order(key, names, known) for key in sort or ()]
         self._limit = limit
         self._connection: duckdb.DuckDBPyConnection | None = None
@@ -69,7 +71,7 @@ class Selection:
         if len(set(self.fields)) < len(self.fields):
             raise UsageError("found a column twice, expected each once")
         self.schema = pa.schema([pa.field(kept.named(names), kept.type) for kept in self.fields])
-        self._needs_sql = where is not None or any(kept.group == "derived" for kept in self.fields)
+        self._needs_sql = bool(self._where) or any(kept.group == "derived" for kept in self.fields)
         if self._needs_sql or self._order:
             self._check()
 
@@ -91,10 +93,12 @@ class Selection:
     def _check(self) -> None:
         # Over no row DuckDB would not so much as look at a constant.
         nulls = pa.table([pa.nulls(1, stored.type) for stored in self._stored], schema=self._input_schema)
-        with sql_errors():
-            # A predicate that leaves its parentheses does not leave these too.
-            connect().extract_statements(f"SELECT [\n{self._where or ''}\n]")
-            self._query(nulls).read_all()
+        # Each by itself: an error names its predicate, and no two make sense only together.
+        for alone in [[predicate] for predicate in self._where] or [[]]:
+            with _named(alone if len(self._where) > 1 else []), sql_errors():
+                # A predicate that leaves its parentheses does not leave these too.
+                connect().extract_statements(f"SELECT [\n{''.join(alone)}\n]")
+                self._query(nulls, alone).read_all()
 
     def _one(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         if not self._needs_sql:
@@ -102,33 +106,48 @@ class Selection:
                 return batch
             return pa.record_batch([batch[kept.name] for kept in self.fields], schema=self.schema)
         with sql_errors():
-            rows = self._query(pa.table(batch)).read_all().cast(self.schema).combine_chunks().to_batches()
+            rows = self._query(pa.table(batch), self._where).read_all().cast(self.schema).combine_chunks().to_batches()
         return rows[0] if rows else pa.RecordBatch.from_pylist([], schema=self.schema)
 
     def _sorted(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         with sql_errors():
-            for batch in self._query(pa.RecordBatchReader.from_batches(self._input_schema, iter(batches))):
+            rows = pa.RecordBatchReader.from_batches(self._input_schema, iter(batches))
+            for batch in self._query(rows, self._where):
                 yield batch.cast(self.schema)
 
-    def _query(self, rows: pa.Table | pa.RecordBatchReader) -> pa.RecordBatchReader:
+    def _query(self, rows: pa.Table | pa.RecordBatchReader, where: list[str]) -> pa.RecordBatchReader:
         if self._connection is None:
             # A recording's batches are small, and a thread that is begun with privileges would keep them.
             self._connection = connect(threads=1 if self._live else None)
         self._connection.register("batch", rows)
-        return self._connection.sql(self._sql()).to_arrow_reader()
+        return self._connection.sql(self._sql(where)).to_arrow_reader()
 
-    def _sql(self) -> str:
+    def _sql(self, where: list[str]) -> str:
         """The query over `batch`: columns get their names first, so that all of it speaks one vocabulary."""
         named = [f"{quote(stored.name)} AS {quote(stored.named(self._names))}" for stored in self._stored]
         named += [f"{derived.sql} AS {quote(derived.named(self._names))}" for derived in self._derived]
         kept = ", ".join(quote(name) for name in self.schema.names)
         query = f"SELECT {kept} FROM (SELECT {', '.join(named)} FROM batch)"
-        if self._where is not None:
-            # On a line of its own: a comment in it ends there.
-            query += f" WHERE (\n{self._where}\n)"
+        if where:
+            query += f" WHERE {conjunction(where)}"
         if self._order:
             query += f" ORDER BY {', '.join(self._order)}"
         return query
+
+
+def conjunction(predicates: list[str]) -> str:
+    """Return SQL that holds where all the predicates do. Expects at least one, and each to be whole by itself."""
+    # Each on lines of its own: a comment at its end must not reach what follows.
+    return " AND ".join(f"(\n{predicate}\n)" for predicate in predicates)
+
+
+@contextmanager
+def _named(predicates: list[str]) -> Iterator[None]:
+    """Say in an error which of several predicates it is about; nothing without any."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError("".join(f"in {predicate!r}: " for predicate in predicates) + str(error)) from error
 
 
 def _order(key: str, names: Names, known: Sequence[Field]) -> str:

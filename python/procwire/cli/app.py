@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from procwire.cli.commands import App
 from procwire.cli.config import config
 from procwire.cli.detect import EXAMPLES as DETECT_EXAMPLES
 from procwire.cli.detect import detect
@@ -24,13 +25,7 @@ from procwire.cli.version import version_line
 
 __all__ = ["app"]
 
-app = typer.Typer(
-    name="procwire",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = App(name="procwire", pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
 app.command(epilog=EXAMPLES)(read)
 app.command(cls=RecordCommand, epilog=RECORD_EXAMPLES)(record)
 app.command(epilog=HUNT_EXAMPLES)(hunt)

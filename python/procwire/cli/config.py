@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import typer
-
+from procwire.cli.commands import App
 from procwire.cli.config_check import EXAMPLES as CHECK_EXAMPLES
 from procwire.cli.config_check import check
 from procwire.cli.config_explain import EXAMPLES as EXPLAIN_EXAMPLES
@@ -13,11 +12,7 @@ from procwire.cli.config_trial import try_configuration
 
 __all__ = ["config"]
 
-config = typer.Typer(
-    help="Sysmon's configuration files: what they log of network connections, and why.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+config = App(help="Sysmon's configuration files: what they log of network connections, and why.")
 config.command("check", epilog=CHECK_EXAMPLES)(check)
 config.command("explain", epilog=EXPLAIN_EXAMPLES)(explain)
 config.command("test", epilog=TEST_EXAMPLES)(try_configuration)

@@ -47,10 +47,11 @@ def explain(
         typer.Option(metavar="LOG", help="Show step by step what decides over the connections of a log; - is stdin."),
     ] = None,
     match: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="FIELD=VALUE,...",
-            help="The same for a connection that you describe, under Sysmon's names or the standard ones.",
+            help="The same for a connection that you describe, under Sysmon's names or the standard ones. May be "
+            "repeated: all describe the one connection.",
         ),
     ] = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="Connections of --event to show.")] = 10,
@@ -74,18 +75,18 @@ def explain(
     """
     from procwire.rules.parse import load
 
-    if (event is not None) + (match is not None) + sql > 1:
+    if (event is not None) + bool(match) + sql > 1:
         raise UsageError("found several of --event, --match and --sql, expected one of them")
     configuration = load(file, lenient=lenient)
     if sql:
         _write_query(configuration, strict=strict_sysmon)
-    elif event is None and match is None:
+    elif event is None and not match:
         _explain(configuration, to, strict=strict_sysmon)
     else:
         from procwire.cli.decisions import tell_decisions
 
         return tell_decisions(
-            configuration, log=event, given=match, limit=limit, to=to, strict=strict_sysmon, verbose=verbose
+            configuration, log=event, given=match or [], limit=limit, to=to, strict=strict_sysmon, verbose=verbose
         )
     return ExitCode.ALL_READ
 

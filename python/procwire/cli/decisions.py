@@ -38,18 +38,21 @@ def tell_decisions(
     configuration: Configuration,
     *,
     log: str | None,
-    given: str | None,
+    given: list[str],
     limit: int,
     to: str,
     strict: bool,
     verbose: bool,
 ) -> ExitCode:
-    """Tell of the connections of a log (`limit` at most), or of the one that is given."""
+    """Explain the decision over the one connection that `given` describes; without it, over those of a log.
+
+    limit: of the log, so many connections at most.
+    """
     ledger = Ledger()
-    cases = _given(configuration, given) if given is not None else _logged(configuration, log or "", limit, ledger)
+    cases = _given(configuration, given) if given else _logged(configuration, log or "", limit, ledger)
     write = _json if to == "json" else _text
     count = write(configuration, cases, strict=strict, verbose=verbose)
-    if given is None and count == limit:
+    if not given and count == limit:
         sys.stderr.write(f"told of the first {counted(count, 'connection')}; --limit N tells of more\n")
     if count == 0:
         complain(_unread(ledger) or f"found no network connection in {log}")
@@ -61,13 +64,13 @@ def _unread(ledger: Ledger) -> str:
     return "; ".join(f"{file.name}: {file.error}" for file in ledger.unread)
 
 
-def _given(configuration: Configuration, given: str) -> Iterator[_Case]:
-    texts = given_texts(given)
+def _given(configuration: Configuration, given: list[str]) -> Iterator[_Case]:
+    texts = given_texts(*given)
     # Sysmon's form of what is missing, for numbers too: without a text they would end every element that asks.
     unseen = set() if configuration.dns_lookup else set(NAMES_LOOKED_UP)
     seen: dict[str, str | None] = {name: "-" if name in unseen else texts.get(name, "-") for name in COLUMNS}
     missing = frozenset(COLUMNS) - set(texts) - {"RuleName"} - unseen
-    yield _Case(given, seen, missing)
+    yield _Case(",".join(given), seen, missing)
 
 
 def _logged(configuration: Configuration, log: str, limit: int, ledger: Ledger) -> Iterator[_Case]:

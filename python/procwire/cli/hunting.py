@@ -79,11 +79,15 @@ def _parameters(hunt: Hunt, request: Request) -> dict[str, object]:
         name, equals, value = text.partition("=")
         if not equals:
             raise UsageError(f"found --param {text!r}, expected NAME=VALUE")
+        if name.strip() in given:
+            raise UsageError(f"found --param {name.strip()} twice, {given[name.strip()]!r} and {value!r}, expected one")
         given[name.strip()] = value
     # Checked in any case, before anything is read.
     since, _ = request.sought.period()
     if since is not None and _looks_back(hunt):
-        given.setdefault("since", since.isoformat())
+        if "since" in given:
+            raise UsageError(f"found --since and --param since={given['since']}, expected one of them")
+        given["since"] = since.isoformat()
     return given
 
 

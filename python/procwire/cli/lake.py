@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from procwire.cli.commands import App
 from procwire.cli.exits import ExitCode, complain, ends_well
 from procwire.cli.lake_export import EXAMPLES as EXPORT_EXAMPLES
 from procwire.cli.lake_export import export
@@ -27,11 +28,7 @@ __all__ = ["lake"]
 
 InfoFormat = Literal["text", "json"]
 
-lake = typer.Typer(
-    help="The lake: connections kept for months, by `read --to lake` and `record --to lake`.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+lake = App(help="The lake: connections kept for months, by `read --to lake` and `record --to lake`.")
 lake.command("export", epilog=EXPORT_EXAMPLES)(export)
 
 _SHOWN = 10

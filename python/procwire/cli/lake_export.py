@@ -10,7 +10,7 @@ import typer
 
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.sought import LakeOption, SinceOption, Sought, UntilOption
-from procwire.cli.ways import OutputOption, ToOption, Way, listed, way_of
+from procwire.cli.ways import OutputOption, ToOption, Way, WhereOption, listed, way_of
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,9 +48,7 @@ def export(
     columns: Annotated[
         str | None, typer.Option(metavar="A,B,...", help="Columns of the result, in this order.")
     ] = None,
-    where: Annotated[
-        str | None, typer.Option(metavar="SQL", help="Rows for which this predicate holds, in DuckDB's SQL.")
-    ] = None,
+    where: WhereOption = None,
     sort: Annotated[str | None, typer.Option(metavar="COLUMN,...", help="Sort; -COLUMN is descending.")] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N rows.")] = None,
 ) -> ExitCode:
@@ -83,7 +81,7 @@ def _selection(
     way: Way,
     names: Names,
     columns: list[str] | None,
-    where: str | None,
+    where: list[str] | None,
     sort: list[str] | None,
     limit: int | None,
 ) -> Selection:

@@ -72,7 +72,7 @@ def _step(request: Request, ledger: Ledger) -> Step | None:
     from procwire.select import STORED_GROUPS, Selection
 
     rules = loaded_rules(request)
-    selection = None if request.where is None else Selection(where=request.where, groups=STORED_GROUPS)
+    selection = Selection(where=request.where, groups=STORED_GROUPS) if request.where else None
     if rules is not None:
         ledger.configuration = rules.configuration.path
     elif selection is None:
@@ -88,8 +88,14 @@ def _step(request: Request, ledger: Ledger) -> Step | None:
 
 
 def _selection(request: Request) -> str:
-    """What of the command line decides which rows a log gives; nothing if it gives all."""
+    """Say which options decide the rows that a log gives; nothing if it gives all.
+
+    A lake knows logs by it: it must stay the same for the same options.
+    """
+    from procwire.select import conjunction
+
     config = "" if request.config is None else request.config.read_text(encoding="utf-8", errors="replace")
-    chosen = [request.where or "", config, request.format or "", "recover" if request.recover else ""]
+    where = request.where[0] if len(request.where) == 1 else conjunction(request.where)
+    chosen = [where, config, request.format or "", "recover" if request.recover else ""]
     chosen += ["lenient"] * request.lenient + ["strict"] * request.strict_sysmon
     return "\0".join(chosen) if any(chosen) else ""

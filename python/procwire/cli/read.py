@@ -13,7 +13,7 @@ from procwire.cli.progress import OnProgress, shown_progress
 from procwire.cli.read_request import Format, Names, Request, Way, loaded_rules, written
 from procwire.cli.reading import exit_code, report
 from procwire.cli.signals import Signals
-from procwire.cli.ways import OutputOption, listed, way_of
+from procwire.cli.ways import OutputOption, WhereOption, listed, way_of
 from procwire.cli.ways import Way as FileWay
 from procwire.errors import UsageError
 
@@ -79,10 +79,7 @@ def read(
         str | None,
         typer.Option(metavar="A,B,...", help="Columns of the result, in this order; `procwire dictionary` lists them."),
     ] = None,
-    where: Annotated[
-        str | None,
-        typer.Option(metavar="SQL", help="Keep rows for which this predicate holds, in DuckDB's SQL over the columns."),
-    ] = None,
+    where: WhereOption = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N rows.")] = None,
     sort: Annotated[
         str | None,
@@ -136,8 +133,8 @@ def read(
     Rows go to stdout or to a file; progress and the account of the reading go to stderr.
     """
     request = Request(
-        paths, to, output, names, listed(columns), where, limit, listed(sort), follow, recover, source_format, ledger,
-        config, keep, lenient, strict_sysmon, lake, event,
+        paths, to, output, names, listed(columns), where or [], limit, listed(sort), follow, recover, source_format,
+        ledger, config, keep, lenient, strict_sysmon, lake, event,
     )  # fmt: skip
     _check(request)
     if request.into_lake:

@@ -28,7 +28,7 @@ class Request:
     output: Path | None
     names: Names
     columns: list[str] | None
-    where: str | None
+    where: list[str]
     limit: int | None
     sort: list[str] | None
     follow: bool

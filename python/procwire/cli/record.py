@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperCommand
 
+from procwire.cli.commands import Command
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.quantities import seconds, size_bytes
 from procwire.cli.request import Level, Names, Request, Sensor, Target, Way
-from procwire.cli.ways import listed
+from procwire.cli.ways import WhereOption, listed
 from procwire.errors import RecordError, UsageError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ _DISABLED = (
 )
 
 
-class RecordCommand(TyperCommand):
+class RecordCommand(Command):
     """Lets -n stand without a value, as Sysmon's own switch may."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
@@ -119,10 +119,7 @@ def record(
         str | None,
         typer.Option(metavar="A,B,...", help="Columns of the result, in this order; `procwire dictionary` lists them."),
     ] = None,
-    where: Annotated[
-        str | None,
-        typer.Option(metavar="SQL", help="Keep rows for which this predicate holds, in DuckDB's SQL over the columns."),
-    ] = None,
+    where: WhereOption = None,
     duration: Annotated[
         str | None, typer.Option("--for", metavar="DURATION", help="Record for so long: 10s, 5m, 1h.")
     ] = None,
@@ -202,7 +199,7 @@ def record(
         targets=targets,
         names=names,
         columns=listed(columns),
-        where=where,
+        where=where or [],
         duration_s=None if duration is None else seconds(duration),
         count=count,
         sensor=sensor,
@@ -238,14 +235,25 @@ def _ways(to: list[Way], lake: str | None) -> list[Way]:
 def _targets(ways: list[Way], paths: list[Path]) -> tuple[Target, ...]:
     """The first format is for the first file, and so on; a lake is no file."""
     lakes = ways.count(Way.LAKE)
+    _check_once(ways, paths)
     ways = [way for way in ways if way != Way.LAKE]
     count = max(len(ways), len(paths), 0 if lakes else 1)
     padded_ways: list[Way | None] = [*ways, *[None] * (count - len(ways))]
     padded_paths: list[Path | None] = [*paths, *[None] * (count - len(paths))]
-    targets = (*map(_target, padded_ways, padded_paths), *[Target(Way.LAKE, None, False)] * min(lakes, 1))
+    targets = (*map(_target, padded_ways, padded_paths), *[Target(Way.LAKE, None, False)] * lakes)
     if sum(target.to_stdout for target in targets) > 1:
         raise UsageError("found more than one output to stdout, expected -o FILE for all but one")
     return targets
+
+
+def _check_once(ways: list[Way], paths: list[Path]) -> None:
+    """Raise UsageError for an output that is named twice: two would write over each other."""
+    if ways.count(Way.LAKE) > 1:
+        raise UsageError("found --to lake twice, expected it once: a recording is kept in one lake")
+    files = [path.absolute() for path in paths if path.is_file() or not path.exists()]
+    for file in files:
+        if files.count(file) > 1 and file.name != "-":
+            raise UsageError(f"found -o {file} twice, expected a file for each output")
 
 
 def _target(way: Way | None, path: Path | None) -> Target:

@@ -45,7 +45,7 @@ def run(request: Request) -> ExitCode:
     from procwire.recorder.outputs import live_selection
     from procwire.recorder.predicates import sql
 
-    predicate = None if request.where is None else sql(request.where, request.names)
+    predicate = sql(request.where, request.names) if request.where else None
     selections = [
         live_selection(target.way, request.names, request.columns, unlogged=request.keep_unlogged)
         for target in request.targets

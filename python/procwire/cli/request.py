@@ -57,7 +57,8 @@ class Request:
     targets: tuple[Target, ...]
     names: Names
     columns: list[str] | None
-    where: str | None
+    where: list[str]
+    """Predicates that must all hold."""
     duration_s: float | None
     count: int | None
     sensor: Sensor

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import typer
-
+from procwire.cli.commands import App
 from procwire.cli.rules_check import EXAMPLES as CHECK_EXAMPLES
 from procwire.cli.rules_check import check
 from procwire.cli.rules_trial import EXAMPLES as TEST_EXAMPLES
@@ -11,10 +10,6 @@ from procwire.cli.rules_trial import try_rules
 
 __all__ = ["rules"]
 
-rules = typer.Typer(
-    help="Sigma rules: which run, which can match nothing here, and whether they do what they are to.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+rules = App(help="Sigma rules: which run, which can match nothing here, and whether they do what they are to.")
 rules.command("check", epilog=CHECK_EXAMPLES)(check)
 rules.command("test", epilog=TEST_EXAMPLES)(try_rules)

@@ -17,6 +17,7 @@ __all__ = [
     "RowsWay",
     "ToOption",
     "Way",
+    "WhereOption",
     "columns_among",
     "listed",
     "rows_way",
@@ -39,6 +40,14 @@ RowsToOption = Annotated[RowsWay | None, _TO]
 OutputOption = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.", callback=_file),
+]
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="SQL",
+        help="Keep rows for which this predicate holds, in DuckDB's SQL over the columns. May be repeated: all must "
+        "hold.",
+    ),
 ]
 
 

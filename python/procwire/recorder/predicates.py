@@ -8,20 +8,22 @@ import pyarrow as pa
 
 from procwire.engine import connect, quote, sql_errors
 from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, Names
-from procwire.select import Selection
+from procwire.select import Selection, conjunction
 
 __all__ = ["Predicate", "sql"]
 
 Predicate = Callable[[pa.RecordBatch], pa.RecordBatch]
 
 
-def sql(where: str, names: Names) -> Predicate:
-    """Rows for which a predicate in DuckDB's SQL holds, over the columns as the vocabulary `names` calls them.
+def sql(where: list[str], names: Names) -> Predicate:
+    """Keep the rows for which all of these predicates hold, in DuckDB's SQL over the columns as `names` calls them.
+
+    where: one at least.
 
     Raises UsageError for SQL that DuckDB refuses.
     """
     Selection(names=names, where=where, live=True)
-    needed, query = _query(where, names)
+    needed, query = _query(conjunction(where), names)
     connection = connect(threads=1)
 
     def keep(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -47,7 +49,7 @@ def _query(where: str, names: Names) -> tuple[list[str], str]:
     ] or [field for field in stored if field.name == "record_kind"]
     columns = [f"{quote(field.name)} AS {quote(field.named(names))}" for field in needed]
     columns += [f"{field.sql} AS {quote(field.named(names))}" for field in derived]
-    keep = f"CASE WHEN (\n{where}\n) THEN true ELSE false END"
+    keep = f"CASE WHEN {where} THEN true ELSE false END"
     return [field.name for field in needed], f"SELECT {keep} FROM (SELECT {', '.join(columns)} FROM batch)"
 
 

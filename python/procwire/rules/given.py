@@ -16,21 +16,24 @@ _FLAGS = ("Initiated", "SourceIsIpv6", "DestinationIsIpv6")
 _PARTS = re.compile(r",(?=\s*\w+\s*=)")
 
 
-def given_texts(text: str) -> dict[str, str]:
-    """Sysmon's text of each field that is given, by Sysmon's name; names may be Sysmon's or the standard ones.
+def given_texts(*texts: str) -> dict[str, str]:
+    """Return Sysmon's text of each field that the texts give, by Sysmon's name; names may be the standard ones, too.
 
-    Raises UsageError for a name that event 3 does not have, and a value that its field cannot have.
+    Raises UsageError for a name that event 3 does not have, a value that its field cannot have, and a field that is
+    given twice.
     """
-    texts: dict[str, str] = {}
-    for part in _PARTS.split(text):
+    given: dict[str, str] = {}
+    for part in (part for text in texts for part in _PARTS.split(text)):
         name, equals, value = part.partition("=")
         if not equals:
             raise UsageError(f"found {part!r}, {_EXPECTED}")
         sysmon_name = _sysmon_name(name.strip())
-        if sysmon_name in texts:
-            raise UsageError(f"found {sysmon_name} twice, expected each field once")
-        texts[sysmon_name] = _text(sysmon_name, value)
-    return texts
+        if sysmon_name in given:
+            raise UsageError(
+                f"found {sysmon_name} twice, {given[sysmon_name]!r} and {value!r}, expected each field once"
+            )
+        given[sysmon_name] = _text(sysmon_name, value)
+    return given
 
 
 def _sysmon_name(name: str) -> str:

@@ -117,11 +117,16 @@ def test_quantities_reach_the_recording(asked: Callable[..., Request]) -> None:
     assert (request.count, request.dns_lookup, request.columns) == (9, False, ["dst_ip", "dst_port"])
 
 
+def test_predicates_that_are_repeated_reach_the_recording(asked: Callable[..., Request]) -> None:
+    request = asked("--all", "--where", "dst_port = 1 OR dst_port = 2", "--where", "src_port = 3")
+    assert request.where == ["dst_port = 1 OR dst_port = 2", "src_port = 3"]
+
+
 def test_defaults_are_those_documented(asked: Callable[..., Request]) -> None:
     request = asked("--all")
     assert (request.sensor, request.interval_s, request.udp_idle_s, request.ring_bytes) == ("auto", 1, 1_800, 16 << 20)
     assert (request.attempts, request.closes, request.existing, request.dns_lookup) == (False, False, False, True)
-    assert (request.duration_s, request.count, request.user, request.where) == (None, None, None, None)
+    assert (request.duration_s, request.count, request.user, request.where) == (None, None, None, [])
 
 
 @pytest.mark.parametrize(
