@@ -14,11 +14,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-__all__ = ["COMMAND", "EXECUTABLE", "POLL", "Recording", "Row", "Server", "ports"]
+__all__ = ["COMMAND", "EXECUTABLE", "POLL", "VERB", "Recording", "Row", "Server", "ports"]
 
 Row = dict[str, Any]
 
-COMMAND = [sys.executable, "-c", "from procwire.cli import main; main()", "record"]
+VERB = [sys.executable, "-c", "from procwire.cli import main; main()"]
+COMMAND = [*VERB, "record"]
 POLL = ("--sensor", "poll", "--interval", "50ms")
 EXECUTABLE = Path(sys.executable).resolve()
 

@@ -35,6 +35,8 @@ class ExitCode(IntEnum):
     # And of checking a configuration.
     VALID = 0
     INVALID = 1
+    # Of what asks before it deletes.
+    DECLINED = 1
     # And of what looks for matches of rules.
     NO_MATCH = 0
     MATCHED = 4

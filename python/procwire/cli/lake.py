@@ -6,18 +6,19 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, timedelta
+from datetime import UTC
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from procwire.cli.commands import App
 from procwire.cli.exits import ExitCode, complain, ends_well
+from procwire.cli.lake_expire import EXAMPLES as EXPIRE_EXAMPLES
+from procwire.cli.lake_expire import expire
 from procwire.cli.lake_export import EXAMPLES as EXPORT_EXAMPLES
 from procwire.cli.lake_export import export
-from procwire.cli.quantities import seconds
 from procwire.cli.sought import LakeOption
-from procwire.words import counted
+from procwire.words import counted, sized
 
 if TYPE_CHECKING:
     from procwire.lake.lake import Info
@@ -29,6 +30,7 @@ __all__ = ["lake"]
 InfoFormat = Literal["text", "json"]
 
 lake = App(help="The lake: connections kept for months, by `read --to lake` and `record --to lake`.")
+lake.command("expire", epilog=EXPIRE_EXAMPLES)(expire)
 lake.command("export", epilog=EXPORT_EXAMPLES)(export)
 
 _SHOWN = 10
@@ -80,31 +82,9 @@ def _compacted(done: Compaction, rows: str) -> str:
     each = done.bytes_after / done.rows
     return (
         f"{counted(done.days, 'day')}, {done.rows:,} {rows}: "
-        f"{counted(done.files_before, 'file')} of {_size(done.bytes_before)} made "
-        f"{counted(done.files_after, 'file')} of {_size(done.bytes_after)}, {each:.1f} bytes each"
+        f"{counted(done.files_before, 'file')} of {sized(done.bytes_before)} made "
+        f"{counted(done.files_after, 'file')} of {sized(done.bytes_after)}, {each:.1f} bytes each"
     )
-
-
-@lake.command("expire")
-@ends_well
-def expire(
-    older_than: Annotated[
-        str, typer.Option("--older-than", metavar="DURATION", help="Drop days that ended longer ago: 90d.")
-    ],
-    location: LakeOption = None,
-) -> ExitCode:
-    """Drop old days. Their files are deleted a day later, by the next compact or expire: a query may read them."""
-    from procwire.lake import Lake
-
-    age = timedelta(seconds=seconds(older_than))
-    found = Lake.open(location)
-    for part in found.tables():
-        gone = part.expire(age)
-        days, rows = {file.day for file in gone}, sum(file.rows for file in gone)
-        if gone or part is found:
-            told = f"{counted(len(days), 'day')} dropped, {rows:,} {part.table.layout.rows}"
-            sys.stderr.write(f"lake {found.location}: {told}\n")
-    return ExitCode.ALL_READ
 
 
 @lake.command("verify")
@@ -133,7 +113,7 @@ def _verified(state: Verification, rows: str) -> str:
     told = f"{counted(state.files, 'file')}, {state.rows:,} {rows}, {counted(len(state.faults), 'fault')}"
     if state.others:
         rest = sum(size for _, size in state.others)
-        told += (f"\n{counted(len(state.others), 'file')} of {_size(rest)} beside them, replaced or left by a "
+        told += (f"\n{counted(len(state.others), 'file')} of {sized(rest)} beside them, replaced or left by a "
                  "writer that was killed: compact deletes those older than a day")  # fmt: skip
     if state.torn:
         told += f"\n{counted(len(state.torn), 'commit')} torn by a power cut, put aside: nobody was told of them"
@@ -146,8 +126,8 @@ def _described(found: Info, context: Sequence[Info]) -> list[str]:
     return [
         f"lake {found.location}, version {found.version}",
         f"  {found.events:,} connections of {counted(found.days, 'day')}{span}",
-        f"  {counted(found.files, 'file')} of {_size(found.bytes)}{each}",
-        *(f"  {part.events:,} {part.rows}, {counted(part.files, 'file')} of {_size(part.bytes)}" for part in context),
+        f"  {counted(found.files, 'file')} of {sized(found.bytes)}{each}",
+        *(f"  {part.events:,} {part.rows}, {counted(part.files, 'file')} of {sized(part.bytes)}" for part in context),
         f"{counted(len(found.readings), 'log or recording', 'logs and recordings')}:",
     ]
 
@@ -174,12 +154,3 @@ def _as_json(found: Info, context: Sequence[Info]) -> dict[str, Any]:
             (("first_day", found.first_day), ("last_day", found.last_day))}  # fmt: skip
     beside = {part.table: {"events": part.events, "files": part.files, "bytes": part.bytes} for part in context}
     return {**asdict(found), **days, "context": beside, "readings": readings}
-
-
-def _size(size_bytes: int) -> str:
-    value, unit = float(size_bytes), "B"
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if value < 1_000 or unit == "TB":
-            break
-        value /= 1_000
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

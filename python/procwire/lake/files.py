@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import time
 import uuid
 from collections.abc import Iterable, Iterator
@@ -21,8 +22,10 @@ from deltalake.transaction import AddAction
 
 from procwire.lake.schema import DAY, STATISTICS, days, in_milliseconds, is_in_milliseconds, parquet
 
-__all__ = ["FileWriter", "remove_files", "write_days"]
+__all__ = ["FileWriter", "is_data_file", "remove_files", "write_days"]
 
+# As `FileWriter` names them.
+_DATA_FILE = re.compile(rf"{DAY}=[^/]+/[a-z]+-[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}\.parquet")
 _NO_DAY = "__HIVE_DEFAULT_PARTITION__"
 # Of appended files: they are compacted later. Statistics of all columns would take a sixth of the time.
 _QUICK = 1
@@ -81,6 +84,11 @@ class FileWriter:
         }
         partition = {DAY: None if self._day is None else self._day.isoformat()}
         return AddAction(self.path, size, partition, time.time_ns() // 10**6, data_change, json.dumps(statistics))
+
+
+def is_data_file(path: str) -> bool:
+    """Tell whether a path, relative to the table, is one that `FileWriter` gives: other files are other people's."""
+    return _DATA_FILE.fullmatch(path) is not None
 
 
 def write_days(files: pyarrow.fs.FileSystem, rows: pa.Table) -> list[AddAction]:

@@ -17,7 +17,7 @@ from procwire.event import LIVE_SCHEMA
 from procwire.lake.duplicates import without_duplicates
 from procwire.lake.files import remove_files, write_days
 from procwire.lake.location import VARIABLE, is_remote, resolve
-from procwire.lake.maintenance import Compaction, Verification, compact, expire, tidy, verify
+from procwire.lake.maintenance import Compaction, Verification, compact, expire, expired, tidy, verify
 from procwire.lake.period import utc
 from procwire.lake.readings import Reading, Readings
 from procwire.lake.schema import CONNECTIONS, CONTEXT, SCHEMA, days
@@ -203,12 +203,17 @@ class Lake:
         self.table.vacuum()
         return done
 
-    def expire(self, older_than: timedelta, *, now: datetime | None = None) -> list[DataFile]:
-        """Drop whole days that ended longer ago than `older_than`; the files that are no more part of the table.
+    def expire(self, older_than: timedelta, *, now: datetime | None = None, dry_run: bool = False) -> list[DataFile]:
+        """Drop whole days that ended longer ago than `older_than`; return the files that are no longer in the table.
 
         They are deleted a day later, by the next `compact` or `expire`, so that no query loses what it reads.
+        dry_run: only return the files that would be dropped.
         """
-        gone = expire(self.table, ((now or datetime.now(UTC)) - older_than).date())
+        before = ((now or datetime.now(UTC)) - older_than).date()
+        if dry_run:
+            self.table.reload()
+            return expired(self.table, before)
+        gone = expire(self.table, before)
         self.table.vacuum()
         return gone
 

@@ -28,7 +28,7 @@ from procwire.lake.sorting import sorted_rows
 from procwire.lake.table import ConflictError, DataFile, Table
 from procwire.lake.torn import is_aside
 
-__all__ = ["Compaction", "Verification", "compact", "expire", "tidy", "verify"]
+__all__ = ["Compaction", "Verification", "compact", "expire", "expired", "tidy", "verify"]
 
 MAINTENANCE = "procwire/maintenance"
 
@@ -88,11 +88,16 @@ def tidy(table: Table, touched: set[date | None]) -> Compaction:
     return done
 
 
+def expired(table: Table, before: date) -> list[DataFile]:
+    """List the files of days before a date; rows without a time are in none of them."""
+    return [file for file in table.snapshot() if file.day is not None and file.day < before]
+
+
 def expire(table: Table, before: date) -> list[DataFile]:
-    """Take days before a date out of the table; what is without a time stays."""
+    """Take the days before a date out of the table, and return their files; what is without a time stays."""
     for _ in range(_TRIES):
         table.reload()
-        old = [file for file in table.snapshot() if file.day is not None and file.day < before]
+        old = expired(table, before)
         if not old:
             return []
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -19,6 +19,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from procwire.errors import LakeError
 from procwire.lake.durable import sync, sync_commits
+from procwire.lake.files import is_data_file
 from procwire.lake.location import is_remote
 from procwire.lake.schema import CONFIGURATION, CONNECTIONS, DAY, Layout
 
@@ -148,9 +149,18 @@ class Table:
         return RemoveAction(file.path, data_change, time.time_ns() // 10**6, file.size_bytes, day)
 
     def vacuum(self) -> list[str]:
-        """Delete files that no snapshot of the last day has, orphans of killed writers too; their paths."""
+        """Delete data files that no snapshot of the last day has, orphans of killed writers too; return their paths.
+
+        What else lies in the folder stays: it may be anything.
+        """
         with lake_errors(self.uri):
-            return self._delta.vacuum(dry_run=False, full=True)
+            replaced, unknown = (self._delta.vacuum(dry_run=True, full=full) for full in (False, True))
+            unneeded = [path for path in unknown if path in replaced or is_data_file(path)]
+            for path in unneeded:
+                # Another keeper may have been quicker.
+                with suppress(FileNotFoundError):
+                    self.files.delete_file(path)
+            return unneeded
 
 
 @contextmanager

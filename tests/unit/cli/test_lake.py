@@ -120,16 +120,6 @@ def test_verify_of_a_damaged_lake(own_lake: Path) -> None:
     assert result.stdout == f"{path.relative_to(own_lake)}: is missing\n"
 
 
-def test_expire_drops_old_days(own_lake: Path) -> None:
-    assert run("lake", "expire").exit_code == 2
-    assert run("lake", "expire", "--older-than", "soon").exit_code == 2
-    assert run("lake", "expire", "--older-than", "36500d").stderr == f"lake {own_lake}: 0 days dropped, 0 connections\n"
-    told = run("lake", "expire", "--older-than", "90d").stderr.splitlines()
-    assert told[0] == f"lake {own_lake}: 1 day dropped, 153 connections"
-    assert told[1].endswith("days dropped, 356 process creations")
-    assert run("lake", "export", "--to", "ndjson").stdout == ""
-
-
 @pytest.mark.usefixtures("own_lake")
 def test_export_is_what_read_gives(example_log: Path) -> None:
     """In every format that is text, the log's own order."""

@@ -140,11 +140,11 @@ def test_compaction_expiry_and_verification_take_all_tables(lake: Lake, tmp_path
         assert part is not None
         assert part.compact().rows == 40
         assert (rows_of(lake, event), part.verify().faults) == (before, [])
-    result = CliRunner().invoke(app, ["lake", "expire", "--older-than", "1d", "--lake", lake.location])
+    result = CliRunner().invoke(app, ["lake", "expire", "--older-than", "1d", "--yes", "--lake", lake.location])
     assert result.exit_code == 0
     assert counts(lake) == all_of(0)
     for event in (PROCESS_CREATION, DNS_QUERY):
-        assert f"2 days dropped, 40 {event.rows}" in result.stderr
+        assert f" dropped, 40 {event.rows}, " in result.stderr
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)

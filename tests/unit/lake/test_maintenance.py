@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -143,7 +144,7 @@ def test_replaced_files_stay_a_day_for_those_who_read_them(lake: Lake, batch_of:
 def test_orphans_of_killed_writers_go_after_a_day(lake: Lake, batch_of: BatchOf) -> None:
     lake.append([batch_of({})], source="a", version=1)
     [path] = map(Path, lake.files())
-    young, old = path.with_name("part-young.parquet"), path.with_name("part-old.parquet")
+    young, old = (path.with_name(f"part-{uuid.uuid4()}.parquet") for _ in range(2))
     for orphan in (young, old):
         orphan.write_bytes(path.read_bytes())
     os.utime(old, (0, 0))
@@ -151,6 +152,22 @@ def test_orphans_of_killed_writers_go_after_a_day(lake: Lake, batch_of: BatchOf)
     lake.compact()
     assert young.exists()
     assert not old.exists()
+
+
+def test_what_is_not_the_lakes_own_is_never_deleted(lake: Lake, batch_of: BatchOf) -> None:
+    """However old: a folder of a lake may hold what somebody put there, evidence among it."""
+    lake.append([batch_of({})], source="a", version=1)
+    [path] = map(Path, lake.files())
+    table = path.parents[1]
+    foreign = [table / "notes.txt", table / "copy.parquet", table / "mine" / "log.evtx", path.with_name("a.parquet")]
+    for file in foreign:
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(path.read_bytes())
+        os.utime(file, (0, 0))
+    lake.append([batch_of({})], source="a", version=2)
+    lake.compact()
+    lake.expire(timedelta(days=1))
+    assert all(file.exists() for file in foreign)
 
 
 def damage_missing(path: Path) -> None:

@@ -1,0 +1,105 @@
+"""`procwire lake expire`: drop old days, once somebody has agreed to it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from procwire.cli.exits import ExitCode, complain, ends_well
+from procwire.cli.quantities import age
+from procwire.cli.sought import LakeOption
+from procwire.errors import UsageError
+from procwire.words import counted, sized
+
+if TYPE_CHECKING:
+    from procwire.lake import Lake
+    from procwire.lake.table import DataFile
+
+__all__ = ["EXAMPLES", "expire"]
+
+EXAMPLES = """\b
+Examples:
+  procwire lake expire --older-than 90d --dry-run    what would be dropped
+  procwire lake expire --older-than 90d              on a terminal: shows it, and asks
+  procwire lake expire --older-than 12w --yes        from cron
+
+\b
+Exit codes:
+  0    dropped; or there was nothing to drop
+  1    the answer was no: nothing was dropped; or the lake could not be written
+  2    the command line cannot be used, there is no lake, or nobody to ask and no --yes
+"""
+
+
+@ends_well
+def expire(
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="AGE", help="Drop days that ended longer ago: 90d, 12w.")
+    ],
+    location: LakeOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show the days, files, rows and bytes that would be dropped.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask. Needed where there is no terminal to ask on.")
+    ] = False,
+) -> ExitCode:
+    """Drop old days for good: a log that was read is not read again. On a terminal it shows them and asks first.
+
+    Files are deleted a day later, by the next compact or expire: a query may be reading them.
+    """
+    from procwire.lake import Lake
+
+    limit, now = age(older_than), datetime.now(UTC)
+    found = Lake.open(location)
+    plan = [(part, part.expire(limit, now=now, dry_run=True)) for part in found.tables()]
+    if dry_run:
+        sys.stdout.write("".join(f"{line}\n" for part, files in plan for line in _listing(part, files)))
+    if dry_run or not yes:
+        _tell(plan, "would be dropped")
+    if dry_run:
+        return ExitCode.ALL_READ
+    if not yes and not _agreed(plan):
+        complain("nothing was dropped")
+        return ExitCode.DECLINED
+    _tell([(part, part.expire(limit, now=now)) for part, _ in plan], "dropped")
+    return ExitCode.ALL_READ
+
+
+def _agreed(plan: Sequence[tuple[Lake, list[DataFile]]]) -> bool:
+    """Ask whether to do it. Raises UsageError where nobody can answer."""
+    if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("found no terminal to ask on, expected --yes to drop the days, or --dry-run to see them")
+    if not any(files for _, files in plan):
+        return True
+    try:
+        return typer.confirm("Drop them for good?", err=True)
+    except typer.Abort:
+        return False
+
+
+def _tell(plan: Sequence[tuple[Lake, list[DataFile]]], what: str) -> None:
+    """Write a line on stderr for each table that loses something; for the connections in any case."""
+    for number, (part, files) in enumerate(plan):
+        if files or number == 0:
+            days = sorted({file.day for file in files if file.day is not None})
+            span = f" ({days[0]} to {days[-1]})" if len(days) > 1 else f" ({days[0]})" if days else ""
+            sys.stderr.write(
+                f"lake {part.location}: {counted(len(days), 'day')}{span} {what}, {_amount(part, files)}\n"
+            )
+
+
+def _listing(part: Lake, files: Sequence[DataFile]) -> Iterator[str]:
+    """Yield a line for each day."""
+    for day, group in groupby(files, key=lambda file: file.day):
+        yield f"{part.table.layout.name}/{day}: {_amount(part, list(group))}"
+
+
+def _amount(part: Lake, files: Sequence[DataFile]) -> str:
+    rows, size_bytes = sum(file.rows for file in files), sum(file.size_bytes for file in files)
+    return f"{rows:,} {part.table.layout.rows}, {counted(len(files), 'file')} of {sized(size_bytes)}"
