@@ -14,6 +14,7 @@ from procwire.cli.quantities import seconds, size_bytes
 from procwire.cli.request import Level, Names, Request, Sensor, Target, Way
 from procwire.cli.ways import WhereOption, listed
 from procwire.errors import RecordError, UsageError
+from procwire.lake.location import resolve
 
 if TYPE_CHECKING:
     from typer._click import Context
@@ -217,7 +218,8 @@ def record(
         ledger=ledger,
         detect=tuple(detect or ()),
         level=level,
-        lake=lake,
+        # Once, for it depends on account and environment; the recording changes its account.
+        lake=resolve(lake) if any(target.way == Way.LAKE for target in targets) else None,
     )
     _check(request)
     if sys.platform != "linux":
@@ -235,7 +237,8 @@ def _ways(to: list[Way], lake: str | None) -> list[Way]:
 def _targets(ways: list[Way], paths: list[Path]) -> tuple[Target, ...]:
     """The first format is for the first file, and so on; a lake is no file."""
     lakes = ways.count(Way.LAKE)
-    _check_once(ways, paths)
+    if lakes > 1:
+        raise UsageError("found --to lake twice, expected it once: a recording is kept in one lake")
     ways = [way for way in ways if way != Way.LAKE]
     count = max(len(ways), len(paths), 0 if lakes else 1)
     padded_ways: list[Way | None] = [*ways, *[None] * (count - len(ways))]
@@ -244,16 +247,6 @@ def _targets(ways: list[Way], paths: list[Path]) -> tuple[Target, ...]:
     if sum(target.to_stdout for target in targets) > 1:
         raise UsageError("found more than one output to stdout, expected -o FILE for all but one")
     return targets
-
-
-def _check_once(ways: list[Way], paths: list[Path]) -> None:
-    """Raise UsageError for an output that is named twice: two would write over each other."""
-    if ways.count(Way.LAKE) > 1:
-        raise UsageError("found --to lake twice, expected it once: a recording is kept in one lake")
-    files = [path.absolute() for path in paths if path.is_file() or not path.exists()]
-    for file in files:
-        if files.count(file) > 1 and file.name != "-":
-            raise UsageError(f"found -o {file} twice, expected a file for each output")
 
 
 def _target(way: Way | None, path: Path | None) -> Target:

@@ -79,4 +79,4 @@ class Request:
     level: Level | None
     """Of these rules the least; None for all of them."""
     lake: str | None
-    """Folder or URI; None for the default one."""
+    """Absolute path or URI; None without a lake."""

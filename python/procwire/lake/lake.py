@@ -16,7 +16,7 @@ from procwire.errors import LakeError, UsageError
 from procwire.event import LIVE_SCHEMA
 from procwire.lake.duplicates import without_duplicates
 from procwire.lake.files import remove_files, write_days
-from procwire.lake.location import VARIABLE, is_remote, resolve
+from procwire.lake.location import VARIABLE, is_remote, other_lakes, resolve
 from procwire.lake.maintenance import Compaction, Verification, compact, expire, expired, tidy, verify
 from procwire.lake.period import utc
 from procwire.lake.readings import Reading, Readings
@@ -91,7 +91,7 @@ class Lake:
             return cls(found, Table(uri, storage_options), storage_options)
         if not create:
             hint = f"expected one: --lake DIR or {VARIABLE} name it, `procwire read LOGS --to lake` fills it"
-            raise UsageError(f"found no lake at {found}, {hint}")
+            raise UsageError(f"found no lake at {found}, {hint}{other_lakes(location)}")
         return cls(found, Table.create(uri, storage_options), storage_options)
 
     def tables(self) -> list[Lake]:

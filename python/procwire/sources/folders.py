@@ -6,7 +6,9 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["RUNTIME_FOLDER", "STATE_FOLDER", "runtime_folder", "state_folder"]
+from procwire.errors import UsageError
+
+__all__ = ["RUNTIME_FOLDER", "STATE_FOLDER", "home_folder", "runtime_folder", "state_folder"]
 
 RUNTIME_FOLDER = Path("/run/procwire")
 """The machine's own: emptied at every boot."""
@@ -31,4 +33,12 @@ def state_folder() -> Path:
         return Path(os.environ["STATE_DIRECTORY"].split(":")[0])
     if os.geteuid() == 0:
         return STATE_FOLDER
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state", "procwire")
+    return Path(os.environ.get("XDG_STATE_HOME") or home_folder() / ".local" / "state", "procwire")
+
+
+def home_folder() -> Path:
+    """Return the home of this account. Raises UsageError where neither HOME nor the account database knows one."""
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise UsageError(f"found no home of user {os.geteuid()}, expected one: HOME names it") from error

@@ -117,6 +117,17 @@ def test_quantities_reach_the_recording(asked: Callable[..., Request]) -> None:
     assert (request.count, request.dns_lookup, request.columns) == (9, False, ["dst_ip", "dst_port"])
 
 
+def test_the_lake_is_resolved_before_the_account_changes(
+    asked: Callable[..., Request], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It depends on account and environment: what root resolves, the account that records must not again."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PROCWIRE_LAKE", "own")
+    assert asked("--all", "--to", "lake").lake == f"{tmp_path}/own"
+    assert asked("--all", "--lake", "other").lake == f"{tmp_path}/other"
+    assert asked("--all").lake is None
+
+
 def test_predicates_that_are_repeated_reach_the_recording(asked: Callable[..., Request]) -> None:
     request = asked("--all", "--where", "dst_port = 1 OR dst_port = 2", "--where", "src_port = 3")
     assert request.where == ["dst_port = 1 OR dst_port = 2", "src_port = 3"]
