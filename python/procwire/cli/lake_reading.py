@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from procwire.cli.exits import ExitCode
+from procwire.cli.lake_owner import hand_over
 from procwire.cli.progress import shown_progress
 from procwire.cli.read_request import Request, loaded_rules, written
 from procwire.cli.reading import exit_code, report
@@ -31,11 +33,13 @@ def read_into_lake(request: Request) -> ExitCode:
     lake = Lake.open(request.lake, create=True)
     ingest = Ingest(lake, step=step, selection=_selection(request))
     with (
+        ExitStack() as stack,
         written(ledger, request.ledger),
         Signals() as signals,
         shown_progress(request.follow) as on_progress,
         signals.ended(),
     ):
+        stack.callback(hand_over, lake.location)
         ingest.run(
             request.paths,
             format=request.format,

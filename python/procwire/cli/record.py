@@ -224,6 +224,10 @@ def record(
     _check(request)
     if sys.platform != "linux":
         raise RecordError(f"found {sys.platform}, expected Linux: other systems' logs can be read, not recorded")
+    if request.lake is not None:
+        from procwire.cli.lake_owner import hand_over
+
+        hand_over(request.lake, user)
     from procwire.cli.recording import run
 
     return run(request)
