@@ -5,7 +5,7 @@ RUST_SOURCES := $(shell find crates bpf -name '*.rs' -o -name Cargo.toml -o -nam
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint bench bench-record fuzz docs lock clean
+.PHONY: help run build test test-long audit lint bench bench-record fuzz docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,8 +18,11 @@ build: .venv/built ## Build everything; the command is then .venv/bin/procwire
 
 test: build ## Run every test: Rust, Python, examples and documentation
 	cargo test --workspace --locked --quiet
-	$(BIN)/python -m pytest -m "not alone" --numprocesses 2
-	$(BIN)/python -m pytest -m alone tests/crash tests/sensor
+	$(BIN)/python -m pytest -m "not alone and not long" --numprocesses 2
+	$(BIN)/python -m pytest -m "alone and not long" tests/crash tests/sensor
+
+test-long: build ## Run the slow proofs that `make test` leaves out; as root, an hour or so
+	$(BIN)/python -m pytest -m long --timeout 3600
 
 lint: build ## Check style and types: rustfmt, clippy, ruff, mypy
 	cargo fmt --check

@@ -9,9 +9,12 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from machine import ACCOUNTS, ROOT, started
 from printed import DOCUMENTS, Printed, loose_commands, printed
+
+import procwire
 
 NO_CLUSTER = "there is no cluster called head; tests/conformance asks a cluster of its own"
 NOT_RUN = {
@@ -80,6 +83,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / "examples" / "rules", home / rules)
     exported = next((ROOT / "tests" / "data" / "json" / "mordor" / "winlogbeat6").glob("*wdigest*.gz"))
     shutil.copy(exported, home / "winlogbeat.ndjson.gz")
+    pq.write_table(procwire.read(log), home / "recorded.parquet")
     with zipfile.ZipFile(home / "exports.zip", "w") as archive:
         archive.write(log, "a.evtx")
     return home

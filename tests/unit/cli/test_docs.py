@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,19 +22,37 @@ from procwire.event import NAMES
 from procwire.sinks import SINKS
 from procwire.sinks.recording import WAYS
 
+_LINES = re.MULTILINE | re.DOTALL
 DOCS = Path(__file__).parents[3] / "docs" / "cli.md"
 GROUP: Any = typer.main.get_command(app)
 VERBS = sorted(GROUP.commands)
 
 
-def options(verb: str) -> list[str]:
-    return [option for parameter in GROUP.commands[verb].params for option in parameter.opts if option.startswith("-")]
+def commands(command: Any = GROUP, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield every verb, those of groups too."""
+    if below := getattr(command, "commands", {}):
+        for name, verb in below.items():
+            yield from commands(verb, (*path, name))
+    else:
+        yield path, command
 
 
-def section(verb: str) -> str:
-    match = re.search(rf"^## `procwire {verb}\b.*?(?=^## |\Z)", DOCS.read_text(), re.MULTILINE | re.DOTALL)
-    assert match is not None
-    return match[0]
+COMMANDS = dict(commands())
+every_verb = pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+
+
+def options(path: tuple[str, ...]) -> list[str]:
+    parameters = COMMANDS[path].params
+    return [option for parameter in parameters for option in parameter.opts if option.startswith("-")]
+
+
+def section(path: tuple[str, ...]) -> str:
+    """A verb's own section, or that of its group."""
+    for level, name in (("###", " ".join(path)), ("##", path[0])):
+        match = re.search(rf"^{level} `procwire {name}\b.*?(?=^#{{2,{len(level)}}} |\Z)", DOCS.read_text(), _LINES)
+        if match is not None:
+            return match[0]
+    raise AssertionError(path)
 
 
 def test_verbs_are_those_documented() -> None:
@@ -50,17 +71,36 @@ def test_verbs_are_those_documented() -> None:
     assert VERBS == ["config", "detect", "dictionary", "guid", "hunt", "lake", "read", "record", "rules", "sql"]
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_option_is_documented(verb: str) -> None:
-    for option in options(verb):
-        assert f"`{option}" in section(verb)
+@every_verb
+def test_every_option_is_documented(path: tuple[str, ...]) -> None:
+    for option in options(path):
+        assert re.search(rf"`(?:[^`]* )?{option}\b", section(path)), option
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_help_explains_every_option(verb: str) -> None:
-    text = CliRunner().invoke(app, [verb, "--help"]).stdout
-    assert all(option in text for option in options(verb))
-    assert all(getattr(parameter, "help", None) for parameter in GROUP.commands[verb].params)
+@every_verb
+def test_help_explains_every_option(path: tuple[str, ...]) -> None:
+    text = CliRunner().invoke(app, [*path, "--help"]).stdout
+    assert all(option in text for option in options(path))
+    assert all(getattr(parameter, "help", None) for parameter in COMMANDS[path].params)
+
+
+@every_verb
+def test_every_example_of_the_help_can_be_parsed(path: tuple[str, ...]) -> None:
+    """Each stands for a command line that the verb takes; what it then does is tested by what the documents print."""
+    text = (COMMANDS[path].epilog or "").replace("\\\n", "")
+    for words in map(command_words, re.findall(r"^ +((?:sudo )?procwire .*)$", text, re.MULTILINE)):
+        verb, arguments = next(
+            (verb, words[len(other) :]) for other, verb in COMMANDS.items() if tuple(words[: len(other)]) == other
+        )
+        assert verb.make_context("procwire", arguments).params
+
+
+def command_words(line: str) -> list[str]:
+    """The words of the first command of a line, without `procwire`; remarks stand behind two spaces."""
+    lexer = shlex.shlex(re.split(r" {2,}", line)[0], posix=True, punctuation_chars="|>")
+    lexer.whitespace_split = True
+    words = list(takewhile(lambda word: word not in ("|", ">", "||"), lexer))
+    return words[words.index("procwire") + 1 :]
 
 
 @pytest.mark.parametrize(
