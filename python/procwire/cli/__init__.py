@@ -5,8 +5,11 @@ Nothing heavy is imported before a verb runs, so that `procwire --version` and `
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
+import threading
 from pathlib import Path
 
 __all__ = ["main"]
@@ -34,4 +37,34 @@ def main() -> None:
     sys.meta_path.insert(0, _Hidden())
     from procwire.cli.app import app
 
-    app(prog_name="procwire")
+    try:
+        app(prog_name="procwire")
+    except SystemExit as ended:
+        _leave(ended.code if isinstance(ended.code, int) else 1)
+    except OSError as error:
+        # Of help and the like, which no verb writes.
+        from procwire.cli.exits import complain, hush
+
+        complain(f"results: {error.strerror or error}")
+        hush()
+        _leave(1)
+
+
+def _leave(code: int) -> None:
+    """End the process without taking the interpreter apart.
+
+    Threads of Arrow's may still be letting go of Python objects: one that finds the interpreter gone aborts the process
+    with exit code 134.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    # What still holds files or folders, in cycles, removes them now.
+    gc.collect()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            pass
+        except (OSError, ValueError):
+            code = code or 1
+    os._exit(code)
