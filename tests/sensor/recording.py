@@ -48,7 +48,8 @@ class Recording:
         self.log: list[str] = []
         code = "from procwire.cli import main; main()"
         what = ["--all"] if config is None else ["--config", str(config)]
-        command = ["record", *what, "--sensor", "ebpf", "--to", "ndjson", "--no-dns-lookup"]
+        names = [] if "--dns-lookup" in options else ["--no-dns-lookup"]
+        command = ["record", *what, "--sensor", "ebpf", "--to", "ndjson", *names]
         self.process = subprocess.Popen(
             [sys.executable, "-c", code, *command, "--ledger", str(self._ledger_path), *options],
             stdout=subprocess.PIPE,
