@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["ACCOUNTS", "ROOT", "Done", "Machine", "started"]
+__all__ = ["ACCOUNTS", "ROOT", "Done", "Machine", "can_start", "started"]
 
 ROOT = Path(__file__).parents[2]
 ACCOUNTS = {"root": (0, "/root/case"), "alice": (4242, "/home/alice")}
@@ -99,6 +99,13 @@ class Machine:
         time.sleep(1)
         alerted.unlink(missing_ok=True)
         os.killpg(process.pid, signal.SIGINT)
+
+
+def can_start() -> bool:
+    """Tell whether this account, here, may make a machine."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return False
+    return subprocess.run(["unshare", "--mount", "--net", "true"], capture_output=True, check=False).returncode == 0
 
 
 @contextmanager

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import os
 import shutil
-import sys
 import zipfile
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from machine import ACCOUNTS, ROOT, started
+from machine import ACCOUNTS, ROOT, can_start, started
 from printed import DOCUMENTS, Printed, loose_commands, printed
 
 import procwire
@@ -98,7 +96,7 @@ def test_what_is_not_run_is_still_printed() -> None:
     assert set(NOT_RUN) <= {command.text for command in everything()}
 
 
-@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs root, to make a machine")
+@pytest.mark.skipif(not can_start(), reason="needs root on Linux, and namespaces, to make a machine")
 @pytest.mark.parametrize("account", ACCOUNTS)
 @pytest.mark.parametrize("document", [pytest.param(name, marks=MARKS.get(name, pytest.mark.long)) for name in WITH])
 def test_printed_commands_work(document: str, account: str, files: Path, tmp_path: Path) -> None:
