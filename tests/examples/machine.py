@@ -53,6 +53,8 @@ class Machine:
         endless: interrupt it, as Ctrl-C does, once it records or something arrived at `alert`.
         """
         self._count += 1
+        # What stays there of recorders that ended: they may not remove it.
+        before = set(self._recorders())
         outputs = [self._folder / f"{self._count}.{name}" for name in ("stdout", "stderr")]
         program = ["python", "-"] if language == "python" else ["bash", "-o", "pipefail", "-c", command]
         with outputs[0].open("wb") as stdout, outputs[1].open("wb") as stderr:
@@ -65,7 +67,7 @@ class Machine:
                 process.stdin.write(command.encode() if language == "python" else b"")
             try:
                 if endless:
-                    self._interrupt(process)
+                    self._interrupt(process, before)
                 code = process.wait(_TIMEOUT_S)
             finally:
                 if process.poll() is None:
@@ -88,10 +90,14 @@ class Machine:
             "env", "-i", f"--chdir={ACCOUNTS[account][1]}", f"PATH={_PATH}",
         ]  # fmt: skip
 
-    def _interrupt(self, process: subprocess.Popen[bytes]) -> None:
+    def _recorders(self) -> Iterator[Path]:
+        """Yield the state of each recorder that records."""
+        yield from (file for file in (self.root / "run" / "procwire").glob("recorder-*.json") if file.stat().st_size)
+
+    def _interrupt(self, process: subprocess.Popen[bytes], before: set[Path]) -> None:
         deadline_s = time.monotonic() + _TIMEOUT_S
-        alerted, running = self.root / "tmp" / "alerted", self.root / "run" / "procwire"
-        while not (alerted.exists() or any(file.stat().st_size for file in running.glob("recorder-*.json"))):
+        alerted = self.root / "tmp" / "alerted"
+        while not (alerted.exists() or set(self._recorders()) - before):
             if process.poll() is not None or time.monotonic() > deadline_s:
                 return
             time.sleep(0.05)

@@ -35,12 +35,15 @@ def main() -> None:
         sys.stdout.write(version_line() + "\n")
         return
     sys.meta_path.insert(0, _Hidden())
-    from procwire.cli.app import app
-
     try:
+        from procwire.cli.app import app
+
         app(prog_name="procwire")
     except SystemExit as ended:
         _leave(ended.code if isinstance(ended.code, int) else 1)
+    except KeyboardInterrupt:
+        # Before a verb runs, or after.
+        _leave(130)
     except OSError as error:
         # Of help and the like, which no verb writes.
         from procwire.cli.exits import complain, hush

@@ -220,3 +220,18 @@ def test_help_on_a_full_disk_is_an_error_of_one_line(arguments: tuple[str, ...])
         done = subprocess.run([*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
     assert done.returncode in (1, 2)
     assert b"Traceback" not in done.stderr
+
+
+def test_an_interrupt_before_a_verb_runs_is_no_traceback() -> None:
+    """Whoever changes their mind at once sees nothing but the exit code."""
+    interrupted = """
+import builtins
+real = builtins.__import__
+def importing(name, *rest):
+    if name == 'procwire.cli.app':
+        raise KeyboardInterrupt
+    return real(name, *rest)
+builtins.__import__ = importing
+"""
+    done = left(interrupted, "read", "x")
+    assert (done.returncode, done.stderr) == (130, b"")
