@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -46,7 +47,8 @@ def follow(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ingest]
                 raise KeyboardInterrupt
             event()
 
-        monkeypatch.setattr("procwire.sources.follow.time.sleep", next_event)
+        # The module's own clock only: other threads of the process, such as py4j's, sleep through the shared one.
+        monkeypatch.setattr("procwire.sources.follow.time", SimpleNamespace(sleep=next_event))
         ingest = Ingest(lake)
         with pytest.raises(KeyboardInterrupt):
             ingest.run(list(paths), follow=True, ledger=Ledger())
