@@ -17,7 +17,7 @@ from procwire.event import CONNECTION, DNS_QUERY, NAMES, PROCESS_CREATION, Event
 from procwire.ledger import Example, FileLedger, Tally
 from procwire.sources.inputs import STDIN, TableFormat, expand, table_format
 
-__all__ = ["TableFile", "find_tables"]
+__all__ = ["ERRORS", "TableFile", "find_tables", "open_table"]
 
 # What tells the events apart, and a table of ours from others.
 _TELLING: dict[Event, tuple[str, ...]] = {
@@ -25,7 +25,9 @@ _TELLING: dict[Event, tuple[str, ...]] = {
     PROCESS_CREATION: ("event_creation_time", "process_guid", "process_command_line"),
     DNS_QUERY: ("event_creation_time", "process_guid", "dns_query_name"),
 }
-_ERRORS = (OSError, pa.ArrowException)
+ERRORS = (OSError, pa.ArrowException)
+"""What reading a file may raise."""
+_BATCH_ROWS = 1 << 16
 
 
 @dataclass(slots=True)
@@ -44,13 +46,21 @@ class TableFile:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows of an Arrow file; what is damaged is told in `account`, and ends them."""
+        for batch in self.raw_batches():
+            self.count(batch.num_rows)
+            yield batch
+
+    def raw_batches(self) -> Iterator[pa.RecordBatch]:
+        """Read the rows of a file of either format, without counting them; what is damaged likewise ends them."""
         try:
             with pa.OSFile(self.path) as file:
-                for batch in _arrow(file):
-                    self.count(batch.num_rows)
-                    yield batch
-        except _ERRORS as error:
-            self.account.damage["read error"] = _tally(error)
+                yield from _arrow(file) if self.format == "arrow" else _parquet(file)
+        except ERRORS as error:
+            self.damaged(error)
+
+    def damaged(self, error: Exception) -> None:
+        """Account for what ended the reading."""
+        self.account.damage["read error"] = _tally(error)
 
     def count(self, rows: int) -> None:
         """Account for rows."""
@@ -72,22 +82,36 @@ def find_tables(paths: Sequence[str | os.PathLike[str]]) -> tuple[list[TableFile
         is_left_out = not named and Path(path).name.startswith(".")
         if not is_left_out and (kind := _format(path)) is not None:
             _check_no_lake(path)
-            account = FileLedger(path, kind, bytes=Path(path).stat().st_size, named=named)
+            table, account = _tried(path, kind, named=named)
             accounts.append(account)
-            found += _tried(path, kind, account)
+            found += [table] if table else []
     return found, accounts
 
 
-def _tried(path: str, format: TableFormat, account: FileLedger) -> Iterator[TableFile]:
+def open_table(path: str, *, named: bool) -> tuple[TableFile | None, FileLedger]:
+    """Open a Parquet or Arrow file: None if it cannot be read, or is none of procwire's, as its account then says.
+
+    named: whether the user named it. The files of a lake are none to be read: only its log says which count.
+    """
     try:
-        yield _opened(path, format, account)
-    except _ERRORS as error:
+        _check_no_lake(path)
+        return _tried(path, table_format(path) or "parquet", named=named)
+    except (OSError, UsageError) as error:
+        return None, FileLedger(path, named=named, error=str(error))
+
+
+def _tried(path: str, format: TableFormat, *, named: bool) -> tuple[TableFile | None, FileLedger]:
+    account = FileLedger(path, format, bytes=Path(path).stat().st_size, named=named)
+    try:
+        return _opened(path, format, account), account
+    except ERRORS as error:
         account.error = f"cannot be read as {format.title()}: {_line(error)}"
         if not account.named:
             # What was met in a folder and is no log is passed over; but this was meant to be one.
             account.damage["read error"] = _tally(error)
     except UsageError as error:
         account.error = str(error)
+    return None, account
 
 
 def _format(path: str) -> TableFormat | None:
@@ -141,6 +165,11 @@ def _arrow(file: pa.NativeFile) -> Iterator[pa.RecordBatch]:
     if isinstance(reader, pa.RecordBatchFileReader):
         return (reader.get_batch(number) for number in range(reader.num_record_batches))
     return cast("Iterator[pa.RecordBatch]", iter(reader))
+
+
+def _parquet(file: pa.NativeFile) -> Iterator[pa.RecordBatch]:
+    whole = pq.ParquetFile(file, page_checksum_verification=True)
+    return cast("Iterator[pa.RecordBatch]", whole.iter_batches(_BATCH_ROWS))
 
 
 def _tally(error: Exception) -> Tally:
