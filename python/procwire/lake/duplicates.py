@@ -72,7 +72,7 @@ def _repeated(known: pa.Table) -> list[int]:
     repeated: list[int] = alike[_ROW].filter(pc.invert(is_first)).to_pylist()
     # Sameness does not carry over: of 0.1235 s and 0.1239 s both are the same as 0.123 s, but they are not the same.
     distinct, gone = alike.filter(is_first), set[int]()
-    for later, earlier in sorted(_pairs(distinct, distinct)):
+    for later, earlier in sorted(_pairs(distinct)):
         if earlier not in gone:
             gone.add(later)
     return repeated + list(gone)
@@ -85,11 +85,10 @@ def _also_in(files: pyarrow.fs.FileSystem, file: DataFile, known: pa.Table) -> l
     return [row for (row,) in _query(_matches(known, old, f"new.{_ROW}", "SEMI"), known, old)]
 
 
-def _pairs(new: pa.Table, old: pa.Table) -> Iterator[tuple[int, int]]:
-    """Rows of the same event: the later's number, and the earlier's."""
+def _pairs(rows: pa.Table) -> set[tuple[int, ...]]:
+    """Rows of the same event, two by two: the later's number, and the earlier's."""
     columns = f"new.{_ROW}, old.{_ROW}"
-    earlier = f" AND old.{_ROW} < new.{_ROW}"
-    yield from set(_query(_matches(new, old, columns, "INNER", earlier), new, old))
+    return set(_query(_matches(rows, rows, columns, "INNER", f" AND old.{_ROW} < new.{_ROW}"), rows, rows))
 
 
 def _matches(new: pa.Table, old: pa.Table, columns: str, join: str, further: str = "") -> str:

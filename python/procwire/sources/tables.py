@@ -78,9 +78,7 @@ def find_tables(paths: Sequence[str | os.PathLike[str]]) -> tuple[list[TableFile
     found: list[TableFile] = []
     accounts: list[FileLedger] = []
     for path, named in expand(paths):
-        # What is hidden belongs to a recording that has not published it.
-        is_left_out = not named and Path(path).name.startswith(".")
-        if not is_left_out and (kind := _format(path)) is not None:
+        if (named or not _is_hidden(path)) and (kind := _format(path)) is not None:
             _check_no_lake(path)
             table, account = _tried(path, kind, named=named)
             accounts.append(account)
@@ -93,6 +91,8 @@ def open_table(path: str, *, named: bool) -> tuple[TableFile | None, FileLedger]
 
     named: whether the user named it. The files of a lake are none to be read: only its log says which count.
     """
+    if not named and _is_hidden(path):
+        return None, FileLedger(path, named=False, error="found a hidden table, expected what a recording published")
     try:
         _check_no_lake(path)
         return _tried(path, table_format(path) or "parquet", named=named)
@@ -112,6 +112,11 @@ def _tried(path: str, format: TableFormat, *, named: bool) -> tuple[TableFile | 
     except UsageError as error:
         account.error = str(error)
     return None, account
+
+
+def _is_hidden(path: str) -> bool:
+    # Such belongs to a recording that has not published it.
+    return Path(path).name.startswith(".")
 
 
 def _format(path: str) -> TableFormat | None:

@@ -155,7 +155,7 @@ def _kept_again(first: Row, second: Row) -> int:
     """How many rows of the second are kept once the first is in a lake; the same as if both came at once."""
     with TemporaryDirectory() as folder:
         lake = Lake.open(Path(folder), create=True)
-        kept = without_duplicates(lake.table, _rows([first, second])).num_rows - 1
+        kept: int = without_duplicates(lake.table, _rows([first, second])).num_rows - 1
         lake.append(_rows([first]), source="a", version=1)
         lake.table.reload()
         assert without_duplicates(lake.table, _rows([second])).num_rows == kept
