@@ -8,7 +8,7 @@ the other cut to milliseconds. A record id alone is not enough: a log that was c
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -28,6 +28,7 @@ _MAX_NAMES = 64
 _MICROSECONDS = pa.timestamp("us", tz="UTC")
 # So far a time that was cut lies from the whole one; and Delta keeps bounds of times in milliseconds.
 _SLACK = timedelta(milliseconds=1)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC) + _SLACK, datetime.max.replace(tzinfo=UTC) - _SLACK
 # What is compared with what: times as they are, or cut, of the new row and of the old one.
 _CUT = "_ms"
 _FORMS = (("", ""), ("", _CUT), (_CUT, ""))
@@ -162,7 +163,7 @@ def _bounds(known: pa.Table, name: str) -> tuple[Any, Any] | None:
     low, high = (bound.as_py() for bound in pc.min_max(_different(known[name])).values())
     if low is None:
         return None
-    return (low - _SLACK, high + _SLACK) if name in TIMES else (low, high)
+    return (max(low, _FIRST) - _SLACK, min(high, _LAST) + _SLACK) if name in TIMES else (low, high)
 
 
 def _filters(known: pa.Table) -> pc.Expression:
