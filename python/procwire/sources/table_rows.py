@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 
 from procwire.event import CONNECTION, LIVE_FIELDS, LOGGED, Field
 from procwire.event import field as field_named
-from procwire.ledger import EXAMPLES_PER_KIND, Example, Tally
 from procwire.sources.tables import ERRORS, TableFile
 
 __all__ = ["log_rows"]
@@ -86,17 +85,11 @@ def _plain(table: TableFile, field: Field, column: pa.Array) -> pa.Array:
 
 def _times(table: TableFile, field: Field, column: pa.Array) -> pa.Array:
     """Times in UTC, in microseconds; null, and a warning, for those that cannot be."""
-    # As in a log: UtcTime is UTC without saying so, any other time without a zone may be a local one.
-    is_local = pa.types.is_timestamp(column.type) and column.type.tz is None and field.sysmon != "UtcTime"
-    times = pa.nulls(len(column), field.type) if is_local else _as(column, field.type)
+    times = pa.nulls(len(column), field.type) if field in table.local_times else _as(column, field.type)
     numbers = times.cast(pa.int64())
     times = pc.if_else(pc.or_(pc.less(numbers, _FIRST_US), pc.greater(numbers, _LAST_US)), None, times)
     if lost := times.null_count - column.null_count:
-        tally = table.account.warnings.setdefault("unreadable value", Tally())
-        tally.count += lost
-        if len(tally.examples) < EXAMPLES_PER_KIND:
-            detail = f"{field.named(table.names)}: found {column.type}, expected times in UTC, of the years 1 to 9999"
-            tally.examples.append(Example(0, None, detail))
+        table.unreadable(field, lost, "times in UTC, of the years 1 to 9999")
     return times
 
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from procwire.errors import UsageError
-from procwire.event import CONNECTION, DNS_QUERY, NAMES, PROCESS_CREATION, Event, Names
-from procwire.ledger import Example, FileLedger, Tally
+from procwire.event import CONNECTION, DNS_QUERY, NAMES, PROCESS_CREATION, Event, Field, Names
+from procwire.ledger import EXAMPLES_PER_KIND, Example, FileLedger, Tally
 from procwire.sources.inputs import STDIN, TableFormat, expand, table_format
 
 __all__ = ["ERRORS", "TableFile", "find_tables", "open_table"]
@@ -57,6 +57,26 @@ class TableFile:
                 yield from _arrow(file) if self.format == "arrow" else _parquet(file)
         except ERRORS as error:
             self.damaged(error)
+
+    @property
+    def local_times(self) -> list[Field]:
+        """Columns whose times have no zone, and so may be any place's. UtcTime is in UTC without saying so."""
+        kinds = {column.name: column.type for column in self.schema}
+        found = [(field, kinds.get(field.named(self.names))) for field in self.event.fields]
+        return [
+            field
+            for field, kind in found
+            if kind is not None and pa.types.is_timestamp(kind) and kind.tz is None and field.sysmon != "UtcTime"
+        ]
+
+    def unreadable(self, field: Field, count: int, expected: str) -> None:
+        """Account for values that are null in the table."""
+        name = field.named(self.names)
+        tally = self.account.warnings.setdefault("unreadable value", Tally())
+        tally.count += count
+        if len(tally.examples) < EXAMPLES_PER_KIND:
+            detail = f"{name}: found {self.schema.field(name).type}, expected {expected}"
+            tally.examples.append(Example(0, None, detail))
 
     def damaged(self, error: Exception) -> None:
         """Account for what ended the reading."""
