@@ -11,11 +11,12 @@ import pyarrow.compute as pc
 from procwire.event import DNS_QUERY, LIVE_SCHEMA, LOGGED, PROCESS_CREATION
 
 __all__ = ["CONFIGURATION", "CONNECTIONS", "CONTEXT", "DAY", "KEY", "SCHEMA", "SORT", "STATISTICS", "TABLE_SCHEMA",
-           "Layout", "days", "in_milliseconds", "is_in_milliseconds", "parquet"]  # fmt: skip
+           "TIMES", "Layout", "days", "in_milliseconds", "is_in_milliseconds", "parquet"]  # fmt: skip
 
 DAY = "day"
-KEY = ("computer_name", "provider_name", "channel", "record_id", "event_recorded_time")
-"""What an event is known by, in whatever log it is met."""
+TIMES = ("event_creation_time", "event_recorded_time")
+KEY = ("computer_name", "channel", "record_id", *TIMES)
+"""What an event is known by, in whatever log it is met: `duplicates` says how."""
 STATISTICS = ("event_creation_time", "event_recorded_time", "record_id", "computer_name")
 """Columns whose least and greatest values a table keeps for each file."""
 SORT = ("computer_name", "process_name", "dst_port", "event_creation_time", "record_id")
