@@ -71,7 +71,7 @@ def compact(location: LakeOption = None) -> ExitCode:
     from procwire.lake import Lake
 
     found = Lake.open(location)
-    told = [line for part in found.tables() if (line := _compacted(part.compact(), part.table.layout.rows))]
+    told = [line for part in found.all_tables() if (line := _compacted(part.compact(), part.table.layout.rows))]
     sys.stderr.write("".join(f"lake {found.location}: {line}\n" for line in told or ["all days are compact"]))
     return ExitCode.ALL_READ
 
@@ -99,7 +99,7 @@ def verify(location: LakeOption = None) -> ExitCode:
 
     found = Lake.open(location)
     faults = 0
-    for part in found.tables():
+    for part in found.all_tables():
         state = part.verify()
         faults += len(state.faults)
         sys.stdout.write("".join(plain(f"{part.table.layout.name}/{fault}") + "\n" for fault in state.faults))

@@ -8,12 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.fs
 import pyarrow.parquet as pq
 
 from procwire.engine import connect
 from procwire.lake.schema import KEY, days
 from procwire.lake.table import DataFile, Table
+from procwire.lake.verified import damage
 
 __all__ = ["without_duplicates"]
 
@@ -41,7 +41,7 @@ def without_duplicates(table: Table, rows: pa.Table) -> pa.Table:
     found = _repeated(known)
     row_days = set(pc.unique(days(rows)).to_pylist())
     for file in _overlapping(table.snapshot(), known, row_days):
-        found += _also_in(table.files, file, known)
+        found += _also_in(table, file, known)
     if not found:
         return rows
     return rows.filter(pc.invert(pc.is_in(keys[_ROW], pa.array(found, pa.int64()))))
@@ -63,8 +63,9 @@ def _repeated(known: pa.Table) -> list[int]:
     return repeated
 
 
-def _also_in(files: pyarrow.fs.FileSystem, file: DataFile, known: pa.Table) -> list[int]:
-    old = pq.read_table(file.path, filesystem=files, columns=list(KEY), filters=_filters(known), partitioning=None)
+def _also_in(table: Table, file: DataFile, known: pa.Table) -> list[int]:
+    with table.open(file) as stream, damage(f"{table.uri}/{file.path}"):
+        old = pq.read_table(stream, columns=list(KEY), filters=_filters(known))
     if not old.num_rows:
         return []
     return _query(f"SELECT {_ROW} FROM known AS new SEMI JOIN old ON {_MATCH}", known=known, old=old)
