@@ -27,7 +27,7 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 from blake3 import blake3
 
-from procwire.errors import LakeError
+from procwire.errors import DamageError, LakeError
 from procwire.lake.location import is_remote
 
 __all__ = [
@@ -82,6 +82,8 @@ class Examination:
     missing: list[int] = field(default_factory=list)
     repaired: dict[int, str] = field(default_factory=dict)
     """Commits that a repair accepted, with their digests."""
+    digests: Mapping[int, str] = field(default_factory=dict)
+    """Of each commit that is there."""
 
     def lines(self) -> list[str]:
         """The faults in order."""
@@ -132,7 +134,8 @@ class Chain:
             os.close(handle)
 
     def head(self) -> Head | None:
-        """Return the head; None if there is none. Raises LakeError if it is of a newer version, or broken."""
+        """Return the head; None if there is none. Raises LakeError if it is of a newer version, DamageError if it is
+        broken."""
         try:
             with self._lake_files.open_input_stream(self._head_path) as stream:
                 content = stream.read()
@@ -152,7 +155,7 @@ class Chain:
                 None if checkpoint is None else (int(checkpoint[0]), str(checkpoint[1])),
             )
         except (ValueError, TypeError, LookupError) as error:
-            raise LakeError(f"{self._where}: is broken, expected the last commit: see lake repair") from error
+            raise DamageError(f"{self._where}: is broken, expected the last commit: see lake repair") from error
 
     def link(self, version: int) -> dict[str, str]:
         """Return what the commit of that version must say: which it follows, and the newest checkpoint."""
@@ -207,7 +210,7 @@ class Chain:
         digests: Mapping[int, str],
         checkpoints: Sequence[int],
     ) -> Examination:
-        found = Examination(len(actions))
+        found = Examination(len(actions), digests=digests)
         infos = {version: _info(lines) for version, lines in actions.items()}
         for info in infos.values():
             found.repaired |= {int(number): digest for number, digest in json.loads(info.get(REPAIRED, "{}")).items()}
@@ -245,12 +248,13 @@ class Chain:
         try:
             head = self.head()
         except LakeError as error:
-            found.faults[-1] = str(error)
+            # As the paths of the other faults, relative to the table.
+            found.faults[-1] = str(error).replace(self._where, f"../{self._head_path}", 1)
             return
         if head is None:
             # A writer may be killed before it notes the first.
             if is_chained and newest > 0:
-                found.faults[-1] = f"{self._where}: is missing, expected the last commit"
+                found.faults[-1] = f"../{self._head_path}: is missing, expected the last commit"
         elif head.commit > newest:
             gone = list(range(newest + 1, head.commit + 1))
             found.missing += gone

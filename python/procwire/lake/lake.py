@@ -15,17 +15,18 @@ import pyarrow.dataset as ds
 
 from procwire.errors import DamageError, LakeError, UsageError
 from procwire.event import LIVE_SCHEMA
+from procwire.lake.chain import Chain
 from procwire.lake.duplicates import without_duplicates
 from procwire.lake.files import remove_files, write_days
 from procwire.lake.location import VARIABLE, is_remote, other_lakes, resolve
 from procwire.lake.maintenance import Compaction, Verification, compact, expire, expired, tidy, verify
 from procwire.lake.period import utc
 from procwire.lake.readings import Reading, Readings
-from procwire.lake.schema import CONNECTIONS, CONTEXT, READINGS, SCHEMA, days
-from procwire.lake.table import ConflictError, DataFile, Table, is_table, lake_errors
+from procwire.lake.schema import CONNECTIONS, CONTEXT, READINGS, SCHEMA, Layout, days
+from procwire.lake.table import ConflictError, DataFile, Table, file_system, is_table, lake_errors
 from procwire.lake.verified import Readable, damage
 
-__all__ = ["Info", "Lake"]
+__all__ = ["Info", "Lake", "verify_tables"]
 
 # Two readers of logs must not both find that an event is not there yet, and then both add it.
 _LOGS = "procwire/logs"
@@ -48,6 +49,8 @@ class Info:
     last_day: date | None
     days: int
     readings: list[Reading] = field(default_factory=list)
+    trouble: str | None = None
+    """Why the readings cannot be told: their table is damaged."""
 
 
 class Lake:
@@ -185,6 +188,11 @@ class Lake:
     def info(self) -> Info:
         """What the newest snapshot holds."""
         files = self.snapshot()
+        readings, trouble = [], None
+        try:
+            readings = self.readings.all()
+        except LakeError as error:
+            trouble = str(error)
         dated = sorted({file.day for file in files if file.day})
         return Info(
             self.location,
@@ -197,7 +205,8 @@ class Lake:
             dated[0] if dated else None,
             dated[-1] if dated else None,
             len(dated),
-            self.readings.all(),
+            readings,
+            trouble,
         )
 
     def compact(self) -> Compaction:
@@ -242,6 +251,30 @@ class Lake:
         self.table.reload()
         with lake_errors(self.location):
             return verify(self.table)
+
+
+def verify_tables(location: str, storage_options: Mapping[str, str] | None = None) -> list[tuple[Layout, Verification]]:
+    """Verify every table of a lake, also those that cannot be opened. location: as `location.resolve` gives it."""
+    return [
+        (layout, found)
+        for layout in (CONNECTIONS, *CONTEXT, READINGS)
+        if (found := _verified(f"{location}/{layout.name}", layout, storage_options)) is not None
+    ]
+
+
+def _verified(uri: str, layout: Layout, storage_options: Mapping[str, str] | None) -> Verification | None:
+    """What a table is like; None if there never was one."""
+    try:
+        if is_table(uri, storage_options):
+            table = Table(uri, storage_options, layout)
+            with lake_errors(uri):
+                return verify(table)
+        lake = uri.rpartition("/")[0]
+        with lake_errors(uri):
+            head = Chain(uri, file_system(uri, storage_options), file_system(lake, storage_options)).head()
+        return None if head is None else Verification(faults=[f"is missing, expected its commit {head.commit}"])
+    except LakeError as error:
+        return Verification(faults=[str(error).removeprefix(f"{uri}/")])
 
 
 def _may_hold(file: DataFile, since: datetime | None, until: datetime | None) -> bool:

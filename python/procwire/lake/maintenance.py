@@ -7,7 +7,7 @@ have. Appends go on meanwhile, and never meet it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ from procwire.lake.table import ConflictError, DataFile, Table
 from procwire.lake.torn import is_aside
 from procwire.lake.verified import ReadableFile, check, damage
 
-__all__ = ["Compaction", "Verification", "compact", "expire", "expired", "tidy", "verify"]
+__all__ = ["MAINTENANCE", "Compaction", "Verification", "compact", "expire", "expired", "faults_of", "tidy", "verify"]
 
 MAINTENANCE = "procwire/maintenance"
 
@@ -127,6 +127,8 @@ class Verification:
     commits: int = 0
     unchained: int = 0
     """Commits of an older procwire, which are in no chain."""
+    digests: Mapping[int, str] = field(default_factory=dict)
+    """Of each commit that is there."""
 
 
 def verify(table: Table) -> Verification:
@@ -134,9 +136,10 @@ def verify(table: Table) -> Verification:
     found = Verification()
     commits = table.chain.examine()
     found.commits, found.unchained, found.faults = commits.commits, commits.unchained, commits.lines()
+    found.digests = commits.digests
     snapshot = table.snapshot()
     with ThreadPoolExecutor(_THREADS) as pool:
-        for file, faults in zip(snapshot, pool.map(partial(_faults, table), snapshot), strict=True):
+        for file, faults in zip(snapshot, pool.map(partial(faults_of, table), snapshot), strict=True):
             found.files += 1
             found.rows += file.rows
             found.undigested += footer_digest(file.path) is None
@@ -152,7 +155,8 @@ def verify(table: Table) -> Verification:
     return found
 
 
-def _faults(table: Table, file: DataFile) -> list[str]:
+def faults_of(table: Table, file: DataFile) -> list[str]:
+    """Read a file of the snapshot, and say, a line each, what is not as the table says of it."""
     try:
         with damage(path := f"{table.uri}/{file.path}"):
             return list(_differences(table, file))

@@ -18,7 +18,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 
-from procwire.errors import LakeError
+from procwire.errors import DamageError, LakeError
 from procwire.lake.chain import PREVIOUS, Chain
 from procwire.lake.durable import sync, sync_commits
 from procwire.lake.files import is_data_file
@@ -36,7 +36,7 @@ from procwire.lake.schema import (
 from procwire.lake.torn import put_torn_aside
 from procwire.lake.verified import Readable, ReadableFile, open_verified
 
-__all__ = ["ConflictError", "DataFile", "Table", "is_table", "lake_errors"]
+__all__ = ["ConflictError", "DataFile", "Table", "file_system", "is_table", "lake_errors"]
 
 _RETRIES = 100
 # Commits that are past their time are deleted so often: to look for them at each, as deltalake does, takes longer and
@@ -71,10 +71,17 @@ class Table:
     def __init__(self, uri: str, storage_options: Mapping[str, str] | None, layout: Layout = CONNECTIONS) -> None:
         self.uri = uri
         self.layout = layout
-        with lake_errors(uri):
-            self._delta = DeltaTable(uri, storage_options=dict(storage_options or {}))
-        self.files = _file_system(uri, storage_options)
-        self.chain = Chain(uri, self.files, _file_system(uri.rpartition("/")[0], storage_options))
+        self.files = file_system(uri, storage_options)
+        self.chain = Chain(uri, self.files, file_system(uri.rpartition("/")[0], storage_options))
+        try:
+            with lake_errors(uri):
+                self._delta = DeltaTable(uri, storage_options=dict(storage_options or {}))
+        except LakeError:
+            # What exactly is broken, the commits tell better.
+            with suppress(OSError):
+                if faults := self.chain.examine().lines():
+                    raise DamageError(f"{uri}/{faults[0]}: see lake verify and lake repair") from None
+            raise
 
     @classmethod
     def exists(cls, uri: str, storage_options: Mapping[str, str] | None) -> bool:
@@ -310,7 +317,8 @@ def _last_reason(told: str) -> str:
     return message[1] if message else plain.rpartition("\n")[2].lstrip(" ↳") or "it told no more"
 
 
-def _file_system(uri: str, storage_options: Mapping[str, str] | None) -> pyarrow.fs.FileSystem:
+def file_system(uri: str, storage_options: Mapping[str, str] | None) -> pyarrow.fs.FileSystem:
+    """Return the files below a folder or a URI."""
     if is_remote(uri):
         return pyarrow.fs.PyFileSystem(DeltaStorageHandler(uri, dict(storage_options or {})))
     return pyarrow.fs.SubTreeFileSystem(uri, pyarrow.fs.LocalFileSystem())

@@ -119,7 +119,7 @@ def test_writer_that_was_killed_before_it_noted_its_commit_is_no_fault(filled: L
 
 
 def test_chain_goes_on_behind_a_checkpoint(lake: Lake, batch_of: BatchOf) -> None:
-    """Commits that are past their time are deleted; a forged checkpoint is found, one that was not noted yet is none."""
+    """Commits that are past their time are deleted; a forged checkpoint is found, one not noted yet is no fault."""
     rows = pa.Table.from_batches([batch_of({})])
     for number in range(95):
         lake.append(rows, source="a", version=number)
@@ -154,7 +154,7 @@ def test_nothing_is_deleted_while_the_chain_is_broken(filled: Lake) -> None:
     assert sorted(Path(filled.location).rglob("*.parquet")) == before
 
 
-def test_older_lake_gets_its_chain_with_its_first_new_commit(tmp_path: Path, batch_of: BatchOf) -> None:
+def test_older_lake_gets_its_chain_with_its_first_new_commit(tmp_path: Path) -> None:
     location = Path(shutil.copytree(GOLDEN, tmp_path / "lake"))
     lake = Lake.open(location)
     found = lake.verify()

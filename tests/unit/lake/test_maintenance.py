@@ -220,7 +220,7 @@ def test_verify_holds_rows_and_days_to_the_table(lake: Lake, batch_of: BatchOf) 
     lake.append([batch_of({"event_creation_time": NOON})], source="a", version=1)
     [file] = lake.snapshot()
     other = replace(file, rows=2, day=date(2024, 3, 2))
-    assert maintenance._faults(lake.table, other) == [
+    assert maintenance.faults_of(lake.table, other) == [
         "found 1 rows, expected 2",
         "found 1 rows of another day than 2024-03-02",
     ]
