@@ -13,12 +13,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.fs
 import pyarrow.parquet as pq
 
 from procwire.engine import connect
 from procwire.lake.schema import KEY, TIMES, days
 from procwire.lake.table import DataFile, Table
+from procwire.lake.verified import damage
 
 __all__ = ["without_duplicates"]
 
@@ -49,7 +49,7 @@ def without_duplicates(table: Table, rows: pa.Table) -> pa.Table:
         return rows
     found: list[int] = []
     for file in _overlapping(table.snapshot(), known):
-        found += _also_in(table.files, file, known)
+        found += _also_in(table, file, known)
     # These first: a row that is left out leaves out no other.
     found += _repeated(known.filter(pc.invert(pc.is_in(known[_ROW], pa.array(found, pa.int64())))) if found else known)
     if not found:
@@ -79,8 +79,9 @@ def _repeated(known: pa.Table) -> list[int]:
     return repeated + list(gone)
 
 
-def _also_in(files: pyarrow.fs.FileSystem, file: DataFile, known: pa.Table) -> list[int]:
-    old = pq.read_table(file.path, filesystem=files, columns=list(KEY), filters=_filters(known), partitioning=None)
+def _also_in(table: Table, file: DataFile, known: pa.Table) -> list[int]:
+    with table.open(file) as stream, damage(f"{table.uri}/{file.path}"):
+        old = pq.read_table(stream, columns=list(KEY), filters=_filters(known))
     if not old.num_rows:
         return []
     return [row for (row,) in _query(_matches(known, old, f"new.{_ROW}", "SEMI"), known, old)]

@@ -110,7 +110,13 @@ class Ingest:
         self._rows = 0
         self._lock = Lock()
         self._due_s = 0.0
-        readings = lake.readings.all()
+        self.trouble: str | None = None
+        """Why the lake's ledger cannot be read, or written: the rows are in the lake nonetheless."""
+        try:
+            readings = lake.readings.all()
+        except LakeError as error:
+            # Each log is read again, then; the tables say how many of its rows they have.
+            readings, self.trouble = [], str(error)
         self._known = {reading.source for reading in readings}
         self._sizes = {reading.bytes for reading in readings}
         self._unidentified: list[_Log] = []
@@ -358,7 +364,10 @@ class Ingest:
             except LakeError:
                 # Nor could it be read: there is no row of it.
                 del self._logs[name]
-        self._lake.readings.add(self.logs)
+        try:
+            self._lake.readings.add(self.logs)
+        except LakeError as error:
+            self.trouble = str(error)
 
 
 def _runs(names: pa.Array) -> Iterator[tuple[str, int]]:
