@@ -11,6 +11,7 @@ from procwire.cli.detecting import Request, run
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.request import Level
 from procwire.cli.sought import EngineOption, LakeOption, MasterOption, SinceOption, Sought, UntilOption
+from procwire.cli.targets import check_targets
 from procwire.cli.ways import ForceOption, OutputOption, RowsToOption
 
 __all__ = ["EXAMPLES", "detect"]
@@ -72,8 +73,6 @@ def detect(
     Each match is a row: the rule, the fields and values that made it match, and the event. A table begins with what
     matched on which host. Exit code 4 says that there are matches.
     """
-    from procwire.cli.output import check_targets
-
-    check_targets({"-o": output}, [*(logs or ()), *rules], force=force)
+    check_targets([("-o", output)], [*(logs or ()), *rules], force=force)
     sought = Sought(logs, lake, since, until, engine, master)
     return run(Request(rules, sought, level, to, output, columns, limit, force))

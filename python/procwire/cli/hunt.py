@@ -12,6 +12,7 @@ import typer
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.hunting import Request, run
 from procwire.cli.sought import EngineOption, LakeOption, MasterOption, SinceOption, Sought, UntilOption
+from procwire.cli.targets import check_targets
 from procwire.cli.ways import ForceOption, OutputOption, RowsToOption
 
 if TYPE_CHECKING:
@@ -72,7 +73,6 @@ def hunt(
 
     Hunts in the lake, or in logs named with --files. Rows go to stdout or to a file, the most remarkable first.
     """
-    from procwire.cli.output import check_targets
     from procwire.hunts import find, load
 
     known = load(hunts or ())
@@ -81,7 +81,7 @@ def hunt(
     found = find(name, known)
     if describe:
         return _print(_description(found))
-    check_targets({"-o": output}, files or (), force=force)
+    check_targets([("-o", output)], files or (), force=force)
     sought = Sought(files, lake, since, until, engine, master)
     return run(found, Request(sought, param or [], to, output, columns, limit, force))
 

@@ -10,6 +10,7 @@ import typer
 
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.sought import LakeOption, SinceOption, Sought, UntilOption
+from procwire.cli.targets import check_targets
 from procwire.cli.ways import ForceOption, OutputOption, ToOption, Way, WhereOption, listed, way_of
 from procwire.errors import UsageError
 
@@ -54,13 +55,13 @@ def export(
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N rows.")] = None,
 ) -> ExitCode:
     """Write what the lake holds, all of it or a range of time, in any format. Days come in order."""
-    from procwire.cli.output import Output, check_targets
+    from procwire.cli.output import Output
     from procwire.event import CONNECTION, event_named
     from procwire.lake import Lake
     from procwire.sinks import open_sink
 
     way = way_of(to, output)
-    check_targets({"-o": output}, force=force)
+    check_targets([("-o", output)], force=force)
     event = event_named(table)
     selection = _selection(event, way, names, listed(columns), where, listed(sort), limit)
     start, end = Sought(None, location, since, until).period()

@@ -6,7 +6,7 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, cast
@@ -16,9 +16,7 @@ from procwire.errors import ProcwireError, UsageError
 from procwire.files import Place, WholeFile, find, is_among, taken
 from procwire.sinks import Terminal
 
-__all__ = ["Output", "check_targets"]
-
-_LAKE_LOGS = ("_delta_log", "connections/_delta_log")
+__all__ = ["Output"]
 
 
 class Output:
@@ -91,51 +89,6 @@ class Output:
         self._is_done = True
 
 
-def check_targets(
-    targets: Mapping[str, Path | None], inputs: Iterable[str | os.PathLike[str]] = (), *, force: bool = False
-) -> None:
-    """Refuse what must not be written, before anything is read: inputs, files of a lake, files that are there.
-
-    targets: option and file; None is stdout, which may be an input too (`>>`). inputs: what is read, as
-    `files.is_among` takes it.
-
-    Raises UsageError, which names the option.
-    """
-    inputs = list(inputs)
-    seen: dict[tuple[int, int, str], str] = {}
-    for option, path in targets.items():
-        if path is None:
-            if option == "-o" and _is_input(os.fstat(sys.stdout.fileno()) if _has_descriptor() else None, inputs):
-                raise UsageError("found stdout, which is one of the files that are read: write to another one")
-            continue
-        with find(path) as place:
-            found = place.stat()
-            if _is_input(found, inputs):
-                raise UsageError(f"found {option} {path}, which is one of the files that are read: name another one")
-            if found is not None and not stat.S_ISREG(found.st_mode):
-                continue
-            if place.descriptor is None and _in_lake(path):
-                raise UsageError(f"found {option} {path} in the folder of a lake: name a file outside of it")
-            if found is not None and place.descriptor is None and not force:
-                raise taken(place)
-            if place.descriptor is None:
-                folder = os.fstat(place.folder)
-                key = folder.st_dev, folder.st_ino, place.name
-                if key in seen:
-                    raise UsageError(f"found {path} for {seen[key]} and {option}, expected a file for each")
-                seen[key] = option
-
-
-def _is_input(found: os.stat_result | None, inputs: list[str | os.PathLike[str]]) -> bool:
-    # Only what keeps its bytes can be both: stdin and stdout are often one terminal, or one socket.
-    keeps = found is not None and (stat.S_ISREG(found.st_mode) or stat.S_ISBLK(found.st_mode))
-    return found is not None and keeps and is_among(found, inputs)
-
-
-def _in_lake(path: Path) -> bool:
-    return any((folder / log).is_dir() for folder in path.resolve().parents for log in _LAKE_LOGS)
-
-
 def _as_it_is(place: Place) -> int | None:
     """Open what is no regular file: a pipe, a device, or a file of this process's; None where it is one, or nothing."""
     found = place.stat()
@@ -179,13 +132,6 @@ def _stdout() -> BinaryIO:
     if isinstance(sys.stdout.buffer, io.RawIOBase):
         return cast(BinaryIO, _WholeWrites(sys.stdout.buffer))
     return sys.stdout.buffer
-
-
-def _has_descriptor() -> bool:
-    try:
-        return sys.stdout.fileno() >= 0
-    except (OSError, ValueError):
-        return False
 
 
 def _terminal() -> Terminal:

@@ -13,6 +13,7 @@ from procwire.cli.progress import OnProgress, shown_progress
 from procwire.cli.read_request import Format, Names, Request, Way, loaded_rules, written
 from procwire.cli.reading import exit_code, report
 from procwire.cli.signals import Signals
+from procwire.cli.targets import check_targets
 from procwire.cli.ways import ForceOption, OutputOption, WhereOption, listed, way_of
 from procwire.cli.ways import Way as FileWay
 from procwire.errors import UsageError
@@ -137,10 +138,8 @@ def read(
         paths, to, output, names, listed(columns), where or [], limit, listed(sort), follow, recover, source_format,
         ledger, config, keep, lenient, strict_sysmon, lake, event, force,
     )  # fmt: skip
-    from procwire.cli.output import check_targets
-
     _check(request)
-    check_targets({"-o": output, "--ledger": ledger}, [*paths, *([config] if config else [])], force=force)
+    check_targets([("-o", output), ("--ledger", ledger)], [*paths, *([config] if config else [])], force=force)
     if request.into_lake:
         from procwire.cli.lake_reading import read_into_lake
 

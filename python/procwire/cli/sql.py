@@ -22,6 +22,7 @@ from procwire.cli.sought import (
     UntilOption,
     opened,
 )
+from procwire.cli.targets import check_targets
 from procwire.cli.ways import ForceOption, OutputOption, ToOption, Way, way_of
 from procwire.errors import UsageError
 
@@ -85,9 +86,7 @@ def sql(
     `connections` has a row for each event, under the names of `procwire dictionary`; ip_in(dst_ip, '10.0.0.0/8'),
     is_private(dst_ip) and the like tell about addresses.
     """
-    from procwire.cli.output import check_targets
-
-    check_targets({"-o": output}, [*(files or ()), *([file] if file else [])], force=force)
+    check_targets([("-o", output)], [*(files or ()), *([file] if file else [])], force=force)
     text = _query_text(query, file)
     source = opened(Sought(files, lake, since, until, engine, master), called="--files")
     with Signals() as signals, signals.ended(), source as (connection, ledger):

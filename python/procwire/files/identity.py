@@ -22,7 +22,7 @@ def is_among(found: os.stat_result, paths: Iterable[str | os.PathLike[str]]) -> 
 
 
 def _stats(paths: Iterable[str | os.PathLike[str]]) -> Iterator[os.stat_result]:
-    for path in map(os.fspath, paths):
+    for path in [os.fspath(path) for path in paths]:
         if path == _STDIN:
             yield from _stat(0)
         elif os.path.lexists(path) or not glob.has_magic(path):

@@ -7,19 +7,25 @@ in a sticky folder such as /tmp.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from procwire.errors import UsageError
 
-__all__ = ["Place", "find", "trusted_folder"]
+__all__ = ["RECORDING_MODE", "Place", "find", "make_folder", "trusted_folder"]
 
 # O_PATH needs no right to list the folder; systems without it open it for reading.
 _FOLDER = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
+RECORDING_MODE = 0o640
+"""Of the files of a recording, at most: for the account that writes them, and its group."""
 _MOST_LINKS = 40
+_RENAME_NOREPLACE = 1
+_NO_SUCH_RENAME = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -73,7 +79,7 @@ class Place:
         if found is not None and self.is_planted(found):
             raise PermissionError(
                 errno.EPERM,
-                f"it belongs to user {found.st_uid}, in a folder that others can write",
+                "others can write the folder, and may have put it there",
                 os.fspath(self.path),
             )
         opened = os.open(self.name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.folder)
@@ -83,13 +89,13 @@ class Place:
             raise PermissionError(errno.EPERM, "another file took its name meanwhile", os.fspath(self.path))
         return opened
 
-    def make(self, mode: int, *, replace: bool = False) -> int:
+    def make(self, mode: int, *, replace: bool = False, flags: int = 0) -> int:
         """Make a new file of this name, open for reading and writing; return its descriptor.
 
         What has the name is never opened: without `replace` it raises FileExistsError, with `replace` the new file
-        takes the name. mode: of the file; the umask takes from it.
+        takes the name. mode: of the file; the umask takes from it. flags: more of them.
         """
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags |= os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         if not replace:
             return os.open(self.name, flags, mode, dir_fd=self.folder)
         temporary = f".procwire-{secrets.token_hex(8)}.new"
@@ -98,17 +104,34 @@ class Place:
             os.rename(temporary, self.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
         except BaseException:
             os.close(made)
-            os.unlink(temporary, dir_fd=self.folder)
+            self.remove(temporary)
             raise
         return made
 
-    def remove(self) -> None:
-        """Remove the name."""
-        os.unlink(self.name, dir_fd=self.folder)
+    def rename(self, old: str, new: str, *, replace: bool = False) -> bool:
+        """Give what is called `old` in this folder the name `new`, a link itself; return whether that name was free.
+
+        replace: whether a file that has the name goes.
+        """
+        if replace:
+            os.rename(old, new, src_dir_fd=self.folder, dst_dir_fd=self.folder)
+            return True
+        try:
+            _rename_new(self.folder, old, new)
+        except FileExistsError:
+            return False
+        return True
+
+    def remove(self, name: str | None = None) -> None:
+        """Remove the name, or another in the folder; it need not be there."""
+        with suppress(FileNotFoundError):
+            os.unlink(name or self.name, dir_fd=self.folder)
 
     def is_planted(self, found: os.stat_result) -> bool:
-        """Tell whether others may have put `found` here: it is not root's or ours, and they can write the folder."""
-        return found.st_uid not in _trusted() and _others_write(os.fstat(self.folder))
+        """Tell whether others may have put `found` here: they can write the folder, and it is neither root's nor ours,
+        or has another name elsewhere."""
+        is_linked = stat.S_ISREG(found.st_mode) and found.st_nlink > 1
+        return (found.st_uid not in _trusted() or is_linked) and _others_write(os.fstat(self.folder))
 
     def names(self) -> list[str]:
         """Return the names in the folder."""
@@ -226,22 +249,49 @@ def _others_write(folder: os.stat_result) -> bool:
     return folder.st_uid not in _trusted() or bool(folder.st_mode & others)
 
 
-def trusted_folder(path: Path, mode: int, *, private: bool = False) -> int:
+def _rename_new(folder: int, old: str, new: str) -> None:
+    """Rename in one step, where the system can; else by a second link."""
+    with suppress(AttributeError):
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+        if rename(folder, os.fsencode(old), folder, os.fsencode(new), ctypes.c_uint(_RENAME_NOREPLACE)) == 0:
+            return
+        number = ctypes.get_errno()
+        if number not in _NO_SUCH_RENAME:
+            raise OSError(number, os.strerror(number), new)
+    os.link(old, new, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+    os.unlink(old, dir_fd=folder)
+
+
+def make_folder(path: Path, mode: int, owner: tuple[int, int] | None = None) -> None:
+    """Make a folder that is not there with exactly this mode, and those above it with 0755.
+
+    owner: user and group that it is given to; the account's own if None. Raises UsageError where `find` does, OSError
+    where the system refuses.
+    """
+    above = [folder for folder in path.parents if not folder.exists()]
+    for folder in (*reversed(above), path):
+        with find(folder) as place:
+            os.mkdir(place.name, 0o700, dir_fd=place.folder)
+            made = os.open(place.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place.folder)
+            try:
+                if folder == path and owner is not None:
+                    os.fchown(made, *owner)
+                os.fchmod(made, mode if folder == path else 0o755)
+            finally:
+                os.close(made)
+
+
+def trusted_folder(path: Path, *, private: bool = False) -> int:
     """Open a folder in which only root and this account can make names; return its descriptor.
 
-    It is made with `mode` if it is not there, like the folders above it. private: others may not even look into it.
+    private: nobody else may even look into it.
 
-    Raises PermissionError where it is a link or belongs to somebody else, or where others have the rights.
+    Raises OSError where it is not there, PermissionError where it is a link or belongs to somebody else, or where
+    others have rights to it.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=mode)
-        path.mkdir(mode=mode)
-    except FileExistsError:
-        pass
     opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     found = os.fstat(opened)
-    closed = not private or found.st_mode & 0o077 == 0
-    if _others_write(found) or not closed:
+    if _others_write(found) or (private and found.st_mode & 0o077):
         os.close(opened)
         about = f"it belongs to user {found.st_uid}, with mode {stat.S_IMODE(found.st_mode):04o}"
         raise PermissionError(errno.EPERM, f"not to be trusted: {about}", os.fspath(path))

@@ -6,8 +6,6 @@ holds a lock on it: a part without one was left by a run that was killed, and th
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import fcntl
 import os
 import re
@@ -23,8 +21,6 @@ __all__ = ["PART", "WholeFile", "remove_stale_parts", "taken"]
 
 PART = re.compile(r"\.procwire-[0-9a-f]{16}\.part")
 """Names of files that are being written, or were left by a killed run."""
-_RENAME_NOREPLACE = 1
-_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 class WholeFile:
@@ -55,10 +51,7 @@ class WholeFile:
         Raises UsageError if another file took the name meanwhile, unless `force`; OSError if the disk is full.
         """
         self._sync()
-        if self._force:
-            folder = self._place.folder
-            os.rename(self._part, self._place.name, src_dir_fd=folder, dst_dir_fd=folder)
-        elif not _rename_new(self._place, self._part, self._place.name):
+        if not self._place.rename(self._part, self._place.name, replace=self._force):
             raise taken(self._place)
         self._end()
 
@@ -67,7 +60,7 @@ class WholeFile:
         self._sync()
         name = PurePath(self._place.name)
         number, partial = 1, f"{name.stem}.partial{name.suffix}"
-        while not _rename_new(self._place, self._part, partial):
+        while not self._place.rename(self._part, partial):
             number += 1
             partial = f"{name.stem}.partial-{number}{name.suffix}"
         self._end()
@@ -129,32 +122,6 @@ def _new_part(place: Place, mode: int) -> tuple[str, int]:
             return name, descriptor
         # Another run removed it in the moment before it was locked.
         os.close(descriptor)
-
-
-def _rename_new(place: Place, old: str, new: str) -> bool:
-    """Rename, unless the new name is taken; return whether it was free."""
-    folder = place.folder
-    try:
-        os.link(old, new, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        return _rename_noreplace(folder, old, new)
-    os.unlink(old, dir_fd=folder)
-    return True
-
-
-def _rename_noreplace(folder: int, old: str, new: str) -> bool:
-    """The same on file systems without hard links."""
-    rename = ctypes.CDLL(None, use_errno=True).renameat2
-    if rename(folder, os.fsencode(old), folder, os.fsencode(new), ctypes.c_uint(_RENAME_NOREPLACE)) == 0:
-        return True
-    number = ctypes.get_errno()
-    if number == errno.EEXIST:
-        return False
-    raise OSError(number, os.strerror(number))
 
 
 def taken(place: Place) -> UsageError:
