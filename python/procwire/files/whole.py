@@ -48,7 +48,8 @@ class WholeFile:
     def commit(self) -> None:
         """Give the file its name: all of it is written.
 
-        Raises UsageError if another file took the name meanwhile, unless `force`; OSError if the disk is full.
+        Raises UsageError if another file took the name meanwhile, unless `force`, or if others took the part away;
+        OSError if the disk is full.
         """
         self._sync()
         if not self._place.rename(self._part, self._place.name, replace=self._force):
@@ -80,6 +81,10 @@ class WholeFile:
     def _sync(self) -> None:
         self.stream.flush()
         os.fsync(self.stream.fileno())
+        with self._place.beside(self._part) as part:
+            there, mine = part.stat(), os.fstat(self.stream.fileno())
+        if there is None or (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino):
+            raise UsageError(f"cannot write {self._place.path}: somebody took away its {self._part}")
 
     def _end(self) -> None:
         with suppress(OSError):
