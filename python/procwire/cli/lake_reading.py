@@ -34,7 +34,7 @@ def read_into_lake(request: Request) -> ExitCode:
     ingest = Ingest(lake, step=step, selection=_selection(request))
     with (
         ExitStack() as stack,
-        written(ledger, request.ledger),
+        written(ledger, request.ledger, force=request.force),
         Signals() as signals,
         shown_progress(request.follow) as on_progress,
         signals.ended(),
