@@ -22,7 +22,7 @@ from deltalake.transaction import AddAction
 
 from procwire.lake.schema import DAY, STATISTICS, days, in_milliseconds, is_in_milliseconds, parquet
 
-__all__ = ["FileWriter", "is_data_file", "remove_files", "write_days"]
+__all__ = ["FileWriter", "day_folder", "is_data_file", "remove_files", "write_days"]
 
 # As `FileWriter` names them.
 _DATA_FILE = re.compile(rf"{DAY}=[^/]+/[a-z]+-[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}\.parquet")
@@ -45,7 +45,7 @@ class FileWriter:
         level: int,
         kind: str = "part",
     ) -> None:
-        self.path = f"{DAY}={_NO_DAY if day is None else day.isoformat()}/{kind}-{uuid.uuid4()}.parquet"
+        self.path = f"{day_folder(day)}/{kind}-{uuid.uuid4()}.parquet"
         self.rows = 0
         self._day = day
         self._bounds: dict[str, tuple[Any, Any]] = {}
@@ -84,6 +84,11 @@ class FileWriter:
         }
         partition = {DAY: None if self._day is None else self._day.isoformat()}
         return AddAction(self.path, size, partition, time.time_ns() // 10**6, data_change, json.dumps(statistics))
+
+
+def day_folder(day: date | None) -> str:
+    """Return the folder of a day's files, relative to the table; None for rows without a time."""
+    return f"{DAY}={_NO_DAY if day is None else day.isoformat()}"
 
 
 def is_data_file(path: str) -> bool:

@@ -17,6 +17,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 
+from procwire.engine import LocalFile, Readable
 from procwire.errors import LakeError
 from procwire.lake.durable import sync, sync_commits
 from procwire.lake.files import is_data_file
@@ -84,6 +85,16 @@ class Table:
         if not is_remote(uri):
             sync_commits(uri, -1)
         return table
+
+    def open(self, file: DataFile) -> Readable:
+        """Open a file for reading. Raises LakeError if it cannot be."""
+        if is_remote(self.uri):
+            with lake_errors(self.uri):
+                return _StoredFile(self.files.open_input_file(file.path))
+        try:
+            return LocalFile(f"{self.uri}/{file.path}")
+        except OSError as error:
+            raise LakeError(f"{self.uri}/{file.path}: {error.strerror}") from error
 
     @property
     def version(self) -> int:
@@ -161,6 +172,21 @@ class Table:
                 with suppress(FileNotFoundError):
                     self.files.delete_file(path)
             return unneeded
+
+
+class _StoredFile:
+    """A file in an object store, open for reading."""
+
+    def __init__(self, file: pa.NativeFile) -> None:
+        self._file = file
+        self.size_bytes: int = file.size()
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        found: bytes = self._file.read_at(size, offset)
+        return found
+
+    def close(self) -> None:
+        self._file.close()
 
 
 @contextmanager
