@@ -1,8 +1,8 @@
 """Find SQL functions that end the process, ignore the limits, or reach outside: call each with odd arguments.
 
-Run `python fuzz/sql_functions.py [NAME...]` after every update of DuckDB, and hold its list against `procwire.engine.functions`. Each function
-runs in a child process with little memory; one that ends the child, needs more memory than DuckDB's own limit lets it,
-or cannot be interrupted, is listed with the statement that did it.
+Run `python fuzz/sql_functions.py [NAME...]` after every update of DuckDB, and compare its list with
+`procwire.engine.functions`. Each function runs in a child process with little memory; one that ends the child, needs
+far more memory than DuckDB's own limit, or cannot be interrupted, is listed with the statement that did it.
 """
 
 from __future__ import annotations
@@ -24,19 +24,48 @@ _TIME_MS = 200
 _CALLS = 24
 _HANGS_S = 4.0
 
-_TEXTS = ["''", "'a'", "'-1'", "repeat('ab', 5000)", "'%s%n{}'", "'[[{'", "'(a*)*b'", "chr(0)", "'\u00e9\u0301\U0001f600'", "'/etc/passwd'",
-          "'9999-12-31 23:59:59.999999'", "'{\"a\": [1]}'", "'select 1'", "'$..*'"]  # fmt: skip
-_NUMBERS = ["0", "1", "-1", "3", "127", "2147483647", "-2147483648", "9223372036854775807", "-9223372036854775808", "1000000000"]
+_TEXTS = [
+    "''", "'a'", "'-1'", "repeat('ab', 5000)", "'%s%n{}'", "'[[{'", "'(a*)*b'", "chr(0)", "'\u00e9\u0301\U0001f600'",
+    "'/etc/passwd'", "'9999-12-31 23:59:59.999999'", "'{\"a\": [1]}'", "'select 1'", "'$..*'",
+]  # fmt: skip
+_NUMBERS = [
+    "0",
+    "1",
+    "-1",
+    "3",
+    "127",
+    "2147483647",
+    "-2147483648",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "1000000000",
+]
 _ODD: dict[str, list[str]] = {
     "VARCHAR": _TEXTS,
-    "JSON": ["'[]'", "repeat('[', 200000) || repeat(']', 200000)", "'{\"a\": {\"b\": null}}'", "'1e999'"],
+    "JSON": ["'[]'", "repeat('[', 200000) || repeat(']', 200000)", '\'{"a": {"b": null}}\'', "'1e999'"],
     "BLOB": ["''::BLOB", "'\\x00\\xFF'::BLOB", "repeat('\\xFF', 5000)::BLOB"],
     "BIT": ["'1'::BIT", "'0'::BIT", "repeat('10', 5000)::BIT"],
     "DOUBLE": ["0.0::DOUBLE", "'nan'::DOUBLE", "'inf'::DOUBLE", "'-inf'::DOUBLE", "1e308", "-1e308", "5e-324"],
-    "DATE": ["DATE '1970-01-01'", "DATE '5881580-07-10'", "'infinity'::DATE", "'-infinity'::DATE", "DATE '5877642-06-25 (BC)'"],
-    "TIMESTAMP": ["TIMESTAMP '1970-01-01'", "'infinity'::TIMESTAMP", "'-infinity'::TIMESTAMP", "TIMESTAMP '294247-01-10 04:00:54.775806'"],
+    "DATE": [
+        "DATE '1970-01-01'",
+        "DATE '5881580-07-10'",
+        "'infinity'::DATE",
+        "'-infinity'::DATE",
+        "DATE '5877642-06-25 (BC)'",
+    ],
+    "TIMESTAMP": [
+        "TIMESTAMP '1970-01-01'",
+        "'infinity'::TIMESTAMP",
+        "'-infinity'::TIMESTAMP",
+        "TIMESTAMP '294247-01-10 04:00:54.775806'",
+    ],
     "TIME": ["TIME '00:00:00'", "TIME '24:00:00'"],
-    "INTERVAL": ["INTERVAL 0 day", "INTERVAL '2147483647 months'", "INTERVAL '-2147483648 days'", "INTERVAL 9223372036854775807 microseconds"],
+    "INTERVAL": [
+        "INTERVAL 0 day",
+        "INTERVAL '2147483647 months'",
+        "INTERVAL '-2147483648 days'",
+        "INTERVAL 9223372036854775807 microseconds",
+    ],
     "BOOLEAN": ["true", "false"],
     "UUID": ["'00000000-0000-0000-0000-000000000000'::UUID"],
     "LIST": ["[]", "[1]", "[NULL]", "[[1], []]", "['a', NULL]", "range(20000)", "[1.5, 'nan'::DOUBLE]"],
@@ -44,7 +73,23 @@ _ODD: dict[str, list[str]] = {
     "MAP": ["MAP {'a': 1}", "MAP {}"],
     "LAMBDA": ["lambda x: x", "lambda x, y: [x, y]", "lambda x: error('no')"],
 }
-_ANY = ["NULL", "1", "'a'", "[1]", "{'a': 1}", "'1'::BIT", "1::HUGEINT", "-1.5::DECIMAL(38, 10)", "MAP {1: 2}", "'a'::BLOB"]
+_ANY = [
+    "NULL",
+    "1",
+    "'a'",
+    "[1]",
+    "{'a': 1}",
+    "'1'::BIT",
+    "1::HUGEINT",
+    "-1.5::DECIMAL(38, 10)",
+    "MAP {1: 2}",
+    "'a'::BLOB",
+]
+_NAMES = """
+SELECT DISTINCT function_name FROM duckdb_functions()
+WHERE function_type IN ('scalar', 'aggregate', 'macro', 'table', 'table_macro', 'pragma')
+    AND regexp_matches(function_name, '^[a-z_]') AND NOT regexp_matches(function_name, '^(icu_)?collate_')
+ORDER BY 1"""
 
 
 def main() -> None:
@@ -52,9 +97,7 @@ def main() -> None:
     if sys.argv[1:2] == ["--child"]:
         _child(sys.argv[2:])
         return
-    names = sys.argv[1:] or [name for (name,) in duckdb.sql(
-        "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type IN ('scalar', 'aggregate', 'macro',"
-        " 'table', 'table_macro', 'pragma') AND regexp_matches(function_name, '^[a-z_]') AND NOT regexp_matches(function_name, '^(icu_)?collate_') ORDER BY 1").fetchall()]  # fmt: skip
+    names = sys.argv[1:] or [name for (name,) in duckdb.sql(_NAMES).fetchall()]
     left = list(names)
     while left:
         left = _watch(left)
@@ -64,7 +107,11 @@ def main() -> None:
 def _watch(names: list[str]) -> list[str]:
     """Run a child until it ends; what is left to try."""
     with subprocess.Popen(
-        [sys.executable, __file__, "--child", *names], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+        [sys.executable, __file__, "--child", *names],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
     ) as child:
         assert child.stdout is not None
         name, call, told = names[0], "", ""
@@ -104,7 +151,9 @@ def _child(names: list[str]) -> None:
     for name in names:
         print("name", name, flush=True)
         connection = duckdb.connect(config={"threads": "1", "autoinstall_known_extensions": "false"})
-        connection.execute(f"SET memory_limit = '{_MEMORY}'; SET temp_directory = ''; SET max_execution_time = {_TIME_MS}")
+        connection.execute(
+            f"SET memory_limit = '{_MEMORY}'; SET temp_directory = ''; SET max_execution_time = {_TIME_MS}"
+        )
         connection.execute("SET enable_external_access = false; SET lock_configuration = true")
         for call in islice(_calls(connection, name), _CALLS):
             print("call", call.encode("unicode_escape").decode(), flush=True)

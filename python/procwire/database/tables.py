@@ -51,9 +51,7 @@ def _kind(file: TableFile) -> tuple[str, ...]:
     return file.event.name, file.names, file.path if file.format == "arrow" else "", *columns
 
 
-def _selection(
-    connection: duckdb.DuckDBPyConnection, served: Served, files: Sequence[TableFile], stored: str
-) -> str:
+def _selection(connection: duckdb.DuckDBPyConnection, served: Served, files: Sequence[TableFile], stored: str) -> str:
     first = files[0]
     if first.format == "arrow":
         connection.register("rows", pa.RecordBatchReader.from_batches(first.schema, first.batches()))

@@ -11,11 +11,12 @@ from procwire.engine.check import one_predicate, one_query
 from procwire.engine.connection import connect
 from procwire.engine.failures import sql_errors
 from procwire.engine.files import LocalFile, Readable, Served
-from procwire.engine.limits import PREDICATE_S, Limits
+from procwire.engine.limits import PREDICATE_S, TIMEOUT_S, Limits
 from procwire.engine.text import literal, quote
 
 __all__ = [
     "PREDICATE_S",
+    "TIMEOUT_S",
     "Limits",
     "LocalFile",
     "Readable",

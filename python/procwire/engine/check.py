@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["one_predicate", "one_query"]
 
-_ALLOWED = "one query such as SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, SHOW TABLES, or EXPLAIN of one"
+_ALLOWED = "a query such as SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, SHOW TABLES, or EXPLAIN of one"
 _MOST_BYTES = 1 << 20
 # DuckDB takes 8 KB of memory for each, and does not survive a hundred thousand.
 _DEEPEST = 1_000
@@ -41,7 +41,7 @@ def one_query(sql: str) -> str:
     prefix, query = _explained(sql)
     kinds = _kinds(query)
     if len(kinds) != 1:
-        raise UsageError(f"SQL: found {len(kinds)} statements, expected {_ALLOWED}")
+        raise UsageError(f"SQL: found {len(kinds)} statements, expected one query")
     if kinds[0] == "MULTI":
         raise UsageError("SQL: found PIVOT without its values, expected PIVOT ... ON column IN (value, ...)")
     if kinds[0] != "SELECT":

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 
 from procwire import errors
-from procwire.errors import LakeError, ProcwireError, UsageError
+from procwire.errors import LakeError, LimitError, ProcwireError, UsageError
 
 __all__ = ["sql_errors"]
 
@@ -26,7 +26,7 @@ _LIMITS = (
 
 @contextmanager
 def sql_errors() -> Iterator[None]:
-    """Raise errors of SQL that a user wrote, and of the limits that it exceeded, as UsageError, on one line.
+    """Raise errors of SQL that a user wrote as UsageError, on one line; of a limit that it exceeded, as LimitError.
 
     A file that cannot be read, or is damaged, is a LakeError.
     """
@@ -54,7 +54,7 @@ def _ours(told: str) -> ProcwireError:
         return _raised(lines)
     for sign, text in _LIMITS:
         if sign in told:
-            return UsageError(f"SQL: the query {text}")
+            return LimitError(f"SQL: the query {text}")
     # The first line says what is wrong, the second names columns that come near.
     kept = [line for index, line in enumerate(lines) if index == 0 or line.startswith(("Candidate", "Did you mean"))]
     return UsageError(f"SQL: {' '.join(kept)}")

@@ -112,10 +112,10 @@ class Served:
             def isfile(self, path: str) -> bool:
                 return path in served._openers
 
-            def isdir(self, path: str) -> bool:
+            def isdir(self, _path: str) -> bool:
                 return False
 
-            def ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:
+            def ls(self, *_: Any, **__: Any) -> list[Any]:
                 return []
 
             def _refuse(self, path: str, *_: Any, **__: Any) -> Any:

@@ -21,10 +21,7 @@ _REASONS: dict[str, tuple[str, ...]] = {
         "json_contains",
         "variant_bytes_to_variant", "variant_comparator", "variant_normalize", "variant_to_parquet_variant",
     ),
-    "takes memory beyond every limit": ("bitstring", "lpad", "rpad", "printf", "format"),
-    "cannot be interrupted": (
-        "damerau_levenshtein", "editdist3", "jaccard", "jaro_similarity", "jaro_winkler_similarity", "levenshtein",
-    ),
+    "takes memory beyond every limit": ("bitstring",),
     "is DuckDB's own": (
         "add_parquet_key", "combine", "create_sort_key", "finalize", "icu_sort_key", "index_key", "invoke",
         "make_type", "parse_duckdb_log_message", "remap_struct", "replace_type", "stats", "to_aggregate_state",

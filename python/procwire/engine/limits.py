@@ -10,10 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["PREDICATE_S", "Limits", "default_memory_bytes", "default_spill_bytes"]
+__all__ = ["PREDICATE_S", "TIMEOUT_S", "Limits", "default_memory_bytes", "default_spill_bytes"]
 
 _CGROUP = Path("/sys/fs/cgroup")
-_HOUR_S = 3_600.0
+TIMEOUT_S = 3_600.0
+"""How long a query may take unless its limit is another, in seconds."""
 PREDICATE_S = 60.0
 """How long a predicate may take for one batch of rows, in seconds."""
 
@@ -29,7 +30,7 @@ class Limits:
 
     memory_bytes: int = field(default_factory=lambda: default_memory_bytes())
     spill_bytes: int = field(default_factory=lambda: default_spill_bytes())
-    timeout_s: float | None = _HOUR_S
+    timeout_s: float | None = TIMEOUT_S
 
 
 def default_memory_bytes() -> int:

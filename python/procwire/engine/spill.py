@@ -71,5 +71,5 @@ def _locked(handle: int) -> bool:
 def _is_still(path: str, handle: int) -> bool:
     """Tell whether the folder was not removed by another process between creation and lock."""
     with suppress(OSError):
-        return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(handle))
+        return os.path.samestat(Path(path).lstat(), os.fstat(handle))
     return False
