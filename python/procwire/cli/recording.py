@@ -48,9 +48,9 @@ def run(request: Request) -> ExitCode:
     from procwire.cli.output import Output
     from procwire.recorder import Recorder
     from procwire.recorder.outputs import live_selection
-    from procwire.recorder.predicates import sql
+    from procwire.recorder.predicates import Where
 
-    predicate = sql(request.where, request.names) if request.where else None
+    predicate = Where(request.where, request.names, complain) if request.where else None
     selections = [
         live_selection(target.way, request.names, request.columns, unlogged=request.keep_unlogged)
         for target in request.targets

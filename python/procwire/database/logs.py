@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from procwire.database.tables import reachable, selections
+from procwire.database.tables import selections
+from procwire.engine import Limits, Served
 from procwire.engine import connect as connect_engine
 from procwire.event import CONNECTION, EVENTS, Event
 from procwire.lake.period import check_period
@@ -36,6 +37,7 @@ def connect_logs(
     *,
     since: datetime | None = None,
     until: datetime | None = None,
+    limits: Limits | None = None,
     ledger: Ledger,
     on_progress: OnProgress | None = None,
 ) -> duckdb.DuckDBPyConnection:
@@ -43,13 +45,14 @@ def connect_logs(
     Parquet files among them stay where they are."""
     check_period(since, until)
     tables, accounts = find_tables(paths)
-    connection = connect_engine(files=reachable(tables))
+    served = Served()
+    connection = connect_engine(served=served, limits=limits)
     # Out of sight: the views are what is to be asked.
     connection.execute("CREATE SCHEMA stored")
     with closing(read_events(paths, ledger=ledger, on_progress=on_progress, through=_logs)) as batches:
         _store(connection, batches)
     rows = {event: [f"FROM stored.{event.table}"] for event in EVENTS}
-    for event, selection in selections(connection, tables):
+    for event, selection in selections(connection, served, tables):
         rows[event].append(selection)
     ledger.files += accounts
     relations = {event.table: f"({' UNION ALL BY NAME '.join(parts)})" for event, parts in rows.items()}

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from procwire.engine import Readable
 from procwire.errors import DamageError, LakeError, UsageError
 from procwire.event import LIVE_SCHEMA
 from procwire.lake.chain import Chain
@@ -24,7 +25,7 @@ from procwire.lake.period import utc
 from procwire.lake.readings import Reading, Readings
 from procwire.lake.schema import CONNECTIONS, CONTEXT, READINGS, SCHEMA, Layout, days
 from procwire.lake.table import ConflictError, DataFile, Table, file_system, is_table, lake_errors
-from procwire.lake.verified import Readable, damage
+from procwire.lake.verified import damage
 
 __all__ = ["Info", "Lake", "verify_tables"]
 

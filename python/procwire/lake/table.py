@@ -18,6 +18,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 
+from procwire.engine import Readable
 from procwire.errors import DamageError, LakeError
 from procwire.lake.chain import PREVIOUS, Chain
 from procwire.lake.durable import sync, sync_commits
@@ -34,7 +35,7 @@ from procwire.lake.schema import (
     Layout,
 )
 from procwire.lake.torn import put_torn_aside
-from procwire.lake.verified import Readable, ReadableFile, open_verified
+from procwire.lake.verified import ReadableFile, open_verified
 
 __all__ = ["ConflictError", "DataFile", "Table", "file_system", "is_table", "lake_errors"]
 
