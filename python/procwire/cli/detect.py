@@ -11,6 +11,7 @@ from procwire.cli.detecting import Request, run
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.request import Level
 from procwire.cli.sought import EngineOption, LakeOption, MasterOption, SinceOption, Sought, UntilOption
+from procwire.cli.unpacking import UnpackOption
 from procwire.cli.ways import OutputOption, RowsToOption
 
 __all__ = ["EXAMPLES", "detect"]
@@ -65,10 +66,12 @@ def detect(
     ] = None,
     engine: EngineOption = "duckdb",
     master: MasterOption = None,
+    unpack: UnpackOption = None,
 ) -> ExitCode:
     """Detect: run Sigma rules over the lake, or over logs, and tell what matches, and why.
 
     Each match is a row: the rule, the fields and values that made it match, and the event. A table begins with what
     matched on which host. Exit code 4 says that there are matches.
     """
-    return run(Request(rules, Sought(logs, lake, since, until, engine, master), level, to, output, columns, limit))
+    sought = Sought(logs, lake, since, until, engine, master, unpack)
+    return run(Request(rules, sought, level, to, output, columns, limit))

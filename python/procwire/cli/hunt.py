@@ -12,6 +12,7 @@ import typer
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.hunting import Request, run
 from procwire.cli.sought import EngineOption, LakeOption, MasterOption, SinceOption, Sought, UntilOption
+from procwire.cli.unpacking import UnpackOption
 from procwire.cli.ways import OutputOption, RowsToOption
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def hunt(
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="The first N rows.")] = None,
     engine: EngineOption = "duckdb",
     master: MasterOption = None,
+    unpack: UnpackOption = None,
 ) -> ExitCode:
     """Hunt: ask a question that is worth asking of every network, such as who calls home at regular intervals.
 
@@ -79,7 +81,7 @@ def hunt(
     found = find(name, known)
     if describe:
         return _print(_description(found))
-    sought = Sought(files, lake, since, until, engine, master)
+    sought = Sought(files, lake, since, until, engine, master, unpack)
     return run(found, Request(sought, param or [], to, output, columns, limit))
 
 

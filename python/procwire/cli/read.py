@@ -13,6 +13,7 @@ from procwire.cli.progress import OnProgress, shown_progress
 from procwire.cli.read_request import Format, Names, Request, Way, loaded_rules, written
 from procwire.cli.reading import exit_code, report
 from procwire.cli.signals import Signals
+from procwire.cli.unpacking import UnpackOption, unpack_limits
 from procwire.cli.ways import OutputOption, WhereOption, listed, way_of
 from procwire.cli.ways import Way as FileWay
 from procwire.errors import UsageError
@@ -127,6 +128,7 @@ def read(
             "[default: connection (or 3)]",
         ),
     ] = None,
+    unpack: UnpackOption = None,
 ) -> ExitCode:
     """Read network connections (Sysmon's event 3) from logs of any kind, as one typed table.
 
@@ -134,7 +136,7 @@ def read(
     """
     request = Request(
         paths, to, output, names, listed(columns), where or [], limit, listed(sort), follow, recover, source_format,
-        ledger, config, keep, lenient, strict_sysmon, lake, event,
+        ledger, config, keep, lenient, strict_sysmon, lake, event, unpack_limits(unpack),
     )  # fmt: skip
     _check(request)
     if request.into_lake:
@@ -272,6 +274,7 @@ def _batches(
         event=event,
         ledger=ledger,
         on_progress=on_progress,
+        unpack=request.unpack,
     )
     if rules is None:
         return batches

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from procwire.ledger import Ledger
     from procwire.rules import Rules
+    from procwire.sources.limits import UnpackLimits
 
 __all__ = ["Format", "Names", "Request", "Way", "loaded_rules", "written"]
 
@@ -41,6 +42,7 @@ class Request:
     strict_sysmon: bool
     lake: str | None
     event: str | None
+    unpack: UnpackLimits
 
     @property
     def into_lake(self) -> bool:

@@ -12,6 +12,7 @@ import typer
 from procwire.cli.engines import connect_spark
 from procwire.cli.progress import shown_progress
 from procwire.cli.quantities import point_in_time
+from procwire.cli.unpacking import unpack_limits
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Sought:
     until: str | None
     engine: Engine = "duckdb"
     master: str | None = None
+    unpack: str | None = None
 
     def period(self) -> tuple[datetime | None, datetime | None]:
         """From when on, and before when. Raises UsageError for a time that is none, or a period that is none."""
@@ -78,6 +80,9 @@ def opened(sought: Sought, *, called: str = "logs") -> AbstractContextManager[tu
         )
     if sought.engine == "duckdb" and sought.master is not None:
         raise UsageError("found --master, expected --engine spark with it")
+    if sought.unpack is not None and not sought.logs:
+        raise UsageError(f"found --unpack-limits, expected {called} with it: a lake is not packed")
+    unpack_limits(sought.unpack)
     return _opened(sought, *sought.period())
 
 
@@ -91,7 +96,14 @@ def _opened(
     if sought.logs:
         ledger = Ledger()
         with shown_progress(hidden=False) as on_progress:
-            connection = connect_logs(sought.logs, since=since, until=until, ledger=ledger, on_progress=on_progress)
+            connection = connect_logs(
+                sought.logs,
+                since=since,
+                until=until,
+                ledger=ledger,
+                on_progress=on_progress,
+                unpack=unpack_limits(sought.unpack),
+            )
         with connection:
             yield connection, ledger
     elif sought.engine == "spark":

@@ -22,6 +22,7 @@ from procwire.cli.sought import (
     UntilOption,
     opened,
 )
+from procwire.cli.unpacking import UnpackOption
 from procwire.cli.ways import OutputOption, ToOption, Way, way_of
 from procwire.errors import UsageError
 
@@ -77,6 +78,7 @@ def sql(
     ] = None,
     engine: EngineOption = "duckdb",
     master: MasterOption = None,
+    unpack: UnpackOption = None,
 ) -> ExitCode:
     """Ask the lake, or logs, in SQL: connections, processes, destinations, pairs, process_creations, dns_queries,
     and enriched: connections with command line, parent and the name asked for.
@@ -85,7 +87,7 @@ def sql(
     is_private(dst_ip) and the like tell about addresses.
     """
     text = _query_text(query, file)
-    source = opened(Sought(files, lake, since, until, engine, master), called="--files")
+    source = opened(Sought(files, lake, since, until, engine, master, unpack), called="--files")
     with Signals() as signals, signals.ended(), source as (connection, ledger):
         if ledger is not None and ledger.nothing_read:
             return account(ledger)

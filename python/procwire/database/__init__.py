@@ -13,11 +13,11 @@ import pyarrow as pa
 from procwire.database.lake import connect_lake
 from procwire.database.logs import connect_logs
 from procwire.engine import connect as connect_engine
-from procwire.errors import InputError
 from procwire.lake.location import is_remote
 from procwire.lake.period import check_period
 from procwire.lake.views import prepare
 from procwire.ledger import Ledger
+from procwire.sources.limits import UnpackLimits
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,6 +32,7 @@ def connect(
     *,
     since: datetime | None = None,
     until: datetime | None = None,
+    unpack: UnpackLimits | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection with the views `connections`, `processes`, `destinations`, `pairs`, `process_creations`,
     `dns_queries` and `enriched`, and the functions on addresses (docs/sql.md). It is in memory, and reads no other
@@ -39,7 +40,8 @@ def connect(
 
     source: the folder or URI of a lake; logs, as `read` takes them, and Parquet and Arrow files that `read` and
     `record` wrote; or an Arrow table of the event's columns. Without one the lake that PROCWIRE_LAKE names, or else the
-    user's own. since, until: events from then on, and before then; without a zone in UTC.
+    user's own. since, until: events from then on, and before then; without a zone in UTC. unpack: limits what packed
+    logs may become; beyond them is damage.
 
     Raises UsageError if there is no lake, or for a period in which nothing can be; InputError if not one of the logs
     could be read.
@@ -58,10 +60,8 @@ def connect(
         return connect_lake(source, since=since, until=until)
     ledger = Ledger()
     paths = [source] if isinstance(source, str | os.PathLike) else list(source)
-    connection = connect_logs(paths, since=since, until=until, ledger=ledger)
-    if ledger.nothing_read:
-        causes = "; ".join(f"{file.name}: {file.error}" for file in ledger.files[:3])
-        raise InputError(causes or "found no file, expected a log")
+    connection = connect_logs(paths, since=since, until=until, ledger=ledger, unpack=unpack)
+    ledger.check_read()
     return connection
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from procwire.errors import UsageError
 from procwire.event import CONNECTION, DNS_QUERY, NAMES, PROCESS_CREATION, Event, Names
 from procwire.ledger import Example, FileLedger, Tally
-from procwire.sources.inputs import STDIN, TableFormat, expand, table_format
+from procwire.sources.inputs import STDIN, Found, TableFormat, expand, is_regular, table_format
 
 __all__ = ["TableFile", "find_tables"]
 
@@ -67,33 +67,38 @@ def find_tables(paths: Sequence[str | os.PathLike[str]]) -> tuple[list[TableFile
     """
     found: list[TableFile] = []
     accounts: list[FileLedger] = []
-    for path, named in expand(paths):
-        # What is hidden belongs to a recording that has not published it.
-        is_left_out = not named and Path(path).name.startswith(".")
-        if not is_left_out and (kind := _format(path)) is not None:
-            _check_no_lake(path)
-            account = FileLedger(path, kind, bytes=Path(path).stat().st_size, named=named)
-            accounts.append(account)
-            found += _tried(path, kind, account)
+    for entry in expand(paths):
+        if (kind := _format(entry)) is None:
+            continue
+        account = FileLedger(entry.name, kind, named=entry.named)
+        accounts.append(account)
+        if not entry.named and Path(entry.path).name.startswith("."):
+            account.not_followed = "hidden: it belongs to a recording that has not published it"
+        else:
+            _check_no_lake(entry.path)
+            found += _tried(entry.path, kind, account)
     return found, accounts
 
 
 def _tried(path: str, format: TableFormat, account: FileLedger) -> Iterator[TableFile]:
     try:
+        account.bytes = Path(path).stat().st_size
+        if account.name != path:
+            raise ValueError("found a name that is no UTF-8, expected one that is: rename it, or link to it")
         yield _opened(path, format, account)
-    except _ERRORS as error:
-        account.error = f"cannot be read as {format.title()}: {_line(error)}"
-        if not account.named:
-            # What was met in a folder and is no log is passed over; but this was meant to be one.
-            account.damage["read error"] = _tally(error)
     except UsageError as error:
         account.error = str(error)
+    except Exception as error:
+        # Whatever a hostile file makes of its opening. It was meant to hold rows: it is no file without a log.
+        account.error = f"cannot be read as {format.title()}: {_line(error)}"
+        account.unreadable = True
 
 
-def _format(path: str) -> TableFormat | None:
-    # What cannot be opened is told where logs are read.
-    with suppress(OSError):
-        return None if path == STDIN else table_format(path)
+def _format(entry: Found) -> TableFormat | None:
+    # What cannot be opened is told where logs are read; what can be read once only is left to it.
+    with suppress(OSError, ValueError):
+        if entry.path != STDIN and entry.trouble is None and is_regular(entry.path):
+            return table_format(entry.path)
     return None
 
 
