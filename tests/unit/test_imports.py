@@ -90,6 +90,7 @@ def test_public_api_is_what_it_says() -> None:
         "Ledger",
         "ProcessGuid",
         "ProcwireError",
+        "UnpackLimits",
         "UsageError",
         "connect",
         "decode_guid",

@@ -52,6 +52,8 @@ pub struct FileLedger {
     pub ledger: Ledger,
     /// Why it could not be opened or recognised.
     pub error: Option<String>,
+    /// Whether the error is that it could not be opened.
+    pub unreadable: bool,
 }
 
 /// What came next out of a [`Scan`].
@@ -261,6 +263,7 @@ impl Reader {
             Ok(bytes) => bytes,
             Err(error) => {
                 account.error = Some(error);
+                account.unreadable = true;
                 return Ok(account);
             }
         };

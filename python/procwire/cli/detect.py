@@ -22,6 +22,7 @@ from procwire.cli.sought import (
     UntilOption,
 )
 from procwire.cli.targets import check_targets
+from procwire.cli.unpacking import UnpackOption
 from procwire.cli.ways import ForceOption, OutputOption, RowsToOption
 
 __all__ = ["EXAMPLES", "detect"]
@@ -80,6 +81,7 @@ def detect(
     memory: MemoryOption = None,
     spill: SpillOption = None,
     timeout: TimeoutOption = "1h",
+    unpack: UnpackOption = None,
 ) -> ExitCode:
     """Detect: run Sigma rules over the lake, or over logs, and tell what matches, and why.
 
@@ -87,5 +89,5 @@ def detect(
     matched on which host. Exit code 4 says that there are matches.
     """
     check_targets([("-o", output)], [*(logs or ()), *rules], force=force)
-    sought = Sought(logs, lake, since, until, engine, master, memory, spill, timeout)
+    sought = Sought(logs, lake, since, until, engine, master, memory, spill, timeout, unpack)
     return run(Request(rules, sought, level, to, output, columns, limit, force))

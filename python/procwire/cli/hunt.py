@@ -23,6 +23,7 @@ from procwire.cli.sought import (
     UntilOption,
 )
 from procwire.cli.targets import check_targets
+from procwire.cli.unpacking import UnpackOption
 from procwire.cli.ways import ForceOption, OutputOption, RowsToOption
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def hunt(
     memory: MemoryOption = None,
     spill: SpillOption = None,
     timeout: TimeoutOption = "1h",
+    unpack: UnpackOption = None,
 ) -> ExitCode:
     """Hunt: ask a question that is worth asking of every network, such as who calls home at regular intervals.
 
@@ -95,7 +97,7 @@ def hunt(
     if describe:
         return _print(_description(found))
     check_targets([("-o", output)], files or (), force=force)
-    sought = Sought(files, lake, since, until, engine, master, memory, spill, timeout)
+    sought = Sought(files, lake, since, until, engine, master, memory, spill, timeout, unpack)
     return run(found, Request(sought, param or [], to, output, columns, limit, force))
 
 

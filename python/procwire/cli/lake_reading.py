@@ -47,6 +47,7 @@ def read_into_lake(request: Request) -> ExitCode:
             follow=request.follow,
             ledger=ledger,
             on_progress=on_progress,
+            unpack=request.unpack,
         )
     if ledger.files:
         report(ledger)

@@ -13,6 +13,7 @@ from procwire.cli.asking import AbandonedError
 from procwire.cli.engines import connect_spark
 from procwire.cli.progress import shown_progress
 from procwire.cli.quantities import point_in_time, seconds, size_bytes
+from procwire.cli.unpacking import unpack_limits
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Sought:
     memory: str | None = None
     spill: str | None = None
     timeout: str = "1h"
+    unpack: str | None = None
 
     def period(self) -> tuple[datetime | None, datetime | None]:
         """From when on, and before when. Raises UsageError for a time that is none, or a period that is none."""
@@ -122,6 +124,9 @@ def opened(sought: Sought, *, called: str = "logs") -> AbstractContextManager[tu
         )
     if sought.engine == "duckdb" and sought.master is not None:
         raise UsageError("found --master, expected --engine spark with it")
+    if sought.unpack is not None and not sought.logs:
+        raise UsageError(f"found --unpack-limits, expected {called} with it: a lake is not packed")
+    unpack_limits(sought.unpack)
     if sought.engine == "spark" and sought.spill is not None:
         raise UsageError("found --spill and --engine spark, which has no such limit; expected one of them")
     # Time is kept where the question is asked, not by the engine: what takes the rows may take its time.
@@ -139,7 +144,13 @@ def _opened(
         ledger = Ledger()
         with shown_progress(hidden=False) as on_progress:
             connection = connect_logs(
-                sought.logs, since=since, until=until, limits=limits, ledger=ledger, on_progress=on_progress
+                sought.logs,
+                since=since,
+                until=until,
+                limits=limits,
+                ledger=ledger,
+                on_progress=on_progress,
+                unpack=unpack_limits(sought.unpack),
             )
         with _closed(connection):
             yield connection, ledger

@@ -25,6 +25,7 @@ from procwire.cli.sought import (
     opened,
 )
 from procwire.cli.targets import check_targets
+from procwire.cli.unpacking import UnpackOption
 from procwire.cli.ways import ForceOption, OutputOption, ToOption, Way, way_of
 from procwire.errors import UsageError
 
@@ -82,6 +83,7 @@ def sql(
     memory: MemoryOption = None,
     spill: SpillOption = None,
     timeout: TimeoutOption = "1h",
+    unpack: UnpackOption = None,
 ) -> ExitCode:
     """Ask the lake, or logs, in SQL: connections, processes, destinations, pairs, process_creations, dns_queries,
     and enriched: connections with command line, parent and the name asked for.
@@ -94,7 +96,7 @@ def sql(
 
     # Before anything is read: what is mistyped must not cost the reading.
     text = one_query(_query_text(query, file))
-    sought = Sought(files, lake, since, until, engine, master, memory, spill, timeout)
+    sought = Sought(files, lake, since, until, engine, master, memory, spill, timeout, unpack)
     source = opened(sought, called="--files")
     with Signals() as signals, signals.ended(), source as (connection, ledger):
         if ledger is not None and ledger.nothing_read:

@@ -15,11 +15,11 @@ from procwire.database.lake import connect_lake
 from procwire.database.logs import connect_logs
 from procwire.engine import TIMEOUT_S, Limits
 from procwire.engine import connect as connect_engine
-from procwire.errors import InputError
 from procwire.lake.location import is_remote
 from procwire.lake.period import check_period
 from procwire.lake.views import prepare
 from procwire.ledger import Ledger
+from procwire.sources.limits import UnpackLimits
 
 __all__ = ["Database", "connect", "connect_lake", "connect_logs"]
 
@@ -31,6 +31,7 @@ def connect(
     *,
     since: datetime | None = None,
     until: datetime | None = None,
+    unpack: UnpackLimits | None = None,
     memory_bytes: int | None = None,
     spill_bytes: int | None = None,
     timeout_s: float | None = TIMEOUT_S,
@@ -43,7 +44,8 @@ def connect(
 
     source: the folder or URI of a lake; logs, as `read` takes them, and Parquet and Arrow files that `read` and
     `record` wrote; or an Arrow table of the event's columns. Without one the lake that PROCWIRE_LAKE names, or else the
-    user's own. since, until: events from then on, and before then; without a zone in UTC. memory_bytes, spill_bytes:
+    user's own. since, until: events from then on, and before then; without a zone in UTC. unpack: limits of what packed
+    logs may become; beyond them is damage. memory_bytes, spill_bytes:
     limits of DuckDB's memory and of its temporary files; None for half of what there is. timeout_s: how long a query
     may take, in seconds; None for no limit.
 
@@ -65,10 +67,8 @@ def connect(
         return Database(connect_lake(source, since=since, until=until, limits=limits))
     ledger = Ledger()
     paths = [source] if isinstance(source, str | os.PathLike) else list(source)
-    connection = connect_logs(paths, since=since, until=until, limits=limits, ledger=ledger)
-    if ledger.nothing_read:
-        causes = "; ".join(f"{file.name}: {file.error}" for file in ledger.files[:3])
-        raise InputError(causes or "found no file, expected a log")
+    connection = connect_logs(paths, since=since, until=until, limits=limits, ledger=ledger, unpack=unpack)
+    ledger.check_read()
     return Database(connection)
 
 

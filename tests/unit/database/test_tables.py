@@ -173,7 +173,9 @@ def test_a_file_cut_short_is_damage_wherever_it_is_met(table: pa.Table, tmp_path
     (tmp_path / "c.arrow").write_bytes(stream[:-1000])
     [(rows,)], ledger = asked(tmp_path)
     assert rows == 153
-    assert dict(ledger.damage) == {"read error": 2}
+    assert dict(ledger.damage) == {"read error": 1}
+    assert [file.name for file in ledger.unread] == [str(tmp_path / "a.parquet")]
+    assert [file.name for file in ledger.not_followed] == [str(tmp_path / ".b.parquet.1f.part")]
     assert asked(tmp_path / "a.parquet")[1].nothing_read
 
 
