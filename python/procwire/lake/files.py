@@ -150,5 +150,6 @@ def _bound(value: Any, *, up: bool = False) -> Any:
     if not isinstance(value, datetime):
         return value
     if up:
-        value += timedelta(microseconds=999)
+        # Above the last of all times there is none.
+        value += min(timedelta(microseconds=999), datetime.max.replace(tzinfo=UTC) - value)
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

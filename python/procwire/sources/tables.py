@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ _TELLING: dict[Event, tuple[str, ...]] = {
     PROCESS_CREATION: ("event_creation_time", "process_guid", "process_command_line"),
     DNS_QUERY: ("event_creation_time", "process_guid", "dns_query_name"),
 }
-ERRORS = (OSError, pa.ArrowException)
+ERRORS = (OSError, UnicodeError, pa.ArrowException)
 """What reading a file may raise."""
 _BATCH_ROWS = 1 << 16
 
@@ -54,7 +55,10 @@ class TableFile:
         """Read the rows of a file of either format, without counting them; what is damaged likewise ends them."""
         try:
             with pa.OSFile(self.path) as file:
-                yield from _arrow(file) if self.format == "arrow" else _parquet(file)
+                for batch in _arrow(file) if self.format == "arrow" else _parquet(file):
+                    # Arrow takes offsets and UTF-8 on trust, and reads beyond its buffers where they are forged.
+                    batch.validate(full=True)
+                    yield batch
         except ERRORS as error:
             self.damaged(error)
 
@@ -173,6 +177,9 @@ def _opened(path: str, format: TableFormat, account: FileLedger) -> TableFile:
 
 def _recognised(columns: Iterable[str], format: str) -> tuple[Event, Names]:
     """The event that a table's rows are of, and the vocabulary of its columns. Raises UsageError for another table."""
+    columns = list(columns)
+    if twice := [name for name, count in Counter(columns).items() if count > 1]:
+        raise UsageError(f"found {format.title()} with the column {twice[0]} twice, expected each once")
     lacking = {(event, names): _lacking(event, names, set(columns)) for names in NAMES for event in _TELLING}
     best = min(lacking, key=lambda way: len(lacking[way]))
     if lacking[best]:
