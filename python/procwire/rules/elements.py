@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 
 from procwire.rules.document import Node
 from procwire.rules.findings import Findings, nearest, quoted
-from procwire.rules.manifest import CONDITIONS, EVENTS, Version
+from procwire.rules.manifest import CONDITIONS, EVENTS, TOKEN_CONDITIONS, Version
 from procwire.rules.model import NETWORK_CONNECT, Element, Filter, OnMatch, Operand, Relation, Rule
 
 __all__ = ["ElementReader"]
 
 _MAX_NAME_BYTES = 255
+_MOST_EMPTY_TOKENS = 16
 _LAST_VERSION_OF_OR: Version = (4, 10)
 
 
@@ -153,6 +154,12 @@ class ElementReader:
                     node,
                     f"found condition {quoted(given)}, expected one of {', '.join(CONDITIONS)}"
                     f"{nearest(given, CONDITIONS)}",
+                )
+            elif condition in TOKEN_CONDITIONS and node.value.split(";").count("") > _MOST_EMPTY_TOKENS:
+                # Each stands for the rest of the value: together they would be its square.
+                empty = node.value.split(";").count("")
+                self._findings.error(
+                    node, f"found {empty:,} empty tokens in a value, expected {_MOST_EMPTY_TOKENS} at most"
                 )
             else:
                 yield Filter(node.tag, condition, node.value, name, node.place)
