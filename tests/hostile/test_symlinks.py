@@ -365,9 +365,9 @@ def temporary(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(folder))
     for name in ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(folders, "RUNTIME_FOLDER", folder / "none")
-    monkeypatch.setattr(status, "RUNTIME_FOLDER", folder / "none")
-    monkeypatch.setattr(boot, "RUNTIME_FOLDER", folder / "none")
+    monkeypatch.setattr(folders, "RUNTIME_FOLDER", Path("/proc/none"))
+    monkeypatch.setattr(status, "RUNTIME_FOLDER", Path("/proc/none"))
+    monkeypatch.setattr(boot, "RUNTIME_FOLDER", Path("/proc/none"))
     with acting_as(VICTIM):
         yield folder / f"procwire-{VICTIM}"
 

@@ -51,7 +51,7 @@ class Recording:
         names = [] if "--dns-lookup" in options else ["--no-dns-lookup"]
         command = ["record", *what, "--sensor", "ebpf", "--to", "ndjson", *names]
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code, *command, "--ledger", str(self._ledger_path), *options],
+            [sys.executable, "-c", code, *command, "--ledger", str(self._ledger_path), "--force", *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )

@@ -35,7 +35,7 @@ EXAMPLES = """\b
 Examples:
   procwire read Sysmon.evtx                        a table of the connections
   procwire read logs/ -o connections.parquet       every log of a folder, packed ones too
-  procwire read '*.evtx.gz' --to csv | head        CSV, the first rows
+  procwire read '*.evtx.gz' --to csv-safe | head   CSV to look at, the first rows
   zcat big.json.gz | procwire read - --limit 10    from a pipe
   procwire read Sysmon.evtx --follow               go on as the log grows, until Ctrl-C
   procwire read Sysmon.evtx --recover --ledger what-was-read.json

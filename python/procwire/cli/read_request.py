@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Format", "Names", "Request", "Way", "loaded_rules", "written"]
 
-Way = Literal["table", "ndjson", "csv", "parquet", "arrow", "xml", "lake"]
+Way = Literal["table", "ndjson", "csv", "csv-safe", "parquet", "arrow", "xml", "lake"]
 Format = Literal["evtx", "xml", "json", "csv", "text"]
 Names = Literal["ossem", "sysmon", "ossem-cdm"]
 

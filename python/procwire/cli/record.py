@@ -98,9 +98,9 @@ def record(
         list[Way] | None,
         typer.Option(
             metavar="FORMAT",
-            help="table, ndjson, csv, parquet, arrow, xml, syslog or lake; once for each output, in their order. "
-            "[default: by the suffix of -o; table on a terminal; else ndjson] xml and syslog hold Sysmon's events: "
-            "connections, and losses, only. syslog without -o goes to the system's log, lake to --lake.",
+            help="table, ndjson, csv, csv-safe, parquet, arrow, xml, syslog or lake; once for each output, in their "
+            "order. [default: by the suffix of -o; table on a terminal; else ndjson] xml and syslog hold Sysmon's "
+            "events: connections, and losses, only. syslog without -o goes to the system's log, lake to --lake.",
         ),
     ] = None,
     output: Annotated[
