@@ -40,8 +40,7 @@ _SHOWN = 10
 _VERIFY_EXAMPLES = """\b
 Examples:
   procwire lake verify
-  procwire lake verify 2>> heads.txt          keep the head where the lake's writers cannot write
-  procwire lake verify --expect HEAD
+  procwire lake verify --expect HEAD    HEAD as an earlier verify gave it
 
 \b
 Exit codes:
