@@ -176,6 +176,8 @@ class Chain:
                 raise LakeError(
                     f"{self._where}: found version {version}, expected {_HEAD_VERSION}: a newer procwire wrote it"
                 )
+            if version < 1:
+                raise ValueError(version)
             checkpoint = found["checkpoint"]
             return Head(
                 int(found["commit"]),
@@ -252,45 +254,46 @@ class Chain:
             {version: parsed(content) for version, content in contents.items()},
             {version: blake3(content).hexdigest() for version, content in contents.items()},
         )
-        found = self._held(commits, checkpoints)
+        found = Examination(len(contents), digests=commits.digests)
         if trouble:
             found.faults[-1] = trouble
         else:
             self._hold_to_head(found, commits, head)
+        self._hold_together(found, commits, checkpoints)
         self._hold_checkpoints(found, commits, checkpoints, head)
         return found
 
-    def _held(self, commits: _Commits, checkpoints: Sequence[int]) -> Examination:
+    def _hold_together(self, found: Examination, commits: _Commits, checkpoints: Sequence[int]) -> None:
         actions, digests, infos, first = commits.actions, commits.digests, commits.infos, commits.first_linked
-        found = Examination(len(actions), digests=digests)
         for info in infos.values():
-            found.repaired |= {int(number): digest for number, digest in json.loads(info.get(REPAIRED, "{}")).items()}
+            # An altered commit may say anything.
+            with suppress(ValueError, TypeError, AttributeError):
+                found.repaired |= {int(number): text for number, text in json.loads(info.get(REPAIRED, "{}")).items()}
         found.unchained = sum(first is None or version < first for version in actions)
         # Behind a checkpoint what came before may be cleaned away.
         begin = min(actions, default=0)
         begin = begin if any(version >= begin - 1 for version in checkpoints) else 0
-        found.missing = [version for version in range(begin, commits.newest) if version not in actions]
-        for version in found.missing:
+        missing = [version for version in range(begin, commits.newest) if version not in actions]
+        found.missing += missing
+        for version in missing:
             found.faults[version] = f"{commit_path(version)}: is missing"
-        for version in actions:
+        for version in sorted(actions, reverse=True):
             before = infos[version].get(PREVIOUS)
             accepted = found.repaired.get(version) == digests[version]
             if actions[version] is None:
                 found.faults[version] = f"{commit_path(version)}: cannot be read, expected lines of JSON"
             elif before is None and first is not None and version > first and not accepted:
-                found.foreign.add(version)
-                found.faults[version] = (
-                    f"{commit_path(version)}: does not say which commit it follows: "
-                    "forged, or written by another program or an older procwire"
-                )
-            # What was cleaned away is not among the digests; what a repair accepted is not what was followed.
+                if version not in found.faults:
+                    found.foreign.add(version)
+                    found.faults[version] = (
+                        f"{commit_path(version)}: does not say which commit it follows: "
+                        "forged, or written by another program or an older procwire"
+                    )
+            # What was cleaned away is not among the digests; what a repair accepted is not what was followed; and one
+            # that is altered itself has no say.
             known = {before, found.repaired.get(version - 1)}
-            if before and version - 1 in digests and digests[version - 1] not in known:
-                found.foreign.discard(version - 1)
-                found.faults.setdefault(
-                    version - 1, f"{commit_path(version - 1)}: is not the commit that the next one follows"
-                )
-        return found
+            if before and version not in found.faults and version - 1 in digests and digests[version - 1] not in known:
+                found.faults[version - 1] = f"{commit_path(version - 1)}: is not the commit that the next one follows"
 
     def _hold_to_head(self, found: Examination, commits: _Commits, head: Head | None) -> None:
         newest = commits.newest
@@ -302,18 +305,18 @@ class Chain:
             gone = list(range(newest + 1, head.commit + 1))
             found.missing += gone
             for version in gone:
-                found.faults[version] = f"{commit_path(version)}: is missing; the head names {head.commit} as the last"
+                found.faults[version] = (
+                    f"{commit_path(version)}: is missing; {self._head_path} names {head.commit} as the last"
+                )
         elif commits.digests.get(head.commit, head.digest) != head.digest:
-            found.foreign.discard(head.commit)
-            found.faults.setdefault(head.commit, f"{commit_path(head.commit)}: is not the commit that the head names")
+            found.faults[head.commit] = f"{commit_path(head.commit)}: is not the commit that {self._head_path} names"
 
     def _hold_checkpoints(
         self, found: Examination, commits: _Commits, checkpoints: Sequence[int], head: Head | None
     ) -> None:
-        noted = dict(_noted(info[CHECKPOINT]) for info in commits.infos.values() if CHECKPOINT in info)
+        noted = dict(filter(None, (_noted(info.get(CHECKPOINT)) for info in commits.infos.values())))
         if head is not None and head.checkpoint is not None:
             noted[head.checkpoint[0]] = head.checkpoint[1]
-        good: dict[int, set[str]] = {}
         first = commits.first_linked
         for version in checkpoints:
             path = f"{LOG}/{version:020}.checkpoint.parquet"
@@ -323,8 +326,8 @@ class Chain:
                     is_same = self._checkpoint_digest(version) == noted[version]
                 elif first is not None and version >= first:
                     # Its writer was killed before it was noted, or it is forged: the commits tell.
-                    good[version] = self._checkpoint_paths(version)
-                    is_same = self._replayed(commits, set(checkpoints) & noted.keys(), version) == good[version]
+                    replayed = self._replayed(commits, set(checkpoints) & noted.keys(), version)
+                    is_same = replayed == self._checkpoint_paths(version)
                 else:
                     is_same = True
             except FileNotFoundError:
@@ -406,6 +409,7 @@ def _info(lines: Sequence[Mapping[str, Any]] | None) -> Mapping[str, Any]:
     return {}
 
 
-def _noted(text: str) -> tuple[int, str]:
-    version, _, digest = text.partition(":")
-    return int(version), digest
+def _noted(text: Any) -> tuple[int, str] | None:
+    """The checkpoint that a commit notes; None if it notes none, or nonsense."""
+    match = re.fullmatch(r"(\d+):([0-9a-f]+)", str(text))
+    return (int(match[1]), match[2]) if match else None

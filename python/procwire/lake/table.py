@@ -340,15 +340,16 @@ def file_system(uri: str, storage_options: Mapping[str, str] | None) -> pyarrow.
 
 
 def _data_file(entry: Mapping[str, Any]) -> DataFile:
+    # A commit that was damaged may say less.
     names = [key.removeprefix("min.") for key in entry if key.startswith("min.")]
-    bounds = {name: (entry[f"min.{name}"], entry[f"max.{name}"]) for name in names if entry[f"min.{name}"] is not None}
+    bounds = {name: (entry[f"min.{name}"], entry.get(f"max.{name}")) for name in names}
     return DataFile(
         entry["path"],
         entry["size_bytes"],
-        entry["num_records"],
+        entry["num_records"] or 0,
         _date(entry.get(f"partition.{DAY}")),
         entry["modification_time"],
-        bounds,
+        {name: (low, high) for name, (low, high) in bounds.items() if low is not None and high is not None},
     )
 
 

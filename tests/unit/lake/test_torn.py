@@ -101,7 +101,7 @@ def test_acknowledged_commit_that_is_torn_is_damage(lake: Lake, batch_of: BatchO
     """A disk that did not keep what it said of fsync: the head knows of the commit."""
     fill(lake, batch_of, 3)
     max(log_of(lake).glob("*.json")).write_bytes(b"")
-    with pytest.raises(DamageError, match=f"{3:020}.json: is missing; the head names 3 as the last"):
+    with pytest.raises(DamageError, match=f"{3:020}.json: is missing; _procwire/connections.json names 3 as the last"):
         Lake.open(lake.location)
 
 
