@@ -279,16 +279,15 @@ class Chain:
             found.faults[version] = f"{commit_path(version)}: is missing"
         for version in sorted(actions, reverse=True):
             before = infos[version].get(PREVIOUS)
-            accepted = found.repaired.get(version) == digests[version]
+            settled = version in found.faults or found.repaired.get(version) == digests[version]
             if actions[version] is None:
                 found.faults[version] = f"{commit_path(version)}: cannot be read, expected lines of JSON"
-            elif before is None and first is not None and version > first and not accepted:
-                if version not in found.faults:
-                    found.foreign.add(version)
-                    found.faults[version] = (
-                        f"{commit_path(version)}: does not say which commit it follows: "
-                        "forged, or written by another program or an older procwire"
-                    )
+            elif before is None and first is not None and version > first and not settled:
+                found.foreign.add(version)
+                found.faults[version] = (
+                    f"{commit_path(version)}: does not say which commit it follows: "
+                    "forged, or written by another program or an older procwire"
+                )
             # What was cleaned away is not among the digests; what a repair accepted is not what was followed; and one
             # that is altered itself has no say.
             known = {before, found.repaired.get(version - 1)}

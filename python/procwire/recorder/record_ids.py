@@ -1,8 +1,8 @@
 """The record id, which goes on counting from one recording to the next.
 
 The file holds the first id that is not reserved, and the version of its form; without one it is the first version's, by
-an older procwire, which goes on counting in the same file. A recorder reserves blocks ahead and gives back what is left at its
-end; one that is killed leaves a gap, but no id is ever given twice, not even by two that record at once.
+an older procwire, which goes on counting in the same file. A recorder reserves blocks ahead and gives back what is left
+at its end; one that is killed leaves a gap, but no id is ever given twice, not even by two that record at once.
 """
 
 from __future__ import annotations

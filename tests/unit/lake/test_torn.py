@@ -178,6 +178,9 @@ def test_torn_first_commit_is_no_lake_yet(lake: Lake, batch_of: BatchOf) -> None
 def test_torn_commit_of_the_ledger_is_put_aside(lake: Lake) -> None:
     for name in ("a", "b"):
         lake.readings.add([Reading("log", name, name)])
+    ledger = lake.beside("readings")
+    assert ledger is not None
+    power_cut(ledger, 1)
     max(log_of(lake, "readings").glob("*.json")).write_bytes(b"")
     assert [reading.name for reading in Lake.open(lake.location).readings.all()] == ["a"]
 
