@@ -12,6 +12,8 @@ from procwire.errors import InputError
 
 __all__ = ["Example", "FileLedger", "Ledger", "Tally"]
 
+# Inputs that the summary names; the ledger has them all.
+_TOLD = 10
 EXAMPLES_PER_KIND = 1_000
 """Places kept per kind of damage or warning, here and in the core; beyond that they are only counted."""
 
@@ -115,9 +117,9 @@ def _totals(tallies: Iterable[Mapping[str, Tally]]) -> Counter[str]:
 
 
 def _first(files: Sequence[FileLedger], why: str, rest: str) -> list[str]:
-    """The first three, each with its reason."""
-    told = [f"{file.name}: {getattr(file, why)}" for file in files[:3]]
-    return told + [f"{len(files) - 3:,} more {rest}"] * (len(files) > 3)
+    """The first ten, each with its reason."""
+    told = [f"{file.name}: {getattr(file, why)}" for file in files[:_TOLD]]
+    return told + [f"{len(files) - _TOLD:,} more {rest}"] * (len(files) > _TOLD)
 
 
 def _counts(counter: Mapping[str, int]) -> list[str]:

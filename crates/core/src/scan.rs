@@ -110,8 +110,9 @@ impl Scan {
                     let task = tasks.lock().map(|tasks| tasks.recv());
                     let Ok(Ok((job, reply))) = task else { break };
                     let (batches, ledger, mut buffer) = job.run();
+                    // Small ones are of no use, and of many jobs that come from one block they would pile up.
                     // The receivers are gone only when the scan was dropped.
-                    if buffer.capacity() <= 2 * BLOCK_BYTES as usize {
+                    if (BLOCK_BYTES as usize..=2 * BLOCK_BYTES as usize).contains(&buffer.capacity()) {
                         buffer.clear();
                         let _ = buffers.send(buffer);
                     }

@@ -16,6 +16,8 @@ __all__ = ["NoLogError", "NotFollowed", "unpack"]
 
 _HEADER_BYTES = 1 << 20
 """What a tar may say of a member before its bytes: long names, extended headers, the map of a sparse file."""
+_PADDING_BYTES = 64 << 20
+"""Zeros between and behind tars: tapes are written in large blocks."""
 _BLOCK_BYTES = 512
 _LEFT_OUT = {
     tarfile.SYMTYPE: "a link",
@@ -122,20 +124,22 @@ class _Source:
 
 def _untar(name: str, stream: Pieces, budget: Budget, depth: int) -> Opened:
     source = _Source(stream)
-    broken = 0
+    broken = zeros = 0
 
     class Header(tarfile.TarInfo):
         """Counts the headers that are broken, which Python's reader passes over, or takes for the end."""
 
         @classmethod
         def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Header:
-            nonlocal broken
+            nonlocal broken, zeros
             try:
                 return super().frombuf(buf, encoding, errors)
             except tarfile.HeaderError:
                 # Zeros stand at the end, nothing behind it.
                 broken += any(buf)
-                source.allow(_HEADER_BYTES)
+                zeros += len(buf) if not any(buf) else 0
+                if zeros <= _PADDING_BYTES:
+                    source.allow(_HEADER_BYTES)
                 raise
 
     try:
