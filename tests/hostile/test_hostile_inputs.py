@@ -136,13 +136,21 @@ def test_a_link_to_a_file_is_read(tmp_path: Path) -> None:
     assert procwire.read(tmp_path / "logs").num_rows == GOOD_EVENTS
 
 
-def test_a_pattern_that_goes_round_a_link_gives_each_log_once(tmp_path: Path) -> None:
-    (tmp_path / "good.evtx").write_bytes(GOOD)
-    (tmp_path / "round").symlink_to(tmp_path)
+@pytest.mark.parametrize("pattern", ["**/*.evtx", "**", "**/**", "**/a/*", "*/**/log.evtx"])
+def test_a_pattern_gives_each_log_once_whatever_links_go_round(pattern: str, tmp_path: Path) -> None:
+    (tmp_path / "a" / "a").mkdir(parents=True)
+    (tmp_path / "a" / "a" / "log.evtx").write_bytes(GOOD)
+    (tmp_path / "a" / "round").symlink_to(tmp_path)
     ledger = procwire.Ledger()
-    assert procwire.read(tmp_path / "**" / "*.evtx", ledger=ledger).num_rows == GOOD_EVENTS
-    assert ledger.not_followed
+    assert procwire.read(tmp_path / pattern, ledger=ledger).num_rows == GOOD_EVENTS
     assert not ledger.damaged
+
+
+def test_a_folder_that_a_pattern_cannot_look_into_is_damage(folder: Path) -> None:
+    """Python's own patterns say nothing of it."""
+    for pattern in ("logs/**/*.evtx", "logs/*/*.evtx", "logs/*/deeper/*.evtx"):
+        done = run("read", "logs/good.evtx", pattern, cwd=folder.parent)
+        assert (done.returncode, b"logs/locked" in done.stderr) == (3, True), done.stderr
 
 
 def test_a_folder_that_is_named_and_cannot_be_entered_is_an_error(folder: Path) -> None:
@@ -248,6 +256,7 @@ def test_following_goes_on_beside_what_cannot_be_read(folder: Path) -> None:
         lines = [process.stdout.readline() for _ in range(GOOD_EVENTS + ODD_EVENTS + 1)]
         with (folder / "log.ndjson").open("ab") as log:
             log.write(LINE)
+        # It came around once, so it has met everything.
         assert b"log.ndjson" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=120)

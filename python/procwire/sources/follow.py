@@ -94,16 +94,18 @@ class _Followed:
 
     def news(self, found: Iterator[Found]) -> _Batches:
         """What came since the last call."""
-        troubles: dict[str, Exception] = {}
+        met: set[str] = set()
         for entry in found:
+            met.add(entry.path)
             self._named.update({entry.path} if entry.named else ())
             try:
                 if entry.trouble is not None:
                     raise entry.trouble
                 yield from self._news(entry)
+                self._troubles.pop(entry.path, None)
             except (OSError, NotFollowed) as error:
-                troubles[entry.path] = error
-        self._troubles = troubles
+                self._troubles[entry.path] = error
+        self._troubles = {path: error for path, error in self._troubles.items() if path in met}
 
     def _news(self, entry: Found) -> _Batches:
         if entry.path not in self._followers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import stat
 import sys
@@ -15,6 +14,7 @@ from procwire.errors import InputError
 from procwire.files import PART
 from procwire.sources.limits import Budget, UnpackLimits
 from procwire.sources.packings import NoLogError, NotFollowed, unpack
+from procwire.sources.patterns import is_pattern, matches
 from procwire.sources.streams import Pieces, packing_of
 
 __all__ = [
@@ -128,7 +128,7 @@ def expand(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Found]:
     """What `paths` stand for: folders are walked, patterns matched, in order of name. What cannot be read, or is not
     followed, is among it."""
     for path in (os.fspath(path) for path in paths):
-        if path != STDIN and not os.path.lexists(path) and glob.has_magic(path):
+        if path != STDIN and not os.path.lexists(path) and is_pattern(path):
             yield from _matched(path)
         else:
             yield from _walk(path, named=True)
@@ -137,28 +137,24 @@ def expand(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Found]:
 def check_paths(paths: Sequence[str | os.PathLike[str]]) -> None:
     """Raise InputError if none of the paths leads to a file, a folder or the like: mistyped ones, then."""
     missing = [path for path in (os.fspath(path) for path in paths) if path != STDIN and not os.path.lexists(path)]
-    if missing and len(missing) == len(paths) and not any(map(_matches, missing)):
+    if missing and len(missing) == len(paths) and not any(is_pattern(path) and matches(path) for path in missing):
         told = [f"{name_of(path)}: No such file or directory" for path in missing[:3]]
         raise InputError("; ".join(told))
 
 
-def _matches(path: str) -> bool:
-    return glob.has_magic(path) and next(glob.iglob(path, recursive=True), None) is not None  # noqa: PTH207
-
-
 def _matched(pattern: str) -> Iterator[Found]:
-    matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - the pattern may be absolute
-    if not matches:
+    found = matches(pattern)
+    if not found:
         yield Found(pattern, named=True)
     seen: set[str] = set()
-    for match in matches:
-        # `**` goes through links as well, back to where it was, too.
-        place = os.path.realpath(match)
-        if place in seen:
-            yield Found(match, named=False, trouble=NotFollowed("a link to what another match is"))
-            continue
-        seen.add(place)
-        yield from _walk(match, named=False)
+    for path, error in found:
+        trouble = [Found(path, named=False, trouble=error)]
+        for one in trouble if error is not None else _walk(path, named=False):
+            # A pattern may match a folder and what lies in it, or a link to where it was: one match of it is enough.
+            place = os.path.realpath(one.path)
+            if place not in seen:
+                seen.add(place)
+                yield one
 
 
 def _walk(path: str, *, named: bool) -> Iterator[Found]:
