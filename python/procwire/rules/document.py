@@ -19,7 +19,7 @@ __all__ = ["MAX_BYTES", "DocumentError", "Node", "parse_document"]
 MAX_BYTES = 16 << 20
 """Longer files are refused; the longest known configuration has 1 MB."""
 
-_MOST_ELEMENTS = 500_000
+_MOST_ELEMENTS = 250_000
 _MOST_ATTRIBUTES = 64
 _DEEPEST = 100
 _EVTX = b"ElfFile\0"

@@ -82,8 +82,8 @@ def _found(path: Path) -> Iterator[Path | Problem]:
         for name in (*folders, *names)
         if _is_rule(Path(name))
     ]
-    for error in unreadable:
-        yield Problem(str(error.filename), None, None, f"cannot be read: {error.strerror}", "unreadable")
+    for one in unreadable:
+        yield Problem(str(one.filename), None, None, f"cannot be read: {one.strerror}", "unreadable")
     for file in sorted(files):
         yield file if file.is_file() else _no_file(file)
 

@@ -56,7 +56,8 @@ def _values(found: object, field: str = "") -> int:
     if len(modifiers) > _MOST_MODIFIERS or len(modifiers) > len(set(modifiers)):
         raise Unusable(f"found field {field[:100]}, expected {_MOST_MODIFIERS} modifiers at most, each once")
     dashes = min(len(_DASH.findall(str(found))), _MOST_DASHES) if "windash" in modifiers else 0
-    return (_DASHES**dashes) * (_OFFSETS if "base64offset" in modifiers else 1)
+    ways: int = _DASHES**dashes
+    return ways * (_OFFSETS if "base64offset" in modifiers else 1)
 
 
 def check_tree(root: Node) -> int:

@@ -18,7 +18,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 __all__ = ["MOST_BYTES", "MOST_NODES", "Document", "documents_of", "problem_of"]
 
 MOST_BYTES = 32 << 20
-"""Of a file. All of SigmaHQ's rules have 10 MB."""
+"""Of a file."""
 MOST_NODES = 250_000
 """Keys, values, lists and mappings of a document, those that aliases repeat counted each time."""
 _DEEPEST = 100
