@@ -107,6 +107,22 @@ def test_a_planted_link_to_a_folder_is_not_followed(hostile: Path, tmp_path: Pat
     assert list(inner.iterdir()) == []
 
 
+@pytest.mark.parametrize("below", ["", "connections", "readings", "connections/_delta_log"])
+def test_no_lake_is_written_behind_a_planted_link(hostile: Path, tmp_path: Path, example_log: Path, below: str) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    lake = hostile / "lake"
+    if below:
+        (lake / below).parent.mkdir(parents=True)
+        for folder in (lake, *lake.rglob("*")):
+            os.chown(folder, ATTACKER, ATTACKER)
+    plant(lake / below, inner)
+    for arguments in (("read", example_log), ("record", "--all", "--sensor", "poll", "--for", "100ms")):
+        done = run(*arguments, "--lake", lake)
+        assert (done.returncode, "link" in done.stderr) == (2, True)
+    assert list(inner.iterdir()) == []
+
+
 def test_a_link_through_a_link_is_not_followed(hostile: Path, precious: Path, tmp_path: Path) -> None:
     """The first is ours, and names the attacker's."""
     (tmp_path / "own").symlink_to(plant(hostile / "theirs", precious))
