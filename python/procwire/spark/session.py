@@ -31,6 +31,8 @@ _CONFIGURATION = {
     # `${...}` in a text is text.
     "spark.sql.variable.substitute": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # The lake's files have checksums: a wrong byte is an error.
+    "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
 }
 _QUIET = {"spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
 _GREETING = re.compile(r"WARN|^Using |^Setting |^To adjust ")
