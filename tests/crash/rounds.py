@@ -2,8 +2,9 @@
 
 Each round starts processes on the same lake: a recorder, which says when an append is done; a reader of logs; one that
 compacts; one that expires what is old, of which there is nothing; one that writes the ledger; one that repairs; and one
-that asks, which is not killed and must not fail. Each other is killed (SIGKILL) after a random time. They are forked from this process, which never touches
-the lake itself: deltalake's threads do not live through a fork. Prints what was acknowledged, as JSON.
+that asks, which is not killed and must not fail. Each other is killed (SIGKILL) after a random time. They are forked
+from this process, which never touches the lake itself: deltalake's threads do not live through a fork. Prints what was
+acknowledged, as JSON.
 """
 
 from __future__ import annotations

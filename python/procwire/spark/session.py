@@ -33,6 +33,8 @@ _CONFIGURATION = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     # A table is a view of ours: no SQL reads a file by its path.
     "spark.sql.runSQLOnFiles": "false",
+    # The lake's files have checksums: a wrong byte is an error.
+    "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
 }
 _QUIET = {"spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
 _GREETING = re.compile(r"WARN|^Using |^Setting |^To adjust ")
