@@ -97,8 +97,12 @@ def _explained(sql: str) -> tuple[str, str]:
 
 
 def _kinds(sql: str) -> list[str]:
-    with sql_errors(), _LOCK:
-        return [statement.type.name for statement in _parser().extract_statements(sql)]
+    try:
+        with sql_errors(), _LOCK:
+            return [statement.type.name for statement in _parser().extract_statements(sql)]
+    except (RuntimeError, ValueError) as error:
+        # DuckDB's Python has no name for some of DuckDB's kinds, and none of them is a query.
+        raise UsageError(f"SQL: found a statement of another kind, expected {_ALLOWED}") from error
 
 
 def _tree(sql: str) -> dict[str, Any]:
