@@ -165,6 +165,7 @@ def test_a_sparse_tar_of_48_gb_costs_neither_time_nor_disk(lake: bool, tmp_path:
     (tmp_path / "bomb.tar").write_bytes(sparse("zeros.evtx", 48 << 30, LOG) + tarred(("good.evtx", LOG)))
     done = run("read", "bomb.tar", *(("--lake", "lake") if lake else ()), "--ledger", "l.json", folder=tmp_path)
     assert done.returncode == 3, done.stderr
+    assert b"times its size: --unpack-limits ratio=N allows more" in done.stderr
     files = {file["name"]: file for file in json.loads((tmp_path / "l.json").read_text())["files"]}
     bomb = files["bomb.tar!zeros.evtx"]
     assert "unpacks to more than 1,000 times its size" in json.dumps(bomb)

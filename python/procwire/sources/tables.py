@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from procwire.errors import UsageError
 from procwire.event import CONNECTION, DNS_QUERY, NAMES, PROCESS_CREATION, Event, Names
-from procwire.ledger import Example, FileLedger, Tally
+from procwire.ledger import READ_ERROR, Example, FileLedger, Tally
 from procwire.sources.inputs import STDIN, Found, TableFormat, expand, is_regular, table_format
 
 __all__ = ["TableFile", "find_tables"]
@@ -50,7 +50,7 @@ class TableFile:
                     self.count(batch.num_rows)
                     yield batch
         except _ERRORS as error:
-            self.account.damage["read error"] = _tally(error)
+            self.account.damage[READ_ERROR] = _tally(error)
 
     def count(self, rows: int) -> None:
         """Account for rows."""
