@@ -10,10 +10,12 @@ from typing import Any
 
 from procwire.errors import InputError
 
-__all__ = ["Example", "FileLedger", "Ledger", "Tally"]
+__all__ = ["READ_ERROR", "Example", "FileLedger", "Ledger", "Tally"]
 
 # Inputs that the summary names; the ledger has them all.
 _TOLD = 10
+READ_ERROR = "read error"
+"""The kind of damage of an input that could not be read, or unpacked, to its end."""
 EXAMPLES_PER_KIND = 1_000
 """Places kept per kind of damage or warning, here and in the core; beyond that they are only counted."""
 
@@ -83,6 +85,12 @@ class FileLedger:
         plain = {key: value for key, value in account.items() if key not in ("damage", "warnings")}
         return cls(**plain, damage=tallies(account["damage"]), warnings=tallies(account["warnings"]))
 
+    @property
+    def read_error(self) -> str | None:
+        """Where reading it ended, and why; None if it was read to its end."""
+        tally = self.damage.get(READ_ERROR)
+        return None if tally is None else f"{READ_ERROR} at {tally.examples[0]}"
+
     def __add__(self, other: FileLedger) -> FileLedger:
         """The account of two parts of the same input."""
         return replace(
@@ -116,10 +124,9 @@ def _totals(tallies: Iterable[Mapping[str, Tally]]) -> Counter[str]:
     return total
 
 
-def _first(files: Sequence[FileLedger], why: str, rest: str) -> list[str]:
-    """The first ten, each with its reason."""
-    told = [f"{file.name}: {getattr(file, why)}" for file in files[:_TOLD]]
-    return told + [f"{len(files) - _TOLD:,} more {rest}"] * (len(files) > _TOLD)
+def _first(told: Sequence[str], rest: str) -> list[str]:
+    """The first ten, and how many more there are."""
+    return [*told[:_TOLD], *[f"{len(told) - _TOLD:,} more{rest}"] * (len(told) > _TOLD)]
 
 
 def _counts(counter: Mapping[str, int]) -> list[str]:
@@ -231,12 +238,16 @@ class Ledger:
         if self.passed_over:
             parts.append(f"{len(self.passed_over):,} files without a log passed over")
         lines = [", ".join(parts)]
-        trouble = _counts(self.damage)
-        trouble += _first(self.unread, "error", "inputs not read")
+        trouble = _counts({kind: count for kind, count in self.damage.items() if kind != READ_ERROR})
+        trouble += _first([f"{file.name}: {file.error}" for file in self.unread], " inputs not read")
+        trouble += _first(
+            [f"{file.name}: {file.read_error}" for file in self._read if file.read_error], " not read to their end"
+        )
         if trouble:
             lines.append("damage: " + "; ".join(trouble))
         if self.not_followed:
-            lines.append("not followed: " + "; ".join(_first(self.not_followed, "not_followed", "others")))
+            told = [f"{file.name}: {file.not_followed}" for file in self.not_followed]
+            lines.append("not followed: " + "; ".join(_first(told, "")))
         if self.warnings:
             lines.append(
                 "warnings: " + "; ".join(f"{count:,} × {kind}" for kind, count in sorted(self.warnings.items()))

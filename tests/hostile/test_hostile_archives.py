@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 import zipfile
 import zlib
@@ -23,9 +24,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import procwire
 from procwire.sources import limits
+from procwire.sources.inputs import open_inputs
 from procwire.sources.limits import RATIO_FROM_BYTES, UnpackLimits
 
 RAW = (Path(__file__).parents[2] / "examples" / "sysmon.evtx").read_bytes()
@@ -161,6 +165,7 @@ def test_a_sparse_tar_of_48_gb_costs_neither_time_nor_disk(lake: bool, tmp_path:
     (tmp_path / "bomb.tar").write_bytes(sparse("zeros.evtx", 48 << 30, LOG) + tarred(("good.evtx", LOG)))
     done = run("read", "bomb.tar", *(("--lake", "lake") if lake else ()), "--ledger", "l.json", folder=tmp_path)
     assert done.returncode == 3, done.stderr
+    assert b"times its size: --unpack-limits ratio=N allows more" in done.stderr
     files = {file["name"]: file for file in json.loads((tmp_path / "l.json").read_text())["files"]}
     bomb = files["bomb.tar!zeros.evtx"]
     assert "unpacks to more than 1,000 times its size" in json.dumps(bomb)
@@ -465,3 +470,57 @@ def test_limits_that_are_none_are_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "good.evtx").write_bytes(LOG)
     done = run("read", "good.evtx", "--unpack-limits", text, folder=tmp_path)
     assert (done.returncode, done.stderr.startswith(b"procwire: ")) == (2, True)
+
+
+SAMPLES: list[bytes] = [
+    gzip.compress(LOG[:6_000]),
+    bz2.compress(LOG[:6_000]),
+    lzma.compress(LOG[:6_000]),
+    zstd(LOG[:6_000]),
+    *(zipped(("a/", b""), ("a/b", LOG[:6_000]), ("c", gzip.compress(LOG[:600])), method=method)
+      for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)),
+    tarred(("a/b", LOG[:6_000]), ("n" * 200, zipped(("c", LOG[:600])))),
+    sparse("a", 20_000, LOG[:6_000]) + tarred(("b", LOG[:600])),
+    gzip.compress(header(512) + b"30 GNU.sparse.map=0,5,9000,7\n".ljust(512, b"\0") + tarred(("b", LOG[:600]))),
+]  # fmt: skip
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_whatever_is_broken_in_a_packing_the_next_file_is_read(data: st.DataObject) -> None:
+    raw = bytearray(data.draw(st.sampled_from(SAMPLES)))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(raw) - 1))
+        # Headers are small, and stand at the beginning and the end.
+        at = data.draw(st.sampled_from([at, at % 600, len(raw) - 1 - at % 600])) % len(raw)
+        match data.draw(st.sampled_from(["flip", "number", "cut", "double"])):
+            case "flip":
+                raw[at] ^= 1 << data.draw(st.integers(0, 7))
+            case "number":
+                raw[at : at + 4] = data.draw(
+                    st.sampled_from([b"\0\0\0\0", b"\xff\xff\xff\xff", b"7777", b"\0\0\0\x80"])
+                )
+            case "cut":
+                del raw[at:]
+                raw += b"\0"
+            case "double":
+                raw[at:at] = raw[at : at + 512]
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in (("a", bytes(raw)), ("b", LOG)):
+            Path(folder, name).write_bytes(content)
+        small = UnpackLimits(size=10 << 20, members=100)
+        given_bytes = 0
+        for entry in open_inputs([folder], small):
+            if isinstance(entry.source, str):
+                continue
+            while not isinstance(entry.source, Exception):
+                # What it raises the reader takes for damage.
+                try:
+                    piece = entry.source.read(1 << 16)
+                except Exception:
+                    break
+                given_bytes += len(piece)
+                if not piece:
+                    break
+        assert given_bytes <= 10 << 20
+        assert (entry.name, entry.source) == (str(Path(folder, "b")), str(Path(folder, "b")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from procwire.ledger import Example, FileLedger, Ledger, Tally
+from procwire.ledger import READ_ERROR, Example, FileLedger, Ledger, Tally
 
 
 def read_file(name: str = "a.evtx") -> FileLedger:
@@ -50,6 +50,22 @@ def test_summary_tells_damage_and_what_was_passed_over() -> None:
     assert "1 of them recovered" in first
     assert "1 files without a log passed over" in first or "1 file without a log passed over" in first
     assert second == "damage: 2 × checksum; c.txt: found text, expected a log"
+
+
+def test_summary_names_what_was_not_read_to_its_end_and_what_was_not_followed() -> None:
+    """With why: the message names the option that allows more."""
+    cut = FileLedger("d.gz", format="json", damage={READ_ERROR: Tally(1, [Example(7, None, "unpacks to too much")])})
+    left_out = [FileLedger(f"link{number}", not_followed="a link to a folder") for number in range(12)]
+    ledger = Ledger([damaged_file(), cut, FileLedger("e", error="Permission denied", named=False, unreadable=True),
+                     *left_out])  # fmt: skip
+    assert ledger.summary().splitlines()[0].startswith("2 files")
+    assert ledger.summary().splitlines()[1:] == [
+        "damage: 2 × checksum; e: Permission denied; d.gz: read error at offset 7: unpacks to too much",
+        "not followed: " + "".join(f"link{number}: a link to a folder; " for number in range(10)) + "2 more",
+    ]
+    assert ledger.damaged
+    assert not Ledger([read_file(), *left_out]).damaged
+    assert Ledger(left_out).nothing_read
 
 
 def test_json_holds_totals_and_places() -> None:

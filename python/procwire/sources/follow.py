@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from procwire import _core
 from procwire.errors import UsageError
 from procwire.event import Event
-from procwire.ledger import Example, FileLedger, Ledger, Tally
+from procwire.ledger import READ_ERROR, Example, FileLedger, Ledger, Tally
 from procwire.sources.inputs import STDIN, Found, NotFollowed, expand, is_packed, is_regular, name_of, reason
 
 __all__ = ["follow_batches"]
@@ -145,7 +145,7 @@ class _Followed:
             if isinstance(error, NotFollowed):
                 account.not_followed = why
             elif path in self._followers:
-                account.damage["read error"] = Tally(1, [Example(account.bytes, None, why)])
+                account.damage[READ_ERROR] = Tally(1, [Example(account.bytes, None, why)])
             else:
                 account.error, account.unreadable = why, True
         for path, account in accounts.items():

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from procwire import _core
 from procwire.event import CONNECTION, EVENTS, Event
-from procwire.ledger import FileLedger, Ledger
+from procwire.ledger import READ_ERROR, FileLedger, Ledger
 from procwire.sources.follow import follow_batches
 from procwire.sources.inputs import STDIN, Input, NoLogError, NotFollowed, expand, is_packed, is_regular, open_inputs
 from procwire.sources.limits import UnpackLimits
@@ -126,6 +126,9 @@ class _Inputs:
                 file.not_followed, file.error, file.unreadable = str(entry.source), None, False
             elif isinstance(entry.source, NoLogError):
                 file.unreadable = False
+            elif file.error is not None and READ_ERROR in file.damage:
+                # Nobody knows what it would have been.
+                file.error, file.unreadable = file.damage.pop(READ_ERROR).examples[0].detail, True
         return files
 
 

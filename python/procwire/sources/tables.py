@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from procwire.errors import UsageError
 from procwire.event import CONNECTION, DNS_QUERY, NAMES, PROCESS_CREATION, Event, Field, Names
-from procwire.ledger import EXAMPLES_PER_KIND, Example, FileLedger, Tally
+from procwire.ledger import EXAMPLES_PER_KIND, READ_ERROR, Example, FileLedger, Tally
 from procwire.sources.inputs import STDIN, Found, TableFormat, expand, is_regular, table_format
 
 __all__ = ["ERRORS", "TableFile", "find_tables", "open_table"]
@@ -84,7 +84,7 @@ class TableFile:
 
     def damaged(self, error: Exception) -> None:
         """Account for what ended the reading."""
-        self.account.damage["read error"] = _tally(error)
+        self.account.damage[READ_ERROR] = _tally(error)
 
     def count(self, rows: int) -> None:
         """Account for rows."""
