@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from procwire.bounded import read_bounded
+from procwire.errors import UsageError
 from procwire.recorder.ledger import RecordingLedger
 from procwire.sources.boot import boot_id
 from procwire.sources.folders import RUNTIME_FOLDER, runtime_folder
@@ -19,6 +21,7 @@ __all__ = ["StatusFile", "running_recorders"]
 
 _PATTERN = "recorder-*.json"
 _TRIES = 5
+_MOST_BYTES = 1 << 20
 
 
 class StatusFile:
@@ -61,18 +64,18 @@ def running_recorders() -> Iterator[dict[str, Any]]:
 
 
 def _alive(path: Path) -> dict[str, Any] | None:
-    """The state, if the process that wrote it lives."""
+    """The state, if the process that wrote it lives; None also for what is no state."""
     state = _read(path)
-    if state is None or state["boot_id"] != boot_id() or start_ticks(state["process_id"]) != state["start_ticks"]:
+    if state is None or state.get("boot_id") != boot_id() or not isinstance(state.get("process_id"), int):
         return None
-    return state
+    return state if start_ticks(state["process_id"]) == state.get("start_ticks") else None
 
 
 def _read(path: Path) -> dict[str, Any] | None:
     for _ in range(_TRIES):
-        with suppress(OSError, ValueError):
-            state: dict[str, Any] = json.loads(path.read_bytes())
-            return state
+        with suppress(OSError, ValueError, RecursionError, UsageError):
+            state = json.loads(read_bounded(path, _MOST_BYTES))
+            return state if isinstance(state, dict) else None
         # It is written in place, so a reader may come between.
         time.sleep(0.01)
     return None
