@@ -52,16 +52,42 @@ HOSTILE = [
     "\\", "\\\\", "'", '"', "not not", "1 of them", "all of x*", "s | count() > 5", "near", "and", "or", "10.0.0.0/99",
     "::ffff:1.2.3.4", "fe80::%eth0", "<", ">", "&", "&amp;", "&#0;", "&#x110000;", "<![CDATA[", "]]>", "<!--", "-->",
     "<?x", "<!DOCTYPE a [<!ENTITY b 'c'>]>", "$x", "?", "--", "/*", "*/", ";", "|re", "|cidr", "|contains|all",
-    "|windash", "|base64offset|contains", "|wide", "|expand", "|fieldref", "|exists", "|lt", "|minute", "|cased", "|i|m|s",
+    "|windash", "|base64offset|contains", "|wide", "|expand", "|fieldref", "|exists", "|lt", "|minute", "|cased",
+    "|i|m|s",
 ]  # fmt: skip
 RULES = [
-    "title: A\nlogsource: {category: dns_query}\ndetection: {s: {QueryName|endswith: .x}, condition: s}\n",
-    "title: A\nname: a\nlogsource: {category: network_connection}\ndetection:\n  s: [x, y]\n  t:\n    "
-    "DestinationIp|cidr: 10.0.0.0/8\n    Image|re: 'a.*b'\n    DestinationPort|gte: 5\n  condition: 1 of s* and not t\n---\ntitle: B\n"
-    "correlation:\n  type: value_count\n  rules: [a]\n  group-by: [User]\n  timespan: 1h\n  condition: {gte: 1, field: "
-    "DestinationPort}\n",
-    "title: A\nlogsource: {category: network_connection}\ndetection: {s: {Image: a}, condition: s}\n---\ntitle: F\n"
-    "logsource: {category: network_connection}\nfilter: {rules: any, x: {User: y}, condition: not x}\n",
+    """title: Names
+logsource: {category: dns_query}
+detection: {s: {QueryName|endswith: .x}, condition: s}
+""",
+    """title: A rule
+name: rule
+logsource:
+  category: network_connection
+detection:
+  s: [x, y]
+  t:
+    DestinationIp|cidr: 10.0.0.0/8
+    Image|re: 'a.*b'
+    DestinationPort|gte: 5
+  condition: 1 of s* and not t
+---
+title: A correlation
+correlation:
+  type: value_count
+  rules: [rule]
+  group-by: [User]
+  timespan: 1h
+  condition: {gte: 1, field: DestinationPort}
+""",
+    """title: A rule
+logsource: {category: network_connection}
+detection: {s: {Image: a}, condition: s}
+---
+title: A filter
+logsource: {category: network_connection}
+filter: {rules: any, x: {User: y}, condition: not x}
+""",
 ]
 
 
@@ -154,9 +180,7 @@ class Fuzz:
     def __init__(self, folder: Path) -> None:
         corpus = Path(os.environ.get("PROCWIRE_CORPUS", ROOT / "tests" / "data"))
         rules = RULES + found("*.yml", ROOT / "examples" / "rules", corpus / "sigma")
-        configurations = found(
-            "*.xml*", ROOT / "examples" / "configs", ROOT / "tests" / "data" / "configs", corpus / "configs"
-        )
+        configurations = found("*.xml*", ROOT / "examples" / "configs", corpus / "configs")
         hunts = found("*.sql", ROOT / "python" / "procwire" / "hunts")
         self._folder = folder
         self._log = self._small_log()
