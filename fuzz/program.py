@@ -24,6 +24,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -54,6 +55,19 @@ HOSTILE = [
     "<?x", "<!DOCTYPE a [<!ENTITY b 'c'>]>", "$x", "?", "--", "/*", "*/", ";", "|re", "|cidr", "|contains|all",
     "|windash", "|base64offset|contains", "|wide", "|expand", "|fieldref", "|exists", "|lt", "|minute", "|cased",
     "|i|m|s",
+]  # fmt: skip
+# What stays YAML and XML, and may mean something else.
+MILD = [
+    "a", "443", "0", "-5", "65536", "2147483648", "9223372036854775808", "1.5", "true", "False", "-", "*", "?", "*x*",
+    "a*b?c*", "a;b", ";a;;b;", "%TEMP%", "C:\\a.exe", "/usr/bin/x", "10.0.0.1", "10.0.0.0/8", "::1",
+    "::ffff:10.0.0.1", "fe80::", "0:0:0:0:0:0:0:1", "is", "is not", "is any", "contains", "contains any",
+    "contains all", "excludes", "excludes any", "excludes all", "image", "begin with", "not end with", "less than",
+    "more than", "include", "exclude", "and", "or", "İΣß", "😀", "network_connection", "dns_query", "firewall",
+    "linux", "windows", "high", "s", "t", "not s", "1 of s*", "all of them", "Image", "DestinationPort",
+    "DestinationIp", "UtcTime", "User", "Initiated", "Protocol", "RuleName", "QueryName", "4.90", "4.1",
+    "event_count", "value_avg", "value_percentile", "temporal", "temporal_ordered", "1s", "1y", "a.*b", "^.{3,}$",
+    "(?i)x", "\\bx\\b",
+    "a" * 300,
 ]  # fmt: skip
 RULES = [
     """title: Names
@@ -101,7 +115,7 @@ def mutated(seeds: list[str], chance: random.Random) -> bytes:
     for _ in range(chance.choice((1, 1, 1, 2, 4))):
         text = chance.choice(MUTATIONS)(text, seeds, chance)
     data = bytearray(text[:MOST_BYTES].encode("utf-8", "surrogatepass"))
-    if chance.random() < 0.15 and data:
+    if chance.random() < 0.05 and data:
         for _ in range(chance.randrange(1, 8)):
             data[chance.randrange(len(data))] = chance.randrange(256)
     return text.encode("utf-16", "replace") if chance.random() < 0.02 else bytes(data)
@@ -126,13 +140,23 @@ def _double(lines: list[str], chance: random.Random) -> None:
     lines[place:place] = [lines[place]] * chance.choice((1, 2, 300))
 
 
-def _value(lines: list[str], chance: random.Random) -> None:
+def _value(texts: list[str], lines: list[str], chance: random.Random) -> None:
     """What stands behind a colon, between tags, or as an attribute."""
     place = chance.randrange(len(lines))
     mark = chance.choice((": ", "- ", ">", '="', " "))
     head, found, rest = lines[place].partition(mark)
     end = rest[rest.find(chance.choice(("<", '"', "\n"))) :] if rest else "\n"
-    lines[place] = head + found + chance.choice(HOSTILE) + end
+    lines[place] = head + found + chance.choice(texts) + end
+
+
+def _borrow(text: str, seeds: list[str], chance: random.Random) -> str:
+    """A line of another seed, in the place of one as far indented where there is one."""
+    lines = text.splitlines(keepends=True) or [""]
+    line = chance.choice(chance.choice(seeds).splitlines(keepends=True) or [""])
+    margin = len(line) - len(line.lstrip())
+    alike = [place for place, own in enumerate(lines) if len(own) - len(own.lstrip()) == margin]
+    lines[chance.choice(alike or range(len(lines)))] = line
+    return "".join(lines)
 
 
 def _insert(text: str, seeds: list[str], chance: random.Random) -> str:
@@ -152,12 +176,11 @@ def _splice(text: str, seeds: list[str], chance: random.Random) -> str:
 
 
 MUTATIONS = [
-    _lines(_drop),
-    _lines(_double),
-    _lines(_value),
-    _lines(_value),
-    _lines(_value),
-    _insert,
+    *[_lines(_drop)] * 2,
+    *[_lines(_double)] * 2,
+    *[_lines(partial(_value, MILD))] * 8,
+    *[_lines(partial(_value, HOSTILE))] * 3,
+    *[_borrow] * 5,
     _insert,
     _cut,
     _splice,
