@@ -21,9 +21,17 @@ def print_status(*, as_json: bool) -> ExitCode:
     if as_json:
         text = "".join(json.dumps(state) + "\n" for state in states)
     else:
-        text = plain("\n".join(map(_described, states)) or _prospects()) + "\n"
+        text = plain("\n".join(map(_lines, states)) or _prospects()) + "\n"
     sys.stdout.write(text)
     return ExitCode.RECORDED if states else ExitCode.NOT_RECORDED
+
+
+def _lines(state: dict[str, Any]) -> str:
+    try:
+        return _described(state)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # A recorder of another version, or nobody's: what it says may have any shape.
+        return f"process {state['process_id']} records; its state cannot be shown: {type(error).__name__}: {error}"
 
 
 def _described(state: dict[str, Any]) -> str:

@@ -7,13 +7,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from procwire.bounded import read_bounded
 from procwire.enrich.columns import column, replaced
+from procwire.errors import UsageError
 
 __all__ = ["PortNames"]
 
 _SYSTEM = Path("/etc/services")
 _OWN = Path(__file__).with_name("services.txt")
 _PORTS = 65_536
+_MOST_DIGITS = 5
+_MOST_BYTES = 16 << 20
 _UDP = pa.scalar("udp")
 # Where a protocol's names begin in the table.
 _TCP_FIRST, _UDP_FIRST = pa.scalar(0, pa.int32()), pa.scalar(_PORTS, pa.int32())
@@ -45,13 +49,13 @@ def _keys() -> list[tuple[int, str]]:
 def _parse(path: Path) -> dict[tuple[int, str], str]:
     """(port, protocol) to name; nothing where the file cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        text = read_bounded(path, _MOST_BYTES).decode("utf-8", "replace")
+    except (OSError, UsageError):
         return {}
     names: dict[tuple[int, str], str] = {}
     for line in text.splitlines():
         name, place, *_ = [*line.partition("#")[0].split(), "", ""]
         port, _, protocol = place.partition("/")
-        if port.isdecimal():
+        if port.isdecimal() and len(port) <= _MOST_DIGITS:
             names.setdefault((int(port), protocol), name)
     return names

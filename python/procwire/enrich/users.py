@@ -24,6 +24,7 @@ _WAIT_S = 0.05
 _NO_WAIT_S = 60.0
 # (uid_t) -1
 _NO_UID = 2**32 - 1
+_MOST_DIGITS = len(str(_NO_UID))
 
 
 class UserNames:
@@ -69,7 +70,12 @@ def _parse_passwd(text: str) -> dict[int | None, str]:
     for line in text.splitlines():
         name, *rest = line.split(":")
         # A line that begins with + or - is an instruction to the name service.
-        if len(rest) >= 2 and rest[1].isdecimal() and not name.startswith(("+", "-", "#")):
+        if (
+            len(rest) >= 2
+            and rest[1].isdecimal()
+            and len(rest[1]) <= _MOST_DIGITS
+            and not name.startswith(("+", "-", "#"))
+        ):
             # The first account of a uid is the one that getpwuid gives.
             accounts.setdefault(int(rest[1]), name)
     return accounts

@@ -7,15 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from procwire.bounded import read_bounded
+from procwire.errors import UsageError
+
 __all__ = ["Watched"]
 
 T = TypeVar("T")
 
 _LOOK_AGAIN_S = 1.0
+_MOST_BYTES = 16 << 20
 
 
 class Watched(Generic[T]):
-    """What `parse` makes of a file's text; of an empty one where it cannot be read."""
+    """What `parse` makes of a file's text; of an empty one where it cannot be read, or is larger than any such file."""
 
     def __init__(self, path: Path, parse: Callable[[str], T]) -> None:
         self._path = path
@@ -39,8 +43,8 @@ class Watched(Generic[T]):
             state: tuple[int, ...] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
             if state == self._state:
                 return
-            text = self._path.read_text(encoding="utf-8", errors="replace")
-        except OSError:
+            text = read_bounded(self._path, _MOST_BYTES).decode("utf-8", "replace")
+        except (OSError, UsageError):
             state, text = (), ""
         if state != self._state:
             self._state, self._parsed = state, self._parse(text)

@@ -41,6 +41,8 @@ COLUMN_TYPES: dict[str, pa.DataType] = {
 """What a column's type may be called, and what it is in Arrow."""
 
 _ENTRY = re.compile(r"  (?P<name>[a-z_][a-z0-9_]*) +(?P<type>[a-z]+)(?P<default> = .*?)?(?:  +(?P<meaning>.*))?")
+# The expression above takes time with the square of a line's spaces.
+_LONGEST_LINE = 1_000
 _CONTINUED = re.compile(r" {3,}\S")
 
 
@@ -85,6 +87,10 @@ def parse(text: str, path: str) -> Header:
     lines = [
         line[2:].removeprefix(" ").rstrip() for line in takewhile(lambda line: line[:2] == "--", text.splitlines())
     ]
+    for number, line in enumerate(lines, 1):
+        if len(line) > _LONGEST_LINE:
+            text = f"found {len(line):,} characters in a line of the header, expected {_LONGEST_LINE:,} at most"
+            raise UsageError(f"{path}:{number}: {text}")
     if not lines or not lines[0]:
         raise UsageError(f"{path}:1: found no comment, expected `-- TITLE` and a header as docs/hunts.md says")
     told = list(takewhile(lambda line: line not in ("Parameters:", "Columns:"), lines[1:]))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from procwire.bounded import read_bounded
 from procwire.engine import one_query, sql_errors
 from procwire.errors import UsageError
 from procwire.hunts.header import COLUMN_TYPES, Column, Parameter, parse
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Hunt", "find", "load"]
 
 _OWN = Path(__file__).parent
+_MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,9 @@ def _files(folder: Path) -> list[Path]:
 
 def _read(path: Path) -> Hunt:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bounded(path, _MOST_BYTES).decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: found bytes that are no UTF-8, expected a hunt") from error
     header = parse(text, str(path))

@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from procwire.errors import RecordError
+from procwire.bounded import read_bounded
+from procwire.errors import RecordError, UsageError
 from procwire.recorder.ledger import RecordingLedger
 from procwire.sources.boot import boot_id
 from procwire.sources.folders import RUNTIME_FOLDER, check_runtime_folder, make_runtime_folder, runtime_folder
@@ -22,6 +23,7 @@ _PATTERN = "recorder-*.json"
 _TRIES = 5
 _VERSION = 1
 """Of the state's form; a state without one is of the first form."""
+_MOST_BYTES = 1 << 20
 
 
 class StatusFile:
@@ -98,8 +100,8 @@ def _alive(path: Path) -> dict[str, Any] | None:
 
 def _read(path: Path) -> dict[str, Any] | None:
     for _ in range(_TRIES):
-        with suppress(OSError, ValueError):
-            state = json.loads(path.read_bytes())
+        with suppress(OSError, ValueError, RecursionError, UsageError):
+            state = json.loads(read_bounded(path, _MOST_BYTES))
             return state if isinstance(state, dict) else None
         # It is written in place, so a reader may come between.
         time.sleep(0.01)
