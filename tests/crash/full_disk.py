@@ -1,4 +1,4 @@
-"""Lets a disk fill up at every step of what is done with a lake: run by test_full_disk.py, with the folder of a small one.
+"""Lets a disk fill up at every step of what is done with a lake: run by test_full_disk.py, with a small disk.
 
 Each time there is a page more free than the time before, so that another step fails, until none does. What failed must
 leave the lake whole, and go through once there is room. Prints how often each job failed, and went through, as JSON.
