@@ -17,6 +17,7 @@ from procwire.cli.lake_expire import EXAMPLES as EXPIRE_EXAMPLES
 from procwire.cli.lake_expire import expire
 from procwire.cli.lake_export import EXAMPLES as EXPORT_EXAMPLES
 from procwire.cli.lake_export import export
+from procwire.cli.lake_owner import hand_over
 from procwire.cli.lake_repair import EXAMPLES as REPAIR_EXAMPLES
 from procwire.cli.lake_repair import repair
 from procwire.cli.sought import LakeOption
@@ -89,6 +90,7 @@ def compact(location: LakeOption = None) -> ExitCode:
 
     found = Lake.open(location)
     told = [line for part in found.all_tables() if (line := _compacted(part.compact(), part.table.layout.rows))]
+    hand_over(found.location)
     sys.stderr.write("".join(f"lake {found.location}: {line}\n" for line in told or ["all days are compact"]))
     return ExitCode.ALL_READ
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from procwire.cli.exits import ExitCode, complain, ends_well
+from procwire.cli.lake_owner import hand_over
 from procwire.cli.quantities import age
 from procwire.cli.sought import LakeOption
 from procwire.errors import UsageError
@@ -67,7 +68,9 @@ def expire(
     if not yes and not _agreed(plan):
         complain("nothing was dropped")
         return ExitCode.DECLINED
-    _tell([(part, part.expire(limit, now=now)) for part, _ in plan], "dropped")
+    done = [(part, part.expire(limit, now=now)) for part, _ in plan]
+    hand_over(found.location)
+    _tell(done, "dropped")
     return ExitCode.ALL_READ
 
 

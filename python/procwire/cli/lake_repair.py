@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from procwire.cli.exits import ExitCode, complain, ends_well
+from procwire.cli.lake_owner import hand_over
 from procwire.cli.sought import LakeOption
 from procwire.errors import UsageError
 from procwire.words import counted
@@ -64,6 +65,7 @@ def repair(
             complain("nothing was done")
             return ExitCode.DECLINED
     done = [table for table in mend(found) if table.is_needed]
+    hand_over(found)
     if yes:
         sys.stdout.write("".join(f"{plain(line)}\n" for line in _listing(done)))
     for table in done:
