@@ -25,15 +25,15 @@ from procwire.event import LIVE_SCHEMA
 from procwire.recorder.predicates import Where
 from procwire.spark.connection import SparkConnection
 
-# {lake}: its folder. {data}, {commit}: a Parquet file and a commit of it. {evidence}: a Parquet file that is asked.
+# {log}, {data}, {commit}: the lake's log, a Parquet file and a commit of it. {evidence}: a Parquet file that is asked.
 # {outside}: a folder in which nothing may appear. {spill}: where DuckDB's temporary files lie.
 QUERIES = {
     # What was found first
     "explain analyze copy": "EXPLAIN ANALYZE COPY (SELECT * FROM connections LIMIT 0) TO '{data}' (FORMAT parquet)",
     "truncate evidence": "EXPLAIN ANALYZE COPY (SELECT 1) TO '{evidence}' (FORMAT parquet, USE_TMP_FILE false)",
-    "forge a commit": "COPY (SELECT '{{\"remove\": {{}}}}') TO '{lake}/connections/_delta_log/00000000000000000009.json'",
+    "forge a commit": "COPY (SELECT '{{\"remove\": {{}}}}') TO '{log}/00000000000000000009.json'",
     "find the lake": "SELECT current_setting('allowed_directories')",
-    "several with a variable": "SET VARIABLE f = current_setting('allowed_directories')[1]; COPY (SELECT 1) TO '{data}'",
+    "several with a variable": "SET VARIABLE f = current_setting('allowed_directories'); COPY (SELECT 1) TO '{data}'",
     "memory limit": "SET memory_limit = '100GB'",
     "spill limit": "SET max_temp_directory_size = '1TB'",
     # COPY in every dress
@@ -218,7 +218,7 @@ class Ground:
             return attack
         data = next(self.lake.glob("connections/day=*/*.parquet"))
         commit = next(self.lake.glob("connections/_delta_log/*.json"))
-        return attack.format(lake=self.lake, data=data, commit=commit, evidence=self.evidence, outside=self.outside,
+        return attack.format(log=commit.parent, data=data, commit=commit, evidence=self.evidence, outside=self.outside,
                              spill=self.outside)  # fmt: skip
 
     def bytes(self) -> dict[str, str]:
@@ -452,11 +452,8 @@ LIMITED = {
     },
     "--memory": {
         "a list of everything": "SELECT len(list(range)) FROM range(4000000000)",
-        "a hash table": "SELECT max(n) FROM (SELECT md5(range::VARCHAR) AS h, count(*) AS n FROM range(100000000) GROUP BY h)",
+        "a hash table": "SELECT max(n) FROM (SELECT md5(range::VARCHAR), count(*) n FROM range(100000000) GROUP BY 1)",
         "a long list": "SELECT len(range(400000000))",
-    },
-    "--spill": {
-        "a sort": "SELECT md5(range::VARCHAR) AS h FROM range(100000000) ORDER BY h LIMIT 1 OFFSET 20000000",
     },
 }
 
@@ -471,7 +468,7 @@ def test_a_query_without_end_is_ended_and_says_by_which_limit(ground: Ground, op
     timeout = "2s" if option == "--timeout" else "1h"
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM, "sql", query, "--files", ground.evidence, "--timeout", timeout,
-         "--memory", "300MB", "--spill", "100MB" if option == "--spill" else "10MB"],
+         "--memory", "300MB", "--spill", "10MB"],
         capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
@@ -522,7 +519,7 @@ def test_what_a_killed_query_left_is_removed_by_the_next(ground: Ground, tmp_pat
         left = Path(child.stdout.readline().strip())
         assert left.parent == tmp_path
         assert left.stat().st_mode & 0o777 == 0o700
-        ask = [sys.executable, "-c", _PROGRAM, "sql", "SELECT 1", "--files", ground.evidence]
+        ask: list[str | Path] = [sys.executable, "-c", _PROGRAM, "sql", "SELECT 1", "--files", ground.evidence]
         subprocess.run(ask, env=environment, check=True, capture_output=True)
         assert list(tmp_path.iterdir()) == [left]
         child.kill()

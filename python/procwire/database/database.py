@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 __all__ = ["Database"]
 
 _PASSED_ON = frozenset((
-    "arrow", "close", "columns", "description", "df", "fetch_arrow_table", "fetch_df", "fetch_record_batch",
-    "fetchall", "fetchdf", "fetchmany", "fetchnumpy", "fetchone", "interrupt", "pl", "query_progress", "register",
-    "rowcount", "table", "to_arrow_reader", "to_arrow_table", "unregister", "view",
+    "abort", "arrow", "close", "columns", "complete", "description", "df", "fetch_arrow_table", "fetch_df",
+    "fetch_record_batch", "fetchall", "fetchdf", "fetchmany", "fetchnumpy", "fetchone", "interrupt", "pl",
+    "query_progress", "register", "rowcount", "table", "to_arrow_reader", "to_arrow_table", "unregister", "view",
 ))  # fmt: skip
 
 

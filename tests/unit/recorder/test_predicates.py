@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 from fakes import live
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from procwire.errors import UsageError
+from procwire.errors import LimitError, UsageError
 from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, LIVE_SCHEMA, Names
 from procwire.recorder.predicates import Where
 from procwire.select import Selection
@@ -60,3 +61,29 @@ def test_sql_agrees_with_a_selection(rows: list[tuple[int, str | None]], port: i
     names = [field.name for field in FIELDS + LIVE_FIELDS]
     slow = [row for part in Selection(where=where, columns=names, live=True).apply([batch]) for row in part.to_pylist()]
     assert Where([where], "ossem")(batch).to_pylist() == slow
+
+
+def test_a_row_that_cannot_be_decided_is_kept_and_counted() -> None:
+    """Those beside it are decided all the same."""
+    told: list[str] = []
+    where = Where(["CAST(process_name AS INTEGER) = 2"], "ossem", told.append)
+    batch = live(*({"process_name": name} for name in ("1", "2", "none", "3", "2", "nothing")))
+    assert where(batch).column("process_name").to_pylist() == ["2", "none", "2", "nothing"]
+    assert where(live({"process_name": "1"})).num_rows == 0
+    assert where.undecided == 2
+    [line] = told
+    assert line.startswith("cannot ask --where of every row, and keeps those: SQL: ")
+
+
+def test_a_predicate_that_takes_too_long_again_and_again_is_no_longer_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    where = Where(["dst_port = 1"], "ossem")
+    asked: list[int] = []
+
+    def slow(batch: pa.RecordBatch) -> pa.RecordBatch:
+        asked.append(batch.num_rows)
+        raise LimitError("ran longer than its limit")
+
+    monkeypatch.setattr(where, "_kept", slow)
+    for _ in range(5):
+        assert where(ROWS).num_rows == ROWS.num_rows
+    assert (len(asked), where.undecided) == (3, 5 * ROWS.num_rows)
