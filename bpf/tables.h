@@ -122,13 +122,49 @@ struct {
 	__type(value, struct owner);
 } listeners SEC(".maps");
 
+/* What user space was told of a process, and how often it had asked until then. */
+struct told {
+	struct owner owner;
+	u64 requests;
+};
+
 /* Processes that user space was told of, by tgid. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
 	__type(key, u32);
-	__type(value, struct owner);
+	__type(value, struct told);
 } told SEC(".maps");
+
+/*
+ * How often user space asked for a process to be described again, by the last digits of its tgid: it counts up when it
+ * forgets a process, or meets one that it does not know. Memory that it maps, so that it needs no privilege.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, REQUESTS);
+	__type(key, u32);
+	__type(value, u64);
+} requests SEC(".maps");
+
+/* Where a description is put together: its length is known at the end only. */
+struct draft {
+	u64 taken;
+	struct process_record record;
+	/* three paths and a command line, wherever they begin */
+	char bytes[4096 + sizeof(struct names)];
+};
+
+/* More than one: a program may be interrupted on its processor, by another that describes a process too. */
+enum { DRAFTS = 4 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DRAFTS);
+	__type(key, u32);
+	__type(value, struct draft);
+} drafts SEC(".maps");
 
 /* Sockets, by cookie, that sent a SYN whose end no connect() has told of yet; only with want_attempts. */
 struct {
@@ -143,6 +179,12 @@ INLINE void count(u32 index)
 	u64 *value = bpf_map_lookup_elem(&counters, &index);
 	if (value)
 		__sync_fetch_and_add(value, 1);
+}
+
+INLINE u64 counted(u32 index)
+{
+	u64 *value = bpf_map_lookup_elem(&counters, &index);
+	return value ? *value : 0;
 }
 
 INLINE void copy_address(u8 to[16], const void *from)

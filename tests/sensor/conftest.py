@@ -62,6 +62,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recording]:
     # Ended by Ctrl-C.
     assert code == 130
     assert not ledger["lost"], ledger["lost"]
+    assert not ledger["unattributed"], ledger["unattributed"]
 
 
 @pytest.fixture(scope="session")

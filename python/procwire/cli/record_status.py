@@ -40,6 +40,7 @@ def _described(state: dict[str, Any]) -> str:
             for one in state["outputs"]
         ),
         f"  lost:      {'; '.join(f'{n:,} × {cause}' for cause, n in state['lost'].items()) or 'none'}",
+        *(f"  nameless:  {count:,} × {reason}" for reason, count in state.get("unattributed", {}).items()),
         *(f"  warning:   {count:,} × {kind}" for kind, count in state.get("warnings", {}).items()),
     ]
     if state["fallback_reason"] is not None:

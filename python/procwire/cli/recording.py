@@ -116,7 +116,7 @@ def _record(request: Request, recorder: Recorder, ledger: RecordingLedger) -> Ex
         )
     if signals.received is not None:
         return ExitCode(128 + signals.received)
-    return ExitCode.LOSSY if ledger.events_lost or ledger.rows_lost else ExitCode.RECORDED
+    return ExitCode.RECORDED if ledger.is_whole else ExitCode.LOSSY
 
 
 def _import_all(request: Request) -> None:

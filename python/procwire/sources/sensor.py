@@ -62,6 +62,11 @@ class EbpfSource:
         losses: dict[str, int] = self._sensor.losses()
         return losses
 
+    def unattributed(self) -> Mapping[str, int]:
+        """Rows since the start that lack their process, by what they have as attribution."""
+        counts: dict[str, int] = self._sensor.unattributed()
+        return counts
+
     def warnings(self) -> Mapping[str, int]:
         """What else the sensor met, and how often: UDP flows that it had to forget, for one."""
         warnings: dict[str, int] = self._sensor.warnings()

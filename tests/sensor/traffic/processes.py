@@ -63,6 +63,51 @@ def forks_at_once(witness: Witness, count: str) -> None:
     reap(children)
 
 
+def storm(witness: Witness, binary: str, count: str) -> None:
+    """Children of one program that connect at the same moment. They cannot tell: the server sees their ports."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(65_536)
+        arguments = [binary, count, str(listener.getsockname()[1])]
+        program = subprocess.Popen(arguments)
+        who = {"process_name": os.path.realpath(binary), "process_command_line": " ".join(arguments)}
+        who |= {"process_parent_id": program.pid, "process_id": ..., "start_ticks": ...}
+        if program.wait():
+            raise RuntimeError(f"{arguments} ended with {program.returncode}")
+        for _ in range(int(count)):
+            accepted, sender = listener.accept()
+            witness.accepted(accepted)
+            witness.event("tcp", True, sender, listener.getsockname(), **who)
+            accepted.close()
+
+
+def come_and_go(witness: Witness, binary: str, thousands: str) -> None:
+    """A server of many clients, which are thousands of processes, and two others that connect before and after them."""
+    busy, idle = (socket.create_server(("127.0.0.1", port), backlog=1_000) for port in (8000, 8001))
+
+    def twice(read_end: int) -> None:
+        connect(witness, idle.getsockname()).close()
+        os.read(read_end, 1)
+        connect(witness, idle.getsockname()).close()
+
+    children, pipes = [], []
+    for _ in range(2):
+        read_end, write_end = os.pipe()
+        children.append(fork(lambda read_end=read_end: twice(read_end)))
+        pipes.append(write_end)
+        witness.accepted(idle.accept()[0])
+    for _ in range(int(thousands)):
+        clients = subprocess.Popen([binary, "1000", "8000"])
+        for _ in range(1_000):
+            witness.accepted(busy.accept()[0])
+        if clients.wait():
+            raise RuntimeError(f"{binary} ended with {clients.returncode}")
+    for write_end in pipes:
+        os.write(write_end, b"x")
+        witness.accepted(idle.accept()[0])
+    reap(children)
+
+
 def workers(witness: Witness, count: str, connections: str) -> None:
     """Children that accept at the same listener, which their parent made: each what it accepts."""
     listener = listening()
