@@ -178,7 +178,24 @@ struct nsproxy {
 	struct net *net_ns;
 };
 
+struct thread_info {
+	unsigned long flags;
+#if defined(__TARGET_ARCH_x86)
+	u32 status;
+#endif
+};
+
+struct seccomp_filter {
+	struct seccomp_filter *prev;
+	struct notification *notif;
+};
+
+struct seccomp {
+	struct seccomp_filter *filter;
+};
+
 struct task_struct {
+	struct thread_info thread_info;
 	unsigned int flags;
 	u32 pid;
 	u32 tgid;
@@ -191,6 +208,7 @@ struct task_struct {
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
+	struct seccomp seccomp;
 };
 
 typedef struct {
@@ -277,7 +295,7 @@ struct io_uring_cqe {
 
 struct pt_regs {
 #if defined(__TARGET_ARCH_x86)
-	unsigned long di, si, orig_ax;
+	unsigned long di, si, bx, cx, orig_ax;
 #elif defined(__TARGET_ARCH_arm64)
 	/* struct user_pt_regs, its first member, seen from the kernel */
 	u64 regs[31];
@@ -294,17 +312,6 @@ struct bpf_iter__task_file {
 
 #pragma clang attribute pop
 
-#if defined(__TARGET_ARCH_x86)
-enum { SYSCALL_CONNECT = 42, SYSCALL_ACCEPT = 43, SYSCALL_ACCEPT4 = 288 };
-#define SYSCALL_NUMBER(regs) ((int)(regs)->orig_ax)
-#define SYSCALL_ARG0_AFTER(regs) ((int)(regs)->di)
-#define SYSCALL_ARG1(regs) ((void *)(regs)->si)
-#else
-enum { SYSCALL_CONNECT = 203, SYSCALL_ACCEPT = 202, SYSCALL_ACCEPT4 = 242 };
-#define SYSCALL_NUMBER(regs) ((regs)->syscallno)
-#define SYSCALL_ARG0_AFTER(regs) (-1)
-#define SYSCALL_ARG1(regs) ((void *)(regs)->regs[1])
-#endif
 enum { IORING_OP_ACCEPT = 13 };
 
 /* Helpers, by their number in the kernel's enum bpf_func_id. */

@@ -3,6 +3,7 @@
 #ifndef PROCWIRE_TCP_H
 #define PROCWIRE_TCP_H
 
+#include "calls.h"
 #include "connection.h"
 
 static __attribute__((noinline)) int emit_tcp(struct sock *sk, const struct owner *owner, u64 cookie, u8 kind,
@@ -431,6 +432,9 @@ static __attribute__((noinline)) int on_accepted(int fd, bool must_be_waiting)
 		}
 		return 0;
 	}
+	/* what a supervisor took for it is told as the supervisor's; what it took from elsewhere was not accepted */
+	if (!counted(COUNTER_TCPS_FULL) && is_supervised(task))
+		return 0;
 	struct tcp fresh = {.owner = owner, .cookie = cookie, .stage = STAGE_ACCEPTED};
 	u8 state = READ(sk, __sk_common.skc_state);
 	/* Fast Open: told once the handshake is over, if it ever is */
@@ -495,13 +499,12 @@ static __attribute__((noinline)) int on_connect_failed(int fd, const void *addre
 SEC("tp_btf/sys_exit")
 int sys_exit(u64 *ctx)
 {
-	struct pt_regs *regs = (void *)ctx[0];
+	struct call call = call_of((void *)ctx[0]);
 	long result = ctx[1];
-	int number = SYSCALL_NUMBER(regs);
-	if (number == SYSCALL_ACCEPT4 || number == SYSCALL_ACCEPT)
+	if (call.kind == CALL_ACCEPT)
 		on_accepted(result, false);
-	else if (want_attempts && number == SYSCALL_CONNECT && result < 0)
-		on_connect_failed(SYSCALL_ARG0_AFTER(regs), SYSCALL_ARG1(regs), -result);
+	else if (want_attempts && call.kind == CALL_CONNECT && result < 0)
+		on_connect_failed(call.fd, call.address, -result);
 	return 0;
 }
 
