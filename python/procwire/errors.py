@@ -7,6 +7,7 @@
     │   └── ConfigurationError   a Sysmon configuration with errors, every one with its line and column
     ├── InputError       nothing could be read from the inputs
     ├── LakeError        a lake that cannot be read, written or trusted
+    │   └── DamageError  a file of the lake, or a commit, is not as it was written
     └── RecordError      this machine's connections cannot be recorded
 """
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-__all__ = ["ConfigurationError", "InputError", "LakeError", "ProcwireError", "RecordError", "UsageError"]
+__all__ = ["ConfigurationError", "DamageError", "InputError", "LakeError", "ProcwireError", "RecordError", "UsageError"]
 
 
 class ProcwireError(Exception):
@@ -32,6 +33,10 @@ class InputError(ProcwireError):
 
 class LakeError(ProcwireError):
     """A lake that cannot be read or written, or whose files are not what its table says."""
+
+
+class DamageError(LakeError):
+    """A file of the lake, or a commit, is missing or not as it was written: the text begins with its name."""
 
 
 class RecordError(ProcwireError):

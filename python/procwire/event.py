@@ -131,7 +131,7 @@ FIELDS: tuple[Field, ...] = (
            "Name of the rule of Sysmon's configuration that logged the event; null where it has none",
            "technique_id=T1021,technique_name=Remote Services"),
     _system("event_recorded_time", "TimeCreated", "EventRecordedTime", _TIME, "TimeCreated/@SystemTime",
-            "Time in UTC when the event was written to the log", "2018-04-11T05:29:36.333Z"),
+            "Time in UTC when the event was written to the log", "2018-04-11T05:29:36.333863Z"),
     _system("record_id", "EventRecordID", "EventOriginalUid", _LONG, "EventRecordID",
             "Number of the record in its log", "11750109"),
     _system("computer_name", "Computer", "DvcHostname", _TEXT, "Computer",

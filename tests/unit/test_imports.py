@@ -18,7 +18,7 @@ LEVELS = (
     {"api", "database", "recorder"},
     {"lake", "spark", "hunts", "sigma", "select"},
     {"sources", "rules", "enrich", "sinks", "vocabularies"},
-    {"engine", "event", "guid", "ledger"},
+    {"engine", "event", "files", "guid", "ledger"},
     {"errors", "words"},
 )
 # Siblings that may: hunts, Sigma rules and Spark all start from the lake's views; none of them asks Spark.

@@ -11,7 +11,8 @@ from procwire.cli.detecting import Request, run
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.request import Level
 from procwire.cli.sought import EngineOption, LakeOption, MasterOption, SinceOption, Sought, UntilOption
-from procwire.cli.ways import OutputOption, RowsToOption
+from procwire.cli.targets import check_targets
+from procwire.cli.ways import ForceOption, OutputOption, RowsToOption
 
 __all__ = ["EXAMPLES", "detect"]
 
@@ -54,6 +55,7 @@ def detect(
     level: Annotated[Level | None, typer.Option(help="Leave out rules below this level. [default: none]")] = None,
     to: RowsToOption = None,
     output: OutputOption = None,
+    force: ForceOption = False,
     columns: Annotated[str | None, typer.Option(metavar="A,B,...", help="These columns of the matches.")] = None,
     limit: Annotated[
         int | None,
@@ -71,4 +73,6 @@ def detect(
     Each match is a row: the rule, the fields and values that made it match, and the event. A table begins with what
     matched on which host. Exit code 4 says that there are matches.
     """
-    return run(Request(rules, Sought(logs, lake, since, until, engine, master), level, to, output, columns, limit))
+    check_targets([("-o", output)], [*(logs or ()), *rules], force=force)
+    sought = Sought(logs, lake, since, until, engine, master)
+    return run(Request(rules, sought, level, to, output, columns, limit, force))

@@ -40,6 +40,7 @@ class Request:
     output: Path | None
     columns: str | None
     limit: int | None
+    force: bool
 
 
 def run(request: Request) -> ExitCode:
@@ -112,7 +113,7 @@ def _write(
     from procwire.cli.detect_sinks import open_matches
     from procwire.cli.output import Output
 
-    with Output(request.output) as output:
+    with Output(request.output, force=request.force) as output:
         sink = open_matches(way, output.stream, names, output.terminal, request.limit)
         for batch in matches:
             with signals.held():

@@ -12,7 +12,7 @@ from typing import ParamSpec
 
 import typer
 
-from procwire.errors import ProcwireError, UsageError
+from procwire.errors import DamageError, ProcwireError, UsageError
 
 __all__ = ["ExitCode", "complain", "ends_well", "hush"]
 
@@ -80,6 +80,9 @@ def _run(verb: Callable[[], ExitCode]) -> ExitCode:
     except KeyboardInterrupt:
         hush()
         return ExitCode.INTERRUPTED
+    except DamageError as error:
+        complain(str(error))
+        return ExitCode.DAMAGED
     except ProcwireError as error:
         complain(str(error))
         return ExitCode.NOTHING_READ

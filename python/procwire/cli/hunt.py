@@ -12,7 +12,8 @@ import typer
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.hunting import Request, run
 from procwire.cli.sought import EngineOption, LakeOption, MasterOption, SinceOption, Sought, UntilOption
-from procwire.cli.ways import OutputOption, RowsToOption
+from procwire.cli.targets import check_targets
+from procwire.cli.ways import ForceOption, OutputOption, RowsToOption
 
 if TYPE_CHECKING:
     from procwire.hunts import Hunt
@@ -62,6 +63,7 @@ def hunt(
     ] = None,
     to: RowsToOption = None,
     output: OutputOption = None,
+    force: ForceOption = False,
     columns: Annotated[str | None, typer.Option(metavar="A,B,...", help="These columns of the result.")] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="The first N rows.")] = None,
     engine: EngineOption = "duckdb",
@@ -79,8 +81,9 @@ def hunt(
     found = find(name, known)
     if describe:
         return _print(_description(found))
+    check_targets([("-o", output)], files or (), force=force)
     sought = Sought(files, lake, since, until, engine, master)
-    return run(found, Request(sought, param or [], to, output, columns, limit))
+    return run(found, Request(sought, param or [], to, output, columns, limit, force))
 
 
 def _print(text: str) -> ExitCode:

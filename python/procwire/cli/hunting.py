@@ -40,6 +40,7 @@ class Request:
     output: Path | None
     columns: str | None
     limit: int | None
+    force: bool
 
 
 def run(hunt: Hunt, request: Request) -> ExitCode:
@@ -110,7 +111,7 @@ def _write(found: Iterable[pa.RecordBatch], schema: pa.Schema, way: RowsWay, req
     from procwire.sinks import open_sink
 
     rows = 0
-    with Output(request.output) as output:
+    with Output(request.output, force=request.force) as output:
         sink = open_sink(way, output.stream, schema, output.terminal)
         for batch in found:
             part = (_short(batch) if way == "table" else batch).select(schema.names)

@@ -17,6 +17,8 @@ from procwire.cli.lake_expire import EXAMPLES as EXPIRE_EXAMPLES
 from procwire.cli.lake_expire import expire
 from procwire.cli.lake_export import EXAMPLES as EXPORT_EXAMPLES
 from procwire.cli.lake_export import export
+from procwire.cli.lake_repair import EXAMPLES as REPAIR_EXAMPLES
+from procwire.cli.lake_repair import repair
 from procwire.cli.sought import LakeOption
 from procwire.words import counted, sized
 
@@ -32,8 +34,20 @@ InfoFormat = Literal["text", "json"]
 lake = App(help="The lake: connections kept for months, by `read --to lake` and `record --to lake`.")
 lake.command("expire", epilog=EXPIRE_EXAMPLES)(expire)
 lake.command("export", epilog=EXPORT_EXAMPLES)(export)
+lake.command("repair", epilog=REPAIR_EXAMPLES)(repair)
 
 _SHOWN = 10
+_VERIFY_EXAMPLES = """\b
+Examples:
+  procwire lake verify
+  procwire lake verify 2>> heads.txt          keep the head where the lake's writers cannot write
+  procwire lake verify --expect HEAD
+
+\b
+Exit codes:
+  0    the lake is whole
+  3    it is damaged: see lake repair
+"""
 
 
 @lake.command("info")
@@ -50,15 +64,19 @@ def info(
     from procwire.sinks.plain import plain
 
     found, *context = [part.info() for part in Lake.open(location).tables()]
+    code = ExitCode.ALL_READ
+    if found.trouble is not None:
+        complain(f"the ledger cannot be read: {found.trouble}")
+        code = ExitCode.DAMAGED
     if to == "json":
         sys.stdout.write(json.dumps(_as_json(found, context), indent=2) + "\n")
-        return ExitCode.ALL_READ
+        return code
     shown = found.readings if readings else found.readings[-_SHOWN:]
     hidden = len(found.readings) - len(shown)
     lines = [*_described(found, context), *([f"  ({hidden:,} earlier ones: --readings)"] if hidden else [])]
     lines += [f"  {_told(reading)}" for reading in shown]
     sys.stdout.write(plain("\n".join(lines)) + "\n")
-    return ExitCode.ALL_READ
+    return code
 
 
 @lake.command("compact")
@@ -71,7 +89,7 @@ def compact(location: LakeOption = None) -> ExitCode:
     from procwire.lake import Lake
 
     found = Lake.open(location)
-    told = [line for part in found.tables() if (line := _compacted(part.compact(), part.table.layout.rows))]
+    told = [line for part in found.all_tables() if (line := _compacted(part.compact(), part.table.layout.rows))]
     sys.stderr.write("".join(f"lake {found.location}: {line}\n" for line in told or ["all days are compact"]))
     return ExitCode.ALL_READ
 
@@ -87,30 +105,52 @@ def _compacted(done: Compaction, rows: str) -> str:
     )
 
 
-@lake.command("verify")
+@lake.command("verify", epilog=_VERIFY_EXAMPLES)
 @ends_well
-def verify(location: LakeOption = None) -> ExitCode:
-    """Read every file of the lake: is it there, whole by its checksums, of the right day, with all its rows?
+def verify(
+    location: LakeOption = None,
+    expect: Annotated[
+        str | None,
+        typer.Option(metavar="HEAD", help="The head that an earlier verify gave: does the lake still go on from it?"),
+    ] = None,
+) -> ExitCode:
+    """Read every commit and file of the lake: is each there, as it was written, of the right day, with all its rows?
 
-    Faults go to stdout, a line each; exit code 3 if there are any.
+    Faults go to stdout, a line each. The lake's head, on stderr, stands for all of it: keep it elsewhere, and --expect
+    finds what somebody changed who forged all the rest with it.
     """
     from procwire.lake import Lake
+    from procwire.lake.heads import head_of, hold_to
+    from procwire.lake.lake import verify_tables
+    from procwire.lake.location import resolve
     from procwire.sinks.plain import plain
 
-    found = Lake.open(location)
+    found = resolve(location)
+    tables = verify_tables(found)
+    if not tables:
+        # It says how to make one.
+        Lake.open(location)
+    if expect is not None:
+        hold_to(expect, tables)
     faults = 0
-    for part in found.tables():
-        state = part.verify()
+    for layout, state in tables:
         faults += len(state.faults)
-        sys.stdout.write("".join(plain(f"{part.table.layout.name}/{fault}") + "\n" for fault in state.faults))
-        sys.stderr.write(f"lake {found.location}: {_verified(state, part.table.layout.rows)}\n")
+        sys.stdout.write("".join(plain(f"{layout.name}/{fault}") + "\n" for fault in state.faults))
+        sys.stderr.write(f"lake {found}: {_verified(state, layout.rows)}\n")
+    sys.stderr.write(f"head {head_of(tables)}\n")
     if faults:
-        complain("the lake is damaged: see above")
+        complain("the lake is damaged: see above, and lake repair")
     return ExitCode.DAMAGED if faults else ExitCode.ALL_READ
 
 
 def _verified(state: Verification, rows: str) -> str:
-    told = f"{counted(state.files, 'file')}, {state.rows:,} {rows}, {counted(len(state.faults), 'fault')}"
+    told = (f"{counted(state.files, 'file')}, {state.rows:,} {rows}, {counted(state.commits, 'commit')}, "
+            f"{counted(len(state.faults), 'fault')}")  # fmt: skip
+    if state.undigested:
+        told += (f"\n{counted(state.undigested, 'file')} of an older procwire without digests, in which damage may pass: "
+                 "compact adds them")  # fmt: skip
+    if state.unchained:
+        told += f"\n{counted(state.unchained, 'commit')} of an older procwire, which no other commit vouches for"
     if state.others:
         rest = sum(size for _, size in state.others)
         told += (f"\n{counted(len(state.others), 'file')} of {sized(rest)} beside them, replaced or left by a "

@@ -10,7 +10,8 @@ import typer
 
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.sought import LakeOption, SinceOption, Sought, UntilOption
-from procwire.cli.ways import OutputOption, ToOption, Way, WhereOption, listed, way_of
+from procwire.cli.targets import check_targets
+from procwire.cli.ways import ForceOption, OutputOption, ToOption, Way, WhereOption, listed, way_of
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def export(
     until: UntilOption = None,
     to: ToOption = None,
     output: OutputOption = None,
+    force: ForceOption = False,
     names: Annotated[
         Names, typer.Option(help="Names of the columns: OSSEM's, Sysmon's own, or OSSEM's of today (CDM).")
     ] = "ossem",
@@ -59,12 +61,13 @@ def export(
     from procwire.sinks import open_sink
 
     way = way_of(to, output)
+    check_targets([("-o", output)], force=force)
     event = event_named(table)
     selection = _selection(event, way, names, listed(columns), where, listed(sort), limit)
     start, end = Sought(None, location, since, until).period()
     lake = Lake.open(location).beside(table)
     batches = lake.batches(start, end) if lake else iter(())
-    with Output(output) as out:
+    with Output(output, force=force) as out:
         sink = open_sink(way, out.stream, selection.schema, out.terminal)
         count = 0
         for batch in selection.apply(_events(batches) if way == "xml" and event == CONNECTION else batches):

@@ -6,7 +6,7 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from procwire.cli.exits import ExitCode
+from procwire.cli.exits import ExitCode, complain
 from procwire.cli.lake_owner import hand_over
 from procwire.cli.progress import shown_progress
 from procwire.cli.read_request import Request, loaded_rules, written
@@ -34,7 +34,7 @@ def read_into_lake(request: Request) -> ExitCode:
     ingest = Ingest(lake, step=step, selection=_selection(request))
     with (
         ExitStack() as stack,
-        written(ledger, request.ledger),
+        written(ledger, request.ledger, force=request.force),
         Signals() as signals,
         shown_progress(request.follow) as on_progress,
         signals.ended(),
@@ -51,6 +51,9 @@ def read_into_lake(request: Request) -> ExitCode:
     if ledger.files:
         report(ledger)
     sys.stderr.write(f"lake {lake.location}: {_told(ingest)}\n")
+    if ingest.trouble is not None:
+        complain(f"the lake's ledger does not have this: {ingest.trouble}")
+        return ExitCode.DAMAGED
     if signals.received is None and ingest.already and not ledger.files:
         return ExitCode.ALL_READ
     return exit_code(ledger, signals.received)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from types import TracebackType
 from typing import Any, BinaryIO, cast
 
-from procwire.errors import UsageError
+from procwire.cli.exits import complain
+from procwire.errors import ProcwireError, UsageError
+from procwire.files import Place, WholeFile, find, is_among, taken
 from procwire.sinks import Terminal
 
 __all__ = ["Output"]
@@ -17,44 +22,92 @@ __all__ = ["Output"]
 class Output:
     """A stream of bytes to write to.
 
-    A regular file is written beside its place and moved there by `commit`; a pipe, a device and, with
-    `in_place`, any file is written as it is.
+    A file is written under another name beside its place and moved there by `commit`; with `in_place` it has its name
+    from the beginning, and it is new in either case. A pipe or a device is written as it is. path: None for stdout.
+    force: whether a file that is there may be overwritten. inputs: what is read while a file grows in place.
+
+    Raises UsageError for what cannot be written, for a file that is there and not `force`, and for one that would be
+    read itself.
     """
 
-    def __init__(self, path: Path | None, *, in_place: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        force: bool = False,
+        in_place: bool = False,
+        inputs: Iterable[str | os.PathLike[str]] = (),
+    ) -> None:
         self.terminal = _terminal() if path is None and sys.stdout.isatty() else None
-        self._closes = path is not None
-        self._final: Path | None = None
-        self._part: Path | None = None
+        self._path = path
+        self._file: WholeFile | None = None
+        self._is_done = False
         if path is None:
             self.stream: BinaryIO = _stdout()
             return
-        target = path.resolve()
+        place = find(path)
         try:
-            if not in_place and (target.is_file() or not target.exists()):
-                self._final = target
-                self._part = target.with_name(f".{target.name}.{os.getpid()}.part")
-            self.stream = (self._part or target).open("wb")
+            if (descriptor := _as_it_is(place)) is not None:
+                self.stream = os.fdopen(descriptor, "wb")
+            elif in_place:
+                self.stream = os.fdopen(_new(place, inputs, force=force), "wb")
+            else:
+                self._file = WholeFile(place, force=force)
+                self.stream = self._file.stream
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror}") from error
+        if self._file is None:
+            place.close()
 
     def __enter__(self) -> Output:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Close; what was not committed is removed."""
-        if self._closes:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        """Close; what was not committed is removed, and where no message says why, that is said."""
+        if self._file is not None:
+            self._file.discard()
+            if not self._is_done and error is not None and not isinstance(error, ProcwireError | OSError):
+                complain(f"interrupted: {self._path} was not written")
+        elif self._path is not None:
             self.stream.close()
-        if self._part is not None:
-            self._part.unlink(missing_ok=True)
 
     def commit(self) -> None:
-        """All that was to be written is: flush, and move the file to its place."""
-        self.stream.flush()
-        if self._part is not None and self._final is not None:
-            self.stream.close()
-            self._part.replace(self._final)
-            self._part = None
+        """All that was to be written is: flush, and give the file its name."""
+        if self._file is None:
+            self.stream.flush()
+        else:
+            self._file.commit()
+        self._is_done = True
+
+    def keep_partial(self) -> None:
+        """The writing was interrupted: keep what there is under a name that says so, and say it on stderr."""
+        if self._file is None:
+            self.stream.flush()
+        else:
+            name = self._file.keep_partial()
+            complain(f"interrupted: {self._path} was not written, what there was is in {name} beside it")
+        self._is_done = True
+
+
+def _as_it_is(place: Place) -> int | None:
+    """Open what is no regular file: a pipe, a device, or a file of this process's; None where it is one, or nothing."""
+    found = place.stat()
+    if place.descriptor is None and (found is None or stat.S_ISREG(found.st_mode)):
+        return None
+    return place.open(os.O_WRONLY)
+
+
+def _new(place: Place, inputs: Iterable[str | os.PathLike[str]], *, force: bool) -> int:
+    try:
+        made = place.make(0o666, replace=force)
+    except FileExistsError as error:
+        raise taken(place) from error
+    # Only now that it is there does a pattern or a folder have it.
+    if is_among(os.fstat(made), inputs):
+        os.close(made)
+        place.remove()
+        raise UsageError(f"found -o {place.path}, which is one of the files that are read: name another one")
+    return made
 
 
 class _WholeWrites(io.RawIOBase):

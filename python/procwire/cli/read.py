@@ -13,7 +13,8 @@ from procwire.cli.progress import OnProgress, shown_progress
 from procwire.cli.read_request import Format, Names, Request, Way, loaded_rules, written
 from procwire.cli.reading import exit_code, report
 from procwire.cli.signals import Signals
-from procwire.cli.ways import OutputOption, WhereOption, listed, way_of
+from procwire.cli.targets import check_targets
+from procwire.cli.ways import ForceOption, OutputOption, WhereOption, listed, way_of
 from procwire.cli.ways import Way as FileWay
 from procwire.errors import UsageError
 
@@ -72,6 +73,7 @@ def read(
         typer.Option(help="Format of the result. [default: by the suffix of -o; table on a terminal; else ndjson]"),
     ] = None,
     output: OutputOption = None,
+    force: ForceOption = False,
     names: Annotated[
         Names, typer.Option(help="Names of the columns: OSSEM's, Sysmon's own, or OSSEM's of today (CDM).")
     ] = "ossem",
@@ -134,9 +136,10 @@ def read(
     """
     request = Request(
         paths, to, output, names, listed(columns), where or [], limit, listed(sort), follow, recover, source_format,
-        ledger, config, keep, lenient, strict_sysmon, lake, event,
+        ledger, config, keep, lenient, strict_sysmon, lake, event, force,
     )  # fmt: skip
     _check(request)
+    check_targets([("-o", output), ("--ledger", ledger)], [*paths, *([config] if config else [])], force=force)
     if request.into_lake:
         from procwire.cli.lake_reading import read_into_lake
 
@@ -158,8 +161,6 @@ def _check(request: Request) -> None:
                          "results are not packed")  # fmt: skip
     if request.config is None and (request.keep or request.lenient or request.strict_sysmon):
         raise UsageError("found --keep, --lenient or --strict-sysmon without --config FILE, expected both")
-    if request.ledger and not request.ledger.resolve().parent.is_dir():
-        raise UsageError(f"cannot write {request.ledger}: its folder does not exist")
 
 
 def _check_for_lake(request: Request) -> None:
@@ -183,11 +184,16 @@ def _read(request: Request) -> ExitCode:
     selection = _selection(request, way, event)
     rules = loaded_rules(request)
     ledger = Ledger()
-    with Output(request.output, in_place=request.follow) as output, written(ledger, request.ledger):
+    with (
+        written(ledger, request.ledger, force=request.force),
+        Output(request.output, force=request.force, in_place=request.follow, inputs=request.paths) as output,
+    ):
         sink = open_sink(way, output.stream, selection.schema, output.terminal)
         signal_number = _pump(request, event, selection, rules, ledger, output, sink)
         sink.close()
-        if signal_number is not None or not ledger.nothing_read:
+        if signal_number is not None:
+            output.keep_partial()
+        elif not ledger.nothing_read:
             output.commit()
     report(ledger)
     return exit_code(ledger, signal_number)

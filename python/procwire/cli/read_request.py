@@ -41,6 +41,7 @@ class Request:
     strict_sysmon: bool
     lake: str | None
     event: str | None
+    force: bool
 
     @property
     def into_lake(self) -> bool:
@@ -49,13 +50,19 @@ class Request:
 
 
 @contextmanager
-def written(ledger: Ledger, path: Path | None) -> Iterator[None]:
-    """Write the ledger however the reading ends."""
-    try:
+def written(ledger: Ledger, path: Path | None, *, force: bool) -> Iterator[None]:
+    """Write the ledger however the reading ends. Raises UsageError, at once, if the file cannot be written."""
+    if path is None:
         yield
-    finally:
-        if path is not None:
-            path.write_text(ledger.to_json() + "\n", encoding="utf-8")
+        return
+    from procwire.cli.output import Output
+
+    with Output(path, force=force) as output:
+        try:
+            yield
+        finally:
+            output.stream.write(f"{ledger.to_json()}\n".encode())
+            output.commit()
 
 
 def loaded_rules(request: Request) -> Rules | None:

@@ -12,6 +12,7 @@ from procwire.cli.commands import Command
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.quantities import seconds, size_bytes
 from procwire.cli.request import Level, Names, Request, Sensor, Target, Way
+from procwire.cli.targets import check_targets
 from procwire.cli.ways import WhereOption, listed
 from procwire.errors import RecordError, UsageError
 from procwire.lake.location import resolve
@@ -166,6 +167,9 @@ def record(
         Path | None,
         typer.Option(metavar="FILE", help="Write to FILE, as JSON, what was captured, filtered, written and lost."),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite --ledger if it is there. Files of -o are gone on with.")
+    ] = False,
     detect: Annotated[
         list[Path] | None,
         typer.Option(
@@ -218,10 +222,12 @@ def record(
         ledger=ledger,
         detect=tuple(detect or ()),
         level=level,
+        force=force,
         # Once, for it depends on account and environment; the recording changes its account.
         lake=resolve(lake) if any(target.way == Way.LAKE for target in targets) else None,
     )
     _check(request)
+    _check_files(request)
     if sys.platform != "linux":
         raise RecordError(f"found {sys.platform}, expected Linux: other systems' logs can be read, not recorded")
     if request.lake is not None:
@@ -260,6 +266,15 @@ def _target(way: Way | None, path: Path | None) -> Target:
     if way is None:
         way = _SUFFIXES.get(path.suffix.lower(), Way.NDJSON)
     return Target(way, path, False)
+
+
+def _check_files(request: Request) -> None:
+    inputs = [*([request.config] if request.config else []), *request.detect]
+    # A folder that is not there is made, or refused, later.
+    files = [("-o", target.path) for target in request.targets if target.path is None or target.path.parent.exists()]
+    # What is there is gone on with, or set aside; but for the ledger.
+    check_targets([*files, ("--ledger", request.ledger)], inputs, force=True)
+    check_targets([("--ledger", request.ledger)], force=request.force)
 
 
 def _check(request: Request) -> None:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import pwd
 import select
+import stat
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
+from procwire.cli import recording_lake
 from procwire.cli.exits import ExitCode, complain
 from procwire.cli.recording_detect import Alerting, first_rules
-from procwire.cli.recording_lake import make_folder
 from procwire.cli.recording_rules import Hangups, check_readable, live_rules, rules_of_images, without_configuration
 from procwire.cli.signals import Signals
 from procwire.errors import RecordError, UsageError
+from procwire.files import RECORDING_MODE, Place, find, make_folder
+from procwire.sources.folders import LOG_FOLDER
 from procwire.sources.privileges import drop_privileges, lock_privileges, recording_account
 
 if TYPE_CHECKING:
@@ -38,6 +41,8 @@ __all__ = ["run"]
 def run(request: Request) -> ExitCode:
     """Record as asked, until it is over."""
     account = _account(request)
+    # Whoever makes files and folders of a recording: they are for the account and its group.
+    os.umask(os.umask(0) | 0o027)
     # Before anything begins a thread, as importing Arrow does.
     lock_privileges()
     from procwire.cli.output import Output
@@ -55,7 +60,6 @@ def run(request: Request) -> ExitCode:
         configured = None if request.config is None else live_rules(request, request.config, hangups)
         detection = first_rules(request.detect, request.level) if request.detect else None
         rules = configured or (rules_of_images(request) if request.images else None)
-        ledger_file = _open_ledger(request, stack)
         source, ledger = _open_source(request)
         stack.callback(source.close)
         ledger.configuration = None if configured is None else configured.ledger
@@ -65,10 +69,11 @@ def run(request: Request) -> ExitCode:
         _import_all(request)
         stdout = Output(None)
         if account is not None:
-            _make_files(request.targets, account)
+            _make_files(request, account)
             if any(target.way == "lake" for target in request.targets):
-                make_folder(request.lake, account)
+                recording_lake.make_folder(request.lake, account)
             drop_privileges(account, source.capabilities)
+        ledger_file = _open_ledger(request, account, stack)
         for path in (*([request.config] if request.config else ()), *request.detect):
             check_readable(path, account)
         with ExitStack() as output_stack:
@@ -144,13 +149,28 @@ def _account(request: Request) -> pwd.struct_passwd | None:
     return None
 
 
-def _open_ledger(request: Request, stack: ExitStack) -> TextIO | None:
+def _open_ledger(request: Request, account: pwd.struct_passwd | None, stack: ExitStack) -> TextIO | None:
+    """Open the ledger, as the account that writes it: empty until the recording ends."""
     if request.ledger is None:
         return None
     try:
-        return stack.enter_context(request.ledger.open("w", encoding="utf-8"))
+        with find(request.ledger) as place:
+            return stack.enter_context(os.fdopen(_opened_ledger(place), "w", encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"cannot write {request.ledger}: {error.strerror}") from error
+        hint = f" (recording as {account.pw_name}: --user NAME for another)" if account else ""
+        raise UsageError(f"cannot write {request.ledger}: {error.strerror}{hint}") from error
+
+
+def _opened_ledger(place: Place) -> int:
+    found = place.stat()
+    if found is None:
+        return place.make(RECORDING_MODE)
+    if place.descriptor is None and stat.S_ISREG(found.st_mode) and found.st_size:
+        # That it may be overwritten was checked. Where the folder is closed to the account, the file may be open to it.
+        with suppress(PermissionError):
+            return place.make(RECORDING_MODE, replace=True)
+        return place.open(os.O_WRONLY | os.O_TRUNC)
+    return place.open(os.O_WRONLY)
 
 
 def _open_source(request: Request) -> tuple[LiveSource, RecordingLedger]:
@@ -237,15 +257,21 @@ def _status(stack: ExitStack) -> Callable[[RecordingLedger], None]:
     return file.write
 
 
-def _make_files(targets: Sequence[Target], account: pwd.struct_passwd) -> None:
-    """Make files that are not there yet, for the account that will write them: it may not be allowed to."""
-    for target in targets:
-        # Parquet files appear, and are named, later: for these the folder must be writable.
-        if target.path is not None and target.way != "parquet":
-            with suppress(OSError):
-                file = os.open(target.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666)
-                os.fchown(file, account.pw_uid, account.pw_gid)
-                os.close(file)
+def _make_files(request: Request, account: pwd.struct_passwd) -> None:
+    """Make files that are not there yet, for the account that will write them: it may not be allowed to.
+
+    What is there is left alone, and a folder that root does not reach on a path to trust: the account tries for itself.
+    """
+    # Parquet files appear, and are named, later: for these the folder must be writable.
+    paths = [target.path for target in request.targets if target.path is not None]
+    if any(path.parent == LOG_FOLDER for path in paths) and not LOG_FOLDER.exists():
+        make_folder(LOG_FOLDER, 0o750, (account.pw_uid, account.pw_gid))
+    early = [target.path for target in request.targets if target.path is not None and target.way != "parquet"]
+    for path in (*early, *([request.ledger] if request.ledger else [])):
+        with suppress(OSError, UsageError), find(path) as place:
+            made = place.make(RECORDING_MODE)
+            os.fchown(made, account.pw_uid, account.pw_gid)
+            os.close(made)
 
 
 def _open_outputs(

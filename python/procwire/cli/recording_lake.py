@@ -9,6 +9,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from procwire import files
 from procwire.errors import UsageError
 from procwire.lake.location import is_remote, resolve
 
@@ -24,8 +25,7 @@ def make_folder(location: str | None, account: pwd.struct_passwd) -> None:
     if is_remote(found) or Path(found).exists():
         return
     try:
-        Path(found).mkdir(parents=True)
-        os.chown(found, account.pw_uid, account.pw_gid)
+        files.make_folder(Path(found), 0o750, (account.pw_uid, account.pw_gid))
     except OSError as error:
         raise UsageError(f"cannot make the lake {found}: {error.strerror}") from error
 

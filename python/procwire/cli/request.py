@@ -78,5 +78,7 @@ class Request:
     """Sigma rules: files, and folders."""
     level: Level | None
     """Of these rules the least; None for all of them."""
+    force: bool
+    """Whether `ledger` may be overwritten."""
     lake: str | None
     """Absolute path or URI; None without a lake."""

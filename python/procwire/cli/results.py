@@ -23,7 +23,7 @@ class Shaped:
     def __init__(self, rows: Iterable[pa.RecordBatch], schema: pa.Schema, way: str) -> None:
         self._rows = rows
         if way == "xml":
-            self.schema = _events(schema.names)
+            self.schema = _events(schema)
             return
         names = _distinct(schema.names)
         kinds = [field.type if way in ("parquet", "arrow") else _kind(field.type) for field in schema]
@@ -85,12 +85,17 @@ def _json(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _events(names: list[str]) -> pa.Schema:
+def _events(result: pa.Schema) -> pa.Schema:
     from procwire.event import LIVE_SCHEMA, SCHEMA
 
-    missing = [name for name in SCHEMA.names if name not in names]
+    missing = [name for name in SCHEMA.names if name not in result.names]
     if missing:
         raise UsageError(
             f"found a result without {missing[0]}, expected whole events for xml: SELECT * FROM connections"
         )
-    return LIVE_SCHEMA if set(LIVE_SCHEMA.names) <= set(names) else SCHEMA
+    for column in result:
+        is_time = pa.types.is_timestamp(column.type) and column.name in SCHEMA.names
+        if is_time and column.type.tz is None:
+            # In the event's XML a time is in UTC, and says so.
+            raise UsageError(f"found {column.name} without a time zone, expected a TIMESTAMPTZ for xml")
+    return LIVE_SCHEMA if set(LIVE_SCHEMA.names) <= set(result.names) else SCHEMA

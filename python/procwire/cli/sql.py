@@ -22,7 +22,8 @@ from procwire.cli.sought import (
     UntilOption,
     opened,
 )
-from procwire.cli.ways import OutputOption, ToOption, Way, way_of
+from procwire.cli.targets import check_targets
+from procwire.cli.ways import ForceOption, OutputOption, ToOption, Way, way_of
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def sql(
     until: UntilOption = None,
     to: ToOption = None,
     output: OutputOption = None,
+    force: ForceOption = False,
     limit: Annotated[
         int | None,
         typer.Option(metavar="N", min=0, help="Stop after N rows; 0 is all. [default: 100 on a terminal, else all]"),
@@ -84,6 +86,7 @@ def sql(
     `connections` has a row for each event, under the names of `procwire dictionary`; ip_in(dst_ip, '10.0.0.0/8'),
     is_private(dst_ip) and the like tell about addresses.
     """
+    check_targets([("-o", output)], [*(files or ()), *([file] if file else [])], force=force)
     text = _query_text(query, file)
     source = opened(Sought(files, lake, since, until, engine, master), called="--files")
     with Signals() as signals, signals.ended(), source as (connection, ledger):
@@ -91,7 +94,7 @@ def sql(
             return account(ledger)
         # What reads the logs for DuckDB may have swallowed it.
         signals.check()
-        _answer(connection, text, to, output, limit, signals)
+        _answer(connection, text, to, output, limit, signals, force=force)
         return ExitCode.ALL_READ if ledger is None else account(ledger)
     return ExitCode(128 + (signals.received or 0))
 
@@ -120,6 +123,8 @@ def _answer(
     output: Path | None,
     limit: int | None,
     signals: Signals,
+    *,
+    force: bool,
 ) -> None:
     """Run the query and write what it gives."""
     from procwire.cli.output import Output
@@ -128,7 +133,7 @@ def _answer(
     from procwire.sinks import open_sink
 
     way = way_of(to, output)
-    with sql_errors(), asking(connection) as asked, Output(output) as out:
+    with sql_errors(), asking(connection) as asked, Output(output, force=force) as out:
         reader = asked.run(partial(_run, connection, query))
         rows = Shaped(asked.each(reader), reader.schema, way)
         sink = open_sink(way, out.stream, rows.schema, out.terminal)

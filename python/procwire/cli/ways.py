@@ -12,6 +12,7 @@ import typer
 from procwire.errors import UsageError
 
 __all__ = [
+    "ForceOption",
     "OutputOption",
     "RowsToOption",
     "RowsWay",
@@ -40,6 +41,9 @@ RowsToOption = Annotated[RowsWay | None, _TO]
 OutputOption = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.", callback=_file),
+]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Overwrite files that are there: without it they are never touched.")
 ]
 WhereOption = Annotated[
     list[str] | None,

@@ -57,7 +57,9 @@ def _relation(
     if not files:
         return schema.empty_table()
     if not is_remote(lake.location):
-        return f"read_parquet([{', '.join(map(literal, files))}])"
+        # Files of a time when the table had fewer columns: it reads every footer, so only where there are some.
+        by_name = ", union_by_name = true" if lake.table.is_widened else ""
+        return f"read_parquet([{', '.join(map(literal, files))}]{by_name})"
     # DuckDB has no way to the object store that keeps it from the rest of the network.
     paths = [file.path for file in lake.snapshot(since, until)]
     connection.register(

@@ -63,6 +63,9 @@ def _kind(file: TableFile) -> tuple[str, ...]:
 
 def _selection(connection: duckdb.DuckDBPyConnection, files: Sequence[TableFile], stored: str) -> str:
     first = files[0]
+    for file in files:
+        for field in file.local_times:
+            file.unreadable(field, 1, "times in UTC: all are null")
     if first.format == "arrow":
         connection.register("rows", pa.RecordBatchReader.from_batches(first.schema, first.batches()))
         connection.execute(f"CREATE TABLE {stored} AS {_rows(first, 'rows')}")
@@ -89,6 +92,8 @@ def _rows(file: TableFile, relation: str) -> str:
 def _column(field: Field, file: TableFile) -> str | None:
     name, kind = field.named(file.names), SQL_TYPES[field.type]
     if name in file.schema.names:
+        if field in file.local_times:
+            return f"CAST(NULL AS {kind}) AS {field.name}"
         return f"CAST({quote(name)} AS {kind}) AS {field.name}"
     if field.group == "address":
         text = next(other for other in file.event.fields if other.name == field.name.removesuffix("_bytes"))

@@ -1,55 +1,65 @@
-"""Events that the lake already has, met again in another log."""
+"""Events that the lake already has, met again in another log.
+
+Two rows are of one event if they have the same computer, channel and record id, and at least one time in common, and
+each time that both have is the same. Some formats have times in milliseconds only, so a time is also the same if it is
+the other cut to milliseconds. A record id alone is not enough: a log that was cleared counts from 1 again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.fs
 import pyarrow.parquet as pq
 
 from procwire.engine import connect
-from procwire.lake.schema import KEY, days
+from procwire.lake.schema import KEY, TIMES, days
 from procwire.lake.table import DataFile, Table
+from procwire.lake.verified import damage
 
 __all__ = ["without_duplicates"]
 
 _ROW = "row"
 # More names than these, and a filter on them costs more than it saves.
 _MAX_NAMES = 64
-# Delta keeps bounds of times in milliseconds.
+_MICROSECONDS = pa.timestamp("us", tz="UTC")
+# So far a time that was cut lies from the whole one; and Delta keeps bounds of times in milliseconds.
 _SLACK = timedelta(milliseconds=1)
-_TEXT_EQUAL = " AND ".join(f"new.{name} IS NOT DISTINCT FROM old.{name}" for name in KEY[:3])
-_MATCH = f"new.record_id = old.record_id AND new.event_recorded_time = old.event_recorded_time AND {_TEXT_EQUAL}"
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC) + _SLACK, datetime.max.replace(tzinfo=UTC) - _SLACK
+# What is compared with what: times as they are, or cut, of the new row and of the old one.
+_CUT = "_ms"
+_FORMS = (("", ""), ("", _CUT), (_CUT, ""))
 
 
 def without_duplicates(table: Table, rows: pa.Table) -> pa.Table:
-    """The rows whose events are not in the table's snapshot, each once.
+    """The rows whose events are not in the table's snapshot, each once: of two that are of one event the first.
 
-    Events without a record id or a time of recording cannot be told apart by them, and are all kept. Only files whose
-    days, record ids, times and machines overlap with those of the rows are looked at, and in these only the key.
+    Events without a record id, or without any time, cannot be told apart and are all kept. Only files whose days,
+    record ids, times and machines overlap with those of the rows are read, and of these only the key.
     """
     keys = rows.select(list(KEY)).append_column(_ROW, pa.arange(0, rows.num_rows))
     known = keys
-    if keys["record_id"].null_count or keys["event_recorded_time"].null_count:
-        known = keys.filter(pc.and_(pc.is_valid(keys["record_id"]), pc.is_valid(keys["event_recorded_time"])))
+    if keys["record_id"].null_count or any(keys[name].null_count for name in TIMES):
+        has_time = pc.or_(*(pc.is_valid(keys[name]) for name in TIMES))
+        known = keys.filter(pc.and_(pc.is_valid(keys["record_id"]), has_time))
     if not known.num_rows:
         return rows
-    found = _repeated(known)
-    row_days = set(pc.unique(days(rows)).to_pylist())
-    for file in _overlapping(table.snapshot(), known, row_days):
-        found += _also_in(table.files, file, known)
+    found: list[int] = []
+    for file in _overlapping(table.snapshot(), known):
+        found += _also_in(table, file, known)
+    # These first: a row that is left out leaves out no other.
+    found += _repeated(known.filter(pc.invert(pc.is_in(known[_ROW], pa.array(found, pa.int64())))) if found else known)
     if not found:
         return rows
     return rows.filter(pc.invert(pc.is_in(keys[_ROW], pa.array(found, pa.int64()))))
 
 
 def _repeated(known: pa.Table) -> list[int]:
-    """Rows whose event came before among them."""
-    # Nearly all logs count up: a glance tells it.
+    """Rows of which an earlier one, itself not repeated, is the same event."""
+    # Nearly all logs count up: a glance shows it.
     ids = known["record_id"].combine_chunks()
     if len(ids) < 2 or pc.all(pc.greater(ids[1:], ids[:-1])).as_py():
         return []
@@ -59,41 +69,113 @@ def _repeated(known: pa.Table) -> list[int]:
         return []
     alike = _decoded(known.filter(pc.is_in(ids, often)))
     firsts = alike.group_by(list(KEY)).aggregate([(_ROW, "min")])[f"{_ROW}_min"]
-    repeated: list[int] = alike[_ROW].filter(pc.invert(pc.is_in(alike[_ROW], firsts))).to_pylist()
-    return repeated
+    is_first = pc.is_in(alike[_ROW], firsts)
+    repeated: list[int] = alike[_ROW].filter(pc.invert(is_first)).to_pylist()
+    # Sameness does not carry over: of 0.1235 s and 0.1239 s both are the same as 0.123 s, but they are not the same.
+    distinct, gone = alike.filter(is_first), set[int]()
+    for later, earlier in sorted(_pairs(distinct)):
+        if earlier not in gone:
+            gone.add(later)
+    return repeated + list(gone)
 
 
-def _also_in(files: pyarrow.fs.FileSystem, file: DataFile, known: pa.Table) -> list[int]:
-    old = pq.read_table(file.path, filesystem=files, columns=list(KEY), filters=_filters(known), partitioning=None)
+def _also_in(table: Table, file: DataFile, known: pa.Table) -> list[int]:
+    with table.open(file) as stream, damage(f"{table.uri}/{file.path}"):
+        old = pq.read_table(stream, columns=list(KEY), filters=_filters(known))
     if not old.num_rows:
         return []
-    return _query(f"SELECT {_ROW} FROM known AS new SEMI JOIN old ON {_MATCH}", known=known, old=old)
+    return [row for (row,) in _query(_matches(known, old, f"new.{_ROW}", "SEMI"), known, old)]
 
 
-def _overlapping(snapshot: Iterable[DataFile], known: pa.Table, row_days: set[Any]) -> Iterator[DataFile]:
-    bounds = {name: _bounds(known, name) for name in ("record_id", "event_recorded_time", "computer_name")}
+def _pairs(rows: pa.Table) -> set[tuple[int, ...]]:
+    """Rows of the same event, two by two: the later's number, and the earlier's."""
+    columns = f"new.{_ROW}, old.{_ROW}"
+    return set(_query(_matches(rows, rows, columns, "INNER", f" AND old.{_ROW} < new.{_ROW}"), rows, rows))
+
+
+def _matches(new: pa.Table, old: pa.Table, columns: str, join: str, further: str = "") -> str:
+    """SQL that selects columns of the pairs of the same event; a pair may come twice.
+
+    Each part compares for equality, so that it is a hash join, however many rows have the same record id.
+    """
+    same = "new.record_id = old.record_id" + "".join(
+        f" AND new.{name} IS NOT DISTINCT FROM old.{name}" for name in ("computer_name", "channel")
+    )
+    parts = []
+    created, recorded = TIMES
+    is_lacking = f"(new.{created} IS NULL OR old.{created} IS NULL)"
+    shared = [(created, _agree(recorded))]
+    if new[created].null_count or old[created].null_count:
+        shared.append((recorded, is_lacking))
+    for time, other in shared:
+        for new_cut, old_cut in _FORMS:
+            equal = f"new.{time}{new_cut} = old.{time}{old_cut}"
+            equal += _is_cut("new", time, old_cut) + _is_finer("old", time, old_cut)
+            equal += _is_cut("old", time, new_cut) + _is_finer("new", time, new_cut)
+            parts.append(f"SELECT {columns} FROM new {join} JOIN old ON {same} AND {equal} AND {other}{further}")
+    return " UNION ALL ".join(parts)
+
+
+# These follow from what is compared; but few rows of most logs are such, so that there is little to join.
+def _is_cut(side: str, time: str, cut: str) -> str:
+    return f" AND {side}.{time} = {side}.{time}{cut}" if cut else ""
+
+
+def _is_finer(side: str, time: str, cut: str) -> str:
+    return f" AND {side}.{time} <> {side}.{time}{cut}" if cut else ""
+
+
+def _agree(time: str) -> str:
+    """SQL: whether a time is the same, as far as both sides have it."""
+    equal = (f"new.{time}{one} = old.{time}{two}" for one, two in _FORMS)
+    return f"(new.{time} IS NULL OR old.{time} IS NULL OR {' OR '.join(equal)})"
+
+
+def _overlapping(snapshot: Iterable[DataFile], known: pa.Table) -> Iterator[DataFile]:
+    texts = {name: _bounds(known, name) for name in ("record_id", "computer_name")}
+    times = {name: _bounds(known, name) for name in TIMES}
+    row_days = _days(known)
     for file in snapshot:
-        if file.day in row_days and all(_overlap(file.bounds.get(name), own) for name, own in bounds.items()):
+        if row_days is not None and file.day not in row_days:
+            continue
+        if all(_overlap(file.bounds.get(name), own) for name, own in texts.items()) and any(
+            own is not None and _overlap(file.bounds.get(name), own) for name, own in times.items()
+        ):
             yield file
 
 
-def _overlap(theirs: tuple[Any, Any] | None, own: tuple[Any, Any]) -> bool:
+def _days(known: pa.Table) -> set[Any] | None:
+    """The days that rows of the same events may be filed under, by either of their times; None for any."""
+    if known[TIMES[0]].null_count:
+        # The day is that of the creation, which only the other row may have.
+        return None
+    filed = set(pc.unique(days(known)).to_pylist())
+    recorded = known.select([TIMES[1], TIMES[1]]).rename_columns(list(TIMES))
+    return filed | set(pc.unique(days(recorded)).to_pylist())
+
+
+def _overlap(theirs: tuple[Any, Any] | None, own: tuple[Any, Any] | None) -> bool:
     # Without bounds: all of their values are null, or nothing is known.
-    return theirs is None or own[0] is None or (theirs[0] <= own[1] and own[0] <= theirs[1])
+    return theirs is None or own is None or (theirs[0] <= own[1] and own[0] <= theirs[1])
 
 
-def _bounds(known: pa.Table, name: str) -> tuple[Any, Any]:
-    low, high = pc.min_max(_different(known[name])).values()
-    if name == "event_recorded_time":
-        return low.as_py() - _SLACK, high.as_py() + _SLACK
-    return low.as_py(), high.as_py()
+def _bounds(known: pa.Table, name: str) -> tuple[Any, Any] | None:
+    """Least and greatest value that a row of the same event may have; None if all are null."""
+    low, high = (bound.as_py() for bound in pc.min_max(_different(known[name])).values())
+    if low is None:
+        return None
+    return (max(low, _FIRST) - _SLACK, min(high, _LAST) + _SLACK) if name in TIMES else (low, high)
 
 
 def _filters(known: pa.Table) -> pc.Expression:
     low, high = pc.min_max(known["record_id"]).values()
     kept = (pc.field("record_id") >= low) & (pc.field("record_id") <= high)
-    low, high = pc.min_max(known["event_recorded_time"]).values()
-    kept &= (pc.field("event_recorded_time") >= low) & (pc.field("event_recorded_time") <= high)
+    near = pc.scalar(False)
+    for name in TIMES:
+        if bounds := _bounds(known, name):
+            low, high = (pa.scalar(bound, _MICROSECONDS) for bound in bounds)
+            near |= (pc.field(name) >= low) & (pc.field(name) <= high)
+    kept &= near
     names = _different(known["computer_name"])
     if len(names) <= _MAX_NAMES and not names.null_count:
         kept &= pc.field("computer_name").isin(names)
@@ -115,8 +197,19 @@ def _different(values: pa.ChunkedArray) -> pa.Array:
     return values.unique() if pa.types.is_string(values.type) else values
 
 
-def _query(sql: str, **tables: pa.Table) -> list[int]:
+def _query(sql: str, new: pa.Table, old: pa.Table) -> list[tuple[int, ...]]:
+    """Rows of a query over the two tables, whose times also come cut."""
     connection = connect()
-    for name, rows in tables.items():
-        connection.register(name, rows)
-    return [row for (row,) in connection.sql(sql).fetchall()]
+    for name, rows in (("new", new), ("old", old)):
+        connection.register(f"{name}_rows", _without_zones(rows))
+        cut = ", ".join(f"date_trunc('millisecond', {time}) AS {time}{_CUT}" for time in TIMES)
+        connection.execute(f"CREATE VIEW {name} AS SELECT *, {cut} FROM {name}_rows")
+    return connection.sql(sql).fetchall()
+
+
+def _without_zones(rows: pa.Table) -> pa.Table:
+    """Times in UTC as DuckDB cuts them without asking for a calendar."""
+    for name in TIMES:
+        times = rows[name].cast(pa.timestamp("us"))
+        rows = rows.set_column(rows.schema.get_field_index(name), name, times)
+    return rows

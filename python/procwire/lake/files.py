@@ -20,12 +20,15 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
-from procwire.lake.schema import DAY, STATISTICS, days, in_milliseconds, is_in_milliseconds, parquet
+from procwire.lake.digested import DigestingStream, named
+from procwire.lake.schema import DAY, STATISTICS, Layout, days, in_milliseconds, is_in_milliseconds, parquet
 
 __all__ = ["FileWriter", "is_data_file", "remove_files", "write_days"]
 
 # As `FileWriter` names them.
-_DATA_FILE = re.compile(rf"{DAY}=[^/]+/[a-z]+-[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}\.parquet")
+_DATA_FILE = re.compile(
+    rf"({DAY}=[^/]+/)?[a-z]+-[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}(-[0-9a-f]{{64}})?\.parquet"
+)
 _NO_DAY = "__HIVE_DEFAULT_PARTITION__"
 # Of appended files: they are compacted later. Statistics of all columns would take a sixth of the time.
 _QUICK = 1
@@ -41,27 +44,31 @@ class FileWriter:
         files: pyarrow.fs.FileSystem,
         day: date | None,
         *,
+        layout: Layout,
         schema: pa.Schema,
         level: int,
         kind: str = "part",
     ) -> None:
-        self.path = f"{DAY}={_NO_DAY if day is None else day.isoformat()}/{kind}-{uuid.uuid4()}.parquet"
+        folder = f"{DAY}={_NO_DAY if day is None else day.isoformat()}/" if layout.by_day else ""
+        self.path = f"{folder}{kind}-{uuid.uuid4()}.parquet"
         self.rows = 0
-        self._day = day
+        self._partition = {DAY: None if day is None else day.isoformat()} if layout.by_day else {}
         self._bounds: dict[str, tuple[Any, Any]] = {}
-        self._nulls = dict.fromkeys(STATISTICS, 0)
+        self._nulls = dict.fromkeys((name for name in STATISTICS if name in schema.names), 0)
         self._files = files
-        files.create_dir(self.path.rpartition("/")[0])
+        if folder:
+            files.create_dir(folder)
         self._stream = files.open_output_stream(self.path)
+        self._digesting = DigestingStream(self._stream)
         self._schema = schema
         settings = parquet(schema, level=level, is_sorted=level > _QUICK)
-        self._writer = pq.ParquetWriter(self._stream, schema, **settings)
+        self._writer = pq.ParquetWriter(self._digesting, schema, **settings)
 
     def write(self, rows: pa.Table) -> None:
         """Write rows as one row group."""
         self._writer.write_table(rows.cast(self._schema), row_group_size=max(1, rows.num_rows))
         self.rows += rows.num_rows
-        for name in STATISTICS:
+        for name in self._nulls:
             column = rows[name]
             if pa.types.is_dictionary(column.type):
                 column = column.cast(column.type.value_type)
@@ -72,9 +79,12 @@ class FileWriter:
                 self._bounds[name] = min(values), max(values)
 
     def close(self, *, data_change: bool) -> AddAction:
-        """Write the end; what adds the file to the table."""
+        """Write the end, and give the file its name; what adds it to the table."""
+        self._writer.add_key_value_metadata(self._digesting.end_body())
         self._writer.close()
         self._stream.close()
+        written, self.path = self.path, named(self.path, self._digesting.footer_digest)
+        self._files.move(written, self.path)
         size = self._files.get_file_info(self.path).size
         statistics = {
             "numRecords": self.rows,
@@ -82,8 +92,7 @@ class FileWriter:
             "maxValues": {name: _bound(high, up=True) for name, (_, high) in self._bounds.items()},
             "nullCount": self._nulls,
         }
-        partition = {DAY: None if self._day is None else self._day.isoformat()}
-        return AddAction(self.path, size, partition, time.time_ns() // 10**6, data_change, json.dumps(statistics))
+        return AddAction(self.path, size, self._partition, time.time_ns() // 10**6, data_change, json.dumps(statistics))
 
 
 def is_data_file(path: str) -> bool:
@@ -91,22 +100,22 @@ def is_data_file(path: str) -> bool:
     return _DATA_FILE.fullmatch(path) is not None
 
 
-def write_days(files: pyarrow.fs.FileSystem, rows: pa.Table) -> list[AddAction]:
+def write_days(files: pyarrow.fs.FileSystem, rows: pa.Table, layout: Layout) -> list[AddAction]:
     """Write files for each day that the rows are of, in as many threads as there are cores."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(lambda part: _write(files, *part), _parts(rows)))
+        return list(pool.map(lambda part: _write(files, layout, *part), _parts(rows, layout)))
 
 
-def _parts(rows: pa.Table) -> Iterator[tuple[date | None, pa.Table]]:
-    for day, part in _by_day(rows):
+def _parts(rows: pa.Table, layout: Layout) -> Iterator[tuple[date | None, pa.Table]]:
+    for day, part in _by_day(rows) if layout.by_day else [(None, rows)]:
         pieces = min(math.ceil(part.num_rows / _FILE_ROWS), os.cpu_count() or 1)
         size = math.ceil(part.num_rows / pieces)
         yield from ((day, part.slice(start, size)) for start in range(0, part.num_rows, size))
 
 
-def _write(files: pyarrow.fs.FileSystem, day: date | None, rows: pa.Table) -> AddAction:
-    schema = in_milliseconds(rows.schema) if is_in_milliseconds(rows) else rows.schema
-    writer = FileWriter(files, day, schema=schema, level=_QUICK)
+def _write(files: pyarrow.fs.FileSystem, layout: Layout, day: date | None, rows: pa.Table) -> AddAction:
+    schema = in_milliseconds(rows.schema) if layout.by_day and is_in_milliseconds(rows) else rows.schema
+    writer = FileWriter(files, day, layout=layout, schema=schema, level=_QUICK)
     writer.write(rows)
     return writer.close(data_change=True)
 

@@ -23,6 +23,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from threading import Event as Flag
 from threading import Lock
@@ -38,7 +39,9 @@ from procwire.lake.lake import Lake
 from procwire.lake.readings import Reading
 from procwire.ledger import Ledger
 from procwire.sources import read_events
-from procwire.sources.inputs import STDIN, Input
+from procwire.sources.inputs import STDIN, Input, TableError
+from procwire.sources.table_rows import log_rows
+from procwire.sources.tables import open_table
 
 __all__ = ["Ingest", "Step"]
 
@@ -99,7 +102,7 @@ class Ingest:
     def __init__(self, lake: Lake, *, step: Step | None = None, selection: str = "") -> None:
         self._lake = lake
         self._step = step or _whole
-        # Texts each once are less to read, to hold and to write; a step wants them as `event.SCHEMA` has them.
+        # Texts each once are less to read, to hold and to write; a step wants columns as `event.SCHEMA` has them.
         self._coded = step is None
         self._suffix = f":{hashlib.sha256(selection.encode()).hexdigest()[:16]}" if selection else ""
         self._logs: dict[str, _Log] = {}
@@ -107,10 +110,18 @@ class Ingest:
         self._rows = 0
         self._lock = Lock()
         self._due_s = 0.0
-        readings = lake.readings.all()
+        self.trouble: str | None = None
+        """Why the lake's ledger cannot be read, or written: the rows are in the lake nonetheless."""
+        try:
+            readings = lake.readings.all()
+        except LakeError as error:
+            # Each log is read again, then; the tables say how many of its rows they have.
+            readings, self.trouble = [], str(error)
         self._known = {reading.source for reading in readings}
         self._sizes = {reading.bytes for reading in readings}
         self._unidentified: list[_Log] = []
+        self._tables: list[Input] = []
+        """Parquet and Arrow files, whose turn comes after the logs."""
         self._digests = ThreadPoolExecutor(1)
         self._stopped = Flag()
         self.already: list[str] = []
@@ -149,6 +160,7 @@ class Ingest:
             on_progress=on_progress,
             through=self._identified,
         )
+        batches = self._with_tables(batches, ledger)
         add = self._follow if follow else self._add
         with self._digests:
             try:
@@ -201,12 +213,32 @@ class Ingest:
     def _identified(self, inputs: Iterator[Input]) -> Iterator[Input]:
         """The inputs that the lake does not have, each under a name of its own."""
         for entry in inputs:
-            if isinstance(entry.source, Exception):
+            if isinstance(entry.source, TableError):
+                self._tables.append(entry)
+            elif isinstance(entry.source, Exception):
                 yield entry
             elif isinstance(entry.source, str):
                 yield from self._file(entry, entry.source)
             else:
                 yield from self._copy(entry, entry.source)
+
+    def _with_tables(self, batches: Batches, ledger: Ledger) -> Batches:
+        with closing(batches):
+            yield from batches
+        for entry in self._tables:
+            table, account = open_table(entry.name, named=entry.named)
+            try:
+                digest = digest_of(entry.name, self._stopped)
+            except OSError as error:
+                table, account.error = None, str(error)
+            if table is None:
+                ledger.files.append(account)
+                continue
+            for new in self._new(entry, digest):
+                account.name = new.name
+                ledger.files.append(account)
+                for batch in log_rows(table, new.name, live=self._coded):
+                    yield table.event, batch
 
     def _file(self, entry: Input, path: str) -> Iterator[Input]:
         digest = self._digests.submit(digest_of, path, self._stopped)
@@ -284,8 +316,9 @@ class Ingest:
             self._identify(part.log)
         for event in reversed(EVENTS):
             parts = [part for part in pending if part.table == event.table]
-            if parts:
-                self._append_to(event.table, parts)
+            # Those of tables have other columns than those of logs.
+            for _, alike in groupby(parts, key=lambda part: part.rows.schema):
+                self._append_to(event.table, list(alike))
 
     def _append_to(self, name: str, pending: Sequence[_Part]) -> None:
         lake = self._lake.beside(name, create=True) or self._lake
@@ -331,7 +364,10 @@ class Ingest:
             except LakeError:
                 # Nor could it be read: there is no row of it.
                 del self._logs[name]
-        self._lake.readings.add(self.logs)
+        try:
+            self._lake.readings.add(self.logs)
+        except LakeError as error:
+            self.trouble = str(error)
 
 
 def _runs(names: pa.Array) -> Iterator[tuple[str, int]]:

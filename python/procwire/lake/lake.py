@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from procwire.errors import LakeError, UsageError
+from procwire.errors import DamageError, LakeError, UsageError
 from procwire.event import LIVE_SCHEMA
+from procwire.lake.chain import Chain
 from procwire.lake.duplicates import without_duplicates
 from procwire.lake.files import remove_files, write_days
 from procwire.lake.location import VARIABLE, is_remote, other_lakes, resolve
 from procwire.lake.maintenance import Compaction, Verification, compact, expire, expired, tidy, verify
 from procwire.lake.period import utc
 from procwire.lake.readings import Reading, Readings
-from procwire.lake.schema import CONNECTIONS, CONTEXT, SCHEMA, days
-from procwire.lake.table import ConflictError, DataFile, Table, lake_errors
-from procwire.lake.torn import put_torn_aside
+from procwire.lake.schema import CONNECTIONS, CONTEXT, READINGS, SCHEMA, Layout, days
+from procwire.lake.table import ConflictError, DataFile, Table, file_system, is_table, lake_errors
+from procwire.lake.verified import Readable, damage
 
-__all__ = ["Info", "Lake"]
+__all__ = ["Info", "Lake", "verify_tables"]
 
 # Two readers of logs must not both find that an event is not there yet, and then both add it.
 _LOGS = "procwire/logs"
@@ -47,6 +49,8 @@ class Info:
     last_day: date | None
     days: int
     readings: list[Reading] = field(default_factory=list)
+    trouble: str | None = None
+    """Why the readings cannot be told: their table is damaged."""
 
 
 class Lake:
@@ -60,7 +64,7 @@ class Lake:
     def __init__(self, location: str, table: Table, storage_options: Mapping[str, str] | None) -> None:
         self.location = location
         self.table = table
-        self.readings = Readings(f"{location}/readings", storage_options)
+        self.readings = Readings(location, storage_options)
         self._storage_options = storage_options
 
     @classmethod
@@ -85,9 +89,7 @@ class Lake:
                 Path(uri).mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise UsageError(f"cannot make the lake {found}: {error.strerror}") from error
-        if not is_remote(found):
-            put_torn_aside(f"{found}/readings")
-        if _is_table(uri, storage_options):
+        if is_table(uri, storage_options):
             return cls(found, Table(uri, storage_options), storage_options)
         if not create:
             hint = f"expected one: --lake DIR or {VARIABLE} name it, `procwire read LOGS --to lake` fills it"
@@ -98,15 +100,19 @@ class Lake:
         """The lake, and the lake as seen from each table of `schema.CONTEXT` that it has."""
         return [self, *filter(None, (self.beside(layout.name) for layout in CONTEXT))]
 
+    def all_tables(self) -> list[Lake]:
+        """The same and the lake as seen from the ledger, `readings`, if it has one."""
+        return [*self.tables(), *filter(None, [self.beside(READINGS.name)])]
+
     def beside(self, name: str, *, create: bool = False) -> Lake | None:
         """The lake as seen from its table of that name; None if it has none, and `create` does not make it."""
         if name == self.table.layout.name:
             return self
-        [layout] = [layout for layout in (CONNECTIONS, *CONTEXT) if layout.name == name]
+        [layout] = [layout for layout in (CONNECTIONS, *CONTEXT, READINGS) if layout.name == name]
         uri, options = f"{self.location}/{name}", self._storage_options
         if not is_remote(uri) and create:
             Path(uri).mkdir(exist_ok=True)
-        if _is_table(uri, options):
+        if is_table(uri, options):
             return Lake(self.location, Table(uri, options, layout), options)
         return Lake(self.location, Table.create(uri, options, layout), options) if create else None
 
@@ -121,7 +127,7 @@ class Lake:
         parts = [batches] if isinstance(batches, pa.Table) else [pa.Table.from_batches([batch]) for batch in batches]
         rows = pa.concat_tables(map(CONNECTIONS.widened, parts)) if parts else SCHEMA.empty_table()
         for _ in range(_TRIES):
-            self.table.reload()
+            self.table.make_writable()
             done = self.table.transaction_version(source)
             if done is not None and done >= version:
                 return False
@@ -137,6 +143,7 @@ class Lake:
 
         Raises LakeError if they cannot be written.
         """
+        self.table.make_writable()
         news = without_duplicates(self.table, rows)
         if not news.num_rows:
             return news
@@ -148,7 +155,7 @@ class Lake:
     def _commit(self, rows: pa.Table, transactions: Mapping[str, int]) -> bool:
         if not rows.num_rows:
             return True
-        actions = write_days(self.table.files, rows)
+        actions = write_days(self.table.files, rows, self.table.layout)
         try:
             self.table.commit(actions, transactions)
         except ConflictError:
@@ -172,14 +179,20 @@ class Lake:
         table's."""
         schema = self.table.layout.schema
         for file in self.snapshot(since, until):
-            rows = ds.dataset([file.path], schema=schema, format="parquet", filesystem=self.table.files)
-            for batch in rows.to_batches(filter=_between(since, until)):
-                if batch.num_rows:
-                    yield _live(batch) if schema is SCHEMA else batch
+            with self.table.open(file) as stream, damage(f"{self.table.uri}/{file.path}"):
+                rows = ds.ParquetFileFormat().make_fragment(stream)
+                for batch in rows.to_batches(schema=schema, filter=_between(since, until)):
+                    if batch.num_rows:
+                        yield _live(batch) if schema is SCHEMA else batch
 
     def info(self) -> Info:
         """What the newest snapshot holds."""
         files = self.snapshot()
+        readings, trouble = [], None
+        try:
+            readings = self.readings.all()
+        except LakeError as error:
+            trouble = str(error)
         dated = sorted({file.day for file in files if file.day})
         return Info(
             self.location,
@@ -192,14 +205,15 @@ class Lake:
             dated[0] if dated else None,
             dated[-1] if dated else None,
             len(dated),
-            self.readings.all(),
+            readings,
+            trouble,
         )
 
     def compact(self) -> Compaction:
         """Sort each day into few files, and delete what nobody reads any more."""
-        self.table.reload()
+        self._check_chain()
+        self.table.make_writable()
         done = compact(self.table)
-        self.readings.compact()
         self.table.vacuum()
         return done
 
@@ -213,23 +227,54 @@ class Lake:
         if dry_run:
             self.table.reload()
             return expired(self.table, before)
+        self._check_chain()
+        self.table.make_writable()
         gone = expire(self.table, before)
         self.table.vacuum()
         return gone
 
+    def _check_chain(self) -> None:
+        """Raise DamageError if a commit is missing or forged: then what seems unneeded may be what is left."""
+        with lake_errors(self.location):
+            if faults := self.table.chain.examine().lines():
+                more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+                raise DamageError(
+                    f"{self.table.uri}/{faults[0]}{more}: nothing was done; see lake verify and lake repair"
+                )
+
+    def readable(self, file: DataFile) -> Callable[[], Readable]:
+        """What opens a file of the snapshot to be read, each part checked: DamageError names what is damaged."""
+        return partial(self.table.readable, file)
+
     def verify(self) -> Verification:
-        """Read every file of the newest snapshot, and hold it to what the table says."""
+        """Hold the table's commits to their chain, and every file of the newest snapshot to what the table says."""
         self.table.reload()
         with lake_errors(self.location):
             return verify(self.table)
 
 
-def _is_table(uri: str, storage_options: Mapping[str, str] | None) -> bool:
-    """Whether there is one; what a power cut tore is put aside before."""
-    if is_remote(uri):
-        return Table.exists(uri, storage_options)
-    put_torn_aside(uri)
-    return Path(uri).is_dir() and Table.exists(uri, storage_options)
+def verify_tables(location: str, storage_options: Mapping[str, str] | None = None) -> list[tuple[Layout, Verification]]:
+    """Verify every table of a lake, also those that cannot be opened. location: as `location.resolve` gives it."""
+    return [
+        (layout, found)
+        for layout in (CONNECTIONS, *CONTEXT, READINGS)
+        if (found := _verified(f"{location}/{layout.name}", layout, storage_options)) is not None
+    ]
+
+
+def _verified(uri: str, layout: Layout, storage_options: Mapping[str, str] | None) -> Verification | None:
+    """What a table is like; None if there never was one."""
+    try:
+        if is_table(uri, storage_options):
+            table = Table(uri, storage_options, layout)
+            with lake_errors(uri):
+                return verify(table)
+        lake = uri.rpartition("/")[0]
+        with lake_errors(uri):
+            head = Chain(uri, file_system(uri, storage_options), file_system(lake, storage_options)).head()
+        return None if head is None else Verification(faults=[f"is missing, expected its commit {head.commit}"])
+    except LakeError as error:
+        return Verification(faults=[str(error).removeprefix(f"{uri}/")])
 
 
 def _may_hold(file: DataFile, since: datetime | None, until: datetime | None) -> bool:

@@ -7,7 +7,7 @@ have. Appends go on meanwhile, and never meet it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,14 +21,16 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
-from procwire.errors import LakeError
-from procwire.lake.files import FileWriter, remove_files
-from procwire.lake.schema import DAY, days, in_milliseconds
+from procwire.errors import DamageError, LakeError
+from procwire.lake.digested import footer_digest
+from procwire.lake.files import FileWriter, is_data_file, remove_files
+from procwire.lake.schema import CREATION, DAY, Layout, days, in_milliseconds
 from procwire.lake.sorting import sorted_rows
 from procwire.lake.table import ConflictError, DataFile, Table
 from procwire.lake.torn import is_aside
+from procwire.lake.verified import ReadableFile, check, damage
 
-__all__ = ["Compaction", "Verification", "compact", "expire", "expired", "tidy", "verify"]
+__all__ = ["MAINTENANCE", "Compaction", "Verification", "compact", "expire", "expired", "faults_of", "tidy", "verify"]
 
 MAINTENANCE = "procwire/maintenance"
 
@@ -120,58 +122,76 @@ class Verification:
     """Path and bytes of files that the snapshot does not have: replaced by compaction, or left by a killed writer."""
     torn: list[str] = field(default_factory=list)
     """Commits that a power cut tore, and that were put aside."""
+    undigested: int = 0
+    """Files of an older procwire, without digests of their own: compaction gives them some."""
+    commits: int = 0
+    unchained: int = 0
+    """Commits of an older procwire, which are in no chain."""
+    digests: Mapping[int, str] = field(default_factory=dict)
+    """Of each commit that is there."""
 
 
 def verify(table: Table) -> Verification:
-    """Read every file of the snapshot, and hold it to what the table says of it."""
+    """Hold the commits to their chain; read every file of the snapshot, and hold it to what the table says of it."""
     found = Verification()
+    commits = table.chain.examine()
+    found.commits, found.unchained, found.faults = commits.commits, commits.unchained, commits.lines()
+    found.digests = commits.digests
     snapshot = table.snapshot()
     with ThreadPoolExecutor(_THREADS) as pool:
-        for file, faults in zip(snapshot, pool.map(partial(_faults, table), snapshot), strict=True):
+        for file, faults in zip(snapshot, pool.map(partial(faults_of, table), snapshot), strict=True):
             found.files += 1
             found.rows += file.rows
+            found.undigested += footer_digest(file.path) is None
             found.faults += [f"{file.path}: {fault}" for fault in faults]
     own = {file.path for file in snapshot}
     for there in table.files.get_file_info(pyarrow.fs.FileSelector("", recursive=True)):
         # Checkpoints of the table's log are Parquet, too.
-        if there.is_file and there.path.startswith(f"{DAY}=") and there.path not in own:
+        is_data = there.path.startswith(f"{DAY}=") or is_data_file(there.path)
+        if there.is_file and is_data and there.path not in own:
             found.others.append((there.path, there.size))
         elif there.is_file and is_aside(there.path):
             found.torn.append(there.path)
     return found
 
 
-def _faults(table: Table, file: DataFile) -> list[str]:
+def faults_of(table: Table, file: DataFile) -> list[str]:
+    """Read a file of the snapshot, and say, a line each, what is not as the table says of it."""
     try:
-        return list(_differences(table, file))
-    except (OSError, ValueError, pa.ArrowException) as error:
-        # ValueError: names that are no UTF-8.
-        return [f"cannot be read: {str(error).splitlines()[0]}"]
+        with damage(path := f"{table.uri}/{file.path}"):
+            return list(_differences(table, file))
+    except DamageError as error:
+        return [str(error).removeprefix(f"{path}: ")]
 
 
 def _differences(table: Table, file: DataFile) -> Iterator[str]:
-    there = table.files.get_file_info(file.path)
-    if there.type == pyarrow.fs.FileType.NotFound:
-        yield "is missing"
-        return
-    if there.size != file.size_bytes:
-        yield f"found {there.size:,} bytes, expected {file.size_bytes:,}"
-    with table.files.open_input_file(file.path) as stream:
-        # Texts as numbers of a dictionary take a third of the time.
-        content = pq.ParquetFile(stream, page_checksum_verification=True, read_dictionary=table.layout.texts)
-        schema = table.layout.sorted_schema
-        if content.schema_arrow not in (schema, in_milliseconds(schema)):
-            yield "found other columns than the table's"
+    readable = table.readable(file)
+    with ReadableFile(readable) as stream:
+        check(readable)
+        stored = pq.read_schema(stream)
+        if unfit := _unfit(stored, table.layout):
+            yield f"found other columns than the table's: {', '.join(unfit)}"
             return
+        # Texts as numbers of a dictionary take a third of the time.
+        texts = [name for name in table.layout.texts if name in stored.names]
+        content = pq.ParquetFile(stream, page_checksum_verification=True, read_dictionary=texts)
         rows, other_days = 0, 0
         for part in content.iter_batches(_VERIFIED_ROWS):
             rows += part.num_rows
-            same = pc.equal(days(part), file.day) if file.day else pc.is_null(days(part))
-            other_days += part.num_rows - (pc.sum(same).as_py() or 0)
+            if table.layout.by_day:
+                same = pc.equal(days(part), file.day) if file.day else pc.is_null(days(part))
+                other_days += part.num_rows - (pc.sum(same).as_py() or 0)
     if rows != file.rows:
         yield f"found {rows:,} rows, expected {file.rows:,}"
     if other_days:
         yield f"found {other_days:,} rows of another day than {file.day}"
+
+
+def _unfit(found: pa.Schema, layout: Layout) -> list[str]:
+    """Columns of a file that the table does not have so. It may lack some, which came later."""
+    schema = layout.sorted_schema
+    fit = (*schema, *in_milliseconds(schema), *layout.schema)
+    return [column.name for column in found if column not in fit]
 
 
 @contextmanager
@@ -193,8 +213,15 @@ def _by_day(table: Table) -> list[tuple[date | None, list[DataFile]]]:
     return [(day, list(files)) for day, files in groupby(table.snapshot(), key=lambda file: file.day)]
 
 
+def _is_in_milliseconds(table: Table, file: DataFile) -> bool:
+    with table.open(file) as stream, damage(f"{table.uri}/{file.path}"):
+        unit: str = pq.read_schema(stream).field(CREATION).type.unit
+    return unit == "ms"
+
+
 def _is_compact(files: Sequence[DataFile]) -> bool:
-    is_sorted = all(_SORTED in file.path.rpartition("/")[2] for file in files)
+    names = [file.path.rpartition("/")[2] for file in files]
+    is_sorted = all(_SORTED in name and footer_digest(name) for name in names)
     return is_sorted and len(files) <= math.ceil(sum(file.rows for file in files) / _FILE_ROWS)
 
 
@@ -257,12 +284,14 @@ def _replace(table: Table, old: Sequence[DataFile], added: Sequence[AddAction], 
 
 def _sorted_files(table: Table, old: Sequence[DataFile], kind: str, level: int) -> Iterator[FileWriter]:
     """The rows of files, sorted, in new files; each is given when it is full."""
-    schema, in_ms = table.layout.sorted_schema, in_milliseconds(table.layout.schema)
-    if all(pq.read_schema(file.path, filesystem=table.files) == in_ms for file in old):
+    schema = table.layout.sorted_schema
+    if table.layout.by_day and all(_is_in_milliseconds(table, file) for file in old):
         schema = in_milliseconds(schema)
     writer: FileWriter | None = None
     for rows in sorted_rows(table, old):
-        writer = writer or FileWriter(table.files, old[0].day, schema=schema, level=level, kind=kind)
+        writer = writer or FileWriter(
+            table.files, old[0].day, layout=table.layout, schema=schema, level=level, kind=kind
+        )
         writer.write(rows)
         # Else it is in memory beside the next.
         del rows

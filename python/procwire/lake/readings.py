@@ -6,34 +6,21 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
-from deltalake import DeltaTable, write_deltalake
+import pyarrow.parquet as pq
 
 from procwire.event import CONNECTION
-from procwire.lake.durable import sync, sync_commits
+from procwire.lake.files import write_days
 from procwire.lake.location import is_remote
-from procwire.lake.table import lake_errors
+from procwire.lake.maintenance import tidy
+from procwire.lake.schema import READINGS
+from procwire.lake.table import Table, is_table
+from procwire.lake.verified import damage
 from procwire.ledger import FileLedger
 
-__all__ = ["READINGS_SCHEMA", "Reading", "Readings"]
-
-READINGS_SCHEMA = pa.schema(
-    [
-        ("end_time", pa.timestamp("us", tz="UTC")),
-        ("kind", pa.string()),
-        ("source", pa.string()),
-        ("name", pa.string()),
-        ("bytes", pa.int64()),
-        ("records", pa.int64()),
-        ("events", pa.int64()),
-        ("added", pa.int64()),
-        ("duplicates", pa.int64()),
-        ("left_out", pa.int64()),
-        ("lost", pa.int64()),
-        ("account", pa.string()),
-    ]
-)
+__all__ = ["Reading", "Readings"]
 
 
 @dataclass(slots=True)
@@ -72,48 +59,38 @@ class Reading:
 
 
 class Readings:
-    """The table at `uri`; made with its first row."""
+    """The ledger of the lake at `location`: its table is made with its first row."""
 
-    def __init__(self, uri: str, storage_options: Mapping[str, str] | None) -> None:
-        self._uri = uri
-        self._options = dict(storage_options or {})
+    def __init__(self, location: str, storage_options: Mapping[str, str] | None) -> None:
+        self._uri = f"{location}/{READINGS.name}"
+        self._options = storage_options
 
     def add(self, readings: Iterable[Reading]) -> None:
-        """Append rows, dated now."""
+        """Append rows, dated now. Raises LakeError if they cannot be written."""
         now = datetime.now(UTC)
         rows = [{**asdict(reading), "end_time": now} for reading in readings]
-        if rows:
-            with lake_errors(self._uri):
-                write_deltalake(
-                    self._uri,
-                    pa.Table.from_pylist(rows, schema=READINGS_SCHEMA),
-                    mode="append",
-                    name="readings",
-                    storage_options=self._options,
-                )
-            if not is_remote(self._uri):
-                self._sync(now)
-
-    def _sync(self, since: datetime) -> None:
-        """What was added since: a half-written commit would keep the lake from being opened."""
-        table = DeltaTable(self._uri)
-        added = pa.table(table.get_add_actions(flatten=True)).select(["path", "modification_time"]).to_pylist()
-        since_ms = int(since.timestamp() * 1000)
-        sync(self._uri, [file["path"] for file in added if file["modification_time"] >= since_ms])
-        sync_commits(self._uri, table.version() - 1)
+        if not rows:
+            return
+        if not is_remote(self._uri):
+            Path(self._uri).mkdir(exist_ok=True)
+        table = self._table() or Table.create(self._uri, self._options, READINGS)
+        table.make_writable()
+        table.commit(write_days(table.files, pa.Table.from_pylist(rows, schema=READINGS.schema), READINGS), {})
+        tidy(table, {None})
 
     def all(self) -> list[Reading]:
-        """Every row, oldest first."""
-        with lake_errors(self._uri):
-            if not DeltaTable.is_deltatable(self._uri, self._options):
-                return []
-            rows = DeltaTable(self._uri, storage_options=self._options).to_pyarrow_table().to_pylist()
+        """Return every row, oldest first. Raises LakeError if they cannot be read."""
+        table = self._table()
         names = [column.name for column in fields(Reading)]
-        found = [Reading(**{name: row[name] for name in names}) for row in rows]
+        found = []
+        if table is None:
+            return []
+        for file in table.snapshot():
+            with table.open(file) as stream, damage(f"{table.uri}/{file.path}"):
+                rows = READINGS.widened(pq.read_table(stream)).to_pylist()
+            found += [Reading(**{name: row[name] for name in names}) for row in rows]
         return sorted(found, key=lambda reading: (str(reading.end_time), reading.name))
 
-    def compact(self) -> None:
-        """Put its small files together."""
-        with lake_errors(self._uri):
-            if DeltaTable.is_deltatable(self._uri, self._options):
-                DeltaTable(self._uri, storage_options=self._options).optimize.compact()
+    def _table(self) -> Table | None:
+        """The table, if there is one; what a power cut tore is put aside before."""
+        return Table(self._uri, self._options, READINGS) if is_table(self._uri, self._options) else None

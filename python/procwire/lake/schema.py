@@ -10,12 +10,20 @@ import pyarrow.compute as pc
 
 from procwire.event import DNS_QUERY, LIVE_SCHEMA, LOGGED, PROCESS_CREATION
 
-__all__ = ["CONFIGURATION", "CONNECTIONS", "CONTEXT", "DAY", "KEY", "SCHEMA", "SORT", "STATISTICS", "TABLE_SCHEMA",
-           "Layout", "days", "in_milliseconds", "is_in_milliseconds", "parquet"]  # fmt: skip
+__all__ = ["CONFIGURATION", "CONNECTIONS", "CONTEXT", "CREATION", "DAY", "KEY", "LAYOUT_PROPERTY", "LAYOUT_VERSION",
+           "READINGS", "SCHEMA", "SORT", "STATISTICS", "TABLE_SCHEMA", "TIMES", "WIDENED_PROPERTY", "Layout", "days",
+           "in_milliseconds", "is_in_milliseconds", "parquet"]  # fmt: skip
 
+LAYOUT_VERSION = 2
+"""Of what a lake has on disk, kept with each of its tables (`LAYOUT_PROPERTY`): raise it with every change of columns,
+and keep a golden lake of the one before (tests/data/make_golden.py). 1 had no version, digests or chain of commits."""
+LAYOUT_PROPERTY = "procwire.layout"
+WIDENED_PROPERTY = "procwire.widened"
+"""Says of a table that it got columns since it was made: older files lack them."""
 DAY = "day"
-KEY = ("computer_name", "provider_name", "channel", "record_id", "event_recorded_time")
-"""What an event is known by, in whatever log it is met."""
+TIMES = ("event_creation_time", "event_recorded_time")
+KEY = ("computer_name", "channel", "record_id", *TIMES)
+"""What an event is known by, in whatever log it is met: `duplicates` says how."""
 STATISTICS = ("event_creation_time", "event_recorded_time", "record_id", "computer_name")
 """Columns whose least and greatest values a table keeps for each file."""
 SORT = ("computer_name", "process_name", "dst_port", "event_creation_time", "record_id")
@@ -36,10 +44,18 @@ class Layout:
     rows: str
     """What its rows are, in words."""
 
+    by_day: bool = True
+    """Whether it is partitioned; only the ledger is not."""
+
     @property
     def table_schema(self) -> pa.Schema:
         """The Delta table's columns."""
-        return self.schema.append(pa.field(DAY, pa.date32()))
+        return self.schema.append(pa.field(DAY, pa.date32())) if self.by_day else self.schema
+
+    @property
+    def partitions(self) -> list[str]:
+        """The columns that the table is partitioned by."""
+        return [DAY] if self.by_day else []
 
     @property
     def texts(self) -> list[str]:
@@ -104,10 +120,34 @@ CONTEXT: tuple[Layout, ...] = (
            DNS_QUERY.rows),
 )  # fmt: skip
 """The tables beside connections: a lake has them once a log gave rows of them."""
+READINGS = Layout(
+    "readings",
+    "The ledger: a row for each log that was read, and each recording",
+    pa.schema(
+        [
+            ("end_time", pa.timestamp("us", tz="UTC")),
+            ("kind", pa.string()),
+            ("source", pa.string()),
+            ("name", pa.string()),
+            ("bytes", pa.int64()),
+            ("records", pa.int64()),
+            ("events", pa.int64()),
+            ("added", pa.int64()),
+            ("duplicates", pa.int64()),
+            ("left_out", pa.int64()),
+            ("lost", pa.int64()),
+            ("account", pa.string()),
+        ]
+    ),
+    ("end_time", "name"),
+    "readings",
+    by_day=False,
+)
 SCHEMA: pa.Schema = CONNECTIONS.schema
 TABLE_SCHEMA: pa.Schema = CONNECTIONS.table_schema
 
 CONFIGURATION: dict[str, str | None] = {
+    LAYOUT_PROPERTY: str(LAYOUT_VERSION),
     "delta.dataSkippingStatsColumns": ",".join(STATISTICS),
     # How long a query, begun before a compaction, still finds its files.
     "delta.deletedFileRetentionDuration": "interval 1 days",
@@ -124,7 +164,7 @@ _PLAIN_IF_SORTED = ("event_creation_time", "event_recorded_time", "source_offset
 # Levels of zstd above the usual save nothing of the other columns, and take three times as long.
 _PRESSED = ("record_id", "dst_ip", "dst_ip_bytes", "dst_host_name", "process_guid")
 _USUAL = 9
-_CREATION = "event_creation_time"
+CREATION = "event_creation_time"
 
 
 def parquet(schema: pa.Schema, *, level: int, is_sorted: bool) -> dict[str, Any]:
@@ -132,10 +172,11 @@ def parquet(schema: pa.Schema, *, level: int, is_sorted: bool) -> dict[str, Any]
     it is sorted, else of few."""
     differences = [name for name in _DIFFERENCES if name in schema.names]
     plain = _PLAIN_IF_SORTED if is_sorted else ()
+    kept = STATISTICS + SORT if is_sorted else STATISTICS
     return {
         "compression": "zstd",
         "compression_level": {name: level if name in _PRESSED else min(level, _USUAL) for name in schema.names},
-        "write_statistics": list(dict.fromkeys(STATISTICS + SORT)) if is_sorted else list(STATISTICS),
+        "write_statistics": [name for name in dict.fromkeys(kept) if name in schema.names],
         "use_dictionary": [name for name in schema.names if name not in differences],
         # `verify` holds the pages to them.
         "write_page_checksum": True,
@@ -150,14 +191,16 @@ def parquet(schema: pa.Schema, *, level: int, is_sorted: bool) -> dict[str, Any]
 def in_milliseconds(schema: pa.Schema) -> pa.Schema:
     """A file's columns, its time of creation in milliseconds: which is what Sysmon writes, and takes a byte less an
     event than in microseconds. Every reader of Parquet makes one type of both."""
-    place = schema.get_field_index(_CREATION)
+    place = schema.get_field_index(CREATION)
+    if place < 0:
+        return schema
     return schema.set(place, schema.field(place).with_type(pa.timestamp("ms", tz="UTC")))
 
 
 def is_in_milliseconds(rows: pa.Table) -> bool:
     """Whether no time of creation is finer than that."""
     try:
-        rows[_CREATION].cast(pa.timestamp("ms", tz="UTC"))
+        rows[CREATION].cast(pa.timestamp("ms", tz="UTC"))
     except pa.ArrowInvalid:
         return False
     return True

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.fs
 import pyarrow.parquet as pq
 
 from procwire.lake.schema import Layout
 from procwire.lake.table import DataFile, Table
+from procwire.lake.verified import damage
 
 __all__ = ["sorted_rows"]
 
@@ -25,18 +25,19 @@ _SLICE_ROWS = 1 << 20
 
 def sorted_rows(table: Table, old: Sequence[DataFile]) -> Iterator[pa.Table]:
     """All rows of files, sorted, in parts; of the layout's `sorted_schema`."""
-    slices = _slices(table.files, old)
+    slices = _slices(table, old)
     for machines in slices:
         yield _sorted(_read(table, old, None if len(slices) == 1 else machines), table.layout)
 
 
-def _slices(files: pyarrow.fs.FileSystem, old: Sequence[DataFile]) -> list[list[str | None]]:
+def _slices(table: Table, old: Sequence[DataFile]) -> list[list[str | None]]:
     """The machines, in order, in slices of some rows; those whose name is null come last."""
-    if sum(file.rows for file in old) <= _SLICE_ROWS:
+    if not table.layout.by_day or sum(file.rows for file in old) <= _SLICE_ROWS:
         return [[]]
     rows: Counter[str | None] = Counter()
     for file in old:
-        names = pq.read_table(file.path, filesystem=files, columns=[_MACHINE], partitioning=None)[_MACHINE]
+        with table.open(file) as stream, damage(f"{table.uri}/{file.path}"):
+            names = pq.read_table(stream, columns=[_MACHINE])[_MACHINE]
         rows.update({entry["values"]: entry["counts"] for entry in pc.value_counts(names).to_pylist()})
     slices: list[list[str | None]] = []
     size = _SLICE_ROWS
@@ -57,20 +58,12 @@ def _read(table: Table, old: Sequence[DataFile], machines: Sequence[str | None] 
     schema = table.layout.sorted_schema
     encoded = [name for name in table.layout.texts if name != _MACHINE]
     nulls: dict[pa.DataType, pa.Array] = {}
-    parts = [
-        _sharing(
-            nulls,
-            pq.read_table(
-                file.path,
-                filesystem=table.files,
-                columns=schema.names,
-                filters=kept,
-                read_dictionary=encoded,
-                partitioning=None,
-            ).cast(schema),
-        )
-        for file in old
-    ]
+    parts = []
+    for file in old:
+        with table.open(file) as stream, damage(f"{table.uri}/{file.path}"):
+            rows = pq.read_table(stream, filters=kept, read_dictionary=encoded)
+        # A file of an older layout lacks columns.
+        parts.append(_sharing(nulls, table.layout.widened(rows).cast(schema)))
     return pa.concat_tables(parts)
 
 

@@ -8,28 +8,43 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.fs
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 
-from procwire.errors import LakeError
+from procwire.errors import DamageError, LakeError
+from procwire.lake.chain import PREVIOUS, Chain
 from procwire.lake.durable import sync, sync_commits
 from procwire.lake.files import is_data_file
 from procwire.lake.location import is_remote
-from procwire.lake.schema import CONFIGURATION, CONNECTIONS, DAY, Layout
+from procwire.lake.schema import (
+    CONFIGURATION,
+    CONNECTIONS,
+    DAY,
+    LAYOUT_PROPERTY,
+    LAYOUT_VERSION,
+    STATISTICS,
+    WIDENED_PROPERTY,
+    Layout,
+)
+from procwire.lake.torn import put_torn_aside
+from procwire.lake.verified import Readable, ReadableFile, open_verified
 
-__all__ = ["ConflictError", "DataFile", "Table", "lake_errors"]
+__all__ = ["ConflictError", "DataFile", "Table", "file_system", "is_table", "lake_errors"]
 
 _RETRIES = 100
 # Commits that are past their time are deleted so often: to look for them at each, as deltalake does, takes longer and
 # longer, 8 ms when there are a thousand.
 _CLEANUP_COMMITS = 100
-_HOOKS = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
+# Checkpoints are ours to make: they are noted in the chain.
+_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+_TAKEN = "Failed to commit transaction"
 
 
 class ConflictError(LakeError):
@@ -56,9 +71,17 @@ class Table:
     def __init__(self, uri: str, storage_options: Mapping[str, str] | None, layout: Layout = CONNECTIONS) -> None:
         self.uri = uri
         self.layout = layout
-        with lake_errors(uri):
-            self._delta = DeltaTable(uri, storage_options=dict(storage_options or {}))
-        self.files = _file_system(uri, storage_options)
+        self.files = file_system(uri, storage_options)
+        self.chain = Chain(uri, self.files, file_system(uri.rpartition("/")[0], storage_options))
+        try:
+            with lake_errors(uri):
+                self._delta = DeltaTable(uri, storage_options=dict(storage_options or {}))
+        except LakeError:
+            # What exactly is broken, the commits tell better.
+            with suppress(OSError):
+                if faults := self.chain.examine().lines():
+                    raise DamageError(f"{uri}/{faults[0]}: see lake verify and lake repair") from None
+            raise
 
     @classmethod
     def exists(cls, uri: str, storage_options: Mapping[str, str] | None) -> bool:
@@ -69,21 +92,89 @@ class Table:
     @classmethod
     def create(cls, uri: str, storage_options: Mapping[str, str] | None, layout: Layout = CONNECTIONS) -> Table:
         """Make the table, unless there is one."""
+        names = [name for name in STATISTICS if name in layout.schema.names]
         with lake_errors(uri):
             DeltaTable.create(
                 uri,
                 layout.table_schema,
                 mode="ignore",
-                partition_by=[DAY],
+                partition_by=layout.partitions,
                 name=layout.name,
                 description=layout.description,
-                configuration=CONFIGURATION,
+                configuration={**CONFIGURATION, "delta.dataSkippingStatsColumns": ",".join(names)},
                 storage_options=dict(storage_options or {}),
+                raise_if_key_not_exists=False,
+                commit_properties=CommitProperties(custom_metadata={PREVIOUS: ""}),
             )
         table = cls(uri, storage_options, layout)
         if not is_remote(uri):
             sync_commits(uri, -1)
+        if table.version == 0:
+            with table.chain.locked():
+                table.chain.advance(0)
         return table
+
+    @property
+    def layout_version(self) -> int:
+        """The version of the layout that the snapshot is kept in. Raises LakeError if it is no number."""
+        stored = self._delta.metadata().configuration.get(LAYOUT_PROPERTY, "1")
+        if not str(stored).isdecimal():
+            raise LakeError(f"{self.uri}: found the layout {stored!r}, expected a number")
+        return int(stored)
+
+    @property
+    def is_widened(self) -> bool:
+        """Whether files of the snapshot may lack columns that others have."""
+        return WIDENED_PROPERTY in self._delta.metadata().configuration
+
+    def make_writable(self) -> None:
+        """Bring the table to this version's layout: columns that it lacks are added, in Delta's way.
+
+        Raises LakeError if a newer procwire keeps it.
+        """
+        self.reload()
+        if self._is_current():
+            return
+        with self.chain.locked(), lake_errors(self.uri):
+            self.reload()
+            if self._is_current():
+                return
+            missing, version = self._missing(), self.version
+            if missing:
+                properties = self._commit_properties({})
+                self._delta.alter.add_columns(
+                    Schema.from_arrow(pa.schema(missing)).fields,
+                    commit_properties=properties,
+                    post_commithook_properties=_HOOKS,
+                )
+                version += 1
+                self._committed(version)
+            settings = {LAYOUT_PROPERTY: str(LAYOUT_VERSION), **({WIDENED_PROPERTY: "true"} if missing else {})}
+            self.reload()
+            self._delta.alter.set_table_properties(
+                settings,
+                raise_if_not_exists=False,
+                commit_properties=self._commit_properties({}),
+                post_commithook_properties=_HOOKS,
+            )
+            self._committed(version + 1)
+            self.reload()
+
+    def _missing(self) -> list[pa.Field]:
+        present = {column.name for column in self._delta.schema().fields}
+        return [column for column in self.layout.table_schema if column.name not in present]
+
+    def _is_current(self) -> bool:
+        """Whether the snapshot has this version's layout. Raises LakeError if it has a newer one's."""
+        stored, known = self.layout_version, self.layout.table_schema.names
+        unknown = [column.name for column in self._delta.schema().fields if column.name not in known]
+        if stored > LAYOUT_VERSION or unknown:
+            columns = f" and the columns {', '.join(unknown)}" if unknown else ""
+            raise LakeError(
+                f"{self.uri}: found layout {stored}{columns}, expected layout {LAYOUT_VERSION} or older: a newer "
+                "procwire keeps this lake; upgrade this one to write to it"
+            )
+        return stored == LAYOUT_VERSION and not self._missing()
 
     @property
     def version(self) -> int:
@@ -104,40 +195,75 @@ class Table:
         found = pa.table(self._delta.get_add_actions(flatten=True)).to_pylist()
         return sorted(map(_data_file, found), key=lambda file: (file.day or date.min, file.path))
 
-    def commit(self, actions: Sequence[AddAction | RemoveAction], transactions: Mapping[str, int]) -> None:
+    def open(self, file: DataFile) -> pa.PythonFile:
+        """Open a data file for Arrow. Each part is checked as it is read: DamageError, which names the file."""
+        return pa.PythonFile(ReadableFile(self.readable(file)), mode="r")
+
+    def readable(self, file: DataFile) -> Readable:
+        """Open a data file to be read, checked, at any place. Raises DamageError, which names it."""
+        return open_verified(self.files, file.path, file.size_bytes, f"{self.uri}/{file.path}")
+
+    def commit(
+        self,
+        actions: Sequence[AddAction | RemoveAction],
+        transactions: Mapping[str, int],
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
         """Commit to what the snapshot says of `transactions`: all or nothing, and not twice; then it is on the disk.
 
-        Raises ConflictError if another commit since the snapshot has one of these transactions.
+        metadata: what the commit says beside. Raises ConflictError if another commit since the snapshot has one of
+        these transactions, LakeError if a newer procwire keeps the table.
         """
-        is_local = not is_remote(self.uri)
-        if is_local:
+        known = {name: self.transaction_version(name) for name in transactions}
+        if not is_remote(self.uri):
             sync(self.uri, [action.path for action in actions if isinstance(action, AddAction)])
-        self._commit(actions, transactions)
-        if is_local:
-            sync_commits(self.uri, self.version)
-        if self.version % _CLEANUP_COMMITS == 0:
-            with lake_errors(self.uri):
-                self._delta.cleanup_metadata()
-
-    def _commit(self, actions: Sequence[AddAction | RemoveAction], transactions: Mapping[str, int]) -> None:
         entries = [Transaction(name, version, time.time_ns() // 10**6) for name, version in transactions.items()]
-        with lake_errors(self.uri):
-            try:
-                self._delta.create_write_transaction(
-                    list(actions),
-                    "append",
-                    self.layout.table_schema,
-                    [DAY],
-                    commit_properties=CommitProperties(app_transactions=entries, max_commit_retries=_RETRIES),
-                    post_commithook_properties=_HOOKS,
-                )
-            except CommitFailedError as error:
-                if "oncurrent" not in str(error):
-                    raise
-                # A store may have taken the commit, and its answer been lost: then what came first is this one.
+        with self.chain.locked(), lake_errors(self.uri):
+            for _ in range(_RETRIES):
                 self.reload()
-                if not self._holds(actions):
-                    raise ConflictError(f"{self.uri}: another writer came first") from error
+                self._is_current()
+                if {name: self.transaction_version(name) for name in transactions} != known:
+                    # A store may have taken the commit, and its answer been lost: then what came first is this one.
+                    if self._holds(actions):
+                        return
+                    raise ConflictError(f"{self.uri}: another writer came first")
+                version = self.version + 1
+                try:
+                    self._delta.create_write_transaction(
+                        list(actions),
+                        "append",
+                        self.layout.table_schema,
+                        self.layout.partitions,
+                        commit_properties=self._commit_properties(metadata or {}, entries),
+                        post_commithook_properties=_HOOKS,
+                    )
+                except CommitFailedError as error:
+                    if _TAKEN not in str(error):
+                        raise
+                    continue
+                self._committed(version)
+                return
+        raise LakeError(f"{self.uri}: other writers came first all the time")
+
+    def _commit_properties(
+        self, metadata: Mapping[str, str], entries: list[Transaction] | None = None
+    ) -> CommitProperties:
+        """Of the commit after the snapshot. Delta must not make it another's successor: it says which it follows."""
+        link = self.chain.link(self.version + 1)
+        return CommitProperties(custom_metadata={**link, **metadata}, app_transactions=entries, max_commit_retries=0)
+
+    def _committed(self, version: int) -> None:
+        """Have a commit on the disk, and note it; make a checkpoint from time to time."""
+        if not is_remote(self.uri):
+            sync_commits(self.uri, version - 1)
+        self.chain.advance(version)
+        if version % _CLEANUP_COMMITS == 0:
+            self.reload()
+            self._delta.create_checkpoint()
+            if not is_remote(self.uri):
+                sync_commits(self.uri, version - 1)
+            self.chain.advance(version, checkpoint=self.version)
+            self._delta.cleanup_metadata()
 
     def _holds(self, actions: Sequence[AddAction | RemoveAction]) -> bool:
         paths = {file.path for file in self.snapshot()}
@@ -145,7 +271,7 @@ class Table:
 
     def removal(self, file: DataFile, *, data_change: bool) -> RemoveAction:
         """What takes a file out of the table; it stays on disk until it is vacuumed."""
-        day = {DAY: None if file.day is None else file.day.isoformat()}
+        day = {DAY: None if file.day is None else file.day.isoformat()} if self.layout.by_day else {}
         return RemoveAction(file.path, data_change, time.time_ns() // 10**6, file.size_bytes, day)
 
     def vacuum(self) -> list[str]:
@@ -161,6 +287,14 @@ class Table:
                 with suppress(FileNotFoundError):
                     self.files.delete_file(path)
             return unneeded
+
+
+def is_table(uri: str, storage_options: Mapping[str, str] | None) -> bool:
+    """Tell whether there is a table; what a power cut tore is put aside before."""
+    if is_remote(uri):
+        return Table.exists(uri, storage_options)
+    put_torn_aside(uri)
+    return Path(uri).is_dir() and Table.exists(uri, storage_options)
 
 
 @contextmanager
@@ -183,7 +317,8 @@ def _last_reason(told: str) -> str:
     return message[1] if message else plain.rpartition("\n")[2].lstrip(" ↳") or "it told no more"
 
 
-def _file_system(uri: str, storage_options: Mapping[str, str] | None) -> pyarrow.fs.FileSystem:
+def file_system(uri: str, storage_options: Mapping[str, str] | None) -> pyarrow.fs.FileSystem:
+    """Return the files below a folder or a URI."""
     if is_remote(uri):
         return pyarrow.fs.PyFileSystem(DeltaStorageHandler(uri, dict(storage_options or {})))
     return pyarrow.fs.SubTreeFileSystem(uri, pyarrow.fs.LocalFileSystem())
@@ -196,7 +331,7 @@ def _data_file(entry: Mapping[str, Any]) -> DataFile:
         entry["path"],
         entry["size_bytes"],
         entry["num_records"],
-        _date(entry[f"partition.{DAY}"]),
+        _date(entry.get(f"partition.{DAY}")),
         entry["modification_time"],
         bounds,
     )

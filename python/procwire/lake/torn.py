@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from procwire.errors import LakeError
+from procwire.errors import DamageError, LakeError
 
 __all__ = ["is_aside", "put_torn_aside"]
 
@@ -34,7 +34,8 @@ _logger = logging.getLogger(__name__)
 def put_torn_aside(root: str) -> list[Path]:
     """Rename what is torn at the end of the log of the Delta table `root`, and say so; where it is now.
 
-    Raises LakeError if it cannot be renamed, or is no power cut's: whole commits follow it, or it is one of too many.
+    Raises LakeError if it cannot be renamed, DamageError if it is no power cut's: whole commits follow it, or it is one
+    of too many.
     """
     log = Path(root, _LOG)
     if not _torn(log):
@@ -70,9 +71,9 @@ def _torn_commits(commits: Sequence[Path]) -> list[Path]:
     behind = len(commits) - commits.index(torn[0]) - 1
     has_rows = torn[0].name == f"{0:020}.json" and any(torn[0].parents[1].glob("day=*"))
     if behind >= len(torn) or len(torn) > _MOST or has_rows:
-        raise LakeError(
+        raise DamageError(
             f"{torn[0]}: found a broken commit ({torn[0].stat().st_size:,} bytes) with {behind} behind it, expected "
-            "lines of JSON: get it from a backup; without it, it and all behind it are lost"
+            "lines of JSON: get it from a backup, or see lake repair"
         )
     return torn[::-1]
 

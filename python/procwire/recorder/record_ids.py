@@ -6,13 +6,15 @@ end; one that is killed leaves a gap, but no id is ever given twice, not even by
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from procwire.errors import RecordError
+from procwire.errors import RecordError, UsageError
+from procwire.files import find, make_folder
 
 __all__ = ["RecordIds"]
 
@@ -27,13 +29,21 @@ class RecordIds:
     """Gives out record ids, from 1.
 
     folder: where the count is kept, made if it must be. The file stays open: privileges may be dropped after.
-    Raises OSError where it cannot be written, RecordError where it holds something else.
+    Raises OSError where it cannot be written or trusted, RecordError where it holds something else.
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / _FILE_NAME
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            if not folder.exists():
+                make_folder(folder, 0o755)
+            with find(self._path) as place:
+                try:
+                    self._file = place.make(0o644)
+                except FileExistsError:
+                    self._file = place.open(os.O_RDWR)
+        except UsageError as error:
+            raise OSError(errno.EPERM, str(error), os.fspath(folder)) from error
         self._next = self._end = 0
         with self._locked():
             self._stored()

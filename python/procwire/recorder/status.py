@@ -12,7 +12,7 @@ from typing import Any
 
 from procwire.recorder.ledger import RecordingLedger
 from procwire.sources.boot import boot_id
-from procwire.sources.folders import RUNTIME_FOLDER, runtime_folder
+from procwire.sources.folders import RUNTIME_FOLDER, check_runtime_folder, make_runtime_folder, runtime_folder
 from procwire.sources.processes import start_ticks
 
 __all__ = ["StatusFile", "running_recorders"]
@@ -25,16 +25,20 @@ class StatusFile:
     """Holds the state of this recorder, for as long as it lives.
 
     folder: made if it must be. The file stays open: privileges may be dropped after. Raises OSError where it
-    cannot be written.
+    cannot be written, or where others can write the folder.
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_runtime_folder(folder)
         for path in folder.glob(_PATTERN):
             if _alive(path) is None:
                 path.unlink(missing_ok=True)
         self._path = folder / _PATTERN.replace("*", str(os.getpid()))
-        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        self._path.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._file = os.open(self._path, flags, 0o644)
+        # Whatever the umask: others may see who records.
+        os.fchmod(self._file, 0o644)
         self._identity = {"process_id": os.getpid(), "start_ticks": start_ticks(os.getpid()), "boot_id": boot_id()}
 
     def write(self, ledger: RecordingLedger) -> None:
@@ -54,6 +58,10 @@ def running_recorders() -> Iterator[dict[str, Any]]:
     """The state of every recorder that runs, as far as this account may see them: `RecordingLedger.to_dict` and
     the recorder's `process_id`."""
     for folder in dict.fromkeys((RUNTIME_FOLDER, runtime_folder())):
+        try:
+            check_runtime_folder(folder)
+        except OSError:
+            continue
         for path in sorted(folder.glob(_PATTERN)):
             state = _alive(path)
             if state is not None:

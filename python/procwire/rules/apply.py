@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from procwire.event import LIVE_SCHEMA
-from procwire.rules.answers import Answers
-from procwire.rules.conditions import fold, matches
+from procwire.rules.answers import NO_HITS, Answers, Hits
+from procwire.rules.conditions import fold
 from procwire.rules.evaluate import NO_NAME, decide
 from procwire.rules.forms import COLUMNS, NAMES_LOOKED_UP, SIZED, sysmon_texts, text_of
 from procwire.rules.model import Configuration, Filter
-from procwire.rules.outcomes import bits_of, decider
+from procwire.rules.outcomes import decider, numbered
 
 __all__ = ["EventClasses", "FieldClasses", "Rules", "combinations"]
 
@@ -74,9 +74,9 @@ class Rules:
 
     def _decide(self, combination: Sequence[int]) -> str | None:
         classes = list(zip(self._event_classes.fields, combination, strict=True))
-        answers = [field.answers[number] for field, number in classes]
-        if not self._strict and None not in answers:
-            return self._decider(sum(cast(list[int], answers), self._event_classes.constant))
+        hits = [field.hits[number] for field, number in classes]
+        if not self._strict and None not in hits:
+            return self._decider(self._event_classes.constant.union(*cast(list[Hits], hits)))
         # What is rare may take its time.
         event = self._missing | {field.field: field.texts[number] for field, number in classes}
         decision = decide(self.configuration, event, strict=self._strict)
@@ -100,21 +100,16 @@ class Rules:
 class EventClasses:
     """Tells events apart as far as a configuration's filters do.
 
-    fields: the classes of each field that they ask for. constant: the bits of those filters that every event fulfils,
-    since they ask for what stays empty.
+    fields: the classes of each field that they ask for. constant: the hits that every event has, of filters that ask
+    for what stays empty.
     """
 
     def __init__(self, configuration: Configuration) -> None:
         filters: dict[str, list[tuple[Filter, int]]] = {}
-        for filter_, bit in bits_of(configuration):
-            filters.setdefault(filter_.field, []).append((filter_, bit))
+        for filter_, number in numbered(configuration):
+            filters.setdefault(filter_.field, []).append((filter_, number))
         unseen = {"RuleName", *(() if configuration.dns_lookup else NAMES_LOOKED_UP)} & set(filters)
-        self.constant = sum(
-            bit
-            for name in unseen
-            for filter_, bit in filters[name]
-            if matches(filter_.condition, filter_.value, NO_NAME)
-        )
+        self.constant = NO_HITS.union(*(Answers(filters[name])(NO_NAME) for name in unseen))
         self.fields = [FieldClasses(name, asked) for name, asked in filters.items() if name not in unseen]
 
     def of(self, batch: pa.RecordBatch) -> tuple[pa.Int64Array, list[tuple[int, ...]]]:
@@ -125,19 +120,18 @@ class EventClasses:
 class FieldClasses:
     """The values of one field, put into classes of those that all its filters answer alike.
 
-    field: Sysmon's name. filters: its filters, and the bit of each.
+    field: Sysmon's name. filters: its filters, and the number of each.
     texts: one of the texts of each class, as Sysmon has them; None where it has none.
-    answers: the bits of the filters that each class fulfils; None where it has no text. mask: those of all of them.
+    hits: those of each class (`rules.answers`); None where it has no text.
     """
 
     def __init__(self, field: str, filters: Sequence[tuple[Filter, int]]) -> None:
         self.field = field
         self.texts: list[str | None] = []
-        self.answers: list[int | None] = []
+        self.hits: list[Hits | None] = []
         self._column = COLUMNS[field].name
-        self.mask = sum(bit for _, bit in filters)
         self._ask = Answers(filters)
-        self._classes: dict[int | None, int] = {}
+        self._classes: dict[Hits | None, int] = {}
         self._known: dict[object, int] = {}
         self._older: dict[object, int] = {}
 
@@ -160,10 +154,10 @@ class FieldClasses:
         number = self._older.get(value)
         if number is None:
             text = text_of(self.field, value)
-            answers = None if text is None else self._ask(fold(text))
-            number = self._classes.setdefault(answers, len(self.texts))
+            hits = None if text is None else self._ask(fold(text))
+            number = self._classes.setdefault(hits, len(self.texts))
             if number == len(self.texts):
-                self.answers.append(answers)
+                self.hits.append(hits)
                 self.texts.append(text)
         self._known[value] = number
         return number

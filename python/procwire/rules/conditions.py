@@ -11,9 +11,19 @@ from functools import lru_cache
 
 from procwire.engine import literal
 
-__all__ = ["Predicate", "condition_sql", "fold", "matches", "predicate", "substrings"]
+__all__ = ["OPPOSITES", "Predicate", "condition_sql", "fold", "matches", "predicate", "substrings"]
 
 Predicate = Callable[[str], bool]
+
+OPPOSITES: Mapping[str, str] = {
+    "is not": "is",
+    "excludes": "contains",
+    "excludes any": "contains any",
+    "excludes all": "contains all",
+    "not begin with": "begin with",
+    "not end with": "end with",
+}
+"""Each negative condition, and the one that it is the negation of."""
 
 
 def fold(text: str) -> str:

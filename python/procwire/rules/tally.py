@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
+from procwire.rules.answers import Hits
 from procwire.rules.combining import AnsweredElement
-from procwire.rules.model import Configuration, Element, Place
-from procwire.rules.outcomes import bits_of
+from procwire.rules.model import Configuration, Element, Filter, Place
+from procwire.rules.outcomes import fulfils, numbered
 
 __all__ = ["Figures", "Tally"]
 
@@ -42,13 +44,13 @@ class Tally:
 
     def __init__(self, configuration: Configuration) -> None:
         self._default = configuration.logs_by_default
-        self._counters = [_Counter(element, configuration) for element in configuration.evaluation_order]
+        asked = numbered(configuration)
+        self._counters = [_Counter(element, configuration, asked) for element in configuration.evaluation_order]
         self.events = self.logged = self.undecided = 0
 
-    def add(self, answers: int, failed: int, events: int) -> None:
-        """So many events whose filters answer like this: the bits (`outcomes.bits_of`) of those that match, and of
-        those whose field has no text."""
-        counted = [counter.counted(answers, failed) for counter in self._counters]
+    def add(self, hits: Hits, failed: frozenset[str], events: int) -> None:
+        """Count so many events with these hits (`rules.answers`), and these fields without a text."""
+        counted = [counter.counted(hits, failed) for counter in self._counters]
         matching = [matches for matches, _ in counted]
         logged = self._fate(matching, self._default)
         self.events += events
@@ -73,28 +75,34 @@ class Tally:
 
 
 class _Counter:
-    """Counts for one element how often its filters answer in each way."""
+    """Counts for one element how often its filters answer in each way.
 
-    def __init__(self, element: Element, configuration: Configuration) -> None:
+    asked: gives its filters, with the number of each, next.
+    """
+
+    def __init__(self, element: Element, configuration: Configuration, asked: Iterator[tuple[Filter, int]]) -> None:
         self.element = element
         self.own = Figures()
         kept = tuple(other for other in configuration.network_connect if other is not element)
         self.default_without = replace(configuration, elements=kept).logs_by_default
-        places = {filter_.place for filter_ in element.filters}
-        self._filters = [(filter_, bit) for filter_, bit in bits_of(configuration) if filter_.place in places]
-        self._mask = sum(bit for _, bit in self._filters)
+        self._filters = list(islice(asked, sum(1 for _ in element.filters)))
+        self._numbers = frozenset(number for _, number in self._filters)
+        self._fields = frozenset(filter_.field for filter_, _ in self._filters)
         # Not the elements themselves: they are large, and there may be many.
-        self._counted: dict[tuple[int, int], tuple[bool, Figures]] = {}
+        self._counted: dict[tuple[Hits, frozenset[str]], tuple[bool, Figures]] = {}
 
-    def counted(self, answers: int, failed: int) -> tuple[bool, Figures]:
+    def counted(self, hits: Hits, failed: frozenset[str]) -> tuple[bool, Figures]:
         """Whether the element matches, and the figures to count in: the same where its filters answer alike."""
-        key = answers & self._mask, failed & self._mask
+        key = hits & self._numbers, failed & self._fields
         if key not in self._counted:
             self._counted[key] = self._answered(*key).matches, Figures()
         return self._counted[key]
 
-    def _answered(self, answers: int, failed: int) -> AnsweredElement:
-        own = {filter_.place: None if failed & bit else answers & bit != 0 for filter_, bit in self._filters}
+    def _answered(self, hits: Hits, failed: frozenset[str]) -> AnsweredElement:
+        own = {
+            filter_.place: None if filter_.field in failed else fulfils(hits, filter_, number)
+            for filter_, number in self._filters
+        }
         return AnsweredElement(self.element, own)
 
     def total(self) -> dict[Place, Figures]:

@@ -57,12 +57,8 @@ class Trial:
         """The figures of all events counted so far."""
         tally = Tally(self._configuration)
         for combination, events in self._counts.items():
-            answers, failed = self._event_classes.constant, 0
-            for classes, number in zip(self._event_classes.fields, combination, strict=True):
-                bits = classes.answers[number]
-                if bits is None:
-                    failed |= classes.mask
-                else:
-                    answers |= bits
-            tally.add(answers, failed, events)
+            classes = list(zip(self._event_classes.fields, combination, strict=True))
+            hits = {field.field: field.hits[number] for field, number in classes}
+            found = self._event_classes.constant.union(*(one for one in hits.values() if one is not None))
+            tally.add(found, frozenset(name for name, one in hits.items() if one is None), events)
         return Report(self._configuration, tally.events, tally.logged, tally.undecided, tally.figures())

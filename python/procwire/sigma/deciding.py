@@ -1,56 +1,83 @@
-"""What a rule's tree says to the bits of the tests that an event fulfils, and which of them made it match."""
+"""What a rule's tree says to the tests that an event fulfils, and which of them made it match.
+
+Tests are numbered; what an event fulfils is the set of their numbers, which is small where the tests are many.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import reduce
-from operator import or_
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 
+from procwire.rules.answers import Hits
 from procwire.sigma.tree import All, Any, Leaf, Node, Not, Test
 
-__all__ = ["Bits", "decider", "reasons"]
+__all__ = ["Key", "Numbers", "decider", "explainer"]
 
 Key = tuple[tuple[str, ...], Test]
-Bits = Mapping[Key, int]
-"""The bit of each test of each column, or columns."""
-Decide = Callable[[int], bool]
+"""A test, and the column, or columns, that it looks at."""
+Numbers = Mapping[Key, int]
+Decide = Callable[[Hits], bool]
+Explain = Callable[[Hits], list[Leaf]]
 
 
-def decider(node: Node, bits: Bits) -> Decide:
-    """From the bits that an event fulfils to whether the tree matches."""
+def decider(node: Node, numbers: Numbers) -> Decide:
+    """From the tests that an event fulfils to whether the tree matches."""
     match node:
         case Leaf():
-            bit = bits[node.columns, node.test]
-            return lambda answers: answers & bit != 0
+            number = numbers[node.columns, node.test]
+            return lambda hits: number in hits
         case Not(operand):
-            test = decider(operand, bits)
-            return lambda answers: not test(answers)
+            test = decider(operand, numbers)
+            return lambda hits: not test(hits)
         case All(operands):
-            mask, others = _split(operands, bits)
-            return lambda answers: answers & mask == mask and all(test(answers) for test in others)
+            own, others = _split(operands, numbers)
+            return lambda hits: own <= hits and all(test(hits) for test in others)
         case Any(operands):
-            mask, others = _split(operands, bits)
-            return lambda answers: answers & mask != 0 or any(test(answers) for test in others)
+            own, others = _split(operands, numbers)
+            return lambda hits: not own.isdisjoint(hits) or any(test(hits) for test in others)
 
 
-def _split(operands: tuple[Node, ...], bits: Bits) -> tuple[int, list[Decide]]:
-    """The bits of the operands that are tests, and what decides over the others."""
-    mask = reduce(or_, (bits[one.columns, one.test] for one in operands if isinstance(one, Leaf)), 0)
-    return mask, [decider(one, bits) for one in operands if not isinstance(one, Leaf)]
+def _split(operands: tuple[Node, ...], numbers: Numbers) -> tuple[Hits, list[Decide]]:
+    """The numbers of the operands that are tests, and what decides over the others."""
+    own = frozenset(numbers[one.columns, one.test] for one in operands if isinstance(one, Leaf))
+    return own, [decider(one, numbers) for one in operands if not isinstance(one, Leaf)]
 
 
-def reasons(node: Node, answers: int, bits: Bits, wanted: bool = True) -> Iterator[Leaf]:
-    """The tests that made the tree match: those fulfilled, in the parts of it that are.
+def explainer(node: Node, numbers: Numbers) -> Explain:
+    """From the tests that an event fulfils to those that made the tree match: the fulfilled ones, in its parts that
+    match; none of what stands under a `not`."""
+    explain = _explainer(node, numbers)
+    return lambda hits: explain(hits, True)
 
-    wanted: False for what stands under a `not`.
-    """
+
+def _explainer(node: Node, numbers: Numbers) -> Callable[[Hits, bool], list[Leaf]]:
+    """The same for a part of a tree, and whether it is wanted: not under an odd number of `not`."""
     match node:
         case Leaf():
-            if wanted:
-                yield node
+            return lambda _, wanted: [node] if wanted else []
         case Not(operand):
-            yield from reasons(operand, answers, bits, not wanted)
+            explain = _explainer(operand, numbers)
+            return lambda hits, wanted: explain(hits, not wanted)
         case All(operands) | Any(operands):
-            for operand in operands:
-                if decider(operand, bits)(answers) == wanted:
-                    yield from reasons(operand, answers, bits, wanted)
+            return _Operands(operands, numbers)
+
+
+class _Operands:
+    """The reasons of several operands. Tests are found by what is fulfilled: they may be many, and hits are few."""
+
+    def __init__(self, operands: tuple[Node, ...], numbers: Numbers) -> None:
+        self._leaves: dict[int, list[tuple[int, Leaf]]] = {}
+        for place, one in enumerate(operands):
+            if isinstance(one, Leaf):
+                self._leaves.setdefault(numbers[one.columns, one.test], []).append((place, one))
+        self._others = [
+            (place, decider(one, numbers), _explainer(one, numbers))
+            for place, one in enumerate(operands)
+            if not isinstance(one, Leaf)
+        ]
+
+    def __call__(self, hits: Hits, wanted: bool) -> list[Leaf]:
+        found = [(place, [leaf]) for number in hits if wanted for place, leaf in self._leaves.get(number, ())]
+        found += [(place, explain(hits, wanted)) for place, decide, explain in self._others if decide(hits) == wanted]
+        found.sort(key=itemgetter(0))
+        return [leaf for _, leaves in found for leaf in leaves]

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from procwire.rules.answers import NO_HITS, Hits
 from procwire.rules.apply import combinations
-from procwire.sigma.deciding import Bits, Key, decider, reasons
+from procwire.sigma.deciding import Key, Numbers, decider, explainer
 from procwire.sigma.predicates import ColumnTests
 from procwire.sigma.rule import Rule
 from procwire.sigma.tree import Leaf, leaves
@@ -43,12 +44,13 @@ class Matcher:
         tests: dict[Key, None] = dict.fromkeys(
             (leaf.columns, leaf.test) for tree in self._trees for leaf in leaves(tree)
         )
-        self._bits: Bits = {key: 1 << number for number, key in enumerate(tests)}
+        self._numbers: Numbers = {key: number for number, key in enumerate(tests)}
         asked: dict[tuple[str, ...], list[Key]] = {}
         for key in tests:
             asked.setdefault(key[0], []).append(key)
-        self._classes = [_Classes(columns, keys, self._bits) for columns, keys in asked.items()]
-        self._deciders = [decider(tree, self._bits) for tree in self._trees]
+        self._classes = [_Classes(columns, keys, self._numbers) for columns, keys in asked.items()]
+        self._deciders = [decider(tree, self._numbers) for tree in self._trees]
+        self._explainers = [explainer(tree, self._numbers) for tree in self._trees]
         self._decided: dict[tuple[int, ...], tuple[Found, ...]] = {}
 
     def find(self, batch: pa.RecordBatch) -> tuple[list[int], list[tuple[Found, ...]]]:
@@ -67,13 +69,13 @@ class Matcher:
     def _decide(self, combination: tuple[int, ...]) -> tuple[Found, ...]:
         known = self._decided.get(combination)
         if known is None:
-            answers = 0
-            for classes, number in zip(self._classes, combination, strict=True):
-                answers |= classes.answers[number]
+            hits = NO_HITS.union(
+                *(classes.hits[number] for classes, number in zip(self._classes, combination, strict=True))
+            )
             known = tuple(
-                Found(place, tuple(reasons(self._trees[place], answers, self._bits)))
+                Found(place, tuple(self._explainers[place](hits)))
                 for place, decide in enumerate(self._deciders)
-                if decide(answers)
+                if decide(hits)
             )
             self._decided[combination] = known
         return known
@@ -90,14 +92,14 @@ def _is_event(batch: pa.RecordBatch, wanted: pa.BooleanArray) -> pa.BooleanArray
 class _Classes:
     """The values of a column, put into classes of those that all tests answer alike.
 
-    answers: the bits of each class.
+    hits: the numbers of the tests that each class fulfils.
     """
 
-    def __init__(self, columns: tuple[str, ...], keys: Sequence[Key], bits: Bits) -> None:
-        self.answers: list[int] = []
+    def __init__(self, columns: tuple[str, ...], keys: Sequence[Key], numbers: Numbers) -> None:
+        self.hits: list[Hits] = []
         self._columns = columns
-        self._ask = ColumnTests(columns[0], [(key[1], bits[key]) for key in keys])
-        self._classes: dict[int, int] = {}
+        self._ask = ColumnTests(columns[0], [(key[1], numbers[key]) for key in keys])
+        self._classes: dict[Hits, int] = {}
         self._known: dict[object, int] = {}
         self._older: dict[object, int] = {}
 
@@ -111,7 +113,7 @@ class _Classes:
         if len(self._known) > _KNOWN_VALUES:
             # Those that come again are taken over; the rest is forgotten the next time.
             self._known, self._older = {}, self._known
-        return pa.array(numbers, pa.int64()).take(indices), len(self.answers)
+        return pa.array(numbers, pa.int64()).take(indices), len(self.hits)
 
     def _values(self, batch: pa.RecordBatch) -> tuple[list[object], pa.Array]:
         columns = [_column(batch, name) for name in self._columns]
@@ -127,10 +129,10 @@ class _Classes:
     def _learn(self, value: object) -> int:
         number = self._older.get(value)
         if number is None:
-            answers = self._ask(value)
-            number = self._classes.setdefault(answers, len(self.answers))
-            if number == len(self.answers):
-                self.answers.append(answers)
+            hits = self._ask(value)
+            number = self._classes.setdefault(hits, len(self.hits))
+            if number == len(self.hits):
+                self.hits.append(hits)
         self._known[value] = number
         return number
 

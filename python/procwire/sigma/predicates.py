@@ -1,4 +1,4 @@
-"""The tests of one column, in plain Python: all that a value fulfils, as bits."""
+"""The tests of one column, in plain Python: all that a value fulfils, by their numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from procwire.lake.functions import network_ends
-from procwire.rules.answers import Answers
+from procwire.rules.answers import NO_HITS, Answers, Hits
 from procwire.rules.conditions import fold
 from procwire.rules.forms import long_ipv6
 from procwire.rules.model import Filter, Place
@@ -36,7 +36,7 @@ __all__ = ["ColumnTests", "text_of"]
 
 _Predicate = Callable[[Any], bool]
 _Asked = tuple[Test, int]
-"""A test and its bit."""
+"""A test and its number."""
 
 _NOWHERE = Place(0, 0)
 _MAPPED = network_ends("::ffff:0:0/96")
@@ -54,33 +54,30 @@ _UNITS: Mapping[TimeUnit, Callable[[datetime], int]] = {
 
 
 class ColumnTests:
-    """Called with a column's value, gives the bits of the tests that it fulfils.
+    """Called with a column's value, gives the numbers of the tests that it fulfils.
 
-    column: its name, which tells what kind of value it is. asked: the tests, each with its bit.
+    column: its name, which tells what kind of value it is. asked: the tests, each with its number.
     """
 
     def __init__(self, column: str, asked: Sequence[_Asked]) -> None:
-        self._missing = sum(bit for test, bit in asked if isinstance(test, Missing))
-        self._values = [(_of_value(test), bit) for test, bit in asked if isinstance(test, _VALUE_TESTS)]
-        texts = [(test, bit) for test, bit in asked if isinstance(test, Like | Regex | Equal)]
+        self._missing = frozenset(number for test, number in asked if isinstance(test, Missing))
+        self._values = [(_of_value(test), number) for test, number in asked if isinstance(test, _VALUE_TESTS)]
+        texts = [(test, number) for test, number in asked if isinstance(test, Like | Regex | Equal)]
         self._texts = _TextTests(texts) if texts else None
         colons = [one for one in texts if _has_colon(one[0])] if column in ADDRESS_BYTES else []
         self._long_texts = _TextTests(colons) if colons else None
 
-    def __call__(self, value: Any) -> int:
-        """The bits that a value fulfils; of two columns that are compared, the values of both."""
+    def __call__(self, value: Any) -> Hits:
+        """The tests that a value fulfils; of two columns that are compared, the values of both."""
         if value is None:
             return self._missing
-        bits = 0
-        for predicate, bit in self._values:
-            if predicate(value):
-                bits |= bit
+        hits = frozenset(number for predicate, number in self._values if predicate(value)) or NO_HITS
         if self._texts is not None:
             text = text_of(value)
-            bits |= self._texts(text)
+            hits |= self._texts(text)
             if self._long_texts is not None and ":" in text:
-                bits |= self._long_texts(long_ipv6(text))
-        return bits
+                hits |= self._long_texts(long_ipv6(text))
+        return hits
 
 
 class _TextTests:
@@ -89,20 +86,17 @@ class _TextTests:
     def __init__(self, asked: Sequence[_Asked]) -> None:
         plain: list[tuple[Filter, int]] = []
         self._others: list[tuple[_Predicate, int]] = []
-        for test, bit in asked:
+        for test, number in asked:
             condition = _condition(test)
             if condition is None:
-                self._others.append((_of_text(test), bit))
+                self._others.append((_of_text(test), number))
             else:
-                plain.append((Filter("", condition[0], condition[1], "", _NOWHERE), bit))
+                plain.append((Filter("", condition[0], condition[1], "", _NOWHERE), number))
         self._plain = Answers(plain)
 
-    def __call__(self, text: str) -> int:
-        bits = self._plain(fold(text))
-        for predicate, bit in self._others:
-            if predicate(text):
-                bits |= bit
-        return bits
+    def __call__(self, text: str) -> Hits:
+        others = [number for predicate, number in self._others if predicate(text)]
+        return self._plain(fold(text)).union(others)
 
 
 def text_of(value: object) -> str:

@@ -13,7 +13,8 @@ from functools import lru_cache
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["Escape", "Rows", "chunks", "hex_text", "replace_all", "sysmon_time", "text", "unescaped", "with_t"]
+__all__ = ["Escape", "Rows", "chunks", "exact_time", "hex_text", "replace_all", "sysmon_time", "text", "unescaped",
+           "with_t"]  # fmt: skip
 
 Escape = Callable[[pa.StringArray], pa.StringArray]
 
@@ -29,6 +30,8 @@ _FEW = 64
 _KNOWN_TEXTS, _KNOWN_LENGTH = 4_096, 1_024
 _MILLISECOND_LENGTH = len("2018-04-11 05:29:35.394")
 _MICROSECOND_LENGTH = len("2018-04-11 05:29:35.394000")
+# Times are written in the coarsest of these units, up to milliseconds, that they are whole in.
+_COARSER = {"ns": "us", "us": "ms"}
 _TWO = pa.scalar(2, pa.int32())
 
 
@@ -52,8 +55,21 @@ def _halves(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     yield from _halves(batch.slice(middle))
 
 
+def exact_time(times: pa.Array) -> pa.StringArray:
+    """Write times as `2018-04-11 05:29:35.394`: in UTC where they have a zone, and with more digits, in threes, only
+    where a time has them."""
+    coarser = _COARSER.get(times.type.unit)
+    if coarser is None:
+        return times.cast(pa.timestamp(times.type.unit)).cast(pa.string())
+    cut = times.cast(pa.timestamp(coarser, times.type.tz), safe=False)
+    is_whole = pc.equal(cut.cast(times.type), times)
+    if pc.all(is_whole).as_py():
+        return exact_time(cut)
+    return pc.if_else(is_whole, exact_time(cut), times.cast(pa.timestamp(times.type.unit)).cast(pa.string()))
+
+
 def sysmon_time(times: pa.Array) -> pa.StringArray:
-    """`2018-04-11 05:29:35.394`, as in UtcTime."""
+    """Write times in UTC as `2018-04-11 05:29:35.394`: what Sysmon's own lines have room for; the rest is cut off."""
     # The cast drops the rest, towards 1970: only times before it need the slower floor.
     if (pc.min(times.cast(pa.int64())).as_py() or 0) < 0:
         times = pc.floor_temporal(times, unit="millisecond")
@@ -84,7 +100,8 @@ def text(values: pa.Array) -> pa.StringArray:
     if pa.types.is_string(kind):
         return values
     if pa.types.is_timestamp(kind):
-        return pc.binary_join_element_wise(with_t(sysmon_time(values)), "Z", "")
+        # A time without a zone may be any place's.
+        return pc.binary_join_element_wise(with_t(exact_time(values)), "Z" if kind.tz else "", "")
     if pa.types.is_binary(kind):
         return hex_text(values)
     if pa.types.is_boolean(kind):
@@ -227,8 +244,13 @@ def _encoded(column: pa.Array) -> pa.DictionaryArray | None:
 
 
 def _encoded_times(times: pa.Array) -> pa.DictionaryArray | None:
-    """Milliseconds, if the times lie within few: those of a machine's every event do."""
+    """Milliseconds, if the times are whole ones and lie within few: those of a machine's every event do."""
+    if times.type.unit != "us":
+        return None
     ends = pc.min_max(times.cast(pa.int64())).as_py()
     if ends["min"] < 0 or ends["max"] - ends["min"] >= len(times) // _DISTINCT_PART * 1000:
         return None
-    return times.cast(pa.timestamp("ms"), safe=False).dictionary_encode(null_encoding="encode")
+    try:
+        return times.cast(pa.timestamp("ms", times.type.tz)).dictionary_encode(null_encoding="encode")
+    except pa.ArrowInvalid:
+        return None

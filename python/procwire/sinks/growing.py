@@ -7,19 +7,29 @@ the end of a file (`</Events>`) is written over by the same call that writes it 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias
 
 import pyarrow as pa
 
 from procwire.errors import UsageError
+from procwire.files import RECORDING_MODE, Place
 
-__all__ = ["ForeignFileError", "Form", "GrowingFile", "last_line_end", "last_message_end"]
+__all__ = [
+    "ForeignFileError",
+    "Form",
+    "GrowingFile",
+    "begun_with",
+    "last_line_end",
+    "last_message_end",
+    "not_ours",
+]
 
 _STEP_BYTES = 1 << 16
 _HEAD_BYTES = 256
@@ -41,27 +51,30 @@ class ForeignFileError(Exception):
 
 
 class GrowingFile:
-    """A file of a form, opened to go on with, or begun.
+    """A file of a form, opened to go on with, or begun. `place` is the caller's, and stays open as long as the file.
+
+    A new file has mode 0640 or less, and one of this account that has more gets it.
 
     Raises ForeignFileError if it begins otherwise than its form says, UsageError if it cannot be written or if another
     process writes it.
     """
 
-    def __init__(self, path: Path, form: Form) -> None:
-        self.path = path
+    def __init__(self, place: Place, form: Form) -> None:
+        self.place = place
         self._form = form
         # At its end, wherever that is: whoever empties the file (logrotate's copytruncate) leaves no hole.
         append = 0 if form.footer else os.O_APPEND
         try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | append, 0o666)
+            self._fd = _opened(place, append)
         except OSError as error:
-            raise UsageError(f"cannot write {path}: {error.strerror}") from error
+            raise UsageError(f"cannot write {place.path}: {error.strerror}") from error
         try:
             self._lock()
+            _close_to_others(self._fd)
             self._go_on()
         except OSError as error:
             os.close(self._fd)
-            raise UsageError(f"cannot write {path}: {error.strerror}") from error
+            raise UsageError(f"cannot write {place.path}: {error.strerror}") from error
         except BaseException:
             os.close(self._fd)
             raise
@@ -99,11 +112,8 @@ class GrowingFile:
     def was_moved(self) -> bool:
         """Whether its path now names another file, or none."""
         mine = os.fstat(self._fd)
-        try:
-            there = self.path.stat()
-        except FileNotFoundError:
-            return True
-        return (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino)
+        there = self.place.stat()
+        return there is None or (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino)
 
     def close(self) -> None:
         """To the disk, and let go."""
@@ -115,7 +125,7 @@ class GrowingFile:
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UsageError(f"cannot write {self.path}: another process is writing it") from error
+            raise UsageError(f"cannot write {self.place.path}: another process is writing it") from error
 
     def _go_on(self) -> None:
         form, size = self._form, self.size
@@ -151,6 +161,40 @@ class GrowingFile:
                 done -= len(rest.pop(0))
             if rest:
                 rest[0] = rest[0][done:]
+
+
+def _opened(place: Place, append: int) -> int:
+    if place.stat() is None:
+        return place.make(RECORDING_MODE, flags=append)
+    opened = place.open(os.O_RDWR | os.O_NONBLOCK | append)
+    if stat.S_ISREG(os.fstat(opened).st_mode):
+        return opened
+    os.close(opened)
+    raise PermissionError(errno.EPERM, "found no regular file")
+
+
+def _close_to_others(fd: int) -> None:
+    """Take the rights that a recording does not give: an older version gave more."""
+    found = os.fstat(fd)
+    if found.st_uid == os.geteuid() and (more := stat.S_IMODE(found.st_mode) & ~RECORDING_MODE):
+        os.fchmod(fd, stat.S_IMODE(found.st_mode) & ~more)
+
+
+def not_ours(fd: int, start: int, size: int) -> int:
+    """Go on with no file: nothing tells that it is ours. Raises ForeignFileError."""
+    del fd, start, size
+    raise ForeignFileError
+
+
+def begun_with(begins: Callable[[bytes], bool], find: Callable[[int, int, int], int]) -> Callable[[int, int, int], int]:
+    """Return `find` for files whose first bytes are ours, as `begins` tells; it raises ForeignFileError for others."""
+
+    def checked(fd: int, start: int, size: int) -> int:
+        if not begins(os.pread(fd, _HEAD_BYTES, 0)):
+            raise ForeignFileError
+        return find(fd, start, size)
+
+    return checked
 
 
 def last_line_end(line_end: bytes, is_ours: Callable[[bytes], bool]) -> Callable[[int, int, int], int]:

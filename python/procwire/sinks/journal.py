@@ -9,19 +9,21 @@ published at the next start: the Parquet file says which journal it was made fro
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import stat
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from procwire.errors import UsageError
+from procwire.files import RECORDING_MODE, Place
 from procwire.sinks.growing import ForeignFileError, Form, GrowingFile, last_message_end
 from procwire.sinks.parquet import ParquetSink
-from procwire.sinks.rotation import Rotation, set_aside
+from procwire.sinks.rotation import Rotation, set_aside, set_foreign_aside
 
 __all__ = ["DEFAULT_BYTES", "DEFAULT_S", "ParquetParts", "message_form"]
 
@@ -38,13 +40,13 @@ def message_form(schema: pa.Schema) -> Form:
 
 
 class ParquetParts:
-    """Takes batches; `path` and the files set aside from it are whole Parquet files.
+    """Takes batches; the file at `place`, which becomes its own, and those set aside from it are whole Parquet files.
 
     Raises UsageError if the folder cannot be written, or another process records to the same path.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema, rotation: Rotation) -> None:
-        self._path = path
+    def __init__(self, place: Place, schema: pa.Schema, rotation: Rotation) -> None:
+        self._place = place
         self._form = message_form(schema)
         self._rotation = replace(
             rotation,
@@ -55,11 +57,11 @@ class ParquetParts:
         self.trouble: str | None = None
         """Why rows were not published when it was time."""
         self._published: list[Future[None]] = []
-        left = sorted(path.parent.glob(f".{path.name}.*.journal"), key=lambda journal: journal.stat().st_mtime_ns)
+        left = _left(place, "journal")
         for journal in left:
             self._mend(journal)
-        for part in path.parent.glob(f".{path.name}.*.part"):
-            part.unlink(missing_ok=True)
+        for part in _left(place, "part"):
+            place.remove(part)
         self._journal = self._begin()
         for journal in left:
             self._publish(journal)
@@ -72,7 +74,7 @@ class ParquetParts:
             try:
                 self.rotate()
             except (OSError, UsageError) as error:
-                self.trouble = f"cannot rotate {self._path}: {error}"
+                self.trouble = f"cannot rotate {self._place.path}: {error}"
         self._journal.append(message)
 
     def tick(self) -> None:
@@ -87,67 +89,91 @@ class ParquetParts:
     def rotate(self) -> None:
         """Publish the journal and begin another."""
         journal, self._journal = self._journal, self._begin()
-        journal.close()
-        self._publish(journal.path)
+        self._end(journal)
 
     def close(self) -> None:
         """Publish what there is, and wait for it."""
-        self._journal.close()
-        self._publish(self._journal.path)
+        self._end(self._journal)
         self._worker.shutdown()
+        self._place.close()
         for future in self._published:
             future.result()
 
     def _begin(self) -> GrowingFile:
-        return GrowingFile(self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.journal"), self._form)
+        return GrowingFile(self._place.beside(f".{self._place.name}.{secrets.token_hex(4)}.journal"), self._form)
 
-    def _mend(self, journal: Path) -> None:
+    def _end(self, journal: GrowingFile) -> None:
+        journal.close()
+        journal.place.close()
+        self._publish(journal.place.name)
+
+    def _mend(self, journal: str) -> None:
         """Cut off what is torn; UsageError if its writer is alive."""
-        with suppress(ForeignFileError):
-            GrowingFile(journal, _any_form()).close()
+        with suppress(ForeignFileError), self._place.beside(journal) as place:
+            GrowingFile(place, _any_form()).close()
 
-    def _publish(self, journal: Path) -> None:
-        self._published.append(self._worker.submit(_publish, journal, self._path, self._rotation.keep))
+    def _publish(self, journal: str) -> None:
+        self._published.append(self._worker.submit(_publish, journal, self._place, self._rotation.keep))
+
+
+def _left(place: Place, kind: str) -> list[str]:
+    """The names of what recorders left beside their file, the oldest first; none that others may have put there."""
+    pattern = re.compile(rf"\.{re.escape(place.name)}\.[0-9a-f]+\.{kind}")
+    found = []
+    for name in filter(pattern.fullmatch, place.names()):
+        with place.beside(name) as other:
+            there = other.stat()
+            if there is not None and stat.S_ISREG(there.st_mode) and not other.is_planted(there):
+                found.append((there.st_mtime_ns, name))
+    return [name for _, name in sorted(found)]
 
 
 def _any_form() -> Form:
     return Form(b"", b"", last_message_end)
 
 
-def _publish(journal: Path, path: Path, keep: int | None) -> None:
-    name = journal.name.encode()
-    if path.exists() and _made_from(path) == name:
-        journal.unlink()
+def _publish(journal: str, place: Place, keep: int | None) -> None:
+    name = journal.encode()
+    there = place.stat()
+    made_from = None if there is None else _made_from(place)
+    if made_from == name:
+        place.remove(journal)
         return
-    part = journal.with_suffix(".part")
-    rows = _convert(journal, part, name)
-    if rows or (rows is not None and not path.exists()):
-        if path.exists():
-            set_aside(path, keep)
-        part.rename(path)
-    part.unlink(missing_ok=True)
-    journal.unlink()
-
-
-def _made_from(path: Path) -> bytes | None:
+    part = f".{place.name}.{secrets.token_hex(8)}.part"
     try:
-        return (pq.read_schema(path).metadata or {}).get(_MADE_FROM)
-    except pa.ArrowInvalid:
+        rows = _convert(place, journal, part, name)
+        if rows or (rows is not None and there is None):
+            if made_from is not None:
+                set_aside(place, keep)
+            while not place.rename(part, place.name):
+                set_foreign_aside(place)
+    finally:
+        place.remove(part)
+    place.remove(journal)
+
+
+def _made_from(place: Place) -> bytes | None:
+    """The journal that a recording's file was made from; None of what is none."""
+    try:
+        with os.fdopen(place.open(os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            return (pq.read_schema(file).metadata or {}).get(_MADE_FROM)
+    except (OSError, pa.ArrowInvalid):
         return None
 
 
-def _convert(journal: Path, part: Path, name: bytes) -> int | None:
+def _convert(place: Place, journal: str, part: str, name: bytes) -> int | None:
     """Make the journal into a Parquet file; the number of its rows, None if not even its schema was written."""
-    if journal.stat().st_size == 0:
-        return None
     rows = 0
-    with journal.open("rb") as source, part.open("wb") as target:
-        batches = pa.ipc.open_stream(source)
-        sink = ParquetSink(target, batches.schema.with_metadata({_MADE_FROM: name}))
-        for batch in batches:
-            sink.write(batch)
-            rows += batch.num_rows
-        sink.close()
-        target.flush()
-        os.fsync(target.fileno())
+    with place.beside(journal) as old, place.beside(part) as new, os.fdopen(old.open(os.O_RDONLY), "rb") as source:
+        if os.fstat(source.fileno()).st_size == 0:
+            return None
+        with os.fdopen(new.make(RECORDING_MODE), "wb") as target:
+            batches = pa.ipc.open_stream(source)
+            sink = ParquetSink(target, batches.schema.with_metadata({_MADE_FROM: name}))
+            for batch in batches:
+                sink.write(batch)
+                rows += batch.num_rows
+            sink.close()
+            target.flush()
+            os.fsync(target.fileno())
     return rows

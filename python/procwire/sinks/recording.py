@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import stat
 import time
@@ -15,10 +16,11 @@ import pyarrow as pa
 
 from procwire.errors import UsageError
 from procwire.event import LIVE_SCHEMA, NAMES, fields
+from procwire.files import Place, find
 from procwire.sinks import SINKS
 from procwire.sinks.csv import CsvSink
 from procwire.sinks.datagrams import SYSTEM_LOG, SyslogSocket
-from procwire.sinks.growing import Bytes, Form, last_line_end
+from procwire.sinks.growing import Bytes, Form, begun_with, last_line_end, not_ours
 from procwire.sinks.journal import ParquetParts, message_form
 from procwire.sinks.kinds import ALERT_COLUMNS, events
 from procwire.sinks.ndjson import NdjsonSink
@@ -146,27 +148,28 @@ def _target(
         if WAYS[way].binary and terminal is not None:
             raise UsageError(f"found a terminal, expected a file or a pipe for {way}: use -o FILE or |")
         return _Stream(WAYS[way].open(stream, schema, terminal), stream, closes=False)
-    path = path.resolve()
-    kind = path.stat().st_mode if path.exists() else stat.S_IFREG
-    if stat.S_ISSOCK(kind):
-        if way != "syslog":
-            raise UsageError(f"found the socket {path}, expected a file or a pipe for {way}")
-        return SyslogSocket(path)
-    if stat.S_ISREG(kind):
-        return _file(way, path, schema, rotation)
-    try:
-        opened = path.open("wb")
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    place = find(path)
+    found = place.stat()
+    if place.descriptor is None and (found is None or stat.S_ISREG(found.st_mode)):
+        return _file(way, place, schema, rotation)
+    with place:
+        if found is not None and stat.S_ISSOCK(found.st_mode):
+            if way != "syslog":
+                raise UsageError(f"found the socket {path}, expected a file or a pipe for {way}")
+            return SyslogSocket(path.resolve())
+        try:
+            opened = os.fdopen(place.open(os.O_WRONLY), "wb")
+        except OSError as error:
+            raise UsageError(f"cannot write {path}: {error.strerror}") from error
     return _Stream(WAYS[way].open(opened, schema, None), opened, closes=True)
 
 
-def _file(way: str, path: Path, schema: pa.Schema, rotation: Rotation) -> _Target:
+def _file(way: str, place: Place, schema: pa.Schema, rotation: Rotation) -> _Target:
     if way == "parquet":
-        return _Gathered(ParquetParts(path, schema, rotation))
+        return _Gathered(ParquetParts(place, schema, rotation))
     if way == "arrow":
-        return _Gathered(_Messages(RotatingFile(path, message_form(schema), rotation)))
-    return _Lines(way, schema, RotatingFile(path, _form(way, schema), rotation))
+        return _Gathered(_Messages(RotatingFile(place, message_form(schema), rotation)))
+    return _Lines(way, schema, RotatingFile(place, _form(way, schema), rotation))
 
 
 def _form(way: str, schema: pa.Schema) -> Form:
@@ -178,10 +181,15 @@ def _form(way: str, schema: pa.Schema) -> Form:
         return Form(_Gather.header(CsvSink, schema), b"", last_line_end(b"\r\n", lambda _: True))
     if way == "ndjson":
         start = f'{{"{schema.names[0]}":'.encode()
-        return Form(b"", b"", last_line_end(b"\n", lambda head: head.startswith(start) or start.startswith(head)))
+
+        def is_ours(head: bytes) -> bool:
+            return head.startswith(start) or start.startswith(head)
+
+        return Form(b"", b"", begun_with(is_ours, last_line_end(b"\n", is_ours)))
     if way == "syslog":
         return Form(b"", b"", last_line_end(b"\n", _is_syslog))
-    return Form(b"", b"", last_line_end(b"\n", lambda _: True))
+    # A table's lines have no mark.
+    return Form(b"", b"", not_ours)
 
 
 def _is_syslog(head: bytes) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from procwire.errors import UsageError
+from procwire.files import Place
 from procwire.sinks.growing import Bytes, ForeignFileError, Form, GrowingFile
-from procwire.sinks.rotation import Rotation, set_aside
+from procwire.sinks.rotation import Rotation, set_aside, set_foreign_aside
 
 __all__ = ["RotatingFile"]
 
@@ -14,22 +13,22 @@ __all__ = ["RotatingFile"]
 class RotatingFile:
     """The file that has the name is the one that grows; an old one is renamed, so that no record is lost or doubled.
 
-    A file from before is gone on with; one that is of another form or period is set aside.
+    A file from before is gone on with; one that is of another form or period is set aside. `place` becomes its own.
 
     Raises UsageError if the file cannot be written.
     """
 
-    def __init__(self, path: Path, form: Form, rotation: Rotation) -> None:
-        self._path = path
+    def __init__(self, place: Place, form: Form, rotation: Rotation) -> None:
+        self._place = place
         self._form = form
         self._rotation = rotation
         self.trouble: str | None = None
         """Why the file was not rotated when it was time."""
         try:
-            self._file = GrowingFile(path, form)
+            self._file = GrowingFile(place, form)
         except ForeignFileError:
-            set_aside(path, rotation.keep)
-            self._file = GrowingFile(path, form)
+            set_foreign_aside(place)
+            self._file = GrowingFile(place, form)
         self.tick()
 
     def append(self, records: Bytes) -> None:
@@ -40,7 +39,7 @@ class RotatingFile:
             try:
                 self.rotate()
             except (OSError, UsageError) as error:
-                self.trouble = f"cannot rotate {self._path}: {error}"
+                self.trouble = f"cannot rotate {self._place.path}: {error}"
         self._file.append(records)
 
     def tick(self) -> None:
@@ -52,15 +51,16 @@ class RotatingFile:
 
     def rotate(self) -> None:
         """Set the file aside and begin a new one."""
-        set_aside(self._path, self._rotation.keep)
+        set_aside(self._place, self._rotation.keep)
         self._reopen()
 
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
+        self._place.close()
 
     def _reopen(self) -> None:
         # The old one is held until there is a new one to write to.
-        file = GrowingFile(self._path, self._form)
+        file = GrowingFile(self._place, self._form)
         self._file.close()
         self._file = file

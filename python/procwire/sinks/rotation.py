@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import PurePath
 
-__all__ = ["Rotation", "set_aside"]
+from procwire.files import Place
+
+__all__ = ["Rotation", "set_aside", "set_foreign_aside"]
 
 _STAMP = "%Y-%m-%dT%H-%M-%SZ"
 _STAMP_PATTERN = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ"
@@ -34,26 +37,35 @@ class Rotation:
         return self.seconds is not None and written_s // self.seconds != self.now() // self.seconds
 
 
-def set_aside(path: Path, keep: int | None) -> Path:
-    """Give a file the name of an old one, with the time of its last writing in it; remove old ones above `keep`.
+def set_aside(place: Place, keep: int | None) -> None:
+    """Give our own file the name of an old one, with the time of its last writing in it; remove old ones above `keep`.
 
     connections.ndjson becomes connections.2026-11-24T10-00-00Z.ndjson, or ....1.ndjson where that is taken.
     """
-    stamp = datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime(_STAMP)
-    old, number = path.with_name(f"{path.stem}.{stamp}{path.suffix}"), 0
-    while old.exists():
-        number += 1
-        old = path.with_name(f"{path.stem}.{stamp}.{number}{path.suffix}")
-    path.rename(old)
+    _rename(place, "")
     if keep is not None:
-        for surplus in _old_files(path)[: -keep or None]:
-            surplus.unlink(missing_ok=True)
-    return old
+        for surplus in _old_files(place)[: -keep or None]:
+            place.remove(surplus)
 
 
-def _old_files(path: Path) -> list[Path]:
-    """The oldest first."""
-    pattern = re.compile(rf"{re.escape(path.stem)}\.({_STAMP_PATTERN})(?:\.(\d+))?{re.escape(path.suffix)}")
-    matches = ((pattern.fullmatch(other.name), other) for other in path.parent.iterdir())
+def set_foreign_aside(place: Place) -> None:
+    """Give a file of others that is in the way another name, which no `keep` ever removes:
+    connections.2026-11-24T10-00-00Z.set-aside.ndjson."""
+    _rename(place, ".set-aside")
+
+
+def _rename(place: Place, mark: str) -> None:
+    name = PurePath(place.name)
+    modified_s = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False).st_mtime
+    start, number = f"{name.stem}.{datetime.fromtimestamp(modified_s, UTC).strftime(_STAMP)}", 0
+    while not place.rename(place.name, f"{start}{f'.{number}' if number else ''}{mark}{name.suffix}"):
+        number += 1
+
+
+def _old_files(place: Place) -> list[str]:
+    """The names of old files, the oldest first."""
+    name = PurePath(place.name)
+    pattern = re.compile(rf"{re.escape(name.stem)}\.({_STAMP_PATTERN})(?:\.(\d+))?{re.escape(name.suffix)}")
+    matches = ((pattern.fullmatch(other), other) for other in place.names())
     found = [(match[1], int(match[2] or 0), other) for match, other in matches if match]
     return [other for _, _, other in sorted(found)]

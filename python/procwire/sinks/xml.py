@@ -1,7 +1,8 @@
 """Event XML, in the exact form of the mission's sample, wrapped in one `<Events>`.
 
 Reading it back gives the same table: a null field of the event is an empty element, a null part of System is
-left out. Below the microsecond SystemTime's digits are 0, and UtcTime has three, as Sysmon writes it.
+left out. Below the microsecond SystemTime's digits are 0. UtcTime has three digits, as Sysmon writes it, and six only
+where the event has them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from procwire.event import CONNECTION, EVENTS, LIVE_SCHEMA, SCHEMA, Event, Field, fields
-from procwire.sinks.cells import Rows, chunks, hex_text, replace_all, sysmon_time, with_t
+from procwire.sinks.cells import Rows, chunks, exact_time, hex_text, replace_all, with_t
 from procwire.sinks.kinds import loss_runs
 from procwire.sinks.protocol import Terminal
 
@@ -100,7 +101,7 @@ def _as_error(losses: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _error_data(rows: Rows, losses: pa.RecordBatch) -> None:
-    rows.safe_cell(sysmon_time(losses.column("event_creation_time")), '    <Data Name="UtcTime">', "</Data>\n", "")
+    rows.safe_cell(exact_time(losses.column("event_creation_time")), '    <Data Name="UtcTime">', "</Data>\n", "")
     rows.literal('    <Data Name="ID">QUEUE</Data>\n')
     rows.cell(loss_text(losses), '    <Data Name="Description">', "</Data>\n", "")
 
@@ -117,7 +118,7 @@ def _event_data(rows: Rows, batch: pa.RecordBatch, event: Event) -> None:
 def _data(rows: Rows, batch: pa.RecordBatch, field: Field, around: tuple[str, str, str]) -> None:
     column = batch.column(field.name)
     if pa.types.is_timestamp(field.type):
-        rows.safe_cell(sysmon_time(column), *around)
+        rows.safe_cell(exact_time(column), *around)
     elif field.name in ("src_ip", "dst_ip"):
         rows.cell(uncompressed(column, batch.column(f"{field.name}_bytes")), *around, escape_xml)
     else:

@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from procwire.sources.folders import RUNTIME_FOLDER, runtime_folder
+from procwire.sources.folders import RUNTIME_FOLDER, check_runtime_folder, make_runtime_folder, runtime_folder
 
 __all__ = ["boot_id", "boot_time_ns", "machine_id"]
 
@@ -49,6 +49,7 @@ def boot_time_ns() -> int:
 
 def _read(path: Path, boot: str) -> int | None:
     try:
+        check_runtime_folder(path.parent)
         found, time_ns = path.read_text(encoding="ascii").split()
         return int(time_ns) if found == boot else None
     except (OSError, ValueError):
@@ -56,7 +57,7 @@ def _read(path: Path, boot: str) -> int | None:
 
 
 def _write(folder: Path, boot: str, time_ns: int) -> int:
-    folder.mkdir(parents=True, exist_ok=True)
+    make_runtime_folder(folder)
     part = folder / f".{_ANCHOR}.{os.getpid()}"
     part.write_text(f"{boot} {time_ns}\n", encoding="ascii")
     part.chmod(0o644)

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
 
 from procwire.errors import UsageError
+from procwire.files import make_folder, trusted_folder
 
-__all__ = ["RUNTIME_FOLDER", "STATE_FOLDER", "home_folder", "runtime_folder", "state_folder"]
+__all__ = [
+    "LOG_FOLDER",
+    "RUNTIME_FOLDER",
+    "STATE_FOLDER",
+    "check_runtime_folder",
+    "home_folder",
+    "make_runtime_folder",
+    "runtime_folder",
+    "state_folder",
+]
 
 RUNTIME_FOLDER = Path("/run/procwire")
 """The machine's own: emptied at every boot."""
 STATE_FOLDER = Path("/var/lib/procwire")
+LOG_FOLDER = Path("/var/log/procwire")
+"""Where a recording's files go that nobody else names a folder for."""
 
 
 def runtime_folder() -> Path:
@@ -24,6 +37,33 @@ def runtime_folder() -> Path:
         return RUNTIME_FOLDER
     if "XDG_RUNTIME_DIR" in os.environ:
         return Path(os.environ["XDG_RUNTIME_DIR"], "procwire")
+    return _temporary()
+
+
+def make_runtime_folder(folder: Path) -> None:
+    """Make a runtime folder, unless it is there.
+
+    Raises OSError if it cannot be made, or, as `check_runtime_folder` does, if it is not to be trusted.
+    """
+    if not folder.exists():
+        try:
+            # Others may look in, to see who records; but not where anybody can make folders.
+            make_folder(folder, 0o700 if folder == _temporary() else 0o755)
+        except UsageError as error:
+            raise OSError(errno.EPERM, str(error), os.fspath(folder)) from error
+    check_runtime_folder(folder)
+
+
+def check_runtime_folder(folder: Path) -> None:
+    """Make sure that what lies in a runtime folder was put there by root or this account.
+
+    Raises OSError where it is not there, PermissionError where others can write it; below /tmp, where its name can be
+    guessed, also where they can look into it.
+    """
+    os.close(trusted_folder(folder, private=folder == _temporary()))
+
+
+def _temporary() -> Path:
     return Path(tempfile.gettempdir(), f"procwire-{os.geteuid()}")
 
 

@@ -19,6 +19,8 @@ from typing import Any, BinaryIO, Literal, cast
 
 import pyarrow as pa
 
+from procwire.files import PART
+
 __all__ = [
     "STDIN",
     "UNPACK_ERRORS",
@@ -163,7 +165,8 @@ def _walk(path: str, *, named: bool) -> Iterator[tuple[str, bool]]:
         folders.sort()
         for name in sorted(files):
             file = Path(folder, name)
-            if file.is_file():
+            # What is being written at this moment, by this run too, is nobody's log.
+            if file.is_file() and not PART.fullmatch(name):
                 yield str(file), False
 
 

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from procwire.errors import UsageError
-from procwire.event import CONNECTION, DNS_QUERY, NAMES, PROCESS_CREATION, Event, Names
-from procwire.ledger import Example, FileLedger, Tally
+from procwire.event import CONNECTION, DNS_QUERY, NAMES, PROCESS_CREATION, Event, Field, Names
+from procwire.ledger import EXAMPLES_PER_KIND, Example, FileLedger, Tally
 from procwire.sources.inputs import STDIN, TableFormat, expand, table_format
 
-__all__ = ["TableFile", "find_tables"]
+__all__ = ["ERRORS", "TableFile", "find_tables", "open_table"]
 
 # What tells the events apart, and a table of ours from others.
 _TELLING: dict[Event, tuple[str, ...]] = {
@@ -25,7 +25,9 @@ _TELLING: dict[Event, tuple[str, ...]] = {
     PROCESS_CREATION: ("event_creation_time", "process_guid", "process_command_line"),
     DNS_QUERY: ("event_creation_time", "process_guid", "dns_query_name"),
 }
-_ERRORS = (OSError, pa.ArrowException)
+ERRORS = (OSError, pa.ArrowException)
+"""What reading a file may raise."""
+_BATCH_ROWS = 1 << 16
 
 
 @dataclass(slots=True)
@@ -44,13 +46,41 @@ class TableFile:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows of an Arrow file; what is damaged is told in `account`, and ends them."""
+        for batch in self.raw_batches():
+            self.count(batch.num_rows)
+            yield batch
+
+    def raw_batches(self) -> Iterator[pa.RecordBatch]:
+        """Read the rows of a file of either format, without counting them; what is damaged likewise ends them."""
         try:
             with pa.OSFile(self.path) as file:
-                for batch in _arrow(file):
-                    self.count(batch.num_rows)
-                    yield batch
-        except _ERRORS as error:
-            self.account.damage["read error"] = _tally(error)
+                yield from _arrow(file) if self.format == "arrow" else _parquet(file)
+        except ERRORS as error:
+            self.damaged(error)
+
+    @property
+    def local_times(self) -> list[Field]:
+        """Columns whose times have no zone, and so may be any place's. UtcTime is in UTC without saying so."""
+        kinds = {column.name: column.type for column in self.schema}
+        found = [(field, kinds.get(field.named(self.names))) for field in self.event.fields]
+        return [
+            field
+            for field, kind in found
+            if kind is not None and pa.types.is_timestamp(kind) and kind.tz is None and field.sysmon != "UtcTime"
+        ]
+
+    def unreadable(self, field: Field, count: int, expected: str) -> None:
+        """Account for values that are null in the table."""
+        name = field.named(self.names)
+        tally = self.account.warnings.setdefault("unreadable value", Tally())
+        tally.count += count
+        if len(tally.examples) < EXAMPLES_PER_KIND:
+            detail = f"{name}: found {self.schema.field(name).type}, expected {expected}"
+            tally.examples.append(Example(0, None, detail))
+
+    def damaged(self, error: Exception) -> None:
+        """Account for what ended the reading."""
+        self.account.damage["read error"] = _tally(error)
 
     def count(self, rows: int) -> None:
         """Account for rows."""
@@ -68,26 +98,45 @@ def find_tables(paths: Sequence[str | os.PathLike[str]]) -> tuple[list[TableFile
     found: list[TableFile] = []
     accounts: list[FileLedger] = []
     for path, named in expand(paths):
-        # What is hidden belongs to a recording that has not published it.
-        is_left_out = not named and Path(path).name.startswith(".")
-        if not is_left_out and (kind := _format(path)) is not None:
+        if (named or not _is_hidden(path)) and (kind := _format(path)) is not None:
             _check_no_lake(path)
-            account = FileLedger(path, kind, bytes=Path(path).stat().st_size, named=named)
+            table, account = _tried(path, kind, named=named)
             accounts.append(account)
-            found += _tried(path, kind, account)
+            found += [table] if table else []
     return found, accounts
 
 
-def _tried(path: str, format: TableFormat, account: FileLedger) -> Iterator[TableFile]:
+def open_table(path: str, *, named: bool) -> tuple[TableFile | None, FileLedger]:
+    """Open a Parquet or Arrow file: None if it cannot be read, or is none of procwire's, as its account then says.
+
+    named: whether the user named it. The files of a lake are none to be read: only its log says which count.
+    """
+    if not named and _is_hidden(path):
+        return None, FileLedger(path, named=False, error="found a hidden table, expected what a recording published")
     try:
-        yield _opened(path, format, account)
-    except _ERRORS as error:
+        _check_no_lake(path)
+        return _tried(path, table_format(path) or "parquet", named=named)
+    except (OSError, UsageError) as error:
+        return None, FileLedger(path, named=named, error=str(error))
+
+
+def _tried(path: str, format: TableFormat, *, named: bool) -> tuple[TableFile | None, FileLedger]:
+    account = FileLedger(path, format, bytes=Path(path).stat().st_size, named=named)
+    try:
+        return _opened(path, format, account), account
+    except ERRORS as error:
         account.error = f"cannot be read as {format.title()}: {_line(error)}"
         if not account.named:
             # What was met in a folder and is no log is passed over; but this was meant to be one.
             account.damage["read error"] = _tally(error)
     except UsageError as error:
         account.error = str(error)
+    return None, account
+
+
+def _is_hidden(path: str) -> bool:
+    # Such belongs to a recording that has not published it.
+    return Path(path).name.startswith(".")
 
 
 def _format(path: str) -> TableFormat | None:
@@ -141,6 +190,11 @@ def _arrow(file: pa.NativeFile) -> Iterator[pa.RecordBatch]:
     if isinstance(reader, pa.RecordBatchFileReader):
         return (reader.get_batch(number) for number in range(reader.num_record_batches))
     return cast("Iterator[pa.RecordBatch]", iter(reader))
+
+
+def _parquet(file: pa.NativeFile) -> Iterator[pa.RecordBatch]:
+    whole = pq.ParquetFile(file, page_checksum_verification=True)
+    return cast("Iterator[pa.RecordBatch]", whole.iter_batches(_BATCH_ROWS))
 
 
 def _tally(error: Exception) -> Tally:

@@ -109,6 +109,21 @@ def test_every_format(example_log: Path, tmp_path: Path) -> None:
     assert "dst_port" in run(query, "--files", example_log, "--to", "table").stdout
 
 
+def test_a_time_that_is_not_known_to_be_utc_gets_no_z(example_log: Path) -> None:
+    asked = (
+        "SELECT TIMESTAMP '2024-01-01 10:00:00.123456' AS plain, TIMESTAMPTZ '2024-01-01 10:00:00.5+02' AS zoned,"
+        " TIMESTAMP_NS '2024-01-01 10:00:00.123456789' AS fine, TIMESTAMP_S '2024-01-01 10:00:00' AS coarse"
+    )
+    times = ["2024-01-01T10:00:00.123456", "2024-01-01T08:00:00.500Z", "2024-01-01T10:00:00.123456789",
+             "2024-01-01T10:00:00"]  # fmt: skip
+    assert list(rows(run(asked, "--files", example_log))[0].values()) == times
+    assert run(asked, "--files", example_log, "--to", "csv").stdout.splitlines()[1] == ",".join(times)
+    local = "SELECT * REPLACE (event_recorded_time::TIMESTAMP AS event_recorded_time) FROM connections"
+    result = run(local, "--files", example_log, "--to", "xml")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "found event_recorded_time without a time zone, expected a TIMESTAMPTZ for xml" in result.stderr
+
+
 def test_xml_takes_whole_events(example_log: Path) -> None:
     expected = CliRunner().invoke(app, ["read", str(example_log), "--to", "xml"]).stdout
     assert run("FROM connections", "--files", example_log, "--to", "xml").stdout == expected

@@ -73,6 +73,24 @@ def test_a_file_gives_what_its_log_gives(
             assert asked.sql(query).fetchall() == database.sql(query).fetchall() != []
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "arrow"])
+def test_a_recorded_time_without_a_zone_is_not_taken_for_utc(table: pa.Table, tmp_path: Path, suffix: str) -> None:
+    """It may be a local one. UtcTime is UTC without saying so."""
+    plain = table
+    for name in ("event_creation_time", "event_recorded_time"):
+        plain = plain.set_column(plain.schema.get_field_index(name), name, plain[name].cast(pa.timestamp("us")))
+    for number in range(2):
+        write(tmp_path / f"{number}.{suffix}", plain)
+    ledger = Ledger()
+    with connect_logs([tmp_path], ledger=ledger) as database:
+        query = (
+            "SELECT count(event_creation_time), count(event_recorded_time), min(event_creation_time) FROM connections"
+        )
+        [(created, recorded, first)] = database.sql(query).fetchall()
+    assert (created, recorded, first) == (2 * 153, 0, min(table["event_creation_time"].to_pylist()))
+    assert dict(ledger.warnings) == {"unreadable value": 2}
+
+
 def test_context_is_kept_in_files_too(example_log: Path, tmp_path: Path) -> None:
     for event in ("connection", "process-creation", "dns-query"):
         write(tmp_path / f"{event}.parquet", procwire.read(example_log, event=event))

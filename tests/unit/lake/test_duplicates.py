@@ -8,55 +8,72 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from procwire.event import LIVE_SCHEMA
 from procwire.lake.duplicates import without_duplicates
 from procwire.lake.lake import Lake
-from procwire.lake.schema import CONNECTIONS, KEY, SCHEMA
+from procwire.lake.schema import CONNECTIONS, SCHEMA, TIMES
 
-# Around midnight, and less than a millisecond apart: Delta's own bounds of times are no finer.
+Row = dict[str, Any]
+
+# Around midnight, where a day's file ends; within a millisecond, and beyond.
 _MIDNIGHT = datetime(2024, 3, 1, tzinfo=UTC)
-_OFFSETS_US = (-1, 0, 1, 999, 1_000, 86_400_000_000)
+_OFFSETS_US = (-1_000, -1, 0, 1, 999, 1_000, 1_001, 86_400_000_000)
+_TIMES = st.one_of(st.none(), st.sampled_from([_MIDNIGHT + timedelta(microseconds=offset) for offset in _OFFSETS_US]))
 _EVENTS = st.fixed_dictionaries(
     {
-        "computer_name": st.sampled_from(["a", "b", None]),
+        "computer_name": st.sampled_from(["a", "a", "b", None]),
         "provider_name": st.sampled_from(["Linux-Sysmon", "Microsoft-Windows-Sysmon"]),
-        "channel": st.sampled_from(["x", None]),
-        "record_id": st.one_of(st.none(), st.integers(0, 3)),
-        "event_recorded_time": st.one_of(
-            st.none(), st.sampled_from([_MIDNIGHT + timedelta(microseconds=offset) for offset in _OFFSETS_US])
-        ),
+        "channel": st.sampled_from(["x", "x", None]),
+        "record_id": st.one_of(st.none(), st.integers(0, 2)),
+        "event_creation_time": _TIMES,
+        "event_recorded_time": _TIMES,
     }
 )
 
 
-def _rows(events: list[dict[str, Any]], *, coded: bool) -> pa.Table:
+def _rows(events: list[Row], *, coded: bool = False) -> pa.Table:
     rows = pa.Table.from_batches([pa.RecordBatch.from_pylist(events, schema=LIVE_SCHEMA)])
-    for name in KEY[:3] if coded else ():
+    for name in ("computer_name", "provider_name", "channel") if coded else ():
         rows = rows.set_column(rows.schema.get_field_index(name), name, rows[name].dictionary_encode())
     return CONNECTIONS.widened(rows)
 
 
-def _expected(appends: list[list[dict[str, Any]]]) -> list[list[int]]:
-    """Which events of each append are kept."""
-    seen: set[tuple[Any, ...]] = set()
+def _cut(time: datetime) -> datetime:
+    return time.replace(microsecond=time.microsecond // 1_000 * 1_000)
+
+
+def _is_same_time(one: datetime, other: datetime) -> bool:
+    return one in (other, _cut(other)) or other == _cut(one)
+
+
+def _is_same_event(one: Row, other: Row) -> bool:
+    names = ("computer_name", "channel", "record_id")
+    if one["record_id"] is None or any(one[name] != other[name] for name in names):
+        return False
+    both = [(one[name], other[name]) for name in TIMES if one[name] is not None and other[name] is not None]
+    return bool(both) and all(_is_same_time(*pair) for pair in both)
+
+
+def _expected(appends: list[list[Row]]) -> list[list[int]]:
+    """Which events of each append are kept: those that no kept one is the same as."""
+    seen: list[Row] = []
     kept: list[list[int]] = []
     for events in appends:
         kept.append([])
         for number, event in enumerate(events):
-            key = tuple(event[name] for name in KEY)
-            has_key = event["record_id"] is not None and event["event_recorded_time"] is not None
-            if not has_key or key not in seen:
+            if not any(_is_same_event(event, other) for other in seen):
                 kept[-1].append(number)
-            seen.add(key)
+                seen.append(event)
     return kept
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(_EVENTS, min_size=1, max_size=8), min_size=1, max_size=4), st.booleans(), st.booleans())
-def test_without_duplicates_is_the_reference(appends: list[list[dict[str, Any]]], compacted: bool, coded: bool) -> None:
+def test_without_duplicates_is_the_reference(appends: list[list[Row]], compacted: bool, coded: bool) -> None:
     with TemporaryDirectory() as folder:
         lake = Lake.open(Path(folder), create=True)
         for number, (events, kept) in enumerate(zip(appends, _expected(appends), strict=True)):
@@ -67,3 +84,98 @@ def test_without_duplicates_is_the_reference(appends: list[list[dict[str, Any]]]
             lake.append(found.select(SCHEMA.names), source="a", version=number)
             if compacted:
                 lake.compact()
+
+
+def _event(**given: Any) -> Row:
+    created = datetime(2024, 3, 1, 10, 0, 0, 394_000, UTC)
+    plain: Row = {"computer_name": "a", "channel": "x", "record_id": 7, "event_creation_time": created,
+                  "event_recorded_time": created + timedelta(seconds=1, microseconds=297)}  # fmt: skip
+    return plain | given
+
+
+_CREATED, _RECORDED = _event()["event_creation_time"], _event()["event_recorded_time"]
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        _event(),
+        _event(event_recorded_time=_cut(_RECORDED)),
+        _event(event_recorded_time=None),
+        _event(event_creation_time=None),
+        _event(provider_name="Microsoft-Windows-Sysmon"),
+    ],
+)
+def test_an_event_is_the_same_as_far_as_both_sides_have_its_times(again: Row) -> None:
+    for first, second in ((_event(), again), (again, _event())):
+        assert _kept_again(first, second) == 0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        _event(record_id=8),
+        _event(computer_name="b"),
+        _event(channel="y"),
+        _event(record_id=None),
+        # The log was cleared, and its record ids begin again.
+        _event(event_creation_time=_CREATED + timedelta(days=1), event_recorded_time=_RECORDED + timedelta(days=1)),
+        _event(event_creation_time=_CREATED + timedelta(milliseconds=1)),
+        _event(event_recorded_time=_RECORDED + timedelta(microseconds=1)),
+        _event(event_recorded_time=_RECORDED.replace(microsecond=0)),
+        # Nothing says that they are of one event but the number.
+        _event(event_creation_time=None, event_recorded_time=None),
+    ],
+)
+def test_events_that_differ_both_stay(other: Row) -> None:
+    for first, second in ((_event(), other), (other, _event())):
+        assert _kept_again(first, second) == 1
+
+
+def test_an_event_without_a_creation_time_is_found_in_the_file_of_another_day() -> None:
+    """It is filed under the day that it was recorded on, the whole one under the day before."""
+    late = {"event_creation_time": _MIDNIGHT - timedelta(milliseconds=1), "event_recorded_time": _MIDNIGHT}
+    for first, second in ((_event(**late), _event(**late | {"event_creation_time": None})),) * 2:
+        assert _kept_again(first, second) == _kept_again(second, first) == 0
+
+
+def test_an_event_that_is_left_out_leaves_out_no_other() -> None:
+    """Both others are the same as the one cut to milliseconds, but not as each other."""
+    fine, cut, finer = (
+        _event(event_recorded_time=_RECORDED.replace(microsecond=us)) for us in (394_999, 394_000, 394_001)
+    )
+    with TemporaryDirectory() as folder:
+        lake = Lake.open(Path(folder), create=True)
+        lake.append(_rows([fine]), source="a", version=1)
+        lake.table.reload()
+        assert without_duplicates(lake.table, _rows([cut, finer])).num_rows == 1
+
+
+def _kept_again(first: Row, second: Row) -> int:
+    """How many rows of the second are kept once the first is in a lake; the same as if both came at once."""
+    with TemporaryDirectory() as folder:
+        lake = Lake.open(Path(folder), create=True)
+        kept: int = without_duplicates(lake.table, _rows([first, second])).num_rows - 1
+        lake.append(_rows([first]), source="a", version=1)
+        lake.table.reload()
+        assert without_duplicates(lake.table, _rows([second])).num_rows == kept
+        return kept
+
+
+def test_many_rows_of_one_record_id_take_no_time_that_grows_with_their_square() -> None:
+    """A counter that stands still: each row is compared with those of its time only."""
+    count = 50_000
+    events = pa.table(
+        {
+            "computer_name": pa.array(["a"] * count),
+            "channel": pa.array(["x"] * count),
+            "record_id": pa.array([0] * count),
+            "event_creation_time": pa.array(range(count), pa.int64()).cast(pa.timestamp("us", tz="UTC")),
+        }
+    )
+    with TemporaryDirectory() as folder:
+        lake = Lake.open(Path(folder), create=True)
+        rows = CONNECTIONS.widened(events)
+        # The first of each millisecond is the others, cut.
+        assert without_duplicates(lake.table, rows).num_rows == count // 1_000
+        assert without_duplicates(lake.table, rows.slice(1)).num_rows == 999 + count // 1_000 - 1

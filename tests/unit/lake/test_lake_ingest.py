@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -107,8 +108,8 @@ def test_same_record_id_elsewhere_is_another_event(lake: Lake, batch_of: BatchOf
         {},
         {"computer_name": "OTHER"},
         {"channel": "ForwardedEvents"},
-        {"provider_name": "Linux-Sysmon"},
         {"computer_name": None},
+        {"event_recorded_time": datetime(2019, 1, 1, tzinfo=UTC)},
     ]
     for number, change in enumerate(changes):
         into(lake, log_of(tmp_path / f"{number}.xml", batch_of({"record_id": 1, **change})))

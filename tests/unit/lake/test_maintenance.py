@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import random
 import uuid
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from event_rows import BatchOf, Row
-from procwire.errors import LakeError
+from procwire.errors import DamageError
 from procwire.lake import maintenance, sorting
 from procwire.lake.lake import Lake
 from procwire.lake.schema import SORT
@@ -201,10 +202,10 @@ def damage_day(path: Path) -> None:
     ("damage", "told"),
     [
         (damage_missing, "is missing"),
-        (damage_cut, "cannot be read"),
-        (damage_byte, "cannot be read"),
-        (damage_rows, "found 2 rows, expected 1"),
-        (damage_day, "found 1 rows of another day than 2024-03-01"),
+        (damage_cut, "bytes, expected"),
+        (damage_byte, "block 0 (bytes 0 to "),
+        (damage_rows, "bytes, expected"),
+        (damage_day, "bytes, expected"),
     ],
 )
 def test_verify_tells_damage(lake: Lake, batch_of: BatchOf, damage, told: str) -> None:  # type: ignore[no-untyped-def]
@@ -215,11 +216,21 @@ def test_verify_tells_damage(lake: Lake, batch_of: BatchOf, damage, told: str) -
     assert any(fault.startswith("day=2024-03-01/part-") and told in fault for fault in lake.verify().faults)
 
 
+def test_verify_holds_rows_and_days_to_the_table(lake: Lake, batch_of: BatchOf) -> None:
+    lake.append([batch_of({"event_creation_time": NOON})], source="a", version=1)
+    [file] = lake.snapshot()
+    other = replace(file, rows=2, day=date(2024, 3, 2))
+    assert maintenance.faults_of(lake.table, other) == [
+        "found 1 rows, expected 2",
+        "found 1 rows of another day than 2024-03-02",
+    ]
+
+
 def test_compact_does_not_commit_when_rows_are_missing(lake: Lake, batch_of: BatchOf) -> None:
-    """A file that has fewer rows than the table says is damage to be told, not to be written over."""
+    """A file that is not as it was written is damage to be told, not to be written over."""
     lake.append([batch_of({}, {})], source="a", version=1)
     [path] = map(Path, lake.files())
     pq.write_table(pq.read_table(path, partitioning=None).slice(0, 1), path)
-    with pytest.raises(LakeError, match="found 1 rows in day 2018-04-11, expected 2: see verify"):
+    with pytest.raises(DamageError, match=r"part-.*: found .* bytes, expected"):
         lake.compact()
     assert lake.files() == [str(path)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pytest
 
-from procwire.sinks.cells import Rows
+from procwire.sinks.cells import Rows, text
 
 
 def _starred(texts: pa.StringArray) -> pa.StringArray:
@@ -53,3 +54,42 @@ def test_constants_of_each_type_have_the_text_that_varying_ones_have() -> None:
             rows.literal("\n")
             texts.append(bytes(rows.joined()).decode().splitlines()[0])
         assert texts[0] == texts[1]
+
+
+def _as_cells(times: pa.Array) -> list[str]:
+    rows = Rows(len(times))
+    rows.cell(times, "", "", "null")
+    rows.literal("\n")
+    return bytes(rows.joined()).decode().splitlines()
+
+
+_FEW_MS = [1_523_424_575_394_000 + number % 7 * 1_000 for number in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "expected"),
+    [
+        ("s", 1_523_424_575, "2018-04-11T05:29:35"),
+        ("ms", 1_523_424_575_000, "2018-04-11T05:29:35.000"),
+        ("us", 1_523_424_575_394_000, "2018-04-11T05:29:35.394"),
+        ("us", 1_523_424_575_394_001, "2018-04-11T05:29:35.394001"),
+        ("us", -1, "1969-12-31T23:59:59.999999"),
+        ("ns", 1_523_424_575_394_001_000, "2018-04-11T05:29:35.394001"),
+        ("ns", 1_523_424_575_394_001_002, "2018-04-11T05:29:35.394001002"),
+    ],
+)
+def test_a_time_has_a_z_only_where_it_is_known_to_be_utc(unit: str, value: int, expected: str) -> None:
+    """A zone's time is converted, a time without a zone is left as it is; neither loses a digit."""
+    for zone, after in ((None, ""), ("UTC", "Z"), ("Europe/Berlin", "Z"), ("-03:30", "Z")):
+        times = pa.array([value, None], pa.timestamp(unit, zone))
+        assert text(times).to_pylist() == [expected + after, None]
+        assert _as_cells(times) == [expected + after, "null"]
+
+
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin"])
+def test_one_finer_time_among_many_keeps_its_digits(zone: str | None) -> None:
+    times = pa.array([*_FEW_MS, _FEW_MS[0] + 1], pa.timestamp("us", zone))
+    whole = pa.array(_FEW_MS, pa.timestamp("us", zone))
+    assert _as_cells(times) == text(times).to_pylist()
+    assert _as_cells(times)[-1].startswith("2018-04-11T05:29:35.394001")
+    assert _as_cells(whole) == text(whole).to_pylist() == _as_cells(times)[:-1]

@@ -10,20 +10,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from procwire.rules.conditions import fold, matches, substrings
+from procwire.rules.conditions import OPPOSITES, fold, matches, substrings
 from procwire.rules.model import Filter
 
-__all__ = ["OPPOSITES", "Atom", "alternatives", "contradicts", "fills", "implies"]
-
-OPPOSITES = {
-    "is not": "is",
-    "excludes": "contains",
-    "excludes any": "contains any",
-    "excludes all": "contains all",
-    "not begin with": "begin with",
-    "not end with": "end with",
-}
-"""Each negative condition, and what it is the negation of."""
+__all__ = ["Atom", "alternatives", "contradicts", "fills", "implies"]
 
 
 class Atom(NamedTuple):

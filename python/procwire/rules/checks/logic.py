@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
-from procwire.rules.checks.implication import OPPOSITES, contradicts, fills
+from procwire.rules.checks.implication import contradicts, fills
 from procwire.rules.checks.units import Alternative, filters_by_field, units
 from procwire.rules.checks.verdicts import outcome
 from procwire.rules.checks.words import named, shown
+from procwire.rules.conditions import OPPOSITES
 from procwire.rules.model import Configuration, Element, Filter, Finding, Rule
 
 __all__ = ["check_logic", "contradictory"]

@@ -1,0 +1,95 @@
+"""`procwire lake repair`: set aside what is damaged, once somebody has agreed to it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from procwire.cli.exits import ExitCode, complain, ends_well
+from procwire.cli.sought import LakeOption
+from procwire.errors import UsageError
+from procwire.words import counted
+
+if TYPE_CHECKING:
+    from procwire.lake.repair import Repair
+
+__all__ = ["EXAMPLES", "repair"]
+
+EXAMPLES = """\b
+Examples:
+  procwire lake repair --dry-run    what is damaged, and what would be lost
+  procwire lake repair              on a terminal: shows it, and asks
+  procwire lake repair --yes
+
+\b
+Exit codes:
+  0    repaired; or there was nothing to repair
+  1    the answer was no; or the lake cannot be repaired, or not be written
+  2    the command line cannot be used, there is no lake, or nobody to ask and no --yes
+  3    with --dry-run: there is something to repair
+"""
+
+
+@ends_well
+def repair(
+    location: LakeOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what is damaged, and what would be lost.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask. Needed where there is no terminal to ask on.")
+    ] = False,
+) -> ExitCode:
+    """Take what is damaged out of the lake, so that the rest can be used and verified. Stop the lake's writers before.
+
+    Damaged files and commits are moved to the folder damaged/ in the lake, never deleted; what is lost is shown.
+    """
+    from procwire.lake.location import resolve
+    from procwire.lake.repair import repair as mend
+    from procwire.sinks.plain import plain
+
+    found = resolve(location)
+    if dry_run or not yes:
+        plan = mend(found, dry_run=True)
+        sys.stdout.write("".join(f"{plain(line)}\n" for line in _listing(plan)))
+        if not any(table.is_needed for table in plan):
+            sys.stderr.write(f"lake {found}: nothing to repair\n")
+            return ExitCode.ALL_READ
+        if dry_run:
+            return ExitCode.DAMAGED
+        if not _agreed():
+            complain("nothing was done")
+            return ExitCode.DECLINED
+    done = [table for table in mend(found) if table.is_needed]
+    if yes:
+        sys.stdout.write("".join(f"{plain(line)}\n" for line in _listing(done)))
+    for table in done:
+        where = "" if table.aside is None else f"; see {table.aside}"
+        sys.stderr.write(f"lake {found}: {table.table} repaired, {_amount(table)}{where}\n")
+    if not done:
+        sys.stderr.write(f"lake {found}: nothing to repair\n")
+    return ExitCode.ALL_READ
+
+
+def _agreed() -> bool:
+    """Ask whether to do it. Raises UsageError where nobody can answer."""
+    if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("found no terminal to ask on, expected --yes to repair the lake, or --dry-run to see how")
+    try:
+        return typer.confirm("Repair it so?", err=True)
+    except typer.Abort:
+        return False
+
+
+def _amount(table: Repair) -> str:
+    lost = f"{counted(len(table.files), 'file')} of {table.rows:,} rows lost"
+    return f"{lost}, {counted(len(table.commits), 'commit')} mended"
+
+
+def _listing(tables: Sequence[Repair]) -> Iterator[str]:
+    """Yield a line for each commit, and each file."""
+    for table in tables:
+        yield from (f"{table.table}/{line}" for line in (*table.commits, *table.files, *table.unnamed))

@@ -1,0 +1,20 @@
+"""Files that are written: found without following other people's links, made under new names, whole or not there."""
+
+from __future__ import annotations
+
+from procwire.files.identity import is_among
+from procwire.files.place import RECORDING_MODE, Place, find, make_folder, trusted_folder
+from procwire.files.whole import PART, WholeFile, remove_stale_parts, taken
+
+__all__ = [
+    "PART",
+    "RECORDING_MODE",
+    "Place",
+    "WholeFile",
+    "find",
+    "is_among",
+    "make_folder",
+    "remove_stale_parts",
+    "taken",
+    "trusted_folder",
+]

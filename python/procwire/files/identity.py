@@ -1,0 +1,47 @@
+"""Whether a file that is to be written is one of those that are read, under whatever name."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+__all__ = ["is_among"]
+
+_STDIN = "-"
+
+
+def is_among(found: os.stat_result, paths: Iterable[str | os.PathLike[str]]) -> bool:
+    """Tell whether a file is one that `paths` stand for: itself, behind a link, in a folder, or on stdin (`-`).
+
+    paths: files, folders with all below them, and patterns, as `procwire read` takes them.
+    """
+    wanted = found.st_dev, found.st_ino
+    return any((one.st_dev, one.st_ino) == wanted for one in _stats(paths))
+
+
+def _stats(paths: Iterable[str | os.PathLike[str]]) -> Iterator[os.stat_result]:
+    for path in [os.fspath(path) for path in paths]:
+        if path == _STDIN:
+            yield from _stat(0)
+        elif os.path.lexists(path) or not glob.has_magic(path):
+            yield from _below(path)
+        else:
+            for match in glob.iglob(path, recursive=True):  # noqa: PTH207 - the pattern may be absolute
+                yield from _below(match)
+
+
+def _below(path: str) -> Iterator[os.stat_result]:
+    yield from _stat(path)
+    if Path(path).is_dir():
+        for folder, _, names in os.walk(path):
+            for name in names:
+                yield from _stat(os.path.join(folder, name))  # noqa: PTH118 - many, and a Path costs more
+
+
+def _stat(file: str | int) -> Iterator[os.stat_result]:
+    try:
+        yield os.stat(file)  # noqa: PTH116 - a descriptor too
+    except OSError:
+        return

@@ -1,0 +1,377 @@
+"""The chain of a table's commits: each says which it follows, and a head beside the tables says which is the last.
+
+A commit's `procwire.previous` is the BLAKE3 of the file of the commit before it. So the head, one digest, fixes every
+commit, and through the names of data files (`digested`) every byte of the table. A commit that was edited, forged or
+deleted is found. Who can write the lake can also forge a chain: against that, keep the head elsewhere.
+
+A checkpoint, from which a reader begins once older commits are cleaned away, is noted in the head and in the commits
+behind it. Commits of before there was a chain stay outside it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.fs
+import pyarrow.parquet as pq
+from blake3 import blake3
+
+from procwire.errors import DamageError, LakeError
+from procwire.lake.location import is_remote
+
+__all__ = [
+    "FOLDER",
+    "LOG",
+    "PREVIOUS",
+    "REPAIRED",
+    "Chain",
+    "Examination",
+    "Head",
+    "commit_path",
+    "commit_version",
+    "parsed",
+]
+
+FOLDER = "_procwire"
+"""Below the lake's: a head for each table."""
+LOG = "_delta_log"
+PREVIOUS = "procwire.previous"
+CHECKPOINT = "procwire.checkpoint"
+REPAIRED = "procwire.repaired"
+"""In the commit of a repair: the commits that it left as they now are, `{version: digest}` as JSON."""
+
+_HEAD_VERSION = 1
+_COMMIT = re.compile(r"(\d{20})\.json")
+_CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.parquet")
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last commit of a table."""
+
+    commit: int
+    digest: str
+    checkpoint: tuple[int, str] | None = None
+    """Version and BLAKE3 of the newest checkpoint."""
+
+    def __str__(self) -> str:
+        return f"{self.commit}:{self.digest}"
+
+
+@dataclass(slots=True)
+class Examination:
+    """What a table's commits are like."""
+
+    commits: int = 0
+    unchained: int = 0
+    """Commits of an older procwire, that are in no chain."""
+    faults: dict[int, str] = field(default_factory=dict)
+    """A line for each commit that is missing, or not what was committed; for checkpoints and the head, below 0."""
+    missing: list[int] = field(default_factory=list)
+    repaired: dict[int, str] = field(default_factory=dict)
+    """Commits that a repair accepted, with their digests."""
+    digests: Mapping[int, str] = field(default_factory=dict)
+    """Of each commit that is there."""
+
+    def lines(self) -> list[str]:
+        """The faults in order."""
+        return [self.faults[version] for version in sorted(self.faults)]
+
+
+def commit_path(version: int) -> str:
+    """Return the path of a commit, relative to the table."""
+    return f"{LOG}/{version:020}.json"
+
+
+def commit_version(name: str) -> int | None:
+    """Return the version of the commit with that file name; None for other files."""
+    found = _COMMIT.fullmatch(name)
+    return int(found[1]) if found else None
+
+
+def parsed(content: bytes) -> list[dict[str, Any]] | None:
+    """Return a commit's actions; None if it is broken."""
+    try:
+        lines = [json.loads(line) for line in content.splitlines()]
+    except ValueError:
+        return None
+    return lines if lines and all(isinstance(line, dict) for line in lines) else None
+
+
+class Chain:
+    """The chain of the table at `uri`. files: of the table; lake_files: of the lake, where the head is."""
+
+    def __init__(self, uri: str, files: pyarrow.fs.FileSystem, lake_files: pyarrow.fs.FileSystem) -> None:
+        self._uri = uri
+        self._files = files
+        self._lake_files = lake_files
+        self._head_path = f"{FOLDER}/{uri.rpartition('/')[2]}.json"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let no other process of procwire commit meanwhile, as far as the file system has locks."""
+        if is_remote(self._uri):
+            yield
+            return
+        handle = os.open(f"{self._uri}/{LOG}", os.O_RDONLY)
+        try:
+            with suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def head(self) -> Head | None:
+        """Return the head; None if there is none. Raises LakeError if it is of a newer version, DamageError if it is
+        broken."""
+        try:
+            with self._lake_files.open_input_stream(self._head_path) as stream:
+                content = stream.read()
+        except FileNotFoundError:
+            return None
+        try:
+            found = json.loads(content)
+            version = int(found["version"])
+            if version > _HEAD_VERSION:
+                raise LakeError(
+                    f"{self._where}: found version {version}, expected {_HEAD_VERSION}: a newer procwire wrote it"
+                )
+            checkpoint = found["checkpoint"]
+            return Head(
+                int(found["commit"]),
+                str(found["digest"]),
+                None if checkpoint is None else (int(checkpoint[0]), str(checkpoint[1])),
+            )
+        except (ValueError, TypeError, LookupError) as error:
+            raise DamageError(f"{self._where}: is broken, expected the last commit: see lake repair") from error
+
+    def link(self, version: int) -> dict[str, str]:
+        """Return what the commit of that version must say: which it follows, and the newest checkpoint."""
+        link = {PREVIOUS: "" if version == 0 else self.digest(version - 1)}
+        with suppress(LakeError):
+            if (head := self.head()) is not None and head.checkpoint is not None:
+                link[CHECKPOINT] = "{}:{}".format(*head.checkpoint)
+        return link
+
+    def digest(self, version: int) -> str:
+        """Return the BLAKE3 of a commit; of one that was cleaned away, the empty text. Raises OSError."""
+        try:
+            with self._files.open_input_stream(commit_path(version)) as stream:
+                return blake3(stream.read()).hexdigest()
+        except FileNotFoundError:
+            return ""
+
+    def advance(self, version: int, checkpoint: int | None = None, *, forget: bool = False) -> None:
+        """Note the last commit, and a checkpoint that was made; to be called in `locked`.
+
+        What is noted already and newer stays, unless `forget`. A commit is done without it: that it could not be noted
+        is only said.
+        """
+        try:
+            known = self._known_head(forget)
+            if known is not None and known.commit >= version and checkpoint is None:
+                return
+            noted = None if known is None else known.checkpoint
+            if checkpoint is not None:
+                noted = checkpoint, self._checkpoint_digest(checkpoint)
+            self._store(Head(version, self.digest(version), noted))
+        except OSError as error:
+            _logger.warning("%s: cannot be written (%s); the next commit does it", self._where, error.strerror or error)
+
+    def examine(self) -> Examination:
+        """Read every commit, and hold them to each other and to the head. Raises OSError."""
+        names = [info.base_name for info in self._files.get_file_info(pyarrow.fs.FileSelector(LOG))]
+        versions = sorted(version for name in names if (version := commit_version(name)) is not None)
+        contents: dict[int, bytes] = {}
+        for version in versions:
+            # One that is past its time may go meanwhile.
+            with suppress(FileNotFoundError), self._files.open_input_stream(commit_path(version)) as stream:
+                contents[version] = stream.read()
+        actions = {version: parsed(content) for version, content in contents.items()}
+        digests = {version: blake3(content).hexdigest() for version, content in contents.items()}
+        checkpoints = sorted(int(found[1]) for name in names if (found := _CHECKPOINT.fullmatch(name)))
+        return self._held(actions, digests, checkpoints)
+
+    def _held(
+        self,
+        actions: Mapping[int, Sequence[Mapping[str, Any]] | None],
+        digests: Mapping[int, str],
+        checkpoints: Sequence[int],
+    ) -> Examination:
+        found = Examination(len(actions), digests=digests)
+        infos = {version: _info(lines) for version, lines in actions.items()}
+        for info in infos.values():
+            found.repaired |= {int(number): digest for number, digest in json.loads(info.get(REPAIRED, "{}")).items()}
+        linked = [version for version, info in infos.items() if PREVIOUS in info]
+        first = min(linked, default=None)
+        newest = max(actions, default=-1)
+        found.unchained = sum(first is None or version < first for version in actions)
+        # Behind a checkpoint what came before may be cleaned away.
+        begin = min(actions, default=0)
+        begin = begin if any(version >= begin - 1 for version in checkpoints) else 0
+        found.missing = [version for version in range(begin, newest) if version not in actions]
+        for version in found.missing:
+            found.faults[version] = f"{commit_path(version)}: is missing"
+        for version in actions:
+            before = infos[version].get(PREVIOUS)
+            accepted = found.repaired.get(version) == digests[version]
+            if actions[version] is None:
+                found.faults[version] = f"{commit_path(version)}: cannot be read, expected lines of JSON"
+            elif before is None and first is not None and version > first and not accepted:
+                found.faults[version] = (
+                    f"{commit_path(version)}: does not say which commit it follows: "
+                    "forged, or written by another program or an older procwire"
+                )
+            # What was cleaned away is not among the digests; what a repair accepted is not what was followed.
+            known = {before, found.repaired.get(version - 1)}
+            if before and version - 1 in digests and digests[version - 1] not in known:
+                found.faults.setdefault(
+                    version - 1, f"{commit_path(version - 1)}: is not the commit that the next one follows"
+                )
+        self._hold_to_head(found, digests, newest, is_chained=first is not None)
+        self._hold_checkpoints(found, actions, checkpoints, infos, first)
+        return found
+
+    def _hold_to_head(self, found: Examination, digests: Mapping[int, str], newest: int, *, is_chained: bool) -> None:
+        try:
+            head = self.head()
+        except LakeError as error:
+            # As the paths of the other faults, relative to the table.
+            found.faults[-1] = str(error).replace(self._where, f"../{self._head_path}", 1)
+            return
+        if head is None:
+            # A writer may be killed before it notes the first.
+            if is_chained and newest > 0:
+                found.faults[-1] = f"../{self._head_path}: is missing, expected the last commit"
+        elif head.commit > newest:
+            gone = list(range(newest + 1, head.commit + 1))
+            found.missing += gone
+            for version in gone:
+                found.faults[version] = (
+                    f"{commit_path(version)}: is missing, which was the last but {head.commit - version}"
+                )
+            found.faults[head.commit] = f"{commit_path(head.commit)}: is missing, which was the last commit"
+        elif digests.get(head.commit, head.digest) != head.digest:
+            found.faults.setdefault(head.commit, f"{commit_path(head.commit)}: is not the commit that the head names")
+
+    def _hold_checkpoints(
+        self,
+        found: Examination,
+        actions: Mapping[int, Sequence[Mapping[str, Any]] | None],
+        checkpoints: Sequence[int],
+        infos: Mapping[int, Mapping[str, Any]],
+        first: int | None,
+    ) -> None:
+        noted = dict(_noted(info[CHECKPOINT]) for info in infos.values() if CHECKPOINT in info)
+        with suppress(LakeError):
+            if (head := self.head()) is not None and head.checkpoint is not None:
+                noted[head.checkpoint[0]] = head.checkpoint[1]
+        good: dict[int, set[str]] = {}
+        for version in checkpoints:
+            path = f"{LOG}/{version:020}.checkpoint.parquet"
+            number = -2 - version
+            try:
+                paths = self._checkpoint_paths(version)
+                if version in noted:
+                    is_same = self._checkpoint_digest(version) == noted[version]
+                elif first is not None and version >= first:
+                    # Its writer was killed before it was noted, or it is forged: the commits tell.
+                    is_same = _replayed(actions, good, version) == paths
+                else:
+                    is_same = True
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError, pa.ArrowException) as error:
+                found.faults[number] = f"{path}: cannot be read: {(str(error).splitlines() or [''])[0]}"
+                continue
+            if is_same:
+                good[version] = paths
+            else:
+                found.faults[number] = f"{path}: is not the checkpoint that was made"
+
+    def _checkpoint_digest(self, version: int) -> str:
+        with self._files.open_input_stream(f"{LOG}/{version:020}.checkpoint.parquet") as stream:
+            return blake3(stream.read()).hexdigest()
+
+    def _checkpoint_paths(self, version: int) -> set[str]:
+        path = f"{LOG}/{version:020}.checkpoint.parquet"
+        rows = pq.read_table(path, filesystem=self._files, columns=["add"], partitioning=None)
+        return {row["path"] for row in rows["add"].to_pylist() if row is not None and row["path"] is not None}
+
+    @property
+    def _where(self) -> str:
+        return f"{self._uri.rpartition('/')[0]}/{self._head_path}"
+
+    def _known_head(self, forget: bool) -> Head | None:
+        if forget:
+            return None
+        try:
+            return self.head()
+        except LakeError:
+            return None
+
+    def _store(self, head: Head) -> None:
+        text = json.dumps(
+            {"version": _HEAD_VERSION, "commit": head.commit, "digest": head.digest, "checkpoint": head.checkpoint}
+        )
+        if is_remote(self._uri):
+            with self._lake_files.open_output_stream(self._head_path) as stream:
+                stream.write(text.encode())
+            return
+        target = Path(self._where)
+        target.parent.mkdir(exist_ok=True)
+        part = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(handle, text.encode())
+            # A power cut may leave the head before it, which is as good, but no broken one.
+            os.fsync(handle)
+            part.rename(target)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(handle)
+
+
+def _info(lines: Sequence[Mapping[str, Any]] | None) -> Mapping[str, Any]:
+    for line in lines or ():
+        info = line.get("commitInfo")
+        if isinstance(info, dict):
+            return info
+    return {}
+
+
+def _noted(text: str) -> tuple[int, str]:
+    version, _, digest = text.partition(":")
+    return int(version), digest
+
+
+def _replayed(
+    actions: Mapping[int, Sequence[Mapping[str, Any]] | None], good: Mapping[int, set[str]], version: int
+) -> set[str] | None:
+    """Paths of the files that make up a version, from its commits; None if they are not all there."""
+    base = max((number for number in good if number < version), default=None)
+    paths = set() if base is None else set(good[base])
+    for number in range(0 if base is None else base + 1, version + 1):
+        lines = actions.get(number)
+        if lines is None:
+            return None
+        for line in lines:
+            if "remove" in line:
+                paths.discard(line["remove"]["path"])
+            if "add" in line:
+                paths.add(line["add"]["path"])
+    return paths
