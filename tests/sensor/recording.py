@@ -37,10 +37,19 @@ class Recording:
     """`procwire record --all` with the eBPF sensor, writing NDJSON.
 
     folder: for its ledger. options: beyond those that every test needs. held: what it writes is not read until
-    `go_on`. config: rules to record by, instead of all.
+    `go_on`. config: rules to record by, instead of all. become: called in its process before it begins, to give rights
+    up. python: the interpreter that runs it.
     """
 
-    def __init__(self, folder: Path, *options: str, held: bool = False, config: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        held: bool = False,
+        config: Path | None = None,
+        become: Callable[[], None] | None = None,
+        python: Path = Path(sys.executable),
+    ) -> None:
         self._ledger_path = folder / "ledger.json"
         self._arrived = threading.Condition()
         self._rows: list[Row] = []
@@ -51,9 +60,10 @@ class Recording:
         names = [] if "--dns-lookup" in options else ["--no-dns-lookup"]
         command = ["record", *what, "--sensor", "ebpf", "--to", "ndjson", *names]
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code, *command, "--ledger", str(self._ledger_path), *options],
+            [python, "-c", code, *command, "--ledger", str(self._ledger_path), *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            preexec_fn=become,
         )
         self._goes_on = threading.Event()
         if not held:

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from procwire import _core
 from procwire.errors import RecordError
+from procwire.sources.kernel import lacking_rights, missing_capabilities
 from procwire.sources.live import Hook, completed
 
 __all__ = ["EbpfSource"]
@@ -49,7 +50,9 @@ class EbpfSource:
                 machine_id=machine_id,
             )
         except (OSError, RuntimeError) as error:
-            raise RecordError(str(error)) from error
+            # What the kernel says of a lack of rights names whatever was to be done first.
+            missing = missing_capabilities()
+            raise RecordError(lacking_rights(missing) if missing else str(error)) from error
         self.hooks = tuple(Hook(*hook) for hook in self._sensor.hooks())
 
     def step(self, timeout_s: float) -> pa.RecordBatch | None:

@@ -189,7 +189,9 @@ def test_broken_line_of_a_commit_costs_no_more_than_it_must(filled: Lake, batch_
 def test_broken_compaction_doubles_nothing(filled: Lake, batch_of: BatchOf) -> None:
     """Whichever of its lines is broken, there is each row once."""
     for number in range(3):
-        filled.append([batch_of({"record_id": 10 + number, "event_creation_time": DAYS[0]})], source="b", version=number)
+        filled.append(
+            [batch_of({"record_id": 10 + number, "event_creation_time": DAYS[0]})], source="b", version=number
+        )
     filled.compact()
     filled.table.reload()
     whole = Path(shutil.copytree(filled.location, f"{filled.location}-whole"))
