@@ -148,7 +148,9 @@ enum counter {
 	/* connections that found the table of connections full */
 	COUNTER_TCPS_FULL = 5,
 	COUNTER_FLOWS = 6,
-	COUNTERS = 7,
+	/* connections remembered by their sockets, since the table was full */
+	COUNTER_OVERFLOWED = 7,
+	COUNTERS = 8,
 };
 
 /* Slots in which user space counts its requests for processes. */

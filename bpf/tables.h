@@ -114,6 +114,17 @@ struct {
 	__type(value, struct tcp);
 } connects SEC(".maps");
 
+/*
+ * Those that find `connects` full are remembered by their sockets: whoever fills that makes others' connections dearer
+ * (by an allocation each), and takes the process from none.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct tcp);
+} overflow SEC(".maps");
+
 /* Who listens: the owner of a connection that was accepted in a way that is not seen. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -201,6 +212,36 @@ INLINE void map_ipv4(u8 to[16], u32 address)
 INLINE u64 id_of(struct sock *sk)
 {
 	return (u64)sk;
+}
+
+INLINE void put_connect(struct sock *sk, const struct tcp *tcp)
+{
+	u64 id = id_of(sk);
+	if (bpf_map_update_elem(&connects, &id, tcp, BPF_ANY) == 0)
+		return;
+	struct tcp *kept = bpf_sk_storage_get(&overflow, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (kept) {
+		*kept = *tcp;
+		count(COUNTER_OVERFLOWED);
+	} else {
+		count(COUNTER_TCPS_FULL);
+	}
+}
+
+INLINE struct tcp *find_connect(struct sock *sk)
+{
+	u64 id = id_of(sk);
+	struct tcp *tcp = bpf_map_lookup_elem(&connects, &id);
+	if (tcp || !counted(COUNTER_OVERFLOWED))
+		return tcp;
+	return bpf_sk_storage_get(&overflow, sk, NULL, 0);
+}
+
+INLINE void drop_connect(struct sock *sk)
+{
+	u64 id = id_of(sk);
+	if (bpf_map_delete_elem(&connects, &id) && counted(COUNTER_OVERFLOWED))
+		bpf_sk_storage_delete(&overflow, sk);
 }
 
 #endif

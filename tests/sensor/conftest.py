@@ -54,9 +54,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def recording(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recording]:
+def recording() -> Iterator[Recording]:
     """The recorder that most tests share: all, failed attempts and ends of connections too."""
-    with Recording(tmp_path_factory.mktemp("recording"), "--attempts", "--closes") as recording:
+    with Recording("--attempts", "--closes") as recording:
         yield recording
         code, ledger = recording.end()
     # Ended by Ctrl-C.

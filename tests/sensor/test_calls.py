@@ -36,9 +36,7 @@ def test_attempts_of_32_bit_programs(exactly: Case) -> None:
 
 @pytest.mark.parametrize("way", ["takes", "lies", "allows"])
 @pytest.mark.parametrize("options", [(), ("--closes",)], ids=["plain", "closes"])
-def test_accept_that_a_supervisor_answers_is_told_once(
-    tmp_path: Path, host: Host, way: str, options: tuple[str, ...]
-) -> None:
+def test_accept_that_a_supervisor_answers_is_told_once(host: Host, way: str, options: tuple[str, ...]) -> None:
     # Without --closes connections are forgotten as soon as they are accepted.
-    with Recording(tmp_path, *options) as recording:
+    with Recording(*options) as recording:
         recording.expect(host.run("calls.supervised", way), host)

@@ -90,14 +90,6 @@ def python_of_all() -> Iterator[Path]:
             subprocess.run(["umount", "--lazy", home], check=True)
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that any account can write, as those of pytest are not."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o777)
-        yield Path(name)
-
-
 @pytest.mark.parametrize(
     ("become", "uid"),
     [
@@ -105,10 +97,8 @@ def folder() -> Iterator[Path]:
         pytest.param(as_account_with_ambient_ones(_ENOUGH, NOBODY), NOBODY.pw_uid, id="account"),
     ],
 )
-def test_three_capabilities_are_enough(
-    folder: Path, host: Host, python_of_all: Path, become: Callable[[], None], uid: int
-) -> None:
-    with Recording(folder, become=become, python=python_of_all) as recording:
+def test_three_capabilities_are_enough(host: Host, python_of_all: Path, become: Callable[[], None], uid: int) -> None:
+    with Recording(become=become, python=python_of_all) as recording:
         recording.expect(host.run("tcp.both_ends", "v4"), host)
         recording.expect(host.run("processes.other_user"), host)
         for status in Path(f"/proc/{recording.process.pid}/task").glob("*/status"):

@@ -35,11 +35,11 @@ def storm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("count", [1_000, pytest.param(20_000, marks=pytest.mark.long)])
-def test_processes_that_connect_at_the_same_moment(tmp_path: Path, host: Host, storm: Path, count: int) -> None:
+def test_processes_that_connect_at_the_same_moment(host: Host, storm: Path, count: int) -> None:
     """With the default buffer each of them is told, with all that is known of it."""
     host.set("net.core.somaxconn", 65_536)
     host.set("net.ipv4.tcp_max_syn_backlog", 65_536)
-    with Recording(tmp_path) as recording:
+    with Recording() as recording:
         rows = recording.expect(host.run("processes.storm", storm, count), host)
         assert len({row["process_guid"] for row in rows if row["network_connection_initiated"]}) == count
         code, ledger = recording.end()
@@ -47,11 +47,11 @@ def test_processes_that_connect_at_the_same_moment(tmp_path: Path, host: Host, s
 
 
 @pytest.mark.long
-def test_processes_stay_known_however_many_others_come_and_go(tmp_path: Path, host: Host, storm: Path) -> None:
+def test_processes_stay_known_however_many_others_come_and_go(host: Host, storm: Path) -> None:
     """More than the tables hold, in the kernel and outside: a busy server, and processes that did nothing meanwhile."""
     host.set("net.core.somaxconn", 65_536)
     others = f"network_namespace_id = {host.id} AND dst_port = 8000 AND network_connection_initiated"
-    with Recording(tmp_path, "--where", f"({others}) IS NOT TRUE") as recording:
+    with Recording("--where", f"({others}) IS NOT TRUE") as recording:
         recording.expect(host.run("processes.come_and_go", storm, 34), host)
         code, ledger = recording.end()
         assert (code, ledger["unattributed"]) == (130, {})

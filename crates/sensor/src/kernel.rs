@@ -29,7 +29,7 @@ const WARNINGS: [(&str, u32); 5] = [
 ];
 const FLOWS: u32 = 6;
 const FLOWS_CAPACITY: u64 = 65_536;
-const COUNTERS: u32 = 7;
+const COUNTERS: u32 = 8;
 /// As bpf/records.h has it.
 const REQUESTS: u32 = 4096;
 
