@@ -44,7 +44,7 @@ pub struct Decoder {
     pub described_late: u64,
     /// Rows of a process of which nothing is known but its id, start and user.
     pub undescribed: u64,
-    /// Rows of which it is not known whose they are.
+    /// Rows of which it is not known whose they are, though it should be.
     pub unseen: u64,
     /// Records of no known form: a mistake of ours.
     pub unknown: u64,
@@ -244,6 +244,8 @@ impl Decoder {
             Some(Witness::Kernel) => return attribution_name(connection.attribution),
             Some(Witness::Proc) => (&mut self.described_late, "proc"),
             Some(Witness::Nobody) => (&mut self.undescribed, UNDESCRIBED),
+            // Its SYN was sent before the recording began: no loss.
+            None if self.existing.is_some() => return Some(UNSEEN),
             None => (&mut self.unseen, UNSEEN),
         };
         *count += 1;

@@ -32,10 +32,7 @@ fn description(owner: Owner, texts: [&[u8]; 4]) -> Vec<u8> {
 }
 
 fn process(owner: Owner) -> Vec<u8> {
-    description(
-        owner,
-        [b"curl\0bin\0usr\0", b"bash\0bin\0usr\0", b"sshd.service\0system.slice\0", b"curl\0-s\0"],
-    )
+    description(owner, [b"curl\0bin\0usr\0", b"bash\0bin\0usr\0", b"sshd.service\0system.slice\0", b"curl\0-s\0"])
 }
 
 fn ipv4(last: u8) -> [u8; 16] {
@@ -126,6 +123,19 @@ fn a_row_without_its_process_says_why() {
     assert_eq!((long(&batch, "process_id"), long(&batch, "user_id")), (4711, 1000));
     assert_eq!((&guids[0], &guids[1]), (&guids[2], &None));
     assert_eq!(decoder.unattributed(), [("undescribed", 1), ("unseen", 1)]);
+}
+
+/// Its SYN was sent before the recording began, and nobody was there to see whose it was.
+#[test]
+fn a_handshake_that_was_under_way_is_no_loss() {
+    let mut decoder = decoder();
+    decoder.begin_existing();
+    let mut nobodys = connection(kind::CONNECT, 6);
+    (nobodys.owner, nobodys.attribution) = (Owner::default(), 0);
+    decoder.feed(nobodys.as_bytes());
+    decoder.end_existing(false);
+    assert_eq!(text(&decoder.take().unwrap(), "attribution"), "unseen");
+    assert_eq!(decoder.unattributed().map(|(_, count)| count), [0, 0]);
 }
 
 /// A record that says it holds more than it does is counted, and described by nothing.

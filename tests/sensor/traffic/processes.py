@@ -85,16 +85,17 @@ def come_and_go(witness: Witness, binary: str, thousands: str) -> None:
     """A server of many clients, which are thousands of processes, and two others that connect before and after them."""
     busy, idle = (socket.create_server(("127.0.0.1", port), backlog=1_000) for port in (8000, 8001))
 
-    def twice(read_end: int) -> None:
+    until, until_here = os.pipe()
+
+    def twice() -> None:
+        os.close(until_here)
         connect(witness, idle.getsockname()).close()
-        os.read(read_end, 1)
+        os.read(until, 1)
         connect(witness, idle.getsockname()).close()
 
-    children, pipes = [], []
+    children = []
     for _ in range(2):
-        read_end, write_end = os.pipe()
-        children.append(fork(lambda read_end=read_end: twice(read_end)))
-        pipes.append(write_end)
+        children.append(fork(twice))
         witness.accepted(idle.accept()[0])
     for _ in range(int(thousands)):
         clients = subprocess.Popen([binary, "1000", "8000"])
@@ -102,8 +103,8 @@ def come_and_go(witness: Witness, binary: str, thousands: str) -> None:
             witness.accepted(busy.accept()[0])
         if clients.wait():
             raise RuntimeError(f"{binary} ended with {clients.returncode}")
-    for write_end in pipes:
-        os.write(write_end, b"x")
+    os.close(until_here)
+    for _ in children:
         witness.accepted(idle.accept()[0])
     reap(children)
 
