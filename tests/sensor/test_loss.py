@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections import Counter
 
+import pytest
 from namespaces import Host
 from recording import Recording
 from traffic.witness import Row
@@ -77,18 +78,21 @@ def test_table_of_flows_full(host: Host) -> None:
         recording.expect(host.run("udp.many_ports", _MANY, _ONE_OF), host)
 
 
-def test_table_of_connections_in_their_handshake_full(two_hosts: tuple[Host, Host], host: Host) -> None:
-    """Another user has more of them than the kernel side keeps: that takes the process from nobody's connections."""
-    silent = "10.1.0.9"
-    two_hosts[0].ip(f"neigh add {silent} lladdr 02:00:00:00:00:09 dev eth")
-    two_hosts[0].set("net.ipv4.ip_local_port_range", "1024 65535")
-    with Recording() as recording:
-        filler = two_hosts[0].start("attempts.many_unanswered", silent, _MANY).ready()
+@pytest.mark.parametrize("table", ["handshakes", "backlogs", "flows"])
+def test_table_that_another_user_fills(two_hosts: tuple[Host, Host], host: Host, table: str) -> None:
+    """That takes neither an event nor its process from anybody else."""
+    other, silent = two_hosts[0], "10.1.0.9"
+    other.ip(f"neigh add {silent} lladdr 02:00:00:00:00:09 dev eth")
+    other.set("net.core.somaxconn", 65_536)
+    other.set("net.ipv4.tcp_max_syn_backlog", 65_536)
+    other.set("net.ipv4.ip_local_port_range", "1024 65535")
+    with Recording("--where", f"network_namespace_id <> {other.id}") as recording:
+        filler = other.start(f"fillers.{table}", *([silent] if table == "handshakes" else []), _MANY).ready()
         truth = host.run("tcp.both_ends", "v4") + host.run("mix.run", "while full", 300)
         recording.expect([row for row in truth if row.get("record_kind") != "attempt"], host)
         filler.go_on()
         filler.end()
-        # Theirs that got through since are told as well, and those that did not are forgotten: all goes on.
+        # What it held is forgotten.
         recording.expect(host.run("tcp.both_ends", "v6"), host)
         code, ledger = recording.end()
         assert (code, ledger["lost"], ledger["unattributed"]) == (130, {}, {})

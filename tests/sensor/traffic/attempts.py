@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import errno
-import os
-import pwd
-import resource
 import socket
-import sys
 import time
 
-from traffic.children import fork, reap
 from traffic.tcp import LOOPBACK, connect, listening
 from traffic.witness import Address, Witness
 
@@ -100,37 +95,6 @@ def abandoned(witness: Witness, source_ip: str, ip: str) -> None:
         _fail(client, (ip, 443), errno.EINPROGRESS)
         witness.attempted("abandoned", None, client.getsockname(), (ip, 443))
         give_up(client)
-
-
-def many_unanswered(witness: Witness, ip: str, count: str) -> None:
-    """Another user's processes, with more and more connections that nobody answers; until stdin ends."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    share = min(most - 64, 16_000)
-    done, done_here = os.pipe()
-    until, until_here = os.pipe()
-
-    def fill(port: int, sockets: int) -> None:
-        os.close(until_here)
-        os.setuid(pwd.getpwnam("nobody").pw_uid)
-        kept = []
-        for _ in range(sockets):
-            client = socket.socket()
-            client.setblocking(False)
-            _fail(client, (ip, port), errno.EINPROGRESS)
-            kept.append(client)
-        os.write(done_here, b"x")
-        os.read(until, 1)
-
-    children = []
-    for port, first in enumerate(range(0, int(count), share), 1):
-        children.append(fork(lambda port=port, first=first: fill(port, min(share, int(count) - first))))
-    for _ in children:
-        os.read(done, 1)
-    witness.tell({"ready": True})
-    sys.stdin.read()
-    os.close(until_here)
-    reap(children)
 
 
 def unreachable(witness: Witness, ip: str, error: str, source_ip: str = "") -> None:

@@ -70,7 +70,7 @@ def storm(witness: Witness, binary: str, count: str) -> None:
         listener.listen(65_536)
         arguments = [binary, count, str(listener.getsockname()[1])]
         program = subprocess.Popen(arguments)
-        who = {"process_name": os.path.realpath(binary), "process_command_line": " ".join(arguments)}
+        who: Row = {"process_name": os.path.realpath(binary), "process_command_line": " ".join(arguments)}
         who |= {"process_parent_id": program.pid, "process_id": ..., "start_ticks": ...}
         if program.wait():
             raise RuntimeError(f"{arguments} ended with {program.returncode}")
