@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +42,17 @@ def days(folder: Path, events: int) -> list[Path]:
 
 def detect(rules: Path, paths: Sequence[Path]) -> dict[str, Any]:
     """All rules over all events, as `procwire detect` runs them."""
-    from procwire.engine import connect, literal
+    from procwire.engine import LocalFile, Served, connect, literal
     from procwire.lake.views import prepare
     from procwire.sigma import detect, load
 
     started = time.perf_counter()
     found = load([rules])
     loaded = time.perf_counter()
-    with connect(folders=[str(paths[0].parent)]) as connection:
-        prepare(connection, f"read_parquet([{', '.join(literal(str(path)) for path in paths)}])")
+    served = Served()
+    names = [served.add(partial(LocalFile, path)) for path in paths]
+    with connect(served=served) as connection:
+        prepare(connection, f"read_parquet([{', '.join(map(literal, names))}])")
         [(events,)] = connection.sql("SELECT count(*) FROM connections").fetchall()
         begun = time.perf_counter()
         matches = sum(batch.num_rows for batch in detect(connection, found))

@@ -25,9 +25,7 @@ from procwire.spark import connect
 from scale import DEFAULT_DIRECTORY
 
 if TYPE_CHECKING:
-    import duckdb
-
-    from procwire.spark import SparkConnection
+    from procwire.lake.engines import Connection
 
 HUNTS = ("beacons", "first_seen", "port_scans", "top_talkers")
 _TIMES = 2
@@ -67,7 +65,7 @@ def _lines(fleet: Path, cores: int) -> Iterator[str]:
                 yield f"| {events:,} | hunt {name} | {spark_s:.1f} | {duckdb_s:.2f} | {rows:,} |"
 
 
-def _asked(hunt: str, connection: SparkConnection | duckdb.DuckDBPyConnection) -> tuple[float, int]:
+def _asked(hunt: str, connection: Connection) -> tuple[float, int]:
     """Seconds of the last time, and rows."""
     for _ in range(_TIMES):
         started_s = time.perf_counter()

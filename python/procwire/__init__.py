@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from procwire.event import SCHEMA
     from procwire.guid import ProcessGuid, decode_guid
     from procwire.ledger import Ledger
+    from procwire.sources.limits import UnpackLimits
 
 __all__ = [
     "SCHEMA",
@@ -24,6 +25,7 @@ __all__ = [
     "Ledger",
     "ProcessGuid",
     "ProcwireError",
+    "UnpackLimits",
     "UsageError",
     "connect",
     "decode_guid",
@@ -37,6 +39,7 @@ _HOMES = {
     "Ledger": "ledger",
     "ProcessGuid": "guid",
     "ProcwireError": "errors",
+    "UnpackLimits": "sources.limits",
     "UsageError": "errors",
     "connect": "database",
     "decode_guid": "guid",

@@ -8,12 +8,14 @@ from typing import Literal
 
 import pyarrow as pa
 
-from procwire.errors import InputError, UsageError
+from procwire.errors import UsageError
 from procwire.event import CONNECTION, Event, Names, event_named
 from procwire.ledger import Ledger
 from procwire.rules import Configuration, Rules, load
 from procwire.select import STORED_GROUPS, Selection
 from procwire.sources import read_batches
+from procwire.sources.inputs import check_paths
+from procwire.sources.limits import UnpackLimits
 
 __all__ = ["Config", "Format", "Paths", "logged_batches", "read", "scan"]
 
@@ -37,8 +39,10 @@ def scan(
     config: Config | None = None,
     keep: bool = False,
     event: str | int | Event = CONNECTION,
+    unpack: UnpackLimits | None = None,
 ) -> pa.RecordBatchReader:
-    """Stream the network connections of logs, or another event of theirs, in constant memory (unless sorted).
+    """Stream the network connections of logs, or another event of theirs, in constant memory (unless sorted). The
+    stream can be read once.
 
     paths: files, folders (walked), patterns, `-` for standard input; packed or not.
     columns: those to keep, derived ones among them; all that are stored if None.
@@ -51,9 +55,11 @@ def scan(
     config: a Sysmon configuration (a file, or one that `procwire.rules` has parsed or made `Rules` of): only what it
     logs is read, and `rule_name` is what it gives. keep: all is read, and the column `logged` tells the difference.
     event: Sysmon's number or name of it: 3 (connection), 1 (process-creation) or 22 (dns-query).
+    unpack: limits what packed files may become; beyond them is damage.
 
     Raises UsageError, before anything is read, for an event, a column or an SQL predicate that cannot be used, and
-    ConfigurationError for a configuration with errors.
+    ConfigurationError for a configuration with errors. Raises InputError at once if there is no file at any of the
+    paths (unless it follows: then they may come), and at the end of the stream if not one could be read.
 
     >>> import procwire
     >>> ledger = procwire.Ledger()
@@ -70,8 +76,13 @@ def scan(
         marked=marked,
     )  # fmt: skip
     ledger = Ledger() if ledger is None else ledger
-    batches = read_batches(_listed(paths), format=format, recover=recover, follow=follow, event=asked,
-                           ledger=ledger)  # fmt: skip
+    listed = _listed(paths)
+    if not follow:
+        check_paths(listed)
+    batches = _checked(
+        read_batches(listed, format=format, recover=recover, follow=follow, event=asked, ledger=ledger, unpack=unpack),
+        ledger,
+    )
     if config is not None:
         batches = logged_batches(batches, _rules(config, keep), ledger)
     return pa.RecordBatchReader.from_batches(selection.schema, selection.apply(batches))
@@ -91,6 +102,7 @@ def read(
     config: Config | None = None,
     keep: bool = False,
     event: str | int | Event = CONNECTION,
+    unpack: UnpackLimits | None = None,
 ) -> pa.Table:
     """Read the network connections of logs, or another event of theirs, into a table. Arguments as for `scan`.
 
@@ -101,8 +113,7 @@ def read(
     >>> table.to_pylist()[0]
     {'process_base_name': 'svchost.exe', 'dst_ip': '192.168.62.254', 'dst_port': 67}
     """
-    ledger = Ledger() if ledger is None else ledger
-    table = scan(
+    return scan(
         paths,
         columns=columns,
         where=where,
@@ -115,11 +126,14 @@ def read(
         config=config,
         keep=keep,
         event=event,
+        unpack=unpack,
     ).read_all()
-    if ledger.nothing_read:
-        causes = "; ".join(f"{file.name}: {file.error}" for file in ledger.files[:3])
-        raise InputError(causes or "found no file, expected a log")
-    return table
+
+
+def _checked(batches: Iterator[pa.RecordBatch], ledger: Ledger) -> Iterator[pa.RecordBatch]:
+    """The batches; raises InputError at their end if nothing could be read."""
+    yield from batches
+    ledger.check_read()
 
 
 def logged_batches(batches: Iterable[pa.RecordBatch], rules: Rules, ledger: Ledger) -> Iterator[pa.RecordBatch]:

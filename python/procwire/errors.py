@@ -4,7 +4,8 @@
 
     ProcwireError
     ├── UsageError       an argument that cannot be used: its text says what was found and expected
-    │   └── ConfigurationError   a Sysmon configuration with errors, every one with its line and column
+    │   ├── ConfigurationError   a Sysmon configuration with errors, every one with its line and column
+    │   └── LimitError   a query that needs more memory, space or time than it may use
     ├── InputError       nothing could be read from the inputs
     ├── LakeError        a lake that cannot be read, written or trusted
     │   └── DamageError  a file of the lake, or a commit, is not as it was written
@@ -16,7 +17,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-__all__ = ["ConfigurationError", "DamageError", "InputError", "LakeError", "ProcwireError", "RecordError", "UsageError"]
+__all__ = [
+    "ConfigurationError",
+    "DamageError",
+    "InputError",
+    "LakeError",
+    "LimitError",
+    "ProcwireError",
+    "RecordError",
+    "UsageError",
+]
 
 
 class ProcwireError(Exception):
@@ -25,6 +35,10 @@ class ProcwireError(Exception):
 
 class UsageError(ProcwireError):
     """An argument, a column name or an SQL predicate that cannot be used."""
+
+
+class LimitError(UsageError):
+    """A query that needs more memory, temporary space or time than its limits allow."""
 
 
 class InputError(ProcwireError):

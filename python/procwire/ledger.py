@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from procwire.errors import InputError
+
 __all__ = ["Example", "FileLedger", "Ledger", "Tally"]
 
+# Inputs that the summary names; the ledger has them all.
+_TOLD = 10
 EXAMPLES_PER_KIND = 1_000
 """Places kept per kind of damage or warning, here and in the core; beyond that they are only counted."""
 
@@ -61,6 +65,10 @@ class FileLedger:
     """Why it could not be opened or recognised."""
     named: bool = True
     """Whether the user named it; if not, it was met in a folder or an archive, where other files are no fault."""
+    unreadable: bool = False
+    """Whether the error is that it could not be read, so that nobody knows whether it holds a log."""
+    not_followed: str | None = None
+    """What it is, if it is left out on purpose: a link to a folder, a pipe, ..."""
 
     @classmethod
     def from_core(cls, account: Mapping[str, Any]) -> FileLedger:
@@ -106,6 +114,12 @@ def _totals(tallies: Iterable[Mapping[str, Tally]]) -> Counter[str]:
     for tally in tallies:
         total.update({kind: entry.count for kind, entry in tally.items()})
     return total
+
+
+def _first(files: Sequence[FileLedger], why: str, rest: str) -> list[str]:
+    """The first ten, each with its reason."""
+    told = [f"{file.name}: {getattr(file, why)}" for file in files[:_TOLD]]
+    return told + [f"{len(files) - _TOLD:,} more {rest}"] * (len(files) > _TOLD)
 
 
 def _counts(counter: Mapping[str, int]) -> list[str]:
@@ -164,13 +178,18 @@ class Ledger:
 
     @property
     def unread(self) -> list[FileLedger]:
-        """Inputs that the user named and that could not be opened or recognised."""
-        return [file for file in self.files if file.error is not None and file.named]
+        """Inputs that could not be read; of those that the user named also the ones that were not recognised."""
+        return [file for file in self.files if file.error is not None and (file.named or file.unreadable)]
 
     @property
     def passed_over(self) -> list[FileLedger]:
         """Files met in folders and archives that hold no log."""
-        return [file for file in self.files if file.error is not None and not file.named]
+        return [file for file in self.files if file.error is not None and not (file.named or file.unreadable)]
+
+    @property
+    def not_followed(self) -> list[FileLedger]:
+        """What is left out on purpose: links to folders, pipes and devices in folders."""
+        return [file for file in self.files if file.not_followed is not None]
 
     @property
     def damaged(self) -> bool:
@@ -180,13 +199,22 @@ class Ledger:
     @property
     def nothing_read(self) -> bool:
         """Whether not one input could be opened and recognised."""
-        return all(file.error is not None for file in self.files)
+        return not self._read
+
+    @property
+    def _read(self) -> list[FileLedger]:
+        return [file for file in self.files if file.error is None and file.not_followed is None]
+
+    def check_read(self) -> None:
+        """Raise InputError, which says why, if not one input could be opened and recognised."""
+        if self.nothing_read:
+            causes = [f"{file.name}: {file.error}" for file in self.files if file.error is not None]
+            raise InputError("; ".join(causes[:3]) or "found no file, expected a log")
 
     def summary(self) -> str:
         """The account in a line, or two where there is something to look at."""
-        read = [file for file in self.files if file.error is None]
         parts = [
-            f"{len(read):,} file{'s' * (len(read) != 1)}",
+            f"{len(self._read):,} file{'s' * (len(self._read) != 1)}",
             f"{self.records:,} records",
             *self._rows_told(),
         ]
@@ -204,11 +232,11 @@ class Ledger:
             parts.append(f"{len(self.passed_over):,} files without a log passed over")
         lines = [", ".join(parts)]
         trouble = _counts(self.damage)
-        trouble += [f"{file.name}: {file.error}" for file in self.unread[:3]]
-        if len(self.unread) > 3:
-            trouble.append(f"{len(self.unread) - 3:,} more inputs not read")
+        trouble += _first(self.unread, "error", "inputs not read")
         if trouble:
             lines.append("damage: " + "; ".join(trouble))
+        if self.not_followed:
+            lines.append("not followed: " + "; ".join(_first(self.not_followed, "not_followed", "others")))
         if self.warnings:
             lines.append(
                 "warnings: " + "; ".join(f"{count:,} × {kind}" for kind, count in sorted(self.warnings.items()))

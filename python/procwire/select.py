@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from procwire.engine import connect, quote, sql_errors
+from procwire.engine import PREDICATE_S, Limits, connect, one_predicate, quote, sql_errors
 from procwire.errors import UsageError
 from procwire.event import CONNECTION, LIVE_FIELDS, LOGGED, Event, Field, Group, Names, field
 
@@ -96,9 +96,7 @@ class Selection:
         # Each by itself: an error names its predicate, and no two make sense only together.
         for alone in [[predicate] for predicate in self._where] or [[]]:
             with _named(alone if len(self._where) > 1 else []), sql_errors():
-                # A predicate that leaves its parentheses does not leave these too.
-                connect().extract_statements(f"SELECT [\n{''.join(alone)}\n]")
-                self._query(nulls, alone).read_all()
+                self._query(nulls, [one_predicate(predicate) for predicate in alone]).read_all()
 
     def _one(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         if not self._needs_sql:
@@ -117,8 +115,13 @@ class Selection:
 
     def _query(self, rows: pa.Table | pa.RecordBatchReader, where: list[str]) -> pa.RecordBatchReader:
         if self._connection is None:
-            # A recording's batches are small, and a thread that is begun with privileges would keep them.
-            self._connection = connect(threads=1 if self._live else None)
+            # A recording's batches are small, and a thread that is begun with privileges would keep them. To be sorted,
+            # rows are waited for, however long it takes.
+            self._connection = connect(
+                threads=1 if self._live else None,
+                limits=Limits(timeout_s=None if self._order else PREDICATE_S),
+                spills=bool(self._order),
+            )
         self._connection.register("batch", rows)
         return self._connection.sql(self._sql(where)).to_arrow_reader()
 

@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pytest
 
 import fleet
 import procwire
+from procwire.database import Database
 from procwire.hunts import load
 from procwire.hunts.hunt import find
 
@@ -45,7 +45,7 @@ def truth() -> tuple[fleet.Planted, ...]:
 
 
 @pytest.fixture(scope="module")
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+def connection() -> Iterator[Database]:
     """The fleet's events as the view `connections`."""
     batches, _ = fleet.generate(_FLEET.seed, _FLEET.hosts, _FLEET.days)
     with procwire.connect(pa.Table.from_batches(batches)) as connection:
@@ -53,7 +53,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.fixture(scope="module")
-def found(connection: duckdb.DuckDBPyConnection) -> list[Row]:
+def found(connection: Database) -> list[Row]:
     """What the hunt for beacons says, the best score first."""
     rows: list[Row] = find("beacons", load()).run(connection).read_all().to_pylist()
     return sorted(rows, key=lambda row: (-row["score"], -row["beacon_score"]))
@@ -126,7 +126,7 @@ def test_beacons_behind_a_cdn_are_above_most_that_is_harmless(
 
 
 @pytest.fixture(scope="module")
-def hunted(connection: duckdb.DuckDBPyConnection) -> dict[fleet.Kind, list[Row]]:
+def hunted(connection: Database) -> dict[fleet.Kind, list[Row]]:
     """What each kind's hunt says."""
     hunts = load()
     return {kind: find(name, hunts).run(connection).read_all().to_pylist() for kind, name in _FINDERS.items()}
@@ -178,7 +178,7 @@ def test_what_is_planted_stands_first(
 
 @pytest.mark.parametrize("name", ["first_seen", "rare_destinations"])
 def test_browsing_stands_below_all_that_is_planted(
-    connection: duckdb.DuckDBPyConnection, truth: tuple[fleet.Planted, ...], name: str
+    connection: Database, truth: tuple[fleet.Planted, ...], name: str
 ) -> None:
     """Thousands of places are new and rare that somebody's browser went to."""
     intruders = {(planted.computer_name, planted.process_name) for planted in truth}

@@ -1,8 +1,10 @@
 """Kills writers of a lake at random points, again and again: run by test_kills.py, as a process of its own.
 
-Each round starts three processes on the same lake: a recorder, which says when an append is done; a reader of logs; and
-one that compacts. Each is killed (SIGKILL) after a random time. They are forked from this process, which never touches
-the lake itself: deltalake's threads do not live through a fork. Prints what was acknowledged, as JSON.
+Each round starts processes on the same lake: a recorder, which says when an append is done; a reader of logs; one that
+compacts; one that expires what is old, of which there is nothing; one that writes the ledger; one that repairs; and one
+that asks, which is not killed and must not fail. Each other is killed (SIGKILL) after a random time. They are forked
+from this process, which never touches the lake itself: deltalake's threads do not live through a fork. Prints what was
+acknowledged, as JSON.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,8 @@ import pyarrow as pa
 import procwire.lake.lake
 from procwire.event import LIVE_SCHEMA, Event
 from procwire.lake import ingest, maintenance
+from procwire.lake.readings import Reading
+from procwire.lake.repair import repair
 from procwire.ledger import Ledger
 from procwire.sources import read_events
 
@@ -64,6 +69,39 @@ def compact(location: str) -> None:
             part.compact()
 
 
+def expire(location: str) -> None:
+    lake = procwire.lake.lake.Lake.open(location, create=True)
+    while True:
+        for part in lake.tables():
+            part.expire(timedelta(days=36_500))
+
+
+def note(location: str) -> None:
+    """Writes the ledger."""
+    lake = procwire.lake.lake.Lake.open(location, create=True)
+    while True:
+        lake.readings.add([Reading("recording", f"recording:{os.getpid()}", "crash")])
+
+
+def mend(location: str) -> None:
+    """Repairs, where there is nothing to repair."""
+    procwire.lake.lake.Lake.open(location, create=True)
+    while True:
+        for found in repair(location):
+            assert not found.is_needed, (found.commits, found.files)
+
+
+def ask(location: str) -> None:
+    """Asks for everything, once; no writer is in its way."""
+    lake = procwire.lake.lake.Lake.open(location)
+    for part in lake.tables():
+        seen = [(row["computer_name"], row["record_id"]) for batch in part.batches() for row in batch.to_pylist()]
+        assert len(seen) == len(set(seen)), "doubled rows"
+    lake.readings.all()
+    for layout, found in procwire.lake.lake.verify_tables(location):
+        assert not found.faults, (layout.name, found.faults)
+
+
 def started(job: Callable[..., None], *args: Any) -> int:
     """Fork a process that does a job."""
     child = os.fork()
@@ -92,9 +130,14 @@ def main(location: str, folder: str, rounds: int, seed: int) -> None:
     failures = []
     while kills < rounds:
         jobs = [started(record, location, log), started(read, location, folder), started(compact, location)]
+        others = [job for job in (expire, note, mend) if chance.random() < 0.5]
+        jobs += [started(job, location) for job in others]
+        asking = started(ask, location) if kills and chance.random() < 0.5 else None
         chance.shuffle(jobs)
         codes = [ended(job, chance.uniform(0, _LONGEST_S)) for job in jobs]
         kills += codes.count(-signal.SIGKILL)
+        if asking is not None:
+            codes.append(os.waitstatus_to_exitcode(os.waitpid(asking, 0)[1]))
         failures += [code for code in codes if code not in (0, -signal.SIGKILL)]
     numbers = [int(line) for line in acknowledged.read_text().splitlines()]
     sys.stdout.write(json.dumps({"kills": kills, "failures": len(failures), "acknowledged": numbers}) + "\n")

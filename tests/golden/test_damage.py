@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,8 @@ def params(table: str) -> list[Any]:
 
 def read(path: Path, *, recover: bool = False) -> procwire.Ledger:
     ledger = procwire.Ledger()
-    procwire.scan(path, recover=recover, ledger=ledger).read_all()
+    with suppress(procwire.InputError):
+        procwire.scan(path, recover=recover, ledger=ledger).read_all()
     return ledger
 
 

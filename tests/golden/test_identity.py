@@ -112,3 +112,20 @@ def test_every_format_of_a_log_after_every_other_adds_nothing(log: str, tmp_path
         # Some formats have connections only: then context comes with the others, once.
         assert added | read_into(lake, *forms) == whole, first.name
         assert {part.table.layout.name: part.info().events for part in lake.tables()} == whole, first.name
+
+
+def test_what_a_recording_put_into_a_lake_is_not_added_from_its_files(tmp_path: Path) -> None:
+    """Its times are finer than Sysmon for Linux' lines have them."""
+    table = as_recorded(procwire.read(truth.EXAMPLE))
+    finer = pc.add(table["event_creation_time"], pa.scalar(123, pa.duration("us")))
+    table = table.set_column(0, "event_creation_time", finer)
+    lake = Lake.open(tmp_path / "lake", create=True)
+    lake.append(table.to_batches(), source="recording", version=1)
+    files = [written(tmp_path / f"x.{way}", table) for way in (*WAYS, "syslog")]
+    assert read_into(lake, Form("its files", tuple(files))) == {}
+    assert lake.info().events == table.num_rows
+    # The other way round too, and one file after the other.
+    for number, first in enumerate(files):
+        lake = Lake.open(tmp_path / f"lake {number}", create=True)
+        assert read_into(lake, Form(first.name, (first,))) == {"connections": table.num_rows}
+        assert read_into(lake, Form("the others", tuple(files))) == {}, first.name

@@ -22,6 +22,7 @@ from sigma.rule import SigmaRule
 
 import procwire
 from procwire.sigma import RuleSet, load, reference
+from procwire.sources import read_batches
 
 CORPUS = Path(os.environ["PROCWIRE_CORPUS"]) if os.environ.get("PROCWIRE_CORPUS") else None
 GOLDEN = Path(__file__).parent / "sigma"
@@ -57,7 +58,7 @@ def parsed(path: Path) -> dict[str, SigmaRule]:
 
 def matches(case: truth.Case, rules: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The ids of rules, and the rows that they match."""
-    for batch in procwire.scan(case.path):
+    for batch in read_batches([case.path], ledger=procwire.Ledger()):
         for match in rules_of(rules).matches(batch).to_pylist():
             yield match["rule_id"], match
 

@@ -18,6 +18,7 @@ import truth
 from truth import Case
 
 import procwire
+from procwire.sources import read_batches
 
 CORPUS = Path(os.environ["PROCWIRE_CORPUS"]) if os.environ.get("PROCWIRE_CORPUS") else None
 OURS = truth.cases(truth.DATA)
@@ -38,7 +39,8 @@ FREE_LICENCES = {"MIT", "Apache-2.0", "MIT OR Apache-2.0", "BSD-3-Clause", "CC0-
 
 def read(case: Case) -> tuple[pa.Table, procwire.Ledger]:
     ledger = procwire.Ledger()
-    return procwire.scan(case.path, ledger=ledger).read_all(), ledger
+    batches = list(read_batches([case.path], ledger=ledger))
+    return pa.Table.from_batches(batches, procwire.SCHEMA), ledger
 
 
 @pytest.mark.skipif(CORPUS is None, reason="PROCWIRE_CORPUS names no folder with the whole corpus")

@@ -258,6 +258,23 @@ def test_an_interrupted_result_never_looks_complete(
         assert pq.read_table(tmp_path / "rows.partial.parquet").num_rows > 0
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_query_that_is_interrupted_leaves_nothing_and_says_so(
+    log: Path, tmp_path: Path, number: int, code: int
+) -> None:
+    query = "SELECT sum(hash(a.range, b.range)) FROM range(10000000) a, range(1000000) b"
+    command = [*COMMAND, "sql", query, "--files", str(log), "-o", str(tmp_path / "rows.parquet")]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline_s = time.monotonic() + 60
+    while not list(tmp_path.glob(".procwire-*.part")) and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert b"rows.parquet was not written" in stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+
+
 def test_a_partial_result_replaces_no_other(tmp_path: Path) -> None:
     for expected in ("rows.partial.csv", "rows.partial-2.csv", "rows.partial-3.csv"):
         assert WholeFile(find(tmp_path / "rows.csv"), force=True).keep_partial() == expected

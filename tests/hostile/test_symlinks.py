@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -107,6 +107,22 @@ def test_a_planted_link_to_a_folder_is_not_followed(hostile: Path, tmp_path: Pat
     assert list(inner.iterdir()) == []
 
 
+@pytest.mark.parametrize("below", ["", "connections", "readings", "connections/_delta_log"])
+def test_no_lake_is_written_behind_a_planted_link(hostile: Path, tmp_path: Path, example_log: Path, below: str) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    lake = hostile / "lake"
+    if below:
+        (lake / below).parent.mkdir(parents=True)
+        for folder in (lake, *lake.rglob("*")):
+            os.chown(folder, ATTACKER, ATTACKER)
+    plant(lake / below, inner)
+    for arguments in (("read", example_log), ("record", "--all", "--sensor", "poll", "--for", "100ms")):
+        done = run(*arguments, "--lake", lake)
+        assert (done.returncode, "link" in done.stderr) == (2, True)
+    assert list(inner.iterdir()) == []
+
+
 def test_a_link_through_a_link_is_not_followed(hostile: Path, precious: Path, tmp_path: Path) -> None:
     """The first is ours, and names the attacker's."""
     (tmp_path / "own").symlink_to(plant(hostile / "theirs", precious))
@@ -179,6 +195,48 @@ def test_a_link_that_appears_under_the_name_is_replaced_or_refused_never_followe
                 file.commit()
             file.discard()
     assert precious.read_text() == SECRET
+
+
+def test_swapping_folders_and_links_all_the_time_lets_nothing_out(hostile: Path, tmp_path: Path) -> None:
+    """The attacker swaps the folder for a link, and names in it for links, while root writes into it."""
+    other, inner, stop = tmp_path / "other", hostile / "inner", hostile / "stop"
+    other.mkdir()
+    for name in ("rows.csv", "record_id"):
+        (other / name).write_text("")
+    inner.mkdir()
+    os.chown(inner, ATTACKER, ATTACKER)
+    # A process of the attacker's own: as root's, its links would be trusted for a moment.
+    swap = f"""cd {hostile}; while [ ! -e {stop} ]; do
+        mv -T inner aside; ln -s {other} inner; rm inner; mv -T aside inner
+        ln -s {other}/rows.csv inner/rows.csv; ln -s {other}/record_id inner/record_id; rm -f inner/*
+    done"""
+    attacker = subprocess.Popen(
+        ["sh", "-c", swap], user=ATTACKER, group=ATTACKER, extra_groups=[], stderr=subprocess.DEVNULL
+    )
+    written = rounds = 0
+    try:
+        while rounds < 1_000 or not (written or rounds > 50_000):
+            rounds += 1
+            with suppress(UsageError, OSError):
+                file = WholeFile(find(inner / "rows.csv"), force=True)
+                file.stream.write(b"rows")
+                with suppress(UsageError, OSError):
+                    file.commit()
+                    written += 1
+                file.discard()
+            with suppress(UsageError, OSError), find(inner / "record_id") as place:
+                opened = place.open(os.O_RDWR)
+                os.write(opened, b"17")
+                os.close(opened)
+            with suppress(UsageError, OSError):
+                out = output(inner / "rows.csv", way="ndjson")
+                out.write(numbered(0, 1))
+                out.close()
+    finally:
+        stop.touch()
+        attacker.wait(60)
+    assert {path.name: path.read_text() for path in other.iterdir()} == {"rows.csv": "", "record_id": ""}
+    assert written > 0
 
 
 def test_planted_parts_are_not_mistaken_for_our_own(hostile: Path, precious: Path) -> None:
@@ -365,9 +423,9 @@ def temporary(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(folder))
     for name in ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(folders, "RUNTIME_FOLDER", folder / "none")
-    monkeypatch.setattr(status, "RUNTIME_FOLDER", folder / "none")
-    monkeypatch.setattr(boot, "RUNTIME_FOLDER", folder / "none")
+    monkeypatch.setattr(folders, "RUNTIME_FOLDER", Path("/proc/none"))
+    monkeypatch.setattr(status, "RUNTIME_FOLDER", Path("/proc/none"))
+    monkeypatch.setattr(boot, "RUNTIME_FOLDER", Path("/proc/none"))
     with acting_as(VICTIM):
         yield folder / f"procwire-{VICTIM}"
 

@@ -50,7 +50,7 @@ class Recording:
         become: Callable[[], None] | None = None,
         python: Path = Path(sys.executable),
     ) -> None:
-        # The account that records opens its ledger itself, and pytest's folders are closed to others.
+        # Who records without root opens the ledger itself, and pytest's folders are closed to others.
         self._folder = TemporaryDirectory()
         Path(self._folder.name).chmod(0o777)
         self._ledger_path = Path(self._folder.name, "ledger.json")

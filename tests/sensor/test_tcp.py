@@ -62,7 +62,7 @@ def test_time_is_that_of_the_connection(recording: Recording, host: Host) -> Non
     [looks] = [row["looks_s"] for row in truth if "looks_s" in row]
     for row in recording.expect(truth, host):
         if row["record_kind"] == "connection":
-            # Told in milliseconds, cut off.
+            # Two clocks: within a millisecond.
             time_s = datetime.fromisoformat(row["event_creation_time"]).timestamp()
             assert looks[0] - 0.001 <= time_s <= looks[1]
 

@@ -18,8 +18,8 @@ LEVELS = (
     {"api", "database", "recorder"},
     {"lake", "spark", "hunts", "sigma", "select"},
     {"sources", "rules", "enrich", "sinks", "vocabularies"},
-    {"engine", "event", "files", "guid", "ledger"},
-    {"errors", "words"},
+    {"bounded", "engine", "event", "files", "guid", "ledger"},
+    {"errors", "plain", "words"},
 )
 # Siblings that may: hunts, Sigma rules and Spark all start from the lake's views; none of them asks Spark.
 SIBLINGS = {("hunts", "lake"), ("sigma", "lake"), ("spark", "lake")}
@@ -90,6 +90,7 @@ def test_public_api_is_what_it_says() -> None:
         "Ledger",
         "ProcessGuid",
         "ProcwireError",
+        "UnpackLimits",
         "UsageError",
         "connect",
         "decode_guid",

@@ -25,6 +25,9 @@ pub const GARBLED_ADDRESS: &str = "IPv4 garbled as IPv6";
 /// An event that was written to the log over a minute before it happened: one of its times is no UTC.
 pub const RECORDED_EARLY: &str = "recorded before it happened";
 
+/// 0001-01-01 to the end of 9999-12-31, in microseconds since 1970.
+const CALENDAR_US: std::ops::Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
+
 /// Bytes set aside for a cell of text.
 const CELL_BYTES: usize = 40;
 /// Longer text than any number, time, GUID or address has.
@@ -144,9 +147,9 @@ impl Cells {
             Cells::Guid(guids) => each(values, field, places, ledger, |value| guids.push(value)),
             Cells::Bool(flags) => each(values, field, places, ledger, |value| flags.push(value)),
             Cells::Time(numbers) => each(values, field, places, ledger, |value| match value {
-                Value::Time(time_us) => number(numbers, Some(time_us)),
+                Value::Time(time_us) => number(numbers, in_calendar(time_us)),
                 Value::Null => absent(numbers),
-                _ => parsed(numbers, value, parse_time_us),
+                _ => parsed(numbers, value, |text| in_calendar(parse_time_us(text)?)),
             }),
             Cells::Int64(numbers) => each(values, field, places, ledger, |value| match value {
                 Value::Int(int) => number(numbers, Some(int)),
@@ -224,6 +227,12 @@ fn number<T: Copy + Default>(numbers: &mut Numbers<T>, value: Option<T>) -> bool
 fn absent<T: Copy + Default>(numbers: &mut Numbers<T>) -> bool {
     numbers.push(None);
     true
+}
+
+/// The time, if it is one of the years 1 to 9999: a forged one may be of the year 30828, which few tools can hold.
+#[inline]
+fn in_calendar(time_us: i64) -> Option<i64> {
+    CALENDAR_US.contains(&time_us).then_some(time_us)
 }
 
 /// A number spelled as text. Null without a warning where the text stands for nothing.
@@ -426,7 +435,7 @@ fn warn(kind: &'static str, place: &Place, ledger: &mut Ledger, detail: impl FnO
 fn warn_unreadable(field: Field, value: Value<'_>, place: &Place, ledger: &mut Ledger) {
     warn(UNREADABLE_VALUE, place, ledger, || {
         let expected = match field.kind() {
-            Kind::Time => "a time like 2018-04-11 05:29:35.394",
+            Kind::Time => "a time like 2018-04-11 05:29:35.394, of the years 1 to 9999",
             Kind::Guid => "a GUID",
             Kind::Bool => "true or false",
             Kind::Port => "a port, 0 to 65535",
@@ -450,6 +459,24 @@ mod tests {
     use arrow_array::cast::AsArray;
 
     use super::*;
+
+    #[test]
+    fn a_time_of_no_year_of_the_calendar_is_null_and_a_warning() {
+        let values = [
+            Value::Time(CALENDAR_US.start - 1),
+            Value::Time(CALENDAR_US.start),
+            Value::Text("0000-12-31 23:59:59.999"),
+            Value::Text("9999-12-31 23:59:59.999999"),
+            Value::Text("9999-12-31 23:59:59-01:00"),
+            Value::Time(CALENDAR_US.end),
+        ];
+        let (mut cells, mut ledger) = (Cells::new(Kind::Time, 0, false), Ledger::default());
+        cells.extend(values.into_iter(), Field::EventCreationTime, &[Place::default(); 6], &mut ledger);
+        let (array, _) = cells.finish().expect("a column");
+        let valid: Vec<bool> = (0..values.len()).map(|row| array.is_valid(row)).collect();
+        assert_eq!(valid, [false, true, false, true, false, false]);
+        assert_eq!(ledger.warnings.count(UNREADABLE_VALUE), 4);
+    }
 
     /// Cells that are remembered must be those of the same value, whatever came between.
     #[test]

@@ -52,6 +52,8 @@ pub struct FileLedger {
     pub ledger: Ledger,
     /// Why it could not be opened or recognised.
     pub error: Option<String>,
+    /// Whether the error is that it could not be opened.
+    pub unreadable: bool,
 }
 
 /// What came next out of a [`Scan`].
@@ -108,8 +110,9 @@ impl Scan {
                     let task = tasks.lock().map(|tasks| tasks.recv());
                     let Ok(Ok((job, reply))) = task else { break };
                     let (batches, ledger, mut buffer) = job.run();
+                    // Small ones are of no use, and of many jobs that come from one block they would pile up.
                     // The receivers are gone only when the scan was dropped.
-                    if buffer.capacity() <= 2 * BLOCK_BYTES as usize {
+                    if (BLOCK_BYTES as usize..=2 * BLOCK_BYTES as usize).contains(&buffer.capacity()) {
                         buffer.clear();
                         let _ = buffers.send(buffer);
                     }
@@ -261,6 +264,7 @@ impl Reader {
             Ok(bytes) => bytes,
             Err(error) => {
                 account.error = Some(error);
+                account.unreadable = true;
                 return Ok(account);
             }
         };

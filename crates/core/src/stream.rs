@@ -36,9 +36,15 @@ pub enum Sniffed {
     Unknown,
 }
 
+/// Where the first chunk of an EVTX file stands, whose header may be broken.
+const FIRST_CHUNK: std::ops::Range<usize> = 4096..4104;
+
 /// Recognise a format by its first bytes (UTF-8 by now, where it is text).
+///
+/// The result depends on the bytes alone, not on how many of them are at hand: unless `Unsure`, more bytes do not
+/// change it. So what comes slowly through a pipe is recognised as it is in a file, by its first line of ours.
 pub fn sniff(head: &[u8], at_end: bool) -> Sniffed {
-    if head.starts_with(b"ElfFile\0") || head.starts_with(b"ElfChnk\0") || head.get(4096..4104) == Some(b"ElfChnk\0") {
+    if head.starts_with(b"ElfFile\0") || head.starts_with(b"ElfChnk\0") {
         return Sniffed::Known(FormatName::Evtx);
     }
     let whole = at_end || head.len() >= SNIFF_BYTES;
@@ -55,30 +61,39 @@ pub fn sniff(head: &[u8], at_end: bool) -> Sniffed {
         },
         _ => {}
     }
-    sniff_lines(text, whole)
+    sniff_lines(text, whole).unwrap_or_else(|| sniff_binary(head, whole))
 }
 
-/// Line by line, so that a log that grows is recognised by its first line of ours, however little it holds;
-/// and so that more bytes do not change what the first ones said.
-fn sniff_lines(text: &[u8], whole: bool) -> Sniffed {
+/// Line by line, so that a log that grows is recognised by its first line of ours, however little it holds.
+/// None for what is no text.
+fn sniff_lines(text: &[u8], whole: bool) -> Option<Sniffed> {
     for (number, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        if !whole && !line.ends_with(b"\n") {
-            return Sniffed::Unsure;
-        }
         if line.contains(&0) {
-            return Sniffed::Unknown;
+            return None;
+        }
+        if !whole && !line.ends_with(b"\n") {
+            return Some(Sniffed::Unsure);
         }
         if number == 0 && crate::csv::is_header(line) {
-            return Sniffed::Known(FormatName::Csv);
+            return Some(Sniffed::Known(FormatName::Csv));
         }
         if memchr::memmem::find(line, b"<Event").is_some() {
-            return Sniffed::Known(FormatName::Xml);
+            return Some(Sniffed::Known(FormatName::Xml));
         }
         if crate::message::looks_like_log(line) {
-            return Sniffed::Known(FormatName::Text);
+            return Some(Sniffed::Known(FormatName::Text));
         }
     }
-    if whole { Sniffed::Unknown } else { Sniffed::Unsure }
+    Some(if whole { Sniffed::Unknown } else { Sniffed::Unsure })
+}
+
+/// An EVTX file without its header is recognised by its first chunk.
+fn sniff_binary(head: &[u8], whole: bool) -> Sniffed {
+    match head.get(FIRST_CHUNK) {
+        Some(b"ElfChnk\0") => Sniffed::Known(FormatName::Evtx),
+        None if !whole => Sniffed::Unsure,
+        _ => Sniffed::Unknown,
+    }
 }
 
 /// Bytes that tell the encoding: a mark, or two characters.
@@ -306,6 +321,52 @@ mod tests {
                 stream.feed(bytes.to_vec(), true, &mut jobs);
             }
             assert_eq!((stream.format(), jobs.len()), (Some(FormatName::Xml), 1));
+        }
+    }
+
+    /// `bytes`, fed in pieces of `len`, and then the end.
+    fn recognised(bytes: &[u8], len: usize) -> (Option<FormatName>, bool) {
+        let (mut stream, mut jobs) = (Stream::new("pieces", Options::default()), Vec::new());
+        for piece in bytes.chunks(len) {
+            stream.feed(piece.to_vec(), false, &mut jobs);
+        }
+        stream.feed(Vec::new(), true, &mut jobs);
+        (stream.format(), stream.is_unknown())
+    }
+
+    #[test]
+    fn recognition_depends_on_the_bytes_alone() {
+        let headless = |start: &[u8]| {
+            let mut log = start.to_vec();
+            log.resize(4096, 0);
+            [log.as_slice(), b"ElfChnk\0", &[0; 200]].concat()
+        };
+        let evtx = Some(FormatName::Evtx);
+        for (bytes, expected) in [
+            (headless(b""), evtx),
+            (headless(b"\0\0\n\0"), evtx),
+            (headless(b"broken\nhea\0der"), evtx),
+            (headless(b"\n\0 <Event>\n"), evtx),
+            (headless(b"<Event>"), Some(FormatName::Xml)),
+            (headless(b"a line\n<Event>\n"), Some(FormatName::Xml)),
+            (b"a\0line\n<Event>\n".to_vec(), None),
+            (vec![0; 4100], None),
+            (vec![b' '; SNIFF_BYTES + 10], None),
+            (b"[ \n 1]".to_vec(), None),
+            (b"[ \n {}]".to_vec(), Some(FormatName::Json)),
+            (b"\xef\xbb\xbf{}".to_vec(), Some(FormatName::Json)),
+            (b"<\0E\0v\0e\0n\0t\0>\0".to_vec(), Some(FormatName::Xml)),
+        ] {
+            let lens = [1, 2, 3, 7, 100, 4095, 4096, 4097, bytes.len()];
+            for len in lens.into_iter().filter(|len| bytes.len() / len < 5_000) {
+                let (format, is_unknown) = recognised(&bytes, len);
+                assert_eq!(
+                    (format, is_unknown),
+                    (expected, expected.is_none()),
+                    "{len} of {:?}",
+                    &bytes[..12.min(bytes.len())]
+                );
+            }
         }
     }
 }

@@ -143,7 +143,7 @@ fn tally<'py>(py: Python<'py>, tally: &Tally) -> PyResult<Bound<'py, PyDict>> {
 }
 
 fn account<'py>(py: Python<'py>, file: &FileLedger) -> PyResult<Bound<'py, PyDict>> {
-    let FileLedger { name, format, bytes, ledger, error } = file;
+    let FileLedger { name, format, bytes, ledger, error, unreadable } = file;
     let Ledger { records, events, recovered, other_events, other_providers, damage, warnings } = ledger;
     let dict = PyDict::new(py);
     dict.set_item("name", name)?;
@@ -159,6 +159,7 @@ fn account<'py>(py: Python<'py>, file: &FileLedger) -> PyResult<Bound<'py, PyDic
     dict.set_item("damage", tally(py, damage)?)?;
     dict.set_item("warnings", tally(py, warnings)?)?;
     dict.set_item("error", error)?;
+    dict.set_item("unreadable", unreadable)?;
     Ok(dict)
 }
 

@@ -12,6 +12,8 @@ import sys
 import threading
 from pathlib import Path
 
+from procwire.cli.terminal import guard_terminals
+
 __all__ = ["main"]
 
 
@@ -29,6 +31,7 @@ def main() -> None:
     # None where the caller closed them (`>&-`); open for as long as the process lives.
     sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
     sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
+    guard_terminals()
     if sys.argv[1:] == ["--version"]:
         from procwire.cli.version import version_line
 

@@ -108,9 +108,13 @@ def _checked(path: str, lenient: bool) -> _Checked | None:
 
 def _configuration(path: str) -> Configuration:
     """Read leniently, so that all the errors are told, and not only those before the first grave one."""
+    from procwire.rules.document import MAX_BYTES
     from procwire.rules.parse import load, parse
 
-    return parse(sys.stdin.buffer.read(), "stdin", lenient=True) if path == "-" else load(path, lenient=True)
+    # One byte more than may be, so that more is found out.
+    return (
+        parse(sys.stdin.buffer.read(MAX_BYTES + 1), "stdin", lenient=True) if path == "-" else load(path, lenient=True)
+    )
 
 
 def _about(configuration: Configuration) -> str:

@@ -103,7 +103,11 @@ def _explain(configuration: Configuration, to: ExplainFormat, *, strict: bool) -
     from procwire.rules.explain import described
     from procwire.rules.sql import compile_sql
 
-    sql = compile_sql(configuration, strict=strict)
+    try:
+        sql = compile_sql(configuration, strict=strict)
+    except UsageError as error:
+        # What the rules say is told all the same.
+        sql = f"/* {error} */"
     if to == "json":
         sys.stdout.write(json.dumps({**described(configuration), "sql": sql}, indent=2) + "\n")
     else:

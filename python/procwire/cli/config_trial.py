@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from procwire.cli.exits import ExitCode, ends_well
+from procwire.cli.unpacking import UnpackOption, unpack_limits
 
 if TYPE_CHECKING:
     from procwire.ledger import Ledger
     from procwire.rules.model import Configuration
     from procwire.rules.tally import Figures
     from procwire.rules.trial import Report
+    from procwire.sources.limits import UnpackLimits
 
 __all__ = ["EXAMPLES", "FiguresFormat", "Order", "try_configuration"]
 
@@ -52,6 +54,7 @@ def try_configuration(
         bool, typer.Option("--lenient", help="Read on where Sysmon refuses the file: old schemas, faulty rules.")
     ] = False,
     to: Annotated[FiguresFormat, typer.Option(help="Format of the figures.")] = "text",
+    unpack: UnpackOption = None,
 ) -> ExitCode:
     """Try a Sysmon configuration on logs: how often each rule matches and decides, and what changes without it.
 
@@ -64,22 +67,23 @@ def try_configuration(
     from procwire.ledger import Ledger
     from procwire.rules.parse import load
 
+    limits = unpack_limits(unpack)
     configuration = load(file, lenient=lenient)
     ledger = Ledger()
-    report = _tried(configuration, logs, ledger)
+    report = _tried(configuration, logs, ledger, limits)
     if not ledger.nothing_read:
         _write(report, sort, never, to)
     return account(ledger)
 
 
-def _tried(configuration: Configuration, logs: list[str], ledger: Ledger) -> Report:
+def _tried(configuration: Configuration, logs: list[str], ledger: Ledger, limits: UnpackLimits) -> Report:
     from procwire.cli.progress import shown_progress
     from procwire.rules.trial import Trial
     from procwire.sources import read_batches
 
     trial = Trial(configuration)
     with shown_progress(hidden=False) as on_progress:
-        for batch in read_batches(logs, ledger=ledger, on_progress=on_progress):
+        for batch in read_batches(logs, ledger=ledger, on_progress=on_progress, unpack=limits):
             trial.add(batch)
     return trial.report()
 

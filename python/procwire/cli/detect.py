@@ -10,8 +10,19 @@ import typer
 from procwire.cli.detecting import Request, run
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.request import Level
-from procwire.cli.sought import EngineOption, LakeOption, MasterOption, SinceOption, Sought, UntilOption
+from procwire.cli.sought import (
+    EngineOption,
+    LakeOption,
+    MasterOption,
+    MemoryOption,
+    SinceOption,
+    Sought,
+    SpillOption,
+    TimeoutOption,
+    UntilOption,
+)
 from procwire.cli.targets import check_targets
+from procwire.cli.unpacking import UnpackOption
 from procwire.cli.ways import ForceOption, OutputOption, RowsToOption
 
 __all__ = ["EXAMPLES", "detect"]
@@ -67,6 +78,10 @@ def detect(
     ] = None,
     engine: EngineOption = "duckdb",
     master: MasterOption = None,
+    memory: MemoryOption = None,
+    spill: SpillOption = None,
+    timeout: TimeoutOption = "1h",
+    unpack: UnpackOption = None,
 ) -> ExitCode:
     """Detect: run Sigma rules over the lake, or over logs, and tell what matches, and why.
 
@@ -74,5 +89,5 @@ def detect(
     matched on which host. Exit code 4 says that there are matches.
     """
     check_targets([("-o", output)], [*(logs or ()), *rules], force=force)
-    sought = Sought(logs, lake, since, until, engine, master)
+    sought = Sought(logs, lake, since, until, engine, master, memory, spill, timeout, unpack)
     return run(Request(rules, sought, level, to, output, columns, limit, force))

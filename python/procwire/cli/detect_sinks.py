@@ -84,7 +84,7 @@ class _Rows:
         self._shaped = partial(Shaped, schema=pa.schema([SCHEMA.field(name) for name in names]), way=way)
         schema = self._shaped([]).schema
         self._sink = (
-            NdjsonSink(stream, schema, sparse=_SPARSE, json=_JSON)
+            NdjsonSink(stream, schema, terminal, sparse=_SPARSE, json=_JSON)
             if way == "ndjson"
             else open_sink(way, stream, schema, terminal)
         )

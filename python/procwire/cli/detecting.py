@@ -63,7 +63,7 @@ def _run(request: Request, signals: Signals) -> ExitCode:
             report(ledger)
             if ledger.nothing_read:
                 return ExitCode.NOTHING_READ
-        with asking(connection) as asked:
+        with asking(connection, request.sought.limits()) as asked:
             matches = asked.run(partial(detect, connection, rules))
             count = _write(asked.each(matches), names, way, request, signals)
     sys.stderr.write(told_of(rules, "ran", request.level) + "\n")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from procwire.cli.exits import ExitCode, ends_well
+from procwire.cli.terminal import styled
 
 if TYPE_CHECKING:
     from procwire.event import Event, Field
@@ -98,7 +99,7 @@ def _print_table(event: Event, names: Names) -> None:
     # Captured, since Rich would end the process itself where the pipe is closed.
     with console.capture() as capture:
         console.print(table)
-    sys.stdout.write(capture.get())
+    styled(sys.stdout).write(capture.get())
 
 
 def renewed(document: str) -> str:

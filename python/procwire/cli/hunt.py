@@ -11,8 +11,19 @@ import typer
 
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.hunting import Request, run
-from procwire.cli.sought import EngineOption, LakeOption, MasterOption, SinceOption, Sought, UntilOption
+from procwire.cli.sought import (
+    EngineOption,
+    LakeOption,
+    MasterOption,
+    MemoryOption,
+    SinceOption,
+    Sought,
+    SpillOption,
+    TimeoutOption,
+    UntilOption,
+)
 from procwire.cli.targets import check_targets
+from procwire.cli.unpacking import UnpackOption
 from procwire.cli.ways import ForceOption, OutputOption, RowsToOption
 
 if TYPE_CHECKING:
@@ -68,6 +79,10 @@ def hunt(
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="The first N rows.")] = None,
     engine: EngineOption = "duckdb",
     master: MasterOption = None,
+    memory: MemoryOption = None,
+    spill: SpillOption = None,
+    timeout: TimeoutOption = "1h",
+    unpack: UnpackOption = None,
 ) -> ExitCode:
     """Hunt: ask a question that is worth asking of every network, such as who calls home at regular intervals.
 
@@ -82,7 +97,7 @@ def hunt(
     if describe:
         return _print(_description(found))
     check_targets([("-o", output)], files or (), force=force)
-    sought = Sought(files, lake, since, until, engine, master)
+    sought = Sought(files, lake, since, until, engine, master, memory, spill, timeout, unpack)
     return run(found, Request(sought, param or [], to, output, columns, limit, force))
 
 

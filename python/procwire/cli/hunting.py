@@ -67,7 +67,7 @@ def _run(
         signals.check()
         code = ExitCode.ALL_READ if ledger is None else account(ledger)
         if code is not ExitCode.NOTHING_READ:
-            with asking(connection) as asked:
+            with asking(connection, request.sought.limits()) as asked:
                 found = asked.run(partial(hunt.run, connection, **parameters))
                 rows = _write(asked.each(found), schema, way, request)
             sys.stderr.write(f"{hunt.name}: {counted(rows, 'row') if rows else 'nothing'} found\n")

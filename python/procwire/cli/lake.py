@@ -40,8 +40,7 @@ _SHOWN = 10
 _VERIFY_EXAMPLES = """\b
 Examples:
   procwire lake verify
-  procwire lake verify 2>> heads.txt          keep the head where the lake's writers cannot write
-  procwire lake verify --expect HEAD
+  procwire lake verify --expect HEAD    HEAD as an earlier verify gave it
 
 \b
 Exit codes:
@@ -147,8 +146,8 @@ def _verified(state: Verification, rows: str) -> str:
     told = (f"{counted(state.files, 'file')}, {state.rows:,} {rows}, {counted(state.commits, 'commit')}, "
             f"{counted(len(state.faults), 'fault')}")  # fmt: skip
     if state.undigested:
-        told += (f"\n{counted(state.undigested, 'file')} of an older procwire without digests, in which damage may pass: "
-                 "compact adds them")  # fmt: skip
+        told += (f"\n{counted(state.undigested, 'file')} of an older procwire without digests: damage may pass there; "
+                 "compact adds some")  # fmt: skip
     if state.unchained:
         told += f"\n{counted(state.unchained, 'commit')} of an older procwire, which no other commit vouches for"
     if state.others:

@@ -12,6 +12,7 @@ from procwire.cli.progress import shown_progress
 from procwire.cli.read_request import Request, loaded_rules, written
 from procwire.cli.reading import exit_code, report
 from procwire.cli.signals import Signals
+from procwire.cli.targets import check_lake
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,6 +29,7 @@ def read_into_lake(request: Request) -> ExitCode:
     from procwire.lake.ingest import Ingest
     from procwire.ledger import Ledger
 
+    check_lake(request.lake)
     ledger = Ledger()
     step = _step(request, ledger)
     lake = Lake.open(request.lake, create=True)
@@ -47,6 +49,7 @@ def read_into_lake(request: Request) -> ExitCode:
             follow=request.follow,
             ledger=ledger,
             on_progress=on_progress,
+            unpack=request.unpack,
         )
     if ledger.files:
         report(ledger)

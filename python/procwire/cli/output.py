@@ -49,6 +49,7 @@ class Output:
         try:
             if (descriptor := _as_it_is(place)) is not None:
                 self.stream = os.fdopen(descriptor, "wb")
+                self.terminal = _terminal() if os.isatty(descriptor) else None
             elif in_place:
                 self.stream = os.fdopen(_new(place, inputs, force=force), "wb")
             else:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from procwire.cli.output import Output
+from procwire.cli.terminal import styled
 
 if TYPE_CHECKING:
     from procwire.rules.explain import Line
@@ -18,11 +19,11 @@ class Page:
     """Writes to stdout; strong lines are bold on a terminal that shows it."""
 
     def __init__(self) -> None:
-        from procwire.sinks.layout import styled
+        from procwire.sinks import layout
 
         terminal = Output(None).terminal
         self.width = terminal.width if terminal else None
-        self._bold = styled("bold") if terminal and terminal.colours else ("", "")
+        self._bold = layout.styled("bold") if terminal and terminal.colours else ("", "")
 
     def line(self, text: str = "", *, strong: bool = False) -> None:
         """Write a line."""
@@ -30,7 +31,7 @@ class Page:
 
         # Files and logs hold other people's text, and a terminal obeys control characters.
         start, end = self._bold if strong else ("", "")
-        sys.stdout.write(f"{start}{plain(text)}{end}\n")
+        styled(sys.stdout).write(f"{start}{plain(text)}{end}\n")
 
     def lines(self, texts: Iterable[str]) -> None:
         """Write several."""

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
+from procwire.cli.terminal import styled
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -59,6 +61,7 @@ def _start(unit: Unit) -> tuple[Progress, TaskID]:
     from rich.progress import TransferSpeedColumn as SpeedColumn
 
     amount = (DownloadColumn(), SpeedColumn()) if unit == "bytes" else (TaskProgressColumn(),)
-    progress = Progress(BarColumn(), *amount, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+    console = Console(file=styled(sys.stderr))
+    progress = Progress(BarColumn(), *amount, TimeRemainingColumn(), console=console, transient=True)
     progress.start()
     return progress, progress.add_task("", total=None)

@@ -14,6 +14,7 @@ from procwire.cli.read_request import Format, Names, Request, Way, loaded_rules,
 from procwire.cli.reading import exit_code, report
 from procwire.cli.signals import Signals
 from procwire.cli.targets import check_targets
+from procwire.cli.unpacking import UnpackOption, unpack_limits
 from procwire.cli.ways import ForceOption, OutputOption, WhereOption, listed, way_of
 from procwire.cli.ways import Way as FileWay
 from procwire.errors import UsageError
@@ -34,7 +35,7 @@ EXAMPLES = """\b
 Examples:
   procwire read Sysmon.evtx                        a table of the connections
   procwire read logs/ -o connections.parquet       every log of a folder, packed ones too
-  procwire read '*.evtx.gz' --to csv | head        CSV, the first rows
+  procwire read '*.evtx.gz' --to csv-safe | head   CSV to look at, the first rows
   zcat big.json.gz | procwire read - --limit 10    from a pipe
   procwire read Sysmon.evtx --follow               go on as the log grows, until Ctrl-C
   procwire read Sysmon.evtx --recover --ledger what-was-read.json
@@ -129,6 +130,7 @@ def read(
             "[default: connection (or 3)]",
         ),
     ] = None,
+    unpack: UnpackOption = None,
 ) -> ExitCode:
     """Read network connections (Sysmon's event 3) from logs of any kind, as one typed table.
 
@@ -136,7 +138,7 @@ def read(
     """
     request = Request(
         paths, to, output, names, listed(columns), where or [], limit, listed(sort), follow, recover, source_format,
-        ledger, config, keep, lenient, strict_sysmon, lake, event, force,
+        ledger, config, keep, lenient, strict_sysmon, lake, event, force, unpack_limits(unpack),
     )  # fmt: skip
     _check(request)
     check_targets([("-o", output), ("--ledger", ledger)], [*paths, *([config] if config else [])], force=force)
@@ -278,6 +280,7 @@ def _batches(
         event=event,
         ledger=ledger,
         on_progress=on_progress,
+        unpack=request.unpack,
     )
     if rules is None:
         return batches

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from procwire.ledger import Ledger
     from procwire.rules import Rules
+    from procwire.sources.limits import UnpackLimits
 
 __all__ = ["Format", "Names", "Request", "Way", "loaded_rules", "written"]
 
-Way = Literal["table", "ndjson", "csv", "parquet", "arrow", "xml", "lake"]
+Way = Literal["table", "ndjson", "csv", "csv-safe", "parquet", "arrow", "xml", "lake"]
 Format = Literal["evtx", "xml", "json", "csv", "text"]
 Names = Literal["ossem", "sysmon", "ossem-cdm"]
 
@@ -42,6 +43,7 @@ class Request:
     lake: str | None
     event: str | None
     force: bool
+    unpack: UnpackLimits
 
     @property
     def into_lake(self) -> bool:

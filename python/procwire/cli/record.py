@@ -12,7 +12,7 @@ from procwire.cli.commands import Command
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.quantities import seconds, size_bytes
 from procwire.cli.request import Level, Names, Request, Sensor, Target, Way
-from procwire.cli.targets import check_targets
+from procwire.cli.targets import check_lake, check_targets
 from procwire.cli.ways import WhereOption, listed
 from procwire.errors import RecordError, UsageError
 from procwire.lake.location import resolve
@@ -98,9 +98,9 @@ def record(
         list[Way] | None,
         typer.Option(
             metavar="FORMAT",
-            help="table, ndjson, csv, parquet, arrow, xml, syslog or lake; once for each output, in their order. "
-            "[default: by the suffix of -o; table on a terminal; else ndjson] xml and syslog hold Sysmon's events: "
-            "connections, and losses, only. syslog without -o goes to the system's log, lake to --lake.",
+            help="table, ndjson, csv, csv-safe, parquet, arrow, xml, syslog or lake; once for each output, in their "
+            "order. [default: by the suffix of -o; table on a terminal; else ndjson] xml and syslog hold Sysmon's "
+            "events: connections, and losses, only. syslog without -o goes to the system's log, lake to --lake.",
         ),
     ] = None,
     output: Annotated[
@@ -194,6 +194,7 @@ def record(
         raise UsageError(_DISABLED)
     if all_ and config is not None:
         raise UsageError(f"found --all with --config {config}, expected one: a configuration says what is logged")
+    check_lake(lake)
     targets = _targets(_ways(to or [], lake), output or [])
     request = Request(
         images=None if all_ else listed(images),

@@ -39,6 +39,7 @@ def _described(state: dict[str, Any]) -> str:
             f"  written:   {one['written']:,} to {one['name']} ({one['format']}){_lost(one)}"
             for one in state["outputs"]
         ),
+        *_undecided(state),
         f"  lost:      {'; '.join(f'{n:,} × {cause}' for cause, n in state['lost'].items()) or 'none'}",
         *(f"  nameless:  {count:,} × {reason}" for reason, count in state.get("unattributed", {}).items()),
         *(f"  warning:   {count:,} × {kind}" for kind, count in state.get("warnings", {}).items()),
@@ -58,6 +59,12 @@ def _rules(state: dict[str, Any]) -> list[str]:
 def _by_rules(state: dict[str, Any]) -> str:
     by_rules = state.get("filtered_by_rules", 0)
     return f", {by_rules:,} of them by rules" if by_rules else ""
+
+
+def _undecided(state: dict[str, Any]) -> list[str]:
+    # An older recording's state lacks it.
+    rows = state.get("undecided", 0)
+    return [f"  undecided: {rows:,}, kept"] if rows else []
 
 
 def _lost(output: dict[str, Any]) -> str:

@@ -51,9 +51,9 @@ def run(request: Request) -> ExitCode:
     from procwire.cli.output import Output
     from procwire.recorder import Recorder
     from procwire.recorder.outputs import live_selection
-    from procwire.recorder.predicates import sql
+    from procwire.recorder.predicates import Where
 
-    predicate = sql(request.where, request.names) if request.where else None
+    predicate = Where(request.where, request.names, complain) if request.where else None
     selections = [
         live_selection(target.way, request.names, request.columns, unlogged=request.keep_unlogged)
         for target in request.targets
@@ -63,6 +63,7 @@ def run(request: Request) -> ExitCode:
         configured = None if request.config is None else live_rules(request, request.config, hangups)
         detection = first_rules(request.detect, request.level) if request.detect else None
         rules = configured or (rules_of_images(request) if request.images else None)
+        ledger_file = _open_ledger(request, account, stack)
         source, ledger = rights.call(partial(_open_source, request)) if rights else _open_source(request)
         stack.callback(source.close)
         ledger.configuration = None if configured is None else configured.ledger
@@ -76,7 +77,6 @@ def run(request: Request) -> ExitCode:
             if any(target.way == "lake" for target in request.targets):
                 recording_lake.make_folder(request.lake, account)
             drop_privileges(account, source.capabilities)
-        ledger_file = _open_ledger(request, account, stack)
         for path in (*([request.config] if request.config else ()), *request.detect):
             check_readable(path, account)
         with ExitStack() as output_stack:
@@ -155,27 +155,29 @@ def _account(request: Request) -> pwd.struct_passwd | None:
 
 
 def _open_ledger(request: Request, account: pwd.struct_passwd | None, stack: ExitStack) -> TextIO | None:
-    """Open the ledger, as the account that writes it: empty until the recording ends."""
+    """Open the ledger: empty until the recording ends.
+
+    It is always a new file, given to the account that writes it; so root opens nothing that somebody has put there, and
+    the folder may be closed to the account.
+    """
     if request.ledger is None:
         return None
     try:
         with find(request.ledger) as place:
-            return stack.enter_context(os.fdopen(_opened_ledger(place), "w", encoding="utf-8"))
+            return stack.enter_context(os.fdopen(_opened_ledger(place, account), "w", encoding="utf-8"))
     except OSError as error:
-        hint = f" (recording as {account.pw_name}: --user NAME for another)" if account else ""
-        raise UsageError(f"cannot write {request.ledger}: {error.strerror}{hint}") from error
+        raise UsageError(f"cannot write {request.ledger}: {error.strerror}") from error
 
 
-def _opened_ledger(place: Place) -> int:
+def _opened_ledger(place: Place, account: pwd.struct_passwd | None) -> int:
     found = place.stat()
-    if found is None:
-        return place.make(RECORDING_MODE)
-    if place.descriptor is None and stat.S_ISREG(found.st_mode) and found.st_size:
-        # That it may be overwritten was checked. Where the folder is closed to the account, the file may be open to it.
-        with suppress(PermissionError):
-            return place.make(RECORDING_MODE, replace=True)
-        return place.open(os.O_WRONLY | os.O_TRUNC)
-    return place.open(os.O_WRONLY)
+    if found is not None and (place.descriptor is not None or not stat.S_ISREG(found.st_mode)):
+        return place.open(os.O_WRONLY)
+    # Whether it may be overwritten was checked.
+    made = place.make(RECORDING_MODE, replace=found is not None)
+    if account is not None:
+        os.fchown(made, account.pw_uid, account.pw_gid)
+    return made
 
 
 def _open_source(request: Request) -> tuple[LiveSource, RecordingLedger]:
@@ -275,8 +277,7 @@ def _make_files(request: Request, account: pwd.struct_passwd) -> None:
     paths = [target.path for target in request.targets if target.path is not None]
     if any(path.parent == LOG_FOLDER for path in paths) and not LOG_FOLDER.exists():
         make_folder(LOG_FOLDER, 0o750, (account.pw_uid, account.pw_gid))
-    early = [target.path for target in request.targets if target.path is not None and target.way != "parquet"]
-    for path in (*early, *([request.ledger] if request.ledger else [])):
+    for path in [target.path for target in request.targets if target.path is not None and target.way != "parquet"]:
         with suppress(OSError, UsageError), find(path) as place:
             made = place.make(RECORDING_MODE)
             os.fchown(made, account.pw_uid, account.pw_gid)

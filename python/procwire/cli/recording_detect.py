@@ -91,12 +91,18 @@ class Alerting:
 
         try:
             rules = coming.result()
-        except UsageError as error:
-            self._ledger.refused += 1
-            say(f"{error}; the Sigma rules loaded at {self._ledger.loaded_at} stay")
-        else:
             self.alerts.take(rules)
+        except UsageError as error:
+            self._refuse(str(error))
+        except Exception as error:
+            # Whatever a rule may bring about: the recording goes on.
+            self._refuse(f"cannot load Sigma rules: {type(error).__name__}: {error}")
+        else:
             say(told_of(rules, "loaded anew", self._level))
+
+    def _refuse(self, why: str) -> None:
+        self._ledger.refused += 1
+        say(f"{why}; the Sigma rules loaded at {self._ledger.loaded_at} stay")
 
 
 def _wants_lines(request: Request) -> bool:

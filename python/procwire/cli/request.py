@@ -22,6 +22,7 @@ class Way(StrEnum):
     TABLE = "table"
     NDJSON = "ndjson"
     CSV = "csv"
+    CSV_SAFE = "csv-safe"
     PARQUET = "parquet"
     ARROW = "arrow"
     XML = "xml"

@@ -9,6 +9,7 @@ import typer
 
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.sought import SinceOption, Sought, UntilOption
+from procwire.cli.unpacking import UnpackOption
 
 __all__ = ["EXAMPLES", "CheckFormat", "check"]
 
@@ -64,6 +65,7 @@ def check(
     sql: Annotated[bool, typer.Option("--sql", help="Show each rule's SQL, and nothing else.")] = False,
     all_: Annotated[bool, typer.Option("--all", help="Also rules about other events.")] = False,
     to: Annotated[CheckFormat, typer.Option(help="Format of the report; ndjson is one object a line.")] = "text",
+    unpack: UnpackOption = None,
 ) -> ExitCode:
     """Check Sigma rules: which run, and which can match nothing in logs, or under a Sysmon configuration, and why.
 
@@ -73,4 +75,4 @@ def check(
 
     if sql:
         return show_sql(rules, to)
-    return run(Request(rules, Sought(logs, lake, since, until), config, all_, to))
+    return run(Request(rules, Sought(logs, lake, since, until, unpack=unpack), config, all_, to))

@@ -4,23 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from procwire.cli.asking import AbandonedError
 from procwire.cli.engines import connect_spark
 from procwire.cli.progress import shown_progress
-from procwire.cli.quantities import point_in_time
+from procwire.cli.quantities import point_in_time, seconds, size_bytes
+from procwire.cli.unpacking import unpack_limits
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    import duckdb
+
+    from procwire.engine import Limits
     from procwire.lake.engines import Connection
     from procwire.ledger import Ledger
 
-__all__ = ["Engine", "EngineOption", "LakeOption", "MasterOption", "SinceOption", "Sought", "UntilOption", "opened"]
+__all__ = [
+    "Engine",
+    "EngineOption",
+    "LakeOption",
+    "MasterOption",
+    "MemoryOption",
+    "SinceOption",
+    "Sought",
+    "SpillOption",
+    "TimeoutOption",
+    "UntilOption",
+    "opened",
+]
+
+# Kept until the process ends, for to close them would be to wait.
+_ABANDONED: list[object] = []
 
 Engine = Literal["duckdb", "spark"]
 
@@ -42,11 +62,22 @@ MasterOption = Annotated[
         help="Where Spark runs: spark://host:7077, yarn, local[4]. [default: as configured, else this machine]",
     ),
 ]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="Memory that the question may use: 4GiB. [default: half of the machine's]"),
+]
+SpillOption = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="Temporary files beside it, in TMPDIR. [default: half of what is free there]"),
+]
+TimeoutOption = Annotated[
+    str, typer.Option(metavar="TIME", help="End the question after this time, such as 10m; none is no limit.")
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """The options that say it."""
+    """The options that say it, and what may be spent on it."""
 
     logs: Sequence[str] | None
     lake: str | None
@@ -54,6 +85,10 @@ class Sought:
     until: str | None
     engine: Engine = "duckdb"
     master: str | None = None
+    memory: str | None = None
+    spill: str | None = None
+    timeout: str = "1h"
+    unpack: str | None = None
 
     def period(self) -> tuple[datetime | None, datetime | None]:
         """From when on, and before when. Raises UsageError for a time that is none, or a period that is none."""
@@ -62,6 +97,17 @@ class Sought:
         start, end = point_in_time(self.since), point_in_time(self.until)
         check_period(start, end)
         return start, end
+
+    def limits(self) -> Limits:
+        """Return what the question may use. Raises UsageError for a size or a time that is none."""
+        from procwire.engine import Limits
+        from procwire.engine.limits import default_memory_bytes, default_spill_bytes
+
+        return Limits(
+            default_memory_bytes() if self.memory is None else size_bytes(self.memory),
+            default_spill_bytes() if self.spill is None else size_bytes(self.spill),
+            None if self.timeout.lower() in ("none", "0") else seconds(self.timeout),
+        )
 
 
 def opened(sought: Sought, *, called: str = "logs") -> AbstractContextManager[tuple[Connection, Ledger | None]]:
@@ -78,12 +124,18 @@ def opened(sought: Sought, *, called: str = "logs") -> AbstractContextManager[tu
         )
     if sought.engine == "duckdb" and sought.master is not None:
         raise UsageError("found --master, expected --engine spark with it")
-    return _opened(sought, *sought.period())
+    if sought.unpack is not None and not sought.logs:
+        raise UsageError(f"found --unpack-limits, expected {called} with it: a lake is not packed")
+    unpack_limits(sought.unpack)
+    if sought.engine == "spark" and sought.spill is not None:
+        raise UsageError("found --spill and --engine spark, which has no such limit; expected one of them")
+    # Time is kept where the question is asked, not by the engine: what takes the rows may take its time.
+    return _opened(sought, *sought.period(), replace(sought.limits(), timeout_s=None))
 
 
 @contextmanager
 def _opened(
-    sought: Sought, since: datetime | None, until: datetime | None
+    sought: Sought, since: datetime | None, until: datetime | None, limits: Limits
 ) -> Iterator[tuple[Connection, Ledger | None]]:
     from procwire.database import connect_lake, connect_logs
     from procwire.ledger import Ledger
@@ -91,12 +143,36 @@ def _opened(
     if sought.logs:
         ledger = Ledger()
         with shown_progress(hidden=False) as on_progress:
-            connection = connect_logs(sought.logs, since=since, until=until, ledger=ledger, on_progress=on_progress)
-        with connection:
+            connection = connect_logs(
+                sought.logs,
+                since=since,
+                until=until,
+                limits=limits,
+                ledger=ledger,
+                on_progress=on_progress,
+                unpack=unpack_limits(sought.unpack),
+            )
+        with _closed(connection):
             yield connection, ledger
     elif sought.engine == "spark":
-        with connect_spark(sought.lake, sought.master, since, until) as cluster:
+        # Without the option Spark's own limit: 1 GB, unless it is configured.
+        memory_bytes = None if sought.memory is None else limits.memory_bytes
+        with connect_spark(sought.lake, sought.master, since, until, memory_bytes) as cluster:
             yield cluster, None
     else:
-        with connect_lake(sought.lake, since=since, until=until) as database:
+        with _closed(connect_lake(sought.lake, since=since, until=until, limits=limits)) as database:
             yield database, None
+
+
+@contextmanager
+def _closed(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Close a connection at the end of the block, unless it is still busy with what was abandoned."""
+    try:
+        yield connection
+    except AbandonedError:
+        _ABANDONED.append(connection)
+        raise
+    except BaseException:
+        connection.close()
+        raise
+    connection.close()

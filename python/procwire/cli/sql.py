@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,20 +16,22 @@ from procwire.cli.sought import (
     EngineOption,
     LakeOption,
     MasterOption,
+    MemoryOption,
     SinceOption,
     Sought,
+    SpillOption,
+    TimeoutOption,
     UntilOption,
     opened,
 )
 from procwire.cli.targets import check_targets
+from procwire.cli.unpacking import UnpackOption
 from procwire.cli.ways import ForceOption, OutputOption, ToOption, Way, way_of
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
-    import duckdb
-    import pyarrow as pa
-
     from procwire.cli.output import Output
+    from procwire.engine import Limits
     from procwire.lake.engines import Connection
 
 __all__ = ["EXAMPLES", "sql"]
@@ -50,7 +51,7 @@ Examples:
 Exit codes:
   0    answered (or the pipe that takes the rows was closed)
   1    nothing could be read, or the results could not be written
-  2    the command line cannot be used, there is no lake, or the SQL has a mistake
+  2    the command line cannot be used, there is no lake, the SQL is not one query, or it exceeds a limit
   3    answered, from logs with damage
   130  ended by Ctrl-C, 143 by SIGTERM
 """
@@ -79,6 +80,10 @@ def sql(
     ] = None,
     engine: EngineOption = "duckdb",
     master: MasterOption = None,
+    memory: MemoryOption = None,
+    spill: SpillOption = None,
+    timeout: TimeoutOption = "1h",
+    unpack: UnpackOption = None,
 ) -> ExitCode:
     """Ask the lake, or logs, in SQL: connections, processes, destinations, pairs, process_creations, dns_queries,
     and enriched: connections with command line, parent and the name asked for.
@@ -87,14 +92,18 @@ def sql(
     is_private(dst_ip) and the like tell about addresses.
     """
     check_targets([("-o", output)], [*(files or ()), *([file] if file else [])], force=force)
-    text = _query_text(query, file)
-    source = opened(Sought(files, lake, since, until, engine, master), called="--files")
+    from procwire.engine import one_query
+
+    # Before anything is read: what is mistyped must not cost the reading.
+    text = one_query(_query_text(query, file))
+    sought = Sought(files, lake, since, until, engine, master, memory, spill, timeout, unpack)
+    source = opened(sought, called="--files")
     with Signals() as signals, signals.ended(), source as (connection, ledger):
         if ledger is not None and ledger.nothing_read:
             return account(ledger)
         # What reads the logs for DuckDB may have swallowed it.
         signals.check()
-        _answer(connection, text, to, output, limit, signals, force=force)
+        _answer(connection, text, to, output, limit, sought.limits(), signals, force=force)
         return ExitCode.ALL_READ if ledger is None else account(ledger)
     return ExitCode(128 + (signals.received or 0))
 
@@ -122,6 +131,7 @@ def _answer(
     to: Way | None,
     output: Path | None,
     limit: int | None,
+    limits: Limits,
     signals: Signals,
     *,
     force: bool,
@@ -133,8 +143,8 @@ def _answer(
     from procwire.sinks import open_sink
 
     way = way_of(to, output)
-    with sql_errors(), asking(connection) as asked, Output(output, force=force) as out:
-        reader = asked.run(partial(_run, connection, query))
+    with sql_errors(), asking(connection, limits) as asked, Output(output, force=force) as out:
+        reader = asked.run(lambda: connection.sql(query).to_arrow_reader())
         rows = Shaped(asked.each(reader), reader.schema, way)
         sink = open_sink(way, out.stream, rows.schema, out.terminal)
         most = limit if limit is not None else _TERMINAL_ROWS if out.terminal and way == "table" else None
@@ -147,24 +157,6 @@ def _answer(
         sink.close()
         out.commit()
     _tell(count, most, out, limit)
-
-
-def _run(connection: Connection, query: str) -> pa.RecordBatchReader:
-    import duckdb
-
-    # Spark's checks for itself.
-    if isinstance(connection, duckdb.DuckDBPyConnection):
-        _check(connection, query)
-    return connection.sql(query).to_arrow_reader()
-
-
-def _check(connection: duckdb.DuckDBPyConnection, query: str) -> None:
-    statements = connection.extract_statements(query)
-    if len(statements) != 1:
-        raise UsageError(f"found {len(statements)} statements, expected one query")
-    kind = statements[0].type.name
-    if kind not in ("SELECT", "EXPLAIN", "MULTI"):
-        raise UsageError(f"found {kind}, expected a query such as SELECT * FROM connections")
 
 
 def _tell(count: int, most: int | None, out: Output, limit: int | None) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from procwire.errors import UsageError
-from procwire.files import Place, find, is_among, taken
+from procwire.files import Place, check_links, find, is_among, taken
+from procwire.lake.location import VARIABLE, is_remote
 
-__all__ = ["check_targets"]
+__all__ = ["check_lake", "check_targets"]
 
 _LAKE_LOGS = ("_delta_log", "connections/_delta_log")
 
@@ -39,6 +40,19 @@ def check_targets(
                 raise UsageError(f"found {option} {path}, which is one of the files that are read: name another one")
             if place.descriptor is None and (found is None or stat.S_ISREG(found.st_mode)):
                 _check_file(option, place, seen, force=force)
+
+
+def check_lake(location: str | None) -> None:
+    """Refuse a lake that lies behind a link which others may have planted.
+
+    location: as it was given; else that of the environment, or the default, which nobody can plant. Raises UsageError.
+    """
+    found = (location or os.environ.get(VARIABLE, "")).removeprefix("file://")
+    if not found or is_remote(found):
+        return
+    lake = Path(found).expanduser()
+    for folder in ("connections", "process_creations", "dns_queries", "readings"):
+        check_links(lake / folder / "_delta_log")
 
 
 def _check_file(option: str, place: Place, seen: dict[tuple[int, int, str], str], *, force: bool) -> None:

@@ -25,8 +25,8 @@ __all__ = [
     "way_of",
 ]
 
-Way = Literal["table", "ndjson", "csv", "parquet", "arrow", "xml"]
-RowsWay = Literal["table", "ndjson", "csv", "parquet", "arrow"]
+Way = Literal["table", "ndjson", "csv", "csv-safe", "parquet", "arrow", "xml"]
+RowsWay = Literal["table", "ndjson", "csv", "csv-safe", "parquet", "arrow"]
 """Formats for rows that are not events."""
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from procwire.database.tables import reachable, selections
+from procwire.database.tables import selections
+from procwire.engine import Limits, Served
 from procwire.engine import connect as connect_engine
 from procwire.event import CONNECTION, EVENTS, Event
 from procwire.lake.period import check_period
@@ -18,6 +19,7 @@ from procwire.lake.views import prepare
 from procwire.ledger import Ledger
 from procwire.sources import read_events
 from procwire.sources.inputs import Input, TableError
+from procwire.sources.limits import UnpackLimits
 from procwire.sources.tables import find_tables
 
 if TYPE_CHECKING:
@@ -36,20 +38,24 @@ def connect_logs(
     *,
     since: datetime | None = None,
     until: datetime | None = None,
+    limits: Limits | None = None,
     ledger: Ledger,
     on_progress: OnProgress | None = None,
+    unpack: UnpackLimits | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """`connect` to logs, which are read into DuckDB's memory; what does not fit there lies in a temporary folder.
-    Parquet files among them stay where they are."""
+    Parquet files among them stay where they are. unpack: limits what packed logs may become."""
     check_period(since, until)
     tables, accounts = find_tables(paths)
-    connection = connect_engine(files=reachable(tables))
+    served = Served()
+    connection = connect_engine(served=served, limits=limits)
     # Out of sight: the views are what is to be asked.
     connection.execute("CREATE SCHEMA stored")
-    with closing(read_events(paths, ledger=ledger, on_progress=on_progress, through=_logs)) as batches:
+    events = read_events(paths, ledger=ledger, on_progress=on_progress, through=_logs, unpack=unpack)
+    with closing(events) as batches:
         _store(connection, batches)
     rows = {event: [f"FROM stored.{event.table}"] for event in EVENTS}
-    for event, selection in selections(connection, tables):
+    for event, selection in selections(connection, served, tables):
         rows[event].append(selection)
     ledger.files += accounts
     relations = {event.table: f"({' UNION ALL BY NAME '.join(parts)})" for event, parts in rows.items()}

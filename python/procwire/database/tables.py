@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from procwire.engine import literal, quote
+from procwire.engine import LocalFile, Served, literal, quote
 from procwire.event import CONNECTION, LIVE_FIELDS, Event, Field
 from procwire.event import field as field_named
 from procwire.lake.functions import create_functions
@@ -21,17 +21,15 @@ if TYPE_CHECKING:
 
     from procwire.sources.tables import TableFile
 
-__all__ = ["reachable", "selections"]
+__all__ = ["selections"]
 
 
-def reachable(tables: Iterable[TableFile]) -> list[str]:
-    """What DuckDB must be let read: files, and the patterns that it takes their paths for."""
-    return [path for table in tables for path in (_location(table), _pattern(table))]
-
-
-def selections(connection: duckdb.DuckDBPyConnection, tables: Iterable[TableFile]) -> Iterator[tuple[Event, str]]:
-    """What selects the rows of files: one query for all Parquet files that are alike, one for each Arrow file, which is
-    read into the schema `stored`. What is unfit for its column is told in the files' accounts.
+def selections(
+    connection: duckdb.DuckDBPyConnection, served: Served, tables: Iterable[TableFile]
+) -> Iterator[tuple[Event, str]]:
+    """Yield what selects the rows of files: one query for all Parquet files that are alike, which `served` gives to the
+    connection; one for each Arrow file, which is read into the schema `stored`. What is unfit for its column is told in
+    the files' accounts.
     """
     import duckdb
 
@@ -39,20 +37,12 @@ def selections(connection: duckdb.DuckDBPyConnection, tables: Iterable[TableFile
     for number, (_, group) in enumerate(groupby(sorted(tables, key=_kind), key=_kind)):
         files = list(group)
         try:
-            selection = _selection(connection, files, f"stored.arrow_{number}")
+            selection = _selection(connection, served, files, f"stored.arrow_{number}")
         except duckdb.Error as error:
             for file in files:
                 file.account.error = f"cannot be asked as {file.event.rows}: {str(error).splitlines()[0]}"
         else:
             yield files[0].event, selection
-
-
-def _location(file: TableFile) -> str:
-    return str(Path(file.path).resolve())
-
-
-def _pattern(file: TableFile) -> str:
-    return glob.escape(_location(file))
 
 
 def _kind(file: TableFile) -> tuple[str, ...]:
@@ -61,7 +51,7 @@ def _kind(file: TableFile) -> tuple[str, ...]:
     return file.event.name, file.names, file.path if file.format == "arrow" else "", *columns
 
 
-def _selection(connection: duckdb.DuckDBPyConnection, files: Sequence[TableFile], stored: str) -> str:
+def _selection(connection: duckdb.DuckDBPyConnection, served: Served, files: Sequence[TableFile], stored: str) -> str:
     first = files[0]
     for file in files:
         for field in file.local_times:
@@ -71,7 +61,8 @@ def _selection(connection: duckdb.DuckDBPyConnection, files: Sequence[TableFile]
         connection.execute(f"CREATE TABLE {stored} AS {_rows(first, 'rows')}")
         connection.unregister("rows")
         return f"FROM {stored}"
-    selection = _rows(first, f"read_parquet([{', '.join(literal(_pattern(file)) for file in files)}])")
+    names = [served.add(partial(LocalFile, Path(file.path).absolute())) for file in files]
+    selection = _rows(first, f"read_parquet([{', '.join(map(literal, names))}])")
     # What it does not like of the types, it says of the first row.
     connection.sql(f"FROM ({selection}) LIMIT 1").to_arrow_table()
     for file in files:

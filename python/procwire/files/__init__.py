@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from procwire.files.identity import is_among
-from procwire.files.place import RECORDING_MODE, Place, find, make_folder, trusted_folder
+from procwire.files.place import RECORDING_MODE, Place, check_links, find, make_folder, trusted_folder
 from procwire.files.whole import PART, WholeFile, remove_stale_parts, taken
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "RECORDING_MODE",
     "Place",
     "WholeFile",
+    "check_links",
     "find",
     "is_among",
     "make_folder",

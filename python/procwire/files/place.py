@@ -17,7 +17,7 @@ from pathlib import Path
 
 from procwire.errors import UsageError
 
-__all__ = ["RECORDING_MODE", "Place", "find", "make_folder", "trusted_folder"]
+__all__ = ["RECORDING_MODE", "Place", "check_links", "find", "make_folder", "trusted_folder"]
 
 # O_PATH needs no right to list the folder; systems without it open it for reading.
 _FOLDER = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
@@ -161,6 +161,16 @@ def find(path: str | os.PathLike[str]) -> Place:
         return _find(given)
     except OSError as error:
         raise UsageError(f"cannot write {given}: {error.strerror}") from error
+
+
+def check_links(folder: str | os.PathLike[str]) -> None:
+    """Make sure that the path of a folder, as far as it is there, has no link that `find` would not follow.
+
+    It is for folders that others write by path. Raises UsageError for such a link.
+    """
+    # What is missing, closed or no folder is for those to tell who write there.
+    with suppress(OSError):
+        _find(Path(folder, "name")).close()
 
 
 def _find(given: Path) -> Place:

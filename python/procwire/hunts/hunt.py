@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from procwire.engine import sql_errors
+from procwire.engine import one_query, sql_errors
 from procwire.errors import UsageError
 from procwire.hunts.header import COLUMN_TYPES, Column, Parameter, parse
 from procwire.hunts.values import Value, value_of
@@ -45,11 +45,11 @@ class Hunt:
 
         parameters: of the hunt's own types, or as text; those left out have their defaults.
         Raises UsageError for a parameter that the hunt does not have, that it lacks, or of another type; and for SQL
-        that the engine refuses.
+        that is not one query, or that the engine refuses.
         """
         values = self.values(parameters)
         with sql_errors():
-            found = connection.sql(self.sql, params=values).to_arrow_reader()
+            found = connection.sql(one_query(self.sql), params=values).to_arrow_reader()
         self._check(found.schema.names)
         return pa.RecordBatchReader.from_batches(self.schema, self._typed(found))
 

@@ -16,9 +16,10 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ REPAIRED = "procwire.repaired"
 """In the commit of a repair: the commits that it left as they now are, `{version: digest}` as JSON."""
 
 _HEAD_VERSION = 1
+_TRIES = 3
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.parquet")
 _logger = logging.getLogger(__name__)
@@ -79,6 +81,8 @@ class Examination:
     """Commits of an older procwire, that are in no chain."""
     faults: dict[int, str] = field(default_factory=dict)
     """A line for each commit that is missing, or not what was committed; for checkpoints and the head, below 0."""
+    foreign: set[int] = field(default_factory=set)
+    """Those of `faults` that only do not say which commit they follow: an older procwire's may be whole."""
     missing: list[int] = field(default_factory=list)
     repaired: dict[int, str] = field(default_factory=dict)
     """Commits that a repair accepted, with their digests."""
@@ -88,6 +92,30 @@ class Examination:
     def lines(self) -> list[str]:
         """The faults in order."""
         return [self.faults[version] for version in sorted(self.faults)]
+
+
+@dataclass(frozen=True)
+class _Commits:
+    """The commits that are there, by version."""
+
+    actions: Mapping[int, Sequence[Mapping[str, Any]] | None]
+    """None for one that is broken."""
+    digests: Mapping[int, str]
+
+    @cached_property
+    def infos(self) -> Mapping[int, Mapping[str, Any]]:
+        """What each says of itself."""
+        return {version: _info(lines) for version, lines in self.actions.items()}
+
+    @property
+    def first_linked(self) -> int | None:
+        """The first of the chain."""
+        return min((version for version, info in self.infos.items() if PREVIOUS in info), default=None)
+
+    @property
+    def newest(self) -> int:
+        """-1 if there is none."""
+        return max(self.actions, default=-1)
 
 
 def commit_path(version: int) -> str:
@@ -148,6 +176,8 @@ class Chain:
                 raise LakeError(
                     f"{self._where}: found version {version}, expected {_HEAD_VERSION}: a newer procwire wrote it"
                 )
+            if version < 1:
+                raise ValueError(version)
             checkpoint = found["checkpoint"]
             return Head(
                 int(found["commit"]),
@@ -181,7 +211,7 @@ class Chain:
         """
         try:
             known = self._known_head(forget)
-            if known is not None and known.commit >= version and checkpoint is None:
+            if known is not None and known.commit > version and checkpoint is None:
                 return
             noted = None if known is None else known.checkpoint
             if checkpoint is not None:
@@ -190,105 +220,113 @@ class Chain:
         except OSError as error:
             _logger.warning("%s: cannot be written (%s); the next commit does it", self._where, error.strerror or error)
 
-    def examine(self) -> Examination:
-        """Read every commit, and hold them to each other and to the head. Raises OSError."""
-        names = [info.base_name for info in self._files.get_file_info(pyarrow.fs.FileSelector(LOG))]
-        versions = sorted(version for name in names if (version := commit_version(name)) is not None)
-        contents: dict[int, bytes] = {}
-        for version in versions:
-            # One that is past its time may go meanwhile.
-            with suppress(FileNotFoundError), self._files.open_input_stream(commit_path(version)) as stream:
-                contents[version] = stream.read()
-        actions = {version: parsed(content) for version, content in contents.items()}
-        digests = {version: blake3(content).hexdigest() for version, content in contents.items()}
-        checkpoints = sorted(int(found[1]) for name in names if (found := _CHECKPOINT.fullmatch(name)))
-        return self._held(actions, digests, checkpoints)
+    def examine(self, *, recent: bool = False) -> Examination:
+        """Read every commit, and hold them to each other and to the head.
 
-    def _held(
-        self,
-        actions: Mapping[int, Sequence[Mapping[str, Any]] | None],
-        digests: Mapping[int, str],
-        checkpoints: Sequence[int],
-    ) -> Examination:
-        found = Examination(len(actions), digests=digests)
-        infos = {version: _info(lines) for version, lines in actions.items()}
-        for info in infos.values():
-            found.repaired |= {int(number): digest for number, digest in json.loads(info.get(REPAIRED, "{}")).items()}
-        linked = [version for version, info in infos.items() if PREVIOUS in info]
-        first = min(linked, default=None)
-        newest = max(actions, default=-1)
-        found.unchained = sum(first is None or version < first for version in actions)
-        # Behind a checkpoint what came before may be cleaned away.
-        begin = min(actions, default=0)
-        begin = begin if any(version >= begin - 1 for version in checkpoints) else 0
-        found.missing = [version for version in range(begin, newest) if version not in actions]
-        for version in found.missing:
-            found.faults[version] = f"{commit_path(version)}: is missing"
-        for version in actions:
-            before = infos[version].get(PREVIOUS)
-            accepted = found.repaired.get(version) == digests[version]
-            if actions[version] is None:
-                found.faults[version] = f"{commit_path(version)}: cannot be read, expected lines of JSON"
-            elif before is None and first is not None and version > first and not accepted:
-                found.faults[version] = (
-                    f"{commit_path(version)}: does not say which commit it follows: "
-                    "forged, or written by another program or an older procwire"
-                )
-            # What was cleaned away is not among the digests; what a repair accepted is not what was followed.
-            known = {before, found.repaired.get(version - 1)}
-            if before and version - 1 in digests and digests[version - 1] not in known:
-                found.faults.setdefault(
-                    version - 1, f"{commit_path(version - 1)}: is not the commit that the next one follows"
-                )
-        self._hold_to_head(found, digests, newest, is_chained=first is not None)
-        self._hold_checkpoints(found, actions, checkpoints, infos, first)
+        recent: only those that a reader of the table needs: from the newest checkpoint on. Raises OSError.
+        """
+        for _ in range(_TRIES):
+            found = self._examined(recent)
+            # Commits that are past their time may have gone meanwhile.
+            if not found.missing:
+                break
         return found
 
-    def _hold_to_head(self, found: Examination, digests: Mapping[int, str], newest: int, *, is_chained: bool) -> None:
+    def _examined(self, recent: bool) -> Examination:
+        # Before the commits, of which there may be more by then.
+        head, trouble = None, ""
         try:
             head = self.head()
         except LakeError as error:
             # As the paths of the other faults, relative to the table.
-            found.faults[-1] = str(error).replace(self._where, f"../{self._head_path}", 1)
-            return
+            trouble = str(error).replace(self._where, f"../{self._head_path}", 1)
+        names = [info.base_name for info in self._files.get_file_info(pyarrow.fs.FileSelector(LOG))]
+        versions = sorted(version for name in names if (version := commit_version(name)) is not None)
+        checkpoints = sorted(int(match[1]) for name in names if (match := _CHECKPOINT.fullmatch(name)))
+        if recent and head and head.checkpoint and head.checkpoint[0] == max(checkpoints, default=-1):
+            checkpoints = checkpoints[-1:]
+            versions = [version for version in versions if version >= checkpoints[0]]
+        contents: dict[int, bytes] = {}
+        for version in versions:
+            with suppress(FileNotFoundError), self._files.open_input_stream(commit_path(version)) as stream:
+                contents[version] = stream.read()
+        commits = _Commits(
+            {version: parsed(content) for version, content in contents.items()},
+            {version: blake3(content).hexdigest() for version, content in contents.items()},
+        )
+        found = Examination(len(contents), digests=commits.digests)
+        if trouble:
+            found.faults[-1] = trouble
+        else:
+            self._hold_to_head(found, commits, head)
+        self._hold_together(found, commits, checkpoints)
+        self._hold_checkpoints(found, commits, checkpoints, head)
+        return found
+
+    def _hold_together(self, found: Examination, commits: _Commits, checkpoints: Sequence[int]) -> None:
+        actions, digests, infos, first = commits.actions, commits.digests, commits.infos, commits.first_linked
+        for info in infos.values():
+            # An altered commit may say anything.
+            with suppress(ValueError, TypeError, AttributeError):
+                found.repaired |= {int(number): text for number, text in json.loads(info.get(REPAIRED, "{}")).items()}
+        found.unchained = sum(first is None or version < first for version in actions)
+        # Behind a checkpoint what came before may be cleaned away.
+        begin = min(actions, default=0)
+        begin = begin if any(version >= begin - 1 for version in checkpoints) else 0
+        missing = [version for version in range(begin, commits.newest) if version not in actions]
+        found.missing += missing
+        for version in missing:
+            found.faults[version] = f"{commit_path(version)}: is missing"
+        for version in sorted(actions, reverse=True):
+            before = infos[version].get(PREVIOUS)
+            settled = version in found.faults or found.repaired.get(version) == digests[version]
+            if actions[version] is None:
+                found.faults[version] = f"{commit_path(version)}: cannot be read, expected lines of JSON"
+            elif before is None and first is not None and version > first and not settled:
+                found.foreign.add(version)
+                found.faults[version] = (
+                    f"{commit_path(version)}: does not say which commit it follows: "
+                    "forged, or written by another program or an older procwire"
+                )
+            # What was cleaned away is not among the digests; what a repair accepted is not what was followed; and one
+            # that is altered itself has no say.
+            known = {before, found.repaired.get(version - 1)}
+            if before and version not in found.faults and version - 1 in digests and digests[version - 1] not in known:
+                found.faults[version - 1] = f"{commit_path(version - 1)}: is not the commit that the next one follows"
+
+    def _hold_to_head(self, found: Examination, commits: _Commits, head: Head | None) -> None:
+        newest = commits.newest
         if head is None:
             # A writer may be killed before it notes the first.
-            if is_chained and newest > 0:
+            if commits.first_linked is not None and newest > 0:
                 found.faults[-1] = f"../{self._head_path}: is missing, expected the last commit"
         elif head.commit > newest:
             gone = list(range(newest + 1, head.commit + 1))
             found.missing += gone
             for version in gone:
                 found.faults[version] = (
-                    f"{commit_path(version)}: is missing, which was the last but {head.commit - version}"
+                    f"{commit_path(version)}: is missing; {self._head_path} names {head.commit} as the last"
                 )
-            found.faults[head.commit] = f"{commit_path(head.commit)}: is missing, which was the last commit"
-        elif digests.get(head.commit, head.digest) != head.digest:
-            found.faults.setdefault(head.commit, f"{commit_path(head.commit)}: is not the commit that the head names")
+        elif commits.digests.get(head.commit, head.digest) != head.digest:
+            found.faults[head.commit] = f"{commit_path(head.commit)}: is not the commit that {self._head_path} names"
 
     def _hold_checkpoints(
-        self,
-        found: Examination,
-        actions: Mapping[int, Sequence[Mapping[str, Any]] | None],
-        checkpoints: Sequence[int],
-        infos: Mapping[int, Mapping[str, Any]],
-        first: int | None,
+        self, found: Examination, commits: _Commits, checkpoints: Sequence[int], head: Head | None
     ) -> None:
-        noted = dict(_noted(info[CHECKPOINT]) for info in infos.values() if CHECKPOINT in info)
-        with suppress(LakeError):
-            if (head := self.head()) is not None and head.checkpoint is not None:
-                noted[head.checkpoint[0]] = head.checkpoint[1]
-        good: dict[int, set[str]] = {}
+        noted = dict(filter(None, (_noted(info.get(CHECKPOINT)) for info in commits.infos.values())))
+        if head is not None and head.checkpoint is not None:
+            noted[head.checkpoint[0]] = head.checkpoint[1]
+        first = commits.first_linked
         for version in checkpoints:
             path = f"{LOG}/{version:020}.checkpoint.parquet"
             number = -2 - version
             try:
-                paths = self._checkpoint_paths(version)
                 if version in noted:
                     is_same = self._checkpoint_digest(version) == noted[version]
                 elif first is not None and version >= first:
                     # Its writer was killed before it was noted, or it is forged: the commits tell.
-                    is_same = _replayed(actions, good, version) == paths
+                    replayed = self._replayed(commits, set(checkpoints) & noted.keys(), version)
+                    is_same = replayed == self._checkpoint_paths(version)
                 else:
                     is_same = True
             except FileNotFoundError:
@@ -296,10 +334,26 @@ class Chain:
             except (OSError, ValueError, pa.ArrowException) as error:
                 found.faults[number] = f"{path}: cannot be read: {(str(error).splitlines() or [''])[0]}"
                 continue
-            if is_same:
-                good[version] = paths
-            else:
+            if not is_same:
                 found.faults[number] = f"{path}: is not the checkpoint that was made"
+
+    def _replayed(self, commits: _Commits, bases: Iterable[int], version: int) -> set[str] | None:
+        """Paths of the files that make up a version, from its commits; None if they are not all there.
+
+        bases: checkpoints to begin with.
+        """
+        base = max((number for number in bases if number < version), default=None)
+        paths = set() if base is None else self._checkpoint_paths(base)
+        for number in range(0 if base is None else base + 1, version + 1):
+            lines = commits.actions.get(number)
+            if lines is None:
+                return None
+            for line in lines:
+                if "remove" in line:
+                    paths.discard(line["remove"]["path"])
+                if "add" in line:
+                    paths.add(line["add"]["path"])
+        return paths
 
     def _checkpoint_digest(self, version: int) -> str:
         with self._files.open_input_stream(f"{LOG}/{version:020}.checkpoint.parquet") as stream:
@@ -354,24 +408,7 @@ def _info(lines: Sequence[Mapping[str, Any]] | None) -> Mapping[str, Any]:
     return {}
 
 
-def _noted(text: str) -> tuple[int, str]:
-    version, _, digest = text.partition(":")
-    return int(version), digest
-
-
-def _replayed(
-    actions: Mapping[int, Sequence[Mapping[str, Any]] | None], good: Mapping[int, set[str]], version: int
-) -> set[str] | None:
-    """Paths of the files that make up a version, from its commits; None if they are not all there."""
-    base = max((number for number in good if number < version), default=None)
-    paths = set() if base is None else set(good[base])
-    for number in range(0 if base is None else base + 1, version + 1):
-        lines = actions.get(number)
-        if lines is None:
-            return None
-        for line in lines:
-            if "remove" in line:
-                paths.discard(line["remove"]["path"])
-            if "add" in line:
-                paths.add(line["add"]["path"])
-    return paths
+def _noted(text: Any) -> tuple[int, str] | None:
+    """The checkpoint that a commit notes; None if it notes none, or nonsense."""
+    match = re.fullmatch(r"(\d+):([0-9a-f]+)", str(text))
+    return (int(match[1]), match[2]) if match else None

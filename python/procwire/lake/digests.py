@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from threading import Event
 from typing import BinaryIO
 
 from blake3 import blake3
-
-from procwire.sources.inputs import UNPACK_ERRORS
 
 __all__ = ["UpToError", "copied", "digest_of"]
 
@@ -32,26 +29,28 @@ def digest_of(path: str, stopped: Event | None = None) -> str:
 
 def copied(source: BinaryIO, file: BinaryIO) -> tuple[str, Exception | None]:
     """Copy to a file; the digest, and what went wrong in unpacking the rest."""
-    digest, error = blake3(), None
+    digest = blake3()
+    error: Exception | None = None
     try:
         while piece := source.read(_PIECE_BYTES):
             digest.update(piece)
             file.write(piece)
-    except UNPACK_ERRORS as found:
+    except Exception as found:
         error = found
-    file.flush()
     return digest.hexdigest(), error
 
 
-class UpToError(io.FileIO):
-    """A file that ends in the error that unpacking it ended in."""
+class UpToError:
+    """A file from its beginning, which ends in the error that unpacking it ended in, if there was one."""
 
-    def __init__(self, path: str, error: Exception) -> None:
-        super().__init__(path)
+    def __init__(self, file: BinaryIO, error: Exception | None) -> None:
+        self._file = file
         self._error = error
+        file.seek(0)
 
-    def read(self, size: int | None = -1) -> bytes:
-        piece = super().read(-1 if size is None else size)
-        if not piece:
+    def read(self, size: int) -> bytes:
+        """The next bytes. Raises the error in place of the end."""
+        piece = self._file.read(size)
+        if not piece and self._error is not None:
             raise self._error
         return piece

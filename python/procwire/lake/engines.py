@@ -5,11 +5,14 @@ DuckDB's own connections fulfil it; so a hunt runs on either without knowing whi
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
-__all__ = ["Connection", "Relation"]
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["Connection", "Relation", "duckdb_of"]
 
 
 class Relation(Protocol):
@@ -34,3 +37,11 @@ class Connection(Protocol):
     def query_progress(self) -> float:
         """How much of the question that another thread asks is done, in percent; negative where that is not known."""
         ...
+
+
+def duckdb_of(connection: Connection) -> duckdb.DuckDBPyConnection | None:
+    """Return DuckDB's own connection, also of what `procwire.connect` gives; None for another engine's."""
+    import duckdb
+
+    own = getattr(connection, "duckdb", connection)
+    return own if isinstance(own, duckdb.DuckDBPyConnection) else None

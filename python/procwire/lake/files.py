@@ -23,7 +23,7 @@ from deltalake.transaction import AddAction
 from procwire.lake.digested import DigestingStream, named
 from procwire.lake.schema import DAY, STATISTICS, Layout, days, in_milliseconds, is_in_milliseconds, parquet
 
-__all__ = ["FileWriter", "is_data_file", "remove_files", "write_days"]
+__all__ = ["FileWriter", "day_folder", "is_data_file", "remove_files", "write_days"]
 
 # As `FileWriter` names them.
 _DATA_FILE = re.compile(
@@ -49,7 +49,7 @@ class FileWriter:
         level: int,
         kind: str = "part",
     ) -> None:
-        folder = f"{DAY}={_NO_DAY if day is None else day.isoformat()}/" if layout.by_day else ""
+        folder = f"{day_folder(day)}/" if layout.by_day else ""
         self.path = f"{folder}{kind}-{uuid.uuid4()}.parquet"
         self.rows = 0
         self._partition = {DAY: None if day is None else day.isoformat()} if layout.by_day else {}
@@ -93,6 +93,11 @@ class FileWriter:
             "nullCount": self._nulls,
         }
         return AddAction(self.path, size, self._partition, time.time_ns() // 10**6, data_change, json.dumps(statistics))
+
+
+def day_folder(day: date | None) -> str:
+    """Return the folder of a day's files, relative to the table; None for rows without a time."""
+    return f"{DAY}={_NO_DAY if day is None else day.isoformat()}"
 
 
 def is_data_file(path: str) -> bool:
@@ -145,5 +150,6 @@ def _bound(value: Any, *, up: bool = False) -> Any:
     if not isinstance(value, datetime):
         return value
     if up:
-        value += timedelta(microseconds=999)
+        # Above the last of all times there is none.
+        value += min(timedelta(microseconds=999), datetime.max.replace(tzinfo=UTC) - value)
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

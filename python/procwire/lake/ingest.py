@@ -40,6 +40,7 @@ from procwire.lake.readings import Reading
 from procwire.ledger import Ledger
 from procwire.sources import read_events
 from procwire.sources.inputs import STDIN, Input, TableError
+from procwire.sources.limits import UnpackLimits
 from procwire.sources.table_rows import log_rows
 from procwire.sources.tables import open_table
 
@@ -143,10 +144,12 @@ class Ingest:
         follow: bool = False,
         ledger: Ledger,
         on_progress: Callable[[int, int | None], None] | None = None,
+        unpack: UnpackLimits | None = None,
     ) -> None:
         """Read logs to their end; `ledger` is filled as by `sources.read_events`.
 
         follow: wait for more as they grow, and add each event that comes; it does not end by itself.
+        unpack: limits what packed files may become.
 
         Raises LakeError if the lake cannot be written. What is in the lake by then stays.
         """
@@ -159,6 +162,7 @@ class Ingest:
             coded=self._coded,
             on_progress=on_progress,
             through=self._identified,
+            unpack=unpack,
         )
         batches = self._with_tables(batches, ledger)
         add = self._follow if follow else self._add
@@ -254,15 +258,13 @@ class Ingest:
             yield replace(entry, source=error)
 
     def _copy(self, entry: Input, source: BinaryIO) -> Iterator[Input]:
-        with tempfile.NamedTemporaryFile(prefix="procwire-") as file:
+        # It has no name: nothing remains of it, however this ends.
+        with tempfile.TemporaryFile(prefix="procwire-") as file:
             digest, error = copied(source, cast("BinaryIO", file))
             self._sizes.add(file.tell())
             # The reader is done with it when it asks for the next.
-            if error is None:
-                yield from self._new(replace(entry, source=file.name, live=False), digest)
-            else:
-                with UpToError(file.name, error) as cut:
-                    yield from self._new(replace(entry, source=cast("BinaryIO", cut), live=False), digest)
+            copy = cast("BinaryIO", UpToError(cast("BinaryIO", file), error))
+            yield from self._new(replace(entry, source=copy, live=False), digest)
 
     def _new(self, entry: Input, digest: str) -> Iterator[Input]:
         while self._unidentified:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from procwire.engine import Readable
 from procwire.errors import DamageError, LakeError, UsageError
 from procwire.event import LIVE_SCHEMA
 from procwire.lake.chain import Chain
@@ -24,7 +25,7 @@ from procwire.lake.period import utc
 from procwire.lake.readings import Reading, Readings
 from procwire.lake.schema import CONNECTIONS, CONTEXT, READINGS, SCHEMA, Layout, days
 from procwire.lake.table import ConflictError, DataFile, Table, file_system, is_table, lake_errors
-from procwire.lake.verified import Readable, damage
+from procwire.lake.verified import damage
 
 __all__ = ["Info", "Lake", "verify_tables"]
 
@@ -80,7 +81,8 @@ class Lake:
         create: make it if there is none. storage_options: of the object store, as `deltalake` has them; what they do
         not say is taken from its own variables (AWS_ACCESS_KEY_ID and the like).
 
-        Raises UsageError if there is no lake, LakeError if it cannot be opened.
+        Raises UsageError if there is no lake, LakeError if it cannot be opened; without `create` DamageError if
+        commits that a reader needs are not what was committed.
         """
         found = resolve(location)
         uri = f"{found}/connections"
@@ -90,7 +92,11 @@ class Lake:
             except OSError as error:
                 raise UsageError(f"cannot make the lake {found}: {error.strerror}") from error
         if is_table(uri, storage_options):
-            return cls(found, Table(uri, storage_options), storage_options)
+            table = Table(uri, storage_options)
+            # A writer goes on: what it has is better kept behind a doubtful commit than nowhere.
+            if not create:
+                table.check_commits()
+            return cls(found, table, storage_options)
         if not create:
             hint = f"expected one: --lake DIR or {VARIABLE} name it, `procwire read LOGS --to lake` fills it"
             raise UsageError(f"found no lake at {found}, {hint}{other_lakes(location)}")
@@ -113,7 +119,10 @@ class Lake:
         if not is_remote(uri) and create:
             Path(uri).mkdir(exist_ok=True)
         if is_table(uri, options):
-            return Lake(self.location, Table(uri, options, layout), options)
+            table = Table(uri, options, layout)
+            if not create:
+                table.check_commits()
+            return Lake(self.location, table, options)
         return Lake(self.location, Table.create(uri, options, layout), options) if create else None
 
     def append(self, batches: Iterable[pa.RecordBatch] | pa.Table, *, source: str, version: int) -> bool:

@@ -85,6 +85,7 @@ class Readings:
         found = []
         if table is None:
             return []
+        table.check_commits()
         for file in table.snapshot():
             with table.open(file) as stream, damage(f"{table.uri}/{file.path}"):
                 rows = READINGS.widened(pq.read_table(stream)).to_pylist()

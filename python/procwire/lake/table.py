@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 
+from procwire.engine import Readable
 from procwire.errors import DamageError, LakeError
 from procwire.lake.chain import PREVIOUS, Chain
 from procwire.lake.durable import sync, sync_commits
@@ -34,7 +36,7 @@ from procwire.lake.schema import (
     Layout,
 )
 from procwire.lake.torn import put_torn_aside
-from procwire.lake.verified import Readable, ReadableFile, open_verified
+from procwire.lake.verified import ReadableFile, open_verified
 
 __all__ = ["ConflictError", "DataFile", "Table", "file_system", "is_table", "lake_errors"]
 
@@ -44,6 +46,7 @@ _RETRIES = 100
 _CLEANUP_COMMITS = 100
 # Checkpoints are ours to make: they are noted in the chain.
 _HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+_logger = logging.getLogger(__name__)
 _TAKEN = "Failed to commit transaction"
 
 
@@ -195,6 +198,19 @@ class Table:
         found = pa.table(self._delta.get_add_actions(flatten=True)).to_pylist()
         return sorted(map(_data_file, found), key=lambda file: (file.day or date.min, file.path))
 
+    def check_commits(self) -> None:
+        """Hold the commits that a reader needs to their chain: an altered one gives wrong answers.
+
+        Raises DamageError, which names it. One that may be an older procwire's is only said, and so is a broken head.
+        """
+        with lake_errors(self.uri):
+            found = self.chain.examine(recent=True)
+        doubtful = {version for version in found.faults if version == -1} | found.foreign
+        for version in sorted(found.faults.keys() - doubtful):
+            raise DamageError(f"{self.uri}/{found.faults[version]}: see lake verify and lake repair")
+        for version in sorted(doubtful):
+            _logger.warning("%s/%s: see lake verify", self.uri, found.faults[version])
+
     def open(self, file: DataFile) -> pa.PythonFile:
         """Open a data file for Arrow. Each part is checked as it is read: DamageError, which names the file."""
         return pa.PythonFile(ReadableFile(self.readable(file)), mode="r")
@@ -325,15 +341,16 @@ def file_system(uri: str, storage_options: Mapping[str, str] | None) -> pyarrow.
 
 
 def _data_file(entry: Mapping[str, Any]) -> DataFile:
+    # A commit that was damaged may say less.
     names = [key.removeprefix("min.") for key in entry if key.startswith("min.")]
-    bounds = {name: (entry[f"min.{name}"], entry[f"max.{name}"]) for name in names if entry[f"min.{name}"] is not None}
+    bounds = {name: (entry[f"min.{name}"], entry.get(f"max.{name}")) for name in names}
     return DataFile(
         entry["path"],
         entry["size_bytes"],
-        entry["num_records"],
+        entry["num_records"] or 0,
         _date(entry.get(f"partition.{DAY}")),
         entry["modification_time"],
-        bounds,
+        {name: (low, high) for name, (low, high) in bounds.items() if low is not None and high is not None},
     )
 
 

@@ -6,38 +6,20 @@ import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.fs
 import pyarrow.parquet as pq
 from blake3 import blake3
 
+from procwire.engine import Readable
 from procwire.errors import DamageError
 from procwire.lake.digested import BLOCK_BYTES, block_digests, footer_digest
 
-__all__ = ["Readable", "ReadableFile", "check", "damage", "open_verified"]
+__all__ = ["ReadableFile", "check", "damage", "open_verified"]
 
 _TAIL_BYTES = 8
 _MARK = b"PAR1"
-
-
-class Readable(Protocol):
-    """A file that is read at any place, in several threads."""
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes in the file."""
-        ...
-
-    def read_at(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes from an offset on, fewer at the file's end. Raises DamageError for what is not as
-        it was written."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the file."""
-        ...
 
 
 def open_verified(files: pyarrow.fs.FileSystem, path: str, size_bytes: int, name: str = "") -> Readable:

@@ -116,6 +116,8 @@ class RecordingLedger:
     """Rows that the rules, the predicate or the limit kept out."""
     filtered_by_rules: int = 0
     """Those among them that the rules kept out."""
+    undecided: int = 0
+    """Rows that were kept because the predicate could not be asked of them."""
     configuration: ConfigurationLedger | None = None
     """Without `--config` None."""
     detection: DetectionLedger | None = None
@@ -177,6 +179,8 @@ class RecordingLedger:
             lines.append(f"events without their process: {reasons}")
         if self.configuration is not None:
             lines.append(f"rules: {self.configuration}")
+        if self.undecided:
+            lines.append(f"--where could not be asked of {counted(self.undecided, 'row')}, kept")
         if self.detection is not None:
             lines.append(f"alerts: {self.detection}")
         if self.warnings:
@@ -194,6 +198,7 @@ class RecordingLedger:
             "captured": dict(self.captured),
             "filtered": self.filtered,
             "filtered_by_rules": self.filtered_by_rules,
+            "undecided": self.undecided,
             "configuration": None if self.configuration is None else asdict(self.configuration),
             "detection": None if self.detection is None else asdict(self.detection),
             "outputs": [asdict(output) for output in self.outputs],

@@ -122,6 +122,7 @@ class Recorder:
             batch = step(batch)
         ruled = batch if self._rules is None else self._rules(batch)
         kept = self._predicate(ruled) if self._predicate and ruled.num_rows else ruled
+        self._ledger.undecided = getattr(self._predicate, "undecided", 0)
         if left is not None:
             kept = kept.slice(0, left)
             left -= kept.num_rows

@@ -6,33 +6,71 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from procwire.engine import connect, quote, sql_errors
+from procwire.engine import Limits, connect, quote, sql_errors
+from procwire.errors import LimitError, UsageError
 from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, Names
 from procwire.select import Selection, conjunction
 
-__all__ = ["Predicate", "sql"]
+__all__ = ["Predicate", "Where"]
 
 Predicate = Callable[[pa.RecordBatch], pa.RecordBatch]
 
+# A batch takes a thousandth of it. What takes longer holds up the recording, which then loses events.
+_BATCH_S = 1.0
+_MOST_TIMEOUTS = 3
 
-def sql(where: list[str], names: Names) -> Predicate:
-    """Keep the rows for which all of these predicates hold, in DuckDB's SQL over the columns as `names` calls them.
 
-    where: one at least.
+class Where:
+    """Keeps the rows for which all of some predicates hold, in DuckDB's SQL over the columns as `names` calls them.
 
-    Raises UsageError for SQL that DuckDB refuses.
+    A row that cannot be decided is kept and counted in `undecided`: no predicate ends a recording, or loses evidence.
+    One that exceeds its time again and again is no longer asked.
+
+    where: one at least. complain: told of the first failure. Raises UsageError for SQL that cannot be used.
     """
-    Selection(names=names, where=where, live=True)
-    needed, query = _query(conjunction(where), names)
-    connection = connect(threads=1)
 
-    def keep(batch: pa.RecordBatch) -> pa.RecordBatch:
-        connection.register("batch", pa.table(batch.select(needed)))
+    def __init__(self, where: list[str], names: Names, complain: Callable[[str], None] = lambda _: None) -> None:
+        Selection(names=names, where=where, live=True)
+        self.undecided = 0
+        """Rows that were kept because the predicate could not be asked of them."""
+        self._needed, self._sql = _query(conjunction(where), names)
+        self._complain = complain
+        self._timeouts = 0
+        self._connection = connect(threads=1, limits=Limits(timeout_s=_BATCH_S), spills=False)
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the rows to keep."""
+        if self._timeouts >= _MOST_TIMEOUTS:
+            return self._undecided(batch)
+        try:
+            kept = self._kept(batch)
+        except LimitError as error:
+            self._timeouts += 1
+            return self._undecided(batch, error)
+        except UsageError as error:
+            if batch.num_rows == 1:
+                return self._undecided(batch, error)
+            # Row by row, so that the others are decided.
+            return _together([self(batch.slice(row, 1)) for row in range(batch.num_rows)])
+        self._timeouts = 0
+        return kept
+
+    def _kept(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        self._connection.register("batch", pa.table(batch.select(self._needed)))
         with sql_errors():
-            kept = connection.sql(query).to_arrow_reader().read_all().column(0)
+            kept = self._connection.sql(self._sql).to_arrow_reader().read_all().column(0)
         return batch.filter(kept.combine_chunks())
 
-    return keep
+    def _undecided(self, batch: pa.RecordBatch, error: UsageError | None = None) -> pa.RecordBatch:
+        if error is not None and not self.undecided:
+            self._complain(f"cannot ask --where of every row, and keeps those: {error}")
+        self.undecided += batch.num_rows
+        return batch
+
+
+def _together(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
+    [batch] = pa.Table.from_batches(parts).combine_chunks().to_batches() or [parts[0]]
+    return batch
 
 
 def _query(where: str, names: Names) -> tuple[list[str], str]:

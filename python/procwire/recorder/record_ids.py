@@ -1,7 +1,8 @@
 """The record id, which goes on counting from one recording to the next.
 
-The file holds the first id that is not reserved. A recorder reserves blocks ahead and gives back what is left at its
-end; one that is killed leaves a gap, but no id is ever given twice, not even by two that record at once.
+The file holds the first id that is not reserved, and the version of its form; without one it is the first version's, by
+an older procwire, which goes on counting in the same file. A recorder reserves blocks ahead and gives back what is left
+at its end; one that is killed leaves a gap, but no id is ever given twice, not even by two that record at once.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ __all__ = ["RecordIds"]
 
 _FILE_NAME = "record_id"
 _DIGITS = 19
+_VERSION = 1
+# An older procwire reads a number, and blanks, up to where the version begins.
+_VERSION_OFFSET = _DIGITS + 2
+_VERSION_BYTES = 32
 _BLOCK = 10_000
 # Of a batch's rows: so that a busy recorder does not wait for the disk at each batch.
 _BATCHES_AHEAD = 10
@@ -80,14 +85,27 @@ class RecordIds:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def _stored(self) -> int:
-        raw = os.pread(self._file, _DIGITS + 2, 0).strip()
+        raw = os.pread(self._file, _VERSION_OFFSET, 0).strip()
+        self._check_version()
         if not raw:
             return 1
         if not raw.isdigit():
             raise RecordError(f"{self._path}: found {raw!r}, expected a number; remove the file to count from 1")
         return int(raw)
 
+    def _check_version(self) -> None:
+        raw = os.pread(self._file, _VERSION_BYTES, _VERSION_OFFSET).strip()
+        version = raw.removeprefix(b"version ")
+        if not raw or version == b"%d" % _VERSION:
+            return
+        if not version.isdigit():
+            raise RecordError(f"{self._path}: found {raw!r}, expected a version; remove the file to count from 1")
+        raise RecordError(
+            f"{self._path}: found version {int(version)}, expected {_VERSION} or older: a newer procwire counts here; "
+            "upgrade this one"
+        )
+
     def _store(self, number: int) -> None:
         # In place, so that it takes no right to the folder; one write of few bytes is whole or not at all.
-        os.pwrite(self._file, b"%0*d\n" % (_DIGITS, number), 0)
+        os.pwrite(self._file, b"%0*d\n\nversion %d\n" % (_DIGITS, number, _VERSION), 0)
         os.fdatasync(self._file)

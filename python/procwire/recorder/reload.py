@@ -104,10 +104,16 @@ class LiveRules:
         try:
             self._take(self._load())
         except UsageError as error:
-            self.ledger.refused += 1
-            for line in str(error).splitlines():
-                self._complain(line)
-            self._complain(f"{self.ledger.path} is refused, the rules loaded at {self.ledger.loaded_at} stay")
+            self._refuse(str(error))
+        except Exception as error:
+            # Whatever a file may bring about: the recording goes on.
+            self._refuse(f"cannot load {self.ledger.path}: {type(error).__name__}: {error}")
+
+    def _refuse(self, why: str) -> None:
+        self.ledger.refused += 1
+        for line in why.splitlines():
+            self._complain(line)
+        self._complain(f"{self.ledger.path} is refused, the rules loaded at {self.ledger.loaded_at} stay")
 
     def _take(self, configuration: Configuration) -> None:
         self._step = self._apply(configuration)

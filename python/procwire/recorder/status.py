@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from procwire.errors import RecordError
 from procwire.recorder.ledger import RecordingLedger
 from procwire.sources.boot import boot_id
 from procwire.sources.folders import RUNTIME_FOLDER, check_runtime_folder, make_runtime_folder, runtime_folder
@@ -19,6 +20,8 @@ __all__ = ["StatusFile", "running_recorders"]
 
 _PATTERN = "recorder-*.json"
 _TRIES = 5
+_VERSION = 1
+"""Of the state's form; a state without one is of the first form."""
 
 
 class StatusFile:
@@ -39,7 +42,12 @@ class StatusFile:
         self._file = os.open(self._path, flags, 0o644)
         # Whatever the umask: others may see who records.
         os.fchmod(self._file, 0o644)
-        self._identity = {"process_id": os.getpid(), "start_ticks": start_ticks(os.getpid()), "boot_id": boot_id()}
+        self._identity = {
+            "version": _VERSION,
+            "process_id": os.getpid(),
+            "start_ticks": start_ticks(os.getpid()),
+            "boot_id": boot_id(),
+        }
 
     def write(self, ledger: RecordingLedger) -> None:
         """Write the state as it is now."""
@@ -55,8 +63,12 @@ class StatusFile:
 
 
 def running_recorders() -> Iterator[dict[str, Any]]:
-    """The state of every recorder that runs, as far as this account may see them: `RecordingLedger.to_dict` and
-    the recorder's `process_id`."""
+    """Yield the state of every recorder that runs, as far as this account may see them: `RecordingLedger.to_dict`,
+    `version` (absent from an older procwire's) and the recorder's `process_id`.
+
+    Raises RecordError, after the others, for a recorder of a newer procwire.
+    """
+    newer = []
     for folder in dict.fromkeys((RUNTIME_FOLDER, runtime_folder())):
         try:
             check_runtime_folder(folder)
@@ -64,23 +76,31 @@ def running_recorders() -> Iterator[dict[str, Any]]:
             continue
         for path in sorted(folder.glob(_PATTERN)):
             state = _alive(path)
-            if state is not None:
+            if state is None:
+                continue
+            version = state.get("version", 1)
+            if version in range(_VERSION + 1):
                 yield state
+            else:
+                newer.append(f"{path}: found version {version}, expected {_VERSION} or older: a newer procwire records")
+    if newer:
+        raise RecordError("\n".join(newer))
 
 
 def _alive(path: Path) -> dict[str, Any] | None:
-    """The state, if the process that wrote it lives."""
+    """The state, if the process that wrote it lives; None also for what is no state."""
     state = _read(path)
-    if state is None or state["boot_id"] != boot_id() or start_ticks(state["process_id"]) != state["start_ticks"]:
+    # These three stay what they are in every version.
+    if state is None or state.get("boot_id") != boot_id() or not isinstance(state.get("process_id"), int):
         return None
-    return state
+    return state if start_ticks(state["process_id"]) == state.get("start_ticks") else None
 
 
 def _read(path: Path) -> dict[str, Any] | None:
     for _ in range(_TRIES):
         with suppress(OSError, ValueError):
-            state: dict[str, Any] = json.loads(path.read_bytes())
-            return state
+            state = json.loads(path.read_bytes())
+            return state if isinstance(state, dict) else None
         # It is written in place, so a reader may come between.
         time.sleep(0.01)
     return None

@@ -19,6 +19,9 @@ __all__ = ["MAX_BYTES", "DocumentError", "Node", "parse_document"]
 MAX_BYTES = 16 << 20
 """Longer files are refused; the longest known configuration has 1 MB."""
 
+_MOST_ELEMENTS = 250_000
+_MOST_ATTRIBUTES = 64
+_DEEPEST = 100
 _EVTX = b"ElfFile\0"
 _INVALID_TOKEN = expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]
 _LONGEST_NAME = 100
@@ -103,6 +106,7 @@ class _Builder:
         self.root = Node("", {}, Place(1, 1))
         self._open = [self.root]
         self._pieces: list[str] = []
+        self._elements = 0
         # The bytes are UTF-8 by now, whatever the declaration says.
         self.parser = expat.ParserCreate("utf-8")
         self.parser.buffer_text = True
@@ -123,6 +127,10 @@ class _Builder:
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         self._part()
+        self._elements += 1
+        self._check("elements", self._elements, _MOST_ELEMENTS)
+        self._check("attributes in an element", len(attributes), _MOST_ATTRIBUTES)
+        self._check("levels of elements", len(self._open), _DEEPEST)
         node = Node(tag, attributes, self._place)
         self._open[-1].children.append(node)
         self._open.append(node)
@@ -144,6 +152,10 @@ class _Builder:
         # In CDATA white space counts, and so does nothing at all.
         self._open[-1].texts.append("".join(self._pieces))
         self._pieces.clear()
+
+    def _check(self, what: str, found: int, most: int) -> None:
+        if found > most:
+            raise DocumentError(self._place, f"found {found:,} {what}, expected {most:,} at most")
 
     def _refuse_entity(self, name: str, *_: object) -> None:
         # Sysmon reads no entities of a document's own; and they are how small files become endless ones.

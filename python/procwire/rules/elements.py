@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator
 
 from procwire.rules.document import Node
 from procwire.rules.findings import Findings, nearest, quoted
-from procwire.rules.manifest import CONDITIONS, EVENTS, Version
+from procwire.rules.manifest import CONDITIONS, EVENTS, TOKEN_CONDITIONS, Version
 from procwire.rules.model import NETWORK_CONNECT, Element, Filter, OnMatch, Operand, Relation, Rule
 
 __all__ = ["ElementReader"]
 
 _MAX_NAME_BYTES = 255
+_MOST_EMPTY_TOKENS = 16
+_MOST_ELEMENTS = 1_000
 _LAST_VERSION_OF_OR: Version = (4, 10)
 
 
@@ -24,6 +26,7 @@ class ElementReader:
     def __init__(self, version: Version, findings: Findings) -> None:
         self._version = version
         self._findings = findings
+        self._elements = 0
         self._broken_events: set[str] = set()
         """Events with an element that uses unknown fields: Sysmon reads no later one of them."""
 
@@ -32,6 +35,8 @@ class ElementReader:
         others: dict[str, list[Node]] = {}
         for node, parent in _below(filtering):
             if node.tag in EVENTS:
+                if node.tag == NETWORK_CONNECT:
+                    self._count(node)
                 if node.tag not in self._broken_events and (element := self._element(node, parent)):
                     yield element
                 if node.tag != NETWORK_CONNECT:
@@ -49,6 +54,15 @@ class ElementReader:
             self._findings.note(
                 nodes[0], f"the rules of {name} ({count}) are not applied: only network connections are"
             )
+
+    def _count(self, node: Node) -> None:
+        """Refuse elements without number: whether each does something is asked of each beside all others."""
+        self._elements += 1
+        if self._elements > _MOST_ELEMENTS:
+            if self._elements == _MOST_ELEMENTS + 1:
+                text = f"found more than {_MOST_ELEMENTS:,} <{node.tag}>, expected {_MOST_ELEMENTS:,} at most"
+                self._findings.error(node, text)
+            self._broken_events.add(node.tag)
 
     def _element(self, node: Node, parent: Node) -> Element | None:
         self._findings.check_attributes(node, ("onmatch", "default"))
@@ -153,6 +167,12 @@ class ElementReader:
                     node,
                     f"found condition {quoted(given)}, expected one of {', '.join(CONDITIONS)}"
                     f"{nearest(given, CONDITIONS)}",
+                )
+            elif condition in TOKEN_CONDITIONS and node.value.split(";").count("") > _MOST_EMPTY_TOKENS:
+                # Each stands for the rest of the value: together they would be its square.
+                empty = node.value.split(";").count("")
+                self._findings.error(
+                    node, f"found {empty:,} empty tokens in a value, expected {_MOST_EMPTY_TOKENS} at most"
                 )
             else:
                 yield Filter(node.tag, condition, node.value, name, node.place)

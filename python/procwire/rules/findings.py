@@ -10,14 +10,23 @@ from procwire.rules.document import Node
 from procwire.rules.manifest import Version
 from procwire.rules.model import Finding, Severity
 
-__all__ = ["Findings", "dotted", "nearest", "one_line", "quoted"]
+__all__ = ["Findings", "TooManyFindings", "dotted", "nearest", "one_line", "quoted"]
 
 _LONGEST = 60
+_MOST = 10_000
 _ESCAPES = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
+class TooManyFindings(Exception):  # noqa: N818 - it becomes a ConfigurationError
+    """A file with so many mistakes is no configuration; `findings` are the first of them."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        super().__init__(f"found more than {_MOST:,} findings")
+        self.findings = findings
+
+
 class Findings:
-    """Collects them, in whatever order they are met."""
+    """Collects them, in whatever order they are met, up to a limit: raises TooManyFindings beyond."""
 
     def __init__(self) -> None:
         self._found: list[Finding] = []
@@ -40,6 +49,9 @@ class Findings:
         self._add(node, "note", text)
 
     def _add(self, node: Node, severity: Severity, text: str) -> None:
+        if len(self._found) == _MOST:
+            last = Finding(node.place, "error", f"found more than {_MOST:,} mistakes, and stopped to look for more")
+            raise TooManyFindings((*self.sorted, last))
         self._found.append(Finding(node.place, severity, text))
 
     def check_attributes(self, node: Node, known: tuple[str, ...]) -> None:

@@ -57,7 +57,8 @@ class _Filters:
     """Filters by their numbers: those that a hit fulfils, and those that it does not."""
 
     def __init__(self, asked: Iterable[_Asked]) -> None:
-        positive, negative = [], []
+        positive: list[int] = []
+        negative: list[int] = []
         for filter_, number in asked:
             (negative if filter_.condition in OPPOSITES else positive).append(number)
         self._positive = frozenset(positive) if positive else NO_HITS

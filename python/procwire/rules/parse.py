@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 
+from procwire.bounded import read_bounded
 from procwire.errors import ConfigurationError, UsageError
-from procwire.rules.document import DocumentError, Node, parse_document
+from procwire.rules.document import MAX_BYTES, DocumentError, Node, parse_document
 from procwire.rules.elements import ElementReader
-from procwire.rules.findings import Findings, dotted, nearest, quoted
+from procwire.rules.findings import Findings, TooManyFindings, dotted, nearest, quoted
 from procwire.rules.manifest import EVENTS, OLDEST_SCHEMA, Version
 from procwire.rules.model import Configuration, Finding
 from procwire.rules.options import Options, read_options
@@ -31,9 +31,11 @@ def load(path: str | os.PathLike[str], *, lenient: bool = False) -> Configuratio
     errors; lenient, only for what is no configuration at all.
     """
     try:
-        data = Path(path).read_bytes()
+        data = read_bounded(path, MAX_BYTES)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"cannot read {str(path)!r}: {error}") from error
     return parse(data, os.fspath(path), lenient=lenient)
 
 
@@ -43,7 +45,10 @@ def parse(data: bytes, path: str = "configuration", *, lenient: bool = False) ->
         root = parse_document(data)
     except DocumentError as error:
         raise ConfigurationError(path, [Finding(error.place, "error", error.text)]) from error
-    configuration = _configuration(root, path, lenient)
+    try:
+        configuration = _configuration(root, path, lenient)
+    except TooManyFindings as error:
+        raise ConfigurationError(path, error.findings) from error
     if not lenient and (errors := [found for found in configuration.findings if found.severity == "error"]):
         raise ConfigurationError(path, errors)
     return configuration

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from procwire.engine import literal
 from procwire.errors import UsageError
+from procwire.lake.engines import duckdb_of
 from procwire.sigma.correlated import correlation_columns
 from procwire.sigma.fields import kind_of
 from procwire.sigma.hits import SCHEMA, hits_of
@@ -110,13 +111,11 @@ def _columns(connection: Connection, view: str) -> list[str]:
 def _events(
     connection: Connection, view: str, present: Sequence[str], rules: Sequence[Rule]
 ) -> Iterator[pa.RecordBatch]:
-    import duckdb
-
-    is_duckdb = isinstance(connection, duckdb.DuckDBPyConnection)
-    for some in [rules] if is_duckdb else _few(rules):
+    database = duckdb_of(connection)
+    for some in [rules] if database is not None else _few(rules):
         source, matcher = _Source(view, present, some), Matcher(some)
-        if isinstance(connection, duckdb.DuckDBPyConnection):
-            batches = _whole_rows(connection, source, matcher)
+        if database is not None:
+            batches = _whole_rows(database, source, matcher)
         else:
             query = f"SELECT * FROM {source.sql} WHERE {_IS_EVENT} AND (\n  {source.predicate})"
             batches = iter(connection.sql(query).to_arrow_reader())

@@ -21,9 +21,11 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
+from procwire.bounded import read_bounded
 from procwire.errors import UsageError
 from procwire.event import LIVE_SCHEMA
 from procwire.lake.functions import network_ends
+from procwire.sigma import reading
 from procwire.sigma.fields import ADDRESS_BYTES, Kind, column_of, kind_of
 from procwire.sigma.problems import Unusable
 
@@ -51,11 +53,15 @@ def examples_beside(rule: Path) -> Path:
 def read_examples(path: Path) -> list[Example]:
     """The examples of a file. Raises UsageError, with the place, for what is none."""
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        text = read_bounded(path, reading.MOST_BYTES).decode("utf-8-sig")
+        _, found = next(reading.documents_of(text), (1, None))
+        if isinstance(found, yaml.YAMLError):
+            raise found
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}") from error
     except yaml.YAMLError as error:
-        raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        line, reason = reading.problem_of(error)
+        raise UsageError(f"{path}:{line or 1} is not YAML: {reason}") from error
     if not isinstance(found, list) or not found:
         raise UsageError(f"{path}: found {_kind(found)}, expected a list of examples")
     return [_example(one, f"{path}: example {number}") for number, one in enumerate(found, 1)]

@@ -24,6 +24,7 @@ from procwire.sigma.correlation import Correlation
 from procwire.sigma.documents import Document, documents
 from procwire.sigma.expressions import POLICY
 from procwire.sigma.fields import CATEGORIES, DNS_CATEGORIES
+from procwire.sigma.limits import MOST_TESTS_OF_ALL, check_size, check_tree
 from procwire.sigma.problems import OtherEvents, Problem, Unusable
 from procwire.sigma.rule import Level, LogSource, Rule, RuleSet
 from procwire.sigma.tree import Equal, Leaf, Missing, Node, Not, all_of, any_of
@@ -35,7 +36,7 @@ _LINUX = Leaf("", "provider_name", Equal("Linux-Sysmon", cased=True))
 _PRODUCTS: dict[str | None, tuple[Node, ...]] = {None: (), "linux": (_LINUX,), "windows": (Not(_LINUX),)}
 _DNS = (Not(Leaf("", "dns_query_name", Missing())),)
 # What pySigma raises for documents of a wrong make, beside its own errors.
-_BROKEN = (SigmaError, Unusable, TypeError, ValueError, AttributeError, KeyError, RecursionError)
+_BROKEN = (SigmaError, Unusable, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def load(paths: Sequence[str | Path]) -> RuleSet:
@@ -48,12 +49,17 @@ def load(paths: Sequence[str | Path]) -> RuleSet:
     rules: list[Rule] = []
     known: Known = {}
     filters: list[SigmaFilter] = []
+    left = MOST_TESTS_OF_ALL
     for document in sorted((one for one in found if isinstance(one, Document)), key=_order):
         try:
             if "filter" in document.content:
+                check_size(document.content["filter"])
                 filters.append(SigmaFilter.from_dict(document.content, policy=POLICY))
                 continue
             rule = _correlation(document, known) if "correlation" in document.content else _rule(document, filters)
+            left -= 0 if rule.tree is None else check_tree(rule.tree)
+            if left < 0:
+                raise Unusable(f"found more than {MOST_TESTS_OF_ALL:,} tests in the rules up to this one")
             rules.append(rule)
             outcome: Rule | Problem = rule
         except _BROKEN as error:
@@ -80,6 +86,7 @@ def _reported(rules: Sequence[Rule]) -> tuple[Rule, ...]:
 
 def _rule(document: Document, filters: Sequence[SigmaFilter]) -> Rule:
     source = _log_source(document.content.get("logsource"))
+    check_size(document.content.get("detection"))
     parsed = SigmaRule.from_dict(document.content, policy=POLICY)
     for one in filters:
         parsed = cast(SigmaRule, one.apply_on_rule(parsed))

@@ -130,8 +130,8 @@ def _of_text(test: Test) -> _Predicate:
         case Like(parts, cased):
             matches = re.compile(_glob(parts if cased else tuple(map(_folded, parts))), re.DOTALL).fullmatch
             return (lambda text: matches(text) is not None) if cased else (lambda text: matches(fold(text)) is not None)
-        case Regex(pattern, flags):
-            regex = f"(?{flags}){pattern}" if flags else pattern
+        case Regex():
+            regex = test.whole
             # RE2, as DuckDB has it; Python's own expressions mean something else in places.
             return lambda text: bool(pc.match_substring_regex(pa.array([text]), regex)[0].as_py())
     raise AssertionError(test)

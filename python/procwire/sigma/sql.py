@@ -121,8 +121,8 @@ def _leaf(leaf: Leaf) -> str:
         case Like(parts, cased):
             folded = tuple(part if cased or isinstance(part, Wildcard) else fold(part) for part in parts)
             return _either_form(leaf, folded, lambda text: _like(text, folded))
-        case Regex(pattern, flags):
-            return _either_form(leaf, (pattern,), lambda text: _regex(text, pattern, flags))
+        case Regex(pattern):
+            return _either_form(leaf, (pattern,), lambda text: f"regexp_matches({text}, {literal(test.whole)})")
         case Compared(operator, number):
             return f"{column} {operator} {number}"
         case InNetwork(network):
@@ -161,10 +161,6 @@ def _like_part(part: Part) -> str:
     if isinstance(part, Wildcard):
         return "%" if part is Wildcard.ANY else "_"
     return re.sub("([!%_])", r"!\1", part)
-
-
-def _regex(text: str, pattern: str, flags: str) -> str:
-    return f"regexp_matches({text}, {literal(f'(?{flags})' + pattern if flags else pattern)})"
 
 
 def _network(column: str, network: str) -> str:

@@ -77,6 +77,11 @@ class Regex:
     pattern: str
     flags: str = ""
 
+    @property
+    def whole(self) -> str:
+        """The expression with its flags."""
+        return f"(?{self.flags}){self.pattern}" if self.flags else self.pattern
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:

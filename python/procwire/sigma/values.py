@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import cast
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from sigma.types import (
     CompareOperators,
     Placeholder,
@@ -180,7 +182,15 @@ def _regex(value: SigmaRegularExpression) -> Regex:
     if any(isinstance(part, Placeholder) for part in value.regexp.s):
         _parts(value.regexp)
     flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
-    return Regex(str(value.regexp), flags)
+    test = Regex(str(value.regexp), flags)
+    if "\0" in test.pattern:
+        raise Unusable("found an expression with a NUL, which no column has")
+    try:
+        # As it is matched: Arrow's RE2 may refuse what google-re2 took, such as flags put before it.
+        pc.match_substring_regex(pa.array([""]), test.whole)
+    except pa.ArrowInvalid as error:
+        raise Unusable(f"found an expression that RE2 does not know: {error}") from error
+    return test
 
 
 def _compared(name: str, column: Column, value: SigmaCompareExpression) -> Node:

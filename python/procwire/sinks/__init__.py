@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -33,6 +34,7 @@ SINKS: dict[str, Way] = {
     "table": Way(TableSink),
     "ndjson": Way(NdjsonSink, (".ndjson", ".json", ".jsonl")),
     "csv": Way(CsvSink, (".csv",)),
+    "csv-safe": Way(partial(CsvSink, safe=True)),
     "parquet": Way(ParquetSink, (".parquet",), binary=True),
     "arrow": Way(ArrowSink, (".arrow",), binary=True),
     "xml": Way(XmlSink, (".xml",)),

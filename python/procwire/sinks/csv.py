@@ -14,15 +14,23 @@ from procwire.sinks.protocol import Terminal
 __all__ = ["CsvSink"]
 
 _END = "\r\n"
+# How spreadsheets tell a formula, some also in full width; of white space they skip they look behind it.
+_FORMULA = "[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n]"
 
 
 class CsvSink:
-    """The text forms of the other formats; what a terminal would obey is replaced on a terminal only."""
+    """The text forms of the other formats; what a terminal would obey is replaced on a terminal only.
 
-    def __init__(self, stream: BinaryIO, schema: pa.Schema, terminal: Terminal | None = None) -> None:
+    safe: for people who open it in a spreadsheet or page through it: no cell is taken for a formula, and what a
+    terminal would obey is replaced everywhere.
+    """
+
+    def __init__(
+        self, stream: BinaryIO, schema: pa.Schema, terminal: Terminal | None = None, *, safe: bool = False
+    ) -> None:
         self._stream = stream
-        self._escape: Escape = _quote if terminal is None else lambda texts: _quote(plain_text(texts))
-        stream.write((",".join(_quote(pa.array(schema.names, pa.string())).to_pylist()) + _END).encode())
+        self._escape: Escape = _inert if safe else _quote if terminal is None else _plain
+        stream.write((",".join(self._escape(pa.array(schema.names, pa.string())).to_pylist()) + _END).encode())
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write a record per row."""
@@ -42,3 +50,11 @@ def _quote(texts: pa.StringArray) -> pa.StringArray:
     quoted = pc.binary_join_element_wise('"', pc.replace_substring(texts, '"', '""'), '"', "")
     # The empty text is quoted, which sets it apart from null.
     return pc.if_else(pc.match_substring_regex(texts, '[",\\r\\n]|^$'), quoted, texts)
+
+
+def _plain(texts: pa.StringArray) -> pa.StringArray:
+    return _quote(plain_text(texts))
+
+
+def _inert(texts: pa.StringArray) -> pa.StringArray:
+    return _plain(pc.replace_substring_regex(texts, f"^({_FORMULA})", r"'\1"))

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from procwire.sinks.cells import Rows, chunks, replace_all
+from procwire.sinks.plain import escaped_json, shown
 from procwire.sinks.protocol import Terminal
 
 __all__ = ["NdjsonSink"]
@@ -34,8 +35,7 @@ class NdjsonSink:
         sparse: Collection[str] = (),
         json: Collection[str] = (),
     ) -> None:
-        del terminal
-        self._stream = stream
+        self._stream = stream if terminal is None else shown(stream, escaped_json)
         self._json = [name in json for name in schema.names]
         # The first is always there, so that each other has a comma before it.
         self._sparse = [index > 0 and name in sparse for index, name in enumerate(schema.names)]

@@ -1,25 +1,50 @@
-"""Text that is safe to show: log values are other people's, and a terminal obeys control characters."""
+"""Columns and streams of text that is safe to show."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["plain", "plain_text"]
+from procwire.plain import UNSAFE, UNSAFE_PATTERN, plain, plain_line
 
-# C0 (ESC among it), DEL, C1, and what is invisible or turns the direction of writing, which could show a path
-# backwards.
-_UNSAFE = "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
-_UNSAFE_PATTERN = re.compile(_UNSAFE)
+__all__ = ["escaped_json", "escaped_xml", "plain", "plain_line", "plain_text", "shown"]
 
 
 def plain_text(texts: pa.StringArray) -> pa.StringArray:
-    """The texts with U+FFFD for each character that a terminal would obey."""
-    return pc.replace_substring_regex(texts, _UNSAFE, "\ufffd")
+    """Return the texts with U+FFFD for each character that a terminal would obey or hide, ends of lines too."""
+    return pc.replace_substring_regex(texts, f"[{UNSAFE}]", "\ufffd")
 
 
-def plain(text: str) -> str:
-    """`plain_text` of one text, which may have lines."""
-    return "\n".join(_UNSAFE_PATTERN.sub("\ufffd", line) for line in text.split("\n"))
+def escaped_json(unsafe: re.Match[str]) -> str:
+    """Return a character as JSON's texts escape it."""
+    units = unsafe[0].encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
+def escaped_xml(unsafe: re.Match[str]) -> str:
+    """Return a character as a reference of XML's."""
+    return f"&#x{ord(unsafe[0]):x};"
+
+
+class _Shown:
+    """A terminal, for text of a format that can escape."""
+
+    def __init__(self, stream: BinaryIO, escape: Callable[[re.Match[str]], str]) -> None:
+        self._stream = stream
+        self._escape = escape
+
+    def write(self, data: bytes | pa.Buffer) -> int:
+        lines = bytes(memoryview(data)).decode().split("\n")
+        return self._stream.write("\n".join(UNSAFE_PATTERN.sub(self._escape, line) for line in lines).encode())
+
+
+def shown(stream: BinaryIO, escape: Callable[[re.Match[str]], str]) -> BinaryIO:
+    """Return what writes to a terminal with what it would obey or hide escaped, so that the data stay the same.
+
+    Each write is of whole characters; `write` is all that it has.
+    """
+    return cast(BinaryIO, _Shown(stream, escape))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
 import stat
 import time
 from collections.abc import Callable
@@ -18,7 +19,6 @@ from procwire.errors import UsageError
 from procwire.event import LIVE_SCHEMA, NAMES, fields
 from procwire.files import Place, find
 from procwire.sinks import SINKS
-from procwire.sinks.csv import CsvSink
 from procwire.sinks.datagrams import SYSTEM_LOG, SyslogSocket
 from procwire.sinks.growing import Bytes, Form, begun_with, last_line_end, not_ours
 from procwire.sinks.journal import ParquetParts, message_form
@@ -161,7 +161,8 @@ def _target(
             opened = os.fdopen(place.open(os.O_WRONLY), "wb")
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror}") from error
-    return _Stream(WAYS[way].open(opened, schema, None), opened, closes=True)
+    width = shutil.get_terminal_size().columns
+    return _Stream(WAYS[way].open(opened, schema, Terminal(width) if opened.isatty() else None), opened, closes=True)
 
 
 def _file(way: str, place: Place, schema: pa.Schema, rotation: Rotation) -> _Target:
@@ -177,8 +178,8 @@ def _form(way: str, schema: pa.Schema) -> Form:
     if way == "xml":
         header = _Gather.header(XmlSink, schema)
         return Form(header, b"</Events>\n", last_line_end(b"</Event>\n", lambda _: True))
-    if way == "csv":
-        return Form(_Gather.header(CsvSink, schema), b"", last_line_end(b"\r\n", lambda _: True))
+    if way in ("csv", "csv-safe"):
+        return Form(_Gather.header(WAYS[way].open, schema), b"", last_line_end(b"\r\n", lambda _: True))
     if way == "ndjson":
         start = f'{{"{schema.names[0]}":'.encode()
 

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from procwire.event import LIVE_SCHEMA, Field, field, fields
 from procwire.sinks.cells import Escape, Rows, chunks, replace_all, sysmon_time
 from procwire.sinks.kinds import loss_runs
+from procwire.sinks.plain import escaped_xml, shown
 from procwire.sinks.protocol import Terminal
 from procwire.sinks.xml import (
     CONTROL_REFERENCES,
@@ -49,10 +50,9 @@ class SyslogSink:
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
-        del terminal
         if schema != LIVE_SCHEMA:
             raise ValueError("found another schema, expected event.LIVE_SCHEMA")
-        self._stream = stream
+        self._stream = stream if terminal is None else shown(stream, escaped_xml)
         self._now = now
 
     def write(self, batch: pa.RecordBatch) -> None:

@@ -18,7 +18,7 @@ from procwire.sinks.connections import CONNECTION_COLUMNS, connection_columns, g
 from procwire.sinks.kinds import ALERT_COLUMNS, alert_runs, loss_runs
 from procwire.sinks.layout import Column, add_cell, header_cell, shorten, shorten_middle, styled
 from procwire.sinks.live import RECORDING_COLUMNS, alert_lines, loss_lines, recording_columns
-from procwire.sinks.plain import plain_text
+from procwire.sinks.plain import plain_line, plain_text
 from procwire.sinks.protocol import Terminal
 
 __all__ = ["TableSink"]
@@ -93,7 +93,7 @@ def _plain_column(batch: pa.RecordBatch, name: str) -> Column:
     def texts(rows: pa.RecordBatch) -> pa.StringArray:
         return plain_text(text(rows.column(index)))
 
-    index = batch.schema.get_field_index(name)
+    index, name = batch.schema.get_field_index(name), plain_line(name)
     kind = batch.schema.field(name).type
     longest = pc.max(pc.utf8_length(texts(batch))).as_py() or 0
     if pa.types.is_string(kind) or pa.types.is_binary(kind):

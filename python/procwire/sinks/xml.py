@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from procwire.event import CONNECTION, EVENTS, LIVE_SCHEMA, SCHEMA, Event, Field, fields
 from procwire.sinks.cells import Rows, chunks, exact_time, hex_text, replace_all, with_t
 from procwire.sinks.kinds import loss_runs
+from procwire.sinks.plain import escaped_xml, shown
 from procwire.sinks.protocol import Terminal
 
 __all__ = [
@@ -48,12 +49,11 @@ class XmlSink:
     `kinds.events`."""
 
     def __init__(self, stream: BinaryIO, schema: pa.Schema = SCHEMA, terminal: Terminal | None = None) -> None:
-        del terminal
         event = next((event for event in EVENTS if schema == event.schema), None)
         if event is None and schema != LIVE_SCHEMA:
             raise ValueError("found another schema, expected an event's or event.LIVE_SCHEMA")
         self._event = event or CONNECTION
-        self._stream = stream
+        self._stream = stream if terminal is None else shown(stream, escaped_xml)
         stream.write(b'<?xml version="1.0" encoding="UTF-8"?>\n<Events>\n')
 
     def write(self, batch: pa.RecordBatch) -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import time
 import zlib
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 from procwire import _core
 from procwire.errors import UsageError
 from procwire.event import Event
-from procwire.ledger import FileLedger, Ledger
-from procwire.sources.inputs import STDIN, expand, is_packed
+from procwire.ledger import Example, FileLedger, Ledger, Tally
+from procwire.sources.inputs import STDIN, Found, NotFollowed, expand, is_packed, is_regular, name_of, reason
 
 __all__ = ["follow_batches"]
 
@@ -55,53 +55,114 @@ def follow_batches(
 ) -> _Batches:
     """Batches of events as logs grow, each with its event; new files in folders and patterns are taken up as they come.
 
-    Raises UsageError for what cannot be followed: standard input beside files, packed files.
+    What cannot be read costs no other log: it is tried again and again, and the ledger has it meanwhile.
+
+    Raises UsageError for what cannot be followed, where the user named it: standard input beside files, packed files,
+    pipes. Raises InputError if there is nothing else than what cannot be read.
     """
-    followers: dict[str, _Follower] = {}
-    named_paths: set[str] = set()
+    followed = _Followed(format, events)
     try:
         while True:
-            for path, named in expand(paths):
-                if path not in followers:
-                    follower = _open(path, format, events)
-                    if follower is None:
-                        continue
-                    followers[path] = follower
-                named_paths.update({path} if named else ())
-                yield from followers[path].news()
-            _tell(ledger, followers, named_paths)
+            yield from followed.news(expand(paths))
+            followed.tell(ledger)
+            if followed.is_hopeless:
+                ledger.check_read()
             time.sleep(_POLL_S)
     finally:
         # It may end between what was given and its account.
-        _tell(ledger, followers, named_paths)
-        for follower in followers.values():
+        followed.tell(ledger)
+        followed.close()
+
+
+class _Followed:
+    """The logs that are followed, and what cannot be."""
+
+    def __init__(self, format: str | None, events: Sequence[Event]) -> None:
+        self._format = format
+        self._events = events
+        self._followers: dict[str, _Follower] = {}
+        self._named: set[str] = set()
+        self._troubles: dict[str, Exception] = {}
+        self._is_awaited = False
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether nothing is followed or awaited: all that there is was named, and cannot be read."""
+        return (
+            bool(self._troubles) and self._troubles.keys() <= self._named and not (self._followers or self._is_awaited)
+        )
+
+    def news(self, found: Iterator[Found]) -> _Batches:
+        """What came since the last call."""
+        met: set[str] = set()
+        for entry in found:
+            met.add(entry.path)
+            self._named.update({entry.path} if entry.named else ())
+            try:
+                if entry.trouble is not None:
+                    raise entry.trouble
+                yield from self._news(entry)
+                self._troubles.pop(entry.path, None)
+            except (OSError, NotFollowed) as error:
+                self._troubles[entry.path] = error
+        self._troubles = {path: error for path, error in self._troubles.items() if path in met}
+
+    def _news(self, entry: Found) -> _Batches:
+        if entry.path not in self._followers:
+            follower = self._opened(entry)
+            if follower is None:
+                self._is_awaited = True
+                return
+            self._followers[entry.path] = follower
+        yield from self._followers[entry.path].news()
+
+    def _opened(self, entry: Found) -> _Follower | None:
+        """None while there is nothing to tell the format by."""
+        path = entry.path
+        if path == STDIN:
+            raise UsageError("found standard input among the files to follow, expected it alone")
+        try:
+            if (what := _unfit(path)) is not None:
+                if entry.named:
+                    raise UsageError(f"{entry.name}: found {what}, expected a log that can grow")
+                raise NotFollowed(what)
+            with Path(path).open("rb") as file:
+                head = file.read(len(_EVTX_MAGIC))
+        except FileNotFoundError:
+            return None
+        if not head:
+            return None
+        if self._format == "evtx" or head == _EVTX_MAGIC:
+            return _EvtxFollower(path, self._events)
+        return _TextFollower(path, self._format, self._events)
+
+    def tell(self, ledger: Ledger) -> None:
+        """Bring the ledger up to date."""
+        accounts = {path: follower.account() for path, follower in self._followers.items()}
+        for path, error in self._troubles.items():
+            account = accounts.setdefault(path, FileLedger(name_of(path)))
+            why = str(reason(error, path))
+            if isinstance(error, NotFollowed):
+                account.not_followed = why
+            elif path in self._followers:
+                account.damage["read error"] = Tally(1, [Example(account.bytes, None, why)])
+            else:
+                account.error, account.unreadable = why, True
+        for path, account in accounts.items():
+            account.named = path in self._named
+        ledger.files[:] = accounts.values()
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for follower in self._followers.values():
             follower.close()
 
 
-def _tell(ledger: Ledger, followers: Mapping[str, _Follower], named_paths: Container[str]) -> None:
-    ledger.files[:] = [follower.account() for follower in followers.values()]
-    for account in ledger.files:
-        account.named = account.name in named_paths
-
-
-def _open(path: str, format: str | None, events: Sequence[Event]) -> _Follower | None:
-    """None while there is nothing to tell the format by."""
-    if path == STDIN:
-        raise UsageError("found standard input among the files to follow, expected it alone")
-    try:
-        if is_packed(path):
-            raise UsageError(f"{path}: found a packed file, expected a log that can grow")
-        with Path(path).open("rb") as file:
-            head = file.read(len(_EVTX_MAGIC))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
-    if not head:
-        return None
-    if format == "evtx" or head == _EVTX_MAGIC:
-        return _EvtxFollower(path, events)
-    return _TextFollower(path, format, events)
+def _unfit(path: str) -> str | None:
+    """What a file is that cannot grow. Raises OSError if it cannot be read."""
+    if not is_regular(path):
+        return "a pipe or a device"
+    return "a packed file" if is_packed(path) else None
 
 
 class _TextFollower:
@@ -111,12 +172,15 @@ class _TextFollower:
         self._path = path
         self._format = format
         self._events = {event.name: event for event in events}
-        self._past = FileLedger(path)
-        self._begin()
+        self._past = FileLedger(name_of(path))
+        self._begin(self._opened())
 
-    def _begin(self) -> None:
-        self._file = Path(self._path).open("rb")  # noqa: SIM115 - held as long as the file is followed
-        self._feeder = _core.Feeder(self._path, format=self._format, events=[*self._events])
+    def _opened(self) -> BinaryIO:
+        return Path(self._path).open("rb")
+
+    def _begin(self, file: BinaryIO) -> None:
+        self._file = file
+        self._feeder = _core.Feeder(name_of(self._path), format=self._format, events=[*self._events])
 
     def account(self) -> FileLedger:
         return self._past + FileLedger.from_core(self._feeder.account())
@@ -127,12 +191,14 @@ class _TextFollower:
     def news(self) -> _Batches:
         yield from self._read()
         if self._replaced():
+            # If it cannot be opened, the one before is held until it can.
+            file = self._opened()
             # The last lines may have been written after the read above.
             yield from self._read()
             yield from self._feed(b"", at_end=True)
             self._past = self.account()
             self._file.close()
-            self._begin()
+            self._begin(file)
             yield from self._read()
 
     def _read(self) -> _Batches:
@@ -172,7 +238,7 @@ class _EvtxFollower:
         self._events = {event.name: event for event in events}
         self._stamp: tuple[int, int] | None = None
         self._chunks: dict[int, _Chunk] = {}
-        self._past = FileLedger(path, format="evtx")
+        self._past = FileLedger(name_of(path), format="evtx")
 
     def account(self) -> FileLedger:
         current = (chunk.account for chunk in self._chunks.values() if chunk.account is not None)
@@ -189,8 +255,8 @@ class _EvtxFollower:
         stamp = (stat.st_mtime_ns, stat.st_size)
         if stamp == self._stamp:
             return
-        self._stamp = stamp
         with Path(self._path).open("rb") as file:
+            self._stamp = stamp
             file.seek(_HEADER_BYTES)
             offset = _HEADER_BYTES
             while block := file.read(_CHUNK_BYTES):
@@ -207,7 +273,7 @@ class _EvtxFollower:
         if first_record != chunk.first_record and chunk.account is not None:
             self._past += chunk.account
             chunk.last_offset.clear()
-        batches, account = _core.evtx_chunk(self._path, block, offset, events=[*self._events])
+        batches, account = _core.evtx_chunk(name_of(self._path), block, offset, events=[*self._events])
         chunk.checksum, chunk.first_record = checksum, first_record
         chunk.account = FileLedger.from_core(account)
         chunk.account.bytes = len(block)

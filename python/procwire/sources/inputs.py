@@ -2,54 +2,56 @@
 
 from __future__ import annotations
 
-import bz2
-import glob
-import gzip
-import io
-import lzma
 import os
+import stat
 import sys
-import tarfile
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from typing import BinaryIO, Literal, cast
 
-import pyarrow as pa
-
+from procwire.errors import InputError
 from procwire.files import PART
+from procwire.sources.limits import Budget, UnpackLimits
+from procwire.sources.packings import NoLogError, NotFollowed, unpack
+from procwire.sources.patterns import is_pattern, matches
+from procwire.sources.streams import Pieces, packing_of
 
 __all__ = [
     "STDIN",
-    "UNPACK_ERRORS",
+    "Found",
     "Input",
+    "NoLogError",
+    "NotFollowed",
     "TableError",
     "TableFormat",
+    "check_paths",
     "expand",
     "is_packed",
+    "is_regular",
+    "name_of",
     "open_inputs",
+    "reason",
     "table_format",
 ]
 
 TableFormat = Literal["parquet", "arrow"]
 
 STDIN = "-"
-_MAX_NESTING = 4
 _HEAD_BYTES = 512
-_PIECE_BYTES = 1 << 16
-UNPACK_ERRORS = (
-    OSError,
-    EOFError,
-    RuntimeError,  # zipfile's for a password, NotImplementedError for an unknown method
-    zlib.error,
-    lzma.LZMAError,
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    pa.ArrowException,
-)
-"""What reading packed bytes may raise."""
+# The last begins a stream: it has no magic, but the mark of a message.
+_TABLES: dict[bytes, TableFormat] = {
+    b"PAR1": "parquet",
+    b"ARROW1": "arrow",
+    b"\xff\xff\xff\xff": "arrow",
+}
+_KINDS = {
+    stat.S_ISFIFO: "a pipe",
+    stat.S_ISSOCK: "a socket",
+    stat.S_ISCHR: "a device",
+    stat.S_ISBLK: "a device",
+    stat.S_ISDIR: "a link to a folder",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Input:
     """One input for the core: what it is called, and a path, a file, or the error that opening it gave."""
 
     name: str
+    """Text that can be written anywhere, see `name_of`."""
     source: str | BinaryIO | Exception
     live: bool = False
     """Whether its bytes come as they are made."""
@@ -64,79 +67,55 @@ class Input:
     """Whether the user named it."""
 
 
-class TableError(ValueError):
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a path stands for: a file, or what is no file to be read."""
+
+    path: str
+    """As `os.fsdecode` gives it: what is no text stays what it is."""
+    named: bool
+    """Whether the user named it."""
+    trouble: Exception | None = None
+    """Why it cannot be read; NotFollowed if it is left out on purpose."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return name_of(self.path)
+
+
+class TableError(NoLogError):
     """A Parquet or Arrow file where a log is expected."""
 
     def __init__(self, format: str) -> None:
         super().__init__(f"found {format.title()}, expected a log: `procwire sql --files` asks it")
 
 
-class _Pieces(io.RawIOBase):
-    """Reads give what is at hand: of a pipe without waiting for more, and of damaged packed bytes up to
-    the damage, whose error comes after what is before it instead of in its place."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__()
-        self._file = cast(io.BufferedReader, file)
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        return self._file.read1(min(size, _PIECE_BYTES) if size >= 0 else _PIECE_BYTES)
-
-    def readinto(self, buffer: Any) -> int:
-        piece = self.read(len(buffer))
-        buffer[: len(piece)] = piece
-        return len(piece)
-
-
-class _UpToError(_Pieces):
-    """Ends where reading fails; `error` says why."""
-
-    error: Exception | None = None
-
-    def read(self, size: int = -1) -> bytes:
-        try:
-            return super().read(size)
-        except UNPACK_ERRORS as error:
-            self.error = error
-            return b""
-
-
-def _unzstd(file: BinaryIO) -> BinaryIO:
-    return cast("BinaryIO", pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd"))
-
-
-_UNPACKERS: tuple[tuple[bytes, Callable[[BinaryIO], Any]], ...] = (
-    (b"\x1f\x8b", gzip.open),
-    (b"\x28\xb5\x2f\xfd", _unzstd),
-    (b"BZh", bz2.open),
-    (b"\xfd7zXZ\x00", lzma.open),
-)
-_ZIP = b"PK\x03\x04"
-_TAR_AT, _TAR = 257, b"ustar"
-# The last begins a stream: it has no magic, but the mark of a message.
-_TABLES: dict[bytes, Literal["parquet", "arrow"]] = {
-    b"PAR1": "parquet",
-    b"ARROW1": "arrow",
-    b"\xff\xff\xff\xff": "arrow",
-}
-
-
-def _unpacker(head: bytes) -> Callable[[BinaryIO], BinaryIO] | None:
-    return next((unpack for magic, unpack in _UNPACKERS if head.startswith(magic)), None)
+def name_of(path: str) -> str:
+    """A path, or the name of a member, as text: bytes that are no UTF-8 become `\\xNN`."""
+    try:
+        return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        # Half of a character, which no system call gives.
+        return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def is_packed(path: str) -> bool:
     """Whether the file's first bytes say that it is compressed or an archive."""
-    head = _head(path)
-    return _unpacker(head) is not None or head.startswith(_ZIP) or head[_TAR_AT:].startswith(_TAR)
+    return packing_of(_head(path), at_end=True) is not None
 
 
 def table_format(path: str) -> TableFormat | None:
     """What kind of table the file's first bytes say that it holds; None for a log."""
-    head = _head(path)
+    return _table_of(_head(path))
+
+
+def is_regular(path: str) -> bool:
+    """Whether it is a file whose bytes stay there when they are read. Raises OSError if it cannot be asked."""
+    return stat.S_ISREG(Path(path).stat().st_mode)
+
+
+def _table_of(head: bytes) -> TableFormat | None:
     return next((found for magic, found in _TABLES.items() if head.startswith(magic)), None)
 
 
@@ -145,99 +124,114 @@ def _head(path: str) -> bytes:
         return file.read(_HEAD_BYTES)
 
 
-def expand(paths: Sequence[str | os.PathLike[str]]) -> Iterator[tuple[str, bool]]:
-    """The files that `paths` stand for, each with whether it was named itself: folders are walked, patterns
-    matched, in order of name."""
+def expand(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Found]:
+    """What `paths` stand for: folders are walked, patterns matched, in order of name. What cannot be read, or is not
+    followed, is among it."""
     for path in (os.fspath(path) for path in paths):
-        if path != STDIN and not os.path.lexists(path) and glob.has_magic(path):
-            matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - the pattern may be absolute
-            for match in matches or [path]:
-                yield from _walk(match, named=not matches)
+        if path != STDIN and not os.path.lexists(path) and is_pattern(path):
+            yield from _matched(path)
         else:
             yield from _walk(path, named=True)
 
 
-def _walk(path: str, *, named: bool) -> Iterator[tuple[str, bool]]:
-    if not Path(path).is_dir():
-        yield path, named
+def check_paths(paths: Sequence[str | os.PathLike[str]]) -> None:
+    """Raise InputError if none of the paths leads to a file, a folder or the like: mistyped ones, then."""
+    missing = [path for path in (os.fspath(path) for path in paths) if path != STDIN and not os.path.lexists(path)]
+    if missing and len(missing) == len(paths) and not any(is_pattern(path) and matches(path) for path in missing):
+        told = [f"{name_of(path)}: No such file or directory" for path in missing[:3]]
+        raise InputError("; ".join(told))
+
+
+def _matched(pattern: str) -> Iterator[Found]:
+    found = matches(pattern)
+    if not found:
+        yield Found(pattern, named=True)
+    seen: set[str] = set()
+    for path, error in found:
+        trouble = [Found(path, named=False, trouble=error)]
+        for one in trouble if error is not None else _walk(path, named=False):
+            # A pattern may match a folder and what lies in it, or a link to where it was: one match of it is enough.
+            place = os.path.realpath(one.path)
+            if place not in seen:
+                seen.add(place)
+                yield one
+
+
+def _walk(path: str, *, named: bool) -> Iterator[Found]:
+    if not os.path.isdir(path):  # noqa: PTH112 - Path's raises what this takes for no folder
+        yield Found(path, named) if named else _file(path)
         return
-    for folder, folders, files in os.walk(path):
-        folders.sort()
-        for name in sorted(files):
-            file = Path(folder, name)
-            # What is being written at this moment, by this run too, is nobody's log.
-            if file.is_file() and not PART.fullmatch(name):
-                yield str(file), False
-
-
-def open_inputs(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Input]:
-    """Every input that `paths` stand for, unpacked; those that cannot be opened carry the error."""
-    for path, named in expand(paths):
+    folders = [path]
+    while folders:
+        folder = folders.pop()
         try:
-            if path == STDIN:
-                yield from _unpack(STDIN, sys.stdin.buffer, named=named, path=None)
-            elif table := table_format(path):
-                yield Input(path, TableError(table), named=named)
-            elif not is_packed(path):
-                yield Input(path, path, named=named)
-            else:
-                with Path(path).open("rb") as file:
-                    yield from _unpack(path, file, named=named, path=path)
-        except UNPACK_ERRORS as error:
-            yield Input(path, _describe(error, path), named=named)
+            with os.scandir(folder) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            yield Found(folder, named and folder == path, error)
+            continue
+        below = [entry.path for entry in found if entry.is_dir(follow_symlinks=False)]
+        folders += reversed(below)
+        for entry in found:
+            # What is being written at this moment, by this run too, is nobody's log.
+            if not entry.is_dir(follow_symlinks=False) and not PART.fullmatch(entry.name):
+                yield _file(entry.path)
 
 
-def _describe(error: Exception, path: str) -> Exception:
-    """Without the path, which the ledger shows beside it."""
-    if isinstance(error, OSError) and error.strerror and error.filename == path:
-        return OSError(error.strerror)
-    return error
-
-
-def _unpack(name: str, file: BinaryIO, *, named: bool, path: str | None, depth: int = 0) -> Iterator[Input]:
-    """The inputs inside of `file`, or itself if it is not packed."""
-    buffered = file if isinstance(file, io.BufferedReader) else io.BufferedReader(_Pieces(file))
-    head = buffered.peek(_HEAD_BYTES)
-    unpack = _unpacker(head)
-    is_tar = head[_TAR_AT:].startswith(_TAR)
-    if depth >= _MAX_NESTING and (unpack or is_tar or head.startswith(_ZIP)):
-        yield Input(name, ValueError(f"found more than {_MAX_NESTING} packings within each other"), named=named)
-    elif unpack:
-        yield from _unpack(name, unpack(buffered), named=named, path=None, depth=depth + 1)
-    elif head.startswith(_ZIP):
-        yield from _unzip(name, buffered, path, depth)
-    elif is_tar:
-        yield from _untar(name, buffered, depth)
-    else:
-        yield Input(name, cast(BinaryIO, _Pieces(buffered)), live=name == STDIN, named=named)
-
-
-def _unzip(name: str, file: io.BufferedReader, path: str | None, depth: int) -> Iterator[Input]:
-    # A zip's directory stands at its end: one within a stream has to be held whole.
-    with zipfile.ZipFile(path if path is not None else io.BytesIO(file.read())) as archive:
-        for member in archive.infolist():
-            if member.is_dir():
-                continue
-            inner = f"{name}!{member.filename}"
-            try:
-                with archive.open(member) as packed:
-                    yield from _unpack(inner, cast(BinaryIO, packed), named=False, path=None, depth=depth + 1)
-            except UNPACK_ERRORS as error:
-                yield Input(inner, error)
-
-
-def _untar(name: str, file: io.BufferedReader, depth: int) -> Iterator[Input]:
-    source = _UpToError(file)
+def _file(path: str) -> Found:
+    """What was met in a folder, or matched by a pattern."""
     try:
-        with tarfile.open(fileobj=source, mode="r|") as archive:
-            for member in archive:
-                packed = archive.extractfile(member) if member.isfile() else None
-                if packed is not None:
-                    inner = f"{name}!{member.name}"
-                    yield from _unpack(inner, cast(BinaryIO, packed), named=False, path=None, depth=depth + 1)
-    except tarfile.TarError:
-        # What it makes of the early end says less.
-        if source.error is None:
-            raise
-    if source.error is not None:
-        raise source.error
+        mode = Path(path).stat().st_mode
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and not Path(path).is_symlink():
+            # It was there a moment ago: a log that is rotated, say.
+            return Found(path, named=False)
+        return Found(path, named=False, trouble=error)
+    kind = next((kind for is_kind, kind in _KINDS.items() if is_kind(mode)), None)
+    return Found(path, named=False, trouble=NotFollowed(kind) if kind else None)
+
+
+def open_inputs(paths: Sequence[str | os.PathLike[str]], limits: UnpackLimits | None = None) -> Iterator[Input]:
+    """Every input that `paths` stand for, unpacked; those that cannot be opened carry the error."""
+    for found in expand(paths):
+        try:
+            if found.trouble is not None:
+                raise found.trouble
+            yield from _open(found, Budget(limits or UnpackLimits()))
+        except Exception as error:
+            # Whatever a hostile file makes of its unpacking, the next one is read.
+            yield Input(found.name, reason(error, found.path), named=found.named)
+
+
+def _open(found: Found, budget: Budget) -> Iterator[Input]:
+    if found.path == STDIN:
+        yield from _unpacked(found, sys.stdin.buffer, budget, live=True)
+        return
+    with Path(found.path).open("rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            # Its bytes can be read once only.
+            yield from _unpacked(found, file, budget, live=True)
+            return
+        head = file.read(_HEAD_BYTES)
+        if table := _table_of(head):
+            yield Input(found.name, TableError(table), named=found.named)
+        elif packing_of(head, at_end=True) is None:
+            yield Input(found.name, found.path, named=found.named)
+        else:
+            file.seek(0)
+            yield from _unpacked(found, file, budget, live=False)
+
+
+def _unpacked(found: Found, file: BinaryIO, budget: Budget, *, live: bool) -> Iterator[Input]:
+    for name, source in unpack(found.path, Pieces(file), budget, file=None if live else file):
+        itself = name == found.path
+        yield Input(name_of(name), cast("BinaryIO | Exception", source), live=live and itself,
+                    named=found.named and itself)  # fmt: skip
+
+
+def reason(error: Exception, path: str) -> Exception:
+    """Why something cannot be read, without its path, which the ledger shows beside it."""
+    if isinstance(error, OSError) and error.strerror and error.filename == path:
+        is_dangling = isinstance(error, FileNotFoundError) and Path(path).is_symlink()
+        return OSError(f"a link that leads to no file: {error.strerror}" if is_dangling else error.strerror)
+    return error

@@ -15,7 +15,8 @@ from procwire import _core
 from procwire.event import CONNECTION, EVENTS, Event
 from procwire.ledger import FileLedger, Ledger
 from procwire.sources.follow import follow_batches
-from procwire.sources.inputs import STDIN, Input, expand, is_packed, open_inputs
+from procwire.sources.inputs import STDIN, Input, NoLogError, NotFollowed, expand, is_packed, is_regular, open_inputs
+from procwire.sources.limits import UnpackLimits
 
 __all__ = ["OnProgress", "read_batches", "read_events"]
 
@@ -38,10 +39,11 @@ def read_batches(
     ledger: Ledger,
     on_progress: OnProgress | None = None,
     through: Callable[[Iterator[Input]], Iterator[Input]] | None = None,
+    unpack: UnpackLimits | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Read one event of logs, as `read_events` does, into batches of its schema."""
     both = read_events(paths, events=[event], format=format, recover=recover, follow=follow, ledger=ledger,
-                       on_progress=on_progress, through=through)  # fmt: skip
+                       on_progress=on_progress, through=through, unpack=unpack)  # fmt: skip
     with closing(both):
         for _, batch in both:
             yield batch
@@ -58,18 +60,21 @@ def read_events(
     ledger: Ledger,
     on_progress: OnProgress | None = None,
     through: Callable[[Iterator[Input]], Iterator[Input]] | None = None,
+    unpack: UnpackLimits | None = None,
 ) -> Generator[tuple[Event, pa.RecordBatch], None, None]:
     """Read events of logs in one pass: batches, each of one event and of its schema, in the order of the inputs.
 
     `ledger` is filled as reading goes on. With `follow`, waits for logs to grow and does not end by itself.
     `coded` has texts come as dictionaries, in which a value may stand twice; with `follow` they do not.
     `through` may leave inputs out, or put others in their place; with `follow` it is not asked.
+    `unpack` limits what packed files may become; what lies beyond is damage.
     """
     ledger.asked = {event.name: event.rows for event in events}
     if follow and [os.fspath(path) for path in paths] != [STDIN]:
         yield from follow_batches(paths, events=events, format=format, ledger=ledger)
         return
-    inputs = _Inputs(through(open_inputs(paths)) if through else open_inputs(paths))
+    opened = open_inputs(paths, unpack)
+    inputs = _Inputs(through(opened) if through else opened)
     total_bytes = _total_bytes(paths) if on_progress else None
     scanner = _core.Scanner(inputs, format=format, recover=recover, events=[event.name for event in events],
                             coded=coded)  # fmt: skip
@@ -99,7 +104,7 @@ def _steps(scanner: _core.Scanner) -> Iterator[_core.Batch | None]:
 
 
 class _Inputs:
-    """The inputs, as the core takes them; remembers which of them the user named."""
+    """The inputs, as the core takes them; remembers which of them the user named, and what is not read on purpose."""
 
     def __init__(self, inputs: Iterator[Input]) -> None:
         self._inputs = inputs
@@ -107,7 +112,9 @@ class _Inputs:
 
     def __iter__(self) -> Iterator[tuple[str, str | BinaryIO | Exception, bool]]:
         for entry in self._inputs:
-            self._seen.append(Input(entry.name, "", named=entry.named))
+            # Files are let go of when the core is done with them.
+            kept = entry.source if isinstance(entry.source, Exception) else ""
+            self._seen.append(Input(entry.name, kept, named=entry.named))
             yield entry.name, entry.source, entry.live
 
     def accounts(self, scanner: _core.Scanner) -> list[FileLedger]:
@@ -115,18 +122,25 @@ class _Inputs:
         for file, entry in zip(files, self._seen, strict=False):
             # An account begins with the first block, and gets its name at the end.
             file.name, file.named = entry.name, entry.named
+            if isinstance(entry.source, NotFollowed):
+                file.not_followed, file.error, file.unreadable = str(entry.source), None, False
+            elif isinstance(entry.source, NoLogError):
+                file.unreadable = False
         return files
 
 
 def _total_bytes(paths: Sequence[str | os.PathLike[str]]) -> int | None:
     """Bytes of all inputs; None where that cannot be known before they are unpacked."""
     total = 0
-    for path, _ in expand(paths):
+    for found in expand(paths):
+        if found.trouble is not None:
+            continue
         try:
-            if path == STDIN or is_packed(path):
+            # A pipe must not be read from before its turn.
+            if found.path == STDIN or not is_regular(found.path) or is_packed(found.path):
                 return None
-            total += Path(path).stat().st_size
-        except OSError:
+            total += Path(found.path).stat().st_size
+        except (OSError, ValueError):
             # What cannot be opened is told when its turn comes.
             continue
     return total

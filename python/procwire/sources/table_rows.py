@@ -70,10 +70,8 @@ def _column(table: TableFile, field: Field, batch: pa.RecordBatch, name: str) ->
         return _address_bytes(_column(table, text, batch, name))
     if field is _KIND:
         return pa.repeat(pa.scalar("connection"), batch.num_rows)
-    return pa.repeat(pa.scalar(False), batch.num_rows) if field.name == "recovered" else _nulls(field, batch)
-
-
-def _nulls(field: Field, batch: pa.RecordBatch) -> pa.Array:
+    if field.name == "recovered":
+        return pa.repeat(pa.scalar(False), batch.num_rows)
     return pa.nulls(batch.num_rows, field.type)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 from procwire.errors import UsageError
 from procwire.event import CONNECTION, DNS_QUERY, NAMES, PROCESS_CREATION, Event, Field, Names
 from procwire.ledger import EXAMPLES_PER_KIND, Example, FileLedger, Tally
-from procwire.sources.inputs import STDIN, TableFormat, expand, table_format
+from procwire.sources.inputs import STDIN, Found, TableFormat, expand, is_regular, table_format
 
 __all__ = ["ERRORS", "TableFile", "find_tables", "open_table"]
 
@@ -25,7 +26,7 @@ _TELLING: dict[Event, tuple[str, ...]] = {
     PROCESS_CREATION: ("event_creation_time", "process_guid", "process_command_line"),
     DNS_QUERY: ("event_creation_time", "process_guid", "dns_query_name"),
 }
-ERRORS = (OSError, pa.ArrowException)
+ERRORS = (OSError, UnicodeError, pa.ArrowException)
 """What reading a file may raise."""
 _BATCH_ROWS = 1 << 16
 
@@ -54,7 +55,10 @@ class TableFile:
         """Read the rows of a file of either format, without counting them; what is damaged likewise ends them."""
         try:
             with pa.OSFile(self.path) as file:
-                yield from _arrow(file) if self.format == "arrow" else _parquet(file)
+                for batch in _arrow(file) if self.format == "arrow" else _parquet(file):
+                    # Arrow takes offsets and UTF-8 on trust, and reads beyond its buffers where they are forged.
+                    batch.validate(full=True)
+                    yield batch
         except ERRORS as error:
             self.damaged(error)
 
@@ -97,11 +101,16 @@ def find_tables(paths: Sequence[str | os.PathLike[str]]) -> tuple[list[TableFile
     """
     found: list[TableFile] = []
     accounts: list[FileLedger] = []
-    for path, named in expand(paths):
-        if (named or not _is_hidden(path)) and (kind := _format(path)) is not None:
-            _check_no_lake(path)
-            table, account = _tried(path, kind, named=named)
-            accounts.append(account)
+    for entry in expand(paths):
+        if (kind := _format(entry)) is None:
+            continue
+        account = FileLedger(entry.name, kind, named=entry.named)
+        accounts.append(account)
+        if not entry.named and _is_hidden(entry.path):
+            account.not_followed = "hidden: it belongs to a recording that has not published it"
+        else:
+            _check_no_lake(entry.path)
+            table = _tried(entry.path, kind, account)
             found += [table] if table else []
     return found, accounts
 
@@ -115,23 +124,26 @@ def open_table(path: str, *, named: bool) -> tuple[TableFile | None, FileLedger]
         return None, FileLedger(path, named=False, error="found a hidden table, expected what a recording published")
     try:
         _check_no_lake(path)
-        return _tried(path, table_format(path) or "parquet", named=named)
+        kind = table_format(path) or "parquet"
     except (OSError, UsageError) as error:
         return None, FileLedger(path, named=named, error=str(error))
+    account = FileLedger(path, kind, named=named)
+    return _tried(path, kind, account), account
 
 
-def _tried(path: str, format: TableFormat, *, named: bool) -> tuple[TableFile | None, FileLedger]:
-    account = FileLedger(path, format, bytes=Path(path).stat().st_size, named=named)
+def _tried(path: str, format: TableFormat, account: FileLedger) -> TableFile | None:
     try:
-        return _opened(path, format, account), account
-    except ERRORS as error:
-        account.error = f"cannot be read as {format.title()}: {_line(error)}"
-        if not account.named:
-            # What was met in a folder and is no log is passed over; but this was meant to be one.
-            account.damage["read error"] = _tally(error)
+        account.bytes = Path(path).stat().st_size
+        if account.name != path:
+            raise ValueError("found a name that is no UTF-8, expected one that is: rename it, or link to it")
+        return _opened(path, format, account)
     except UsageError as error:
         account.error = str(error)
-    return None, account
+    except Exception as error:
+        # Whatever a hostile file makes of its opening. It was meant to hold rows: it is no file without a log.
+        account.error = f"cannot be read as {format.title()}: {_line(error)}"
+        account.unreadable = True
+    return None
 
 
 def _is_hidden(path: str) -> bool:
@@ -139,10 +151,11 @@ def _is_hidden(path: str) -> bool:
     return Path(path).name.startswith(".")
 
 
-def _format(path: str) -> TableFormat | None:
-    # What cannot be opened is told where logs are read.
-    with suppress(OSError):
-        return None if path == STDIN else table_format(path)
+def _format(entry: Found) -> TableFormat | None:
+    # What cannot be opened is told where logs are read; what can be read once only is left to it.
+    with suppress(OSError, ValueError):
+        if entry.path != STDIN and entry.trouble is None and is_regular(entry.path):
+            return table_format(entry.path)
     return None
 
 
@@ -164,6 +177,9 @@ def _opened(path: str, format: TableFormat, account: FileLedger) -> TableFile:
 
 def _recognised(columns: Iterable[str], format: str) -> tuple[Event, Names]:
     """The event that a table's rows are of, and the vocabulary of its columns. Raises UsageError for another table."""
+    columns = list(columns)
+    if twice := [name for name, count in Counter(columns).items() if count > 1]:
+        raise UsageError(f"found {format.title()} with the column {twice[0]} twice, expected each once")
     lacking = {(event, names): _lacking(event, names, set(columns)) for names in NAMES for event in _TELLING}
     best = min(lacking, key=lambda way: len(lacking[way]))
     if lacking[best]:

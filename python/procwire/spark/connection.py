@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 
+from procwire.engine import TIMEOUT_S, one_query
 from procwire.errors import UsageError
 from procwire.event import CONNECTION, DERIVED, EVENTS, LOGGED, PROCESS_CREATION
 from procwire.lake.enriched import enriched
@@ -35,24 +36,31 @@ _ROWS = "procwire_rows_"
 
 @dataclass(frozen=True, slots=True)
 class SparkRelation:
-    """The rows of a question, which Spark computes when they are asked for."""
+    """The rows of a question, which Spark computes when they are asked for; timeout_s: in this time."""
 
     frame: DataFrame
+    timeout_s: float | None = None
 
     def to_arrow_reader(self) -> pa.RecordBatchReader:
         """The rows: all of them come to this machine first.
 
-        Raises UsageError for what the SQL ran into, LakeError for what befell the cluster.
+        Raises UsageError for what the SQL ran into, LimitError if it takes too long, LakeError for what went wrong on
+        the cluster.
         """
         with spark_errors():
-            return cast("pa.Table", interruptible(self.frame.toArrow, self.frame.sparkSession)).to_reader()
+            rows = interruptible(self.frame.toArrow, self.frame.sparkSession, self.timeout_s)
+            return cast("pa.Table", rows).to_reader()
 
 
 class SparkConnection:
-    """A session of Spark that has the lake's views. Closing it ends the session."""
+    """A session of Spark that has the lake's views. Closing it ends the session.
 
-    def __init__(self, session: SparkSession) -> None:
+    Its SQL only reads these views; timeout_s: how long one question may take, in seconds, None for no limit.
+    """
+
+    def __init__(self, session: SparkSession, timeout_s: float | None = None) -> None:
         self.session = session
+        self._timeout_s = timeout_s
 
     def sql(self, query: str, *, params: object = None) -> SparkRelation:
         """Ask a question in DuckDB's SQL; `params` maps names to the values of `$name`.
@@ -61,9 +69,10 @@ class SparkConnection:
         """
         if params is not None and not isinstance(params, Mapping):
             raise UsageError("SQL for Spark: found parameters without names, expected $name")
-        text = to_spark(query, params)
+        text = to_spark(one_query(query), params)
         with spark_errors():
-            return SparkRelation(interruptible(lambda: self.session.sql(text), self.session))
+            frame = interruptible(lambda: self.session.sql(text), self.session, self._timeout_s)
+            return SparkRelation(frame, self._timeout_s)
 
     def interrupt(self) -> None:
         """End the jobs that another thread waits for."""
@@ -93,18 +102,19 @@ def connect(
     since: datetime | None = None,
     until: datetime | None = None,
     configuration: Mapping[str, str] | None = None,
+    timeout_s: float | None = TIMEOUT_S,
 ) -> SparkConnection:
     """Spark with the views over the newest snapshot of a lake, which every worker must reach under the same path.
 
     master: of the cluster, such as spark://host:7077; without one, what SPARK_CONF_DIR says, else this machine.
     since, until: events from then on, and before then. configuration: of Spark, beside what it is told in the usual
-    ways.
+    ways. timeout_s: how long one question may take, in seconds; None for no limit.
 
     Raises UsageError where there is no PySpark, Java or cluster; LakeError for a lake that Spark cannot read.
     """
     check_period(since, until)
     session = start(master, configuration)
-    connection = SparkConnection(session)
+    connection = SparkConnection(session, timeout_s)
     try:
         interruptible(lambda: prepare(session, lake, since, until), session)
     except BaseException:

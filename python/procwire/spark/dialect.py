@@ -15,6 +15,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, ParseError, SqlglotError, UnsupportedError
 
+from procwire.engine.functions import REFUSED_FUNCTIONS
 from procwire.errors import UsageError
 from procwire.spark.addresses import FUNCTIONS, bottom_up, expand
 from procwire.spark.once import compute_once
@@ -50,7 +51,20 @@ def _parse(sql: str) -> exp.Expr:
         raise UsageError(f"SQL: found {len(statements)} statements, expected one")
     if not isinstance(statements[0], exp.Query):
         raise refuse(f"found {statements[0].key.upper()}, expected a query: SELECT, FROM, WITH or VALUES")
+    for node in statements[0].walk():
+        _check_reads(node)
     return statements[0]
+
+
+def _check_reads(node: exp.Expr) -> None:
+    """Refuse what changes something, and what names a file: Spark takes `text.`/etc/passwd`` for a table."""
+    if isinstance(node, exp.DML | exp.DDL | exp.Command | exp.Into) and not isinstance(node, exp.Query):
+        raise refuse(f"found {node.key.upper()} in a query, expected a query that reads")
+    if isinstance(node, exp.Table) and (node.args.get("db") or node.args.get("catalog")):
+        raise refuse(f"found table {node.sql('duckdb')}, expected a view such as connections")
+    name = node.name if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc) else node.key
+    if isinstance(node, exp.Func) and (reason := REFUSED_FUNCTIONS.get(name.lower())):
+        raise refuse(f"found {name}(...), which {reason}; expected another function")
 
 
 def _rewritten(node: exp.Expr, parameters: Mapping[str, object]) -> exp.Expr:

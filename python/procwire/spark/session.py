@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from procwire.errors import LakeError, UsageError
+from procwire.errors import LakeError, LimitError, UsageError
 from procwire.spark.java import find_java
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ _CONFIGURATION = {
     # `${...}` in a text is text.
     "spark.sql.variable.substitute": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # A table is a view of ours: no SQL reads a file by its path.
+    "spark.sql.runSQLOnFiles": "false",
+    # The lake's files have checksums: a wrong byte is an error.
+    "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
 }
 _QUIET = {"spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
 _GREETING = re.compile(r"WARN|^Using |^Setting |^To adjust ")
@@ -55,8 +59,9 @@ def start(master: str | None = None, configuration: Mapping[str, str] | None = N
         return interruptible(partial(_session, settings))
 
 
-def interruptible(job: Callable[[], T], session: SparkSession | None = None) -> T:
-    """What a job of Spark gives. KeyboardInterrupt cancels what the session computes, for which PySpark would wait.
+def interruptible(job: Callable[[], T], session: SparkSession | None = None, timeout_s: float | None = None) -> T:
+    """Return what a job of Spark gives. KeyboardInterrupt cancels what the session computes, for which PySpark would
+    wait, and so does the end of the time it may take: LimitError.
 
     In a thread of its own: in the main thread PySpark takes Ctrl-C for itself, and Py4J tells of it with a traceback.
     """
@@ -64,8 +69,10 @@ def interruptible(job: Callable[[], T], session: SparkSession | None = None) -> 
     thread = threading.Thread(target=_fulfil, args=(done, job), daemon=True)
     try:
         thread.start()
+        if not wait([done], timeout_s).done:
+            raise LimitError(f"the query ran longer than its limit of {timeout_s:g} s: ask for less, or raise it")
         return done.result()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, LimitError):
         # Again and again, for what was not begun yet.
         while session is not None and not done.done():
             session.sparkContext.cancelAllJobs()

@@ -108,7 +108,7 @@ def test_compact_then_verify_then_compact(own_lake: Path) -> None:
     assert "1 day, 153 connections: 1 file of" in first.stderr
     verified = run("lake", "verify")
     assert (verified.exit_code, verified.stdout) == (0, "")
-    assert f"lake {own_lake}: 1 file, 153 connections, 0 faults\n1 file of " in verified.stderr
+    assert f"lake {own_lake}: 1 file, 153 connections, 3 commits, 0 faults\n1 file of " in verified.stderr
     assert run("lake", "compact").stderr == f"lake {own_lake}: all days are compact\n"
 
 

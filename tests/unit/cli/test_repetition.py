@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 import procwire
 from procwire.cli.app import app
 from procwire.errors import UsageError
-from procwire.recorder.predicates import sql
+from procwire.recorder.predicates import Where
 
 Way = tuple[str, ...]
 """How an option is written, with its value."""
@@ -210,7 +210,7 @@ def test_a_predicate_that_is_not_whole_is_refused_by_name(example_log: Path, pre
     assert f"in {predicates[wrong]!r}: SQL: " in result.stderr
     # A recording gives up privileges before it asks, which a test's own process must not.
     with pytest.raises(UsageError, match=re.escape(f"in {predicates[wrong]!r}: SQL: ")):
-        sql(list(predicates), "ossem")
+        Where(list(predicates), "ossem")
 
 
 def test_what_is_matched_is_combined(tmp_path: Path) -> None:

@@ -7,14 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import procwire
 from event_rows import BatchOf
-from procwire.database import connect_logs
+from procwire.database import Database, connect_logs
 from procwire.errors import InputError, UsageError
 from procwire.event import LIVE_SCHEMA, NAMES, Names
 from procwire.lake import Lake
@@ -52,7 +51,7 @@ def table(example_log: Path) -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def database(example_log: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def database(example_log: Path) -> Iterator[Database]:
     """The log itself."""
     with procwire.connect(example_log) as connection:
         yield connection
@@ -60,7 +59,7 @@ def database(example_log: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.mark.parametrize(("suffix", "names"), [*(("parquet", names) for names in NAMES), ("arrow", "ossem")])
 def test_a_file_gives_what_its_log_gives(
-    database: duckdb.DuckDBPyConnection, example_log: Path, tmp_path: Path, suffix: str, names: Names
+    database: Database, example_log: Path, tmp_path: Path, suffix: str, names: Names
 ) -> None:
     """In every vocabulary, in every view; the bytes of addresses too, which `read -o` leaves out."""
     kept = [field for field in procwire.SCHEMA.names if not field.endswith("_bytes")]
@@ -174,7 +173,9 @@ def test_a_file_cut_short_is_damage_wherever_it_is_met(table: pa.Table, tmp_path
     (tmp_path / "c.arrow").write_bytes(stream[:-1000])
     [(rows,)], ledger = asked(tmp_path)
     assert rows == 153
-    assert dict(ledger.damage) == {"read error": 2}
+    assert dict(ledger.damage) == {"read error": 1}
+    assert [file.name for file in ledger.unread] == [str(tmp_path / "a.parquet")]
+    assert [file.name for file in ledger.not_followed] == [str(tmp_path / ".b.parquet.1f.part")]
     assert asked(tmp_path / "a.parquet")[1].nothing_read
 
 
@@ -185,5 +186,8 @@ def test_read_says_who_asks_tables(table: pa.Table, tmp_path: Path) -> None:
 
 
 def test_other_files_stay_out_of_reach(table: pa.Table, tmp_path: Path) -> None:
-    with procwire.connect(write(tmp_path / "a.parquet", table)) as database, pytest.raises(Exception, match="disabled"):
+    with (
+        procwire.connect(write(tmp_path / "a.parquet", table)) as database,
+        pytest.raises(UsageError, match="read_text"),
+    ):
         database.sql("FROM read_text('/etc/hostname')")

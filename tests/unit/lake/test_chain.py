@@ -35,7 +35,7 @@ def commit(lake: Lake, version: int) -> Path:
 
 
 def faults(lake: Lake) -> list[str]:
-    return Lake.open(lake.location).table.chain.examine().lines()
+    return lake.table.chain.examine().lines()
 
 
 def test_lake_as_procwire_keeps_it_is_one_chain(filled: Lake, batch_of: BatchOf) -> None:
@@ -167,3 +167,25 @@ def test_older_lake_gets_its_chain_with_its_first_new_commit(tmp_path: Path) -> 
     assert (found.faults, found.unchained, found.undigested) == ([], before + 1, 0)
     edit(commit(lake, before + 1 if lake.table.version == before + 1 else before))
     assert lake.table.chain.examine().lines()
+
+
+def test_query_of_an_altered_lake_is_an_error_that_names_the_commit(filled: Lake) -> None:
+    """It would give wrong answers; what a commit might be by an older procwire is only said."""
+    whole = commit(filled, 4).read_bytes()
+    for change in (edit, Path.unlink):
+        change(commit(filled, 4))
+        with pytest.raises(DamageError, match=commit_path(4)):
+            Lake.open(filled.location)
+        commit(filled, 4).write_bytes(whole)
+    Lake.open(filled.location)
+
+
+def test_query_says_that_a_commit_is_in_no_chain(
+    filled: Lake, batch_of: BatchOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    DeltaTable(filled.table.uri).delete("record_id = 1")
+    Lake.open(filled.location)
+    [told] = caplog.messages
+    assert f"{commit_path(5)}: does not say which commit it follows" in told
+    # A writer goes on.
+    assert Lake.open(filled.location, create=True).append([batch_of({})], source="b", version=0)

@@ -117,6 +117,21 @@ def test_same_record_id_elsewhere_is_another_event(lake: Lake, batch_of: BatchOf
     assert counts(into(lake, log_of(tmp_path / "again.xml", batch_of({"record_id": 1, "user_name": "x"})))) == (0, 1, 0)
 
 
+def test_times_at_the_ends_of_the_calendar_are_kept_and_those_beyond_are_null(
+    lake: Lake, batch_of: BatchOf, tmp_path: Path
+) -> None:
+    last = datetime.max.replace(tzinfo=UTC)
+    ends = {"event_creation_time": datetime.min.replace(tzinfo=UTC), "event_recorded_time": last}
+    log = log_of(tmp_path / "a.xml", batch_of({"record_id": 1, **ends}, {"record_id": 2, **ends}))
+    first, second = log.read_text().split("</Event>\n")[:2]
+    second = second.replace("0001-01-01 00", "0000-12-31 23").replace("59.999999000Z", "59.999999000-01:00")
+    for events, expected in (((first, second), (2, 0, 0)), ((second, first), (1, 1, 0))):
+        log.write_text("</Event>\n".join([*events, ""]))
+        assert counts(into(lake, log)) == expected
+    rows = pa.Table.from_batches(lake.batches()).sort_by("record_id").select(list(ends)).to_pylist()
+    assert rows == [ends, dict.fromkeys(ends), dict.fromkeys(ends)]
+
+
 def test_events_without_a_record_id_are_known_by_their_log_only(lake: Lake, batch_of: BatchOf, tmp_path: Path) -> None:
     rows = batch_of({"record_id": None}, {"record_id": None})
     log = log_of(tmp_path / "a.xml", rows)

@@ -6,7 +6,7 @@ import io
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from procwire.lake.schema import CONNECTIONS, SCHEMA, parquet
@@ -22,6 +22,7 @@ def _coded(draw: st.DrawFn) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(cells, pa.int32()), pa.array(values))
 
 
+@settings(deadline=None)
 @given(st.lists(_coded(), min_size=1, max_size=4))
 def test_widened_texts_are_the_same_and_parquet_writes_them_so(chunks: list[pa.DictionaryArray]) -> None:
     texts = [text for chunk in chunks for text in chunk.to_pylist()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from procwire.lake.ingest import Ingest
 from procwire.lake.lake import Lake
 from procwire.ledger import Ledger
 from procwire.sinks import open_sink
+from procwire.sources.table_rows import log_rows
+from procwire.sources.tables import open_table
 
 CONNECTIONS, PROCESSES = 153, 356
 PLACES = ["source_file", "source_offset", "source_line"]
@@ -218,3 +222,32 @@ def test_other_tables_and_the_files_of_a_lake_are_passed_over(lake: Lake, table:
     named, _ = into(lake, folder / "other.parquet")
     assert not named.added
     assert cli(folder / "other.parquet", "--to", "lake", "--lake", tmp_path / "lake2").exit_code == 1
+
+
+def test_a_column_that_stands_twice_is_an_error(table: pa.Table, tmp_path: Path) -> None:
+    twice = table.append_column(table.schema.field("dst_ip"), table["dst_ip"])
+    pq.write_table(twice, tmp_path / "x.parquet")
+    result = cli(tmp_path / "x.parquet", "--to", "lake", "--lake", tmp_path / "lake")
+    assert result.exit_code == 1
+    assert "found Parquet with the column dst_ip twice, expected each once" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.arrow"])
+def test_no_forged_byte_ends_in_anything_but_an_account(table: pa.Table, tmp_path: Path, name: str) -> None:
+    """Forged names, offsets, lengths and texts included: what is read is whole, the rest is damage or an error."""
+    path, numbers = write(tmp_path / name, table.slice(0, 40)), random.Random(20261130)
+    whole = path.read_bytes()
+    outcomes = Counter[str]()
+    for _ in range(250):
+        forged = bytearray(whole)
+        # The metadata stand at the end of Parquet, and at the beginning of Arrow.
+        ends = (4, 6_000) if name.endswith("arrow") else (len(whole) - 6_000, len(whole) - 4)
+        for _ in range(numbers.choice([1, 3])):
+            forged[numbers.randrange(*numbers.choice([ends, (4, len(whole) - 4)]))] = numbers.randrange(256)
+        path.write_bytes(forged)
+        found, account = open_table(str(path), named=True)
+        for batch in log_rows(found, name, live=True) if found else ():
+            batch.validate(full=True)
+        outcomes["error" if account.error else "damage" if account.damage else "read"] += 1
+    assert min(outcomes.values()) > 0, outcomes
+    assert len(outcomes) == 3, outcomes

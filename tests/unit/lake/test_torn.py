@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from event_rows import BatchOf
-from procwire.errors import LakeError, UsageError
+from procwire.errors import DamageError, LakeError, UsageError
 from procwire.lake import table, torn
 from procwire.lake.lake import Lake
 from procwire.lake.readings import Reading
@@ -39,6 +39,11 @@ def fill(lake: Lake, batch_of: BatchOf, commits: int) -> None:
         lake.append([batch_of({"record_id": number})], source="a", version=number)
 
 
+def power_cut(lake: Lake, acknowledged: int) -> None:
+    """The head that it leaves: it is written once a commit is on the disk, so no torn one is in it."""
+    lake.table.chain.advance(acknowledged, forget=True)
+
+
 def numbers(lake: Lake) -> list[int]:
     return sorted(row["record_id"] for batch in lake.batches() for row in batch.to_pylist())
 
@@ -64,6 +69,7 @@ def test_torn_last_commit_is_put_aside_and_said(
     """And the lake is as it was before: the row can be appended, in a commit of the same number."""
     fill(lake, batch_of, 3)
     last = max(log_of(lake).glob("*.json"))
+    power_cut(lake, 2)
     last.write_bytes(left := tear(last.read_bytes()))
     opened = Lake.open(lake.location)
     assert numbers(opened) == [0, 1]
@@ -91,9 +97,18 @@ def test_torn_commit_with_whole_ones_behind_it_is_an_error(
     assert torn_commits(lake.table.uri) == []
 
 
+def test_acknowledged_commit_that_is_torn_is_damage(lake: Lake, batch_of: BatchOf) -> None:
+    """A disk that did not keep what it said of fsync: the head knows of the commit."""
+    fill(lake, batch_of, 3)
+    max(log_of(lake).glob("*.json")).write_bytes(b"")
+    with pytest.raises(DamageError, match=f"{3:020}.json: is missing; _procwire/connections.json names 3 as the last"):
+        Lake.open(lake.location)
+
+
 def test_all_torn_commits_at_the_end_are_put_aside(lake: Lake, batch_of: BatchOf) -> None:
     """Of several writers that were at work."""
     fill(lake, batch_of, 4)
+    power_cut(lake, 2)
     for path in sorted(log_of(lake).glob("*.json"))[-2:]:
         path.write_bytes(b"")
     assert numbers(Lake.open(lake.location)) == [0, 1]
@@ -127,7 +142,9 @@ def test_whole_lake_is_left_alone(long: Lake, caplog: pytest.LogCaptureFixture) 
 @pytest.mark.parametrize("count", [1, 3])
 def test_torn_commits_behind_a_checkpoint_are_put_aside(long: Lake, count: int) -> None:
     """All that are behind it, too."""
-    for path in sorted(log_of(long).glob("*.json"))[-count:]:
+    commits = sorted(log_of(long).glob("*.json"))
+    power_cut(long, int(commits[-count - 1].stem))
+    for path in commits[-count:]:
         path.write_bytes(b"")
     assert numbers(Lake.open(long.location)) == list(range(99 + 3 - count))
 
@@ -161,6 +178,9 @@ def test_torn_first_commit_is_no_lake_yet(lake: Lake, batch_of: BatchOf) -> None
 def test_torn_commit_of_the_ledger_is_put_aside(lake: Lake) -> None:
     for name in ("a", "b"):
         lake.readings.add([Reading("log", name, name)])
+    ledger = lake.beside("readings")
+    assert ledger is not None
+    power_cut(ledger, 1)
     max(log_of(lake, "readings").glob("*.json")).write_bytes(b"")
     assert [reading.name for reading in Lake.open(lake.location).readings.all()] == ["a"]
 

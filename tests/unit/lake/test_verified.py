@@ -10,10 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from event_rows import BatchOf
+from procwire.engine import Readable
 from procwire.errors import DamageError
 from procwire.lake.digested import BLOCK_BYTES, footer_digest
 from procwire.lake.lake import Lake
-from procwire.lake.verified import Readable, ReadableFile, check
+from procwire.lake.verified import ReadableFile, check
 
 NOISE = random.Random(7).randbytes(300_000).hex()
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from procwire.errors import UsageError
 from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, LIVE_SCHEMA, Names
-from procwire.recorder.predicates import sql
+from procwire.recorder.predicates import Where
 from procwire.select import Selection
 
 PATHS = ["/usr/bin/curl", "/usr/bin/wget", "/opt/CURL", "/usr/bin/curl2", None, "/usr/bin/Ärger"]
@@ -32,7 +32,7 @@ ROWS = live(*({"process_name": path, "dst_port": port} for port, path in enumera
     ],
 )  # fmt: skip
 def test_sql_keeps_rows_for_which_it_holds(where: str, names: Names, kept: list[int]) -> None:
-    found = sql([where], names)(ROWS)
+    found = Where([where], names)(ROWS)
     assert found.schema.equals(LIVE_SCHEMA)
     assert found.column("dst_port").to_pylist() == kept
 
@@ -40,7 +40,7 @@ def test_sql_keeps_rows_for_which_it_holds(where: str, names: Names, kept: list[
 @pytest.mark.parametrize("where", ["dst_prt = 1", "dst_port =", "true) OR (true", "count(*) > 1"])
 def test_bad_sql_is_told_at_once(where: str) -> None:
     with pytest.raises(UsageError):
-        sql([where], "ossem")
+        Where([where], "ossem")
 
 
 @pytest.mark.parametrize("field", FIELDS + LIVE_FIELDS + DERIVED, ids=lambda field: field.name)
@@ -48,7 +48,7 @@ def test_bad_sql_is_told_at_once(where: str) -> None:
 def test_every_column_can_be_asked_for(field: object, names: Names) -> None:
     """Though only those that the predicate speaks of are handed to DuckDB."""
     name = field.named(names)  # type: ignore[attr-defined]
-    assert sql([f'"{name}" IS NULL OR "{name}" IS NOT NULL'], names)(ROWS).num_rows == len(PATHS)
+    assert Where([f'"{name}" IS NULL OR "{name}" IS NOT NULL'], names)(ROWS).num_rows == len(PATHS)
 
 
 @settings(deadline=None, max_examples=12)
@@ -59,4 +59,4 @@ def test_sql_agrees_with_a_selection(rows: list[tuple[int, str | None]], port: i
     where = f"dst_port < {port} OR process_base_name = 'curl'"
     names = [field.name for field in FIELDS + LIVE_FIELDS]
     slow = [row for part in Selection(where=where, columns=names, live=True).apply([batch]) for row in part.to_pylist()]
-    assert sql([where], "ossem")(batch).to_pylist() == slow
+    assert Where([where], "ossem")(batch).to_pylist() == slow

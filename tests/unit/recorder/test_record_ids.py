@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 
 from procwire.errors import RecordError
 from procwire.recorder.record_ids import RecordIds
+
+GOLDEN = Path(__file__).parents[2] / "data" / "recordings" / "0.1.0-a"
 
 
 def test_ids_follow_each_other_from_1(tmp_path: Path) -> None:
@@ -60,4 +63,23 @@ def test_two_recorders_share_no_id(tmp_path: Path) -> None:
 def test_file_of_another_make_is_refused(tmp_path: Path) -> None:
     (tmp_path / "record_id").write_text("seven\n")
     with pytest.raises(RecordError, match=r"record_id: found b'seven', expected a number"):
+        RecordIds(tmp_path)
+
+
+def test_count_of_an_older_procwire_goes_on(tmp_path: Path) -> None:
+    """And an older procwire can still count on: it reads a number, then blanks."""
+    shutil.copy(GOLDEN / "record_id", tmp_path)
+    ids = RecordIds(tmp_path)
+    assert ids.take(1) == 42
+    ids.close()
+    assert (tmp_path / "record_id").read_bytes()[:21].strip().isdigit()
+    assert (tmp_path / "record_id").read_bytes() == b"0000000000000000043\n\nversion 1\n"
+
+
+def test_count_of_a_newer_procwire_is_refused_with_both_versions(tmp_path: Path) -> None:
+    (tmp_path / "record_id").write_bytes(b"0000000000000000043\n\nversion 2\n")
+    with pytest.raises(RecordError, match=r"record_id: found version 2, expected 1 or older: a newer procwire"):
+        RecordIds(tmp_path)
+    (tmp_path / "record_id").write_bytes(b"0000000000000000043\n\nnonsense\n")
+    with pytest.raises(RecordError, match=r"record_id: found b'nonsense', expected a version"):
         RecordIds(tmp_path)

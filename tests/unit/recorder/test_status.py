@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from procwire.cli.record_status import print_status
+from procwire.errors import RecordError
 from procwire.recorder import RecordingLedger, status
 from procwire.recorder.status import StatusFile, running_recorders
+
+GOLDEN = Path(__file__).parents[2] / "data" / "recordings" / "0.1.0-a"
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +59,35 @@ def test_id_that_another_process_has_now_is_not_the_recorder(runtime: Path) -> N
     path.write_text(json.dumps({**json.loads(path.read_text()), "start_ticks": 1}))
     assert list(running_recorders()) == []
     file.close()
+
+
+def of_this_process(runtime: Path, **changes: object) -> Path:
+    """A golden state, as if this process had written it."""
+    file = StatusFile(runtime)
+    file.write(RecordingLedger("poll"))
+    [path] = runtime.iterdir()
+    own = json.loads(path.read_text())
+    older = json.loads((GOLDEN / "status.json").read_text())
+    identity = {name: own[name] for name in ("process_id", "start_ticks", "boot_id")}
+    path.write_text(json.dumps({**older, **identity, **changes}))
+    return path
+
+
+def test_recorder_of_an_older_procwire_is_seen(runtime: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    of_this_process(runtime)
+    [state] = running_recorders()
+    assert "version" not in state
+    assert print_status(as_json=False) == 0
+    assert f"process {os.getpid()} records by poll since 2026-11-30" in capsys.readouterr().out
+
+
+def test_recorder_of_a_newer_procwire_is_told_with_both_versions(runtime: Path) -> None:
+    of_this_process(runtime, version=2)
+    with pytest.raises(RecordError, match="found version 2, expected 1 or older: a newer procwire records"):
+        list(running_recorders())
+
+
+@pytest.mark.parametrize("content", [b"[]", b"{}", b"7", b"\xff", b'{"boot_id": 3}', b""])
+def test_what_is_no_state_is_no_recorder(runtime: Path, content: bytes) -> None:
+    (runtime / "recorder-1.json").write_bytes(content)
+    assert list(running_recorders()) == []

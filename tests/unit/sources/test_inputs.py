@@ -18,13 +18,15 @@ import pyarrow as pa
 import pytest
 
 import procwire
-from procwire.sources.inputs import expand, open_inputs
+from procwire.sources import read_batches
+from procwire.sources.inputs import Found, expand, open_inputs
 
 RAW = (Path(__file__).parents[3] / "examples" / "sysmon.evtx").read_bytes()
 # Chunks with 30 and 74 events 3.
 START = 4096 + 7 * 65536
 LOG = RAW[:4096] + RAW[START : START + 2 * 65536]
 EVENTS = 104
+MESSAGE = "found more than 4 packings within each other: --unpack-limits nesting=N allows more"
 
 
 def zstd(raw: bytes) -> bytes:
@@ -71,7 +73,8 @@ ARCHIVERS: dict[str, Callable[..., bytes]] = {"zip": zipped, "tar": tarred, "tar
 
 def read(*paths: object) -> tuple[pa.Table, procwire.Ledger]:
     ledger = procwire.Ledger()
-    return procwire.scan([str(path) for path in paths], ledger=ledger).read_all(), ledger
+    batches = list(read_batches([str(path) for path in paths], ledger=ledger))
+    return pa.Table.from_batches(batches, procwire.SCHEMA), ledger
 
 
 def sources(table: pa.Table) -> list[str]:
@@ -104,16 +107,18 @@ def test_folders_are_walked_in_order_of_name(tmp_path: Path) -> None:
 def test_patterns_match_files_and_folders(tmp_path: Path) -> None:
     for name in ("1.evtx", "2.evtx", "3.log"):
         (tmp_path / name).write_bytes(LOG)
-    assert list(expand([tmp_path / "*.evtx"])) == [(str(tmp_path / "1.evtx"), False), (str(tmp_path / "2.evtx"), False)]
+    assert list(expand([tmp_path / "*.evtx"])) == [
+        Found(str(tmp_path / f"{name}.evtx"), named=False) for name in (1, 2)
+    ]
     (tmp_path / "deep" / "er").mkdir(parents=True)
     (tmp_path / "deep" / "er" / "4.evtx").write_bytes(LOG)
-    assert [path for path, _ in expand([tmp_path / "**" / "4.evtx"])] == [str(tmp_path / "deep/er/4.evtx")]
+    assert [found.path for found in expand([tmp_path / "**" / "4.evtx"])] == [str(tmp_path / "deep/er/4.evtx")]
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path: Path) -> None:
     (tmp_path / "[1]*.evtx").write_bytes(LOG)
     (tmp_path / "1.evtx").write_bytes(LOG)
-    assert list(expand([tmp_path / "[1]*.evtx"])) == [(str(tmp_path / "[1]*.evtx"), True)]
+    assert list(expand([tmp_path / "[1]*.evtx"])) == [Found(str(tmp_path / "[1]*.evtx"), named=True)]
 
 
 def test_a_pattern_without_match_is_a_named_file_that_is_not_there(tmp_path: Path) -> None:
@@ -193,7 +198,7 @@ def test_nesting_has_a_limit(packed: Callable[[bytes], Path]) -> None:
     assert table.num_rows == EVENTS
     table, ledger = read(packed(gzip.compress(raw)))
     [file] = ledger.unread
-    assert (table.num_rows, file.error) == (0, "found more than 4 packings within each other")
+    assert (table.num_rows, file.error) == (0, MESSAGE)
 
 
 def test_tar_in_tar_has_the_same_limit(packed: Callable[[bytes], Path]) -> None:
@@ -203,7 +208,7 @@ def test_tar_in_tar_has_the_same_limit(packed: Callable[[bytes], Path]) -> None:
     assert read(packed(raw))[0].num_rows == EVENTS
     table, ledger = read(packed(tarred(member=raw)))
     assert table.num_rows == 0
-    assert [file.error for file in ledger.files] == ["found more than 4 packings within each other"]
+    assert [file.error for file in ledger.files] == [MESSAGE]
 
 
 def test_a_zip_with_a_password_says_so_and_the_next_input_is_read(

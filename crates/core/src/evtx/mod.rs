@@ -90,8 +90,9 @@ impl Evtx {
         if bytes.starts_with(CHUNK_MAGIC) || bytes.len() < CHUNK_BYTES + CHUNK_MAGIC.len() {
             return if pending.at_end { Cut::Take(bytes.len().min(CHUNK_BYTES)) } else { Cut::More };
         }
-        let next = memmem::find(&bytes[..CHUNK_BYTES + CHUNK_MAGIC.len()], CHUNK_MAGIC);
-        Cut::Take(next.unwrap_or(CHUNK_BYTES))
+        // The last bytes may be the beginning of its mark.
+        let without = (bytes.len() - CHUNK_MAGIC.len()) / CHUNK_BYTES * CHUNK_BYTES;
+        Cut::Take(memmem::find(bytes, CHUNK_MAGIC).unwrap_or(without))
     }
 }
 

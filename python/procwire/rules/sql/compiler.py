@@ -62,4 +62,4 @@ class _Compiler:
         yield self._matching.all_of(element), self._then(element, self._naming.of_all(element))
 
     def _then(self, element: Element, names: list[Name]) -> str:
-        return _DROP if element.onmatch == "exclude" else either([*names, *self._stale])
+        return _DROP if element.onmatch == "exclude" else self._matching.written(either([*names, *self._stale]))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from procwire.errors import UsageError
 from procwire.rules.conditions import condition_sql
 from procwire.rules.forms import COLUMNS, TYPED, text_sql
 from procwire.rules.model import Element, Filter, Operand, Rule
 from procwire.rules.sql.layout import joined
 
 __all__ = ["Matching"]
+
+_MOST_CHARACTERS = 64_000_000
 
 
 class Matching:
@@ -20,6 +23,19 @@ class Matching:
 
     def __init__(self, dns_lookup: bool) -> None:
         self._texts = {name: text_sql(name, dns_lookup=dns_lookup) for name in COLUMNS}
+        self._left = _MOST_CHARACTERS
+
+    def written(self, sql: str) -> str:
+        """The same text, counted: names repeat tests, and those of many rules would be their square.
+
+        Raises UsageError for more than anyone reads.
+        """
+        self._left -= len(sql)
+        if self._left < 0:
+            raise UsageError(
+                f"found rules whose SQL has more than {_MOST_CHARACTERS:,} characters, expected fewer rules"
+            )
+        return sql
 
     def test(self, filter_: Filter) -> str:
         """A filter."""
@@ -53,7 +69,7 @@ class Matching:
         ordered = isinstance(operand, Rule) and operand.relation == "and"
         for filter_ in operand.filters if isinstance(operand, Rule) else (operand,):
             if filter_.field in TYPED - known:
-                yield joined("AND", [*before, f"{COLUMNS[filter_.field].name} IS NULL"])
+                yield self.written(joined("AND", [*before, f"{COLUMNS[filter_.field].name} IS NULL"]))
                 if not before:
                     known.add(filter_.field)
             if ordered:

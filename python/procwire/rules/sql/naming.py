@@ -80,7 +80,7 @@ class Naming:
         tests = [*reached, joined("OR", self._matching.tests(run.filters))]
         if earlier:
             tests.append(f"NOT coalesce({joined('OR', earlier)}, false)")
-        return [Name(case("", [(joined("AND", tests), literal(name))]), certain=False)]
+        return [Name(self._matching.written(case("", [(joined("AND", tests), literal(name))])), certain=False)]
 
     # Names that stay behind where an element, or a Rule, does not match: Sysmon's bug
 
@@ -95,7 +95,10 @@ class Naming:
         branches: list[tuple[str, str]] = []
         for operand in element.operands:
             left = [*self.left_by_rule(operand), *left]
-            branches += [(failure, either(left, "NULL")) for failure in self._matching.failures(operand, known)]
+            branches += [
+                (failure, self._matching.written(either(left, "NULL")))
+                for failure in self._matching.failures(operand, known)
+            ]
         return case("", branches, otherwise=either(left, "NULL")) if left else ""
 
     def left_by_rule(self, operand: Operand) -> list[Name]:
@@ -104,7 +107,7 @@ class Naming:
             return []
         tests = self._matching.tests(operand.filters)
         branches = [
-            (joined("AND", tests[: place + 1]), literal(filter_.name))
+            (self._matching.written(joined("AND", tests[: place + 1])), literal(filter_.name))
             for place, filter_ in enumerate(operand.filters)
             if filter_.name
         ]
@@ -120,7 +123,8 @@ class Naming:
                 matches = self._matching.operand(run)
                 for condition, names in (matches, self.of(run)), ("TRUE", self.left_by_rule(run)):
                     for name in names:
-                        candidates.insert(0, Name(case("", [(joined("AND", [*reached, condition]), name.sql)]), False))
+                        named = case("", [(joined("AND", [*reached, condition]), name.sql)])
+                        candidates.insert(0, Name(self._matching.written(named), certain=False))
                 reached.append(matches)
                 continue
             candidates = [*self._run_names(run, reached, earlier.get(run.field, []), certain=False), *candidates]

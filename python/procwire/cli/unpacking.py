@@ -1,0 +1,48 @@
+"""The limits of unpacking, as an option that verbs share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from procwire.cli.quantities import size_bytes
+from procwire.errors import UsageError
+
+if TYPE_CHECKING:
+    from procwire.sources.limits import UnpackLimits
+
+__all__ = ["UnpackOption", "unpack_limits"]
+
+_NAMES = ("ratio", "size", "members", "nesting")
+
+UnpackOption = Annotated[
+    str | None,
+    typer.Option(
+        "--unpack-limits",
+        metavar="LIMIT=N,...",
+        help="What a packed file may become, beyond which it is damage: ratio (of a packing, over 256 MiB), size (of "
+        "all in it), members, nesting. [default: ratio=1000,size=64GiB,members=100000,nesting=4]",
+    ),
+]
+
+
+def unpack_limits(text: str | None) -> UnpackLimits:
+    """The limits that a text such as `size=200GiB,members=1000000` sets; the others stay what they are.
+
+    Raises UsageError for another text.
+    """
+    from procwire.sources.limits import UnpackLimits
+
+    found: dict[str, int] = {}
+    for part in (text or "").split(",") if text is not None else ():
+        name, _, value = (piece.strip() for piece in part.partition("="))
+        if name not in _NAMES or name in found:
+            raise UsageError(f"--unpack-limits: found {part.strip()!r}, expected each once of {', '.join(_NAMES)}")
+        if name == "size":
+            found[name] = size_bytes(value)
+        elif value.isdecimal() and value.isascii() and 0 < len(value) < 10 and int(value):
+            found[name] = int(value)
+        else:
+            raise UsageError(f"--unpack-limits: found {part.strip()!r}, expected {name}= and a number from 1 on")
+    return UnpackLimits(**found)

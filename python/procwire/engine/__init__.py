@@ -1,0 +1,30 @@
+"""DuckDB, in memory: how procwire asks SQL of batches and of files, and keeps that SQL from doing anything else.
+
+No connection writes a file or reaches a network: access is off and the configuration locked (`connection`). Files that
+a question reads are served by procwire (`files`), so DuckDB sees no path. What a user wrote is parsed before it runs:
+one statement that only reads (`check`), of functions that are safe (`functions`), within limits (`limits`).
+"""
+
+from __future__ import annotations
+
+from procwire.engine.check import one_predicate, one_query
+from procwire.engine.connection import connect
+from procwire.engine.failures import sql_errors
+from procwire.engine.files import LocalFile, Readable, Served
+from procwire.engine.limits import PREDICATE_S, TIMEOUT_S, Limits
+from procwire.engine.text import literal, quote
+
+__all__ = [
+    "PREDICATE_S",
+    "TIMEOUT_S",
+    "Limits",
+    "LocalFile",
+    "Readable",
+    "Served",
+    "connect",
+    "literal",
+    "one_predicate",
+    "one_query",
+    "quote",
+    "sql_errors",
+]

@@ -1,0 +1,71 @@
+"""What goes wrong in SQL that a user wrote, as our own errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from procwire import errors
+from procwire.errors import LakeError, LimitError, ProcwireError, UsageError
+
+__all__ = ["sql_errors"]
+
+# What a file that procwire serves raised, as DuckDB passes it on: a traceback of Python's, its last line last.
+_RAISED = re.compile(r"^(?:procwire\.errors\.)?(\w+)(?:: (.*))?$")
+_LIMITS = (
+    ("maximum execution time", "ran longer than its limit: ask for less, or raise it with --timeout"),
+    ("max_temp_directory_size", "needs more temporary space than its limit: ask for less, or raise it with --spill"),
+    ("failed to offload", "needs more temporary space than its limit: ask for less, or raise it with --spill"),
+    ("Out of Memory", "needs more memory than its limit: ask for less, or raise it with --memory"),
+    ("Allocation failure", "needs more memory than its limit: ask for less, or raise it with --memory"),
+)
+
+
+@contextmanager
+def sql_errors() -> Iterator[None]:
+    """Raise errors of SQL that a user wrote as UsageError, on one line; of a limit that it exceeded, as LimitError.
+
+    A file that cannot be read, or is damaged, is a LakeError.
+    """
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.Error, pa.ArrowException) as error:
+        raise _ours(str(error)) from error
+    except OSError as error:
+        # Arrow's, of a stream of DuckDB's; the system's own have a number.
+        if error.errno is not None:
+            raise
+        raise _ours(str(error)) from error
+    except UnicodeDecodeError as error:
+        # DuckDB cut a text in an error's message.
+        raise UsageError("SQL: found a text that a function refuses") from error
+    except (RecursionError, MemoryError) as error:
+        raise UsageError("SQL: found a query that is too deep or too large") from error
+
+
+def _ours(told: str) -> ProcwireError:
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    if any(line.startswith("Traceback (most recent call last)") for line in lines):
+        return _raised(lines)
+    for sign, text in _LIMITS:
+        if sign in told:
+            return LimitError(f"SQL: the query {text}")
+    # The first line says what is wrong, the second names columns that come near.
+    kept = [line for index, line in enumerate(lines) if index == 0 or line.startswith(("Candidate", "Did you mean"))]
+    return UsageError(f"SQL: {' '.join(kept)}")
+
+
+def _raised(lines: list[str]) -> ProcwireError:
+    match = next((found for line in reversed(lines) if (found := _RAISED.match(line))), None)
+    if match is None:
+        return LakeError(lines[-1])
+    name, text = match[1], match[2] or match[1]
+    kind = getattr(errors, name, None)
+    if isinstance(kind, type) and issubclass(kind, ProcwireError):
+        return kind(text)
+    return LakeError(f"a file cannot be read: {text}")

@@ -1,0 +1,27 @@
+"""Text that is safe to show: names, rules and log values are other people's, and a terminal obeys some characters."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["UNSAFE", "UNSAFE_PATTERN", "plain", "plain_line"]
+
+UNSAFE = (
+    "\x00-\x1f\x7f-\x9f"  # C0 (ESC among it), DEL, C1
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0"  # what shows as nothing, or as a blank
+    "\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # and what turns the direction of writing
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"  # the same beyond 16 bits, tags among it
+)
+"""The inside of a character class: what no terminal is sent."""
+UNSAFE_PATTERN = re.compile(f"[{UNSAFE}\ud800-\udfff]")
+"""The same, and halves of surrogate pairs: as such Python holds what of a file's name is not UTF-8."""
+
+
+def plain(text: str) -> str:
+    """Return the text, which may have lines, with U+FFFD for each character that a terminal would obey or hide."""
+    return "\n".join(map(plain_line, text.split("\n")))
+
+
+def plain_line(text: str) -> str:
+    """Return the same of one line: an end of line is replaced, too."""
+    return UNSAFE_PATTERN.sub("\ufffd", text)

@@ -1,0 +1,207 @@
+"""What is packed in an input: compressed streams and archives, opened one within the other, within limits."""
+
+from __future__ import annotations
+
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import BinaryIO, cast
+
+from procwire.sources.limits import Budget, ExhaustedError
+from procwire.sources.streams import PIECE_BYTES, Pieces, unpacked
+from procwire.sources.zips import Member, members
+
+__all__ = ["NoLogError", "NotFollowed", "unpack"]
+
+_HEADER_BYTES = 1 << 20
+"""What a tar may say of a member before its bytes: long names, extended headers, the map of a sparse file."""
+_PADDING_BYTES = 64 << 20
+"""Zeros between and behind tars: tapes are written in large blocks."""
+_BLOCK_BYTES = 512
+_LEFT_OUT = {
+    tarfile.SYMTYPE: "a link",
+    tarfile.LNKTYPE: "a link to another member",
+    tarfile.CHRTYPE: "a device",
+    tarfile.BLKTYPE: "a device",
+    tarfile.FIFOTYPE: "a pipe",
+    b"V": "a label",
+    b"D": "a folder's list",
+}
+
+Opened = Iterator[tuple[str, Pieces | Exception]]
+
+
+class NotFollowed(Exception):  # noqa: N818 - no error
+    """Why something is left out on purpose."""
+
+
+class NoLogError(ValueError):
+    """What was read, and is no log."""
+
+
+def unpack(name: str, stream: Pieces, budget: Budget, *, file: BinaryIO | None = None, depth: int = 0) -> Opened:
+    """What is packed in a stream, or the stream itself; each with its name, or with why it cannot be read.
+
+    file: the same bytes where they can be read in any order. What is given must be read before the next is asked for.
+    Raises whatever ends the unpacking of an archive: what was given by then counts.
+    """
+    packing = stream.packing()
+    if packing is None:
+        yield name, stream
+        return
+    budget.check_nesting(depth)
+    if packing == "zip":
+        yield from _unzip(name, stream, budget, file, depth)
+    elif packing == "tar":
+        yield from _untar(name, stream, budget, depth)
+    else:
+        inner = Pieces(unpacked(stream, packing), budget, lambda: stream.count)
+        yield from unpack(name, inner, budget, depth=depth + 1)
+
+
+def _member(name: str, opened: Callable[[], Pieces], budget: Budget, depth: int) -> Opened:
+    """What a member of an archive holds: what is wrong with it ends the archive only if a limit is exhausted."""
+    try:
+        yield from unpack(name, opened(), budget, depth=depth + 1)
+    except ExhaustedError:
+        raise
+    except Exception as error:
+        yield name, error
+
+
+def _unzip(name: str, stream: Pieces, budget: Budget, file: BinaryIO | None, depth: int) -> Opened:
+    if file is None:
+        # A zip's directory stands at its end. The file has no name: nothing remains of it, however this ends.
+        with tempfile.TemporaryFile(prefix="procwire-") as copy:
+            while piece := stream.read():
+                copy.write(piece)
+            yield from _unzip(name, stream, budget, cast(BinaryIO, copy), depth)
+        return
+    found, error = members(file, budget.members_left)
+    if not found and error is None:
+        raise NoLogError("found an archive without members, expected logs")
+    for member in found:
+        budget.check_member()
+        if member.is_folder:
+            continue
+
+        yield from _member(f"{name}!{member.name}", partial(_zip_member, file, member, budget), budget, depth)
+    if error is not None:
+        raise error
+
+
+def _zip_member(file: BinaryIO, member: Member, budget: Budget) -> Pieces:
+    content, packed = member.open(file)
+    return Pieces(content, budget, lambda: packed.count)
+
+
+class _Source:
+    """The bytes of a tar: end where reading fails, which `error` tells, and have a limit where headers are read."""
+
+    def __init__(self, stream: Pieces) -> None:
+        self._stream = stream
+        self._left: int | None = None
+        self.error: Exception | None = None
+        self.tail = b""
+
+    def allow(self, count: int | None) -> None:
+        """Give no more than so many bytes from here on; None: all that there are."""
+        self._left = count
+
+    def read(self, size: int) -> bytes:
+        try:
+            piece = b"" if self.error else self._stream.read(size)
+        except Exception as error:
+            self.error, piece = error, b""
+        if self._left is not None:
+            self._left -= len(piece)
+            if self._left < 0:
+                self.error, piece = ValueError(f"found more than {_HEADER_BYTES:,} bytes before a member"), b""
+        self.tail = (self.tail + piece)[-_BLOCK_BYTES:]
+        return piece
+
+
+def _untar(name: str, stream: Pieces, budget: Budget, depth: int) -> Opened:
+    source = _Source(stream)
+    broken = zeros = 0
+
+    class Header(tarfile.TarInfo):
+        """Counts the headers that are broken, which Python's reader passes over, or takes for the end."""
+
+        @classmethod
+        def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Header:
+            nonlocal broken, zeros
+            try:
+                return super().frombuf(buf, encoding, errors)
+            except tarfile.HeaderError:
+                # Zeros stand at the end, nothing behind it.
+                broken += any(buf)
+                zeros += len(buf) if not any(buf) else 0
+                if zeros <= _PADDING_BYTES:
+                    source.allow(_HEADER_BYTES)
+                raise
+
+    try:
+        source.allow(_HEADER_BYTES)
+        # Zeros end a tar; but one may stand behind another.
+        with tarfile.open(fileobj=cast(BinaryIO, source), mode="r|", tarinfo=Header, encoding="utf-8",
+                          errors="surrogateescape", ignore_zeros=True) as archive:  # fmt: skip
+            while member := archive.next():
+                source.allow(None)
+                budget.check_member()
+                yield from _tar_member(f"{name}!{member.name}", archive, member, stream, budget, depth)
+                _skip(archive)
+                source.allow(_HEADER_BYTES)
+    except Exception as error:
+        if source.error is None:
+            raise
+        # What the reader makes of the early end says less.
+        raise source.error from error
+    if source.error is not None:
+        raise source.error
+    if broken:
+        raise tarfile.ReadError(f"found {broken:,} broken headers: members may be missing")
+    if source.tail.strip(b"\0"):
+        raise tarfile.ReadError("ended without the mark of its end: members may be missing")
+
+
+class _Content:
+    """The next bytes of a tar, up to where it is cut off: Python's reader drops the last ones before the cut."""
+
+    def __init__(self, archive: tarfile.TarFile, size: int) -> None:
+        self._archive = archive
+        self._left = size
+
+    def read(self, size: int) -> bytes:
+        piece = self._archive.fileobj.read(min(size, self._left)) if self._left > 0 else b""
+        if not piece and self._left > 0:
+            raise tarfile.ReadError("unexpected end of data")
+        self._left -= len(piece)
+        return piece
+
+
+def _tar_member(
+    name: str, archive: tarfile.TarFile, member: tarfile.TarInfo, stream: Pieces, budget: Budget, depth: int
+) -> Opened:
+    if member.isfile():
+        start = stream.count
+
+        def opened() -> Pieces:
+            if not member.issparse():
+                return Pieces(_Content(archive, member.size))
+            # Its holes stand in no byte of the archive.
+            return Pieces(archive.extractfile(member), budget, lambda: stream.count - start + _BLOCK_BYTES)
+
+        yield from _member(name, opened, budget, depth)
+    elif not member.isdir():
+        what = _LEFT_OUT.get(member.type)
+        unknown = ValueError(f"found a member of type {member.type!r}, expected a file")
+        yield name, NotFollowed(what) if what else unknown
+
+
+def _skip(archive: tarfile.TarFile) -> None:
+    """Read to the next header. Python's reader does so too, but goes on where there are no more bytes."""
+    rest = _Content(archive, archive.offset - archive.fileobj.tell())
+    while rest.read(PIECE_BYTES):
+        pass
