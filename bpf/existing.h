@@ -48,14 +48,14 @@ int open_sockets(struct bpf_iter__task_file *ctx)
 		bpf_map_update_elem(&listeners, &key, &owner, BPF_NOEXIST);
 	} else {
 		u64 id = id_of(sk);
-		if (bpf_map_lookup_elem(&connects, &id) || bpf_map_lookup_elem(&tcps, &id))
+		if (find_connect(sk) || bpf_map_lookup_elem(&tcps, &id))
 			return 0;
 		owner_of(&owner, task);
 		struct tcp tcp = {.owner = owner, .cookie = bpf_get_socket_cookie(sk)};
 		tcp.stage = state == TCP_SYN_SENT ? STAGE_CONNECTING : STAGE_CONNECTED;
 		/* remembered, so that of several processes that have it the first is told */
 		if (state != TCP_CLOSE && (want_existing || state == TCP_SYN_SENT))
-			put_tcp(&connects, id, &tcp);
+			put_connect(sk, &tcp);
 	}
 	tell((u64)READ(task, group_leader), &owner, false);
 	if (!want_existing)

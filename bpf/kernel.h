@@ -178,7 +178,24 @@ struct nsproxy {
 	struct net *net_ns;
 };
 
+struct thread_info {
+	unsigned long flags;
+#if defined(__TARGET_ARCH_x86)
+	u32 status;
+#endif
+};
+
+struct seccomp_filter {
+	struct seccomp_filter *prev;
+	struct notification *notif;
+};
+
+struct seccomp {
+	struct seccomp_filter *filter;
+};
+
 struct task_struct {
+	struct thread_info thread_info;
 	unsigned int flags;
 	u32 pid;
 	u32 tgid;
@@ -191,6 +208,7 @@ struct task_struct {
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
+	struct seccomp seccomp;
 };
 
 typedef struct {
@@ -277,7 +295,7 @@ struct io_uring_cqe {
 
 struct pt_regs {
 #if defined(__TARGET_ARCH_x86)
-	unsigned long di, si, orig_ax;
+	unsigned long di, si, bx, cx, orig_ax;
 #elif defined(__TARGET_ARCH_arm64)
 	/* struct user_pt_regs, its first member, seen from the kernel */
 	u64 regs[31];
@@ -294,17 +312,6 @@ struct bpf_iter__task_file {
 
 #pragma clang attribute pop
 
-#if defined(__TARGET_ARCH_x86)
-enum { SYSCALL_CONNECT = 42, SYSCALL_ACCEPT = 43, SYSCALL_ACCEPT4 = 288 };
-#define SYSCALL_NUMBER(regs) ((int)(regs)->orig_ax)
-#define SYSCALL_ARG0_AFTER(regs) ((int)(regs)->di)
-#define SYSCALL_ARG1(regs) ((void *)(regs)->si)
-#else
-enum { SYSCALL_CONNECT = 203, SYSCALL_ACCEPT = 202, SYSCALL_ACCEPT4 = 242 };
-#define SYSCALL_NUMBER(regs) ((regs)->syscallno)
-#define SYSCALL_ARG0_AFTER(regs) (-1)
-#define SYSCALL_ARG1(regs) ((void *)(regs)->regs[1])
-#endif
 enum { IORING_OP_ACCEPT = 13 };
 
 /* Helpers, by their number in the kernel's enum bpf_func_id. */
@@ -316,10 +323,12 @@ static u64 (*const bpf_get_current_task)(void) = (void *)35;
 static u64 (*const bpf_get_socket_cookie)(void *ctx) = (void *)46;
 static struct bpf_sock *(*const bpf_sk_fullsock)(struct bpf_sock *sk) = (void *)95;
 static void *(*const bpf_sk_storage_get)(void *map, void *sk, void *value, u64 flags) = (void *)107;
+static long (*const bpf_sk_storage_delete)(void *map, void *sk) = (void *)108;
 static long (*const bpf_probe_read_user)(void *dst, u32 size, const void *unsafe_ptr) = (void *)112;
 static long (*const bpf_probe_read_kernel)(void *dst, u32 size, const void *unsafe_ptr) = (void *)113;
 static long (*const bpf_probe_read_kernel_str)(void *dst, u32 size, const void *unsafe_ptr) = (void *)115;
 static u64 (*const bpf_ktime_get_boot_ns)(void) = (void *)125;
+static long (*const bpf_ringbuf_output)(void *ringbuf, void *data, u64 size, u64 flags) = (void *)130;
 static void *(*const bpf_ringbuf_reserve)(void *ringbuf, u64 size, u64 flags) = (void *)131;
 static void (*const bpf_ringbuf_submit)(void *data, u64 flags) = (void *)132;
 static void (*const bpf_ringbuf_discard)(void *data, u64 flags) = (void *)133;

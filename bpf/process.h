@@ -92,57 +92,95 @@ __attribute__((noinline)) u32 put_cgroup(struct names *to, u64 node_address)
 	return length | TRUNCATED;
 }
 
-/*
- * Tell user space of a process, unless it knows. `here`: it is the current one, whose memory can be read. Returns
- * whether it knows now.
- */
-__attribute__((noinline)) int tell(u64 task_address, const struct owner *owner, u32 here)
+INLINE u64 requests_for(u32 tgid)
 {
-	struct task_struct *task = (void *)task_address;
-	if (!owner)
-		return 0;
-	u32 tgid = owner->tgid;
-	struct owner *known = bpf_map_lookup_elem(&told, &tgid);
-	if (known && same_process(known, owner))
-		return 1;
-	struct process_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
-	if (!record) {
-		count(COUNTER_LOST_PROCESS);
-		return 0;
+	u32 slot = tgid % REQUESTS;
+	u64 *asked = bpf_map_lookup_elem(&requests, &slot);
+	return asked ? *(volatile u64 *)asked : 0;
+}
+
+/* Whether user space knows the process, unless it has asked for it again since. */
+INLINE bool is_told(const struct told *told, const struct owner *owner, u64 asked)
+{
+	return told && told->requests == asked && same_process(&told->owner, owner);
+}
+
+INLINE struct draft *take_draft(void)
+{
+	for (u32 slot = 0; slot < DRAFTS; slot++) {
+		u32 key = slot;
+		struct draft *draft = bpf_map_lookup_elem(&drafts, &key);
+		if (draft && __sync_val_compare_and_swap(&draft->taken, 0, 1) == 0)
+			return draft;
 	}
+	return NULL;
+}
+
+/* Where the next part of a description goes; the mask changes nothing, it is there for the verifier. */
+#define PART(draft, length) ((void *)(draft)->bytes + ((length)&4095))
+
+/* `here`: the process is the current one, whose memory can be read. */
+INLINE long hand_over(struct draft *draft, struct task_struct *task, const struct owner *owner, bool here)
+{
+	struct process_record *record = &draft->record;
 	record->type = RECORD_PROCESS;
 	record->pad[0] = record->pad[1] = 0;
 	record->owner = *owner;
-	record->command_bytes = 0;
-	u32 executable = 0, parent_executable = 0;
 	struct mm_struct *mm = READ(task, mm);
-	if (mm)
-		executable = put_path(&record->executable, (u64)READ(mm, exe_file));
+	u32 executable = mm ? put_path(PART(draft, 0), (u64)READ(mm, exe_file)) : 0;
+	u32 length = executable & ~TRUNCATED;
 	struct task_struct *leader = READ(task, group_leader);
 	struct task_struct *parent = READ(leader, real_parent);
 	parent = READ(parent, group_leader);
 	record->parent_tgid = READ(parent, tgid);
 	record->parent_start_boot_ns = READ(parent, start_boottime);
 	struct mm_struct *parent_mm = READ(parent, mm);
-	if (parent_mm)
-		parent_executable = put_path(&record->parent_executable, (u64)READ(parent_mm, exe_file));
+	u32 parent_executable = parent_mm ? put_path(PART(draft, length), (u64)READ(parent_mm, exe_file)) : 0;
+	length += parent_executable & ~TRUNCATED;
 	struct css_set *cgroups = READ(task, cgroups);
 	struct cgroup *cgroup = READ(cgroups, dfl_cgrp);
-	u32 group = put_cgroup(&record->cgroup, (u64)READ(cgroup, kn));
+	u32 group = put_cgroup(PART(draft, length), (u64)READ(cgroup, kn));
+	length += group & ~TRUNCATED;
+	u64 size = 0;
+	if (mm && here) {
+		unsigned long start = READ(mm, arg_start);
+		size = READ(mm, arg_end) - start;
+		if (size > COMMAND_BYTES)
+			size = COMMAND_BYTES;
+		if (bpf_probe_read_user(PART(draft, length), size, (void *)start))
+			size = 0;
+	}
 	record->executable_bytes = executable;
 	record->parent_executable_bytes = parent_executable;
 	record->cgroup_bytes = group;
+	record->command_bytes = size;
 	record->truncated = (executable | parent_executable | group) >> 31;
-	if (mm && here) {
-		unsigned long start = READ(mm, arg_start);
-		u64 size = READ(mm, arg_end) - start;
-		if (size > COMMAND_BYTES)
-			size = COMMAND_BYTES;
-		if (bpf_probe_read_user(record->command, size, (void *)start) == 0)
-			record->command_bytes = size;
+	u64 bytes = sizeof(*record) + length + size;
+	if (bytes > sizeof(*record) + sizeof(draft->bytes))
+		return -1;
+	return bpf_ringbuf_output(&ring, record, bytes, BPF_RB_NO_WAKEUP);
+}
+
+/* Tell user space of a process, unless it knows. Returns whether it knows now. */
+__attribute__((noinline)) int tell(u64 task_address, const struct owner *owner, u32 here)
+{
+	struct task_struct *task = (void *)task_address;
+	if (!owner)
+		return 0;
+	u32 tgid = owner->tgid;
+	struct told now = {.owner = *owner, .requests = requests_for(tgid)};
+	struct told *known = bpf_map_lookup_elem(&told, &tgid);
+	if (is_told(known, owner, now.requests))
+		return 1;
+	struct draft *draft = take_draft();
+	long result = draft ? hand_over(draft, task, owner, here) : -1;
+	if (draft)
+		draft->taken = 0;
+	if (result) {
+		count(COUNTER_LOST_PROCESS);
+		return 0;
 	}
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-	bpf_map_update_elem(&told, &tgid, owner, BPF_ANY);
+	bpf_map_update_elem(&told, &tgid, &now, BPF_ANY);
 	return 1;
 }
 
@@ -151,7 +189,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, struct owner);
+	__type(value, struct told);
 } recent SEC(".maps");
 
 /* The current process, which user space then knows. */
@@ -160,11 +198,14 @@ INLINE void owner_here(struct owner *owner)
 	struct task_struct *task = bpf_get_current_task_btf();
 	u32 zero = 0;
 	owner_of(owner, task);
-	struct owner *last = bpf_map_lookup_elem(&recent, &zero);
-	if (last && same_process(last, owner))
+	u64 asked = requests_for(owner->tgid);
+	struct told *last = bpf_map_lookup_elem(&recent, &zero);
+	if (is_told(last, owner, asked))
 		return;
-	if (tell(bpf_get_current_task(), owner, true) && last)
-		*last = *owner;
+	if (tell(bpf_get_current_task(), owner, true) && last) {
+		last->owner = *owner;
+		last->requests = asked;
+	}
 }
 
 #endif

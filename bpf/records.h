@@ -104,6 +104,10 @@ struct names {
 	char bytes[PATH_BYTES + NAME_BYTES];
 };
 
+/*
+ * A process. Behind it, one after the other and as long as they are: the names of its executable, those of its parent's
+ * executable, those of its control group, its command line.
+ */
 struct process_record {
 	u8 type;
 	u8 truncated;
@@ -115,10 +119,6 @@ struct process_record {
 	u32 parent_tgid;
 	u64 parent_start_boot_ns;
 	struct owner owner;
-	struct names executable;
-	struct names parent_executable;
-	struct names cgroup;
-	char command[COMMAND_BYTES];
 };
 
 #define DNS_BYTES 2048
@@ -148,7 +148,12 @@ enum counter {
 	/* connections that found the table of connections full */
 	COUNTER_TCPS_FULL = 5,
 	COUNTER_FLOWS = 6,
-	COUNTERS = 7,
+	/* connections remembered by their sockets, since the table was full */
+	COUNTER_OVERFLOWED = 7,
+	COUNTERS = 8,
 };
+
+/* Slots in which user space counts its requests for processes. */
+enum { REQUESTS = 4096 };
 
 #endif

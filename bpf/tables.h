@@ -114,6 +114,17 @@ struct {
 	__type(value, struct tcp);
 } connects SEC(".maps");
 
+/*
+ * Those that find `connects` full are remembered by their sockets: whoever fills that makes others' connections dearer
+ * (by an allocation each), and takes the process from none.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct tcp);
+} overflow SEC(".maps");
+
 /* Who listens: the owner of a connection that was accepted in a way that is not seen. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -122,13 +133,49 @@ struct {
 	__type(value, struct owner);
 } listeners SEC(".maps");
 
+/* What user space was told of a process, and how often it had asked until then. */
+struct told {
+	struct owner owner;
+	u64 requests;
+};
+
 /* Processes that user space was told of, by tgid. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
 	__type(key, u32);
-	__type(value, struct owner);
+	__type(value, struct told);
 } told SEC(".maps");
+
+/*
+ * How often user space asked for a process to be described again, by the last digits of its tgid: it counts up when it
+ * forgets a process, or meets one that it does not know. Memory that it maps, so that it needs no privilege.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, REQUESTS);
+	__type(key, u32);
+	__type(value, u64);
+} requests SEC(".maps");
+
+/* Where a description is put together: its length is known at the end only. */
+struct draft {
+	u64 taken;
+	struct process_record record;
+	/* three paths and a command line, wherever they begin */
+	char bytes[4096 + sizeof(struct names)];
+};
+
+/* More than one: a program may be interrupted on its processor, by another that describes a process too. */
+enum { DRAFTS = 4 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DRAFTS);
+	__type(key, u32);
+	__type(value, struct draft);
+} drafts SEC(".maps");
 
 /* Sockets, by cookie, that sent a SYN whose end no connect() has told of yet; only with want_attempts. */
 struct {
@@ -145,6 +192,12 @@ INLINE void count(u32 index)
 		__sync_fetch_and_add(value, 1);
 }
 
+INLINE u64 counted(u32 index)
+{
+	u64 *value = bpf_map_lookup_elem(&counters, &index);
+	return value ? *value : 0;
+}
+
 INLINE void copy_address(u8 to[16], const void *from)
 {
 	__builtin_memcpy(to, from, 16);
@@ -159,6 +212,36 @@ INLINE void map_ipv4(u8 to[16], u32 address)
 INLINE u64 id_of(struct sock *sk)
 {
 	return (u64)sk;
+}
+
+INLINE void put_connect(struct sock *sk, const struct tcp *tcp)
+{
+	u64 id = id_of(sk);
+	if (bpf_map_update_elem(&connects, &id, tcp, BPF_ANY) == 0)
+		return;
+	struct tcp *kept = bpf_sk_storage_get(&overflow, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (kept) {
+		*kept = *tcp;
+		count(COUNTER_OVERFLOWED);
+	} else {
+		count(COUNTER_TCPS_FULL);
+	}
+}
+
+INLINE struct tcp *find_connect(struct sock *sk)
+{
+	u64 id = id_of(sk);
+	struct tcp *tcp = bpf_map_lookup_elem(&connects, &id);
+	if (tcp || !counted(COUNTER_OVERFLOWED))
+		return tcp;
+	return bpf_sk_storage_get(&overflow, sk, NULL, 0);
+}
+
+INLINE void drop_connect(struct sock *sk)
+{
+	u64 id = id_of(sk);
+	if (bpf_map_delete_elem(&connects, &id) && counted(COUNTER_OVERFLOWED))
+		bpf_sk_storage_delete(&overflow, sk);
 }
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef PROCWIRE_TCP_H
 #define PROCWIRE_TCP_H
 
+#include "calls.h"
 #include "connection.h"
 
 static __attribute__((noinline)) int emit_tcp(struct sock *sk, const struct owner *owner, u64 cookie, u8 kind,
@@ -87,7 +88,7 @@ INLINE void on_syn_sent(struct sock *sk)
 		tcp.cookie = bpf_get_socket_cookie(sk);
 		bpf_map_update_elem(&connecting, &tcp.cookie, &tcp.cookie, BPF_ANY);
 	}
-	put_tcp(&connects, id_of(sk), &tcp);
+	put_connect(sk, &tcp);
 	if (sk->__sk_common.skc_dport == __builtin_bswap16(53)) {
 		struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 		if (note)
@@ -106,7 +107,6 @@ INLINE void on_listen(struct sock *sk)
 /* A connection of ours is established. Without `tcp` its SYN was not seen, or found the table full. */
 INLINE void on_connected(struct sock *sk, struct tcp *tcp)
 {
-	u64 id = id_of(sk);
 	if (!tcp && is_further_path(sk))
 		return;
 	u64 now_ns = bpf_ktime_get_boot_ns();
@@ -134,7 +134,7 @@ INLINE void on_connected(struct sock *sk, struct tcp *tcp)
 		tcp->cookie = cookie;
 		tcp->since_ns = now_ns;
 	} else {
-		bpf_map_delete_elem(&connects, &id);
+		drop_connect(sk);
 	}
 }
 
@@ -146,7 +146,7 @@ INLINE void on_child_established(struct sock *sk, struct tcp *early)
 	u64 id = id_of(sk);
 	/* no child: two that connected to each other at once; a child has a struct socket only once it is accepted */
 	if (sk->sk_socket) {
-		struct tcp *own = bpf_map_lookup_elem(&connects, &id);
+		struct tcp *own = find_connect(sk);
 		if (own && own->stage == STAGE_CONNECTING) {
 			on_connected(sk, own);
 			return;
@@ -174,7 +174,7 @@ INLINE void on_established(struct sock *sk, int old, bool again)
 {
 	u64 id = id_of(sk);
 	if (old == TCP_SYN_SENT) {
-		struct tcp *own = bpf_map_lookup_elem(&connects, &id);
+		struct tcp *own = find_connect(sk);
 		if (own ? own->stage == STAGE_CONNECTING : !again)
 			on_connected(sk, own);
 	} else if (old == TCP_SYN_RECV) {
@@ -257,8 +257,7 @@ INLINE bool on_closed_waiting(struct sock *sk, struct tcp *tcp, int old)
 
 INLINE void on_connect_closed(struct sock *sk, int old)
 {
-	u64 id = id_of(sk);
-	struct tcp *tcp = bpf_map_lookup_elem(&connects, &id);
+	struct tcp *tcp = find_connect(sk);
 	if (!tcp)
 		return;
 	bool same = !tcp->cookie || tcp->cookie == bpf_get_socket_cookie(sk);
@@ -266,7 +265,7 @@ INLINE void on_connect_closed(struct sock *sk, int old)
 		emit_tcp(sk, &tcp->owner, tcp->cookie, KIND_ATTEMPT, ATTRIBUTION_CALLER);
 	if (same && want_closes && tcp->stage == STAGE_CONNECTED)
 		emit_close(sk, tcp, old);
-	bpf_map_delete_elem(&connects, &id);
+	drop_connect(sk);
 }
 
 INLINE void on_accept_closed(struct sock *sk, int old)
@@ -431,6 +430,9 @@ static __attribute__((noinline)) int on_accepted(int fd, bool must_be_waiting)
 		}
 		return 0;
 	}
+	/* what a supervisor took for it is told as the supervisor's; what it took from elsewhere was not accepted */
+	if (!counted(COUNTER_TCPS_FULL) && is_supervised(task))
+		return 0;
 	struct tcp fresh = {.owner = owner, .cookie = cookie, .stage = STAGE_ACCEPTED};
 	u8 state = READ(sk, __sk_common.skc_state);
 	/* Fast Open: told once the handshake is over, if it ever is */
@@ -495,13 +497,12 @@ static __attribute__((noinline)) int on_connect_failed(int fd, const void *addre
 SEC("tp_btf/sys_exit")
 int sys_exit(u64 *ctx)
 {
-	struct pt_regs *regs = (void *)ctx[0];
+	struct call call = call_of((void *)ctx[0]);
 	long result = ctx[1];
-	int number = SYSCALL_NUMBER(regs);
-	if (number == SYSCALL_ACCEPT4 || number == SYSCALL_ACCEPT)
+	if (call.kind == CALL_ACCEPT)
 		on_accepted(result, false);
-	else if (want_attempts && number == SYSCALL_CONNECT && result < 0)
-		on_connect_failed(SYSCALL_ARG0_AFTER(regs), SYSCALL_ARG1(regs), -result);
+	else if (want_attempts && call.kind == CALL_CONNECT && result < 0)
+		on_connect_failed(call.fd, call.address, -result);
 	return 0;
 }
 

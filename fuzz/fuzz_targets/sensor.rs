@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use procwire_sensor::decoder::Decoder;
 use procwire_sensor::processes::Guids;
 
-/// The length of each record type, from 1 on.
+/// The length of each record type, from 1 on; a description's with texts of the greatest length.
 const LENGTHS: [usize; 4] = [4920, 136, 72, 2088];
 
 fuzz_target!(|bytes: &[u8]| {

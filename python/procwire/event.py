@@ -185,7 +185,10 @@ LIVE_FIELDS: tuple[Field, ...] = (
     _ours("attribution", "Attribution", _TEXT, "live",
           "How the process was found: caller (it connected, accepted, sent or received, seen doing so), listener (it "
           "owns the listening socket; who accepted was not seen), owner (it made or last used the socket; who "
-          "received was not seen), poll (seen holding the socket at an interval: best effort)", "caller"),
+          "received was not seen), poll (seen holding the socket at an interval: best effort), proc (seen, but "
+          "its description was lost: it is as /proc has it when the event is read), undescribed (seen, and gone before "
+          "it could be described: only its id, start and user are known), unseen (not known: its SYN was not seen); "
+          "for a loss why events lack their process, null where the events themselves are lost", "caller"),
     _ours("user_id", "UserId", _LONG, "live", "Real uid of the process", "1000"),
     _ours("process_command_line", "CommandLine", _TEXT, "live",
           "Command line of the process; its first 1,024 bytes", "curl https://example.com"),
@@ -211,7 +214,8 @@ LIVE_FIELDS: tuple[Field, ...] = (
     _ours("sent_packets", "SentPackets", _LONG, "live", "For a close: segments sent by this end", "9"),
     _ours("received_packets", "ReceivedPackets", _LONG, "live", "For a close: segments received by this end", "8"),
     _ours("events_lost", "EventsLost", _LONG, "live",
-          "For a loss: how many events were lost since the last such row", "12"),
+          "For a loss: how many events were lost since the last such row; with an attribution, how many lack their "
+          "process", "12"),
     _ours("logged", "Logged", _FLAG, "rules",
           "Whether the Sysmon configuration logs the event, where those that it does not log are kept; else null",
           "true"),

@@ -54,14 +54,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def recording(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recording]:
+def recording() -> Iterator[Recording]:
     """The recorder that most tests share: all, failed attempts and ends of connections too."""
-    with Recording(tmp_path_factory.mktemp("recording"), "--attempts", "--closes") as recording:
+    with Recording("--attempts", "--closes") as recording:
         yield recording
         code, ledger = recording.end()
     # Ended by Ctrl-C.
     assert code == 130
     assert not ledger["lost"], ledger["lost"]
+    assert not ledger["unattributed"], ledger["unattributed"]
 
 
 @pytest.fixture(scope="session")

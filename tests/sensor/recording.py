@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from comparison import compare
@@ -36,12 +37,23 @@ Case = Callable[..., list[Row]]
 class Recording:
     """`procwire record --all` with the eBPF sensor, writing NDJSON.
 
-    folder: for its ledger. options: beyond those that every test needs. held: what it writes is not read until
-    `go_on`. config: rules to record by, instead of all.
+    options: beyond those that every test needs. held: what it writes is not read until
+    `go_on`. config: rules to record by, instead of all. become: called in its process before it begins, to give rights
+    up. python: the interpreter that runs it.
     """
 
-    def __init__(self, folder: Path, *options: str, held: bool = False, config: Path | None = None) -> None:
-        self._ledger_path = folder / "ledger.json"
+    def __init__(
+        self,
+        *options: str,
+        held: bool = False,
+        config: Path | None = None,
+        become: Callable[[], None] | None = None,
+        python: Path = Path(sys.executable),
+    ) -> None:
+        # Who records without root opens the ledger itself, and pytest's folders are closed to others.
+        self._folder = TemporaryDirectory()
+        Path(self._folder.name).chmod(0o777)
+        self._ledger_path = Path(self._folder.name, "ledger.json")
         self._arrived = threading.Condition()
         self._rows: list[Row] = []
         self._marks: set[int] = set()
@@ -51,9 +63,10 @@ class Recording:
         names = [] if "--dns-lookup" in options else ["--no-dns-lookup"]
         command = ["record", *what, "--sensor", "ebpf", "--to", "ndjson", *names]
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code, *command, "--ledger", str(self._ledger_path), "--force", *options],
+            [python, "-c", code, *command, "--ledger", str(self._ledger_path), *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            preexec_fn=become,
         )
         self._goes_on = threading.Event()
         if not held:
@@ -141,8 +154,9 @@ class Recording:
     def finish(self) -> tuple[int, dict[str, Any]]:
         """Wait for its end; its exit code and its ledger."""
         code = self.process.wait(_START_S)
+        ledger = json.loads(self._ledger_path.read_text())
         self._join()
-        return code, json.loads(self._ledger_path.read_text())
+        return code, ledger
 
     def kill(self) -> None:
         """End it, if it has not ended."""
@@ -154,6 +168,7 @@ class Recording:
     def _join(self) -> None:
         for thread in self._threads:
             thread.join()
+        self._folder.cleanup()
         for pipe in (self.process.stdout, self.process.stderr):
             assert pipe is not None
             pipe.close()

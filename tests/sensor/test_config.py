@@ -56,9 +56,9 @@ def of(truth: list[Row], **columns: Any) -> list[Row]:
     return [row for row in truth if all(row.get(name, value) == value for name, value in columns.items())]
 
 
-def test_rules_include_and_exclude(tmp_path: Path, host: Host, put: Put) -> None:
+def test_rules_include_and_exclude(host: Host, put: Put) -> None:
     rules = group("out", INITIATED) + group("", "<SourceIsIpv6>true</SourceIsIpv6>", onmatch="exclude")
-    with Recording(tmp_path, config=put(rules)) as recording:
+    with Recording(config=put(rules)) as recording:
         v4, v6 = host.run("tcp.both_ends", "v4"), host.run("tcp.both_ends", "v6")
         rows = recording.expect(of(v4, network_connection_initiated=True), host)
         assert {row["rule_name"] for row in rows} == {"out"}
@@ -68,7 +68,7 @@ def test_rules_include_and_exclude(tmp_path: Path, host: Host, put: Put) -> None
         assert ledger["configuration"]["loaded"] == 1
 
 
-def test_image_port_and_name(tmp_path: Path, host: Host, put: Put) -> None:
+def test_image_port_and_name(host: Host, put: Put) -> None:
     """By what Sysmon has for each: the whole path, the port as text, uncompressed IPv6."""
     image = Path("/proc/self/exe").readlink()
     rules = group(
@@ -78,23 +78,23 @@ def test_image_port_and_name(tmp_path: Path, host: Host, put: Put) -> None:
         '<DestinationPort condition="more than">1</DestinationPort>',
         relation="and",
     )
-    with Recording(tmp_path, config=put(rules)) as recording:
+    with Recording(config=put(rules)) as recording:
         host.run("tcp.both_ends", "v4")
         rows = recording.expect(host.run("tcp.both_ends", "v6"), host)
         assert {row["rule_name"] for row in rows} == {"all three"}
 
 
-def test_what_is_not_logged_is_kept_when_asked_for(tmp_path: Path, host: Host, put: Put) -> None:
-    with Recording(tmp_path, "--keep-unlogged", config=put(group("in", ACCEPTED))) as recording:
+def test_what_is_not_logged_is_kept_when_asked_for(host: Host, put: Put) -> None:
+    with Recording("--keep-unlogged", config=put(group("in", ACCEPTED))) as recording:
         rows = recording.expect(host.run("tcp.both_ends", "v4"), host)
         told = {(row["network_connection_initiated"], row["logged"], row["rule_name"]) for row in rows}
         assert told == {(True, False, None), (False, True, "in")}
 
 
-def test_nothing_is_named_without_dns_lookup(tmp_path: Path, host: Host, put: Put) -> None:
+def test_nothing_is_named_without_dns_lookup(host: Host, put: Put) -> None:
     """Neither by what the process was answered, nor this machine's own name."""
     path = put(group("", INITIATED, ACCEPTED), "<DnsLookup>False</DnsLookup>")
-    with Recording(tmp_path, "--dns-lookup", config=path) as recording:
+    with Recording("--dns-lookup", config=path) as recording:
         rows = recording.expect(
             [{k: v for k, v in row.items() if "host_name" not in k} for row in host.run("tcp.both_ends", "v4")], host
         )
@@ -102,21 +102,21 @@ def test_nothing_is_named_without_dns_lookup(tmp_path: Path, host: Host, put: Pu
         assert {row[name] for row in rows for name in row if named.match(name)} == {None}
 
 
-def test_processes_are_added(tmp_path: Path, host: Host, put: Put) -> None:
+def test_processes_are_added(host: Host, put: Put) -> None:
     executable = Path("/proc/self/exe").readlink().name
-    with Recording(tmp_path, "-n", f"nothing,{executable.upper()}", config=put("")) as recording:
+    with Recording("-n", f"nothing,{executable.upper()}", config=put("")) as recording:
         rows = recording.expect(host.run("tcp.both_ends", "v4"), host)
         assert {row["rule_name"] for row in rows} == {None}
-    with Recording(tmp_path, "-n", "nothing", config=put("")) as recording:
+    with Recording("-n", "nothing", config=put("")) as recording:
         host.run("tcp.both_ends", "v4")
         assert recording.expect([], host) == []
 
 
 @pytest.mark.parametrize("by_signal", [True, False])
-def test_rules_change_while_traffic_runs(tmp_path: Path, host: Host, put: Put, by_signal: bool) -> None:
+def test_rules_change_while_traffic_runs(host: Host, put: Put, by_signal: bool) -> None:
     """Every connection is told once, by the rules before or by those after; a file with errors changes nothing."""
     names = ["before", "after"]
-    with Recording(tmp_path, "--attempts", config=put(group("before", INITIATED, ACCEPTED))) as recording:
+    with Recording("--attempts", config=put(group("before", INITIATED, ACCEPTED))) as recording:
         truth = host.run("mix.run", "first", 400)
         recording.wait_for_quiet()
         running = threading.Event()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from namespaces import Host
 from recording import Recording
 
 
-def test_neither_attempts_nor_ends_unless_asked_for(tmp_path: Path, host: Host) -> None:
-    with Recording(tmp_path) as recording:
+def test_neither_attempts_nor_ends_unless_asked_for(host: Host) -> None:
+    with Recording() as recording:
         host.run("attempts.refused", "v4")
         truth = host.run("tcp.both_ends", "v4") + host.run("udp.exchange", "v4")
         rows = recording.expect(truth, host, closes=True)

@@ -37,9 +37,9 @@ def put(folder: Path, title: str, initiated: str) -> None:
     path.chmod(0o644)
 
 
-def test_alerts_stand_behind_their_events(tmp_path: Path, host: Host, folder: Path) -> None:
+def test_alerts_stand_behind_their_events(host: Host, folder: Path) -> None:
     """Each tells of one event, by its record id; all events are there, and none is lost."""
-    with Recording(tmp_path, "--attempts", "--detect", str(folder)) as recording:
+    with Recording("--attempts", "--detect", str(folder)) as recording:
         rows = recording.expect(host.run("mix.run", "alerts", 400), host)
         alerts = [row for row in rows if row["record_kind"] == "alert"]
         events = [row for row in rows if row["record_kind"] in ("connection", "attempt")]
@@ -54,8 +54,8 @@ def test_alerts_stand_behind_their_events(tmp_path: Path, host: Host, folder: Pa
         assert ledger["detection"]["alerts"]["Out"] >= len(alerts)
 
 
-def test_rules_change_at_sighup(tmp_path: Path, host: Host, folder: Path) -> None:
-    with Recording(tmp_path, "--detect", str(folder)) as recording:
+def test_rules_change_at_sighup(host: Host, folder: Path) -> None:
+    with Recording("--detect", str(folder)) as recording:
         put(folder, "In", "false")
         recording.process.send_signal(signal.SIGHUP)
         recording.wait_for_line("1 Sigma rule loaded anew")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from pathlib import Path
 
+import pytest
 from namespaces import Host
 from recording import Recording
 from traffic.witness import Row
@@ -18,9 +18,9 @@ def counted(rows: list[Row]) -> Counter[tuple[object, ...]]:
     return Counter(tuple(row[column] for column in _TOLD) for row in rows)
 
 
-def test_buffer_full(tmp_path: Path, host: Host) -> None:
+def test_buffer_full(host: Host) -> None:
     """The recorder is stopped, its buffer of the least size: the traffic program checks each of its calls."""
-    with Recording(tmp_path, "--attempts", "--buffer-mb", "1", "--for", "2s") as recording:
+    with Recording("--attempts", "--buffer-mb", "1", "--for", "2s") as recording:
         recording.process.send_signal(signal.SIGSTOP)
         truth = host.run("mix.run", "full", 6_000)
         recording.process.send_signal(signal.SIGCONT)
@@ -32,13 +32,21 @@ def test_buffer_full(tmp_path: Path, host: Host) -> None:
         assert not seen - due
         # Others on the machine may have lost events too.
         assert 0 < (due - seen).total() <= lost
-        told = [row["events_lost"] for row in recording.rows if row["record_kind"] == "loss"]
-        assert sum(told) == lost
+        told: Counter[str | None] = Counter()
+        for row in recording.rows:
+            if row["record_kind"] == "loss":
+                told[row.get("attribution")] += row["events_lost"]
+        # What found no place may be the description of a process whose event did.
+        assert told.pop(None) == lost
+        assert told == Counter(ledger["unattributed"])
+        nameless = [row for row in rows if row.get("attribution") in ("undescribed", "unseen")]
+        assert all(row.get("process_name") is None for row in nameless)
+        assert len(nameless) <= told.total()
 
 
-def test_output_that_nobody_reads(tmp_path: Path, host: Host) -> None:
+def test_output_that_nobody_reads(host: Host) -> None:
     """The pipe that takes the rows is full: what finds no place is counted, and memory does not grow."""
-    with Recording(tmp_path, "--attempts", "--buffer-mb", "1", held=True) as recording:
+    with Recording("--attempts", "--buffer-mb", "1", held=True) as recording:
         peaks_kb = []
         truth = []
         for seed in ("a", "b", "c"):
@@ -64,17 +72,37 @@ def sample(host: Host, port: str) -> tuple[str, str]:
     return "--where", f"network_namespace_id <> {host.id} OR {port} % {_ONE_OF} = 0"
 
 
-def test_table_of_flows_full(tmp_path: Path, host: Host) -> None:
+def test_table_of_flows_full(host: Host) -> None:
     """More flows than the kernel side keeps: each is told, once."""
-    with Recording(tmp_path, *sample(host, "dst_port")) as recording:
+    with Recording(*sample(host, "dst_port")) as recording:
         recording.expect(host.run("udp.many_ports", _MANY, _ONE_OF), host)
 
 
-def test_table_of_waiting_connections_full(tmp_path: Path, host: Host) -> None:
+@pytest.mark.parametrize("table", ["handshakes", "backlogs", "flows"])
+def test_table_that_another_user_fills(two_hosts: tuple[Host, Host], host: Host, table: str) -> None:
+    """That takes neither an event nor its process from anybody else."""
+    other, silent = two_hosts[0], "10.1.0.9"
+    other.ip(f"neigh add {silent} lladdr 02:00:00:00:00:09 dev eth")
+    other.set("net.core.somaxconn", 65_536)
+    other.set("net.ipv4.tcp_max_syn_backlog", 65_536)
+    other.set("net.ipv4.ip_local_port_range", "1024 65535")
+    with Recording("--where", f"network_namespace_id <> {other.id}") as recording:
+        filler = other.start(f"fillers.{table}", *([silent] if table == "handshakes" else []), _MANY).ready()
+        truth = host.run("tcp.both_ends", "v4") + host.run("mix.run", "while full", 300)
+        recording.expect([row for row in truth if row.get("record_kind") != "attempt"], host)
+        filler.go_on()
+        filler.end()
+        # What it held is forgotten.
+        recording.expect(host.run("tcp.both_ends", "v6"), host)
+        code, ledger = recording.end()
+        assert (code, ledger["lost"], ledger["unattributed"]) == (130, {}, {})
+
+
+def test_table_of_waiting_connections_full(host: Host) -> None:
     """More connections that wait to be accepted than the kernel side keeps: all can be made, and accepted."""
     host.set("net.core.somaxconn", 65_536)
     host.set("net.ipv4.tcp_max_syn_backlog", 65_536)
     # Or the kernel looks long for a free port.
     host.set("net.ipv4.ip_local_port_range", "1024 65535")
-    with Recording(tmp_path, *sample(host, "src_port")) as recording:
+    with Recording(*sample(host, "src_port")) as recording:
         recording.expect(host.run("tcp.many_waiting", _MANY, _ONE_OF), host)

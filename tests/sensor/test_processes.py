@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +22,39 @@ def test_many_children_within_a_second_have_guids_of_their_own(exactly: Case) ->
     rows = [row for row in exactly("processes.forks_at_once", 200) if row["record_kind"] == "connection"]
     guids = {row["process_guid"] for row in rows if row["network_connection_initiated"]}
     assert len(guids) == 200
+
+
+@pytest.fixture(scope="module")
+def storm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program of traffic/storm.c."""
+    source = Path(__file__).parent / "traffic" / "storm.c"
+    binary = tmp_path_factory.mktemp("storm") / "storm"
+    options = ["-nostdlib", "-static", "-O1", "-fno-sanitize=all", "-fno-stack-protector"]
+    subprocess.run([sys.executable, "-m", "ziglang", "cc", *options, "-o", binary, source], check=True)
+    return binary
+
+
+@pytest.mark.parametrize("count", [1_000, pytest.param(20_000, marks=pytest.mark.long)])
+def test_processes_that_connect_at_the_same_moment(host: Host, storm: Path, count: int) -> None:
+    """With the default buffer each of them is told, with all that is known of it."""
+    host.set("net.core.somaxconn", 65_536)
+    host.set("net.ipv4.tcp_max_syn_backlog", 65_536)
+    with Recording() as recording:
+        rows = recording.expect(host.run("processes.storm", storm, count), host)
+        assert len({row["process_guid"] for row in rows if row["network_connection_initiated"]}) == count
+        code, ledger = recording.end()
+        assert (code, ledger["lost"], ledger["unattributed"]) == (130, {}, {})
+
+
+@pytest.mark.long
+def test_processes_stay_known_however_many_others_come_and_go(host: Host, storm: Path) -> None:
+    """More than the tables hold, in the kernel and outside: a busy server, and processes that did nothing meanwhile."""
+    host.set("net.core.somaxconn", 65_536)
+    others = f"network_namespace_id = {host.id} AND dst_port = 8000 AND network_connection_initiated"
+    with Recording("--where", f"({others}) IS NOT TRUE") as recording:
+        recording.expect(host.run("processes.come_and_go", storm, 34), host)
+        code, ledger = recording.end()
+        assert (code, ledger["unattributed"]) == (130, {})
 
 
 def test_workers_that_share_a_listener(exactly: Case) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from namespaces import Host
 from recording import Case, Recording
@@ -112,6 +110,6 @@ def test_multicast(recording: Recording, two_hosts: tuple[Host, Host], source: s
     recording.expect(truth, one, other)
 
 
-def test_flow_is_told_again_after_silence(tmp_path: Path, host: Host) -> None:
-    with Recording(tmp_path, "--udp-idle", "1s") as recording:
+def test_flow_is_told_again_after_silence(host: Host) -> None:
+    with Recording("--udp-idle", "1s") as recording:
         recording.expect(host.run("udp.idle", 1), host)

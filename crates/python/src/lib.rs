@@ -327,6 +327,11 @@ impl Sensor {
         Ok(lock(&self.0)?.iter().flat_map(procwire_sensor::Sensor::losses).collect())
     }
 
+    /// Rows without their process so far, by what they have as attribution.
+    fn unattributed(&self) -> PyResult<std::collections::HashMap<String, u64>> {
+        Ok(lock(&self.0)?.iter().flat_map(procwire_sensor::Sensor::unattributed).collect())
+    }
+
     /// What rows lack, by cause: how often.
     fn warnings(&self) -> PyResult<std::collections::HashMap<String, u64>> {
         Ok(lock(&self.0)?.iter().flat_map(procwire_sensor::Sensor::warnings).collect())

@@ -2,18 +2,21 @@
 //! addresses with the names that DNS gave. Knows no kernel: tests feed it records.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 
 use crate::dns::{Names, Reassembly, parse_answer};
 use crate::pending::Pending;
-use crate::processes::{Guids, Processes, command_line};
-use crate::records::{Connection, Dns, Owner, Process, Record, attribution, kind, state};
+use crate::processes::{Described, Guids, Processes, Witness};
+use crate::procfs;
+use crate::records::{Connection, Description, Dns, Owner, Record, attribution, kind, state};
 use crate::table::{End, Row, Table};
 
 const UDP: u8 = 17;
+/// Attributions of rows without their process.
+const UNDESCRIBED: &str = "undescribed";
+const UNSEEN: &str = "unseen";
 /// Names that DNS told, by process and address.
 const NAMES: usize = 65_536;
 const MIN_TTL_S: u32 = 300;
@@ -37,8 +40,12 @@ pub struct Decoder {
     existing: Option<Vec<Connection>>,
     /// Existing connections that had been accepted: the kernel side cannot tell when they close.
     accepted: HashSet<u64>,
-    /// Rows whose process was told by no record.
+    /// Rows whose process /proc described, when they were read.
+    pub described_late: u64,
+    /// Rows of a process of which nothing is known but its id, start and user.
     pub undescribed: u64,
+    /// Rows of which it is not known whose they are, though it should be.
+    pub unseen: u64,
     /// Records of no known form: a mistake of ours.
     pub unknown: u64,
 }
@@ -57,7 +64,9 @@ impl Decoder {
             table: Table::default(),
             existing: None,
             accepted: HashSet::new(),
+            described_late: 0,
             undescribed: 0,
+            unseen: 0,
             unknown: 0,
         }
     }
@@ -109,7 +118,7 @@ impl Decoder {
     /// Take one record.
     pub fn feed(&mut self, bytes: &[u8]) {
         match Record::parse(bytes) {
-            Some(Record::Process(process)) => self.process(process),
+            Some(Record::Process(description)) => self.process(&description),
             Some(Record::Connection(connection)) => self.connection(connection),
             Some(Record::Claim(claim)) => {
                 while let Some(flow) = self.pending.claim(claim) {
@@ -131,13 +140,16 @@ impl Decoder {
         }
     }
 
-    fn process(&mut self, process: &Process) {
+    /// Processes (their tgids) that the kernel side must describe again when it meets them.
+    pub fn take_wanted(&mut self) -> Vec<u32> {
+        self.processes.take_wanted()
+    }
+
+    fn process(&mut self, description: &Description<'_>) {
         // The memory of processes that the iterator met could not be read; /proc can, while they live.
-        let command = (self.existing.is_some() && process.command_bytes == 0)
-            .then(|| std::fs::read(format!("/proc/{}/cmdline", process.owner.tgid)).ok())
-            .flatten()
-            .and_then(|bytes| command_line(&bytes[..bytes.len().min(crate::records::COMMAND_BYTES)]));
-        self.processes.insert(process, command);
+        let unread = self.existing.is_some() && description.command.is_empty();
+        let command = if unread { procfs::command_of(&description.process.owner) } else { None };
+        self.processes.insert(description, command);
     }
 
     fn connection(&mut self, connection: &Connection) {
@@ -182,15 +194,13 @@ impl Decoder {
     fn push(&mut self, connection: &Connection) {
         let Connection { owner, kind, protocol, .. } = *connection;
         let known = owner != Owner { uid: owner.uid, ..Owner::default() };
-        let process = self.processes.get(&owner).map(Arc::clone);
-        if process.is_none() {
-            self.undescribed += 1;
-        }
+        let process = known.then(|| self.processes.get(&owner));
         let process = process.as_deref();
+        let attribution = self.attribution(connection, process);
         let guid = known.then(|| self.guids.text(owner.tgid, owner.start_boot_ns));
         let parent_guid = process
-            .filter(|process| process.parent_id != 0)
-            .map(|process| self.guids.text(process.parent_id, process.parent_start_boot_ns));
+            .and_then(|process| process.parent_id.zip(process.parent_start_boot_ns))
+            .map(|(parent, start_boot_ns)| self.guids.text(parent, start_boot_ns));
         let close = kind == kind::CLOSE;
         let initiated = connection.initiated != 0 && !(close && self.accepted.remove(&connection.cookie));
         let local = End { address: connection.local, port: connection.local_port, name: None };
@@ -212,11 +222,11 @@ impl Decoder {
             outcome: outcome(connection),
             error_number: (connection.error != 0).then_some(connection.error),
             connection_id: (connection.cookie != 0).then_some(connection.cookie),
-            attribution: attribution_name(connection.attribution),
+            attribution,
             user_id: known.then_some(owner.uid),
             command_line: process.and_then(|process| process.command.as_deref()),
             parent_guid: parent_guid.as_deref(),
-            parent_id: process.map(|process| process.parent_id),
+            parent_id: process.and_then(|process| process.parent_id),
             parent_name: process.and_then(|process| process.parent_executable.as_deref()),
             network_namespace_id: connection.netns,
             cgroup_path: process.and_then(|process| process.cgroup.as_deref()),
@@ -226,6 +236,25 @@ impl Decoder {
             sent_packets: close.then_some(connection.sent_packets),
             received_packets: close.then_some(connection.received_packets),
         });
+    }
+
+    /// How the process was found; why it is not known, or not by the kernel side, where that is so.
+    fn attribution(&mut self, connection: &Connection, process: Option<&Described>) -> Option<&'static str> {
+        let (count, name) = match process.map(|process| process.witness) {
+            Some(Witness::Kernel) => return attribution_name(connection.attribution),
+            Some(Witness::Proc) => (&mut self.described_late, "proc"),
+            Some(Witness::Nobody) => (&mut self.undescribed, UNDESCRIBED),
+            // Its SYN was sent before the recording began: no loss.
+            None if self.existing.is_some() => return Some(UNSEEN),
+            None => (&mut self.unseen, UNSEEN),
+        };
+        *count += 1;
+        Some(name)
+    }
+
+    /// Rows without their process so far, by what they have as attribution.
+    pub fn unattributed(&self) -> [(&'static str, u64); 2] {
+        [(UNDESCRIBED, self.undescribed), (UNSEEN, self.unseen)]
     }
 }
 

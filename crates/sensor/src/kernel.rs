@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aya::maps::{Map, MapData, RingBuf};
 use aya::programs::{BtfTracePoint, CgroupAttachMode, CgroupSkbAttachType, CgroupSock, CgroupSockAddr, Iter, Program};
@@ -28,7 +29,9 @@ const WARNINGS: [(&str, u32); 5] = [
 ];
 const FLOWS: u32 = 6;
 const FLOWS_CAPACITY: u64 = 65_536;
-const COUNTERS: u32 = 7;
+const COUNTERS: u32 = 8;
+/// As bpf/records.h has it.
+const REQUESTS: u32 = 4096;
 
 /// A hook: the program's name, where it attaches, whether nothing goes without it.
 struct Spec {
@@ -63,7 +66,8 @@ pub struct Kernel {
     // Holds programs and links.
     _ebpf: Ebpf,
     ring: RingBuf<MapData>,
-    counters: Counters,
+    counters: Shared,
+    requests: Shared,
     /// What /proc tells of the programs, opened while it may be.
     programs: Vec<File>,
     /// What is attached.
@@ -109,9 +113,11 @@ impl Kernel {
         };
         let ring = ebpf.take_map("ring").ok_or_else(|| other("no map: ring"))?;
         let counters = ebpf.take_map("counters").ok_or_else(|| other("no map: counters"))?;
+        let requests = ebpf.take_map("requests").ok_or_else(|| other("no map: requests"))?;
         let mut kernel = Kernel {
             ring: RingBuf::try_from(ring).map_err(|error| other(causes(&error)))?,
-            counters: Counters::map(counters)?,
+            counters: Shared::map(counters, COUNTERS)?,
+            requests: Shared::map(requests, REQUESTS)?,
             programs: fdinfos(&ebpf)?,
             open_sockets: None,
             hooks,
@@ -215,6 +221,13 @@ impl Kernel {
             count += 1;
         }
         count
+    }
+
+    /// Have processes (their tgids) described again when they are met next, known or not.
+    pub fn request(&self, tgids: &[u32]) {
+        for tgid in tgids {
+            self.requests.add(tgid % REQUESTS);
+        }
     }
 
     /// Rows lost so far, by cause.
@@ -336,49 +349,54 @@ fn other(message: impl Into<String>) -> io::Error {
     io::Error::other(message.into())
 }
 
-/// The counters' memory, shared with the kernel: reading it asks for no privilege, however old the kernel.
-struct Counters {
+/// An array of counts shared with the kernel: reading and writing it asks for no privilege, however old the kernel.
+struct Shared {
     // Kept open, and so mapped.
     _array: MapData,
-    base: *const u64,
+    base: *mut u64,
+    entries: u32,
 }
 
-// SAFETY: the pointer is to memory that stays mapped while the value lives, and is only read, atomically.
+// SAFETY: the pointer is to memory that stays mapped while the value lives, and is only used atomically.
 #[allow(unsafe_code)]
-unsafe impl Send for Counters {}
-
-const COUNTERS_BYTES: usize = 4096;
+unsafe impl Send for Shared {}
 
 #[allow(unsafe_code)]
-impl Counters {
-    fn map(counters: Map) -> io::Result<Self> {
+impl Shared {
+    fn map(map: Map, entries: u32) -> io::Result<Self> {
         use std::os::fd::AsRawFd;
-        let Map::Array(array) = counters else { return Err(other("found another map, expected an array")) };
+        let Map::Array(array) = map else { return Err(other("found another map, expected an array")) };
         let fd = array.fd().as_fd().as_raw_fd();
-        // SAFETY: asks for a fresh mapping; the result is checked. One page is the least that such a map has.
-        let base =
-            unsafe { libc::mmap(std::ptr::null_mut(), COUNTERS_BYTES, libc::PROT_READ, libc::MAP_SHARED, fd, 0) };
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        let bytes = entries as usize * size_of::<u64>();
+        // SAFETY: asks for a fresh mapping; the result is checked. The kernel rounds it, and the map, to whole pages.
+        let base = unsafe { libc::mmap(std::ptr::null_mut(), bytes, access, libc::MAP_SHARED, fd, 0) };
         if base == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        Ok(Counters { _array: array, base: base.cast() })
+        Ok(Shared { _array: array, base: base.cast(), entries })
     }
 
     fn get(&self, index: u32) -> u64 {
-        assert!(index < COUNTERS, "no such counter");
-        // SAFETY: within the page that is mapped as long as `self` lives; aligned to 8 bytes.
-        unsafe {
-            (*self.base.add(index as usize).cast::<std::sync::atomic::AtomicU64>())
-                .load(std::sync::atomic::Ordering::Relaxed)
-        }
+        self.at(index).load(Ordering::Relaxed)
+    }
+
+    fn add(&self, index: u32) {
+        self.at(index).fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn at(&self, index: u32) -> &AtomicU64 {
+        assert!(index < self.entries, "no such entry");
+        // SAFETY: within what is mapped as long as `self` lives; aligned to 8 bytes; all use of it is atomic.
+        unsafe { AtomicU64::from_ptr(self.base.add(index as usize)) }
     }
 }
 
 #[allow(unsafe_code)]
-impl Drop for Counters {
+impl Drop for Shared {
     fn drop(&mut self) {
         // SAFETY: unmaps what `map` mapped, once.
-        unsafe { libc::munmap(self.base.cast_mut().cast(), COUNTERS_BYTES) };
+        unsafe { libc::munmap(self.base.cast(), self.entries as usize * size_of::<u64>()) };
     }
 }
 

@@ -7,8 +7,10 @@ pub mod decoder;
 pub mod dns;
 #[cfg(target_os = "linux")]
 pub mod kernel;
+mod lru;
 mod pending;
 pub mod processes;
+mod procfs;
 pub mod records;
 #[cfg(target_os = "linux")]
 mod sensor;

@@ -1,20 +1,35 @@
 //! Processes that the kernel side told of: what a connection's owner is called, and its parent.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::records::{Owner, Process};
+use crate::lru::Lru;
+use crate::procfs;
+use crate::records::{Description, Owner};
 
-/// More than the kernel side remembers having told, so that what it thinks known here is.
+/// More than the kernel side remembers having told.
 const CAPACITY: usize = 32_768;
-const TICK_NS: u64 = 10_000_000;
+pub(crate) const TICK_NS: u64 = 10_000_000;
 /// Marks a key as ours; see `python/procwire/guid.py`, which defines the layout.
 const KEY_MARK: u64 = 0xF2 << 56;
 const KEY_PID_SHIFT: u32 = 34;
 
+/// Who says what a process is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Witness {
+    /// The kernel side, when it met the process.
+    Kernel,
+    /// /proc, when the event was read: exec in between shows.
+    Proc,
+    /// Nobody: the process is gone, or this account may not see its executable.
+    #[default]
+    Nobody,
+}
+
 /// A process described.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Described {
+    /// Who says so.
+    pub witness: Witness,
     /// Full path of the executable.
     pub executable: Option<String>,
     /// Command line, arguments with spaces between them.
@@ -22,18 +37,24 @@ pub struct Described {
     /// Path of the control group.
     pub cgroup: Option<String>,
     /// The parent's process id.
-    pub parent_id: u32,
-    /// The parent's start, nanoseconds since boot.
-    pub parent_start_boot_ns: u64,
+    pub parent_id: Option<u32>,
+    /// The parent's start, nanoseconds since boot; None if it has no parent, or is not known.
+    pub parent_start_boot_ns: Option<u64>,
     /// Full path of the parent's executable.
     pub parent_executable: Option<String>,
 }
 
-/// The latest processes, by owner.
-#[derive(Debug, Default)]
+/// The processes used last, by owner.
+#[derive(Debug)]
 pub struct Processes {
-    known: HashMap<Owner, Arc<Described>>,
-    order: VecDeque<Owner>,
+    known: Lru<Owner, Arc<Described>>,
+    wanted: Vec<u32>,
+}
+
+impl Default for Processes {
+    fn default() -> Self {
+        Processes { known: Lru::new(CAPACITY), wanted: Vec::new() }
+    }
 }
 
 /// Two owners differ in uid without being two processes.
@@ -43,34 +64,41 @@ fn key(owner: &Owner) -> Owner {
 
 impl Processes {
     /// Take note of a process.
-    pub fn insert(&mut self, process: &Process, command: Option<String>) {
-        let key = key(&process.owner);
+    pub fn insert(&mut self, description: &Description<'_>, command: Option<String>) {
+        let process = description.process;
         let described = Described {
-            executable: path(used(&process.executable, process.executable_bytes)),
-            command: command.or_else(|| command_line(used(&process.command, process.command_bytes))),
-            cgroup: path(used(&process.cgroup, process.cgroup_bytes)).or(Some("/".into())),
-            parent_id: process.parent_tgid,
-            parent_start_boot_ns: process.parent_start_boot_ns,
-            parent_executable: path(used(&process.parent_executable, process.parent_executable_bytes)),
+            witness: Witness::Kernel,
+            executable: path(description.executable),
+            command: command.or_else(|| command_line(description.command)),
+            cgroup: path(description.cgroup).or(Some("/".into())),
+            parent_id: Some(process.parent_tgid),
+            parent_start_boot_ns: (process.parent_tgid != 0).then_some(process.parent_start_boot_ns),
+            parent_executable: path(description.parent_executable),
         };
-        if self.known.insert(key, Arc::new(described)).is_none() {
-            self.order.push_back(key);
-        }
-        if self.order.len() > CAPACITY
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
+        self.put(key(&process.owner), Arc::new(described));
     }
 
-    /// The process that an owner is.
-    pub fn get(&self, owner: &Owner) -> Option<&Arc<Described>> {
-        self.known.get(&key(owner))
+    /// The process that an owner is. One that is not known is wanted, and meanwhile what /proc has of it.
+    pub fn get(&mut self, owner: &Owner) -> Arc<Described> {
+        let key = key(owner);
+        if let Some(described) = self.known.get(&key) {
+            return Arc::clone(described);
+        }
+        let described = Arc::new(procfs::described(owner).unwrap_or_default());
+        self.wanted.push(owner.tgid);
+        self.put(key, Arc::clone(&described));
+        described
     }
-}
 
-fn used(bytes: &[u8], len: u16) -> &[u8] {
-    &bytes[..usize::from(len).min(bytes.len())]
+    /// Processes (their tgids) that the kernel side must describe again when it meets them: it may think them known.
+    pub fn take_wanted(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.wanted)
+    }
+
+    fn put(&mut self, key: Owner, described: Arc<Described>) {
+        let forgotten = self.known.insert(key, described);
+        self.wanted.extend(forgotten.map(|owner| owner.tgid));
+    }
 }
 
 /// The path whose names stand leaf first, each ended by a NUL.
@@ -127,7 +155,61 @@ impl Guids {
 
 #[cfg(test)]
 mod tests {
+    use zerocopy::FromZeros;
+
     use super::*;
+    use crate::records::Process;
+
+    fn insert(processes: &mut Processes, owner: Owner, name: &str) {
+        let mut process = Process::new_zeroed();
+        process.owner = owner;
+        let names = format!("{name}\0");
+        let description = Description {
+            process: &process,
+            executable: names.as_bytes(),
+            parent_executable: b"",
+            cgroup: b"",
+            command: b"",
+        };
+        processes.insert(&description, None);
+    }
+
+    fn owner(tgid: u32) -> Owner {
+        // No process of this machine: they start no later than now.
+        Owner { tgid, start_boot_ns: u64::MAX, ..Owner::default() }
+    }
+
+    /// A busy server stays known, however many clients come and go.
+    #[test]
+    fn a_process_in_use_is_not_forgotten() {
+        let mut processes = Processes::default();
+        let server = owner(1);
+        insert(&mut processes, server, "server");
+        for client in 2..100_000 {
+            insert(&mut processes, owner(client), "client");
+            assert_eq!(processes.get(&owner(client)).executable.as_deref(), Some("/client"));
+            assert_eq!(processes.get(&server).executable.as_deref(), Some("/server"));
+        }
+        assert!(!processes.take_wanted().contains(&1));
+    }
+
+    /// The kernel side is asked again, or it would not describe the process any more.
+    #[test]
+    fn a_process_forgotten_or_not_known_is_wanted() {
+        let mut processes = Processes::default();
+        insert(&mut processes, owner(1), "idle");
+        for client in 2..=CAPACITY as u32 + 1 {
+            insert(&mut processes, owner(client), "client");
+        }
+        assert_eq!(processes.take_wanted(), [1]);
+        assert_eq!(*processes.get(&owner(1)), Described::default());
+        assert_eq!(processes.take_wanted(), [1, 2]);
+        // Once is enough, and what comes replaces what was not known.
+        processes.get(&owner(1));
+        assert!(processes.take_wanted().is_empty());
+        insert(&mut processes, owner(1), "idle");
+        assert_eq!(processes.get(&owner(1)).witness, Witness::Kernel);
+    }
 
     #[test]
     fn paths_stand_leaf_first() {

@@ -142,27 +142,25 @@ record! {
     }
 }
 
-/// Bytes of a path's names.
-pub const NAMES_BYTES: usize = 1024 + 256;
 /// Bytes kept of a command line.
 pub const COMMAND_BYTES: usize = 1024;
 /// Bytes kept of a DNS message or segment.
 pub const DNS_BYTES: usize = 2048;
 
 record! {
-    /// A process, told before its first connection. Names of paths stand leaf first, each ended by a NUL.
+    /// A process, told before its first connection. Its texts stand behind this, see [`Description`].
     pub struct Process {
         /// Record type.
         pub record: u8,
         /// Whether a path was longer than fits.
         pub truncated: u8,
-        /// Bytes used of `executable`.
+        /// Bytes of the executable's names.
         pub executable_bytes: u16,
-        /// Bytes used of `parent_executable`.
+        /// Bytes of the names of the parent's executable.
         pub parent_executable_bytes: u16,
-        /// Bytes used of `cgroup`.
+        /// Bytes of the control group's names.
         pub cgroup_bytes: u16,
-        /// Bytes used of `command`.
+        /// Bytes of the command line.
         pub command_bytes: u16,
         /// Zero.
         pub pad: [u8; 2],
@@ -172,14 +170,33 @@ record! {
         pub parent_start_boot_ns: u64,
         /// Which process.
         pub owner: Owner,
-        /// Names of the executable's path.
-        pub executable: [u8; NAMES_BYTES],
-        /// Names of the parent's executable's path.
-        pub parent_executable: [u8; NAMES_BYTES],
-        /// Names of the control group's path.
-        pub cgroup: [u8; NAMES_BYTES],
-        /// Arguments, each ended by a NUL.
-        pub command: [u8; COMMAND_BYTES],
+    }
+}
+
+/// A process and its texts. Names of paths stand leaf first, each ended by a NUL.
+#[derive(Clone, Copy, Debug)]
+pub struct Description<'a> {
+    /// The record's fixed part.
+    pub process: &'a Process,
+    /// Names of the executable's path.
+    pub executable: &'a [u8],
+    /// Names of the path of the parent's executable.
+    pub parent_executable: &'a [u8],
+    /// Names of the control group's path.
+    pub cgroup: &'a [u8],
+    /// Arguments, each ended by a NUL.
+    pub command: &'a [u8],
+}
+
+impl<'a> Description<'a> {
+    /// None if the bytes are fewer than the record says.
+    fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let (process, texts) = Process::ref_from_prefix(bytes).ok()?;
+        let (executable, texts) = texts.split_at_checked(process.executable_bytes.into())?;
+        let (parent_executable, texts) = texts.split_at_checked(process.parent_executable_bytes.into())?;
+        let (cgroup, texts) = texts.split_at_checked(process.cgroup_bytes.into())?;
+        let command = texts.get(..process.command_bytes.into())?;
+        Some(Description { process, executable, parent_executable, cgroup, command })
     }
 }
 
@@ -213,7 +230,7 @@ record! {
 #[derive(Clone, Copy, Debug)]
 pub enum Record<'a> {
     /// `RECORD_PROCESS`
-    Process(&'a Process),
+    Process(Description<'a>),
     /// `RECORD_CONNECTION`
     Connection(&'a Connection),
     /// `RECORD_CLAIM`
@@ -226,7 +243,7 @@ impl<'a> Record<'a> {
     /// The record in `bytes`; None if it is of no known type, too short or not aligned.
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         match *bytes.first()? {
-            1 => Process::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Process(record)),
+            1 => Description::parse(bytes).map(Record::Process),
             2 => Connection::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Connection(record)),
             3 => Claim::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Claim(record)),
             4 => Dns::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Dns(record)),
@@ -246,7 +263,7 @@ mod tests {
         assert_eq!(size_of::<Peer>(), 24);
         assert_eq!(size_of::<Connection>(), 136);
         assert_eq!(size_of::<Claim>(), 72);
-        assert_eq!(size_of::<Process>(), 4920);
+        assert_eq!(size_of::<Process>(), 56);
         assert_eq!(size_of::<Dns>(), 2088);
     }
 

@@ -37,6 +37,7 @@ impl Sensor {
         decoder.begin_existing();
         kernel.note_open_sockets(|bytes| decoder.feed(bytes));
         decoder.end_existing(settings.existing);
+        kernel.request(&decoder.take_wanted());
         Ok(Sensor { kernel, decoder, oldest: None })
     }
 
@@ -52,6 +53,7 @@ impl Sensor {
             let drained = kernel.drain(BATCH_ROWS, |bytes| decoder.feed(bytes));
             // Asked not to wait, as at the end of a recording: what is held is let go too.
             decoder.release(if timeout.is_zero() { u64::MAX } else { now_ns(libc::CLOCK_BOOTTIME).cast_unsigned() });
+            kernel.request(&decoder.take_wanted());
             let now = Instant::now();
             if decoder.rows() > 0 {
                 let since = *self.oldest.get_or_insert(now);
@@ -83,10 +85,16 @@ impl Sensor {
         losses
     }
 
+    /// Rows without their process so far, by what they have as attribution.
+    pub fn unattributed(&self) -> Vec<(String, u64)> {
+        let counts = self.decoder.unattributed().into_iter().filter(|(_, count)| *count > 0);
+        counts.map(|(reason, count)| (reason.to_owned(), count)).collect()
+    }
+
     /// What rows lack, by cause.
     pub fn warnings(&self) -> Vec<(String, u64)> {
         let mut warnings = self.kernel.warnings();
-        warnings.push(("connections of processes that were not described".into(), self.decoder.undescribed));
+        warnings.push(("events of processes described by /proc, after the event".into(), self.decoder.described_late));
         warnings.retain(|(_, count)| *count > 0);
         warnings
     }

@@ -16,22 +16,23 @@ fn decoder() -> Decoder {
     decoder
 }
 
-fn put(to: &mut [u8], names: &[u8]) -> u16 {
-    to[..names.len()].copy_from_slice(names);
-    names.len() as u16
-}
-
-fn process(owner: Owner) -> Process {
+/// A description by its texts: names of the executable, its parent's and the control group, and the command line.
+fn description(owner: Owner, texts: [&[u8]; 4]) -> Vec<u8> {
     let mut process = Process::new_zeroed();
     process.record = 1;
     process.owner = owner;
     process.parent_tgid = 812;
     process.parent_start_boot_ns = 5_000_000_000;
-    process.executable_bytes = put(&mut process.executable, b"curl\0bin\0usr\0");
-    process.parent_executable_bytes = put(&mut process.parent_executable, b"bash\0bin\0usr\0");
-    process.cgroup_bytes = put(&mut process.cgroup, b"sshd.service\0system.slice\0");
-    process.command_bytes = put(&mut process.command, b"curl\0-s\0");
-    process
+    let [executable_bytes, parent_executable_bytes, cgroup_bytes, command_bytes] = texts.map(|text| text.len() as u16);
+    let process = Process { executable_bytes, parent_executable_bytes, cgroup_bytes, command_bytes, ..process };
+    // As the ring buffer does it: a multiple of 8.
+    let mut bytes = [process.as_bytes(), &texts.concat()].concat();
+    bytes.resize(bytes.len().next_multiple_of(8), b'?');
+    bytes
+}
+
+fn process(owner: Owner) -> Vec<u8> {
+    description(owner, [b"curl\0bin\0usr\0", b"bash\0bin\0usr\0", b"sshd.service\0system.slice\0", b"curl\0-s\0"])
 }
 
 fn ipv4(last: u8) -> [u8; 16] {
@@ -72,7 +73,7 @@ fn long(batch: &RecordBatch, name: &str) -> i64 {
 #[test]
 fn a_connection_is_its_process_s() {
     let mut decoder = decoder();
-    decoder.feed(process(CURL).as_bytes());
+    decoder.feed(&process(CURL));
     decoder.feed(connection(kind::CONNECT, 6).as_bytes());
     let batch = decoder.take().unwrap();
     assert_eq!(batch.num_rows(), 1);
@@ -87,7 +88,7 @@ fn a_connection_is_its_process_s() {
     assert_eq!(batch.column_by_name("dst_port").unwrap().as_primitive::<Int32Type>().value(0), 443);
     assert_eq!((long(&batch, "process_id"), long(&batch, "user_id"), long(&batch, "connection_id")), (4711, 1000, 77));
     assert_eq!((text(&batch, "outcome"), text(&batch, "attribution")), ("established".into(), "caller".into()));
-    assert_eq!(decoder.undescribed, 0);
+    assert_eq!(decoder.unattributed().map(|(_, count)| count), [0, 0]);
 }
 
 /// The source is who spoke first: of an accepted connection the peer.
@@ -98,10 +99,56 @@ fn an_accepted_connection_has_its_peer_as_source() {
     let batch = decoder.take().unwrap();
     assert_eq!((text(&batch, "src_ip"), text(&batch, "dst_ip")), ("192.0.2.2".into(), "192.0.2.1".into()));
     assert!(!batch.column_by_name("network_connection_initiated").unwrap().as_boolean().value(0));
-    // Its process was lost: what the record itself says of it is there, the rest is null, and that is counted.
-    assert_eq!(long(&batch, "process_id"), 4711);
-    assert_eq!(texts(&batch, "process_name"), [None]);
-    assert_eq!(decoder.undescribed, 1);
+}
+
+/// Its description was lost and it is gone: what the record itself says of it is there, the rest is null, and that is
+/// said and counted.
+#[test]
+fn a_row_without_its_process_says_why() {
+    let mut decoder = decoder();
+    decoder.feed(connection(kind::CONNECT, 6).as_bytes());
+    let mut nobodys = connection(kind::CONNECT, 6);
+    (nobodys.owner, nobodys.attribution) = (Owner::default(), 0);
+    decoder.feed(nobodys.as_bytes());
+    // What has come is asked for once, and then there.
+    assert_eq!(decoder.take_wanted(), [CURL.tgid]);
+    decoder.feed(&process(CURL));
+    decoder.feed(connection(kind::CONNECT, 6).as_bytes());
+    assert!(decoder.take_wanted().is_empty());
+    let batch = decoder.take().unwrap();
+    let attributions = ["undescribed", "unseen", "caller"].map(|text| Some(text.to_owned()));
+    assert_eq!(texts(&batch, "attribution"), attributions);
+    assert_eq!(texts(&batch, "process_name"), [None, None, Some("/usr/bin/curl".into())]);
+    let guids = texts(&batch, "process_guid");
+    assert_eq!((long(&batch, "process_id"), long(&batch, "user_id")), (4711, 1000));
+    assert_eq!((&guids[0], &guids[1]), (&guids[2], &None));
+    assert_eq!(decoder.unattributed(), [("undescribed", 1), ("unseen", 1)]);
+}
+
+/// Its SYN was sent before the recording began, and nobody was there to see whose it was.
+#[test]
+fn a_handshake_that_was_under_way_is_no_loss() {
+    let mut decoder = decoder();
+    decoder.begin_existing();
+    let mut nobodys = connection(kind::CONNECT, 6);
+    (nobodys.owner, nobodys.attribution) = (Owner::default(), 0);
+    decoder.feed(nobodys.as_bytes());
+    decoder.end_existing(false);
+    assert_eq!(text(&decoder.take().unwrap(), "attribution"), "unseen");
+    assert_eq!(decoder.unattributed().map(|(_, count)| count), [0, 0]);
+}
+
+/// A record that says it holds more than it does is counted, and described by nothing.
+#[test]
+fn a_description_cut_short_is_none() {
+    let mut decoder = decoder();
+    let whole = process(CURL);
+    for length in 0..whole.len() - 8 {
+        decoder.feed(&whole[..length]);
+    }
+    decoder.feed(connection(kind::CONNECT, 6).as_bytes());
+    assert_eq!(decoder.unknown, whole.len() as u64 - 8);
+    assert_eq!(texts(&decoder.take().unwrap(), "process_name"), [None]);
 }
 
 /// After exec the same process is described anew, under the same GUID.
@@ -109,10 +156,8 @@ fn an_accepted_connection_has_its_peer_as_source() {
 fn exec_changes_the_image_and_not_the_guid() {
     let mut decoder = decoder();
     let after = Owner { exec_id: 4, ..CURL };
-    let mut second = process(after);
-    second.executable_bytes = put(&mut second.executable, b"nc\0bin\0");
-    decoder.feed(process(CURL).as_bytes());
-    decoder.feed(second.as_bytes());
+    decoder.feed(&process(CURL));
+    decoder.feed(&description(after, [b"nc\0bin\0", b"", b"", b""]));
     decoder.feed(connection(kind::CONNECT, 6).as_bytes());
     let mut later = connection(kind::CONNECT, 6);
     later.owner = after;
@@ -135,6 +180,8 @@ fn a_received_flow_is_held_for_who_reads_it() {
     claim.kind = kind::RECEIVED;
     claim.cookie = flow.cookie;
     claim.owner = Owner { tgid: 99, ..CURL };
+    decoder.feed(&process(claim.owner));
+    decoder.feed(&process(CURL));
     decoder.feed(claim.as_bytes());
     let batch = decoder.take().unwrap();
     assert_eq!((long(&batch, "process_id"), text(&batch, "attribution")), (99, "caller".into()));
@@ -151,6 +198,7 @@ fn a_received_flow_is_held_for_who_reads_it() {
 fn without_claims_flows_go_at_once() {
     let mut decoder = decoder();
     decoder.claims = false;
+    decoder.feed(&process(CURL));
     let mut flow = connection(kind::RECEIVED, 17);
     flow.attribution = attribution::PENDING;
     decoder.feed(flow.as_bytes());

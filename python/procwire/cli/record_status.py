@@ -49,6 +49,7 @@ def _described(state: dict[str, Any]) -> str:
         ),
         *_undecided(state),
         f"  lost:      {'; '.join(f'{n:,} × {cause}' for cause, n in state['lost'].items()) or 'none'}",
+        *(f"  nameless:  {count:,} × {reason}" for reason, count in state.get("unattributed", {}).items()),
         *(f"  warning:   {count:,} × {kind}" for kind, count in state.get("warnings", {}).items()),
     ]
     if state["fallback_reason"] is not None:
@@ -79,7 +80,7 @@ def _lost(output: dict[str, Any]) -> str:
 
 
 def _prospects() -> str:
-    from procwire.sources.kernel import cgroup2_folder, has_btf, missing_capabilities
+    from procwire.sources.kernel import cgroup2_folder, has_btf, lacking_rights, missing_capabilities
 
     missing = missing_capabilities()
     folder = cgroup2_folder()
@@ -87,7 +88,7 @@ def _prospects() -> str:
         [
             "nothing records on this machine; the eBPF sensor needs:",
             f"  Linux 5.15 or later:    {os.uname().release}",
-            f"  privileges:             {'yes' if not missing else 'no: run as root'}",
+            f"  privileges:             {f'no: {lacking_rights(missing)}' if missing else 'yes'}",
             f"  the kernel's types:     {'yes' if has_btf() else 'no: there is no /sys/kernel/btf/vmlinux'}",
             f"  control groups, v2:     {folder or 'no: cgroup2 is not mounted'}",
             "the poll sensor needs nothing, and sees less: procwire record --all --sensor poll",

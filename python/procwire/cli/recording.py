@@ -20,7 +20,8 @@ from procwire.cli.signals import Signals
 from procwire.errors import RecordError, UsageError
 from procwire.files import RECORDING_MODE, Place, find, make_folder
 from procwire.sources.folders import LOG_FOLDER
-from procwire.sources.privileges import drop_privileges, lock_privileges, recording_account
+from procwire.sources.privileges import can_change_account, drop_privileges, lock_privileges, recording_account
+from procwire.sources.rights import KeptRights
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,6 +44,8 @@ def run(request: Request) -> ExitCode:
     account = _account(request)
     # Whoever makes files and folders of a recording: they are for the account and its group.
     os.umask(os.umask(0) | 0o027)
+    # Who becomes another account keeps its rights until then.
+    rights = KeptRights() if account is None else None
     # Before anything begins a thread, as importing Arrow does.
     lock_privileges()
     from procwire.cli.output import Output
@@ -61,10 +64,10 @@ def run(request: Request) -> ExitCode:
         detection = first_rules(request.detect, request.level) if request.detect else None
         rules = configured or (rules_of_images(request) if request.images else None)
         ledger_file = _open_ledger(request, account, stack)
-        source, ledger = _open_source(request)
+        source, ledger = rights.call(partial(_open_source, request)) if rights else _open_source(request)
         stack.callback(source.close)
         ledger.configuration = None if configured is None else configured.ledger
-        sys.stderr.write("".join(f"procwire: {line}\n" for line in _announcement(ledger, request)))
+        sys.stderr.write("".join(f"procwire: {line}\n" for line in _announcement(ledger, request, account)))
         envelope = _envelope(stack)
         on_status = _status(stack)
         _import_all(request)
@@ -121,7 +124,7 @@ def _record(request: Request, recorder: Recorder, ledger: RecordingLedger) -> Ex
         )
     if signals.received is not None:
         return ExitCode(128 + signals.received)
-    return ExitCode.LOSSY if ledger.events_lost or ledger.rows_lost else ExitCode.RECORDED
+    return ExitCode.RECORDED if ledger.is_whole else ExitCode.LOSSY
 
 
 def _import_all(request: Request) -> None:
@@ -141,9 +144,11 @@ def _import_all(request: Request) -> None:
 
 
 def _account(request: Request) -> pwd.struct_passwd | None:
-    """Whom to become; None where we are not root."""
-    if os.geteuid() == 0:
+    """Whom to become; None where we are not root, or one that cannot become another."""
+    if can_change_account():
         return recording_account(request.user)
+    if request.user is not None and os.geteuid() == 0:
+        raise UsageError(f"found --user {request.user}, expected CAP_SETUID and CAP_SETGID, to become another account")
     if request.user is not None:
         raise UsageError(f"found --user {request.user}, expected to be root: only root can become another account")
     return None
@@ -206,7 +211,7 @@ def _open_source(request: Request) -> tuple[LiveSource, RecordingLedger]:
     return source, RecordingLedger(source.name, reason, source.hooks)
 
 
-def _announcement(ledger: RecordingLedger, request: Request) -> list[str]:
+def _announcement(ledger: RecordingLedger, request: Request, account: pwd.struct_passwd | None) -> list[str]:
     """What records, on which hooks; and what of it is not as one might think."""
     lines = []
     if ledger.fallback_reason is not None:
@@ -218,6 +223,10 @@ def _announcement(ledger: RecordingLedger, request: Request) -> list[str]:
     lines.append(f"recording by {ledger.sensor}{kind}; hooks: {attached}{missing}")
     if ledger.sensor == "poll" and (request.attempts or request.closes):
         lines.append("poll sees neither failed attempts nor ends: --attempts and --closes have no effect")
+    if os.geteuid() == 0 and account is None:
+        lines.append(
+            "stays user 0, without any capability: it takes CAP_SETUID and CAP_SETGID to become another account"
+        )
     return lines
 
 

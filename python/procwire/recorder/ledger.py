@@ -125,6 +125,8 @@ class RecordingLedger:
     outputs: list[OutputLedger] = field(default_factory=list)
     lost: dict[str, int] = field(default_factory=dict)
     """Cause to events that the sensor lost, which were not captured."""
+    unattributed: dict[str, int] = field(default_factory=dict)
+    """Attribution to events that were captured without their process."""
     warnings: dict[str, int] = field(default_factory=dict)
     """What else is worth knowing, and how often it was met."""
 
@@ -139,13 +141,26 @@ class RecordingLedger:
         self.lost = {cause: count for cause, count in losses.items() if count}
         return self.events_lost - before
 
+    def add_unattributed(self, counts: Mapping[str, int]) -> dict[str, int]:
+        """Take over the sensor's counts; attribution to how many there were since the last time."""
+        before = self.unattributed
+        self.unattributed = {attribution: count for attribution, count in counts.items() if count}
+        news = {name: count - before.get(name, 0) for name, count in self.unattributed.items()}
+        return {name: count for name, count in news.items() if count}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no event was lost, no row of an output, and no event's process."""
+        return not (self.events_lost or self.rows_lost or self.unattributed)
+
     @property
     def rows_lost(self) -> int:
         """Rows that an output could not write."""
         return sum(output.lost for output in self.outputs)
 
     def summary(self) -> str:
-        """The account in a line, and one more for losses, for rules, and for warnings."""
+        """The account in a line, and one more for each of these: losses, events without their process, rules, alerts,
+        warnings."""
         captured = f"captured {self.captured.total():,}"
         if set(self.captured) - {"connection"}:
             kinds = sorted(self.captured.items())
@@ -159,6 +174,9 @@ class RecordingLedger:
         losses += [f"{output.lost:,} rows not written to {output.name}" for output in self.outputs if output.lost]
         if losses:
             lines.append("lost: " + "; ".join(losses))
+        if self.unattributed:
+            reasons = "; ".join(f"{count:,} × {name}" for name, count in sorted(self.unattributed.items()))
+            lines.append(f"events without their process: {reasons}")
         if self.configuration is not None:
             lines.append(f"rules: {self.configuration}")
         if self.undecided:
@@ -185,6 +203,7 @@ class RecordingLedger:
             "detection": None if self.detection is None else asdict(self.detection),
             "outputs": [asdict(output) for output in self.outputs],
             "lost": self.lost,
+            "unattributed": self.unattributed,
             "warnings": self.warnings,
         }
 

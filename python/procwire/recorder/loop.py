@@ -147,17 +147,20 @@ class Recorder:
         lost = self._ledger.add_losses(self._source.losses())
         if lost:
             self._write(_loss(lost))
+        for attribution, count in self._ledger.add_unattributed(self._source.unattributed()).items():
+            self._write(_loss(count, attribution))
         for output in self._outputs:
             lost = output.take_losses()
             if lost:
                 output.write(self._envelope(_loss(lost)))
 
 
-def _loss(events_lost: int) -> pa.RecordBatch:
+def _loss(events_lost: int, attribution: str | None = None) -> pa.RecordBatch:
     row = {
         "event_creation_time": datetime.now(UTC),
         "event_id": _ERROR_EVENT_ID,
         "record_kind": "loss",
         "events_lost": events_lost,
+        "attribution": attribution,
     }
     return pa.RecordBatch.from_pylist([row], schema=LIVE_SCHEMA)

@@ -19,7 +19,7 @@ RECORDING_COLUMNS = (
     "event_creation_time", "process_name", "process_id", "user_name", "network_protocol",
     "network_connection_initiated", "src_ip", "src_host_name", "src_port",
     "dst_ip", "dst_host_name", "dst_port",
-    "record_kind", "outcome", "duration_us", "sent_bytes", "received_bytes", "events_lost",
+    "record_kind", "outcome", "duration_us", "sent_bytes", "received_bytes", "events_lost", "attribution",
     "rule_name", "logged",
 )  # fmt: skip
 """What the live view needs of each row."""
@@ -64,9 +64,13 @@ def loss_lines(losses: pa.RecordBatch, width: int, colours: bool) -> bytes:
     start, end = styled("bold red") if colours else ("", "")
     times = pc.fill_null(_times(width)[1](losses), "-").to_pylist()
     counts = losses.column("events_lost").to_pylist()
+    fates = [
+        "lost here" if attribution is None else f"recorded without their process ({attribution})"
+        for attribution in losses.column("attribution").to_pylist()
+    ]
     texts = [
-        f"{time}{' ' * gap(width)}{f'{count or 0:,}'} event{' was' if count == 1 else 's were'} lost here"
-        for time, count in zip(times, counts, strict=True)
+        f"{time}{' ' * gap(width)}{f'{count or 0:,}'} event{' was' if count == 1 else 's were'} {fate}"
+        for time, count, fate in zip(times, counts, fates, strict=True)
     ]
     return "".join(f"{start}{shorten(text, width)}{end}\n" for text in texts).encode()
 

@@ -82,9 +82,14 @@ def _events(event: Event, batch: pa.RecordBatch, is_loss: bool) -> bytes | pa.Bu
 
 
 def loss_text(losses: pa.RecordBatch) -> pa.StringArray:
-    """What Sysmon's Error event says of events that it lost."""
+    """What Sysmon's Error event says of events that it lost, and ours of those whose process was."""
     counts = losses.column("events_lost").cast(pa.string())
-    return pc.binary_join_element_wise("Events dropped from driver queue: NetworkConnect:", counts, "")
+    attributions = losses.column("attribution")
+    dropped = pc.binary_join_element_wise("Events dropped from driver queue: NetworkConnect:", counts, "")
+    nameless = pc.binary_join_element_wise(
+        "Events without their process (", attributions, "): NetworkConnect:", counts, ""
+    )
+    return pc.if_else(pc.is_null(attributions), dropped, nameless)
 
 
 def _as_error(losses: pa.RecordBatch) -> pa.RecordBatch:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["cgroup2_folder", "has_btf", "missing_capabilities"]
+__all__ = ["cgroup2_folder", "has_btf", "lacking_rights", "missing_capabilities"]
 
 _CAPABILITIES = {"CAP_BPF": 39, "CAP_PERFMON": 38, "CAP_NET_ADMIN": 12}
 _BTF = Path("/sys/kernel/btf/vmlinux")
 
 
+def lacking_rights(missing: Collection[str]) -> str:
+    """Return what is missing, and what to do, in a line; `missing` are capabilities by name, at least one."""
+    return f"lacks {', '.join(missing)}; run it as root, or with {', '.join(_CAPABILITIES)}"
+
+
 def missing_capabilities() -> list[str]:
-    """Of the capabilities that loading and attaching takes, those that this process has not."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+    """Of the capabilities that loading and attaching takes, those that this thread has not."""
+    for line in Path("/proc/thread-self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("CapEff:"):
             effective = int(line.split()[1], 16)
             return [name for name, number in _CAPABILITIES.items() if not effective >> number & 1]

@@ -45,6 +45,10 @@ class LiveSource(Protocol):
         """Cause to events lost since the start."""
         ...
 
+    def unattributed(self) -> Mapping[str, int]:
+        """Attribution to rows since the start that lack their process, though it should be known."""
+        ...
+
     def warnings(self) -> Mapping[str, int]:
         """What else is worth knowing, and how often it was met: nothing is lost by it."""
         ...

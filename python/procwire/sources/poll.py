@@ -74,6 +74,10 @@ class PollSource:
         """None known: what is missed is not seen to be."""
         return {}
 
+    def unattributed(self) -> Mapping[str, int]:
+        """None: best effort is what `poll` promises."""
+        return {}
+
     def warnings(self) -> Mapping[str, int]:
         """None."""
         return {}

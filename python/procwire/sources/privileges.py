@@ -16,10 +16,18 @@ from pathlib import Path
 
 from procwire.errors import RecordError, UsageError
 
-__all__ = ["CAP_DAC_READ_SEARCH", "CAP_SYS_PTRACE", "drop_privileges", "lock_privileges", "recording_account"]
+__all__ = [
+    "CAP_DAC_READ_SEARCH",
+    "CAP_SYS_PTRACE",
+    "can_change_account",
+    "drop_privileges",
+    "lock_privileges",
+    "recording_account",
+]
 
 CAP_DAC_READ_SEARCH = 2
 CAP_SYS_PTRACE = 19
+_CAP_SETGID, _CAP_SETUID = 6, 7
 
 # linux/prctl.h, linux/capability.h
 _PR_SET_DUMPABLE, _PR_SET_KEEPCAPS, _PR_CAPBSET_DROP = 4, 8, 24
@@ -46,9 +54,15 @@ def recording_account(name: str | None = None) -> pwd.struct_passwd:
     raise UsageError(f"found no account {name or ' or '.join(_ACCOUNTS)}, expected one to record as: --user NAME")
 
 
+def can_change_account() -> bool:
+    """Return whether this process is root, and has what it takes to become another account: a container's may not."""
+    effective = int(Path("/proc/thread-self/status").read_text().partition("CapEff:")[2].split()[0], 16)
+    return os.geteuid() == 0 and bool(effective >> _CAP_SETUID & 1 and effective >> _CAP_SETGID & 1)
+
+
 def lock_privileges() -> None:
     """Let no privilege be gained any more: no new ones by programs that give them, no capability for an account but
-    root. To be called before there are other threads. Who is not root has none from here on.
+    root. To be called before there are other threads. Who cannot become another account has none from here on.
 
     Raises RecordError where the kernel refuses.
     """
@@ -56,7 +70,7 @@ def lock_privileges() -> None:
         _clear_bounding_set()
         _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-        if os.geteuid() != 0:
+        if not can_change_account():
             _set_capabilities(())
 
 

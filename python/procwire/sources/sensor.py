@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from procwire import _core
 from procwire.errors import RecordError
+from procwire.sources.kernel import lacking_rights, missing_capabilities
 from procwire.sources.live import Hook, completed
 
 __all__ = ["EbpfSource"]
@@ -49,7 +50,9 @@ class EbpfSource:
                 machine_id=machine_id,
             )
         except (OSError, RuntimeError) as error:
-            raise RecordError(str(error)) from error
+            # What the kernel says of a lack of rights names whatever was to be done first.
+            missing = missing_capabilities()
+            raise RecordError(lacking_rights(missing) if missing else str(error)) from error
         self.hooks = tuple(Hook(*hook) for hook in self._sensor.hooks())
 
     def step(self, timeout_s: float) -> pa.RecordBatch | None:
@@ -61,6 +64,11 @@ class EbpfSource:
         """Cause to events lost since the start."""
         losses: dict[str, int] = self._sensor.losses()
         return losses
+
+    def unattributed(self) -> Mapping[str, int]:
+        """Rows since the start that lack their process, by what they have as attribution."""
+        counts: dict[str, int] = self._sensor.unattributed()
+        return counts
 
     def warnings(self) -> Mapping[str, int]:
         """What else the sensor met, and how often: UDP flows that it had to forget, for one."""

@@ -63,6 +63,52 @@ def forks_at_once(witness: Witness, count: str) -> None:
     reap(children)
 
 
+def storm(witness: Witness, binary: str, count: str) -> None:
+    """Children of one program that connect at the same moment. They cannot tell: the server sees their ports."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(65_536)
+        arguments = [binary, count, str(listener.getsockname()[1])]
+        program = subprocess.Popen(arguments)
+        who: Row = {"process_name": os.path.realpath(binary), "process_command_line": " ".join(arguments)}
+        who |= {"process_parent_id": program.pid, "process_id": ..., "start_ticks": ...}
+        if program.wait():
+            raise RuntimeError(f"{arguments} ended with {program.returncode}")
+        for _ in range(int(count)):
+            accepted, sender = listener.accept()
+            witness.accepted(accepted)
+            witness.event("tcp", True, sender, listener.getsockname(), **who)
+            accepted.close()
+
+
+def come_and_go(witness: Witness, binary: str, thousands: str) -> None:
+    """A server of many clients, which are thousands of processes, and two others that connect before and after them."""
+    busy, idle = (socket.create_server(("127.0.0.1", port), backlog=1_000) for port in (8000, 8001))
+
+    until, until_here = os.pipe()
+
+    def twice() -> None:
+        os.close(until_here)
+        connect(witness, idle.getsockname()).close()
+        os.read(until, 1)
+        connect(witness, idle.getsockname()).close()
+
+    children = []
+    for _ in range(2):
+        children.append(fork(twice))
+        witness.accepted(idle.accept()[0])
+    for _ in range(int(thousands)):
+        clients = subprocess.Popen([binary, "1000", "8000"])
+        for _ in range(1_000):
+            witness.accepted(busy.accept()[0])
+        if clients.wait():
+            raise RuntimeError(f"{binary} ended with {clients.returncode}")
+    os.close(until_here)
+    for _ in children:
+        witness.accepted(idle.accept()[0])
+    reap(children)
+
+
 def workers(witness: Witness, count: str, connections: str) -> None:
     """Children that accept at the same listener, which their parent made: each what it accepts."""
     listener = listening()

@@ -19,16 +19,19 @@ def live(*rows: Row) -> pa.RecordBatch:
 
 
 class FakeSource:
-    """Gives its batches one after the other; `losses` grow as told, a count for each step."""
+    """Gives its batches one after the other; `losses` grow as told, a count for each step.
+
+    unattributed: so many rows lack their process."""
 
     name = "fake"
     hooks: Sequence[Hook] = ()
     capabilities: Collection[int] = ()
 
-    def __init__(self, *batches: pa.RecordBatch | None, losses: Sequence[int] = ()) -> None:
+    def __init__(self, *batches: pa.RecordBatch | None, losses: Sequence[int] = (), unattributed: int = 0) -> None:
         self.batches = list(batches)
         self._losses = list(losses)
         self._lost = 0
+        self._unattributed = unattributed
         self.steps = 0
 
     def step(self, timeout_s: float) -> pa.RecordBatch | None:
@@ -40,6 +43,9 @@ class FakeSource:
 
     def losses(self) -> Mapping[str, int]:
         return {"buffer full": self._lost, "never": 0}
+
+    def unattributed(self) -> Mapping[str, int]:
+        return {"undescribed": self._unattributed, "unseen": 0}
 
     def warnings(self) -> Mapping[str, int]:
         return {"odd": self.steps}

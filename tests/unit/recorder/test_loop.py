@@ -131,6 +131,16 @@ def test_losses_stand_in_the_stream_once() -> None:
     assert list(ledger.warnings) == ["odd"]
 
 
+def test_events_without_their_process_stand_in_the_stream_once() -> None:
+    output = FakeOutput()
+    ledger = record(FakeSource(live({}), live({}), unattributed=3), output)
+    losses = [row for row in output.rows if row["record_kind"] == "loss"]
+    assert [(row["events_lost"], row["attribution"]) for row in losses] == [(3, "undescribed")]
+    assert ledger.unattributed == {"undescribed": 3}
+    assert ledger.events_lost == 0
+    assert not ledger.is_whole
+
+
 def test_losses_pass_the_predicate_and_the_count() -> None:
     output = FakeOutput()
     record(FakeSource(live({"dst_port": 2}), losses=[1]), output, predicate=odd_ports, count=1)

@@ -40,6 +40,14 @@ def test_summary_tells_kinds_and_losses() -> None:
     ]
 
 
+def test_summary_tells_of_events_without_their_process() -> None:
+    full = ledger()
+    assert full.add_unattributed({"undescribed": 3, "unseen": 0}) == {"undescribed": 3}
+    assert full.add_unattributed({"undescribed": 1_003, "unseen": 1}) == {"undescribed": 1_000, "unseen": 1}
+    assert "\nevents without their process: 1,003 × undescribed; 1 × unseen" in full.summary()
+    assert full.to_dict()["unattributed"] == {"undescribed": 1_003, "unseen": 1}
+
+
 def test_rules_are_told() -> None:
     ruled = ledger()
     ruled.filtered_by_rules = 1_005

@@ -96,6 +96,11 @@ def test_single_event_lost_is_told_as_one() -> None:
     assert "1 event was lost here" in shown(recorded({**LOSS, "events_lost": 1}), 100)
 
 
+def test_events_without_their_process_are_told_apart_from_lost_ones() -> None:
+    row = {**LOSS, "attribution": "undescribed"}
+    assert "12 events were recorded without their process (undescribed)" in shown(recorded(row), 100)
+
+
 @pytest.mark.parametrize("colours", [False, True])
 def test_values_cannot_drive_the_terminal(colours: bool) -> None:
     """A process may name its file as it likes."""

@@ -39,6 +39,9 @@ class PlayedSensor:
     def losses(self) -> dict[str, int]:
         return {"buffer full": 3}
 
+    def unattributed(self) -> dict[str, int]:
+        return {"undescribed": 2}
+
     def warnings(self) -> dict[str, int]:
         return {"flows evicted": 2}
 
@@ -75,6 +78,7 @@ def test_sensor_is_a_live_source(monkeypatch: pytest.MonkeyPatch) -> None:
     assert batch.schema.equals(LIVE_SCHEMA)
     assert batch.column("dst_port").to_pylist() == [443]
     assert source.losses() == {"buffer full": 3}
+    assert source.unattributed() == {"undescribed": 2}
     assert source.warnings() == {"flows evicted": 2}
     source.close()
 

@@ -93,6 +93,21 @@ def test_who_is_not_root_has_no_capability_from_the_lock_on() -> None:
     assert thread["NoNewPrivs"] == "1"
 
 
+@needs_root
+def test_one_thread_keeps_its_rights_for_one_call() -> None:
+    """Root of a container that cannot become another account."""
+    done = run(
+        "import ctypes; libc = ctypes.CDLL(None)\n"
+        "from procwire.sources import privileges; from procwire.sources.rights import KeptRights\n"
+        "privileges._set_capabilities((12,)); rights = KeptRights(); lock_privileges(); import pyarrow\n"
+        "own = lambda: pathlib.Path('/proc/thread-self/status').read_text().partition('CapEff:')[2].split()[0]\n"
+        "print(can_change_account(), own(), rights.call(own)); told()"
+    )
+    first, found = done.stdout.splitlines()
+    assert first == f"False {NONE} {1 << 12:016x}"
+    assert {thread[name] for thread in json.loads(found) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {NONE}
+
+
 def test_account_is_one_without_privileges() -> None:
     assert recording_account().pw_name in ("procwire", "nobody")
     assert recording_account("nobody").pw_name == "nobody"

@@ -1,0 +1,96 @@
+//! What /proc says of a process that the kernel side did not describe, as far as this account may see it.
+
+use std::fs;
+use std::io::Read;
+
+use crate::processes::{Described, TICK_NS, Witness, command_line};
+use crate::records::{COMMAND_BYTES, Owner};
+
+/// Fields of /proc/PID/stat after the name, which is in parentheses and may hold any.
+const PARENT: usize = 1;
+const START: usize = 19;
+
+/// The process, if it still is the one that started then, and did not become another program meanwhile.
+pub(crate) fn described(owner: &Owner) -> Option<Described> {
+    let parent = parent_of(owner)?;
+    let executable = executable(owner.tgid);
+    let described = Described {
+        command: command(owner.tgid),
+        cgroup: cgroup(owner.tgid),
+        parent_id: Some(parent),
+        parent_start_boot_ns: stat(parent).map(|(_, start_ticks)| start_ticks * TICK_NS),
+        parent_executable: self::executable(parent),
+        ..Described::default()
+    };
+    if parent_of(owner)? != parent || self::executable(owner.tgid) != executable {
+        return None;
+    }
+    let witness = if executable.is_some() { Witness::Proc } else { Witness::Nobody };
+    Some(Described { witness, executable, ..described })
+}
+
+/// The command line of a process, if it still is the one that started then.
+pub(crate) fn command_of(owner: &Owner) -> Option<String> {
+    let command = command(owner.tgid);
+    parent_of(owner).and(command)
+}
+
+fn parent_of(owner: &Owner) -> Option<u32> {
+    let (parent, start_ticks) = stat(owner.tgid)?;
+    (start_ticks == owner.start_boot_ns / TICK_NS).then_some(parent)
+}
+
+/// Parent and start of a process, in ticks since boot.
+fn stat(tgid: u32) -> Option<(u32, u64)> {
+    let text = fs::read(format!("/proc/{tgid}/stat")).ok()?;
+    let end = text.iter().rposition(|byte| *byte == b')')? + 1;
+    let fields: Vec<_> = str::from_utf8(&text[end..]).ok()?.split_ascii_whitespace().collect();
+    Some((fields.get(PARENT)?.parse().ok()?, fields.get(START)?.parse().ok()?))
+}
+
+fn executable(tgid: u32) -> Option<String> {
+    let path = fs::read_link(format!("/proc/{tgid}/exe")).ok()?;
+    let path = path.to_string_lossy();
+    Some(path.strip_suffix(" (deleted)").unwrap_or(&path).to_owned())
+}
+
+fn command(tgid: u32) -> Option<String> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(format!("/proc/{tgid}/cmdline")).ok()?;
+    file.take(COMMAND_BYTES as u64).read_to_end(&mut bytes).ok()?;
+    command_line(&bytes)
+}
+
+fn cgroup(tgid: u32) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/{tgid}/cgroup")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    fn me() -> Owner {
+        let tgid = std::process::id();
+        let (_, start_ticks) = stat(tgid).expect("this process is there");
+        Owner { tgid, start_boot_ns: start_ticks * TICK_NS + 1_234_567, ..Owner::default() }
+    }
+
+    #[test]
+    fn this_process_is_described() {
+        let described = described(&me()).expect("this process is there");
+        let executable = std::env::current_exe().expect("it has an executable");
+        assert_eq!(described.witness, Witness::Proc);
+        assert_eq!(described.executable.as_deref(), executable.to_str());
+        assert!(described.command.is_some_and(|command| command.contains("sensor")));
+        assert!(described.parent_start_boot_ns.is_some());
+    }
+
+    /// Process ids are given again.
+    #[test]
+    fn another_process_of_the_same_number_is_not() {
+        let later = Owner { start_boot_ns: me().start_boot_ns + TICK_NS, ..me() };
+        assert_eq!(described(&later), None);
+        assert_eq!(command_of(&later), None);
+    }
+}

@@ -1,0 +1,76 @@
+"""What another user does so that a table of the recorder is full: as nobody, and until stdin ends."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+import resource
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from traffic.children import fork, reap
+from traffic.witness import Witness
+
+_SHARE = 16_000
+"""Descriptors of one process."""
+
+
+@contextmanager
+def _kept(witness: Witness) -> Iterator[None]:
+    """Be nobody; say that the table is full, and wait."""
+    os.setuid(pwd.getpwnam("nobody").pw_uid)
+    yield
+    witness.tell({"ready": True})
+    sys.stdin.read()
+
+
+def handshakes(witness: Witness, ip: str, count: str) -> None:
+    """Connections to an address that does not answer."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    share = min(most - 64, _SHARE)
+    full, full_here = os.pipe()
+    until, until_here = os.pipe()
+
+    def fill(port: int, sockets: int) -> None:
+        os.close(until_here)
+        clients = [socket.socket() for _ in range(sockets)]
+        for client in clients:
+            client.setblocking(False)
+            found = client.connect_ex((ip, port))
+            if found != errno.EINPROGRESS:
+                raise RuntimeError(f"connect gave {errno.errorcode[found]}, expected EINPROGRESS")
+        os.write(full_here, b"x")
+        os.read(until, 1)
+
+    with _kept(witness):
+        firsts = range(0, int(count), share)
+        children = [fork(partial(fill, first // share + 1, min(share, int(count) - first))) for first in firsts]
+        for _ in children:
+            os.read(full, 1)
+    os.close(until_here)
+    reap(children)
+
+
+def backlogs(witness: Witness, count: str) -> None:
+    """Connections that wait to be accepted, their clients gone."""
+    listeners = []
+    with _kept(witness):
+        for number in range(1, 5):
+            listener = socket.create_server((f"127.0.0.{number}", 8000), backlog=65_536)
+            listeners.append(listener)
+            for _ in range(int(count) // 4):
+                # Not create_connection(), for which nobody would have to find more of Python.
+                with socket.socket() as client:
+                    client.connect(listener.getsockname())
+
+
+def flows(witness: Witness, count: str) -> None:
+    """UDP flows of one socket, to where nobody is."""
+    with _kept(witness), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        for number in range(int(count)):
+            client.sendto(b"hello", (f"127.1.{number >> 12}.1", 1024 + (number & 0xFFF)))
