@@ -70,7 +70,7 @@ def test_a_broken_configuration_is_an_error_with_its_place(tmp_path: Path, examp
     checked = run("config", "check", path)
     assert checked.exit_code == 1
     assert reason in checked.stdout
-    for verb in (["config", "explain", path], ["read", example_log, "--config", path]):
+    for verb in (("config", "explain", path), ("read", example_log, "--config", path)):
         ended = run(*verb)
         assert ended.exit_code == 2
         assert reason in ended.stderr
