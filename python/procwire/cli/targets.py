@@ -50,7 +50,7 @@ def check_lake(location: str | None) -> None:
     found = (location or os.environ.get(VARIABLE, "")).removeprefix("file://")
     if not found or is_remote(found):
         return
-    lake = Path(found).expanduser()
+    lake = Path(os.path.expanduser(found))  # noqa: PTH111 - it raises nothing where there is no home
     for folder in ("connections", "process_creations", "dns_queries", "readings"):
         check_links(lake / folder / "_delta_log")
 
