@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from procwire.errors import LakeError, LimitError, UsageError
+from procwire.errors import DamageError, LakeError, LimitError, UsageError
 from procwire.spark.java import find_java
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ _CONFIGURATION = {
 }
 _QUIET = {"spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
 _GREETING = re.compile(r"WARN|^Using |^Setting |^To adjust ")
+_UNREADABLE = re.compile(r"Encountered error while reading file (?:file://)?(\S+\.parquet)")
+_DAMAGE = re.compile(r"org\.apache\.parquet\.\S+: ([^\n]+)")
 _KNOCK_S = 5
 _CANCEL_S = 0.2
 
@@ -90,11 +92,20 @@ def spark_errors() -> Iterator[None]:
         yield
     except PySparkException as error:
         told = str(error.getMessage() or error)
+        _raise_damage(f"{told}\n{error}", error)
         if "SparkException" in type(error).__name__ or "Job aborted" in told:
             raise LakeError(f"Spark: {_line(told)}") from error
         raise UsageError(f"SQL: {_line(told)}") from error
     except Py4JError as error:
+        _raise_damage(str(error), error)
         raise LakeError(f"Spark: {_line(str(error))}") from error
+
+
+def _raise_damage(told: str, error: Exception) -> None:
+    """Raise DamageError, with the file's name, if that is what Spark tells of."""
+    file, reason = _UNREADABLE.search(told), _DAMAGE.search(told)
+    if file is not None and reason is not None:
+        raise DamageError(f"{file[1]}: cannot be read by Spark: {reason[1]}") from error
 
 
 def _fulfil(done: Future[T], job: Callable[[], T]) -> None:

@@ -21,34 +21,7 @@ from procwire.lake.schema import CONNECTIONS, CONTEXT, LAYOUT_VERSION, READINGS
 
 GOLDEN = Path(__file__).parents[2] / "data" / "lakes" / "0.1.0-a" / "lake"
 
-_LATER = """
-import sys, types
-from importlib.util import find_spec
-from pathlib import Path
-import procwire
-path = find_spec("procwire.event").origin
-first = 'LIVE_FIELDS: tuple[Field, ...] = ('
-source = Path(path).read_text()
-assert first in source
-new = '_ours("weather", "Weather", _TEXT, "live", "A column of a later version", "rain"),'
-module = sys.modules["procwire.event"] = procwire.event = types.ModuleType("procwire.event")
-module.__file__ = path
-exec(compile(source.replace(first, first + new), path, "exec"), module.__dict__)
-import pyarrow as pa
-from procwire.database import connect_lake
-from procwire.event import LIVE_SCHEMA
-from procwire.lake.lake import Lake
-assert "weather" in LIVE_SCHEMA.names
-
-def row(number, weather):
-    row = {"record_id": number, "computer_name": "later", "weather": weather}
-    return pa.RecordBatch.from_pylist([row], schema=LIVE_SCHEMA)
-
-def weathers(batches):
-    return sorted(filter(None, pa.Table.from_batches(batches)["weather"].to_pylist()))
-
-location = sys.argv[1]
-"""
+_LATER = Path(__file__).with_name("later.py.txt").read_text()
 
 
 def later(script: str, location: Path) -> str:
