@@ -145,6 +145,8 @@ def _value(texts: list[str], lines: list[str], chance: random.Random) -> None:
     place = chance.randrange(len(lines))
     mark = chance.choice((": ", "- ", ">", '="', " "))
     head, found, rest = lines[place].partition(mark)
+    if not found:
+        return
     end = rest[rest.find(chance.choice(("<", '"', "\n"))) :] if rest else "\n"
     lines[place] = head + found + chance.choice(texts) + end
 
