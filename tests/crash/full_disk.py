@@ -87,7 +87,7 @@ def tried(disk: Path, made: Path, job: Callable[[Lake], None], free_pages: int) 
     filler.unlink()
     # What failed may be in the lake or not, but not in part.
     lake = Lake.open(location, create=True)
-    after = {append: [0, 1, 2, 100], expire: []}.get(job, [0, 1, 2])
+    after = {"append": [0, 1, 2, 100], "expire": []}.get(job.__name__, [0, 1, 2])
     assert seen(lake) in ([0, 1, 2], after), seen(lake)
     job(lake)
     faults = [(layout.name, fault) for layout, found in verify_tables(str(location)) for fault in found.faults]

@@ -381,7 +381,8 @@ class Chain:
             {"version": _HEAD_VERSION, "commit": head.commit, "digest": head.digest, "checkpoint": head.checkpoint}
         )
         if is_remote(self._uri):
-            with self._lake_files.open_output_stream(self._head_path) as stream:
+            # With a buffer: without, streams of object stores do not take what Python writes.
+            with self._lake_files.open_output_stream(self._head_path, buffer_size=1 << 10) as stream:
                 stream.write(text.encode())
             return
         target = Path(self._where)

@@ -34,6 +34,7 @@ _NO_DAY = "__HIVE_DEFAULT_PARTITION__"
 _QUICK = 1
 # A day with more rows than these is written to several files at a time.
 _FILE_ROWS = 64 << 10
+_BUFFER_BYTES = 64 << 10
 
 
 class FileWriter:
@@ -58,7 +59,8 @@ class FileWriter:
         self._files = files
         if folder:
             files.create_dir(folder)
-        self._stream = files.open_output_stream(self.path)
+        # Without a buffer, streams of object stores do not take what Python writes.
+        self._stream = files.open_output_stream(self.path, buffer_size=_BUFFER_BYTES)
         self._digesting = DigestingStream(self._stream)
         self._schema = schema
         settings = parquet(schema, level=level, is_sorted=level > _QUICK)
