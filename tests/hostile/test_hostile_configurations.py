@@ -120,13 +120,13 @@ def configuration(filters: str, relation: str = "or") -> Configuration:
 def test_sql_that_nobody_reads_is_refused(tmp_path: Path) -> None:
     """Names repeat tests: those of many rules would be their square. The rules are explained all the same."""
     filters = "".join(image(str(number), name=f"n{number % 7}") for number in range(10_000))
-    with pytest.raises(UsageError, match="found rules whose SQL has more than 64,000,000 characters"):
+    with pytest.raises(UsageError, match="found rules whose SQL has more than 16,000,000 characters"):
         compile_sql(configuration(filters, "and"))
     (tmp_path / "sysmon.xml").write_text(sysmon(filters, "and"))
     explained = run("config", "explain", tmp_path / "sysmon.xml")
     assert explained.exit_code == 0
     assert explained.stdout.endswith(
-        "/* found rules whose SQL has more than 64,000,000 characters, expected fewer rules */\n"
+        "/* found rules whose SQL has more than 16,000,000 characters, expected fewer rules */\n"
     )
     assert run("config", "explain", tmp_path / "sysmon.xml", "--sql").exit_code == 2
 

@@ -12,7 +12,7 @@ from procwire.rules.sql.layout import joined
 
 __all__ = ["Matching"]
 
-_MOST_CHARACTERS = 64_000_000
+_MOST_CHARACTERS = 16_000_000
 
 
 class Matching:
