@@ -278,9 +278,9 @@ def _verified(uri: str, layout: Layout, storage_options: Mapping[str, str] | Non
             table = Table(uri, storage_options, layout)
             with lake_errors(uri):
                 return verify(table)
-        lake = uri.rpartition("/")[0]
         with lake_errors(uri):
-            head = Chain(uri, file_system(uri, storage_options), file_system(lake, storage_options)).head()
+            files = file_system(uri.rpartition("/")[0], storage_options)
+            head = Chain(uri, files, files).head()
         return None if head is None else Verification(faults=[f"is missing, expected its commit {head.commit}"])
     except LakeError as error:
         return Verification(faults=[str(error).removeprefix(f"{uri}/")])

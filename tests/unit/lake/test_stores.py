@@ -28,10 +28,8 @@ def test_lake_of_a_store_has_digests_and_a_chain_too(
     opened = lake.Lake.open(location)
     assert sorted(row["record_id"] for batch in opened.batches() for row in batch.to_pylist()) == [0, 1, 2]
     assert [found.faults for _, found in lake.verify_tables(location)] == [[], []]
-    assert sorted(path.name for path in (tmp_path / "lake" / "_procwire").iterdir()) == [
-        "connections.json",
-        "readings.json",
-    ]
+    heads = (tmp_path / "lake" / "_procwire").iterdir()
+    assert sorted(head.name for head in heads) == ["connections.json", "readings.json"]
     path = tmp_path / "lake" / "connections" / opened.snapshot()[0].path
     content = bytearray(path.read_bytes())
     content[100] ^= 1
