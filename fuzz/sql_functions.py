@@ -85,6 +85,17 @@ _ANY = [
     "MAP {1: 2}",
     "'a'::BLOB",
 ]
+_DEEP = ("repeat('[', 200000) || repeat(']', 200000)", "repeat('{\"a\":', 200000) || '1' || repeat('}', 200000)")
+_TYPES = (
+    "INT[]", "VARCHAR[][]", "STRUCT(a INT)", "MAP(VARCHAR, INT)", "UNION(a INT, b VARCHAR)", "JSON", "JSON[]", "BIGNUM",
+    "GEOMETRY", "VARIANT", "BIT", "INTERVAL", "TIMESTAMPTZ", "DECIMAL(38, 10)", "INT[3]", "BLOB", "HUGEINT",
+)  # fmt: skip
+_CASTS = [
+    f"SELECT CAST({value} AS {kind})"
+    for value in (*_DEEP, *(f"({deep})::JSON" for deep in _DEEP), "repeat('1', 1000000)")
+    for kind in _TYPES
+]
+"""Casts of what is nested deep, or long: tried under the name `cast`."""
 _NAMES = """
 SELECT DISTINCT function_name FROM duckdb_functions()
 WHERE function_type IN ('scalar', 'aggregate', 'macro', 'table', 'table_macro', 'pragma')
@@ -97,7 +108,7 @@ def main() -> None:
     if sys.argv[1:2] == ["--child"]:
         _child(sys.argv[2:])
         return
-    names = sys.argv[1:] or [name for (name,) in duckdb.sql(_NAMES).fetchall()]
+    names = sys.argv[1:] or ["cast", *(name for (name,) in duckdb.sql(_NAMES).fetchall())]
     left = list(names)
     while left:
         left = _watch(left)
@@ -155,7 +166,7 @@ def _child(names: list[str]) -> None:
             f"SET memory_limit = '{_MEMORY}'; SET temp_directory = ''; SET max_execution_time = {_TIME_MS}"
         )
         connection.execute("SET enable_external_access = false; SET lock_configuration = true")
-        for call in islice(_calls(connection, name), _CALLS):
+        for call in islice(_calls(connection, name), len(_CASTS) if name == "cast" else _CALLS):
             print("call", call.encode("unicode_escape").decode(), flush=True)
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             try:
@@ -177,6 +188,9 @@ def _child(names: list[str]) -> None:
 
 
 def _calls(connection: duckdb.DuckDBPyConnection, name: str) -> Iterator[str]:
+    if name == "cast":
+        yield from _CASTS
+        return
     chance = random.Random(name)
     overloads = connection.execute(
         "SELECT function_type, parameter_types, varargs FROM duckdb_functions() WHERE function_name = ?", [name]
@@ -203,7 +217,7 @@ def _values(type_name: str | None) -> list[str]:
             return [*values, "NULL"]
     if "INT" in plain or plain in ("DECIMAL", "FLOAT"):
         return [*_NUMBERS, "NULL"]
-    return [*_ANY, *random.Random(plain).sample(_TEXTS, 4)]
+    return [*_ANY, *_DEEP, *random.Random(plain).sample(_TEXTS, 4)]
 
 
 if __name__ == "__main__":

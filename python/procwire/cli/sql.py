@@ -109,13 +109,17 @@ def sql(
 
 
 def _query_text(query: str | None, file: Path | None) -> str:
+    from procwire.engine.check import MOST_BYTES
+
     if (query is None) == (file is None):
         raise UsageError("expected a query, or --file FILE with one; found " + ("neither" if query is None else "both"))
     if query == "-" or file == Path("-"):
-        text = sys.stdin.read()
+        text = sys.stdin.read(MOST_BYTES + 1)
     elif file is not None:
         try:
-            text = file.read_text(encoding="utf-8")
+            with file.open(encoding="utf-8") as lines:
+                # It may be endless; one more than is allowed is refused.
+                text = lines.read(MOST_BYTES + 1)
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"cannot read {file}: {error}") from error
     else:

@@ -17,10 +17,11 @@ from procwire.errors import UsageError
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["one_predicate", "one_query"]
+__all__ = ["MOST_BYTES", "one_predicate", "one_query"]
 
 _ALLOWED = "a query such as SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, SHOW TABLES, or EXPLAIN of one"
-_MOST_BYTES = 1 << 20
+MOST_BYTES = 1 << 20
+"""How long a statement may be, in bytes of UTF-8."""
 # DuckDB takes 8 KB of memory for each, and does not survive a hundred thousand.
 _DEEPEST = 1_000
 _QUERY_NODES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
@@ -74,8 +75,8 @@ def _measure(sql: str) -> None:
         size = len(sql.encode())
     except UnicodeEncodeError as error:
         raise UsageError("SQL: found bytes that are not UTF-8, expected text") from error
-    if size > _MOST_BYTES:
-        raise UsageError(f"SQL: found {size:,} bytes, expected {_MOST_BYTES:,} at most")
+    if size > MOST_BYTES:
+        raise UsageError(f"SQL: found {size:,} bytes, expected {MOST_BYTES:,} at most")
     depth = deepest = 0
     for bracket in re.findall(r"[()\[\]{}]", sql):
         depth += 1 if bracket in "([{" else -1

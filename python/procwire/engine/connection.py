@@ -27,21 +27,22 @@ def connect(
     Its configuration is locked: no SQL gets any of this back. It sees no variables of Python.
 
     threads: how many; None for as many as there are cores. served: the only files it reads; None for none. limits: None
-    for the defaults. spills: whether what does not fit in memory goes to a temporary folder, rather than to be an
-    error.
+    for the defaults. spills: whether what does not fit in memory goes to a temporary folder, if there can be one,
+    rather than to be an error.
     """
     # Here, for it takes longer to import than most questions need.
     import duckdb
 
     limits = limits or Limits()
+    folder = _spill_folder() if spills else ""
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
         "allow_community_extensions": "false",
         "allow_persistent_secrets": "false",
         "python_enable_replacements": "false",
-        "temp_directory": spill_folder() if spills else "",
-        "max_temp_directory_size": f"{limits.spill_bytes if spills else 0}B",
+        "temp_directory": folder,
+        "max_temp_directory_size": f"{limits.spill_bytes if folder else 0}B",
         "memory_limit": f"{limits.memory_bytes}B",
     }
     if threads is not None:
@@ -60,3 +61,11 @@ def connect(
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def _spill_folder() -> str:
+    # Most questions fit in memory: those of a machine that takes no temporary files, too.
+    try:
+        return spill_folder()
+    except OSError:
+        return ""

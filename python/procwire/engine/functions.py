@@ -18,7 +18,7 @@ _REASONS: dict[str, tuple[str, ...]] = {
         "json_deserialize_sql", "json_execute_serialized_sql", "json_serialize_plan", "json_serialize_sql",
     ),
     "can end the process": (
-        "json_contains",
+        "from_json", "from_json_strict", "json_contains", "json_transform", "json_transform_strict",
         "variant_bytes_to_variant", "variant_comparator", "variant_normalize", "variant_to_parquet_variant",
     ),
     "takes memory beyond every limit": ("bitstring",),
@@ -35,7 +35,10 @@ _REASONS: dict[str, tuple[str, ...]] = {
 REFUSED_FUNCTIONS: dict[str, str] = {name: reason for reason, names in _REASONS.items() for name in names}
 """Functions that no query may call, DuckDB's and Spark's, and why."""
 
-REFUSED_TYPES: dict[str, str] = {"variant": "what is nested deep ends the process"}
+REFUSED_TYPES: dict[str, str] = {
+    "bignum": "to read a long one cannot be interrupted",
+    "variant": "what is nested deep ends the process",
+}
 """Types that nothing may be cast to, and why."""
 
 TABLE_FUNCTIONS = frozenset((
@@ -54,7 +57,7 @@ PREDICATE_FUNCTIONS = frozenset((
     "array_to_string", "ascii", "bit_length", "char_length", "character_length", "chr", "concat", "concat_ws",
     "contains", "ends_with", "hash", "ilike_escape", "instr", "lcase", "left", "len", "length", "like_escape",
     "list_value", "lower", "ltrim", "md5", "nfc_normalize", "not_ilike_escape", "not_like_escape", "octet_length",
-    "ord", "overlay", "parse_dirname", "parse_dirpath", "parse_filename", "parse_path", "position", "prefix",
+    "ord", "overlay", "parse_dirname", "parse_dirpath", "parse_filename", "position", "prefix",
     "regexp_escape", "regexp_extract", "regexp_extract_all", "regexp_full_match", "regexp_matches", "regexp_replace",
     "regexp_split_to_array", "replace", "reverse", "right", "rtrim", "sha1", "sha256", "split", "split_part",
     "starts_with", "str_split", "str_split_regex", "string_split", "string_split_regex", "string_to_array",

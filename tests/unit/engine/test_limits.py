@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from procwire.engine import Limits, connect, sql_errors
+from procwire.engine import connection as connection_module
 from procwire.engine import limits as limits_module
 from procwire.engine.limits import default_memory_bytes, default_spill_bytes
 from procwire.errors import LimitError, UsageError
@@ -66,3 +67,12 @@ def test_no_limit_can_be_raised_by_sql() -> None:
                         "allowed_directories = ['/']", "enable_external_access = true"):  # fmt: skip
             with pytest.raises(duckdb.Error, match="locked"):
                 connection.execute(f"SET {setting}")
+
+
+def test_without_a_place_for_temporary_files_memory_must_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> str:
+        raise FileNotFoundError("No usable temporary directory")
+
+    monkeypatch.setattr(connection_module, "spill_folder", nowhere)
+    with connect(limits=Limits(100_000_000)) as connection:
+        assert connection.sql("SELECT count(*) FROM range(1000)").fetchall() == [(1000,)]

@@ -115,3 +115,21 @@ def test_pattern(pattern: str, options: str, expected: str) -> None:
 
 def test_replacement() -> None:
     assert java_replacement(r"\1$\\") == r"$1\$\\"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        'SELECT * FROM text."/etc/passwd"',
+        "SELECT * FROM spark_catalog.default.connections",
+        "WITH x AS (INSERT INTO connections VALUES (1) RETURNING *) FROM x",
+        "SELECT reflect('java.lang.System', 'exit', 0)",
+        "SELECT JAVA_METHOD('java.lang.System', 'getenv', 'HOME') FROM connections",
+        "SELECT getenv('HOME')",
+        "SELECT 1 INTO x",
+        "DROP VIEW connections",
+    ],
+)
+def test_a_query_reads_views_and_calls_no_java(query: str) -> None:
+    with pytest.raises(UsageError):
+        to_spark(query)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from procwire import spark
-from procwire.errors import UsageError
+from procwire.errors import LimitError, UsageError
 from procwire.spark import session
 
 
@@ -58,3 +58,11 @@ def test_ctrl_c_cancels_until_the_job_has_ended() -> None:
     with pytest.raises(KeyboardInterrupt):
         session.interruptible(job, job_session)
     assert ended.is_set()
+
+
+def test_a_job_that_takes_too_long_is_cancelled() -> None:
+    cancelled = threading.Event()
+    job_session: Any = SimpleNamespace(sparkContext=SimpleNamespace(cancelAllJobs=cancelled.set))
+    with pytest.raises(LimitError, match=r"limit of 0\.1 s"):
+        session.interruptible(lambda: cancelled.wait(60), job_session, 0.1)
+    assert cancelled.is_set()
