@@ -78,7 +78,9 @@ def test_table_of_flows_full(host: Host) -> None:
         recording.expect(host.run("udp.many_ports", _MANY, _ONE_OF), host)
 
 
-@pytest.mark.parametrize("table", ["handshakes", "backlogs", "flows"])
+@pytest.mark.parametrize(
+    "table", ["handshakes", *(pytest.param(table, marks=pytest.mark.long) for table in ("backlogs", "flows"))]
+)
 def test_table_that_another_user_fills(two_hosts: tuple[Host, Host], host: Host, table: str) -> None:
     """That takes neither an event nor its process from anybody else."""
     other, silent = two_hosts[0], "10.1.0.9"
