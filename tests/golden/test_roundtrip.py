@@ -15,7 +15,11 @@ from procwire.sinks import open_sink
 from procwire.sources import read_batches
 
 ROOT = Path(__file__).parents[2]
-INPUTS = [str(ROOT / "examples" / "sysmon.evtx"), str(ROOT / "tests" / "data")]
+# Without the golden lakes and recordings: they have rows that no log has.
+INPUTS = [
+    str(ROOT / "examples" / "sysmon.evtx"),
+    *(str(path) for path in sorted((ROOT / "tests" / "data").iterdir()) if path.name not in {"lakes", "recordings"}),
+]
 COLUMNS = [field.name for field in fields("event", "system", "address")]
 
 

@@ -37,7 +37,7 @@ START = 4096 + 7 * 65536
 LOG = RAW[:4096] + RAW[START : START + 65536]
 EVENTS = 30
 PROGRAM = [sys.executable, "-c", "from procwire.cli import main; main()"]
-MEMORY_BYTES = 1536 << 20
+MEMORY_BYTES = 3 << 30
 """Address space: Python, Arrow and DuckDB with their threads take most of it."""
 FROM_BYTES = 8 << 20
 """From where on a ratio counts, where a test is not to wait for 256 MiB."""
