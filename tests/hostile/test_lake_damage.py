@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner, Result
 
+import procwire
 from event_rows import BatchOf
 from procwire.cli.app import app
 from procwire.errors import ProcwireError
@@ -78,13 +79,16 @@ def location(made: Path, tmp_path: Path) -> Path:
 
 
 def answers(location: Path) -> dict[str, Any]:
-    """What the lake gives when it is asked for everything, and for a period."""
+    """Everything that the lake gives, of a period too, and in SQL."""
     lake = Lake.open(location)
     found: dict[str, Any] = {"readings": [(reading.name, reading.added) for reading in lake.readings.all()]}
     for part in lake.tables():
         for since in (None, START + timedelta(hours=30)):
             rows = [row for batch in part.batches(since) for row in batch.to_pylist()]
             found[f"{part.table.layout.name} {since}"] = sorted(rows, key=str)
+    with procwire.connect(location) as database:
+        for event in EVENTS:
+            found[f"{event.table} in SQL"] = database.sql(f"FROM {event.table} ORDER BY ALL").fetchall()
     return found
 
 
