@@ -1,4 +1,4 @@
-"""The machine's own lake belongs to the account that records, whoever of root's verbs writes to it first."""
+"""A lake belongs to the account that records into it, whichever of root's verbs write to it as well."""
 
 from __future__ import annotations
 
@@ -13,21 +13,26 @@ __all__ = ["hand_over"]
 
 
 def hand_over(location: str, user: str | None = None) -> None:
-    """Give the folders that root made in the machine's own lake to the account that records: it must write in them.
+    """Give the folders that root made in a lake to the account that keeps it: it must write in them.
 
-    location: of a lake, resolved. Another lake than the machine's is left as it is; so is any if this is not root.
-    user: the account that records, as for `recording_account`.
+    location: of a lake, resolved; nothing happens if this is not root, or for a lake of root's own. user: the account
+    that records into the machine's own lake, as for `recording_account`; any other lake belongs to the owner of its
+    folder.
     """
-    if os.geteuid() != 0 or location != str((STATE_FOLDER / "lake").resolve()):
+    if os.geteuid() != 0:
         return
     # Without the account nothing can record; and a folder that cannot be had is for the recorder to complain about.
     with suppress(UsageError, OSError):
-        account = recording_account(user)
         top = os.open(location, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
+            if location == str((STATE_FOLDER / "lake").resolve()):
+                account = recording_account(user)
+                owner = account.pw_uid, account.pw_gid
+            else:
+                owner = os.fstat(top).st_uid, os.fstat(top).st_gid
             # Descriptors, not paths: another account may rename what is in there meanwhile.
             for _, _, _, folder in os.fwalk(".", dir_fd=top):
-                if os.fstat(folder).st_uid == 0:
-                    os.fchown(folder, account.pw_uid, account.pw_gid)
+                if os.fstat(folder).st_uid == 0 != owner[0]:
+                    os.fchown(folder, *owner)
         finally:
             os.close(top)

@@ -54,7 +54,15 @@ def test_a_link_is_not_followed(lake: Path, tmp_path: Path) -> None:
     assert (secret.stat().st_uid, moved.is_dir()) == (0, True)
 
 
-def test_another_lake_is_left_as_it_is(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_lake_of_an_account_stays_its_own(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What root makes in it belongs to the owner of its folder."""
+    monkeypatch.setattr(lake_owner, "STATE_FOLDER", lake / "none")
+    os.chown(lake, 4242, 4242)
+    lake_owner.hand_over(str(lake))
+    assert owners(lake) == {4242}
+
+
+def test_a_lake_of_roots_is_left_as_it_is(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake_owner.hand_over(str(lake / "connections"))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     lake_owner.hand_over(str(lake))
