@@ -154,6 +154,7 @@ QUERIES = {
     "json_transform": "SELECT json_transform('[1]', repeat('[', 200000) || repeat(']', 200000))",
     "from_json": "SELECT from_json('[1]', repeat('[', 200000) || repeat(']', 200000))",
     "a long number": "SELECT repeat('1', 1000000)::BIGNUM",
+    "a long number by its old name": "SELECT repeat('1', 1000000)::VARINT",
     "sleep": "SELECT sleep_ms(2147483647)",
     "ten thousand parentheses": "SELECT " + "(" * 10_000 + "1" + ")" * 10_000,
     "a hundred thousand subqueries": "FROM " + "(FROM " * 100_000 + "range(1)" + ")" * 100_000,

@@ -37,6 +37,7 @@ REFUSED_FUNCTIONS: dict[str, str] = {name: reason for reason, names in _REASONS.
 
 REFUSED_TYPES: dict[str, str] = {
     "bignum": "to read a long one cannot be interrupted",
+    "varint": "it is a bignum",
     "variant": "what is nested deep ends the process",
 }
 """Types that nothing may be cast to, and why."""

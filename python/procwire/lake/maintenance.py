@@ -169,7 +169,7 @@ def _differences(table: Table, file: DataFile) -> Iterator[str]:
     with ReadableFile(readable) as stream:
         check(readable)
         stored = pq.read_schema(stream)
-        if unfit := _unfit(stored, table.layout):
+        if unfit := _unfit(stored, table):
             yield f"found other columns than the table's: {', '.join(unfit)}"
             return
         # Texts as numbers of a dictionary take a third of the time.
@@ -187,11 +187,11 @@ def _differences(table: Table, file: DataFile) -> Iterator[str]:
         yield f"found {other_days:,} rows of another day than {file.day}"
 
 
-def _unfit(found: pa.Schema, layout: Layout) -> list[str]:
+def _unfit(found: pa.Schema, table: Table) -> list[str]:
     """Columns of a file that the table does not have so. It may lack some, which came later."""
-    schema = layout.sorted_schema
-    fit = (*schema, *in_milliseconds(schema), *layout.schema)
-    return [column.name for column in found if column not in fit]
+    schema, newer = table.layout.sorted_schema, table.unknown_columns
+    fit = (*schema, *in_milliseconds(schema), *table.layout.schema)
+    return [column.name for column in found if column not in fit and column.name not in newer]
 
 
 @contextmanager

@@ -108,9 +108,7 @@ class _Mender:
             self._done.commits.append("the whole table is missing: it begins anew with its next row")
             self._set_aside(self._head)
             return self._done
-        # A broken head is replaced, but not a newer version's.
-        with suppress(DamageError):
-            self._chain.head()
+        self._refuse_newer()
         with self._chain.locked():
             found = self._chain.examine()
             changed = {} if not found.faults else self._mend_log(found)
@@ -122,6 +120,17 @@ class _Mender:
             self._save_unnamed(table)
         self._done.aside = str(self._aside) if self._aside.exists() and not self._is_rehearsal else None
         return self._done
+
+    def _refuse_newer(self) -> None:
+        """Raise LakeError, before anything is touched, if a newer procwire keeps the table or its head."""
+        with suppress(DamageError):
+            self._chain.head()
+        try:
+            table = Table(str(self._table), None, self._layout)
+        except LakeError:
+            # Broken: only a log that is mended says what layout it has.
+            return
+        table.check_layout()
 
     def _mend_log(self, found: Examination) -> dict[int, str]:
         """Replace every doubtful commit; return those that stay or are new, with their digests."""

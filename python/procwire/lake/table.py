@@ -167,10 +167,19 @@ class Table:
         present = {column.name for column in self._delta.schema().fields}
         return [column for column in self.layout.table_schema if column.name not in present]
 
+    @property
+    def unknown_columns(self) -> list[str]:
+        """Columns of the snapshot that a newer procwire added."""
+        known = self.layout.table_schema.names
+        return [column.name for column in self._delta.schema().fields if column.name not in known]
+
+    def check_layout(self) -> None:
+        """Raise LakeError if a newer procwire keeps the table: this one must not change it."""
+        self._is_current()
+
     def _is_current(self) -> bool:
         """Whether the snapshot has this version's layout. Raises LakeError if it has a newer one's."""
-        stored, known = self.layout_version, self.layout.table_schema.names
-        unknown = [column.name for column in self._delta.schema().fields if column.name not in known]
+        stored, unknown = self.layout_version, self.unknown_columns
         if stored > LAYOUT_VERSION or unknown:
             columns = f" and the columns {', '.join(unknown)}" if unknown else ""
             raise LakeError(

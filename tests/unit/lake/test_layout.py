@@ -17,6 +17,7 @@ from procwire.database import connect_lake
 from procwire.errors import LakeError
 from procwire.event import LIVE_FIELDS
 from procwire.lake.lake import Lake
+from procwire.lake.repair import repair
 from procwire.lake.schema import CONNECTIONS, CONTEXT, LAYOUT_VERSION, READINGS
 
 GOLDEN = Path(__file__).parents[2] / "data" / "lakes" / "0.1.0-a" / "lake"
@@ -95,6 +96,21 @@ def test_older_procwire_reads_and_refuses_to_write(older: Path, batch_of: BatchO
         lake.compact()
     assert lake.files() == files
     assert later("print(weathers(Lake.open(location).batches()))", older) == "['rain']\n"
+
+
+def test_older_procwire_verifies_a_newer_lake_and_does_not_repair_it(older: Path) -> None:
+    """Columns that it does not know are no damage; and what is damaged stays as it is, the head too."""
+    later('Lake.open(location, create=True).append([row(1, "rain")], source="later", version=0)', older)
+    lake = Lake.open(older)
+    assert lake.verify().faults == []
+    file = Path(lake.files()[-1])
+    file.write_bytes(b"PAR1" + file.read_bytes()[4:-8])
+    assert [file.name in fault for fault in lake.verify().faults] == [True]
+    before = {path: path.read_bytes() for path in older.rglob("*") if path.is_file()}
+    for dry_run in (True, False):
+        with pytest.raises(LakeError, match="columns weather, expected layout .* upgrade this one"):
+            repair(str(older), dry_run=dry_run)
+    assert {path: path.read_bytes() for path in older.rglob("*") if path.is_file()} == before
 
 
 def test_older_writer_refuses_a_newer_layout_and_names_both(lake: Lake, batch_of: BatchOf) -> None:
