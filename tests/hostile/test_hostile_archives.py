@@ -310,6 +310,29 @@ def test_names_of_a_zip_that_are_no_text_cost_no_member(tmp_path: Path) -> None:
     assert str(tmp_path / r"a.zip!caf\xff\xfe.evtx") in table["source_file"].to_pylist()
 
 
+def test_members_that_a_directory_hides_are_said_to_be_missing(tmp_path: Path) -> None:
+    """It begins late, so that it names fewer members than the zip says to have."""
+    for hidden in (1, 2):
+        raw = bytearray(zipped(("a.evtx", LOG), ("b.evtx", LOG)))
+        at = raw.rindex(b"PK\x05\x06")
+        start = at if hidden == 2 else raw.rindex(b"PK\x01\x02")
+        struct.pack_into("<2L", raw, at + 12, at - start, start)
+        (tmp_path / "a.zip").write_bytes(raw)
+        events, ledger = read(tmp_path)
+        assert events == (2 - hidden) * EVENTS
+        assert f"found {2 - hidden} members in its directory, expected 2: some may be missing" in said(ledger)
+        assert ledger.damaged
+
+
+def test_a_folder_of_a_zip_that_holds_bytes_is_read(tmp_path: Path) -> None:
+    raw = bytearray(zipped(("a.evtx", LOG), ("b.evtx/", LOG)))
+    struct.pack_into("<L", raw, raw.rindex(b"PK\x01\x02") + 24, 0)
+    (tmp_path / "a.zip").write_bytes(raw)
+    events, ledger = read(tmp_path)
+    assert (events, ledger.damaged) == (2 * EVENTS, True)
+    assert "expected 0" in said(ledger)
+
+
 def test_a_broken_header_in_a_tar_costs_its_member_only_and_is_said(tmp_path: Path) -> None:
     """Python's reader took it for the end, without a word."""
     raw = bytearray(tarred(("a.evtx", LOG), ("b.evtx", LOG), ("c.evtx", LOG)))

@@ -202,14 +202,19 @@ def test_a_name_that_is_no_text_is_written_in_every_format(tmp_path: Path) -> No
     assert set(pq.read_table(tmp_path / "out.parquet")["source_file"].to_pylist()) == {r"caf\xe9.evtx"}
 
 
-def test_a_table_whose_name_is_no_text_is_named_and_the_log_beside_it_is_asked(tmp_path: Path) -> None:
-    """DuckDB takes no such name."""
+@pytest.mark.parametrize("way", ["parquet", "arrow"])
+def test_a_table_whose_name_is_no_text_is_asked_and_kept(way: str, tmp_path: Path) -> None:
     (tmp_path / "good.evtx").write_bytes(GOOD)
-    pq.write_table(procwire.read(tmp_path / "good.evtx"), tmp_path / "t.parquet")
-    (tmp_path / "t.parquet").rename(tmp_path / os.fsdecode(b"t\xe9.parquet"))
-    done = run("sql", "SELECT count(*) AS n FROM connections", "--files", ".", "--to", "csv", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (3, b"n\r\n30\r\n"), done.stderr
-    assert rb"t\xe9.parquet: cannot be read as Parquet: found a name that is no UTF-8" in done.stderr
+    assert run("read", "good.evtx", "--to", way, "-o", "table", cwd=tmp_path).returncode == 0
+    odd = tmp_path / os.fsdecode(b"t\xe9." + way.encode())
+    (tmp_path / "table").rename(odd)
+    # What its name is written as is the name of another file.
+    (tmp_path / f"t\\xe9.{way}").write_bytes(b"PAR1 and nothing else")
+    (tmp_path / "good.evtx").unlink()
+    done = run("sql", "SELECT count(*) AS n FROM connections", "--files", odd.name, "--to", "csv", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, b"n\r\n30\r\n"), done.stderr
+    done = run("read", odd.name, "--lake", "lake", cwd=tmp_path)
+    assert (done.returncode, b"30 connections added" in done.stderr) == (0, True), done.stderr
 
 
 def test_members_of_archives_may_have_any_name(tmp_path: Path) -> None:

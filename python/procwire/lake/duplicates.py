@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pyarrow as pa
@@ -71,12 +72,51 @@ def _repeated(known: pa.Table) -> list[int]:
     firsts = alike.group_by(list(KEY)).aggregate([(_ROW, "min")])[f"{_ROW}_min"]
     is_first = pc.is_in(alike[_ROW], firsts)
     repeated: list[int] = alike[_ROW].filter(pc.invert(is_first)).to_pylist()
-    # Sameness does not carry over: of 0.1235 s and 0.1239 s both are the same as 0.123 s, but they are not the same.
-    distinct, gone = alike.filter(is_first), set[int]()
-    for later, earlier in sorted(_pairs(distinct)):
-        if earlier not in gone:
-            gone.add(later)
-    return repeated + list(gone)
+    return repeated + _also_before(alike.filter(is_first))
+
+
+def _also_before(rows: pa.Table) -> list[int]:
+    """Rows of which an earlier one, itself not among them, is the same event.
+
+    Sameness does not carry over: of 0.1235 s and 0.1239 s both are the same as 0.123 s, but they are not the same. So
+    one row is looked at after the other, in time that grows with their number, however many have the same record id.
+    """
+    who = ", ".join(name for name in KEY if name not in TIMES)
+    near = (f"count(*) OVER (PARTITION BY {who}, {time}{_CUT}) > 1" for time in TIMES)
+    times = ", ".join(f"epoch_us({time})" for time in TIMES)
+    found: list[int] = []
+    seen = set[tuple[Any, ...]]()
+    for row, *event, created, recorded in _query(
+        f"SELECT {_ROW}, {who}, {times} FROM new QUALIFY {' OR '.join(near)} ORDER BY {_ROW}", rows, rows
+    ):
+        if any((*event, *asked) in seen for asked in product(_asked(created), _asked(recorded))):
+            found.append(row)
+        else:
+            shown = product(_shown(created), _shown(recorded))
+            # No time in common says nothing.
+            seen.update((*event, *both) for both in shown if not _NO_TIME.issuperset(both))
+    return found
+
+
+_Mark = int | str | tuple[int]
+_LACKING, _ANY = "lacking", "any"
+_NO_TIME = frozenset((_LACKING, _ANY))
+
+
+def _shown(time: int | None) -> tuple[_Mark, ...]:
+    """What a row can be found by, for one of its times: itself, itself cut (in a tuple), that it is there or not."""
+    if time is None:
+        return _LACKING, _ANY
+    cut = time - time % 1_000
+    return (time, _ANY) if time == cut else (time, (cut,), _ANY)
+
+
+def _asked(time: int | None) -> tuple[_Mark, ...]:
+    """What is looked for of a time, to find the rows that have the same one."""
+    if time is None:
+        return (_ANY,)
+    cut = time - time % 1_000
+    return time, ((cut,) if time == cut else cut), _LACKING
 
 
 def _also_in(table: Table, file: DataFile, known: pa.Table) -> list[int]:
@@ -84,51 +124,41 @@ def _also_in(table: Table, file: DataFile, known: pa.Table) -> list[int]:
         old = pq.read_table(stream, columns=list(KEY), filters=_filters(known))
     if not old.num_rows:
         return []
-    return [row for (row,) in _query(_matches(known, old, f"new.{_ROW}", "SEMI"), known, old)]
+    return [row for (row,) in _query(_matches(known, old), known, old)]
 
 
-def _pairs(rows: pa.Table) -> set[tuple[int, ...]]:
-    """Rows of the same event, two by two: the later's number, and the earlier's."""
-    columns = f"new.{_ROW}, old.{_ROW}"
-    return set(_query(_matches(rows, rows, columns, "INNER", f" AND old.{_ROW} < new.{_ROW}"), rows, rows))
+def _matches(new: pa.Table, old: pa.Table) -> str:
+    """SQL that selects the new rows that are of the same event as an old one; a row may come twice.
 
-
-def _matches(new: pa.Table, old: pa.Table, columns: str, join: str, further: str = "") -> str:
-    """SQL that selects columns of the pairs of the same event; a pair may come twice.
-
-    Each part compares for equality, so that it is a hash join, however many rows have the same record id.
+    Each part compares for equality only, so that it is a hash join, however many rows have the same record id.
     """
-    same = "new.record_id = old.record_id" + "".join(
-        f" AND new.{name} IS NOT DISTINCT FROM old.{name}" for name in ("computer_name", "channel")
-    )
+    same = [f"new.{name} IS NOT DISTINCT FROM old.{name}" for name in KEY if name not in TIMES]
     parts = []
-    created, recorded = TIMES
-    is_lacking = f"(new.{created} IS NULL OR old.{created} IS NULL)"
-    shared = [(created, _agree(recorded))]
-    if new[created].null_count or old[created].null_count:
-        shared.append((recorded, is_lacking))
-    for time, other in shared:
-        for new_cut, old_cut in _FORMS:
-            equal = f"new.{time}{new_cut} = old.{time}{old_cut}"
-            equal += _is_cut("new", time, old_cut) + _is_finer("old", time, old_cut)
-            equal += _is_cut("old", time, new_cut) + _is_finer("new", time, new_cut)
-            parts.append(f"SELECT {columns} FROM new {join} JOIN old ON {same} AND {equal} AND {other}{further}")
+    for ways in product(*(_ways(time, new, old) for time in TIMES)):
+        # No time in common says nothing.
+        if any(equal for equal, *_ in ways):
+            on = " AND ".join(same + [equal for equal, *_ in ways if equal])
+            of_new, of_old = (" AND ".join(filter(None, of)) or "true" for of in list(zip(*ways, strict=True))[1:])
+            parts.append(
+                f"SELECT new.{_ROW} FROM (FROM new WHERE {of_new}) new SEMI JOIN (FROM old WHERE {of_old}) old ON {on}"
+            )
     return " UNION ALL ".join(parts)
 
 
-# These follow from what is compared; but few rows of most logs are such, so that there is little to join.
-def _is_cut(side: str, time: str, cut: str) -> str:
-    return f" AND {side}.{time} = {side}.{time}{cut}" if cut else ""
+def _ways(time: str, new: pa.Table, old: pa.Table) -> Iterator[tuple[str, str, str]]:
+    """How a time of two rows can be the same, or is not to be compared: what has to be equal, and of which rows."""
+    for new_cut, old_cut in _FORMS:
+        # The rows follow from what is compared; but few rows of most logs are such, so that there is little to join.
+        yield f"new.{time}{new_cut} = old.{time}{old_cut}", _fit(time, old_cut, new_cut), _fit(time, new_cut, old_cut)
+    if new[time].null_count:
+        yield "", f"{time} IS NULL", ""
+    if old[time].null_count:
+        yield "", "", f"{time} IS NULL"
 
 
-def _is_finer(side: str, time: str, cut: str) -> str:
-    return f" AND {side}.{time} <> {side}.{time}{cut}" if cut else ""
-
-
-def _agree(time: str) -> str:
-    """SQL: whether a time is the same, as far as both sides have it."""
-    equal = (f"new.{time}{one} = old.{time}{two}" for one, two in _FORMS)
-    return f"(new.{time} IS NULL OR old.{time} IS NULL OR {' OR '.join(equal)})"
+def _fit(time: str, other_cut: str, cut: str) -> str:
+    """SQL: whether a time is one that the other's cut can equal, or has more than is compared."""
+    return f"{time} = {time}{other_cut}" if other_cut else f"{time} <> {time}{cut}" if cut else ""
 
 
 def _overlapping(snapshot: Iterable[DataFile], known: pa.Table) -> Iterator[DataFile]:
@@ -197,7 +227,7 @@ def _different(values: pa.ChunkedArray) -> pa.Array:
     return values.unique() if pa.types.is_string(values.type) else values
 
 
-def _query(sql: str, new: pa.Table, old: pa.Table) -> list[tuple[int, ...]]:
+def _query(sql: str, new: pa.Table, old: pa.Table) -> list[tuple[Any, ...]]:
     """Rows of a query over the two tables, whose times also come cut."""
     connection = connect()
     for name, rows in (("new", new), ("old", old)):

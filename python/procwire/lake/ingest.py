@@ -121,7 +121,7 @@ class Ingest:
         self._known = {reading.source for reading in readings}
         self._sizes = {reading.bytes for reading in readings}
         self._unidentified: list[_Log] = []
-        self._tables: list[Input] = []
+        self._tables: list[tuple[Input, str]] = []
         """Parquet and Arrow files, whose turn comes after the logs."""
         self._digests = ThreadPoolExecutor(1)
         self._stopped = Flag()
@@ -218,7 +218,7 @@ class Ingest:
         """The inputs that the lake does not have, each under a name of its own."""
         for entry in inputs:
             if isinstance(entry.source, TableError):
-                self._tables.append(entry)
+                self._tables.append((entry, entry.source.path))
             elif isinstance(entry.source, Exception):
                 yield entry
             elif isinstance(entry.source, str):
@@ -229,10 +229,10 @@ class Ingest:
     def _with_tables(self, batches: Batches, ledger: Ledger) -> Batches:
         with closing(batches):
             yield from batches
-        for entry in self._tables:
-            table, account = open_table(entry.name, named=entry.named)
+        for entry, path in self._tables:
+            table, account = open_table(path, named=entry.named)
             try:
-                digest = digest_of(entry.name, self._stopped)
+                digest = digest_of(path, self._stopped)
             except OSError as error:
                 table, account.error = None, str(error)
             if table is None:

@@ -87,8 +87,10 @@ class Found:
 class TableError(NoLogError):
     """A Parquet or Arrow file where a log is expected."""
 
-    def __init__(self, format: str) -> None:
+    def __init__(self, format: str, path: str) -> None:
         super().__init__(f"found {format.title()}, expected a log: `procwire sql --files` asks it")
+        self.path = path
+        """As `os.fsdecode` gives it."""
 
 
 def name_of(path: str) -> str:
@@ -214,7 +216,7 @@ def _open(found: Found, budget: Budget) -> Iterator[Input]:
             return
         head = file.read(_HEAD_BYTES)
         if table := _table_of(head):
-            yield Input(found.name, TableError(table), named=found.named)
+            yield Input(found.name, TableError(table, found.path), named=found.named)
         elif packing_of(head, at_end=True) is None:
             yield Input(found.name, found.path, named=found.named)
         else:

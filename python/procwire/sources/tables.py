@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from procwire.errors import UsageError
 from procwire.event import CONNECTION, DNS_QUERY, NAMES, PROCESS_CREATION, Event, Field, Names
 from procwire.ledger import EXAMPLES_PER_KIND, READ_ERROR, Example, FileLedger, Tally
-from procwire.sources.inputs import STDIN, Found, TableFormat, expand, is_regular, table_format
+from procwire.sources.inputs import STDIN, Found, TableFormat, expand, is_regular, name_of, table_format
 
 __all__ = ["ERRORS", "TableFile", "find_tables", "open_table"]
 
@@ -54,7 +54,7 @@ class TableFile:
     def raw_batches(self) -> Iterator[pa.RecordBatch]:
         """Read the rows of a file of either format, without counting them; what is damaged likewise ends them."""
         try:
-            with pa.OSFile(self.path) as file:
+            with _file(self.path) as file:
                 for batch in _arrow(file) if self.format == "arrow" else _parquet(file):
                     # Arrow takes offsets and UTF-8 on trust, and reads beyond its buffers where they are forged.
                     batch.validate(full=True)
@@ -120,22 +120,21 @@ def open_table(path: str, *, named: bool) -> tuple[TableFile | None, FileLedger]
 
     named: whether the user named it. The files of a lake are none to be read: only its log says which count.
     """
+    name = name_of(path)
     if not named and _is_hidden(path):
-        return None, FileLedger(path, named=False, error="found a hidden table, expected what a recording published")
+        return None, FileLedger(name, named=False, error="found a hidden table, expected what a recording published")
     try:
         _check_no_lake(path)
         kind = table_format(path) or "parquet"
     except (OSError, UsageError) as error:
-        return None, FileLedger(path, named=named, error=str(error))
-    account = FileLedger(path, kind, named=named)
+        return None, FileLedger(name, named=named, error=str(error))
+    account = FileLedger(name, kind, named=named)
     return _tried(path, kind, account), account
 
 
 def _tried(path: str, format: TableFormat, account: FileLedger) -> TableFile | None:
     try:
         account.bytes = Path(path).stat().st_size
-        if account.name != path:
-            raise ValueError("found a name that is no UTF-8, expected one that is: rename it, or link to it")
         return _opened(path, format, account)
     except UsageError as error:
         account.error = str(error)
@@ -162,15 +161,18 @@ def _format(entry: Found) -> TableFormat | None:
 def _check_no_lake(path: str) -> None:
     for folder in Path(path).absolute().parents[:2]:
         if (folder / "_delta_log").is_dir():
-            raise UsageError(f"found the files of the lake {folder.parent}, expected logs: --lake asks a lake")
+            raise UsageError(
+                f"found the files of the lake {name_of(str(folder.parent))}, expected logs: --lake asks a lake"
+            )
 
 
 def _opened(path: str, format: TableFormat, account: FileLedger) -> TableFile:
     if format == "arrow":
-        with pa.OSFile(path) as file:
+        with _file(path) as file:
             schema = _reader(file).schema
         return TableFile(path, format, *_recognised(schema.names, format), schema, account)
-    metadata = pq.read_metadata(path)
+    with _file(path) as file:
+        metadata = pq.read_metadata(file)
     schema = metadata.schema.to_arrow_schema()
     return TableFile(path, format, *_recognised(schema.names, format), schema, account, metadata.num_rows)
 
@@ -193,6 +195,11 @@ def _recognised(columns: Iterable[str], format: str) -> tuple[Event, Names]:
 def _lacking(event: Event, names: Names, columns: set[str]) -> list[str]:
     telling = (field.named(names) for field in event.fields if field.name in _TELLING[event])
     return [name for name in telling if name not in columns]
+
+
+def _file(path: str) -> pa.NativeFile:
+    # As bytes, for a name need not be text.
+    return pa.OSFile(os.fsencode(path))
 
 
 def _reader(file: pa.NativeFile) -> pa.RecordBatchStreamReader | pa.RecordBatchFileReader:

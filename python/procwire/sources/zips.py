@@ -22,6 +22,9 @@ _END = struct.Struct("<4s4H2LH")
 _LOCAL_MAGIC, _ENTRY_MAGIC, _END_MAGIC = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 _END64_MAGIC, _LOCATOR64_MAGIC = b"PK\x06\x06", b"PK\x06\x07"
 _MAX_COMMENT = 1 << 16
+_COUNTED = 1 << 16
+# Deflated, as some packers do with folders.
+_NOTHING_PACKED = 2
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR64 = struct.Struct("<4sLQL")
 _ENTRY = struct.Struct("<4s4B4H3L5H2L")
@@ -49,7 +52,7 @@ class Member:
     @property
     def is_folder(self) -> bool:
         """Whether it only stands for a folder."""
-        return self.name.endswith("/") and not self.size
+        return self.name.endswith("/") and not self.size and self.packed <= _NOTHING_PACKED
 
     def open(self, file: BinaryIO) -> tuple[object, Pieces]:
         """What it holds, and the packed bytes that it is read from. Raises BadZipFile if it cannot be unpacked."""
@@ -122,7 +125,7 @@ def members(file: BinaryIO, most: int) -> tuple[list[Member], Exception | None]:
 
     Raises BadZipFile if there is no directory.
     """
-    start, end, before = _directory(file)
+    start, end, before, count = _directory(file)
     at = start
     found: list[Member] = []
     error: Exception | None = None
@@ -140,19 +143,23 @@ def members(file: BinaryIO, most: int) -> tuple[list[Member], Exception | None]:
         text = name.decode("utf-8", "surrogateescape") if flags & _UTF8 else name.decode("cp437")
         found.append(Member(text, flags, method, crc, packed, size, before + offset))
         at += _ENTRY.size + name_bytes + extra_bytes + comment_bytes
+    # Many packers count modulo 65,536.
+    if error is None and len(found) <= most and (len(found) - count) % _COUNTED:
+        error = BadZipFile(f"found {len(found):,} members in its directory, expected {count:,}: some may be missing")
     _set_ends(found, start)
     return found, error
 
 
-def _directory(file: BinaryIO) -> tuple[int, int, int]:
-    """Where the directory begins and ends, and how many bytes stand before the zip: a program that unpacks it, say."""
+def _directory(file: BinaryIO) -> tuple[int, int, int, int]:
+    """Where the directory begins and ends, how many bytes stand before the zip (a program that unpacks it, say), and
+    how many members it should name."""
     size = file.seek(0, io.SEEK_END)
     tail_at = file.seek(max(size - _END.size - _MAX_COMMENT, 0))
     tail = file.read()
     at = tail.rfind(_END_MAGIC)
     if at < 0 or len(tail) < at + _END.size:
         raise BadZipFile("found a zip without its directory, which stands at its end: it is cut off")
-    *_, directory_bytes, directory_at, _ = _END.unpack_from(tail, at)
+    *_, count, directory_bytes, directory_at, _ = _END.unpack_from(tail, at)
     end = tail_at + at
     locator_at = at - _LOCATOR64.size
     if locator_at >= 0 and tail.startswith(_LOCATOR64_MAGIC, locator_at):
@@ -161,11 +168,11 @@ def _directory(file: BinaryIO) -> tuple[int, int, int]:
         head = file.read(_END64.size)
         if not head.startswith(_END64_MAGIC):
             raise BadZipFile("found other bytes where the end of its directory should be")
-        *_, directory_bytes, directory_at = _END64.unpack(head)
+        *_, count, directory_bytes, directory_at = _END64.unpack(head)
     start = end - directory_bytes
     if start < directory_at:
         raise BadZipFile("found a directory that does not fit into the file: it is cut off")
-    return start, end, start - directory_at
+    return start, end, start - directory_at, count
 
 
 def _wide(extra: bytes, *sizes: int) -> Iterator[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -179,3 +180,42 @@ def test_many_rows_of_one_record_id_take_no_time_that_grows_with_their_square() 
         # The first of each millisecond is the others, cut.
         assert without_duplicates(lake.table, rows).num_rows == count // 1_000
         assert without_duplicates(lake.table, rows.slice(1)).num_rows == 999 + count // 1_000 - 1
+
+
+def test_a_log_of_one_record_id_and_one_creation_time_is_compared_row_by_row_not_pair_by_pair() -> None:
+    """Compared pair by pair these rows take minutes, and gigabytes."""
+    count = 100_000
+    for step, kept in ((1_500, count), (0, 1)):
+        rows = pa.concat_tables([_rows([_event()])] * count).combine_chunks()
+        times = pa.array([_RECORDED + timedelta(microseconds=step * number) for number in range(count)])
+        at = rows.schema.get_field_index(TIMES[1])
+        rows = rows.set_column(at, rows.schema.field(at), times.cast(rows.schema.field(at).type))
+        with TemporaryDirectory() as folder:
+            lake = Lake.open(Path(folder), create=True)
+            new = without_duplicates(lake.table, rows)
+            assert new.num_rows == kept
+            lake.append(new, source="a", version=1)
+            lake.table.reload()
+            assert without_duplicates(lake.table, rows).num_rows == 0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_many_rows_of_few_record_ids_are_the_reference(seed: int) -> None:
+    random = Random(seed)
+    times = [None, *(_MIDNIGHT + timedelta(microseconds=us) for us in (-1_000, -1, 0, 1, 2, 999, 1_000, 1_001))]
+    events: list[Row] = [
+        _event(
+            computer_name=random.choice(["a", "a", "b", None]),
+            record_id=random.choice([1, 2]),
+            event_creation_time=random.choice(times),
+            event_recorded_time=random.choice(times),
+        )
+        for _ in range(400)
+    ]
+    with TemporaryDirectory() as folder:
+        lake = Lake.open(Path(folder), create=True)
+        lake.append(_rows(events[:1]), source="a", version=1)
+        lake.table.reload()
+        rows = _rows(events).append_column("number", pa.array(range(len(events))))
+        [_, kept] = _expected([events[:1], events])
+        assert without_duplicates(lake.table, rows)["number"].to_pylist() == kept
