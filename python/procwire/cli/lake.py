@@ -157,7 +157,7 @@ def _verified(state: Verification, rows: str) -> str:
         told += (f"\n{counted(len(state.others), 'file')} of {sized(rest)} beside them, replaced or left by a "
                  "writer that was killed: compact deletes those older than a day")  # fmt: skip
     if state.torn:
-        told += f"\n{counted(len(state.torn), 'commit')} torn by a power cut, put aside: nobody was told of them"
+        told += f"\n{counted(len(state.torn), 'commit')} torn by a power cut, set aside: they were never acknowledged"
     return told
 
 

@@ -81,7 +81,7 @@ def record(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Record what this Sysmon configuration logs; read anew when it changes, and at SIGHUP.",
+            help="Record what this Sysmon configuration logs; reloaded when it changes, and at SIGHUP.",
         ),
     ] = None,
     lenient: Annotated[
@@ -168,13 +168,13 @@ def record(
         typer.Option(metavar="FILE", help="Write to FILE, as JSON, what was captured, filtered, written and lost."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Overwrite --ledger if it is there. Files of -o are gone on with.")
+        bool, typer.Option("--force", help="Overwrite --ledger if it exists. Files of -o are appended to.")
     ] = False,
     detect: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="PATH",
-            help="Raise alerts by the Sigma rules in this file or folder, read anew at SIGHUP. May be repeated.",
+            help="Raise alerts by the Sigma rules in this file or folder, reloaded at SIGHUP. May be repeated.",
         ),
     ] = None,
     level: Annotated[Level | None, typer.Option(help="Leave out Sigma rules below this level. [default: none]")] = None,
