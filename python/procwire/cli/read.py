@@ -52,7 +52,7 @@ Exit codes:
   0    all was read (or the pipe that takes the rows was closed)
   1    nothing could be read, or the results could not be written
   2    the command line cannot be used
-  3    read with damage: what was readable is out, the ledger tells the rest
+  3    read with damage: what was readable is written, the ledger says what was not
   130  ended by Ctrl-C, 143 by SIGTERM: what was done is kept
 """
 _PACKED = (".gz", ".zst", ".zip", ".bz2", ".xz", ".tgz")

@@ -88,7 +88,7 @@ class TableError(NoLogError):
     """A Parquet or Arrow file where a log is expected."""
 
     def __init__(self, format: str) -> None:
-        super().__init__(f"found {format.title()}, expected a log: `procwire sql --files` asks it")
+        super().__init__(f"found {format.title()}, expected a log: `procwire sql --files` queries it")
 
 
 def name_of(path: str) -> str:
