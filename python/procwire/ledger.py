@@ -222,8 +222,8 @@ class Ledger:
     def summary(self) -> str:
         """The account in a line, or two where there is something to look at."""
         parts = [
-            f"{len(self._read):,} file{'s' * (len(self._read) != 1)}",
-            f"{self.records:,} records",
+            counted(len(self._read), "file"),
+            counted(self.records, "record"),
             *self._rows_told(),
         ]
         if self.recovered:
