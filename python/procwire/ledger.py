@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from procwire.errors import InputError
+from procwire.words import counted, counted_rows
 
 __all__ = ["READ_ERROR", "Example", "FileLedger", "Ledger", "Tally"]
 
@@ -221,8 +222,8 @@ class Ledger:
     def summary(self) -> str:
         """The account in a line, or two where there is something to look at."""
         parts = [
-            f"{len(self._read):,} file{'s' * (len(self._read) != 1)}",
-            f"{self.records:,} records",
+            counted(len(self._read), "file"),
+            counted(self.records, "record"),
             *self._rows_told(),
         ]
         if self.recovered:
@@ -232,11 +233,11 @@ class Ledger:
         other_events = sum(file.other_events for file in self.files)
         other_providers = sum(file.other_providers for file in self.files)
         if other_events:
-            parts.append(f"{other_events:,} other Sysmon events")
+            parts.append(counted(other_events, "other Sysmon event"))
         if other_providers:
             parts.append(f"{other_providers:,} of other providers")
         if self.passed_over:
-            parts.append(f"{len(self.passed_over):,} files without a log passed over")
+            parts.append(f"{counted(len(self.passed_over), 'file')} without a log passed over")
         lines = [", ".join(parts)]
         trouble = _counts({kind: count for kind, count in self.damage.items() if kind != READ_ERROR})
         trouble += _first([f"{file.name}: {file.error}" for file in self.unread], " inputs not read")
@@ -256,7 +257,7 @@ class Ledger:
 
     def _rows_told(self) -> Iterator[str]:
         by_event = self.by_event if len(self.asked) > 1 else dict.fromkeys(self.asked, self.events)
-        return (f"{by_event[name]:,} {rows}" for name, rows in self.asked.items())
+        return (counted_rows(by_event[name], rows) for name, rows in self.asked.items())
 
     def to_json(self) -> str:
         """Everything, as JSON."""

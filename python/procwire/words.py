@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-__all__ = ["counted", "sized"]
+__all__ = ["counted", "counted_rows", "sized"]
 
 
 def counted(count: int, thing: str, things: str | None = None) -> str:
     """`1 rule`, `2 rules`, `1,000 matches`."""
     return f"{count:,} {thing if count == 1 else things or thing + 's'}"
+
+
+def counted_rows(count: int, rows: str) -> str:
+    """Return a count of what a table calls its rows, a plural: `1 DNS query`, `0 network connections`."""
+    if count != 1:
+        return f"{count:,} {rows}"
+    return f"1 {rows.removesuffix('ies') + 'y' if rows.endswith('ies') else rows.removesuffix('s')}"
 
 
 def sized(size_bytes: int) -> str:

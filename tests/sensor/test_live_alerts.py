@@ -58,7 +58,7 @@ def test_rules_change_at_sighup(host: Host, folder: Path) -> None:
     with Recording("--detect", str(folder)) as recording:
         put(folder, "In", "false")
         recording.process.send_signal(signal.SIGHUP)
-        recording.wait_for_line("1 Sigma rule loaded anew")
+        recording.wait_for_line("1 Sigma rule reloaded")
         rows = recording.expect(host.run("tcp.both_ends", "v4"), host)
         [alert] = [row for row in rows if row["record_kind"] == "alert"]
         assert (alert["rule_title"], alert["network_connection_initiated"]) == ("In", False)

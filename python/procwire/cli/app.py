@@ -44,7 +44,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog="`procwire VERB --help` tells all about a verb.")
+@app.callback(epilog="`procwire VERB --help` describes a verb.")
 def procwire(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and leave.", callback=_print_version, is_eager=True)

@@ -53,7 +53,7 @@ def tell_decisions(
     write = _json if to == "json" else _text
     count = write(configuration, cases, strict=strict, verbose=verbose)
     if not given and count == limit:
-        sys.stderr.write(f"told of the first {counted(count, 'connection')}; --limit N tells of more\n")
+        sys.stderr.write(f"showed the first {counted(count, 'connection')}; --limit N shows more\n")
     if count == 0:
         complain(_unread(ledger) or f"found no network connection in {log}")
         return ExitCode.NOTHING_READ

@@ -111,7 +111,7 @@ def _print(text: str) -> ExitCode:
 def _listing(hunts: Sequence[Hunt]) -> str:
     width = max(len(hunt.name) for hunt in hunts)
     lines = [f"{hunt.name:{width}}  {hunt.title}" for hunt in hunts]
-    return "\n".join([*lines, "", "`procwire hunt NAME --describe` tells all about one."])
+    return "\n".join([*lines, "", "`procwire hunt NAME --describe` describes one."])
 
 
 def _description(hunt: Hunt) -> str:

@@ -21,7 +21,7 @@ from procwire.cli.lake_owner import hand_over
 from procwire.cli.lake_repair import EXAMPLES as REPAIR_EXAMPLES
 from procwire.cli.lake_repair import repair
 from procwire.cli.sought import LakeOption
-from procwire.words import counted, sized
+from procwire.words import counted, counted_rows, sized
 
 if TYPE_CHECKING:
     from procwire.lake.lake import Info
@@ -100,7 +100,7 @@ def _compacted(done: Compaction, rows: str) -> str:
         return ""
     each = done.bytes_after / done.rows
     return (
-        f"{counted(done.days, 'day')}, {done.rows:,} {rows}: "
+        f"{counted(done.days, 'day')}, {counted_rows(done.rows, rows)}: "
         f"{counted(done.files_before, 'file')} of {sized(done.bytes_before)} made "
         f"{counted(done.files_after, 'file')} of {sized(done.bytes_after)}, {each:.1f} bytes each"
     )
@@ -140,12 +140,12 @@ def verify(
         sys.stderr.write(f"lake {found}: {_verified(state, layout.rows)}\n")
     sys.stderr.write(f"head {head_of(tables)}\n")
     if faults:
-        complain("the lake is damaged: see above, and lake repair")
+        complain("the lake is damaged: the lines on stdout say where; `procwire lake repair` sets it aside")
     return ExitCode.DAMAGED if faults else ExitCode.ALL_READ
 
 
 def _verified(state: Verification, rows: str) -> str:
-    told = (f"{counted(state.files, 'file')}, {state.rows:,} {rows}, {counted(state.commits, 'commit')}, "
+    told = (f"{counted(state.files, 'file')}, {counted_rows(state.rows, rows)}, {counted(state.commits, 'commit')}, "
             f"{counted(len(state.faults), 'fault')}")  # fmt: skip
     if state.undigested:
         told += (f"\n{counted(state.undigested, 'file')} of an older procwire without digests: damage may pass there; "
@@ -157,7 +157,7 @@ def _verified(state: Verification, rows: str) -> str:
         told += (f"\n{counted(len(state.others), 'file')} of {sized(rest)} beside them, replaced or left by a "
                  "writer that was killed: compact deletes those older than a day")  # fmt: skip
     if state.torn:
-        told += f"\n{counted(len(state.torn), 'commit')} torn by a power cut, put aside: nobody was told of them"
+        told += f"\n{counted(len(state.torn), 'commit')} torn by a power cut, set aside: they were never acknowledged"
     return told
 
 

@@ -15,7 +15,7 @@ from procwire.cli.lake_owner import hand_over
 from procwire.cli.quantities import age
 from procwire.cli.sought import LakeOption
 from procwire.errors import UsageError
-from procwire.words import counted, sized
+from procwire.words import counted, counted_rows, sized
 
 if TYPE_CHECKING:
     from procwire.lake import Lake
@@ -105,4 +105,4 @@ def _listing(part: Lake, files: Sequence[DataFile]) -> Iterator[str]:
 
 def _amount(part: Lake, files: Sequence[DataFile]) -> str:
     rows, size_bytes = sum(file.rows for file in files), sum(file.size_bytes for file in files)
-    return f"{rows:,} {part.table.layout.rows}, {counted(len(files), 'file')} of {sized(size_bytes)}"
+    return f"{counted_rows(rows, part.table.layout.rows)}, {counted(len(files), 'file')} of {sized(size_bytes)}"

@@ -13,6 +13,7 @@ from procwire.cli.sought import LakeOption, SinceOption, Sought, UntilOption
 from procwire.cli.targets import check_targets
 from procwire.cli.ways import ForceOption, OutputOption, ToOption, Way, WhereOption, listed, way_of
 from procwire.errors import UsageError
+from procwire.words import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,7 +76,7 @@ def export(
             count += batch.num_rows
         sink.close()
         out.commit()
-    sys.stderr.write(f"{count:,} rows\n")
+    sys.stderr.write(f"{counted(count, 'row')}\n")
     return ExitCode.ALL_READ
 
 

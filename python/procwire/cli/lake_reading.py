@@ -13,6 +13,7 @@ from procwire.cli.read_request import Request, loaded_rules, written
 from procwire.cli.reading import exit_code, report
 from procwire.cli.signals import Signals
 from procwire.cli.targets import check_lake
+from procwire.words import counted, counted_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,14 +67,14 @@ def _told(ingest: Ingest) -> str:
     from procwire.event import DNS_QUERY, PROCESS_CREATION
 
     logs = ingest.logs
-    parts = [f"{sum(log.added for log in logs):,} connections added"]
+    parts = [f"{counted(sum(log.added for log in logs), 'connection')} added"]
     duplicates, left_out = sum(log.duplicates for log in logs), sum(log.left_out for log in logs)
     parts += [f"{duplicates:,} it had already"] if duplicates else []
     parts += [f"{left_out:,} left out"] if left_out else []
     context = [event for event in (PROCESS_CREATION, DNS_QUERY) if ingest.added[event.table]]
-    parts += [f"{ingest.added[event.table]:,} {event.rows}" for event in context]
+    parts += [counted_rows(ingest.added[event.table], event.rows) for event in context]
     count = len(ingest.already)
-    parts += [f"{count:,} {'log' if count == 1 else 'logs'} that it had already not read again"] if count else []
+    parts += [f"{counted(count, 'log')} that it had already not read again"] if count else []
     return ", ".join(parts)
 
 

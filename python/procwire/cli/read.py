@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -52,7 +53,7 @@ Exit codes:
   0    all was read (or the pipe that takes the rows was closed)
   1    nothing could be read, or the results could not be written
   2    the command line cannot be used
-  3    read with damage: what was readable is out, the ledger tells the rest
+  3    read with damage: what was readable is written, the ledger says what was not
   130  ended by Ctrl-C, 143 by SIGTERM: what was done is kept
 """
 _PACKED = (".gz", ".zst", ".zip", ".bz2", ".xz", ".tgz")
@@ -181,6 +182,7 @@ def _read(request: Request) -> ExitCode:
     from procwire.ledger import Ledger
     from procwire.sinks import open_sink
 
+    _check_no_lake(request.paths)
     way = way_of(cast("FileWay | None", request.to), request.output)
     event = _event(request)
     selection = _selection(request, way, event)
@@ -199,6 +201,16 @@ def _read(request: Request) -> ExitCode:
             output.commit()
     report(ledger)
     return exit_code(ledger, signal_number)
+
+
+def _check_no_lake(paths: Sequence[str]) -> None:
+    """A lake's commits look like logs without events: to whoever names one, nothing would seem to be there."""
+    for path in paths:
+        # Unlike Path's, it raises nothing for what cannot be looked into.
+        if os.path.isdir(os.path.join(path, "connections", "_delta_log")):  # noqa: PTH112, PTH118
+            raise UsageError(
+                f"found the lake {path}, expected logs: `procwire lake export --lake {path}` writes its rows"
+            )
 
 
 def _event(request: Request) -> Event:

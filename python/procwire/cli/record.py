@@ -41,7 +41,7 @@ Exit codes:
   0    recorded as long as was asked for (or the pipe that takes the rows was closed)
   1    could not record; with --status: nothing records
   2    the command line cannot be used, or asks for no connection
-  3    recorded, but events were lost: the stream and the ledger tell how many
+  3    recorded, but events were lost: the stream and the ledger say how many
   130  ended by Ctrl-C, 143 by SIGTERM: what was recorded is kept
 """
 
@@ -81,7 +81,7 @@ def record(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Record what this Sysmon configuration logs; read anew when it changes, and at SIGHUP.",
+            help="Record what this Sysmon configuration logs; reloaded when it changes, and at SIGHUP.",
         ),
     ] = None,
     lenient: Annotated[
@@ -168,18 +168,18 @@ def record(
         typer.Option(metavar="FILE", help="Write to FILE, as JSON, what was captured, filtered, written and lost."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Overwrite --ledger if it is there. Files of -o are gone on with.")
+        bool, typer.Option("--force", help="Overwrite --ledger if it exists. Files of -o are appended to.")
     ] = False,
     detect: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="PATH",
-            help="Raise alerts by the Sigma rules in this file or folder, read anew at SIGHUP. May be repeated.",
+            help="Raise alerts by the Sigma rules in this file or folder, reloaded at SIGHUP. May be repeated.",
         ),
     ] = None,
     level: Annotated[Level | None, typer.Option(help="Leave out Sigma rules below this level. [default: none]")] = None,
     status: Annotated[
-        bool, typer.Option("--status", help="Tell what records on this machine, or what could, and leave.")
+        bool, typer.Option("--status", help="Show what records on this machine, or what could, and exit.")
     ] = False,
 ) -> ExitCode:
     """Record the network connections of this Linux machine as they are made (Sysmon's event 3), each with its process.

@@ -98,7 +98,7 @@ class Alerting:
             # Whatever a rule may bring about: the recording goes on.
             self._refuse(f"cannot load Sigma rules: {type(error).__name__}: {error}")
         else:
-            say(told_of(rules, "loaded anew", self._level))
+            say(told_of(rules, "reloaded", self._level))
 
     def _refuse(self, why: str) -> None:
         self._ledger.refused += 1

@@ -66,7 +66,7 @@ def say(text: str) -> None:
 def without_configuration(hangups: Hangups) -> None:
     """What is done between two batches where there is no configuration."""
     if hangups.take():
-        say("SIGHUP ignored: there is no --config FILE, and no --detect PATH, to load anew")
+        say("SIGHUP ignored: there is no --config FILE, and no --detect PATH, to reload")
 
 
 def live_rules(request: Request, path: Path, hangups: Hangups) -> LiveRules:
@@ -135,7 +135,7 @@ def check_readable(path: Path, account: pwd.struct_passwd | None) -> None:
 
 def _tell(configuration: Configuration, *, again: bool) -> None:
     for line in described(configuration):
-        say(f"loaded anew: {line}" if again else line)
+        say(f"reloaded: {line}" if again else line)
 
 
 def described(configuration: Configuration) -> list[str]:

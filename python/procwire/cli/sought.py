@@ -74,6 +74,9 @@ TimeoutOption = Annotated[
     str, typer.Option(metavar="TIME", help="End the question after this time, such as 10m; none is no limit.")
 ]
 
+# With less no query begins; a number alone is bytes, and most likely meant GiB.
+_LEAST_MEMORY_BYTES = 16 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Sought:
@@ -103,8 +106,11 @@ class Sought:
         from procwire.engine import Limits
         from procwire.engine.limits import default_memory_bytes, default_spill_bytes
 
+        memory_bytes = default_memory_bytes() if self.memory is None else size_bytes(self.memory)
+        if self.memory is not None and memory_bytes < _LEAST_MEMORY_BYTES:
+            raise UsageError(f"found --memory {self.memory}, expected 16MiB or more, such as 4GiB")
         return Limits(
-            default_memory_bytes() if self.memory is None else size_bytes(self.memory),
+            memory_bytes,
             default_spill_bytes() if self.spill is None else size_bytes(self.spill),
             None if self.timeout.lower() in ("none", "0") else seconds(self.timeout),
         )

@@ -89,7 +89,7 @@ def sql(
     and enriched: connections with command line, parent and the name asked for.
 
     `connections` has a row for each event, under the names of `procwire dictionary`; ip_in(dst_ip, '10.0.0.0/8'),
-    is_private(dst_ip) and the like tell about addresses.
+    is_private(dst_ip) and other functions test addresses.
     """
     check_targets([("-o", output)], [*(files or ()), *([file] if file else [])], force=force)
     from procwire.engine import one_query

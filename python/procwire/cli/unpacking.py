@@ -38,7 +38,10 @@ def unpack_limits(text: str | None) -> UnpackLimits:
     for part in (text or "").split(",") if text is not None else ():
         name, _, value = (piece.strip() for piece in part.partition("="))
         if name not in _NAMES or name in found:
-            raise UsageError(f"--unpack-limits: found {part.strip()!r}, expected each once of {', '.join(_NAMES)}")
+            raise UsageError(
+                f"--unpack-limits: found {part.strip()!r}, expected NAME=N, "
+                f"with each of {', '.join(_NAMES)} once at most"
+            )
         if name == "size":
             found[name] = size_bytes(value)
         elif value.isdecimal() and value.isascii() and 0 < len(value) < 10 and int(value):

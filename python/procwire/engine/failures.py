@@ -15,6 +15,7 @@ __all__ = ["sql_errors"]
 
 # What a file that procwire serves raised, as DuckDB passes it on: a traceback of Python's, its last line last.
 _RAISED = re.compile(r"^(?:procwire\.errors\.)?(\w+)(?:: (.*))?$")
+_FILE = re.compile(r'Cannot access \w+ ("[^"]*")')
 _LIMITS = (
     ("maximum execution time", "ran longer than its limit: ask for less, or raise it with --timeout"),
     ("max_temp_directory_size", "needs more temporary space than its limit: ask for less, or raise it with --spill"),
@@ -55,6 +56,9 @@ def _ours(told: str) -> ProcwireError:
     for sign, text in _LIMITS:
         if sign in told:
             return LimitError(f"SQL: the query {text}")
+    # DuckDB took the name of a table for that of a file.
+    if "file system operations are disabled" in told and (match := _FILE.search(told)):
+        return UsageError(f"SQL: found the file {match[1]}, expected a table such as connections; --files names files")
     # The first line says what is wrong, the second names columns that come near.
     kept = [line for index, line in enumerate(lines) if index == 0 or line.startswith(("Candidate", "Did you mean"))]
     return UsageError(f"SQL: {' '.join(kept)}")

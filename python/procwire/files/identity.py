@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 __all__ = ["is_among"]
 
@@ -34,7 +33,8 @@ def _stats(paths: Iterable[str | os.PathLike[str]]) -> Iterator[os.stat_result]:
 
 def _below(path: str) -> Iterator[os.stat_result]:
     yield from _stat(path)
-    if Path(path).is_dir():
+    # Path's would raise for a name that is too long, or in a folder that cannot be entered.
+    if os.path.isdir(path):  # noqa: PTH112
         for folder, _, names in os.walk(path):
             for name in names:
                 yield from _stat(os.path.join(folder, name))  # noqa: PTH118 - many, and a Path costs more

@@ -131,4 +131,4 @@ def _new_part(place: Place, mode: int) -> tuple[str, int]:
 
 def taken(place: Place) -> UsageError:
     """Return the error of a file that is there and must not be overwritten."""
-    return UsageError(f"found {place.path}, which is there already: another name, or --force to overwrite it")
+    return UsageError(f"found {place.path}, which exists already: choose another name, or --force to overwrite it")

@@ -31,7 +31,7 @@ def hold_to(expected: str, tables: Sequence[tuple[Layout, Verification]]) -> Non
     for part in expected.split(","):
         match = _PART.fullmatch(part.strip())
         if match is None:
-            raise UsageError(f"found the head {part!r}, expected TABLE:COMMIT:DIGEST as an earlier verify told it")
+            raise UsageError(f"found the head {part!r}, expected TABLE:COMMIT:DIGEST as an earlier verify printed it")
         name, version, digest = match[1], int(match[2]), match[3]
         if name not in found:
             raise UsageError(f"found the head of a table {name}, which the lake does not have")

@@ -105,7 +105,7 @@ class _Mender:
 
     def run(self) -> Repair:
         if not (self._table / LOG).is_dir():
-            self._done.commits.append("the whole table is missing: it begins anew with its next row")
+            self._done.commits.append("the whole table is missing: its next row begins a new one")
             self._set_aside(self._head)
             return self._done
         self._refuse_newer()

@@ -339,7 +339,7 @@ def lake_errors(uri: str) -> Iterator[None]:
 def _last_reason(told: str) -> str:
     plain = re.sub(r"\x1b\[\d*m", "", told).strip()
     message = re.search(r"<Message>(.+?)</Message>", plain)
-    return message[1] if message else plain.rpartition("\n")[2].lstrip(" ↳") or "it told no more"
+    return message[1] if message else plain.rpartition("\n")[2].lstrip(" ↳") or "it gave no reason"
 
 
 def file_system(uri: str, storage_options: Mapping[str, str] | None) -> pyarrow.fs.FileSystem:

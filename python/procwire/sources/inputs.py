@@ -88,7 +88,7 @@ class TableError(NoLogError):
     """A Parquet or Arrow file where a log is expected."""
 
     def __init__(self, format: str, path: str) -> None:
-        super().__init__(f"found {format.title()}, expected a log: `procwire sql --files` asks it")
+        super().__init__(f"found {format.title()}, expected a log: `procwire sql --files` queries it")
         self.path = path
         """As `os.fsdecode` gives it."""
 

@@ -145,7 +145,7 @@ def _cause(told: IO[bytes]) -> str:
     """The first line that is no greeting: what follows are its consequences."""
     told.seek(0)
     lines = told.read().decode(errors="replace").splitlines()
-    return next((line for line in lines if line.strip() and not _GREETING.search(line)), "it told no more")
+    return next((line for line in lines if line.strip() and not _GREETING.search(line)), "it gave no reason")
 
 
 def _choose_java() -> None:
@@ -173,4 +173,4 @@ def _knock(master: str | None) -> None:
 
 def _line(told: str) -> str:
     first = re.sub(r"^\s*\[[A-Z_.]+\]\s*", "", told).strip().splitlines()
-    return re.sub(r"\s*SQLSTATE: \w+.*", "", first[0] if first else "it told no more")
+    return re.sub(r"\s*SQLSTATE: \w+.*", "", first[0] if first else "it gave no reason")

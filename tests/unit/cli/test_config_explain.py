@@ -60,7 +60,7 @@ def test_event_tells_of_each_connection_of_a_log(example_log: Path) -> None:
     assert result.exit_code == 0
     assert result.stdout.count("=> ") == 3
     assert result.stdout.startswith("2017-10-23 06:58:15.154  C:\\Windows\\System32\\svchost.exe (904)  udp")
-    assert result.stderr == "told of the first 3 connections; --limit N tells of more\n"
+    assert result.stderr == "showed the first 3 connections; --limit N shows more\n"
 
 
 def test_event_agrees_with_the_reference_on_every_connection(example_log: Path) -> None:

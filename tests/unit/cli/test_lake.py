@@ -82,6 +82,13 @@ def test_read_refuses_what_a_lake_has_no_place_for(own_lake: Path, example_log: 
     assert result.stderr.startswith(f"procwire: found {options[0]} with the lake")
 
 
+def test_read_of_a_lake_says_how_to_read_one(own_lake: Path) -> None:
+    """Its commits are JSON, which would be read as a log without connections."""
+    result = run("read", own_lake)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"found the lake {own_lake}, expected logs: `procwire lake export --lake {own_lake}`" in result.stderr
+
+
 def test_read_of_nothing_is_an_error(own_lake: Path, tmp_path: Path) -> None:
     result = run("read", tmp_path / "none.evtx", "--lake", own_lake)
     assert result.exit_code == 1

@@ -193,3 +193,13 @@ def test_device_is_written_in_place(example_log: Path) -> None:
 def test_stored_schema_is_what_xml_takes() -> None:
     """The groups that the verb asks for XML are the whole table."""
     assert [field.name for field in fields("event", "system", "provenance", "address")] == SCHEMA.names
+
+
+def test_a_name_that_cannot_be_looked_up_costs_no_other_log(example_log: Path, tmp_path: Path) -> None:
+    """Though the file to overwrite is compared with every input. A name that is too long fails for root, too."""
+    output = tmp_path / "x.csv"
+    output.touch()
+    result = CliRunner().invoke(app, ["read", str(example_log), "a" * 300, "-o", str(output), "--force"])
+    assert result.exit_code == 3
+    assert "File name too long" in result.stderr
+    assert len(output.read_text().splitlines()) == 1 + 153

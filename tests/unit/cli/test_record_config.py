@@ -99,7 +99,7 @@ def test_rules_are_loaded_anew_at_sighup_and_when_the_file_changes(
     running = start("--config", folder / "rules.xml", "-o", folder / "a.ndjson")
 
     def loaded(times: int) -> None:
-        running.wait_for(lambda: running.errors.count("loaded anew: rules of") == times)
+        running.wait_for(lambda: running.errors.count("reloaded: rules of") == times)
 
     def record(count: int) -> list[int]:
         made = connect(count)
@@ -133,7 +133,7 @@ def test_sighup_without_a_configuration_is_survived(start: Start, connect: Serve
     running = start("--all", "--where", connect.mine, "--count", "2")
     running.process.send_signal(signal.SIGHUP)
     running.wait_for(
-        lambda: "SIGHUP ignored: there is no --config FILE, and no --detect PATH, to load anew\n" in running.errors
+        lambda: "SIGHUP ignored: there is no --config FILE, and no --detect PATH, to reload\n" in running.errors
     )
     made = connect(1)
     code, stdout = running.wait()
@@ -173,7 +173,7 @@ def test_hosts_are_named_from_the_reload_on_that_says_so(start: Start, connect: 
     first = connect(1)
     running.wait_for(lambda: running.statuses()[0]["outputs"][0]["written"] == 1)
     config(document(everything))
-    running.wait_for(lambda: "loaded anew: rules of" in running.errors)
+    running.wait_for(lambda: "reloaded: rules of" in running.errors)
     second = connect(1)
     running.wait_for(lambda: running.statuses()[0]["outputs"][0]["written"] == 2)
     rows = [json.loads(line) for line in running.end()[1].splitlines()]

@@ -62,7 +62,7 @@ def test_rules_are_loaded_anew_and_worse_ones_refused(tmp_path: Path, capsys: py
             return capsys.readouterr().err
 
         (tmp_path / "rule.yml").write_text(RULE.replace("4444", "80"))
-        assert "1 Sigma rule loaded anew" in reload()
+        assert "1 Sigma rule reloaded" in reload()
         (tmp_path / "rule.yml").write_text("nonsense: [")
         assert "Sigma rules loaded at" in reload()
         (tmp_path / "rule.yml").write_text(RULE)

@@ -45,6 +45,20 @@ def test_logs_are_asked(example_log: Path) -> None:
     assert result.stderr.startswith("1 file, 1,730 records, 153 network connections")
 
 
+@pytest.mark.parametrize("name", ["x.parquet", "/etc/passwd.json", "logs/*.csv"])
+def test_a_file_in_a_query_is_an_error_that_says_how_to_name_it(name: str, example_log: Path) -> None:
+    result = run(f"FROM '{name}'", "--files", example_log)
+    expected = f'found the file "{name}", expected a table such as connections; --files names files'
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert expected in result.stderr
+
+
+def test_memory_without_a_unit_is_too_little(example_log: Path) -> None:
+    result = run(COUNT, "--files", example_log, "--memory", "4")
+    assert result.exit_code == 2
+    assert "found --memory 4, expected 16MiB or more, such as 4GiB" in result.stderr
+
+
 def test_the_lake_is_asked_by_option_and_by_environment(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert rows(run(COUNT, "--lake", lake)) == [{"n": 153}]
     monkeypatch.setenv("PROCWIRE_LAKE", str(lake))

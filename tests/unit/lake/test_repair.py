@@ -261,7 +261,7 @@ def test_head_of_a_newer_procwire_is_left_alone(filled: Lake) -> None:
 def test_table_that_is_gone_is_told(filled: Lake, batch_of: BatchOf) -> None:
     shutil.rmtree(Path(filled.location, "readings"))
     assert faults(filled) == ["readings/is missing, expected its commit 3"]
-    assert repaired(filled, "readings").commits == ["the whole table is missing: it begins anew with its next row"]
+    assert repaired(filled, "readings").commits == ["the whole table is missing: its next row begins a new one"]
     goes_on(filled, batch_of)
 
 
