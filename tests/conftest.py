@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ pytest_plugins = ["lake_fixtures", "recording_fixtures", "spark_fixtures"]
 
 _TESTS = Path(__file__).parent
 _ALONE = (_TESTS / "sensor", _TESTS / "crash")
+
+# What a shell runs in the background ignores Ctrl-C, which tests send to themselves and to what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
