@@ -113,3 +113,6 @@ def main(disk: Path) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
+    sys.stdout.flush()
+    # As the command does: threads of Arrow's abort an interpreter that is taken apart, now and then.
+    os._exit(0)
