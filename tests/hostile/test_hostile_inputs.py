@@ -197,7 +197,7 @@ def test_any_name_that_the_system_takes_is_read(raw: bytes, tmp_path: Path) -> N
 def test_a_name_that_is_no_text_is_written_in_every_format(tmp_path: Path) -> None:
     (tmp_path / ODD_NAME).write_bytes(ODD)
     for way in ("ndjson", "csv", "table", "parquet", "arrow", "xml"):
-        done = run("read", ODD_NAME, "--to", way, "-o", f"out.{way}", "--ledger", "l.json", cwd=tmp_path)
+        done = run("read", ODD_NAME, "--to", way, "-o", f"out.{way}", "--ledger", f"{way}.json", cwd=tmp_path)
         assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
     assert set(pq.read_table(tmp_path / "out.parquet")["source_file"].to_pylist()) == {r"caf\xe9.evtx"}
 
