@@ -187,12 +187,28 @@ def test_every_question_of_a_lake_without_a_file_is_one_line_with_its_name(
         ["sql", f"SELECT count(record_id) FROM {table}", "--since", "2024-03-01"],
     ]
     if table == "connections":
-        questions += [["hunt", "top_talkers"], ["detect", "--rules", rule]]
+        questions += [["hunt", "top_talkers"], ["detect", "--rules", str(rule)]]
     for question in questions:
         result = run(*question, "--lake", location)
         assert (result.exit_code, result.stdout) == (3, ""), (question, result.stderr)
         assert [path.name in line for line in result.stderr.splitlines()] == [True], question
         assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("what", ["file", "commit"])
+def test_lost_rows_come_back_from_their_log(location: Path, made: Path, what: str) -> None:
+    """A log counts as read, also after its rows were lost: repair says how it is read again."""
+    before = answers(location)["connections None"]
+    lake = Lake.open(location)
+    path = Path(lake.files()[-1]) if what == "file" else lake.table.uri / Path("_delta_log/00000000000000000004.json")
+    path.unlink()
+    repaired = run("lake", "repair", "--lake", location, "--yes")
+    assert repaired.stderr.splitlines()[-1].endswith("procwire read LOG --where true --to lake")
+    logs = sorted(made.parent.glob("*.xml"))
+    assert len(answers(location)["connections None"]) < len(before)
+    run("read", *logs, "--to", "lake", "--lake", location, "--where", "true")
+    again = answers(location)["connections None"]
+    assert sorted(str(row["record_id"]) for row in again) == sorted(str(row["record_id"]) for row in before)
 
 
 def test_forged_commit_of_a_hunt_is_seen_and_undone(location: Path) -> None:
