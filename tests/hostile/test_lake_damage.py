@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -151,6 +151,68 @@ def test_query_of_a_damaged_file_is_one_line_with_its_name(location: Path, table
     result = run("lake", "verify", "--lake", location)
     assert result.exit_code == 3
     assert [path.name in line for line in result.stdout.splitlines()] == [True]
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _forge_the_end(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:-20] + b"x" * 16 + content[-4:])
+
+
+def _make_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, _cut, _empty, _forge_the_end, _make_a_folder])
+@pytest.mark.parametrize("table", ["connections", "process_creations", "dns_queries"])
+def test_every_question_of_a_lake_without_a_file_is_one_line_with_its_name(
+    location: Path, tmp_path: Path, table: str, damage: Callable[[Path], None]
+) -> None:
+    """Whatever asks: the first thing that is read of a file is its end, to know its columns."""
+    part = Lake.open(location).beside(table)
+    assert part is not None
+    path = location / table / part.snapshot()[-1].path
+    damage(path)
+    rule = tmp_path / "rule.yml"
+    rule.write_text(
+        "title: A rule\nlogsource:\n  category: network_connection\n"
+        "detection:\n  s:\n    DestinationPort: 1\n  condition: s\n"
+    )
+    questions = [
+        ["sql", f"SELECT * FROM {table}"],
+        ["sql", f"SELECT count(record_id) FROM {table}", "--since", "2024-03-01"],
+    ]
+    if table == "connections":
+        questions += [["hunt", "top_talkers"], ["detect", "--rules", str(rule)]]
+    for question in questions:
+        result = run(*question, "--lake", location)
+        assert (result.exit_code, result.stdout) == (3, ""), (question, result.stderr)
+        assert [path.name in line for line in result.stderr.splitlines()] == [True], question
+        assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("what", ["file", "commit"])
+def test_lost_rows_come_back_from_their_log(location: Path, made: Path, what: str) -> None:
+    """A log counts as read, also after its rows were lost: repair says how it is read again."""
+    before = answers(location)["connections None"]
+    lake = Lake.open(location)
+    path = Path(lake.files()[-1]) if what == "file" else lake.table.uri / Path("_delta_log/00000000000000000004.json")
+    path.unlink()
+    repaired = run("lake", "repair", "--lake", location, "--yes")
+    assert repaired.stderr.splitlines()[-1].endswith("procwire read LOG --where true --to lake")
+    logs = sorted(made.parent.glob("*.xml"))
+    assert len(answers(location)["connections None"]) < len(before)
+    run("read", *logs, "--to", "lake", "--lake", location, "--where", "true")
+    again = answers(location)["connections None"]
+    assert sorted(str(row["record_id"]) for row in again) == sorted(str(row["record_id"]) for row in before)
 
 
 def test_forged_commit_of_a_hunt_is_seen_and_undone(location: Path) -> None:

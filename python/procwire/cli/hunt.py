@@ -110,8 +110,12 @@ def _print(text: str) -> ExitCode:
 
 def _listing(hunts: Sequence[Hunt]) -> str:
     width = max(len(hunt.name) for hunt in hunts)
-    lines = [f"{hunt.name:{width}}  {hunt.title}" for hunt in hunts]
+    lines = [f"{hunt.name:{width}}  {_title(hunt)}" for hunt in hunts]
     return "\n".join([*lines, "", "`procwire hunt NAME --describe` describes one."])
+
+
+def _title(hunt: Hunt) -> str:
+    return hunt.title if hunt.problem is None else f"cannot be used: {hunt.problem}"
 
 
 def _description(hunt: Hunt) -> str:

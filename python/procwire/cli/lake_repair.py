@@ -73,6 +73,9 @@ def repair(
         sys.stderr.write(f"lake {found}: {table.table} repaired, {_amount(table)}{where}\n")
     if not done:
         sys.stderr.write(f"lake {found}: nothing to repair\n")
+    if any(table.files or table.unnamed for table in done):
+        # A log counts as read, whatever became of its rows; but not as read with a selection.
+        sys.stderr.write("to add lost rows again from a log: procwire read LOG --where true --to lake\n")
     return ExitCode.ALL_READ
 
 

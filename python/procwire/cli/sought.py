@@ -143,6 +143,17 @@ def opened(sought: Sought, *, called: str = "logs") -> AbstractContextManager[tu
 def _opened(
     sought: Sought, since: datetime | None, until: datetime | None, limits: Limits
 ) -> Iterator[tuple[Connection, Ledger | None]]:
+    from procwire.engine import sql_errors
+
+    # Whatever is asked: a file may be damaged, which DuckDB says in its own way.
+    with sql_errors(), _connected(sought, since, until, limits) as found:
+        yield found
+
+
+@contextmanager
+def _connected(
+    sought: Sought, since: datetime | None, until: datetime | None, limits: Limits
+) -> Iterator[tuple[Connection, Ledger | None]]:
     from procwire.database import connect_lake, connect_logs
     from procwire.ledger import Ledger
 

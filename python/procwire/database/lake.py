@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from procwire.engine import Limits, Served, literal
+from procwire.engine import Limits, Served, literal, sql_errors
 from procwire.engine import connect as connect_engine
 from procwire.event import CONNECTION, PROCESS_CREATION
 from procwire.lake.files import day_folder
@@ -30,7 +30,7 @@ def connect_lake(
     until: datetime | None = None,
     limits: Limits | None = None,
 ) -> duckdb.DuckDBPyConnection:
-    """`connect` to a lake's newest snapshot. Raises UsageError if there is none."""
+    """`connect` to a lake's newest snapshot. Raises UsageError if there is none, DamageError for a damaged file."""
     from procwire.lake import Lake
 
     check_period(since, until)
@@ -42,7 +42,9 @@ def connect_lake(
     # Of processes all: one may have been created long before what it does.
     bounds = {name: (None, None) if name == PROCESS_CREATION.table else (since, until) for name in tables}
     relations = {name: _relation(served, part, *bounds[name]) for name, part in tables.items()}
-    prepare(connection, relations.pop(CONNECTION.table), context=relations, since=since, until=until)
+    # It reads the footer of a file, which may be damaged.
+    with sql_errors():
+        prepare(connection, relations.pop(CONNECTION.table), context=relations, since=since, until=until)
     return connection
 
 

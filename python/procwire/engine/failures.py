@@ -51,7 +51,8 @@ def sql_errors() -> Iterator[None]:
 
 def _ours(told: str) -> ProcwireError:
     lines = [line.strip() for line in told.splitlines() if line.strip()]
-    if any(line.startswith("Traceback (most recent call last)") for line in lines):
+    # DuckDB puts words of its own before it, or none.
+    if any("Traceback (most recent call last)" in line for line in lines):
         return _raised(lines)
     for sign, text in _LIMITS:
         if sign in told:

@@ -36,6 +36,8 @@ class Hunt:
     columns: tuple[Column, ...]
     sql: str
     """Over the view `connections`; `$name` stands for a parameter."""
+    problem: str | None = None
+    """Why its file cannot be used: then it has no more than a name."""
 
     @property
     def schema(self) -> pa.Schema:
@@ -85,22 +87,28 @@ class Hunt:
 def load(folders: Iterable[str | Path] = ()) -> list[Hunt]:
     """The hunts that come with procwire, and those of the user's folders (every `*.sql` in them), by name.
 
-    A user's hunt takes the place of one of the same name.
-    Raises UsageError for a folder that is not there, and for a file without a hunt's header.
+    A user's hunt takes the place of one of the same name. A file that is none has a `problem`, and stops no other.
+    Raises UsageError for a folder that is not there.
     """
     hunts = {path.stem: _read(path) for folder in (_OWN, *map(Path, folders)) for path in _files(folder)}
     return [hunts[name] for name in sorted(hunts)]
 
 
 def find(name: str, hunts: Sequence[Hunt]) -> Hunt:
-    """The hunt of a name, however it is hyphenated. Raises UsageError, with the nearest name, if there is none."""
+    """The hunt of a name, however it is hyphenated.
+
+    Raises UsageError, with the nearest name, if there is none; and if it cannot be used, with its problem.
+    """
     by_name = {hunt.name: hunt for hunt in hunts}
     wanted = name.replace("-", "_")
     if wanted not in by_name:
         nearest = get_close_matches(wanted, by_name, n=1)
         hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
         raise UsageError(f"found hunt {name!r}, expected one that `procwire hunt` lists{hint}")
-    return by_name[wanted]
+    found = by_name[wanted]
+    if found.problem is not None:
+        raise UsageError(found.problem)
+    return found
 
 
 def _files(folder: Path) -> list[Path]:
@@ -110,6 +118,13 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _read(path: Path) -> Hunt:
+    try:
+        return _parsed(path)
+    except UsageError as error:
+        return Hunt(path.stem, "", "", (), (), "", str(error))
+
+
+def _parsed(path: Path) -> Hunt:
     try:
         text = read_bounded(path, _MOST_BYTES).decode("utf-8-sig")
     except OSError as error:

@@ -133,7 +133,7 @@ def parsed(content: bytes) -> list[dict[str, Any]] | None:
     """Return a commit's actions; None if it is broken."""
     try:
         lines = [json.loads(line) for line in content.splitlines()]
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return lines if lines and all(isinstance(line, dict) for line in lines) else None
 
@@ -184,7 +184,7 @@ class Chain:
                 str(found["digest"]),
                 None if checkpoint is None else (int(checkpoint[0]), str(checkpoint[1])),
             )
-        except (ValueError, TypeError, LookupError) as error:
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise DamageError(f"{self._where}: is broken, expected the last commit: see lake repair") from error
 
     def link(self, version: int) -> dict[str, str]:
@@ -259,15 +259,17 @@ class Chain:
             found.faults[-1] = trouble
         else:
             self._hold_to_head(found, commits, head)
-        self._hold_together(found, commits, checkpoints)
+        self._hold_together(found, commits, checkpoints, head)
         self._hold_checkpoints(found, commits, checkpoints, head)
         return found
 
-    def _hold_together(self, found: Examination, commits: _Commits, checkpoints: Sequence[int]) -> None:
+    def _hold_together(
+        self, found: Examination, commits: _Commits, checkpoints: Sequence[int], head: Head | None
+    ) -> None:
         actions, digests, infos, first = commits.actions, commits.digests, commits.infos, commits.first_linked
         for info in infos.values():
             # An altered commit may say anything.
-            with suppress(ValueError, TypeError, AttributeError):
+            with suppress(ValueError, TypeError, AttributeError, RecursionError):
                 found.repaired |= {int(number): text for number, text in json.loads(info.get(REPAIRED, "{}")).items()}
         found.unchained = sum(first is None or version < first for version in actions)
         # Behind a checkpoint what came before may be cleaned away.
@@ -292,7 +294,13 @@ class Chain:
             # that is altered itself has no say.
             known = {before, found.repaired.get(version - 1)}
             if before and version not in found.faults and version - 1 in digests and digests[version - 1] not in known:
-                found.faults[version - 1] = f"{commit_path(version - 1)}: is not the commit that the next one follows"
+                if head is not None and (head.commit, head.digest) == (version - 1, digests[version - 1]):
+                    # The head vouches for the one before: this one was put behind it.
+                    found.faults[version] = f"{commit_path(version)}: does not follow the commit before it: forged"
+                else:
+                    found.faults[version - 1] = (
+                        f"{commit_path(version - 1)}: is not the commit that the next one follows"
+                    )
 
     def _hold_to_head(self, found: Examination, commits: _Commits, head: Head | None) -> None:
         newest = commits.newest

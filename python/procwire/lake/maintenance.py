@@ -24,7 +24,7 @@ from deltalake.transaction import AddAction
 from procwire.errors import DamageError, LakeError
 from procwire.lake.digested import footer_digest
 from procwire.lake.files import FileWriter, is_data_file, remove_files
-from procwire.lake.schema import CREATION, DAY, Layout, days, in_milliseconds
+from procwire.lake.schema import CREATION, DAY, days, in_milliseconds
 from procwire.lake.sorting import sorted_rows
 from procwire.lake.table import ConflictError, DataFile, Table
 from procwire.lake.torn import is_aside

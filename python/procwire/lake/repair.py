@@ -189,7 +189,15 @@ class _Mender:
             self._set_aside(log / "_last_checkpoint")
 
     def _opened(self) -> Table:
+        hint = self._table / LOG / "_last_checkpoint"
         try:
+            with suppress(LakeError):
+                return Table(str(self._table), None, self._layout)
+            if hint.exists():
+                self._done.commits.append(
+                    f"{LOG}/_last_checkpoint: may name no checkpoint: all commits are taken instead"
+                )
+                self._set_aside(hint)
             return Table(str(self._table), None, self._layout)
         except LakeError as error:
             raise LakeError(f"{error}: this cannot be repaired; restore {self._table / LOG} from a backup") from error

@@ -82,7 +82,7 @@ def _is_commit(path: Path) -> bool:
     """Whether it has lines of JSON, and nothing else."""
     try:
         lines = [json.loads(line) for line in path.read_bytes().splitlines()]
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     except FileNotFoundError:
         # It is past its time, and was deleted just now.

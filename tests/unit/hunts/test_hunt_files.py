@@ -8,8 +8,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
 from hunting_ground import connection, row
+from procwire.cli.app import app
 from procwire.errors import UsageError
 from procwire.hunts import Hunt, find, load
 
@@ -135,7 +137,7 @@ def test_a_value_is_no_sql(mine: Hunt, ground: duckdb.DuckDBPyConnection) -> Non
 def test_a_header_that_is_none_is_told_with_its_line(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "ports.sql").write_text(text)
     with pytest.raises(UsageError) as error:
-        load([tmp_path])
+        find("ports", load([tmp_path]))
     assert message in str(error.value)
 
 
@@ -172,4 +174,19 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
         load([tmp_path / "none"])
     (tmp_path / "latin.sql").write_bytes(b"-- \xe9")
     with pytest.raises(UsageError, match="no UTF-8"):
-        load([tmp_path])
+        find("latin", load([tmp_path]))
+
+
+def test_a_broken_hunt_stops_no_other(folder: Path) -> None:
+    """It is listed with its problem; one of ours that it takes the place of does not run in its stead."""
+    (folder / "notes.sql").write_text("SELECT 1")
+    (folder / "beacons.sql").write_bytes(b"\xff")
+    hunts = load([folder])
+    assert find("ports", hunts).problem is None
+    assert find("strobes", hunts).problem is None
+    for name in ("notes", "beacons"):
+        with pytest.raises(UsageError, match=rf"{name}\.sql"):
+            find(name, hunts)
+    listed = CliRunner().invoke(app, ["hunt", "--hunts", str(folder)])
+    assert listed.exit_code == 0
+    assert ["cannot be used" in line for line in listed.stdout.splitlines() if ".sql" in line] == [True, True]

@@ -108,7 +108,7 @@ def test_older_procwire_verifies_a_newer_lake_and_does_not_repair_it(older: Path
     assert [file.name in fault for fault in lake.verify().faults] == [True]
     before = {path: path.read_bytes() for path in older.rglob("*") if path.is_file()}
     for dry_run in (True, False):
-        with pytest.raises(LakeError, match="columns weather, expected layout .* upgrade this one"):
+        with pytest.raises(LakeError, match=r"columns weather, expected layout .* upgrade this one"):
             repair(str(older), dry_run=dry_run)
     assert {path: path.read_bytes() for path in older.rglob("*") if path.is_file()} == before
 

@@ -119,6 +119,37 @@ def test_forged_commit_that_hides_rows_is_undone(filled: Lake, batch_of: BatchOf
     goes_on(filled, batch_of)
 
 
+def test_forged_commit_that_says_what_it_follows_is_undone(filled: Lake, batch_of: BatchOf) -> None:
+    """It names another commit than the one before it, for which the head vouches."""
+    file = filled.snapshot()[0]
+    removal = {"remove": {"path": file.path, "deletionTimestamp": 0, "dataChange": True}}
+    info = {"commitInfo": {"procwire.previous": "0" * 64}}
+    commit(filled, 5).write_text(f"{json.dumps(info)}\n{json.dumps(removal)}\n")
+    assert [fault.partition(": ")[2] for fault in faults(filled)] == ["does not follow the commit before it: forged"]
+    found = repaired(filled)
+    assert "undone (it takes 1 rows away, and adds 0)" in found.commits[0]
+    assert records(filled) == [0, 1, 2, 3]
+    goes_on(filled, batch_of)
+
+
+def test_hint_at_a_checkpoint_that_is_not_there_is_set_aside(filled: Lake, batch_of: BatchOf) -> None:
+    hint = Path(filled.location, "connections", "_delta_log", "_last_checkpoint")
+    hint.write_text('{"version": 2, "size": 1}')
+    with pytest.raises(LakeError):
+        Lake.open(filled.location)
+    found = repaired(filled)
+    assert "_last_checkpoint: may name no checkpoint" in found.commits[0]
+    assert records(filled) == [0, 1, 2, 3]
+    goes_on(filled, batch_of)
+
+
+@pytest.mark.parametrize("name", ["_procwire/connections.json", f"connections/{commit_path(4)}"])
+def test_nested_json_is_a_broken_file(filled: Lake, name: str) -> None:
+    Path(filled.location, name).write_text("[" * 100_000)
+    assert [fault.partition(":")[0].rpartition("/")[2] for fault in faults(filled)] == [name.rpartition("/")[2]]
+    repaired(filled)
+
+
 def test_forged_commit_that_adds_a_file_again_or_a_wrong_one_is_undone(filled: Lake, batch_of: BatchOf) -> None:
     line = next(line for line in commit(filled, 1).read_text().splitlines() if '"add"' in line)
     commit(filled, 5).write_text(line + "\n")
