@@ -324,6 +324,16 @@ def test_members_that_a_directory_hides_are_said_to_be_missing(tmp_path: Path) -
         assert ledger.damaged
 
 
+def test_the_comment_of_a_zip_may_hold_anything(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.evtx", LOG)
+        archive.comment = b"PK\x05\x06" + b"A" * 60_000
+    (tmp_path / "a.zip").write_bytes(packed.getvalue())
+    events, ledger = read(tmp_path / "a.zip")
+    assert (events, ledger.damaged) == (EVENTS, False)
+
+
 def test_a_folder_of_a_zip_that_holds_bytes_is_read(tmp_path: Path) -> None:
     raw = bytearray(zipped(("a.evtx", LOG), ("b.evtx/", LOG)))
     struct.pack_into("<L", raw, raw.rindex(b"PK\x01\x02") + 24, 0)

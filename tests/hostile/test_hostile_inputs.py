@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gzip
 import io
 import json
 import os
@@ -215,6 +216,27 @@ def test_a_table_whose_name_is_no_text_is_asked_and_kept(way: str, tmp_path: Pat
     assert (done.returncode, done.stdout) == (0, b"n\r\n30\r\n"), done.stderr
     done = run("read", odd.name, "--lake", "lake", cwd=tmp_path)
     assert (done.returncode, b"30 connections added" in done.stderr) == (0, True), done.stderr
+
+
+@pytest.mark.parametrize("way", ["parquet", "arrow"])
+def test_a_table_is_recognised_however_it_arrives(way: str, tmp_path: Path) -> None:
+    (tmp_path / "good.evtx").write_bytes(GOOD)
+    assert run("read", "good.evtx", "--to", way, "-o", "table", cwd=tmp_path).returncode == 0
+    raw = (tmp_path / "table").read_bytes()
+    (tmp_path / "table.gz").write_bytes(gzip.compress(raw))
+    expected = f"found {way.title()}, expected a log".encode()
+    for arguments, sent in ((("read", "table"), b""), (("read", "table.gz"), b""), (("read", "-"), raw)):
+        done = run(*arguments, cwd=tmp_path, input=sent)
+        assert (done.returncode, expected in done.stderr) == (1, True), done.stderr
+
+
+def test_a_log_whose_beginning_was_erased_is_no_arrow_stream(tmp_path: Path) -> None:
+    """Flash that was erased reads as ones, with which a message of Arrow's begins."""
+    raw = b"\xff" * 4096 + ODD[4096:]
+    (tmp_path / "erased.evtx").write_bytes(raw)
+    found = [run("read", path, "--to", "csv", cwd=tmp_path, input=raw) for path in (".", "-")]
+    assert [done.returncode for done in found] == [3, 3]
+    assert len(found[0].stdout.splitlines()) == len(found[1].stdout.splitlines()) > 50
 
 
 def test_members_of_archives_may_have_any_name(tmp_path: Path) -> None:

@@ -98,7 +98,13 @@ def test_what_a_terminal_shows_of_json_and_xml_is_still_the_data(log: Path) -> N
 @pytest.mark.parametrize("format", ["table", "ndjson", "csv", "csv-safe"])
 def test_columns_that_a_query_names_are_safe(log: Path, format: str) -> None:
     query = f'SELECT user_name AS "{EVIL}\nnext", 1 AS "=1+1{ESCAPE}" FROM connections'
-    assert_safe(on_terminal("sql", query, "--files", log, "--to", format))
+    shown = on_terminal("sql", query, "--files", log, "--to", format)
+    assert_safe(shown)
+    assert "Traceback" not in shown
+
+
+def test_no_cell_begins_as_a_formula_where_semicolons_separate() -> None:
+    assert csv_safe("a;=1+1", "a; @x", " =1", "a;b", "a=1") == ["a;'=1+1", "a;' @x", "' =1", "a;b", "a=1"]
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from procwire.sinks.protocol import Terminal
 __all__ = ["CsvSink"]
 
 _END = "\r\n"
-# How spreadsheets tell a formula, some also in full width; of white space they skip they look behind it.
-_FORMULA = "[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n]"
+# How spreadsheets tell a formula, some also in full width; of white space they skip they look behind it. Where the
+# semicolon separates cells, as in much of Europe, one begins behind it.
+_FORMULA = "(^|;)( *[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n])"
 
 
 class CsvSink:
@@ -57,4 +58,4 @@ def _plain(texts: pa.StringArray) -> pa.StringArray:
 
 
 def _inert(texts: pa.StringArray) -> pa.StringArray:
-    return _plain(pc.replace_substring_regex(texts, f"^({_FORMULA})", r"'\1"))
+    return _plain(pc.replace_substring_regex(texts, _FORMULA, r"\1'\2"))

@@ -94,7 +94,7 @@ def _plain_column(batch: pa.RecordBatch, name: str) -> Column:
         return plain_text(text(rows.column(index)))
 
     index, name = batch.schema.get_field_index(name), plain_line(name)
-    kind = batch.schema.field(name).type
+    kind = batch.schema.field(index).type
     longest = pc.max(pc.utf8_length(texts(batch))).as_py() or 0
     if pa.types.is_string(kind) or pa.types.is_binary(kind):
         width = max(len(name), min(longest, _BROAD), _LEAST_TEXT)

@@ -39,12 +39,10 @@ TableFormat = Literal["parquet", "arrow"]
 
 STDIN = "-"
 _HEAD_BYTES = 512
-# The last begins a stream: it has no magic, but the mark of a message.
-_TABLES: dict[bytes, TableFormat] = {
-    b"PAR1": "parquet",
-    b"ARROW1": "arrow",
-    b"\xff\xff\xff\xff": "arrow",
-}
+_TABLES: dict[bytes, TableFormat] = {b"PAR1": "parquet", b"ARROW1": "arrow"}
+# What begins an Arrow stream, which has no magic: the mark of a message, and its length in four bytes. Of erased disks
+# and of text these are longer than the limit, 256 MiB.
+_MESSAGE, _LENGTH_AT, _LENGTH_TOP = b"\xff\xff\xff\xff", 7, 0x10
 _KINDS = {
     stat.S_ISFIFO: "a pipe",
     stat.S_ISSOCK: "a socket",
@@ -118,7 +116,16 @@ def is_regular(path: str) -> bool:
 
 
 def _table_of(head: bytes) -> TableFormat | None:
+    if head.startswith(_MESSAGE) and len(head) > _LENGTH_AT and head[_LENGTH_AT] < _LENGTH_TOP:
+        return "arrow"
     return next((found for magic, found in _TABLES.items() if head.startswith(magic)), None)
+
+
+def _needs_more(head: bytes) -> bool:
+    """Whether more bytes would tell if it is a table."""
+    marks = (*_TABLES, _MESSAGE)
+    is_open = any(mark.startswith(head) for mark in marks if len(head) < len(mark))
+    return is_open or (head.startswith(_MESSAGE) and len(head) <= _LENGTH_AT)
 
 
 def _head(path: str) -> bytes:
@@ -227,6 +234,9 @@ def _open(found: Found, budget: Budget) -> Iterator[Input]:
 def _unpacked(found: Found, file: BinaryIO, budget: Budget, *, live: bool) -> Iterator[Input]:
     for name, source in unpack(found.path, Pieces(file), budget, file=None if live else file):
         itself = name == found.path
+        if isinstance(source, Pieces) and (table := _table_of(source.head(_needs_more))):
+            # What packs it, or the pipe, is read once; a table has to be read in any order.
+            source = NoLogError(f"found {table.title()}, expected a log: `procwire sql --files` asks it as a file")
         yield Input(name_of(name), cast("BinaryIO | Exception", source), live=live and itself,
                     named=found.named and itself)  # fmt: skip
 

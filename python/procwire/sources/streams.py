@@ -71,16 +71,21 @@ class Pieces(io.RawIOBase):
 
     def packing(self) -> Packing | None:
         """What the first bytes show; waits for as many as it takes."""
-        while (found := packing_of(self._head)) == "unsure":
+        head = self.head(lambda head: packing_of(head) == "unsure")
+        return cast("Packing | None", packing_of(head, at_end=True))
+
+    def head(self, needs_more: Callable[[bytes], bool]) -> bytes:
+        """The first bytes, which are still to be read; waits for more as long as they are said to be too few."""
+        while needs_more(self._head):
             try:
-                piece = self._next(PIECE_BYTES)
+                piece = self._next(PIECE_BYTES) if self._error is None else b""
             except Exception as error:
                 # It comes in its turn.
                 self._error, piece = error, b""
             if not piece:
-                return cast("Packing | None", packing_of(self._head, at_end=True))
+                break
             self._head += piece
-        return found
+        return self._head
 
     def readable(self) -> bool:
         return True

@@ -156,7 +156,7 @@ def _directory(file: BinaryIO) -> tuple[int, int, int, int]:
     size = file.seek(0, io.SEEK_END)
     tail_at = file.seek(max(size - _END.size - _MAX_COMMENT, 0))
     tail = file.read()
-    at = tail.rfind(_END_MAGIC)
+    at = _end_at(tail)
     if at < 0 or len(tail) < at + _END.size:
         raise BadZipFile("found a zip without its directory, which stands at its end: it is cut off")
     *_, count, directory_bytes, directory_at, _ = _END.unpack_from(tail, at)
@@ -173,6 +173,17 @@ def _directory(file: BinaryIO) -> tuple[int, int, int, int]:
     if start < directory_at:
         raise BadZipFile("found a directory that does not fit into the file: it is cut off")
     return start, end, start - directory_at, count
+
+
+def _end_at(tail: bytes) -> int:
+    """Where the end of the directory stands, which says how long the comment behind it is; the comment may hold
+    anything. If nothing fits: the last that looks like it; -1 without any."""
+    at = last = tail.rfind(_END_MAGIC)
+    while at >= 0:
+        if len(tail) >= at + _END.size and at + _END.size + _END.unpack_from(tail, at)[-1] == len(tail):
+            return at
+        at = tail.rfind(_END_MAGIC, 0, at)
+    return last
 
 
 def _wide(extra: bytes, *sizes: int) -> Iterator[int]:
