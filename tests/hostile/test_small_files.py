@@ -14,7 +14,7 @@ from procwire.enrich.ports import PortNames
 from procwire.enrich.users import _parse_passwd
 from procwire.enrich.watched import Watched
 from procwire.errors import UsageError
-from procwire.hunts import load
+from procwire.hunts import find, load
 from procwire.recorder import status
 from procwire.recorder.status import running_recorders
 from procwire.sources.boot import boot_id
@@ -42,16 +42,16 @@ HUNT = "-- A hunt\n--\n-- Columns:\n--   n  integer  A number\nSELECT 1 AS n\n"
 def test_a_hostile_hunt_is_an_error_with_its_file(tmp_path: Path, data: bytes, reason: str | None) -> None:
     (tmp_path / "bad.sql").write_bytes(data)
     if reason is None:
-        assert load([tmp_path])
+        assert find("bad", load([tmp_path]))
     else:
         with pytest.raises(UsageError, match=reason):
-            load([tmp_path])
+            find("bad", load([tmp_path]))
 
 
 def test_a_hunt_that_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "bad.sql").mkdir()
     with pytest.raises(UsageError, match=r"^cannot read .*bad\.sql: Is a directory$"):
-        load([tmp_path])
+        find("bad", load([tmp_path]))
 
 
 def test_the_systems_lists_may_hold_anything(tmp_path: Path) -> None:
