@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -132,6 +133,20 @@ def test_flipped_bit_is_found_and_never_gives_a_wrong_answer(location: Path, see
             aside.unlink()
     assert not wrong, "\n".join(wrong)
     assert answers(location) == right
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "missing"])
+def test_what_is_no_file_is_damage_and_holds_nobody_up(location: Path, kind: str) -> None:
+    """Nobody writes to a pipe in a data file's place."""
+    path = location / "connections" / Lake.open(location).snapshot()[0].path
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    done = run("sql", "SELECT count(*), max(record_id) FROM connections", "--lake", location)
+    assert (done.exit_code, path.name in done.stderr, "Traceback" in done.stderr) == (3, True, False)
+    assert any(path.name in fault for _, found in verify_tables(str(location)) for fault in found.faults)
 
 
 @pytest.mark.parametrize("table", ["connections", "process_creations", "dns_queries", "readings"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -36,7 +37,7 @@ from procwire.lake.schema import (
     Layout,
 )
 from procwire.lake.torn import put_torn_aside
-from procwire.lake.verified import ReadableFile, open_verified
+from procwire.lake.verified import ReadableFile, damage, open_verified
 
 __all__ = ["ConflictError", "DataFile", "Table", "file_system", "is_table", "lake_errors"]
 
@@ -226,7 +227,13 @@ class Table:
 
     def readable(self, file: DataFile) -> Readable:
         """Open a data file to be read, checked, at any place. Raises DamageError, which names it."""
-        return open_verified(self.files, file.path, file.size_bytes, f"{self.uri}/{file.path}")
+        name = f"{self.uri}/{file.path}"
+        if not is_remote(self.uri):
+            with damage(name):
+                # A pipe in a file's place would make the reader wait for ever.
+                if not stat.S_ISREG(Path(name).stat().st_mode):
+                    raise DamageError(f"{name}: is no file")
+        return open_verified(self.files, file.path, file.size_bytes, name)
 
     def commit(
         self,
