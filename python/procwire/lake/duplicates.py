@@ -163,6 +163,9 @@ def _fit(time: str, other_cut: str, cut: str) -> str:
 
 def _overlapping(snapshot: Iterable[DataFile], known: pa.Table) -> Iterator[DataFile]:
     texts = {name: _bounds(known, name) for name in ("record_id", "computer_name")}
+    if _different(known["computer_name"]).null_count:
+        # An event without a computer's name is one in which it lacks, too: bounds say nothing of such.
+        texts["computer_name"] = None
     times = {name: _bounds(known, name) for name in TIMES}
     row_days = _days(known)
     for file in snapshot:

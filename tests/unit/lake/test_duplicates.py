@@ -97,6 +97,15 @@ def _event(**given: Any) -> Row:
 _CREATED, _RECORDED = _event()["event_creation_time"], _event()["event_recorded_time"]
 
 
+@pytest.mark.parametrize("coded", [False, True])
+def test_an_event_without_a_computer_is_known_among_those_of_other_computers(lake: Lake, coded: bool) -> None:
+    """The least and greatest name of a file, which spare reading it, are of the others."""
+    lake.append(_rows([_event(computer_name="b"), _event(computer_name=None)]), source="a", version=0)
+    lake.table.reload()
+    again = _rows([_event(computer_name="a"), _event(computer_name=None)], coded=coded)
+    assert without_duplicates(lake.table, again)["computer_name"].to_pylist() == ["a"]
+
+
 @pytest.mark.parametrize(
     "again",
     [
