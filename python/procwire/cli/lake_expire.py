@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from procwire.cli.confirming import YesOption, check_terminal, confirmed
 from procwire.cli.exits import ExitCode, complain, ends_well
 from procwire.cli.lake_owner import hand_over
 from procwire.cli.quantities import age
 from procwire.cli.sought import LakeOption
-from procwire.errors import UsageError
 from procwire.words import counted, counted_rows, sized
 
 if TYPE_CHECKING:
@@ -46,9 +46,7 @@ def expire(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show the days, files, rows and bytes that would be dropped.")
     ] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask. Needed where there is no terminal to ask on.")
-    ] = False,
+    yes: YesOption = False,
 ) -> ExitCode:
     """Drop old days for good: a log that was read is not read again. On a terminal it shows them and asks first.
 
@@ -76,14 +74,8 @@ def expire(
 
 def _agreed(plan: Sequence[tuple[Lake, list[DataFile]]]) -> bool:
     """Ask whether to do it. Raises UsageError where nobody can answer."""
-    if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError("found no terminal to ask on, expected --yes to drop the days, or --dry-run to see them")
-    if not any(files for _, files in plan):
-        return True
-    try:
-        return typer.confirm("Drop them for good?", err=True)
-    except typer.Abort:
-        return False
+    check_terminal("--yes to drop the days, or --dry-run to see them")
+    return not any(files for _, files in plan) or confirmed("Drop them for good?")
 
 
 def _tell(plan: Sequence[tuple[Lake, list[DataFile]]], what: str) -> None:

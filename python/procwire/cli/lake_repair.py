@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from procwire.cli.confirming import YesOption, check_terminal, confirmed
 from procwire.cli.exits import ExitCode, complain, ends_well
 from procwire.cli.lake_owner import hand_over
 from procwire.cli.sought import LakeOption
-from procwire.errors import UsageError
 from procwire.words import counted
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ def repair(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what is damaged, and what would be lost.")
     ] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask. Needed where there is no terminal to ask on.")
-    ] = False,
+    yes: YesOption = False,
 ) -> ExitCode:
     """Take what is damaged out of the lake, so that the rest can be used and verified. Stop the lake's writers before.
 
@@ -81,12 +79,8 @@ def repair(
 
 def _agreed() -> bool:
     """Ask whether to do it. Raises UsageError where nobody can answer."""
-    if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError("found no terminal to ask on, expected --yes to repair the lake, or --dry-run to see how")
-    try:
-        return typer.confirm("Repair it so?", err=True)
-    except typer.Abort:
-        return False
+    check_terminal("--yes to repair the lake, or --dry-run to see how")
+    return confirmed("Repair it so?")
 
 
 def _amount(table: Repair) -> str:

@@ -143,11 +143,10 @@ def _answer(
     """Run the query and write what it gives."""
     from procwire.cli.output import Output
     from procwire.cli.results import Shaped, first_rows
-    from procwire.engine import sql_errors
     from procwire.sinks import open_sink
 
     way = way_of(to, output)
-    with sql_errors(), asking(connection, limits) as asked, Output(output, force=force) as out:
+    with asking(connection, limits) as asked, Output(output, force=force) as out:
         reader = asked.run(lambda: connection.sql(query).to_arrow_reader())
         rows = Shaped(asked.each(reader), reader.schema, way)
         sink = open_sink(way, out.stream, rows.schema, out.terminal)

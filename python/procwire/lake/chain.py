@@ -39,6 +39,7 @@ __all__ = [
     "Chain",
     "Examination",
     "Head",
+    "checkpoint_path",
     "commit_path",
     "commit_version",
     "parsed",
@@ -121,6 +122,11 @@ class _Commits:
 def commit_path(version: int) -> str:
     """Return the path of a commit, relative to the table."""
     return f"{LOG}/{version:020}.json"
+
+
+def checkpoint_path(version: int) -> str:
+    """Return the path of a checkpoint, relative to the table."""
+    return f"{LOG}/{version:020}.checkpoint.parquet"
 
 
 def commit_version(name: str) -> int | None:
@@ -326,7 +332,7 @@ class Chain:
             noted[head.checkpoint[0]] = head.checkpoint[1]
         first = commits.first_linked
         for version in checkpoints:
-            path = f"{LOG}/{version:020}.checkpoint.parquet"
+            path = checkpoint_path(version)
             number = -2 - version
             try:
                 if version in noted:
@@ -364,12 +370,11 @@ class Chain:
         return paths
 
     def _checkpoint_digest(self, version: int) -> str:
-        with self._files.open_input_stream(f"{LOG}/{version:020}.checkpoint.parquet") as stream:
+        with self._files.open_input_stream(checkpoint_path(version)) as stream:
             return blake3(stream.read()).hexdigest()
 
     def _checkpoint_paths(self, version: int) -> set[str]:
-        path = f"{LOG}/{version:020}.checkpoint.parquet"
-        rows = pq.read_table(path, filesystem=self._files, columns=["add"], partitioning=None)
+        rows = pq.read_table(checkpoint_path(version), filesystem=self._files, columns=["add"], partitioning=None)
         return {row["path"] for row in rows["add"].to_pylist() if row is not None and row["path"] is not None}
 
     @property

@@ -10,9 +10,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["sync", "sync_commits"]
+from procwire.lake.chain import LOG, checkpoint_path, commit_path
 
-_LOG = "_delta_log"
+__all__ = ["sync", "sync_commits"]
 
 
 def sync(root: str, paths: Iterable[str]) -> None:
@@ -38,8 +38,8 @@ def sync_commits(root: str, after: int) -> None:
     """
     found: list[str] = []
     version = after + 1
-    while Path(root, path := f"{_LOG}/{version:020}.json").exists():
-        checkpoint = [f"{_LOG}/{version:020}.checkpoint.parquet", f"{_LOG}/_last_checkpoint"]
+    while Path(root, path := commit_path(version)).exists():
+        checkpoint = [checkpoint_path(version), f"{LOG}/_last_checkpoint"]
         found += [path, *(path for path in checkpoint if Path(root, checkpoint[0]).exists())]
         version += 1
     sync(root, found)

@@ -23,7 +23,7 @@ from procwire.lake.location import VARIABLE, is_remote, other_lakes, resolve
 from procwire.lake.maintenance import Compaction, Verification, compact, expire, expired, tidy, verify
 from procwire.lake.period import utc
 from procwire.lake.readings import Reading, Readings
-from procwire.lake.schema import CONNECTIONS, CONTEXT, READINGS, SCHEMA, Layout, days
+from procwire.lake.schema import CONNECTIONS, CONTEXT, LAYOUTS, READINGS, SCHEMA, Layout, days
 from procwire.lake.table import ConflictError, DataFile, Table, file_system, is_table, lake_errors
 from procwire.lake.verified import damage
 
@@ -114,7 +114,7 @@ class Lake:
         """The lake as seen from its table of that name; None if it has none, and `create` does not make it."""
         if name == self.table.layout.name:
             return self
-        [layout] = [layout for layout in (CONNECTIONS, *CONTEXT, READINGS) if layout.name == name]
+        [layout] = [layout for layout in LAYOUTS if layout.name == name]
         uri, options = f"{self.location}/{name}", self._storage_options
         if not is_remote(uri) and create:
             Path(uri).mkdir(exist_ok=True)
@@ -266,7 +266,7 @@ def verify_tables(location: str, storage_options: Mapping[str, str] | None = Non
     """Verify every table of a lake, also those that cannot be opened. location: as `location.resolve` gives it."""
     return [
         (layout, found)
-        for layout in (CONNECTIONS, *CONTEXT, READINGS)
+        for layout in LAYOUTS
         if (found := _verified(f"{location}/{layout.name}", layout, storage_options)) is not None
     ]
 

@@ -21,13 +21,23 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 
 from procwire.errors import DamageError, LakeError, UsageError
-from procwire.lake.chain import FOLDER, LOG, REPAIRED, Chain, Examination, commit_path, commit_version, parsed
+from procwire.lake.chain import (
+    FOLDER,
+    LOG,
+    REPAIRED,
+    Chain,
+    Examination,
+    checkpoint_path,
+    commit_path,
+    commit_version,
+    parsed,
+)
 from procwire.lake.digested import footer_digest
 from procwire.lake.durable import sync
 from procwire.lake.files import is_data_file
 from procwire.lake.location import is_remote
 from procwire.lake.maintenance import MAINTENANCE, faults_of
-from procwire.lake.schema import CONNECTIONS, CONTEXT, READINGS, Layout
+from procwire.lake.schema import LAYOUTS, Layout
 from procwire.lake.table import DataFile, Table, file_system
 from procwire.lake.verified import ReadableFile, check, damage, open_verified
 
@@ -68,7 +78,7 @@ def repair(location: str, *, dry_run: bool = False) -> list[Repair]:
     """
     if is_remote(location):
         raise UsageError(f"found {location}, expected a folder: copy the lake, repair it, and copy it back")
-    layouts = [layout for layout in (CONNECTIONS, *CONTEXT, READINGS) if _was_there(location, layout)]
+    layouts = [layout for layout in LAYOUTS if _was_there(location, layout)]
     if not layouts:
         raise UsageError(f"found no lake at {location}, expected a folder with tables")
     if not dry_run:
@@ -184,7 +194,7 @@ class _Mender:
     def _drop_checkpoint(self, version: int, fault: str) -> None:
         log = self._table / LOG
         self._done.commits.append(f"{fault}: the commits before it are taken instead")
-        self._set_aside(log / f"{version:020}.checkpoint.parquet")
+        self._set_aside(self._table / checkpoint_path(version))
         if (log / "_last_checkpoint").exists():
             self._set_aside(log / "_last_checkpoint")
 

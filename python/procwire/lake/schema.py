@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 
 from procwire.event import DNS_QUERY, LIVE_SCHEMA, LOGGED, PROCESS_CREATION
 
-__all__ = ["CONFIGURATION", "CONNECTIONS", "CONTEXT", "CREATION", "DAY", "KEY", "LAYOUT_PROPERTY", "LAYOUT_VERSION",
-           "READINGS", "SCHEMA", "SORT", "STATISTICS", "TABLE_SCHEMA", "TIMES", "WIDENED_PROPERTY", "Layout", "days",
-           "in_milliseconds", "is_in_milliseconds", "parquet"]  # fmt: skip
+__all__ = ["CONFIGURATION", "CONNECTIONS", "CONTEXT", "CREATION", "DAY", "KEY", "LAYOUTS", "LAYOUT_PROPERTY",
+           "LAYOUT_VERSION", "READINGS", "SCHEMA", "SORT", "STATISTICS", "TABLE_SCHEMA", "TIMES", "WIDENED_PROPERTY",
+           "Layout", "days", "in_milliseconds", "is_in_milliseconds", "parquet"]  # fmt: skip
 
 LAYOUT_VERSION = 2
 """Of what a lake has on disk, kept with each of its tables (`LAYOUT_PROPERTY`): raise it with every change of columns,
@@ -143,6 +143,8 @@ READINGS = Layout(
     "readings",
     by_day=False,
 )
+LAYOUTS = (CONNECTIONS, *CONTEXT, READINGS)
+"""Of every table that a lake may have."""
 SCHEMA: pa.Schema = CONNECTIONS.schema
 TABLE_SCHEMA: pa.Schema = CONNECTIONS.table_schema
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["RATIO_FROM_BYTES", "Budget", "ExhaustedError", "LimitError", "UnpackLimits"]
+__all__ = ["RATIO_FROM_BYTES", "Budget", "ExhaustedError", "UnpackLimitError", "UnpackLimits"]
 
 RATIO_FROM_BYTES = 256 << 20
 """Up to so many bytes any ratio is fine: logs that were allocated ahead are mostly zeros."""
@@ -24,14 +24,14 @@ class UnpackLimits:
     """Packings within each other."""
 
 
-class LimitError(ValueError):
+class UnpackLimitError(ValueError):
     """A packing that becomes more than a limit allows."""
 
     def __init__(self, found: str, name: str) -> None:
         super().__init__(f"{found}: --unpack-limits {name}=N allows more")
 
 
-class ExhaustedError(LimitError):
+class ExhaustedError(UnpackLimitError):
     """The same of a limit on the whole file: no more of it is unpacked."""
 
 
@@ -49,9 +49,9 @@ class Budget:
         return max(self._limits.members - self._members, 0)
 
     def check_nesting(self, depth: int) -> None:
-        """Raise LimitError if a packing lies within too many others."""
+        """Raise UnpackLimitError if a packing lies within too many others."""
         if depth >= self._limits.nesting:
-            raise LimitError(f"found more than {self._limits.nesting:,} packings within each other", "nesting")
+            raise UnpackLimitError(f"found more than {self._limits.nesting:,} packings within each other", "nesting")
 
     def check_member(self) -> None:
         """Count a member. Raises ExhaustedError if it is one too many, or if there are no bytes left for it."""
@@ -67,6 +67,6 @@ class Budget:
             raise ExhaustedError(f"unpacks to more than {self._limits.size:,} bytes", "size")
 
     def check_ratio(self, packed: int, unpacked: int) -> None:
-        """Raise LimitError if so many packed bytes gave too many unpacked ones."""
+        """Raise UnpackLimitError if so many packed bytes gave too many unpacked ones."""
         if unpacked > RATIO_FROM_BYTES and unpacked > packed * self._limits.ratio:
-            raise LimitError(f"unpacks to more than {self._limits.ratio:,} times its size", "ratio")
+            raise UnpackLimitError(f"unpacks to more than {self._limits.ratio:,} times its size", "ratio")
