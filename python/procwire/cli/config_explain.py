@@ -106,7 +106,7 @@ def _explain(configuration: Configuration, to: ExplainFormat, *, strict: bool) -
     try:
         sql = compile_sql(configuration, strict=strict)
     except UsageError as error:
-        # What the rules say is told all the same.
+        # What the rules say is shown all the same.
         sql = f"/* {error} */"
     if to == "json":
         sys.stdout.write(json.dumps({**described(configuration), "sql": sql}, indent=2) + "\n")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from procwire.engine import Limits
     from procwire.lake.engines import Connection
     from procwire.ledger import Ledger
+    from procwire.sources.limits import UnpackLimits
 
 __all__ = [
     "Engine",
@@ -132,27 +133,27 @@ def opened(sought: Sought, *, called: str = "logs") -> AbstractContextManager[tu
         raise UsageError("found --master, expected --engine spark with it")
     if sought.unpack is not None and not sought.logs:
         raise UsageError(f"found --unpack-limits, expected {called} with it: a lake is not packed")
-    unpack_limits(sought.unpack)
+    unpack = unpack_limits(sought.unpack)
     if sought.engine == "spark" and sought.spill is not None:
         raise UsageError("found --spill and --engine spark, which has no such limit; expected one of them")
     # Time is kept where the question is asked, not by the engine: what takes the rows may take its time.
-    return _opened(sought, *sought.period(), replace(sought.limits(), timeout_s=None))
+    return _opened(sought, *sought.period(), replace(sought.limits(), timeout_s=None), unpack)
 
 
 @contextmanager
 def _opened(
-    sought: Sought, since: datetime | None, until: datetime | None, limits: Limits
+    sought: Sought, since: datetime | None, until: datetime | None, limits: Limits, unpack: UnpackLimits
 ) -> Iterator[tuple[Connection, Ledger | None]]:
     from procwire.engine import sql_errors
 
     # Whatever is asked: a file may be damaged, which DuckDB says in its own way.
-    with sql_errors(), _connected(sought, since, until, limits) as found:
+    with sql_errors(), _connected(sought, since, until, limits, unpack) as found:
         yield found
 
 
 @contextmanager
 def _connected(
-    sought: Sought, since: datetime | None, until: datetime | None, limits: Limits
+    sought: Sought, since: datetime | None, until: datetime | None, limits: Limits, unpack: UnpackLimits
 ) -> Iterator[tuple[Connection, Ledger | None]]:
     from procwire.database import connect_lake, connect_logs
     from procwire.ledger import Ledger
@@ -167,7 +168,7 @@ def _connected(
                 limits=limits,
                 ledger=ledger,
                 on_progress=on_progress,
-                unpack=unpack_limits(sought.unpack),
+                unpack=unpack,
             )
         with _closed(connection):
             yield connection, ledger

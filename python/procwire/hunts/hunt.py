@@ -37,7 +37,7 @@ class Hunt:
     sql: str
     """Over the view `connections`; `$name` stands for a parameter."""
     problem: str | None = None
-    """Why its file cannot be used: then it has no more than a name."""
+    """Why its file cannot be used: then it only has a name."""
 
     @property
     def schema(self) -> pa.Schema:

@@ -24,9 +24,9 @@ class Where:
     """Keeps the rows for which all of some predicates hold, in DuckDB's SQL over the columns as `names` calls them.
 
     A row that cannot be decided is kept and counted in `undecided`: no predicate ends a recording, or loses evidence.
-    One that exceeds its time again and again is no longer asked.
+    One that exceeds its time repeatedly is no longer asked.
 
-    where: one at least. complain: told of the first failure. Raises UsageError for SQL that cannot be used.
+    where: one at least. complain: gets the first failure, as text. Raises UsageError for SQL that cannot be used.
     """
 
     def __init__(self, where: list[str], names: Names, complain: Callable[[str], None] = lambda _: None) -> None:

@@ -55,10 +55,10 @@ def follow_batches(
 ) -> _Batches:
     """Batches of events as logs grow, each with its event; new files in folders and patterns are taken up as they come.
 
-    What cannot be read costs no other log: it is tried again and again, and the ledger has it meanwhile.
+    What cannot be read costs no other log: it is tried at each look, and the ledger has it meanwhile.
 
     Raises UsageError for what cannot be followed, where the user named it: standard input beside files, packed files,
-    pipes. Raises InputError if there is nothing else than what cannot be read.
+    pipes. Raises InputError if there is only what cannot be read.
     """
     followed = _Followed(format, events)
     try:

@@ -32,7 +32,7 @@ class UnpackLimitError(ValueError):
 
 
 class ExhaustedError(UnpackLimitError):
-    """The same of a limit on the whole file: no more of it is unpacked."""
+    """The same of a limit on the whole file: the rest of it is not unpacked."""
 
 
 class Budget:

@@ -151,7 +151,7 @@ def _is_hidden(path: str) -> bool:
 
 
 def _format(entry: Found) -> TableFormat | None:
-    # What cannot be opened is told where logs are read; what can be read once only is left to it.
+    # What cannot be opened is reported where logs are read; what can be read once only is left to it.
     with suppress(OSError, ValueError):
         if entry.path != STDIN and entry.trouble is None and is_regular(entry.path):
             return table_format(entry.path)
