@@ -32,7 +32,7 @@ INLINE struct note *on_transfer(struct sock *sk)
 	if (!note || !note->is_udp)
 		return NULL;
 	struct task_struct *task = bpf_get_current_task_btf();
-	if (note->owner.tgid != task->tgid || note->owner.exec_id != task->self_exec_id)
+	if (note->owner.tgid != task->tgid || note->owner.exec_id != (u32)task->self_exec_id)
 		owner_here(&note->owner);
 	return note;
 }
@@ -192,7 +192,7 @@ INLINE void on_datagram(struct __sk_buff *skb, struct bpf_sock *sk, struct note 
 	u8 attribution = ATTRIBUTION_PENDING;
 	if (sent) {
 		struct task_struct *task = bpf_get_current_task_btf();
-		if (task->tgid == note->owner.tgid && task->self_exec_id == note->owner.exec_id)
+		if (task->tgid == note->owner.tgid && (u32)task->self_exec_id == note->owner.exec_id)
 			attribution = ATTRIBUTION_CALLER;
 		else if (have_claims)
 			note->claim_sent = 1;
@@ -214,7 +214,8 @@ INLINE void on_datagram(struct __sk_buff *skb, struct bpf_sock *sk, struct note 
 	record->netns = note->netns;
 	copy_address(record->local, packet->local);
 	record->local_port = sk->src_port;
-	record->peer = packet->peer;
+	copy_address(record->peer, packet->peer.address);
+	record->peer_port = packet->peer.port;
 	submit(record);
 }
 
@@ -243,13 +244,16 @@ INLINE void on_dns(struct __sk_buff *skb, const struct note *note, const struct 
 	}
 	record->type = RECORD_DNS;
 	record->over_tcp = over_tcp;
+	record->sent = 0;
+	record->pad = 0;
 	record->payload_bytes = size;
+	record->peer_port = packet->peer.port;
+	copy_address(record->peer, packet->peer.address);
 	record->tgid = note->owner.tgid;
 	record->start_boot_ns = note->owner.start_boot_ns;
 	record->cookie = bpf_get_socket_cookie(skb);
 	record->time_boot_ns = bpf_ktime_get_boot_ns();
 	record->sequence = __builtin_bswap32(sequence);
-	record->pad = 0;
 	if (bpf_skb_load_bytes(skb, start, record->payload, size))
 		record->payload_bytes = 0;
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
