@@ -524,4 +524,11 @@ int io_uring_complete(u64 *ctx)
 	return 0;
 }
 
+/* A packet of a TCP socket goes out. */
+INLINE void on_tcp_sent(struct __sk_buff *skb, struct bpf_sock *sk)
+{
+	(void)skb;
+	(void)sk;
+}
+
 #endif

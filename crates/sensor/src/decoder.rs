@@ -11,9 +11,7 @@ use crate::lru::Lru;
 use crate::pending::Pending;
 use crate::processes::{Described, Guids, Processes, Witness};
 use crate::procfs;
-use crate::records::{
-    Connection, Description, Dns, Event, Nat, Owner, Peer, Record, attribution, initiated, kind, state,
-};
+use crate::records::{Connection, Description, Dns, Event, Nat, Peer, Record, attribution, initiated, kind, state};
 use crate::table::{End, Row, Table};
 
 const UDP: u8 = 17;
