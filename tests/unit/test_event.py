@@ -36,14 +36,14 @@ def test_table_starts_with_the_missions_fields_in_order() -> None:
 
 @pytest.mark.parametrize("names", NAMES)
 def test_names_are_unique_in_every_vocabulary(names: Names) -> None:
-    all_names = [entry.named(names) for entry in FIELDS + DERIVED]
+    all_names = [entry.named(names) for entry in FIELDS + LIVE_FIELDS + DERIVED]
     assert len(all_names) == len(set(all_names))
 
 
 def test_types_are_those_that_every_engine_has() -> None:
     """Delta Lake, DuckDB and Spark: no unsigned integers, microseconds."""
     allowed = {pa.string(), pa.int32(), pa.int64(), pa.bool_(), pa.binary(), pa.timestamp("us", tz="UTC")}
-    assert {entry.type for entry in FIELDS + DERIVED} <= allowed
+    assert {entry.type for entry in FIELDS + LIVE_FIELDS + DERIVED} <= allowed
 
 
 def test_groups_make_up_the_table() -> None:
@@ -52,7 +52,7 @@ def test_groups_make_up_the_table() -> None:
 
 
 def test_event_and_system_fields_have_a_place_in_xml() -> None:
-    for entry in FIELDS + DERIVED:
+    for entry in FIELDS + LIVE_FIELDS + DERIVED:
         assert bool(entry.xml) == (entry.group in ("event", "system"))
         assert bool(entry.sql) == (entry.group == "derived")
         assert entry.description

@@ -235,6 +235,17 @@ impl Decoder {
             received_bytes: close.then_some(connection.received_bytes),
             sent_packets: close.then_some(connection.sent_packets),
             received_packets: close.then_some(connection.received_packets),
+            effective_user_id: None,
+            image_device: None,
+            image_inode: None,
+            mount_namespace_id: None,
+            image_state: None,
+            name_truncated: None,
+            ancestry: None,
+            host_name_server: None,
+            nat_source: None,
+            nat_destination: None,
+            interface_index: None,
         });
     }
 

@@ -49,6 +49,19 @@ pub struct Row<'a> {
     pub received_bytes: Option<u64>,
     pub sent_packets: Option<u32>,
     pub received_packets: Option<u32>,
+    pub effective_user_id: Option<u32>,
+    pub image_device: Option<u64>,
+    pub image_inode: Option<u64>,
+    pub mount_namespace_id: Option<u32>,
+    pub image_state: Option<&'a str>,
+    pub name_truncated: Option<bool>,
+    /// A JSON array of texts, the parent first.
+    pub ancestry: Option<&'a str>,
+    pub host_name_server: Option<&'a str>,
+    /// 16 bytes, as in [`End`].
+    pub nat_source: Option<([u8; 16], u16)>,
+    pub nat_destination: Option<([u8; 16], u16)>,
+    pub interface_index: Option<u32>,
 }
 
 macro_rules! columns {
@@ -136,6 +149,19 @@ columns! {
     received_bytes: Int64Builder, DataType::Int64;
     sent_packets: Int64Builder, DataType::Int64;
     received_packets: Int64Builder, DataType::Int64;
+    effective_user_id: Int64Builder, DataType::Int64;
+    process_image_device: Int64Builder, DataType::Int64;
+    process_image_inode: Int64Builder, DataType::Int64;
+    process_mount_namespace_id: Int64Builder, DataType::Int64;
+    process_image_state: StringBuilder, DataType::Utf8;
+    process_name_truncated: BooleanBuilder, DataType::Boolean;
+    process_ancestry: StringBuilder, DataType::Utf8;
+    host_name_server: StringBuilder, DataType::Utf8;
+    nat_src_ip: StringBuilder, DataType::Utf8;
+    nat_src_port: Int32Builder, DataType::Int32;
+    nat_dst_ip: StringBuilder, DataType::Utf8;
+    nat_dst_port: Int32Builder, DataType::Int32;
+    interface_index: Int32Builder, DataType::Int32;
 }
 
 impl Table {
@@ -190,6 +216,19 @@ impl Table {
         self.received_bytes.append_option(row.received_bytes.map(u64::cast_signed));
         self.sent_packets.append_option(row.sent_packets.map(i64::from));
         self.received_packets.append_option(row.received_packets.map(i64::from));
+        self.effective_user_id.append_option(row.effective_user_id.map(i64::from));
+        self.process_image_device.append_option(row.image_device.map(u64::cast_signed));
+        self.process_image_inode.append_option(row.image_inode.map(u64::cast_signed));
+        self.process_mount_namespace_id.append_option(row.mount_namespace_id.map(i64::from));
+        self.process_image_state.append_option(row.image_state);
+        self.process_name_truncated.append_option(row.name_truncated);
+        self.process_ancestry.append_option(row.ancestry);
+        self.host_name_server.append_option(row.host_name_server);
+        self.nat_src_ip.append_option(row.nat_source.map(|(ip, _)| address(ip).1));
+        self.nat_src_port.append_option(row.nat_source.map(|(_, port)| port.into()));
+        self.nat_dst_ip.append_option(row.nat_destination.map(|(ip, _)| address(ip).1));
+        self.nat_dst_port.append_option(row.nat_destination.map(|(_, port)| port.into()));
+        self.interface_index.append_option(row.interface_index.map(u32::cast_signed));
     }
 }
 
