@@ -109,8 +109,8 @@ FIELDS: tuple[Field, ...] = (
     _event("network_protocol", "Protocol", "NetworkProtocol", _TEXT,
            "Protocol used for the network connection: tcp or udp", "udp"),
     _event("network_connection_initiated", "Initiated", "NetworkInitiated", _FLAG,
-           "Whether the process initiated the connection; null where that is not known: the source is then the local end "
-           "(udp that a recording met in the middle)", "false"),
+           "Whether the process initiated the connection; null where that is not known (udp that a recording met in "
+           "the middle): the source is then the local end", "false"),
     _event("src_is_ipv6", "SourceIsIpv6", "SrcIpIsIpv6", _FLAG, "Whether the source address is IPv6", "false"),
     _event("src_ip", "SourceIp", "SrcIpAddr", _TEXT,
            "Source IP address; IPv6 in the form of RFC 5952", "192.168.64.255"),
@@ -184,12 +184,13 @@ LIVE_FIELDS: tuple[Field, ...] = (
     _ours("connection_id", "ConnectionId", _LONG, "live",
           "The kernel's socket cookie, unique since boot: joins a connection with its close", "4097"),
     _ours("attribution", "Attribution", _TEXT, "live",
-          "How the process was found: caller (it connected, accepted, sent, received or closed, seen doing so), listener (it "
-          "owns the listening socket; who accepted was not seen), owner (it made or last used the socket; who "
-          "received was not seen), poll (seen holding the socket at an interval: best effort), proc (seen, but "
-          "its description was lost: it is as /proc has it when the event is read), undescribed (seen, and gone before "
-          "it could be described: only its id, start and user are known), unseen (not known: its SYN was not seen); "
-          "for a loss why events lack their process, null where the events themselves are lost", "caller"),
+          "How the process was found: caller (it connected, accepted, sent, received or closed, seen doing so), "
+          "listener (it owns the listening socket; who accepted was not seen), owner (it made or last used the "
+          "socket; who received was not seen), poll (seen holding the socket at an interval: best effort), proc "
+          "(seen, but its description was lost: it is as /proc has it when the event is read), undescribed (seen, "
+          "and gone before it could be described: only its id, start and user are known), unseen (not known: its SYN "
+          "was not seen); for a loss why events lack their process, null where the events themselves are lost",
+          "caller"),
     _ours("user_id", "UserId", _LONG, "live",
           "Real uid of the process: of a setuid program, who started it; see effective_user_id", "1000"),
     _ours("process_command_line", "CommandLine", _TEXT, "live",
@@ -257,9 +258,10 @@ _GUID_START_S = "('0x' || substr(process_guid, 16, 4) || substr(process_guid, 11
 
 # Never from Initiated alone (facts on real logs): inbound TCP has the local end as its source in logs up to
 # late 2019 and as its destination from then on; inbound UDP always has it as its source. On Linux the source
-# is the end that spoke first.
+# is the end that spoke first; where a recording does not know it (null, of udp), the source is the local end.
 _LOCAL_SIDE = """CASE
     WHEN network_connection_initiated THEN 'src'
+    WHEN network_connection_initiated IS NULL AND provider_name = 'Linux-Sysmon' AND network_protocol = 'udp' THEN 'src'
     WHEN network_connection_initiated IS NULL THEN NULL
     WHEN provider_name = 'Linux-Sysmon' THEN 'dst'
     WHEN network_protocol = 'udp' THEN 'src'
