@@ -488,7 +488,8 @@ def test_binary_forms_keep_every_column(way: str, path: Path) -> None:
     out.write(batch)
     out.close()
     asked = f"SELECT {', '.join(ORIGIN)}, network_connection_initiated, local_side FROM connections"
-    found = procwire.connect(files=[path]).sql(asked).to_arrow_table().to_pylist()
+    with procwire.connect(path) as database:
+        found = database.sql(asked).to_arrow_table().to_pylist()
     assert found == [
         {**ORIGIN, "network_connection_initiated": True, "local_side": "src"},
         {**dict.fromkeys(ORIGIN), "network_connection_initiated": None, "local_side": "src"},

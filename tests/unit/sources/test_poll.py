@@ -122,7 +122,7 @@ def test_process_is_told_in_full(open_poll: Callable[..., PollSource]) -> None:
     assert len({text.split(" ")[0] for text in ancestry}) == len(ancestry)
 
 
-_ASK = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1]))); input()"
+_ASK = "import socket, sys; end = socket.create_connection(('127.0.0.1', int(sys.argv[1]))); input()"
 
 
 def asked_by(source: PollSource, *command: str, **options: Any) -> Row:
