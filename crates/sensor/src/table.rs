@@ -240,3 +240,90 @@ fn address(bytes: [u8; 16]) -> (bool, String) {
         None => (true, address.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::{Int32Type, Int64Type};
+
+    use super::*;
+
+    fn row() -> Row<'static> {
+        let end = End { address: [0; 16], port: 0, name: None };
+        Row {
+            time_us: 0,
+            process_guid: None,
+            process_id: None,
+            process_name: None,
+            protocol: "udp",
+            initiated: None,
+            source: end,
+            destination: end,
+            record_kind: "connection",
+            outcome: None,
+            error_number: None,
+            connection_id: None,
+            attribution: None,
+            user_id: None,
+            command_line: None,
+            parent_guid: None,
+            parent_id: None,
+            parent_name: None,
+            network_namespace_id: 0,
+            cgroup_path: None,
+            duration_us: None,
+            sent_bytes: None,
+            received_bytes: None,
+            sent_packets: None,
+            received_packets: None,
+            effective_user_id: None,
+            image_device: None,
+            image_inode: None,
+            mount_namespace_id: None,
+            image_state: None,
+            name_truncated: None,
+            ancestry: None,
+            host_name_server: None,
+            nat_source: None,
+            nat_destination: None,
+            interface_index: None,
+        }
+    }
+
+    #[test]
+    fn values_stand_in_the_columns_of_their_names() {
+        let ipv4 = std::net::Ipv4Addr::new(203, 0, 113, 7).to_ipv6_mapped().octets();
+        let ipv6 = Ipv6Addr::LOCALHOST.octets();
+        let mut table = Table::default();
+        table.push(&Row {
+            effective_user_id: Some(u32::MAX),
+            image_device: Some(64_769),
+            image_inode: Some(u64::MAX),
+            mount_namespace_id: Some(4_026_531_841),
+            image_state: Some("memfd"),
+            name_truncated: Some(true),
+            ancestry: Some(r#"["1 /init"]"#),
+            host_name_server: Some("::2"),
+            nat_source: Some((ipv4, 65_535)),
+            nat_destination: Some((ipv6, 8_053)),
+            interface_index: Some(2),
+            ..row()
+        });
+        table.push(&row());
+        let batch = table.take().unwrap();
+        let text = |name: &str| batch.column_by_name(name).unwrap().as_string::<i32>().value(0).to_owned();
+        let long = |name: &str| batch.column_by_name(name).unwrap().as_primitive::<Int64Type>().value(0);
+        let int = |name: &str| batch.column_by_name(name).unwrap().as_primitive::<Int32Type>().value(0);
+        assert_eq!(long("effective_user_id"), i64::from(u32::MAX));
+        assert_eq!((long("process_image_device"), long("process_image_inode")), (64_769, -1));
+        assert_eq!(long("process_mount_namespace_id"), 4_026_531_841);
+        assert_eq!((text("process_image_state"), text("process_ancestry")), ("memfd".into(), r#"["1 /init"]"#.into()));
+        assert!(batch.column_by_name("process_name_truncated").unwrap().as_boolean().value(0));
+        assert_eq!(text("host_name_server"), "::2");
+        assert_eq!((text("nat_src_ip"), int("nat_src_port")), ("203.0.113.7".into(), 65_535));
+        assert_eq!((text("nat_dst_ip"), int("nat_dst_port")), ("::1".into(), 8_053));
+        assert_eq!(int("interface_index"), 2);
+        let first = batch.schema().index_of("effective_user_id").unwrap();
+        assert!(batch.columns()[first..].iter().all(|column| column.is_null(1)));
+    }
+}
