@@ -45,7 +45,10 @@ _WANTED = (
     *("on_another_mount", "by_udp", "by_tcp", "c_library", "two_hosts", "same_addresses", "forwarded", "open_when"),
     *("unless_asked",),
 )
-_UNWANTED = ("20000", "1000", "many.example", "alias.example", "both.example", "capabilities", "config", "loss", "mix")
+_UNWANTED = (
+    *("20000", "1000", "many.example", "alias.example", "both.example", "capabilities", "config", "loss", "mix"),
+    *("-v6", "[v6", "True-v4", "closes-", "plain-allows", "recv_into", "recvmmsg", "[recv-", "peeked", "[mptcp-tcp]"),
+)
 _TIMEOUT_S = 1800
 # How many times longer tests wait where qemu emulates the processor.
 _PATIENCE = 3
