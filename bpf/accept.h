@@ -104,7 +104,7 @@ INLINE void on_tcp_sent(struct __sk_buff *skb, struct bpf_sock *bpf_sk)
 	if (tcp)
 		take_waiting(tcp, &owner, ATTRIBUTION_CALLER);
 	else if (!is_further_path(sk))
-		on_accepted_unnoted(sk, &owner, cookie);
+		on_accepted_unnoted(sk, &owner, cookie, false);
 }
 
 /* The end of a system call, as perf has it; only calls of 64-bit programs run this. */
@@ -163,7 +163,11 @@ INLINE void on_call_accepted(long result)
 		on_owner_seen(sk, tcp, &owner);
 	} else if (lacks_note(cookie, READ((struct tcp_sock *)sk, segs_out)) && !is_further_path(sk)) {
 		owner_here(&owner);
-		on_accepted_unnoted(sk, &owner, cookie);
+		emit_tcp(sk, &owner, cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
+		if (tcp && may_take(tcp, tcp->stage, cookie, bpf_jiffies64())) {
+			tcp->cookie = cookie;
+			tcp->stage = STAGE_REPORTED;
+		}
 	}
 }
 

@@ -20,7 +20,9 @@ enum stage {
 	STAGE_TELLING,
 	/* the same, and its owner was seen meanwhile */
 	STAGE_OWNED,
-	/* owner: who accepted it. With want_closes, or before its handshake's end (Fast Open) */
+	/* owner: who accepted it, before its handshake's end (Fast Open) */
+	STAGE_EARLY,
+	/* owner: who accepted it; with want_closes only */
 	STAGE_ACCEPTED,
 	/* ended while it waited: reported as PENDING, for the accept() that may be under way to claim */
 	STAGE_TOLD,

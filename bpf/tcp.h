@@ -186,11 +186,10 @@ INLINE void on_child_established(struct sock *sk, u64 cookie)
 		on_connected(sk, known, cookie);
 		return;
 	}
-	if (stage == STAGE_ACCEPTED && !known->since_ns) {
+	if (stage == STAGE_EARLY) {
 		known->since_ns = bpf_ktime_get_boot_ns();
 		emit_tcp(sk, &known->owner, cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
-		if (!want_closes)
-			known->stage = STAGE_REPORTED;
+		known->stage = want_closes ? STAGE_ACCEPTED : STAGE_REPORTED;
 		return;
 	}
 	/* told of twice, see set_state_again */
@@ -280,12 +279,6 @@ INLINE void on_owner_seen(struct sock *sk, struct tcp *tcp, const struct owner *
 		claim_accept(tcp, owner);
 }
 
-/* An accept of a socket without a note is reported from the socket itself. */
-INLINE void on_accepted_unnoted(struct sock *sk, const struct owner *owner, u64 cookie)
-{
-	emit_tcp(sk, owner, cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
-}
-
 /*
  * Whether a socket that has no note should have one: a connection that waited already when the recording began, or whose
  * establishment interrupted another program of ours. Cookies count up, so a younger one in its slot may have pushed its
@@ -295,6 +288,20 @@ INLINE bool lacks_note(u64 cookie, u64 segments_sent)
 {
 	struct tcp *other = slot_of(cookie);
 	return other && other->cookie < cookie && segments_sent == 0;
+}
+
+/* An accept of a socket without a note. An early one is reported when its handshake is over. */
+INLINE void on_accepted_unnoted(struct sock *sk, const struct owner *owner, u64 cookie, bool early)
+{
+	if (!early)
+		emit_tcp(sk, owner, cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
+	if (!early && !want_closes && accept_hook == ACCEPT_GRAFT)
+		return;
+	struct tcp *tcp = claim_tcp(sk, cookie);
+	if (tcp) {
+		tcp->owner = *owner;
+		tcp->stage = early ? STAGE_EARLY : want_closes ? STAGE_ACCEPTED : STAGE_REPORTED;
+	}
 }
 
 /* Accepted by the current process. `sk`: vouched for by the verifier. */
@@ -316,15 +323,7 @@ INLINE void on_accept(struct sock *sk, u64 cookie)
 	if (is_further_path(sk))
 		return;
 	owner_here(&owner);
-	if (!early)
-		on_accepted_unnoted(sk, &owner, cookie);
-	if (!early && !want_closes)
-		return;
-	tcp = claim_tcp(sk, cookie);
-	if (tcp) {
-		tcp->owner = owner;
-		tcp->stage = STAGE_ACCEPTED;
-	}
+	on_accepted_unnoted(sk, &owner, cookie, early);
 }
 
 /* Whether the current process may be whose the socket is: the kernel's threads close and send for others. */
@@ -402,11 +401,11 @@ INLINE void on_closed(struct sock *sk, int old)
 		emit_tcp(sk, &tcp->owner, cookie, KIND_CONNECT, ATTRIBUTION_CALLER);
 	} else if (stage == STAGE_CONNECTING && want_attempts) {
 		emit_tcp(sk, &tcp->owner, cookie, KIND_ATTEMPT, ATTRIBUTION_CALLER);
-	} else if (want_closes && (stage == STAGE_CONNECTED || (stage == STAGE_ACCEPTED && tcp->since_ns))) {
+	} else if (want_closes && (stage == STAGE_CONNECTED || stage == STAGE_ACCEPTED)) {
 		emit_close(sk, tcp, old);
 	}
-	/* an early one without a time never came to be */
-	if (stage == STAGE_CONNECTING || stage == STAGE_CONNECTED || stage == STAGE_ACCEPTED)
+	/* STAGE_EARLY: it never came to be */
+	if (stage < STAGE_TOLD)
 		tcp->stage = STAGE_REPORTED;
 }
 

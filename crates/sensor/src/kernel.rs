@@ -221,8 +221,10 @@ impl Kernel {
                 }
             }
         }
-        let reasons: Vec<_> =
-            refused.iter().map(|hook| format!("{}: {}", hook.name, hook.reason.as_deref().unwrap_or_default())).collect();
+        let reasons: Vec<_> = refused
+            .iter()
+            .map(|hook| format!("{}: {}", hook.name, hook.reason.as_deref().unwrap_or_default()))
+            .collect();
         Err(other(reasons.join("; ")))
     }
 
