@@ -24,8 +24,6 @@ int sock_create(struct bpf_sock *sk)
 /* The current process sends or receives. The note of a UDP socket, whose owner it then is; NULL of another. */
 INLINE struct note *on_transfer(struct sock *sk)
 {
-	if (sk->sk_protocol == IPPROTO_TCP)
-		on_use(sk);
 	if (sk->sk_protocol != IPPROTO_UDP)
 		return NULL;
 	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
