@@ -18,8 +18,8 @@ const volatile u64 udp_idle_ns = 30ULL * 60 * 1000 * 1000 * 1000;
 const volatile u8 want_attempts = 0;
 const volatile u8 want_closes = 0;
 const volatile u8 want_existing = 0;
-/* whether sock_send_length and sock_recv_length are there to say who really used a socket */
-const volatile u8 have_claims = 0;
+/* a secret, so that nobody can choose on which shelf flows stand */
+const volatile u64 flow_seed = 0;
 
 /* In the order of an event: whose it is, what it is. They use the settings above. */
 #include "process.h"

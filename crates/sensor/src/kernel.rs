@@ -3,14 +3,20 @@
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::fd::AsFd;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aya::maps::{Map, MapData, RingBuf};
-use aya::programs::{BtfTracePoint, CgroupAttachMode, CgroupSkbAttachType, CgroupSock, CgroupSockAddr, Iter, Program};
+use aya::programs::{
+    BtfTracePoint, CgroupAttachMode, CgroupSkbAttachType, CgroupSock, CgroupSockAddr, FEntry, Iter, Program,
+    SocketFilter,
+};
 use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
 
+use crate::records::Peer;
 use crate::{Hook, Settings};
+use zerocopy::IntoBytes;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sensor.bpf.o"));
 
@@ -27,8 +33,7 @@ const WARNINGS: [(&str, u32); 5] = [
     ("sockets whose owner could not be noted", 4),
     ("TCP connections not remembered: table full", 5),
 ];
-const FLOWS: u32 = 6;
-const FLOWS_CAPACITY: u64 = 65_536;
+const EVICTED: u32 = 6;
 const COUNTERS: u32 = 8;
 /// As bpf/records.h has it.
 const REQUESTS: u32 = 4096;
@@ -45,17 +50,17 @@ const fn spec(program: &'static str, name: &'static str, required: bool) -> Spec
 }
 
 /// Order matters: who accepts is seen before connections are, so that none is accepted unseen in between.
-const SPECS: [Spec; 11] = [
+const SPECS: [Spec; 10] = [
     spec("sock_create", "cgroup/sock_create", true),
     spec("sys_exit", "tp_btf/sys_exit", true),
     spec("io_uring_complete", "tp_btf/io_uring_complete", false),
     spec("set_state", "tp_btf/inet_sock_set_state", true),
     // Runs where the first would interrupt itself: attached after it.
     spec("set_state_again", "tp_btf/inet_sock_set_state", true),
-    spec("sock_send_length", "tp_btf/sock_send_length", false),
-    spec("sock_recv_length", "tp_btf/sock_recv_length", false),
     spec("recvmsg4", "cgroup/recvmsg4", false),
     spec("recvmsg6", "cgroup/recvmsg6", false),
+    // Who reads a datagram, where the kernel takes such a hook; see bpf/readers.h for how it is found elsewhere.
+    spec("consume_udp", "fentry/skb_consume_udp", false),
     spec("egress", "cgroup_skb/egress", true),
     spec("ingress", "cgroup_skb/ingress", true),
 ];
@@ -72,8 +77,9 @@ pub struct Kernel {
     programs: Vec<File>,
     /// What is attached.
     pub hooks: Vec<Hook>,
-    /// Whether flows are claimed.
-    pub claims: bool,
+    /// The filter of the second is a program of ours, and each message to it a call.
+    look: (UnixDatagram, UnixDatagram),
+    answer: Shared,
     open_sockets: Option<File>,
 }
 
@@ -102,26 +108,20 @@ impl Kernel {
                 .ok_or_else(|| other("no cgroup2 file system is mounted"))?,
         };
         let root = File::open(&root).map_err(|error| other(format!("{}: {error}", root.display())))?;
-        // The first try tells whether flows can be claimed; without, the programs must not wait for it.
-        let (mut ebpf, hooks, claims) = match Self::load(&btf, &root, settings, true) {
-            Ok((ebpf, hooks)) if claimed(&hooks) => (ebpf, hooks, true),
-            Ok(_) => {
-                let (ebpf, hooks) = Self::load(&btf, &root, settings, false)?;
-                (ebpf, hooks, false)
-            }
-            Err(error) => return Err(error),
-        };
+        let (mut ebpf, hooks) = Self::load(&btf, &root, settings)?;
         let ring = ebpf.take_map("ring").ok_or_else(|| other("no map: ring"))?;
         let counters = ebpf.take_map("counters").ok_or_else(|| other("no map: counters"))?;
         let requests = ebpf.take_map("requests").ok_or_else(|| other("no map: requests"))?;
+        let answer = ebpf.take_map("answer").ok_or_else(|| other("no map: answer"))?;
         let mut kernel = Kernel {
             ring: RingBuf::try_from(ring).map_err(|error| other(causes(&error)))?,
             counters: Shared::map(counters, COUNTERS)?,
             requests: Shared::map(requests, REQUESTS)?,
             programs: fdinfos(&ebpf)?,
             open_sockets: None,
+            look: attach_look(&mut ebpf)?,
+            answer: Shared::map(answer, 1)?,
             hooks,
-            claims,
             _ebpf: ebpf,
         };
         let reason = match kernel.iterator(&btf) {
@@ -135,9 +135,10 @@ impl Kernel {
         Ok(kernel)
     }
 
-    fn load(btf: &Btf, root: &File, settings: &Settings, claims: bool) -> io::Result<(Ebpf, Vec<Hook>)> {
+    fn load(btf: &Btf, root: &File, settings: &Settings) -> io::Result<(Ebpf, Vec<Hook>)> {
         let idle_ns = (settings.udp_idle_s * 1e9) as u64;
-        let flags = [settings.attempts, settings.closes, settings.existing || settings.closes, claims].map(u8::from);
+        let flags = [settings.attempts, settings.closes, settings.existing || settings.closes].map(u8::from);
+        let seed = secret();
         let mut loader = EbpfLoader::new();
         loader
             .btf(Some(btf))
@@ -146,7 +147,7 @@ impl Kernel {
             .override_global("want_attempts", &flags[0], true)
             .override_global("want_closes", &flags[1], true)
             .override_global("want_existing", &flags[2], true)
-            .override_global("have_claims", &flags[3], true)
+            .override_global("flow_seed", &seed, true)
             .map_max_entries("ring", settings.ring_bytes);
         if settings.closes {
             loader.map_max_entries("tcps", TCPS_WITH_CLOSES).map_max_entries("connects", TCPS_WITH_CLOSES);
@@ -230,6 +231,12 @@ impl Kernel {
         }
     }
 
+    /// Whether the first datagram of a flow has been read, and by no other process than its socket's owner.
+    pub fn was_read(&self, cookie: u64, peer: &Peer) -> bool {
+        let question = [cookie.as_bytes(), peer.as_bytes()].concat();
+        self.look.0.send(&question).is_ok() && self.answer.get(0) == 1
+    }
+
     /// Rows lost so far, by cause.
     pub fn losses(&self) -> Vec<(String, u64)> {
         self.counted(&LOSSES)
@@ -238,9 +245,7 @@ impl Kernel {
     /// What rows lack, by cause.
     pub fn warnings(&self) -> Vec<(String, u64)> {
         let mut warnings = self.counted(&WARNINGS);
-        // Nothing is ever removed from the table of flows but by eviction.
-        let evicted = self.counters.get(FLOWS).saturating_sub(FLOWS_CAPACITY);
-        warnings.push(("UDP flows evicted, told again if they go on".into(), evicted));
+        warnings.push(("UDP flows evicted, told again if they go on".into(), self.counters.get(EVICTED)));
         // A tracepoint's program does not run where it interrupts itself; the kernel counts how often.
         warnings.push(("senders and readers not seen: program interrupted by itself".into(), self.misses()));
         warnings
@@ -281,10 +286,10 @@ fn misses(mut fdinfo: &File) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok())
 }
 
-/// Both ends of a flow's claim.
-fn claimed(hooks: &[Hook]) -> bool {
-    let attached = |name| hooks.iter().any(|hook| hook.name == name && hook.attached);
-    attached("tp_btf/sock_send_length") && attached("tp_btf/sock_recv_length")
+/// A number that nobody can guess.
+fn secret() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
 }
 
 /// No flags: a link shares the group with other programs anyway, and the kernel takes none for it.
@@ -293,6 +298,7 @@ const MODE: CgroupAttachMode = CgroupAttachMode::Single;
 fn attach(program: &mut Program, hook: &str, btf: &Btf, root: &File) -> Result<(), String> {
     let result = match program {
         Program::BtfTracePoint(program) => load_tracepoint(program, hook, btf),
+        Program::FEntry(program) => attach_fentry(program, hook, btf),
         Program::CgroupSkb(program) => {
             let direction =
                 if hook.ends_with("egress") { CgroupSkbAttachType::Egress } else { CgroupSkbAttachType::Ingress };
@@ -305,8 +311,22 @@ fn attach(program: &mut Program, hook: &str, btf: &Btf, root: &File) -> Result<(
     result.map_err(|error| causes(&error))
 }
 
+/// A pair of sockets: the filter of the second drops all that the first sends.
+fn attach_look(ebpf: &mut Ebpf) -> io::Result<(UnixDatagram, UnixDatagram)> {
+    let (ask, asked) = UnixDatagram::pair()?;
+    let program = ebpf.program_mut("look").ok_or_else(|| other("no program: look"))?;
+    let program: &mut SocketFilter = program.try_into().map_err(|error| other(causes(&error)))?;
+    program.load().and_then(|()| program.attach(&asked)).map_err(|error| other(causes(&error)))?;
+    Ok((ask, asked))
+}
+
 fn load_tracepoint(program: &mut BtfTracePoint, hook: &str, btf: &Btf) -> Result<(), aya::programs::ProgramError> {
     program.load(hook.trim_start_matches("tp_btf/"), btf)?;
+    program.attach().map(|_| ())
+}
+
+fn attach_fentry(program: &mut FEntry, hook: &str, btf: &Btf) -> Result<(), aya::programs::ProgramError> {
+    program.load(hook.trim_start_matches("fentry/"), btf)?;
     program.attach().map(|_| ())
 }
 
