@@ -231,6 +231,8 @@ impl Decoder {
         let name = self.names.get(name_key, &connection.peer, connection.time_boot_ns);
         let peer = End { address: connection.peer, port: connection.peer_port, name };
         let (source, destination) = if initiated { (local, peer) } else { (peer, local) };
+        let (nat_local, nat_peer) = event.nat.as_ref().map_or((None, None), |nat| translated(connection, nat));
+        let (nat_source, nat_destination) = if initiated { (nat_local, nat_peer) } else { (nat_peer, nat_local) };
         let wall_ns = self.wall_offset_ns.saturating_add_unsigned(connection.time_boot_ns);
         self.table.push(&Row {
             time_us: wall_ns.div_euclid(1000),
@@ -266,9 +268,9 @@ impl Decoder {
             name_truncated: None,
             ancestry: None,
             host_name_server: None,
-            nat_source: None,
-            nat_destination: None,
-            interface_index: None,
+            nat_source,
+            nat_destination,
+            interface_index: (connection.interface != 0).then_some(connection.interface),
         });
     }
 
@@ -290,6 +292,17 @@ impl Decoder {
     pub fn unattributed(&self) -> [(&'static str, u64); 2] {
         [(UNDESCRIBED, self.undescribed), (UNSEEN, self.unseen)]
     }
+}
+
+/// Address and port.
+type Place = ([u8; 16], u16);
+
+/// The ends, this one first, that were translated on the way.
+fn translated(connection: &Connection, nat: &Nat) -> (Option<Place>, Option<Place>) {
+    let other = |place: Place, from: Place| (place != from).then_some(place);
+    let local = other((nat.translated_local, nat.local_port), (connection.local, connection.local_port));
+    let peer = other((nat.translated_peer, nat.peer_port), (connection.peer, connection.peer_port));
+    (local, peer)
 }
 
 /// Tells processes of a boot apart.
