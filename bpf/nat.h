@@ -122,25 +122,20 @@ INLINE void emit_nat(u64 cookie, const struct peer *peer, const struct packet *w
 }
 
 /* A SYN goes out: its addresses are the socket's, unless they were translated. */
-static __attribute__((noinline, unused)) int on_tcp_nat(struct __sk_buff *skb, struct bpf_sock *sk)
+static __attribute__((noinline)) int on_tcp_nat(struct __sk_buff *skb)
 {
+	if (!READ((struct sk_buff *)skb, _nfct))
+		return 0;
+	struct sock *sk = READ((struct sk_buff *)skb, sk);
 	struct packet wire;
-	struct peer peer = {.port = __builtin_bswap16(sk->dst_port)};
-	u8 local[16];
+	struct ends ends = {};
 	if (!parse(skb, true, &wire))
 		return 0;
-	if (sk->family == AF_INET) {
-		map_ipv4(peer.address, sk->dst_ip4);
-		map_ipv4(local, sk->src_ip4);
-	} else {
-		u32 words[4] = {sk->dst_ip6[0], sk->dst_ip6[1], sk->dst_ip6[2], sk->dst_ip6[3]};
-		u32 own[4] = {sk->src_ip6[0], sk->src_ip6[1], sk->src_ip6[2], sk->src_ip6[3]};
-		copy_address(peer.address, words);
-		copy_address(local, own);
-	}
-	if (!same_address(peer.address, wire.peer.address) || peer.port != wire.peer.port ||
-	    !same_address(local, wire.route.local) || sk->src_port != wire.local_port)
-		emit_nat(bpf_get_socket_cookie(skb), &peer, &wire);
+	addresses_of(&ends, sk);
+	ends.peer.port = __builtin_bswap16(READ(sk, __sk_common.skc_dport));
+	if (!same_address(ends.peer.address, wire.peer.address) || ends.peer.port != wire.peer.port ||
+	    !same_address(ends.local, wire.route.local) || READ(sk, __sk_common.skc_num) != wire.local_port)
+		emit_nat(bpf_get_socket_cookie(skb), &ends.peer, &wire);
 	return 0;
 }
 

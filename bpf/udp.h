@@ -342,8 +342,11 @@ INLINE void on_packet(struct __sk_buff *skb, bool sent)
 	if (!sk)
 		return;
 	bool udp = sk->protocol == IPPROTO_UDP && sk->type == SOCK_DGRAM;
-	if (sent && sk->protocol == IPPROTO_TCP)
+	if (sent && sk->protocol == IPPROTO_TCP) {
+		if (sk->state == TCP_SYN_SENT)
+			on_tcp_nat(skb);
 		on_tcp_sent(skb, sk);
+	}
 	bool dns_over_tcp = sk->protocol == IPPROTO_TCP && sk->dst_port == __builtin_bswap16(53);
 	if (!udp && !dns_over_tcp)
 		return;

@@ -78,3 +78,21 @@ def test_source_that_is_translated(recording: Recording, two_hosts: tuple[Host, 
     server = other.start("nat.serve_udp", "10.1.0.2", 9000, 3, "10.1.0.1").ready()
     truth = one.run("nat.ask_udp", way, "10.88.0.1", "10.88.0.1", "10.1.0.2", 9000, "", 50000, 3)
     recording.expect(truth + server.end(), one, other)
+
+
+def test_service_of_kubernetes_by_tcp(recording: Recording, two_hosts: tuple[Host, Host]) -> None:
+    one, other = two_hosts
+    one.ip("route add default via 10.1.0.2")
+    translate(one, "output ip daddr 10.96.0.10 tcp dport 80 dnat to 10.1.0.2:8080")
+    server = other.start("nat.serve_tcp", "10.1.0.2", 8080).ready()
+    truth = one.run("nat.ask_tcp", "10.96.0.10", 80, "10.1.0.2", 8080)
+    recording.expect(truth + server.end(), one, other)
+
+
+def test_redirected_by_tcp(recording: Recording, two_hosts: tuple[Host, Host]) -> None:
+    one, other = two_hosts
+    one.ip("route add default via 10.1.0.2")
+    translate(one, "output tcp dport 443 redirect to :15001")
+    proxy = one.start("nat.serve_tcp", "127.0.0.1", 15001).ready()
+    truth = one.run("nat.ask_tcp", "8.8.8.8", 443, "127.0.0.1", 15001)
+    recording.expect(truth + proxy.end(), one, other)
