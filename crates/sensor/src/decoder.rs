@@ -141,6 +141,7 @@ impl Decoder {
                 }
             }
             Some(Record::Dns(dns)) => self.dns(dns),
+            Some(Record::Image(image, path)) => self.processes.insert_image(image, path),
             None => self.unknown += 1,
         }
     }

@@ -45,7 +45,9 @@ const fn spec(program: &'static str, name: &'static str, required: bool) -> Spec
 }
 
 /// Order matters: who accepts is seen before connections are, so that none is accepted unseen in between.
-const SPECS: [Spec; 11] = [
+const SPECS: [Spec; 13] = [
+    spec("process_forked", "tp_btf/sched_process_fork", false),
+    spec("process_executed", "tp_btf/sched_process_exec", false),
     spec("sock_create", "cgroup/sock_create", true),
     spec("sys_exit", "tp_btf/sys_exit", true),
     spec("io_uring_complete", "tp_btf/io_uring_complete", false),
