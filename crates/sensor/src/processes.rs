@@ -35,7 +35,7 @@ pub struct Described {
     /// Whether that lacks its front.
     pub truncated: bool,
     /// The executable's device, as stat() writes it.
-    pub device: Option<u32>,
+    pub device: Option<u64>,
     /// The executable's inode.
     pub inode: Option<u64>,
     /// Inode of the mount namespace.
@@ -87,7 +87,7 @@ impl Processes {
         let described = Described {
             witness: Witness::Kernel,
             truncated: cut(truncated::EXECUTABLE),
-            device: executable.is_some().then_some(process.device),
+            device: executable.is_some().then_some(process.device.into()),
             inode: executable.is_some().then_some(process.inode),
             mount_namespace: (process.mount_namespace != 0).then_some(process.mount_namespace),
             image_state: match process.image_state {

@@ -22,7 +22,7 @@ pub(crate) fn described(owner: &Owner) -> Option<Described> {
     let ancestors = ancestors_from(parent);
     let image = fs::metadata(format!("/proc/{}/exe", owner.tgid)).ok();
     let described = Described {
-        device: image.as_ref().map(|image| image.dev() as u32),
+        device: image.as_ref().map(MetadataExt::dev),
         inode: image.as_ref().map(MetadataExt::ino),
         mount_namespace: fs::metadata(format!("/proc/{}/ns/mnt", owner.tgid)).ok().map(|file| file.ino() as u32),
         image_state: image_state(owner.tgid),
@@ -120,7 +120,7 @@ mod tests {
         assert!(described.command.is_some_and(|command| command.contains("sensor")));
         assert!(described.parent_start_boot_ns.is_some());
         let image = fs::metadata(executable).expect("its executable is there");
-        assert_eq!((described.device, described.inode), (Some(image.dev() as u32), Some(image.ino())));
+        assert_eq!((described.device, described.inode), (Some(image.dev()), Some(image.ino())));
         assert!(described.ancestry.is_some_and(|json| json.starts_with('[') && json.contains("\"1")));
     }
 

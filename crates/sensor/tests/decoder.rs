@@ -113,6 +113,24 @@ fn a_connection_is_its_process_s() {
     assert_eq!((long(&batch, "process_id"), long(&batch, "user_id"), long(&batch, "connection_id")), (4711, 1000, 77));
     assert_eq!((text(&batch, "outcome"), text(&batch, "attribution")), ("established".into(), "caller".into()));
     assert_eq!(decoder.unattributed().map(|(_, count)| count), [0, 0]);
+    assert_eq!(text(&batch, "process_ancestry"), r#"["812 /usr/bin/bash", "1 /sbin/init"]"#);
+    assert_eq!((long(&batch, "process_image_device"), long(&batch, "process_image_inode")), (0x801, 4242));
+    assert_eq!(long(&batch, "process_mount_namespace_id"), 4_026_531_841);
+    assert_eq!(texts(&batch, "process_image_state"), [None]);
+    assert!(!batch.column_by_name("process_name_truncated").unwrap().as_boolean().value(0));
+}
+
+/// Of a setuid program both are there; and a change of either makes no other process of it.
+#[test]
+fn the_real_and_the_effective_user_are_those_of_the_event() {
+    let mut decoder = decoder();
+    decoder.feed(&process(CURL));
+    let mut later = connection(kind::CONNECT, 6);
+    (later.owner.uid, later.owner.euid) = (65_534, 0);
+    decoder.feed(later.as_bytes());
+    let batch = decoder.take().unwrap();
+    assert_eq!((long(&batch, "user_id"), long(&batch, "effective_user_id")), (65_534, 0));
+    assert_eq!(text(&batch, "process_name"), "/usr/bin/curl");
 }
 
 /// The source is who spoke first: of an accepted connection the peer.
@@ -130,6 +148,8 @@ fn an_accepted_connection_has_its_peer_as_source() {
 #[test]
 fn a_row_without_its_process_says_why() {
     let mut decoder = decoder();
+    decoder.feed(&image(71, b"bash\0bin\0usr\0"));
+    decoder.feed(&image(72, b"init\0sbin\0"));
     decoder.feed(connection(kind::CONNECT, 6).as_bytes());
     let mut nobodys = connection(kind::CONNECT, 6);
     (nobodys.owner, nobodys.attribution) = (Owner::default(), 0);
