@@ -31,8 +31,7 @@ INLINE struct note *on_transfer(struct sock *sk)
 	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
 	if (!note || !note->is_udp)
 		return NULL;
-	struct task_struct *task = bpf_get_current_task_btf();
-	if (note->owner.tgid != task->tgid || note->owner.exec_id != (u32)task->self_exec_id)
+	if (!is_current(&note->owner))
 		owner_here(&note->owner);
 	return note;
 }
@@ -144,7 +143,7 @@ INLINE void on_datagram(struct __sk_buff *skb, struct bpf_sock *sk, struct note 
 	u8 attribution = ATTRIBUTION_PENDING;
 	if (sent) {
 		struct task_struct *task = bpf_get_current_task_btf();
-		if (task->tgid == note->owner.tgid && (u32)task->self_exec_id == note->owner.exec_id)
+		if (is_current(&note->owner))
 			attribution = ATTRIBUTION_CALLER;
 		else if (have_claims)
 			note->claim_sent = 1;
