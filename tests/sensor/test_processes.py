@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import subprocess
 import sys
@@ -131,7 +132,21 @@ def test_setuid_program_has_both_users(exactly: Case, storm: Path, open_folder: 
 
 
 def test_parents_that_are_gone_are_ancestors_all_the_same(exactly: Case) -> None:
-    exactly("processes.double_fork")
+    accepted, daemon = sorted(exactly("processes.double_fork"), key=lambda row: row["network_connection_initiated"])
+    parents = [
+        f"{daemon['process_parent_id']} {daemon['process_parent_name']}",
+        f"{accepted['process_id']} {accepted['process_name']}",
+    ]
+    assert daemon["process_ancestry"] == [*parents, *accepted["process_ancestry"]]
+    assert [int(text.split()[0]) for text in accepted["process_ancestry"]] == list(_lineage(os.getpid()))
+
+
+def _lineage(process_id: int) -> Iterator[int]:
+    """A process and its ancestors up to init."""
+    while process_id:
+        yield process_id
+        stat = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+        process_id = int(stat[1])
 
 
 def test_parent_is_what_it_was_when_it_forked(exactly: Case) -> None:

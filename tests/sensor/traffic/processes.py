@@ -16,7 +16,7 @@ from traffic import libc
 from traffic.children import fork, reap
 from traffic.tcp import abort, connect, listening
 from traffic.udp import RECEIVE, bound
-from traffic.witness import Row, Witness, ancestry, image, process
+from traffic.witness import Row, Witness, image, process
 
 # Without a look-up of its parts, and without a fork: bash itself connects.
 _BASH = ("bash", "--norc", "--noprofile", "-c")
@@ -442,39 +442,26 @@ def double_fork(witness: Witness) -> None:
     script = f"exec 3<>/dev/tcp/127.0.0.1/{listener.getsockname()[1]}; read"
     told, tell = os.pipe()
     until, go_on = os.pipe()
-    os.set_inheritable(until, True)
 
-    def parent() -> None:
+    def middle() -> None:
+        me = os.getpid()
         child = os.fork()
         if child:
-            os.write(tell, f"{os.getpid()} {child}".encode())
-            os._exit(0)
-        os.setsid()
-        while os.getppid() == middle_of_child[0]:
+            os.write(tell, f"{me} {child}".encode())
+            return
+        while os.getppid() == me:
             pass
         os.dup2(until, 0)
         os.execvp("bash", [*_BASH, script])
 
-    middle_of_child: list[int] = []
-
-    def middle() -> None:
-        middle_of_child.append(os.getpid())
-        parent()
-
     reap([fork(middle)])
-    middle_id, child = map(int, os.read(told, 100).decode().split())
+    gone, child = map(int, os.read(told, 100).decode().split())
     accepted, sender = listener.accept()
     witness.accepted(accepted)
-    me = [f"{os.getpid()} {process()['process_name']}", *ancestry(os.getpid())]
     who: Row = process(child)
-    if who["process_parent_id"] in (os.getpid(), middle_id):
-        raise RuntimeError(f"found parent {who['process_parent_id']}")
-    python = process()["process_name"]
-    who |= {
-        "process_parent_id": middle_id,
-        "process_parent_name": python,
-        "process_ancestry": [f"{middle_id} {python}", *me],
-    }
+    if who["process_parent_id"] == gone:
+        raise RuntimeError(f"found {gone} as parent still")
+    who |= {"process_parent_id": gone, "process_parent_name": process()["process_name"]}
     witness.event("tcp", True, sender, listener.getsockname(), **who)
     os.write(go_on, b"\n")
 

@@ -12,7 +12,7 @@ from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Address", "Row", "Witness", "ancestry", "image", "plain", "process"]
+__all__ = ["Address", "Row", "Witness", "image", "plain", "process"]
 
 Row = dict[str, Any]
 Address = tuple[Any, ...]
@@ -20,7 +20,6 @@ Address = tuple[Any, ...]
 
 _COMMAND_BYTES = 1024
 _DELETED = " (deleted)"
-_ANCESTORS = 16
 
 
 def process(process_id: int | None = None) -> Row:
@@ -60,18 +59,6 @@ def image(process_id: int) -> Row:
     """Which file the process runs."""
     file = Path("/proc", str(process_id), "exe").stat()
     return {"process_image_device": file.st_dev, "process_image_inode": file.st_ino}
-
-
-def ancestry(process_id: int) -> list[str]:
-    """The ancestors of a process, as /proc has them now."""
-    ancestors = []
-    while len(ancestors) < _ANCESTORS:
-        stat = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
-        process_id = int(stat[1])
-        if not process_id:
-            break
-        ancestors.append(f"{process_id} {Path(f'/proc/{process_id}/exe').readlink()}".removesuffix(_DELETED))
-    return ancestors
 
 
 class Witness:
