@@ -46,6 +46,16 @@ enum { WALK_GOES_ON, WALK_DONE, WALK_CUT };
 /* 256 names, and mounts between them; so many at a time as the verifier follows */
 enum { WALK_STEPS = 64, WALKS = 6 };
 
+/* the number of all mount namespaces that no process is in, since Linux 6.18; before, they have none */
+enum { MOUNTS_OF_NOBODY = 0xEFFFFFF7 };
+
+/* A mount that was taken away, or never put in any place, is no root: the path to it is not known. */
+INLINE bool is_root(struct mount *mount)
+{
+	u32 namespace = READ(READ(mount, mnt_ns), ns.inum);
+	return namespace && namespace != MOUNTS_OF_NOBODY;
+}
+
 /* A way from a file up to the root of its mount namespace. */
 struct walk {
 	u64 dentry;
@@ -69,8 +79,7 @@ __attribute__((noinline)) int walk_up(struct names *to, struct walk *walk)
 				(void *)vfsmount - __builtin_preserve_field_info(((struct mount *)0)->mnt, FIELD_BYTE_OFFSET);
 			struct mount *mount_parent = READ(mount, mnt_parent);
 			if (mount == mount_parent) {
-				/* a mount that was taken away, or never put in any place, is no root: its path is cut */
-				walk->state = READ(READ(mount, mnt_ns), ns.inum) ? WALK_DONE : WALK_CUT;
+				walk->state = is_root(mount) ? WALK_DONE : WALK_CUT;
 				break;
 			}
 			dentry = READ(mount, mnt_mountpoint);

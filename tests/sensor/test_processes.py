@@ -175,6 +175,10 @@ def test_path_on_a_mount_that_was_taken_away_does_not_look_complete(exactly: Cas
     exactly("processes.image_under_mounts", tmp_path, 1, True)
 
 
+def test_path_on_a_mount_in_no_place_does_not_look_complete(exactly: Case, tmp_path: Path) -> None:
+    exactly("processes.image_on_no_mount", tmp_path)
+
+
 def test_executable_in_memory(exactly: Case) -> None:
     exactly("processes.image_in_memory")
 

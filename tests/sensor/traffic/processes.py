@@ -579,6 +579,22 @@ def image_under_mounts(witness: Witness, folder: str, count: str, taken_away: st
     program.communicate(b"end\n")
 
 
+def image_on_no_mount(witness: Witness, folder: str) -> None:
+    """An executable on a mount that is in no place, so that no path leads to it."""
+    libc.stack_mounts(folder, 1)
+    shutil.copy2(shutil.which("bash") or "/bin/bash", Path(folder, "ssh"))
+    tree = libc.copy_mount(folder)
+    listener = listening()
+    script = f"exec 3<>/dev/tcp/127.0.0.1/{listener.getsockname()[1]}; read"
+    command = [f"/proc/self/fd/{tree}/ssh", "--norc", "-c", script]
+    program = subprocess.Popen(command, pass_fds=[tree], stdin=subprocess.PIPE)
+    accepted, sender = listener.accept()
+    witness.accepted(accepted)
+    who = process(program.pid) | {"process_name": "\u2026/ssh", "process_name_truncated": True}
+    witness.event("tcp", True, sender, listener.getsockname(), **who, **image(program.pid))
+    program.communicate(b"end\n")
+
+
 def image_in_memory(witness: Witness) -> None:
     """An executable that was never a file, called as a kernel thread."""
     listener = listening()
