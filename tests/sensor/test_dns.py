@@ -14,7 +14,7 @@ from recording import Recording
 @contextmanager
 def dns_server(host: Host, ip: str) -> Iterator[None]:
     """A DNS server in the namespace, where the addresses that it answers are, too."""
-    for address in ("10.53.0.71/32", "fd00:53::71/128", "fd00:53::73/128"):
+    for address in ("10.53.0.71/32", "10.53.0.76/32", "10.53.0.77/32", "fd00:53::71/128", "fd00:53::73/128"):
         host.ip(f"addr add {address} dev lo")
     program = host.start("dns.serve", ip).ready()
     try:
@@ -28,6 +28,7 @@ def dns_server(host: Host, ip: str) -> Iterator[None]:
 @contextmanager
 def lying_server(host: Host) -> Iterator[None]:
     """A DNS server that sends what is no answer to the question."""
+    host.ip("addr add 10.53.0.66/32 dev lo", "addr add 10.53.0.67/32 dev lo")
     program = host.start("lies.serve").ready()
     try:
         yield

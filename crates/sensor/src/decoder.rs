@@ -12,7 +12,7 @@ use crate::pending::Pending;
 use crate::processes::{Described, Guids, Processes, Witness};
 use crate::procfs;
 use crate::records::{Connection, Description, Event, Nat, Peer, Record, attribution, initiated, kind, state};
-use crate::table::{End, Row, Table};
+use crate::table::{End, Row, Table, ip_text};
 
 const UDP: u8 = 17;
 /// Attributions of rows without their process.
@@ -194,6 +194,7 @@ impl Decoder {
         let initiated = connection.initiated != initiated::NO && !(close && self.accepted.remove(&connection.cookie));
         let local = End { address: connection.local, port: connection.local_port, name: None };
         let named = self.dns.name(owner.tgid, owner.start_boot_ns, &connection.peer, connection.time_boot_ns);
+        let server = named.map(|named| ip_text(named.server));
         let peer = End { address: connection.peer, port: connection.peer_port, name: named.map(|named| named.name) };
         let (source, destination) = if initiated { (local, peer) } else { (peer, local) };
         let wall_ns = self.wall_offset_ns.saturating_add_unsigned(connection.time_boot_ns);
@@ -230,7 +231,7 @@ impl Decoder {
             image_state: None,
             name_truncated: None,
             ancestry: None,
-            host_name_server: None,
+            host_name_server: server.as_deref(),
             nat_source: None,
             nat_destination: None,
             interface_index: None,

@@ -26,7 +26,7 @@ struct Entry<V> {
 /// When it is full, the process that holds most, of the user that holds most, loses the entry that it has not used for
 /// longest. So whoever holds less than a fair share loses nothing, whatever others do; and one alone has all the room.
 #[derive(Debug)]
-pub struct Shared<K, V> {
+pub(crate) struct Shared<K, V> {
     entries: HashMap<K, Entry<V>>,
     /// Of each process, its entries in the order of use.
     order: HashMap<Holder, BTreeMap<u64, K>>,
@@ -43,7 +43,7 @@ pub struct Shared<K, V> {
 
 impl<K: Clone + Eq + Hash, V> Shared<K, V> {
     /// Room for entries that together weigh `capacity`.
-    pub fn new(capacity: u64) -> Self {
+    pub(crate) fn new(capacity: u64) -> Self {
         Shared {
             entries: HashMap::new(),
             order: HashMap::new(),
@@ -60,7 +60,7 @@ impl<K: Clone + Eq + Hash, V> Shared<K, V> {
 
     /// Put in a value, as the one used last, instead of what the key had. What weighs more than the whole table is
     /// evicted at once.
-    pub fn insert(&mut self, holder: Holder, key: K, value: V, weight: u64) {
+    pub(crate) fn insert(&mut self, holder: Holder, key: K, value: V, weight: u64) {
         self.remove(&key);
         self.uses += 1;
         let entry = Entry { value, holder, weight, used: self.uses };
@@ -71,7 +71,7 @@ impl<K: Clone + Eq + Hash, V> Shared<K, V> {
     }
 
     /// The value of a key, which is then the one used last.
-    pub fn get(&mut self, key: &K) -> Option<&mut V> {
+    pub(crate) fn get(&mut self, key: &K) -> Option<&mut V> {
         let entry = self.entries.get_mut(key)?;
         self.uses += 1;
         let order = self.order.get_mut(&entry.holder)?;
@@ -82,7 +82,7 @@ impl<K: Clone + Eq + Hash, V> Shared<K, V> {
     }
 
     /// Take a value out.
-    pub fn remove(&mut self, key: &K) -> Option<V> {
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         let Entry { value, holder, weight, used } = self.entries.remove(key)?;
         if let Some(order) = self.order.get_mut(&holder) {
             order.remove(&used);
@@ -95,23 +95,23 @@ impl<K: Clone + Eq + Hash, V> Shared<K, V> {
     }
 
     /// The value that a process has not used for longest, with its key.
-    pub fn oldest(&self, holder: Holder) -> Option<(&K, &V)> {
+    pub(crate) fn oldest(&self, holder: Holder) -> Option<(&K, &V)> {
         let (_, key) = self.order.get(&holder)?.first_key_value()?;
         Some((key, &self.entries.get(key)?.value))
     }
 
     /// How many entries there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
     /// How many were evicted for want of room, so far.
-    pub fn evicted(&self) -> u64 {
+    pub(crate) fn evicted(&self) -> u64 {
         self.evicted
     }
 

@@ -324,6 +324,7 @@ fn names_are_those_that_the_process_was_told() {
     let batch = decoder.take().unwrap();
     assert_eq!(texts(&batch, "dst_host_name"), [Some("example.com".into()), None]);
     assert_eq!(texts(&batch, "dst_host_name_origin"), [Some("dns".into()), None]);
+    assert_eq!(texts(&batch, "host_name_server"), [Some("192.0.2.53".into()), None]);
 }
 
 #[test]

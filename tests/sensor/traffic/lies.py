@@ -14,8 +14,9 @@ from traffic.witness import Address, Witness
 _PORT = 53
 _SIZE = 65536
 _HOST, _OTHER_HOST, _OWN_HOST = "127.0.0.1", "127.0.0.54", "127.0.0.55"
-_ADDRESS = "127.0.0.66"
-_TRUE_ADDRESS = "127.0.0.67"
+# Not of loopback, which has this machine's name.
+_ADDRESS = "10.53.0.66"
+_TRUE_ADDRESS = "10.53.0.67"
 _AAAA = 28
 
 
@@ -85,7 +86,7 @@ def believe(witness: Witness, what: str) -> None:
         if what in ("socket", "host", "port"):
             witness.received(reader, sender)
         if what == "twice":
-            tell(witness, _TRUE_ADDRESS, "twice.0.example")
+            tell(witness, _TRUE_ADDRESS, "twice.0.example", _HOST)
         tell(witness, _ADDRESS, None)
 
 
