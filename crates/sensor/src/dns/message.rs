@@ -63,22 +63,26 @@ pub fn parse_message(message: &[u8]) -> Option<Message> {
     if flags & FLAGS_OPERATION != 0 || u16_at(message, 4)? != 1 {
         return None;
     }
-    let mut end = HEADER_BYTES;
-    // The first name of a message has nothing to point back to.
-    loop {
-        let length = *message.get(end)?;
-        end += 1 + usize::from(length);
-        match length {
-            0 => break,
-            1..=63 if end - HEADER_BYTES < NAME_BYTES => {}
-            _ => return None,
-        }
-    }
+    let end = question_name_end(message)?;
     let mut bytes: Box<[u8]> = message.get(HEADER_BYTES..end + 4)?.into();
     // Lengths are less than any letter.
     bytes[..end - HEADER_BYTES].make_ascii_lowercase();
     let question = Question { id: u16_at(message, 0)?, bytes };
     Some(if flags & FLAG_RESPONSE == 0 { Message::Asks(question) } else { Message::Answers(question) })
+}
+
+/// Where the name in the question ends. The first name of a message has nothing to point back to.
+fn question_name_end(message: &[u8]) -> Option<usize> {
+    let mut end = HEADER_BYTES;
+    loop {
+        let length = *message.get(end)?;
+        end += 1 + usize::from(length);
+        match length {
+            0 => return Some(end),
+            1..=63 if end - HEADER_BYTES < NAME_BYTES => {}
+            _ => return None,
+        }
+    }
 }
 
 /// The addresses that a response gives to the name in its question.
@@ -91,6 +95,7 @@ pub fn parse_answer(message: &[u8]) -> Option<Answer> {
     if u16_at(message, 2)? & FLAGS_ASKED != FLAGS_ANSWER || u16_at(message, 4)? != 1 {
         return None;
     }
+    question_name_end(message)?;
     let records = usize::from(u16_at(message, 6)?).min(MAX_RECORDS);
     let name = reader.name()?;
     let (_kind, class) = (reader.u16()?, reader.u16()?);
