@@ -4,7 +4,8 @@
 #define PROCWIRE_DNS_H
 
 #include "packet.h"
-#include "tcp.h"
+#include "readers.h"
+#include "accept.h"
 
 static u64 (*const bpf_ringbuf_query)(void *ringbuf, u64 flags) = (void *)134;
 enum { BPF_RB_AVAIL_DATA = 0, BPF_RB_RING_SIZE = 1 };
@@ -31,18 +32,8 @@ struct {
 } askers SEC(".maps");
 
 /*
- * Whether a packet is one for on_dns(). That the socket is connected to the port counts, too: where the question is
- * translated on its way (Docker's 127.0.0.11 is sent to another port), the packet has another one when it leaves. The
- * answer has been translated back when it arrives.
- */
-INLINE bool is_dns(struct bpf_sock *sk, const struct packet *packet)
-{
-	return packet->peer.port == DNS_PORT || sk->dst_port == __builtin_bswap16(DNS_PORT);
-}
-
-/*
  * The server as the socket sees it. A connected socket is sent nothing but by its peer, so that is the server, whatever
- * address it has on the wire.
+ * address it has on the wire: Docker's 127.0.0.11 is sent to another port. Of others udp.h has translated it back.
  */
 INLINE void server_of(struct dns_record *record, struct bpf_sock *sk, const struct packet *packet)
 {
@@ -110,12 +101,16 @@ INLINE bool awaited(struct bpf_sock *sk, bool sent, u32 size)
 	return left != 0;
 }
 
-/* Whoever sends by UDP is current; TCP sends in interrupts too, so that is whoever connected. */
-INLINE void asker_of(struct dns_record *record, const struct note *note)
+/*
+ * Whoever sends by UDP is current, if he has the socket; he does not where a packet filter lets datagrams go later. TCP
+ * sends in interrupts too, so that is whoever connected.
+ */
+INLINE void asker_of(struct dns_record *record, struct __sk_buff *skb, const struct note *note)
 {
 	struct owner owner = note->owner;
 	struct task_struct *task = bpf_get_current_task_btf();
-	if (record->sent && !record->over_tcp && !(task->flags & PF_KTHREAD))
+	if (record->sent && !record->over_tcp && task->tgid != owner.tgid && !(task->flags & PF_KTHREAD) &&
+	    holds(bpf_get_current_task(), file_of(READ((struct sk_buff *)skb, sk)), SCRATCH_EGRESS))
 		owner_of(&owner, task);
 	record->tgid = owner.tgid;
 	record->uid = owner.uid;
@@ -149,7 +144,7 @@ INLINE void on_dns(struct __sk_buff *skb, const struct note *note, const struct 
 	server_of(&head, sk, packet);
 	head.cookie = bpf_get_socket_cookie(skb);
 	head.time_boot_ns = bpf_ktime_get_boot_ns();
-	asker_of(&head, note);
+	asker_of(&head, skb, note);
 	if (!over_tcp) {
 		u32 most = sent ? QUESTION_BYTES : DNS_BYTES;
 		put_dns(skb, &head, start, size < most ? size : most);

@@ -187,7 +187,8 @@ enum counter {
 	COUNTER_UNOWNED = 4,
 	/* connections that found the table of connections full */
 	COUNTER_TCPS_FULL = 5,
-	COUNTER_FLOWS = 6,
+	/* UDP flows that made place for others, and count as new if they go on */
+	COUNTER_EVICTED = 6,
 	/* connections remembered by their sockets, since the table was full */
 	COUNTER_OVERFLOWED = 7,
 	/* DNS answers that reached a socket that had asked nothing, or not that much */

@@ -24,8 +24,6 @@ const TRANSLATIONS: usize = 4096;
 /// Rows in the making.
 pub struct Decoder {
     guids: Guids,
-    /// Whether flows are claimed: the hooks that see who sends and reads are attached.
-    pub claims: bool,
     /// Nanoseconds from the clock of boot to Unix time; kept fresh by the caller, so that steps of the clock count.
     pub wall_offset_ns: i64,
     processes: Processes,
@@ -53,7 +51,6 @@ impl Decoder {
     pub fn new(guids: Guids) -> Self {
         Decoder {
             guids,
-            claims: true,
             wall_offset_ns: 0,
             processes: Processes::default(),
             pending: Pending::default(),
@@ -103,7 +100,11 @@ impl Decoder {
                 continue;
             }
             let accepted = socket.protocol != UDP && listeners.contains(&(socket.netns, socket.local_port));
-            socket.initiated = if accepted { initiated::NO } else { initiated::YES };
+            socket.initiated = match socket.protocol {
+                UDP => initiated::UNKNOWN,
+                _ if accepted => initiated::NO,
+                _ => initiated::YES,
+            };
             if accepted {
                 self.accepted.insert(socket.cookie);
             }
@@ -137,9 +138,14 @@ impl Decoder {
         }
     }
 
-    /// Let flows go that waited long enough for their process.
-    pub fn release(&mut self, now_boot_ns: u64) {
-        while let Some(flow) = self.pending.due(now_boot_ns) {
+    /// Let flows go that waited long enough for their process. `was_read`, of a socket and a far end: whether the owner
+    /// has read the flow's first datagram, since nobody else could.
+    pub fn release(&mut self, now_boot_ns: u64, was_read: impl Fn(u64, &Peer) -> bool) {
+        while let Some(mut flow) = self.pending.due(now_boot_ns) {
+            let connection = &mut flow.connection;
+            if connection.kind == kind::RECEIVED && was_read(connection.cookie, &connection.far_end()) {
+                connection.attribution = attribution::CALLER;
+            }
             self.push(&flow);
         }
     }
@@ -150,8 +156,8 @@ impl Decoder {
     }
 
     fn process(&mut self, description: &Description<'_>) {
-        // The memory of processes that the iterator met could not be read; /proc can, while they live.
-        let unread = self.existing.is_some() && description.command.is_empty();
+        // The memory of a process that was not current could not be read; /proc can, while it lives.
+        let unread = description.command.is_empty() && !description.executable.is_empty();
         let command = if unread { procfs::command_of(&description.process.owner) } else { None };
         self.processes.insert(description, command);
     }
@@ -175,7 +181,7 @@ impl Decoder {
         match connection.kind {
             kind::ACCEPT => connection.attribution == attribution::PENDING,
             kind::CLOSE => self.pending.holds(connection.cookie),
-            _ => connection.attribution == attribution::PENDING && self.claims,
+            _ => connection.attribution == attribution::PENDING,
         }
     }
 
@@ -191,12 +197,18 @@ impl Decoder {
             .and_then(|process| process.parent_id.zip(process.parent_start_boot_ns))
             .map(|(parent, start_boot_ns)| self.guids.text(parent, start_boot_ns));
         let close = kind == kind::CLOSE;
-        let initiated = connection.initiated != initiated::NO && !(close && self.accepted.remove(&connection.cookie));
+        let initiated = match connection.initiated {
+            // Not known who began: the ends stand as they do in the datagram that was seen.
+            initiated::UNKNOWN => kind != kind::RECEIVED,
+            initiated => initiated == initiated::YES && !(close && self.accepted.remove(&connection.cookie)),
+        };
         let local = End { address: connection.local, port: connection.local_port, name: None };
         let named = self.dns.name(owner.tgid, owner.start_boot_ns, &connection.peer, connection.time_boot_ns);
         let server = named.map(|named| ip_text(named.server));
         let peer = End { address: connection.peer, port: connection.peer_port, name: named.map(|named| named.name) };
         let (source, destination) = if initiated { (local, peer) } else { (peer, local) };
+        let (nat_local, nat_peer) = event.nat.as_ref().map_or((None, None), |nat| translated(connection, nat));
+        let (nat_source, nat_destination) = if initiated { (nat_local, nat_peer) } else { (nat_peer, nat_local) };
         let wall_ns = self.wall_offset_ns.saturating_add_unsigned(connection.time_boot_ns);
         self.table.push(&Row {
             time_us: wall_ns.div_euclid(1000),
@@ -232,9 +244,9 @@ impl Decoder {
             name_truncated: None,
             ancestry: None,
             host_name_server: server.as_deref(),
-            nat_source: None,
-            nat_destination: None,
-            interface_index: None,
+            nat_source,
+            nat_destination,
+            interface_index: (connection.interface != 0).then_some(connection.interface),
         });
     }
 
@@ -261,6 +273,17 @@ impl Decoder {
     pub fn unattributed(&self) -> [(&'static str, u64); 2] {
         [(UNDESCRIBED, self.undescribed), (UNSEEN, self.unseen)]
     }
+}
+
+/// Address and port.
+type Place = ([u8; 16], u16);
+
+/// The ends, this one first, that were translated on the way.
+fn translated(connection: &Connection, nat: &Nat) -> (Option<Place>, Option<Place>) {
+    let other = |place: Place, from: Place| (place != from).then_some(place);
+    let local = other((nat.translated_local, nat.local_port), (connection.local, connection.local_port));
+    let peer = other((nat.translated_peer, nat.peer_port), (connection.peer, connection.peer_port));
+    (local, peer)
 }
 
 fn record_kind(kind: u8) -> &'static str {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::lru::Lru;
 use crate::procfs;
-use crate::records::{Description, Owner};
+use crate::records::{Description, Owner, Process};
 
 /// More than the kernel side remembers having told.
 const CAPACITY: usize = 32_768;
@@ -66,16 +66,24 @@ impl Processes {
     /// Take note of a process.
     pub fn insert(&mut self, description: &Description<'_>, command: Option<String>) {
         let process = description.process;
+        let read = command.or_else(|| command_line(description.command));
+        let command = if description.executable.is_empty() { read } else { read.or_else(|| self.inherited(process)) };
         let described = Described {
             witness: Witness::Kernel,
             executable: path(description.executable),
-            command: command.or_else(|| command_line(description.command)),
+            command,
             cgroup: path(description.cgroup).or(Some("/".into())),
             parent_id: Some(process.parent_tgid),
             parent_start_boot_ns: (process.parent_tgid != 0).then_some(process.parent_start_boot_ns),
             parent_executable: path(description.parent_executable),
         };
         self.put(key(&process.owner), Arc::new(described));
+    }
+
+    /// The command line of the parent, if the process has not become another program since its parent made it.
+    fn inherited(&mut self, process: &Process) -> Option<String> {
+        let (tgid, start_boot_ns) = (process.parent_tgid, process.parent_start_boot_ns);
+        self.known.get(&key(&Owner { tgid, start_boot_ns, ..process.owner }))?.command.clone()
     }
 
     /// The process that an owner is. One that is not known is wanted, and meanwhile what /proc has of it.

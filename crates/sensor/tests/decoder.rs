@@ -196,22 +196,22 @@ fn a_received_flow_is_held_for_who_reads_it() {
     assert_eq!((long(&batch, "process_id"), text(&batch, "attribution")), (99, "caller".into()));
 
     decoder.feed(flow.as_bytes());
-    decoder.release(flow.time_boot_ns + 500_000_000);
+    decoder.release(flow.time_boot_ns + 500_000_000, |_, _| false);
     assert_eq!(decoder.rows(), 0);
-    decoder.release(flow.time_boot_ns + 1_000_000_000);
+    decoder.release(flow.time_boot_ns + 1_000_000_000, |_, _| false);
     assert_eq!(text(&decoder.take().unwrap(), "attribution"), "owner");
 }
 
-/// Without the hooks that see who sends and reads, nothing is held.
+/// What nobody was seen reading, and has been read, was read by the only one who could.
 #[test]
-fn without_claims_flows_go_at_once() {
+fn flows_read_unseen_are_the_only_holders() {
     let mut decoder = decoder();
-    decoder.claims = false;
     decoder.feed(&process(CURL));
     let mut flow = connection(kind::RECEIVED, 17);
     flow.attribution = attribution::PENDING;
     decoder.feed(flow.as_bytes());
-    assert_eq!(text(&decoder.take().unwrap(), "attribution"), "owner");
+    decoder.release(u64::MAX, |cookie, peer| cookie == flow.cookie && peer.port == flow.peer_port);
+    assert_eq!(text(&decoder.take().unwrap(), "attribution"), "caller");
 }
 
 /// Whether an open connection had been accepted is known once all listeners are.
