@@ -27,15 +27,16 @@ const TCPS_WITH_CLOSES: u32 = 262_144;
 /// The counters of bpf/records.h that count lost rows, by cause.
 const LOSSES: [(&str, u32); 1] = [("ring buffer full", 0)];
 /// Those that count what rows lack.
-const WARNINGS: [(&str, u32); 5] = [
+const WARNINGS: [(&str, u32); 6] = [
     ("processes not described: ring buffer full", 1),
     ("UDP senders and readers not told: ring buffer full", 2),
-    ("DNS answers not seen: ring buffer full", 3),
+    ("DNS questions and answers not seen: ring buffer full", 3),
     ("sockets whose owner could not be noted", 4),
     ("TCP connections not remembered: no memory", 5),
+    ("DNS answers to sockets that asked nothing", 8),
 ];
 const EVICTED: u32 = 6;
-const COUNTERS: u32 = 8;
+const COUNTERS: u32 = 9;
 /// As bpf/records.h has it.
 const REQUESTS: u32 = 4096;
 
