@@ -37,8 +37,11 @@ int open_sockets(struct bpf_iter__task_file *ctx)
 		if (note->is_udp)
 			return 0;
 		owner_of(&note->owner, task);
+		note->task = (u64)READ(task, group_leader);
 		note->is_udp = 1;
 		note->netns = netns_of(sk);
+		/* without a port it was not used yet */
+		note->found_ns = sk->__sk_common.skc_num ? bpf_ktime_get_boot_ns() : 0;
 		owner = note->owner;
 	} else if (state == TCP_LISTEN) {
 		struct listener_key key = {netns_of(sk), sk->__sk_common.skc_num};

@@ -94,19 +94,33 @@ struct qstr {
 	const unsigned char *name;
 };
 
+struct hlist_bl_node {
+	struct hlist_bl_node **pprev;
+};
+
 struct dentry {
 	struct dentry *d_parent;
 	struct qstr d_name;
+	struct hlist_bl_node d_hash;
 };
 
 struct vfsmount {
 	struct dentry *mnt_root;
 };
 
+struct ns_common {
+	unsigned int inum;
+};
+
+struct mnt_namespace {
+	struct ns_common ns;
+};
+
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns;
 };
 
 struct path {
@@ -114,14 +128,32 @@ struct path {
 	struct dentry *dentry;
 };
 
+struct super_block {
+	u32 s_dev;
+};
+
 struct inode {
 	u16 i_mode;
+	struct super_block *i_sb;
+	unsigned long i_ino;
 };
+
+typedef struct {
+	s64 counter;
+} atomic64_t;
+
+/* one less than the references that there are */
+typedef struct {
+	atomic64_t refcnt;
+} file_ref_t;
 
 struct file {
 	struct path f_path;
 	struct inode *f_inode;
 	void *private_data;
+	file_ref_t f_ref;
+	/* until Linux 6.12 */
+	atomic64_t f_count;
 };
 
 struct fdtable {
@@ -167,15 +199,12 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
-struct ns_common {
-	unsigned int inum;
-};
-
 struct net {
 	struct ns_common ns;
 };
 
 struct nsproxy {
+	struct mnt_namespace *mnt_ns;
 	struct net *net_ns;
 };
 
@@ -204,9 +233,55 @@ struct in6_addr {
 	} in6_u;
 };
 
-typedef struct {
-	s64 counter;
-} atomic64_t;
+struct list_head {
+	struct list_head *next;
+};
+
+struct wait_queue_head {
+	struct list_head head;
+};
+
+enum { WQ_FLAG_EXCLUSIVE = 1 };
+
+struct wait_queue_entry {
+	unsigned int flags;
+	void *private;
+	struct list_head entry;
+};
+
+struct socket_wq {
+	struct wait_queue_head wait;
+};
+
+/* of poll() and select() */
+struct poll_wqueues {
+	struct task_struct *polling_task;
+};
+
+struct eventpoll {
+	struct wait_queue_head wq;
+};
+
+struct epitem {
+	struct eventpoll *ep;
+};
+
+struct eppoll_entry {
+	struct epitem *base;
+	struct wait_queue_entry wait;
+};
+
+struct sk_buff_head {
+	u32 qlen;
+};
+
+struct sk_buff {
+	struct sock *sk;
+	unsigned long _nfct;
+	u16 transport_header;
+	u16 network_header;
+	unsigned char *head;
+};
 
 struct sock_common {
 	u32 skc_daddr;
@@ -234,11 +309,13 @@ struct sock {
 	u16 sk_protocol;
 	int sk_err;
 	struct socket *sk_socket;
+	struct socket_wq *sk_wq;
+	struct sk_buff_head sk_receive_queue;
 };
 
 struct socket {
-	struct sock *sk;
 	struct file *file;
+	struct sock *sk;
 };
 
 struct tcp_ulp_ops {
@@ -248,6 +325,11 @@ struct tcp_ulp_ops {
 struct inet_sock {
 	struct sock sk;
 	u16 inet_sport;
+};
+
+struct udp_sock {
+	/* moved here by whoever reads */
+	struct sk_buff_head reader_queue;
 };
 
 struct inet_connection_sock {
@@ -273,6 +355,24 @@ struct mptcp_sock {
 struct mptcp_subflow_context {
 	u32 request_join : 1;
 	u32 mp_join : 1;
+};
+
+struct io_uring_task {
+	struct task_struct *task;
+};
+
+struct io_kiocb {
+	u8 opcode;
+	struct io_uring_task *tctx;
+};
+
+/* until Linux 6.12 */
+struct io_kiocb___before_6_13 {
+	struct task_struct *task;
+};
+
+struct io_uring_cqe {
+	s32 res;
 };
 
 struct pt_regs {
@@ -336,6 +436,11 @@ static struct socket *(*const bpf_sock_from_file)(struct file *file) = (void *)1
 		bpf_probe_read_kernel(&_value, sizeof(_value), __builtin_preserve_access_index(&_from->member));       \
 		_value;                                                                                                \
 	})
+
+/* The address of a member, and of what it is a member of. */
+#define AT(pointer, member) ((u64)__builtin_preserve_access_index(&(pointer)->member))
+#define AROUND(address, type, member)                                                                                  \
+	((type *)((u64)(address) - __builtin_preserve_field_info(((type *)0)->member, FIELD_BYTE_OFFSET)))
 
 /* Read a bit field likewise, wherever the running kernel keeps it (libbpf's BPF_CORE_READ_BITFIELD_PROBED). */
 enum { FIELD_BYTE_OFFSET = 0, FIELD_BYTE_SIZE = 1, FIELD_EXISTS = 2, FIELD_LSHIFT_U64 = 4, FIELD_RSHIFT_U64 = 5 };

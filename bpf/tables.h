@@ -58,21 +58,36 @@ struct listener_key {
 	u32 port;
 };
 
+/* Where the datagrams of a flow go: its two ends, but for this end's port, which is the socket's. */
+struct route {
+	struct peer peer;
+	u8 local[16];
+	/* of link-local addresses, which mean something on one interface only; else 0 */
+	u32 interface;
+	u32 pad;
+};
+
 /* What is known of a UDP socket, and of a TCP socket that asks a DNS server. */
 struct note {
 	struct owner owner;
 	u32 netns;
-	/* the reader's hook with the address ran, the one without has nothing to add */
-	u8 named;
-	u8 claim_sent;
 	u8 is_udp;
-	u8 pad;
-	/* flows received whose reader is not known */
-	u32 unread;
-	u32 pad2;
-	/* the latest flow, spared a look into the table */
+	/* the kernel's own: none of ours */
+	u8 foreign;
+	/* of the latest flow: enum initiated; whether an error was reported */
+	u8 initiated;
+	u8 failed;
+	/* flows received whose reader is not known, and when the last of them came */
+	u64 unread;
+	u64 unread_ns;
+	/* the address of the owner's task, which may be gone */
+	u64 task;
+	/* when a socket was found that had been open before: how it was used until then is not known */
+	u64 found_ns;
+	/* the latest flow, spared a look into the table: as the socket sees it, and as it goes out if it is translated */
 	u64 flow_ns;
-	struct peer flow;
+	struct route flow;
+	struct route sent;
 };
 
 struct flow_key {
@@ -81,8 +96,18 @@ struct flow_key {
 };
 
 struct flow {
+	/* 0: free */
+	u64 cookie;
 	u64 last_ns;
-	u64 unread;
+	struct route route;
+	/* who made the socket, for fair shares */
+	u32 uid;
+	u8 initiated;
+	/* received, and it is not known by whom; where to look, later */
+	u8 unread;
+	u8 pad[2];
+	u64 sk;
+	u64 task;
 };
 
 struct {
@@ -106,12 +131,19 @@ struct {
 	__type(value, struct note);
 } notes SEC(".maps");
 
+/* Flows stand on the shelf that their socket and far end choose. */
+enum { SHELVES = 8192, SHELF = 8 };
+
+struct shelf {
+	struct flow flows[SHELF];
+};
+
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
-	__type(key, struct flow_key);
-	__type(value, struct flow);
-} flows SEC(".maps");
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SHELVES);
+	__type(key, u32);
+	__type(value, struct shelf);
+} shelves SEC(".maps");
 
 /* A slot for each cookie, which are given one after the other; the loader sets how many. */
 struct {
@@ -177,12 +209,61 @@ struct {
 	__type(value, u64);
 } requests SEC(".maps");
 
+/* A program as it was executed. */
+struct image {
+	struct image_record record;
+	char path[IMAGE_PATH_BYTES];
+	char command[COMMAND_BYTES];
+	u32 command_bytes;
+	u32 pad;
+	/* user space has its record: how often it had asked for it until then, and one */
+	u64 told;
+};
+
+/* By an id that is given once. Forks share their parent's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, struct image);
+} images SEC(".maps");
+
+/* Who forked a process, and what it ran then. */
+struct origin {
+	u64 start_boot_ns;
+	/* what it runs now, since the exec of this number */
+	u64 image;
+	u64 parent_start_boot_ns;
+	/* 0: what the parent runs now */
+	u64 parent_image;
+	u32 parent_tgid;
+	u32 exec_id;
+};
+
+/* By tgid. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, u32);
+	__type(value, struct origin);
+} origins SEC(".maps");
+
+/* The names of a path, leaf first, each with a NUL after it. */
+struct names {
+	char bytes[PATH_BYTES + NAME_BYTES];
+};
+
+struct group_names {
+	char bytes[CGROUP_BYTES + NAME_BYTES];
+};
+
 /* Where a description is put together: its length is known at the end only. */
 struct draft {
 	u64 taken;
 	struct process_record record;
-	/* three paths and a command line, wherever they begin */
-	char bytes[4096 + sizeof(struct names)];
+	/* what stands behind the record, wherever the longest of it begins */
+	char bytes[8192 + sizeof(struct names)];
+	struct image image;
 };
 
 /* More than one: a program may be interrupted on its processor, by another that describes a process too. */

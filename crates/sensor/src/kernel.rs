@@ -3,17 +3,20 @@
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::fd::AsFd;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aya::maps::{Map, MapData, RingBuf};
 use aya::programs::{
     BtfTracePoint, CgroupAttachMode, CgroupSkbAttachType, CgroupSock, CgroupSockAddr, FEntry, FExit, Iter, Program,
-    ProgramError, TracePoint,
+    ProgramError, SocketFilter, TracePoint,
 };
 use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
 
+use crate::records::Peer;
 use crate::{Hook, Settings};
+use zerocopy::IntoBytes;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sensor.bpf.o"));
 
@@ -24,16 +27,16 @@ const TCPS_WITH_CLOSES: u32 = 262_144;
 /// The counters of bpf/records.h that count lost rows, by cause.
 const LOSSES: [(&str, u32); 1] = [("ring buffer full", 0)];
 /// Those that count what rows lack.
-const WARNINGS: [(&str, u32); 5] = [
+const WARNINGS: [(&str, u32); 6] = [
     ("processes not described: ring buffer full", 1),
     ("UDP senders and readers not told: ring buffer full", 2),
-    ("DNS answers not seen: ring buffer full", 3),
+    ("DNS questions and answers not seen: ring buffer full", 3),
     ("sockets whose owner could not be noted", 4),
     ("TCP connections not remembered: no memory", 5),
+    ("DNS answers to sockets that asked nothing", 8),
 ];
-const FLOWS: u32 = 6;
-const FLOWS_CAPACITY: u64 = 65_536;
-const COUNTERS: u32 = 8;
+const EVICTED: u32 = 6;
+const COUNTERS: u32 = 9;
 /// As bpf/records.h has it.
 const REQUESTS: u32 = 4096;
 
@@ -49,12 +52,14 @@ const fn spec(program: &'static str, name: &'static str, required: bool) -> Spec
 }
 
 /// Order matters: who accepts is seen before connections are, so that none is accepted unseen in between.
-const SPECS: [Spec; 8] = [
+const SPECS: [Spec; 9] = [
+    spec("process_forked", "tp_btf/sched_process_fork", false),
+    spec("process_executed", "tp_btf/sched_process_exec", false),
     spec("sock_create", "cgroup/sock_create", true),
     spec("recvmsg4", "cgroup/recvmsg4", false),
     spec("recvmsg6", "cgroup/recvmsg6", false),
-    spec("sock_send_length", "tp_btf/sock_send_length", false),
-    spec("sock_recv_length", "tp_btf/sock_recv_length", false),
+    // Who reads a datagram, where the kernel takes such a hook; see bpf/readers.h for how it is found elsewhere.
+    spec("consume_udp", "fentry/skb_consume_udp", false),
     spec("egress", "cgroup_skb/egress", true),
     spec("ingress", "cgroup_skb/ingress", true),
     spec("set_state", "tp_btf/inet_sock_set_state", true),
@@ -146,8 +151,9 @@ pub struct Kernel {
     programs: Vec<File>,
     /// What is attached.
     pub hooks: Vec<Hook>,
-    /// Whether flows are claimed.
-    pub claims: bool,
+    /// The filter of the second is a program of ours, and each message to it a call.
+    look: (UnixDatagram, UnixDatagram),
+    answer: Shared,
     open_sockets: Option<File>,
 }
 
@@ -176,18 +182,20 @@ impl Kernel {
                 .ok_or_else(|| other("no cgroup2 file system is mounted"))?,
         };
         let root = File::open(&root).map_err(|error| other(format!("{}: {error}", root.display())))?;
-        let (mut ebpf, hooks, claims) = Self::load_best(&btf, &root, settings)?;
+        let (mut ebpf, hooks) = Self::load_best(&btf, &root, settings)?;
         let ring = ebpf.take_map("ring").ok_or_else(|| other("no map: ring"))?;
         let counters = ebpf.take_map("counters").ok_or_else(|| other("no map: counters"))?;
         let requests = ebpf.take_map("requests").ok_or_else(|| other("no map: requests"))?;
+        let answer = ebpf.take_map("answer").ok_or_else(|| other("no map: answer"))?;
         let mut kernel = Kernel {
             ring: RingBuf::try_from(ring).map_err(|error| other(causes(&error)))?,
             counters: Shared::map(counters, COUNTERS)?,
             requests: Shared::map(requests, REQUESTS)?,
             programs: fdinfos(&ebpf)?,
             open_sockets: None,
+            look: attach_look(&mut ebpf)?,
+            answer: Shared::map(answer, 1)?,
             hooks,
-            claims,
             _ebpf: ebpf,
         };
         let reason = match kernel.iterator(&btf) {
@@ -202,23 +210,15 @@ impl Kernel {
     }
 
     /// Load with the best hook of accept() that the kernel takes. Those that it refuses are among the hooks, with why.
-    fn load_best(btf: &Btf, root: &File, settings: &Settings) -> io::Result<(Ebpf, Vec<Hook>, bool)> {
-        let candidates = AcceptHook::candidates()?;
+    fn load_best(btf: &Btf, root: &File, settings: &Settings) -> io::Result<(Ebpf, Vec<Hook>)> {
         let mut refused = Vec::new();
-        for accept in &candidates {
-            // The first try tells whether flows can be claimed; without, the programs must not wait for it.
-            for claims in [true, false] {
-                let (ebpf, mut hooks) = match Self::load(btf, root, settings, *accept, claims)? {
-                    Loaded::All(ebpf, hooks) => (ebpf, hooks),
-                    Loaded::WithoutAccept(hooks) => {
-                        refused.extend(hooks);
-                        break;
-                    }
-                };
-                if !claims || claimed(&hooks) {
+        for accept in AcceptHook::candidates()? {
+            match Self::load(btf, root, settings, accept)? {
+                Loaded::All(ebpf, mut hooks) => {
                     hooks.append(&mut refused);
-                    return Ok((ebpf, hooks, claims));
+                    return Ok((ebpf, hooks));
                 }
+                Loaded::WithoutAccept(mut hooks) => refused.append(&mut hooks),
             }
         }
         let reasons: Vec<_> = refused
@@ -228,9 +228,10 @@ impl Kernel {
         Err(other(reasons.join("; ")))
     }
 
-    fn load(btf: &Btf, root: &File, settings: &Settings, accept: AcceptHook, claims: bool) -> io::Result<Loaded> {
+    fn load(btf: &Btf, root: &File, settings: &Settings, accept: AcceptHook) -> io::Result<Loaded> {
         let idle_ns = (settings.udp_idle_s * 1e9) as u64;
-        let flags = [settings.attempts, settings.closes, settings.existing || settings.closes, claims].map(u8::from);
+        let flags = [settings.attempts, settings.closes, settings.existing || settings.closes].map(u8::from);
+        let seed = secret();
         let accept_hook = accept as u8;
         let tcps = if settings.closes { TCPS_WITH_CLOSES } else { TCPS };
         let tcps_mask = tcps - 1;
@@ -242,7 +243,7 @@ impl Kernel {
             .override_global("want_attempts", &flags[0], true)
             .override_global("want_closes", &flags[1], true)
             .override_global("want_existing", &flags[2], true)
-            .override_global("have_claims", &flags[3], true)
+            .override_global("flow_seed", &seed, true)
             .override_global("accept_hook", &accept_hook, true)
             .override_global("tcps_mask", &tcps_mask, true)
             .map_max_entries("tcps", tcps)
@@ -349,6 +350,12 @@ impl Kernel {
         }
     }
 
+    /// Whether the first datagram of a flow has been read, and by no other process than its socket's owner.
+    pub fn was_read(&self, cookie: u64, peer: &Peer) -> bool {
+        let question = [cookie.as_bytes(), peer.as_bytes()].concat();
+        self.look.0.send(&question).is_ok() && self.answer.get(0) == 1
+    }
+
     /// Rows lost so far, by cause.
     pub fn losses(&self) -> Vec<(String, u64)> {
         self.counted(&LOSSES)
@@ -357,11 +364,9 @@ impl Kernel {
     /// What rows lack, by cause.
     pub fn warnings(&self) -> Vec<(String, u64)> {
         let mut warnings = self.counted(&WARNINGS);
-        // Nothing is ever removed from the table of flows but by eviction.
-        let evicted = self.counters.get(FLOWS).saturating_sub(FLOWS_CAPACITY);
-        warnings.push(("UDP flows evicted, told again if they go on".into(), evicted));
+        warnings.push(("UDP flows evicted, told again if they go on".into(), self.counters.get(EVICTED)));
         // A tracepoint's program does not run where it interrupts itself; the kernel counts how often.
-        warnings.push(("senders and readers not seen: program interrupted by itself".into(), self.misses()));
+        warnings.push(("hooks that did not run: program interrupted by itself".into(), self.misses()));
         warnings
     }
 
@@ -382,11 +387,12 @@ fn lift_memory_limit() {
     unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) };
 }
 
-/// Of the programs that have no second one for when they are interrupted by themselves.
+/// Of the programs that have no second one for when they interrupt themselves.
 fn fdinfos(ebpf: &Ebpf) -> io::Result<Vec<File>> {
     use std::os::fd::AsRawFd;
+    let has_second = ebpf.program("set_state_again").is_some_and(|program| program.fd().is_ok());
     ebpf.programs()
-        .filter(|(name, _)| !name.starts_with("set_state"))
+        .filter(|(name, _)| !has_second || !name.starts_with("set_state"))
         .filter_map(|(_, program)| program.fd().ok())
         .map(|fd| File::open(format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd())))
         .collect()
@@ -400,10 +406,10 @@ fn misses(mut fdinfo: &File) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok())
 }
 
-/// Both ends of a flow's claim.
-fn claimed(hooks: &[Hook]) -> bool {
-    let attached = |name| hooks.iter().any(|hook| hook.name == name && hook.attached);
-    attached("tp_btf/sock_send_length") && attached("tp_btf/sock_recv_length")
+/// A number that nobody can guess.
+fn secret() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
 }
 
 /// No flags: a link shares the group with other programs anyway, and the kernel takes none for it.
@@ -425,6 +431,15 @@ fn attach(program: &mut Program, hook: &str, btf: &Btf, root: &File) -> Result<(
         _ => return Err("a program of another type".into()),
     };
     result.map_err(|error| causes(&error))
+}
+
+/// A pair of sockets: the filter of the second drops all that the first sends.
+fn attach_look(ebpf: &mut Ebpf) -> io::Result<(UnixDatagram, UnixDatagram)> {
+    let (ask, asked) = UnixDatagram::pair()?;
+    let program = ebpf.program_mut("look").ok_or_else(|| other("no program: look"))?;
+    let program: &mut SocketFilter = program.try_into().map_err(|error| other(causes(&error)))?;
+    program.load().and_then(|()| program.attach(&asked)).map_err(|error| other(causes(&error)))?;
+    Ok((ask, asked))
 }
 
 fn load_tracepoint(program: &mut BtfTracePoint, hook: &str, btf: &Btf) -> Result<(), ProgramError> {
