@@ -70,7 +70,7 @@ __attribute__((noinline)) int walk_up(struct names *to, struct walk *walk)
 		return 0;
 	struct dentry *dentry = (void *)walk->dentry;
 	struct vfsmount *vfsmount = (void *)walk->vfsmount;
-	u32 length = walk->length;
+	u64 length = walk->length;
 	walk->state = WALK_GOES_ON;
 	for (int i = 0; i < WALK_STEPS; i++) {
 		struct dentry *parent = READ(dentry, d_parent);
@@ -87,9 +87,11 @@ __attribute__((noinline)) int walk_up(struct names *to, struct walk *walk)
 				   __builtin_preserve_field_info(((struct mount *)0)->mnt, FIELD_BYTE_OFFSET);
 			continue;
 		}
-		long wrote = length > PATH_BYTES ? 0
-						 : bpf_probe_read_kernel_str(to->bytes + length, NAME_BYTES,
-									     READ(dentry, d_name.name));
+		const unsigned char *name = READ(dentry, d_name.name);
+		long wrote = 0;
+		/* nothing between the test and the use: the verifier of 6.1 forgets what was tested across a call */
+		if (length <= PATH_BYTES)
+			wrote = bpf_probe_read_kernel_str(to->bytes + length, NAME_BYTES, name);
 		if (wrote <= 0) {
 			walk->state = WALK_CUT;
 			break;
@@ -140,9 +142,10 @@ __attribute__((noinline)) u32 put_cgroup(struct group_names *to, u64 node_addres
 		struct kernfs_node *parent = parent_node(node);
 		if (!parent)
 			return length;
+		const char *name = READ(node, name);
 		if (length > CGROUP_BYTES)
 			break;
-		long wrote = bpf_probe_read_kernel_str(to->bytes + length, NAME_BYTES, READ(node, name));
+		long wrote = bpf_probe_read_kernel_str(to->bytes + length, NAME_BYTES, name);
 		if (wrote <= 0)
 			break;
 		length += wrote & (NAME_BYTES * 2 - 1);
