@@ -461,7 +461,7 @@ struct {
 } recent SEC(".maps");
 
 /* The current process, which user space then knows. */
-INLINE void owner_here(struct owner *owner)
+static __attribute__((noinline)) void owner_here(struct owner *owner)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	u32 zero = 0;
