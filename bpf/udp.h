@@ -259,7 +259,6 @@ static __attribute__((noinline)) int on_flow(struct __sk_buff *skb, struct note 
 	if (!same) {
 		note->flow = known ? known->route : packet->route;
 		note->initiated = known ? known->initiated : direction(note, sent, answer, now_ns);
-		note->failed = 0;
 	}
 	note->sent = wire.route;
 	note->flow_ns = now_ns;
@@ -272,7 +271,6 @@ static __attribute__((noinline)) int on_flow(struct __sk_buff *skb, struct note 
 	if (last_ns && !is_idle(last_ns, now_ns))
 		return 0;
 
-	note->failed = 0;
 	u8 attribution = sent ? on_sender(skb, note) : on_receiver(skb, note, known, now_ns);
 	if (translated)
 		emit_nat(cookie, &packet->peer, &wire);
@@ -284,6 +282,8 @@ static __attribute__((noinline)) int on_flow(struct __sk_buff *skb, struct note 
 	record->netns = note->netns;
 	record->initiated = note->initiated;
 	record->interface = packet->route.interface;
+	/* an error can be reported to a socket that is connected, and takes the flow back */
+	record->state = packet->state;
 	copy_address(record->local, packet->route.local);
 	record->local_port = packet->local_port;
 	copy_address(record->peer, packet->peer.address);
@@ -358,6 +358,7 @@ INLINE void on_packet(struct __sk_buff *skb, bool sent)
 	struct packet packet;
 	if (!parse(skb, sent, &packet))
 		return;
+	packet.state = sk->state;
 	if (udp)
 		on_datagram(skb, note, &packet, sent);
 	if (packet.peer.port == 53)
@@ -376,6 +377,40 @@ int ingress(struct __sk_buff *skb)
 {
 	on_packet(skb, false);
 	return ALLOW;
+}
+
+/*
+ * An error is reported to a socket: what it sent was refused. Then that was an attempt, and what it sends next counts
+ * as the first of a flow again.
+ */
+SEC("tp_btf/inet_sk_error_report")
+int udp_error(u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	if (sk->sk_protocol != IPPROTO_UDP || sk->__sk_common.skc_state != TCP_ESTABLISHED)
+		return 0;
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	u16 error = sk->sk_err;
+	/* an answer that does not reach whoever asked is no attempt */
+	if (!note || !note->flow_ns || note->initiated == INITIATED_NO ||
+	    (error != ECONNREFUSED && error != EHOSTUNREACH && error != ENETUNREACH && error != EACCES))
+		return 0;
+	u64 cookie = READ(sk, __sk_common.skc_cookie.counter);
+	struct flow *flow = find_flow(shelf_of(cookie, &note->flow.peer), cookie, &note->flow, false);
+	if (flow)
+		flow->last_ns = 0;
+	note->flow_ns = 0;
+	struct connection_record *record =
+		reserve(KIND_ATTEMPT, ATTRIBUTION_CALLER, IPPROTO_UDP, bpf_ktime_get_boot_ns());
+	if (!record)
+		return 0;
+	record->owner = note->owner;
+	record->cookie = cookie;
+	ends_of(record, sk);
+	record->initiated = note->initiated;
+	record->error = error;
+	submit(record);
+	return 0;
 }
 
 /* The question of user space, see `look`, and its answer: memory that it maps. */

@@ -50,7 +50,7 @@ const fn spec(program: &'static str, name: &'static str, required: bool) -> Spec
 }
 
 /// Order matters: who accepts is seen before connections are, so that none is accepted unseen in between.
-const SPECS: [Spec; 10] = [
+const SPECS: [Spec; 11] = [
     spec("sock_create", "cgroup/sock_create", true),
     spec("sys_exit", "tp_btf/sys_exit", true),
     spec("io_uring_complete", "tp_btf/io_uring_complete", false),
@@ -61,6 +61,7 @@ const SPECS: [Spec; 10] = [
     spec("recvmsg6", "cgroup/recvmsg6", false),
     // Who reads a datagram, where the kernel takes such a hook; see bpf/readers.h for how it is found elsewhere.
     spec("consume_udp", "fentry/skb_consume_udp", false),
+    spec("udp_error", "tp_btf/inet_sk_error_report", false),
     spec("egress", "cgroup_skb/egress", true),
     spec("ingress", "cgroup_skb/ingress", true),
 ];
