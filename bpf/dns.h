@@ -4,7 +4,7 @@
 #define PROCWIRE_DNS_H
 
 #include "packet.h"
-#include "tcp.h"
+#include "accept.h"
 
 INLINE void on_dns(struct __sk_buff *skb, const struct note *note, const struct packet *packet, bool sent,
 		   bool over_tcp)

@@ -191,24 +191,7 @@ struct nsproxy {
 	struct net *net_ns;
 };
 
-struct thread_info {
-	unsigned long flags;
-#if defined(__TARGET_ARCH_x86)
-	u32 status;
-#endif
-};
-
-struct seccomp_filter {
-	struct seccomp_filter *prev;
-	struct notification *notif;
-};
-
-struct seccomp {
-	struct seccomp_filter *filter;
-};
-
 struct task_struct {
-	struct thread_info thread_info;
 	unsigned int flags;
 	u32 pid;
 	u32 tgid;
@@ -221,7 +204,6 @@ struct task_struct {
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
-	struct seccomp seccomp;
 };
 
 typedef struct {
@@ -291,6 +273,7 @@ struct sock_common {
 	u16 skc_num;
 	u16 skc_family;
 	unsigned char skc_state;
+	int skc_bound_dev_if;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
@@ -298,8 +281,13 @@ struct sock_common {
 	unsigned long skc_flags;
 };
 
+typedef struct {
+	int owned;
+} socket_lock_t;
+
 struct sock {
 	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
 	u16 sk_type;
 	u16 sk_protocol;
 	int sk_err;
@@ -309,8 +297,8 @@ struct sock {
 };
 
 struct socket {
-	struct file *file;
 	struct sock *sk;
+	struct file *file;
 };
 
 struct tcp_ulp_ops {
@@ -357,7 +345,6 @@ struct io_uring_task {
 };
 
 struct io_kiocb {
-	u8 opcode;
 	struct io_uring_task *tctx;
 };
 
@@ -366,17 +353,14 @@ struct io_kiocb___before_6_13 {
 	struct task_struct *task;
 };
 
-struct io_uring_cqe {
-	s32 res;
-};
-
 struct pt_regs {
 #if defined(__TARGET_ARCH_x86)
-	unsigned long di, si, bx, cx, orig_ax;
+	unsigned long di, si;
 #elif defined(__TARGET_ARCH_arm64)
 	/* struct user_pt_regs, its first member, seen from the kernel */
 	u64 regs[31];
-	s32 syscallno;
+	/* the first argument, whose register the result overwrites */
+	u64 orig_x0;
 #else
 #error "found an architecture without its system call convention, expected x86 or arm64"
 #endif
@@ -389,7 +373,13 @@ struct bpf_iter__task_file {
 
 #pragma clang attribute pop
 
-enum { IORING_OP_ACCEPT = 13 };
+#if defined(__TARGET_ARCH_x86)
+#define FIRST_ARGUMENT(from) READ(from, di)
+#define SECOND_ARGUMENT(from) READ(from, si)
+#else
+#define FIRST_ARGUMENT(from) READ(from, orig_x0)
+#define SECOND_ARGUMENT(from) READ(from, regs[1])
+#endif
 
 /* Helpers, by their number in the kernel's enum bpf_func_id. */
 static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
@@ -398,18 +388,22 @@ static long (*const bpf_map_delete_elem)(void *map, const void *key) = (void *)3
 static long (*const bpf_skb_load_bytes)(const void *skb, u32 offset, void *to, u32 len) = (void *)26;
 static u64 (*const bpf_get_current_task)(void) = (void *)35;
 static u64 (*const bpf_get_socket_cookie)(void *ctx) = (void *)46;
+static struct bpf_tcp_sock *(*const bpf_tcp_sock)(struct bpf_sock *sk) = (void *)96;
 static struct bpf_sock *(*const bpf_sk_fullsock)(struct bpf_sock *sk) = (void *)95;
 static void *(*const bpf_sk_storage_get)(void *map, void *sk, void *value, u64 flags) = (void *)107;
 static long (*const bpf_sk_storage_delete)(void *map, void *sk) = (void *)108;
 static long (*const bpf_probe_read_user)(void *dst, u32 size, const void *unsafe_ptr) = (void *)112;
 static long (*const bpf_probe_read_kernel)(void *dst, u32 size, const void *unsafe_ptr) = (void *)113;
 static long (*const bpf_probe_read_kernel_str)(void *dst, u32 size, const void *unsafe_ptr) = (void *)115;
+static u64 (*const bpf_jiffies64)(void) = (void *)118;
 static u64 (*const bpf_ktime_get_boot_ns)(void) = (void *)125;
 static long (*const bpf_ringbuf_output)(void *ringbuf, void *data, u64 size, u64 flags) = (void *)130;
 static void *(*const bpf_ringbuf_reserve)(void *ringbuf, u64 size, u64 flags) = (void *)131;
 static void (*const bpf_ringbuf_submit)(void *data, u64 flags) = (void *)132;
 static void (*const bpf_ringbuf_discard)(void *data, u64 flags) = (void *)133;
+static struct tcp_sock *(*const bpf_skc_to_tcp_sock)(void *sk) = (void *)137;
 static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158;
+static struct pt_regs *(*const bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
 static struct socket *(*const bpf_sock_from_file)(struct file *file) = (void *)162;
 
 /* Read a member through a pointer that the verifier does not vouch for. */

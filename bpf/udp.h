@@ -154,21 +154,19 @@ int consume_udp(u64 *ctx)
 	return 0;
 }
 
-/* fe80::/10, 169.254.0.0/16, and groups of no wider scope */
-INLINE bool is_link_local(const u8 address[16])
+/* Whether an address means something else on each interface: those, 169.254.0.0/16, and groups of no wider scope. */
+INLINE bool is_scoped(const u8 address[16])
 {
 	u64 words[2];
 	__builtin_memcpy(words, address, 16);
 	if (address[0] == 0xff)
 		return (address[1] & 15) <= 2;
-	if (address[0] == 0xfe)
-		return (address[1] & 0xc0) == 0x80;
-	return words[0] == 0 && (words[1] & 0xffffffffffffULL) == 0xfea9ffff0000ULL;
+	return is_link_local(address) || (words[0] == 0 && (words[1] & 0xffffffffffffULL) == 0xfea9ffff0000ULL);
 }
 
 INLINE u32 scope_of(struct __sk_buff *skb, const struct route *route)
 {
-	return is_link_local(route->peer.address) || is_link_local(route->local) ? skb->ifindex : 0;
+	return is_scoped(route->peer.address) || is_scoped(route->local) ? skb->ifindex : 0;
 }
 
 /* Which way a flow goes whose first datagram was seen going out, or coming in. */
@@ -237,9 +235,10 @@ static __attribute__((noinline)) int on_flow(struct __sk_buff *skb, struct note 
 {
 	u64 now_ns = bpf_ktime_get_boot_ns();
 	u64 cookie = bpf_get_socket_cookie(skb);
-	struct packet wire = *packet;
+	u16 wire_port = packet->local_port;
 	bool answer = false;
-	wire.route.interface = packet->route.interface = scope_of(skb, &packet->route);
+	packet->route.interface = scope_of(skb, &packet->route);
+	note->sent = packet->route;
 	bool translated = sent && untranslate(skb, packet, &answer);
 	bool same = note->flow_ns && same_route(&packet->route, &note->flow, packet->route.interface);
 	if (note->flow_ns && !same) {
@@ -260,7 +259,6 @@ static __attribute__((noinline)) int on_flow(struct __sk_buff *skb, struct note 
 		note->flow = known ? known->route : packet->route;
 		note->initiated = known ? known->initiated : direction(note, sent, answer, now_ns);
 	}
-	note->sent = wire.route;
 	note->flow_ns = now_ns;
 	if (!known)
 		known = put_flow(key, cookie, note, now_ns);
@@ -273,7 +271,7 @@ static __attribute__((noinline)) int on_flow(struct __sk_buff *skb, struct note 
 
 	u8 attribution = sent ? on_sender(skb, note) : on_receiver(skb, note, known, now_ns);
 	if (translated)
-		emit_nat(cookie, &packet->peer, &wire);
+		emit_nat(cookie, &packet->peer, &note->sent, wire_port);
 	struct connection_record *record = reserve(sent ? KIND_SENT : KIND_RECEIVED, attribution, IPPROTO_UDP, now_ns);
 	if (!record)
 		return 0;
@@ -333,6 +331,22 @@ static __attribute__((noinline)) struct note *find_out(struct __sk_buff *skb, st
 	return note;
 }
 
+/* Functions, so that what they need of the stack is not added to what on_flow() needs. */
+static __attribute__((noinline)) int on_tcp_packet(struct __sk_buff *skb, struct bpf_sock *sk)
+{
+	if (sk->state == TCP_SYN_SENT)
+		on_tcp_nat(skb);
+	on_tcp_sent(skb, sk);
+	return 0;
+}
+
+static __attribute__((noinline)) int on_dns_packet(struct __sk_buff *skb, const struct note *note,
+						   const struct packet *packet, bool sent, bool over_tcp)
+{
+	on_dns(skb, note, packet, sent, over_tcp);
+	return 0;
+}
+
 INLINE void on_packet(struct __sk_buff *skb, bool sent)
 {
 	struct bpf_sock *sk = skb->sk;
@@ -342,11 +356,8 @@ INLINE void on_packet(struct __sk_buff *skb, bool sent)
 	if (!sk)
 		return;
 	bool udp = sk->protocol == IPPROTO_UDP && sk->type == SOCK_DGRAM;
-	if (sent && sk->protocol == IPPROTO_TCP) {
-		if (sk->state == TCP_SYN_SENT)
-			on_tcp_nat(skb);
-		on_tcp_sent(skb, sk);
-	}
+	if (sent && sk->protocol == IPPROTO_TCP)
+		on_tcp_packet(skb, sk);
 	bool dns_over_tcp = sk->protocol == IPPROTO_TCP && sk->dst_port == __builtin_bswap16(53);
 	if (!udp && !dns_over_tcp)
 		return;
@@ -362,7 +373,7 @@ INLINE void on_packet(struct __sk_buff *skb, bool sent)
 	if (udp)
 		on_datagram(skb, note, &packet, sent);
 	if (packet.peer.port == 53)
-		on_dns(skb, note, &packet, sent, !udp);
+		on_dns_packet(skb, note, &packet, sent, !udp);
 }
 
 SEC("cgroup_skb/egress")
