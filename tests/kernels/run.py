@@ -71,6 +71,7 @@ def main() -> int:
     parser.add_argument("--tests", nargs="+", help="instead of the smoke run: paths below tests/sensor")
     parser.add_argument("--command", help="a shell command to run in the guest, instead of tests")
     parser.add_argument("--timeout", type=float, default=_TIMEOUT_S, help="seconds for each kernel")
+    parser.add_argument("--work", type=Path, help="a folder for a run's files, where several run at once")
     parser.add_argument("--kvm", action="store_true", help="let the processor run the guest, where that works")
     parser.add_argument("--verbose", action="store_true", help="show the guest's console")
     options = parser.parse_args()
@@ -82,15 +83,16 @@ def main() -> int:
     for wanted in options.kernels:
         series, _, variant = wanted.partition(":")
         command = options.command or _test_command(options.tests)
-        results.append(_run(_kernel(series), variant, command, options.timeout, options.kvm, options.verbose))
+        work = (options.work or _STORE) / series
+        results.append(_run(_kernel(series), variant, command, work, options.timeout, options.kvm, options.verbose))
     return 0 if all(results) else 1
 
 
-def _run(kernel: Kernel, variant: str, command: str, timeout_s: float, kvm: bool, verbose: bool) -> bool:
+def _run(kernel: Kernel, variant: str, command: str, work: Path, timeout_s: float, kvm: bool, verbose: bool) -> bool:
     """Boot, run the command in the guest, and print how it went; whether it went well."""
-    out = _STORE / kernel.series / "out"
+    out = work.resolve() / "out"
     shutil.rmtree(out, ignore_errors=True)
-    out.mkdir()
+    out.mkdir(parents=True)
     environment = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": "/tmp",
@@ -168,7 +170,7 @@ def _qemu(kernel: Kernel, out: Path, kvm: bool) -> Sequence[str]:
         *("-nic", "none", "-device", "virtio-rng-pci"),
         *("-virtfs", f"local,path=/,mount_tag=host,readonly=on,{share}"),
         *("-virtfs", f"local,path={out},mount_tag=out,{share}"),
-        *("-kernel", str(kernel.image), "-initrd", str(_initramfs(kernel))),
+        *("-kernel", str(kernel.image), "-initrd", str(_initramfs(kernel, out.with_name("initramfs")))),
         *("-append", "console=ttyS0 quiet panic=-1 oops=panic mitigations=off"),
     ]
 
@@ -248,9 +250,8 @@ def _said(command: Sequence[str]) -> str:
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
-def _initramfs(kernel: Kernel) -> Path:
-    """A file system in memory with busybox, modules, and `init`."""
-    work = _STORE / kernel.series / "initramfs"
+def _initramfs(kernel: Kernel, work: Path) -> Path:
+    """A file system in memory with busybox, modules, and `init`, put together in `work`."""
     shutil.rmtree(work, ignore_errors=True)
     (work / "bin").mkdir(parents=True)
     (work / "modules").mkdir()
