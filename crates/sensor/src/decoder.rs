@@ -248,6 +248,17 @@ impl Decoder {
             received_bytes: counts.map(|counts| counts.received_bytes),
             sent_packets: counts.map(|counts| counts.sent_packets),
             received_packets: counts.map(|counts| counts.received_packets),
+            effective_user_id: None,
+            image_device: None,
+            image_inode: None,
+            mount_namespace_id: None,
+            image_state: None,
+            name_truncated: None,
+            ancestry: None,
+            host_name_server: None,
+            nat_source: None,
+            nat_destination: None,
+            interface_index: None,
         });
     }
 
