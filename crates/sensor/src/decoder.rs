@@ -1,12 +1,14 @@
 //! Records of the kernel side to rows: joins connections with their processes, flows with those who claim them,
 //! addresses with the names that DNS gave. Knows no kernel: tests feed it records.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 
 use crate::dns::{Names, Reassembly, parse_answer};
+use crate::lines::Lines;
 use crate::lru::Lru;
 use crate::pending::Pending;
 use crate::processes::{Described, Guids, Processes, Witness};
@@ -39,8 +41,13 @@ pub struct Decoder {
     names: Names,
     segments: Reassembly,
     table: Table,
+    /// Where rows go instead of the table, where there is one.
+    pub lines: Option<Box<Lines>>,
     /// While existing sockets are told: they come in no order, so listeners are known only at the end.
     existing: Option<Vec<Connection>>,
+    /// Whether rows of existing sockets wait for the first `release`: until then nobody can say where rows go.
+    pub holds_existing: bool,
+    held: VecDeque<Event>,
     /// How the ends of flows are translated on the way, by socket and far end.
     translated: Lru<(u64, Peer), Nat>,
     /// Existing connections that had been accepted: the kernel side cannot tell when they close.
@@ -67,6 +74,9 @@ impl Decoder {
             names: Names::new(NAMES, MIN_TTL_S),
             segments: Reassembly::new(DNS_CONNECTIONS, DNS_BYTES),
             table: Table::default(),
+            lines: None,
+            held: VecDeque::new(),
+            holds_existing: false,
             existing: None,
             translated: Lru::new(TRANSLATIONS),
             accepted: HashSet::new(),
@@ -116,7 +126,16 @@ impl Decoder {
                 self.accepted.insert(socket.cookie);
             }
             if wanted {
-                self.push(&Event { connection: socket, counts: None, nat: None });
+                let event = Event { connection: socket, counts: None, nat: None };
+                if self.holds_existing {
+                    // Described now, for later /proc may not be allowed to be asked.
+                    if event.connection.owner.tgid != 0 {
+                        self.processes.get(&event.connection.owner);
+                    }
+                    self.held.push_back(event);
+                } else {
+                    self.push(&event);
+                }
             }
         }
     }
@@ -145,9 +164,21 @@ impl Decoder {
         }
     }
 
+    /// Whether there are as many lines as should be handed over at once.
+    pub fn is_full(&self) -> bool {
+        self.lines.as_ref().is_some_and(|lines| lines.is_full())
+    }
+
     /// Let flows go that waited long enough for their process.
     pub fn release(&mut self, now_boot_ns: u64) {
-        while let Some(flow) = self.pending.due(now_boot_ns) {
+        while !self.is_full()
+            && let Some(event) = self.held.pop_front()
+        {
+            self.push(&event);
+        }
+        while !self.is_full()
+            && let Some(flow) = self.pending.due(now_boot_ns)
+        {
             self.push(&flow);
         }
     }
@@ -208,12 +239,11 @@ impl Decoder {
         let Connection { owner, kind, protocol, .. } = *connection;
         let known = owner.tgid != 0;
         let process = known.then(|| self.processes.get(&owner));
-        let process = process.as_deref();
-        let attribution = self.attribution(connection, process);
-        let guid = known.then(|| self.guids.text(owner.tgid, owner.start_boot_ns));
+        let process = process.as_ref();
+        let attribution = self.attribution(connection, process.map(Arc::as_ref));
         let parent_guid = process
             .and_then(|process| process.parent_id.zip(process.parent_start_boot_ns))
-            .map(|(parent, start_boot_ns)| self.guids.text(parent, start_boot_ns));
+            .map(|(parent, start_boot_ns)| self.guids.guid(parent, start_boot_ns));
         let close = kind == kind::CLOSE;
         let initiated = connection.initiated != initiated::NO && !(close && self.accepted.remove(&connection.cookie));
         let local = End { address: connection.local, port: connection.local_port, name: None };
@@ -222,9 +252,10 @@ impl Decoder {
         let peer = End { address: connection.peer, port: connection.peer_port, name };
         let (source, destination) = if initiated { (local, peer) } else { (peer, local) };
         let wall_ns = self.wall_offset_ns.saturating_add_unsigned(connection.time_boot_ns);
-        self.table.push(&Row {
+        let row = Row {
             time_us: wall_ns.div_euclid(1000),
-            process_guid: guid.as_deref(),
+            process,
+            process_guid: known.then(|| self.guids.guid(owner.tgid, owner.start_boot_ns)),
             process_id: known.then_some(owner.tgid),
             process_name: process.and_then(|process| process.executable.as_deref()),
             protocol: if protocol == UDP { "udp" } else { "tcp" },
@@ -238,7 +269,7 @@ impl Decoder {
             attribution,
             user_id: known.then_some(owner.uid),
             command_line: process.and_then(|process| process.command.as_deref()),
-            parent_guid: parent_guid.as_deref(),
+            parent_guid,
             parent_id: process.and_then(|process| process.parent_id),
             parent_name: process.and_then(|process| process.parent_executable.as_deref()),
             network_namespace_id: connection.netns,
@@ -259,7 +290,11 @@ impl Decoder {
             nat_source: None,
             nat_destination: None,
             interface_index: None,
-        });
+        };
+        match &mut self.lines {
+            Some(lines) => lines.push(&row),
+            None => self.table.push(&row),
+        }
     }
 
     /// How the process was found; why it is not known, or not by the kernel side, where that is so.

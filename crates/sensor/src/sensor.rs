@@ -8,10 +8,13 @@ use arrow_array::RecordBatch;
 
 use crate::decoder::Decoder;
 use crate::kernel::Kernel;
+use crate::lines::Lines;
 use crate::{Hook, Settings};
 
 /// How often the ring buffer is looked at: the kernel side wakes nobody, which would cost it more than the event.
 const TICK: Duration = Duration::from_millis(50);
+/// Records taken between two looks at how many lines there are.
+const FEW_RECORDS: usize = 16;
 /// A batch is handed on once it has so many rows, or is so old: a batch costs milliseconds whatever it holds.
 const BATCH_ROWS: usize = 4096;
 const BATCH_AGE: Duration = Duration::from_millis(100);
@@ -22,6 +25,8 @@ pub struct Sensor {
     decoder: Decoder,
     /// When the first of the rows that wait was taken.
     oldest: Option<Instant>,
+    /// When lines were handed over last.
+    handed_over: Instant,
 }
 
 impl Sensor {
@@ -34,11 +39,12 @@ impl Sensor {
         let mut decoder = Decoder::new(settings.guids);
         decoder.claims = kernel.claims;
         decoder.wall_offset_ns = wall_offset_ns();
+        decoder.holds_existing = true;
         decoder.begin_existing();
         kernel.note_open_sockets(|bytes| decoder.feed(bytes));
         decoder.end_existing(settings.existing);
         kernel.request(&decoder.take_wanted());
-        Ok(Sensor { kernel, decoder, oldest: None })
+        Ok(Sensor { kernel, decoder, oldest: None, handed_over: Instant::now() })
     }
 
     /// The next batch; None if nothing happened within `timeout`.
@@ -70,6 +76,48 @@ impl Sensor {
                 std::thread::sleep(left.min(TICK));
             }
         }
+    }
+
+    /// Let rows become lines from here on.
+    pub fn write_lines(&mut self, lines: Lines) {
+        self.decoder.lines = Some(Box::new(lines));
+    }
+
+    /// The lines of what happened, numbered from `first_record_id` on; rows beyond `most` are only counted. None if
+    /// nothing happened within `timeout`, or if rows do not become lines.
+    pub fn lines(&mut self, timeout: Duration, first_record_id: i64, most: u64) -> Option<&Lines> {
+        let end = Instant::now() + timeout;
+        self.decoder.lines.as_mut()?.begin(first_record_id, most);
+        loop {
+            self.decoder.wall_offset_ns = wall_offset_ns();
+            self.decoder.release(if timeout.is_zero() {
+                u64::MAX
+            } else {
+                now_ns(libc::CLOCK_BOOTTIME).cast_unsigned()
+            });
+            while !self.decoder.is_full() {
+                let Sensor { kernel, decoder, .. } = self;
+                if kernel.drain(FEW_RECORDS, |bytes| decoder.feed(bytes)) < FEW_RECORDS {
+                    break;
+                }
+            }
+            self.kernel.request(&self.decoder.take_wanted());
+            let lines = self.decoder.lines.as_ref()?;
+            let now = Instant::now();
+            // In the middle of a burst a piece that is not full waits for the next look.
+            let is_due = lines.is_full() || timeout.is_zero() || now - self.handed_over >= TICK;
+            if !lines.is_empty() && is_due {
+                self.handed_over = now;
+                break;
+            }
+            let left = end.saturating_duration_since(now);
+            if left.is_zero() && lines.is_empty() {
+                return None;
+            }
+            let wait = if lines.is_empty() { left.min(TICK) } else { TICK.saturating_sub(now - self.handed_over) };
+            std::thread::sleep(wait);
+        }
+        self.decoder.lines.as_deref()
     }
 
     /// The hooks, attached and not.

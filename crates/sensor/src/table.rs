@@ -9,6 +9,8 @@ use arrow_array::builder::{
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 
+use crate::processes::{Described, Guid};
+
 /// An end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct End<'a> {
@@ -25,7 +27,9 @@ pub struct End<'a> {
 #[allow(missing_docs)]
 pub struct Row<'a> {
     pub time_us: i64,
-    pub process_guid: Option<&'a str>,
+    /// What the other columns of the process were taken from.
+    pub process: Option<&'a Arc<Described>>,
+    pub process_guid: Option<Guid>,
     pub process_id: Option<u32>,
     pub process_name: Option<&'a str>,
     pub protocol: &'a str,
@@ -39,7 +43,7 @@ pub struct Row<'a> {
     pub attribution: Option<&'a str>,
     pub user_id: Option<u32>,
     pub command_line: Option<&'a str>,
-    pub parent_guid: Option<&'a str>,
+    pub parent_guid: Option<Guid>,
     pub parent_id: Option<u32>,
     pub parent_name: Option<&'a str>,
     pub network_namespace_id: u32,
@@ -179,7 +183,7 @@ impl Table {
     pub fn push(&mut self, row: &Row<'_>) {
         self.rows += 1;
         self.event_creation_time.append_value(row.time_us);
-        self.process_guid.append_option(row.process_guid);
+        self.process_guid.append_option(row.process_guid.map(|guid| guid.to_string()));
         self.process_id.append_option(row.process_id.map(i64::from));
         self.process_name.append_option(row.process_name);
         self.network_protocol.append_value(row.protocol);
@@ -204,7 +208,7 @@ impl Table {
         self.attribution.append_option(row.attribution);
         self.user_id.append_option(row.user_id.map(i64::from));
         self.process_command_line.append_option(row.command_line);
-        self.process_parent_guid.append_option(row.parent_guid);
+        self.process_parent_guid.append_option(row.parent_guid.map(|guid| guid.to_string()));
         self.process_parent_id.append_option(row.parent_id.map(i64::from));
         self.process_parent_name.append_option(row.parent_name);
         self.network_namespace_id.append_value(row.network_namespace_id.into());
@@ -252,6 +256,7 @@ mod tests {
         let end = End { address: [0; 16], port: 0, name: None };
         Row {
             time_us: 0,
+            process: None,
             process_guid: None,
             process_id: None,
             process_name: None,

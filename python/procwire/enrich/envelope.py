@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,9 +13,9 @@ import pyarrow.compute as pc
 from procwire.enrich.columns import column, replaced
 from procwire.event import LIVE_SCHEMA
 
-__all__ = ["Envelope"]
+__all__ = ["CONNECTION", "ERROR", "Envelope", "logger"]
 
-_CONNECTION = {
+CONNECTION: Mapping[str, str | int] = {
     "provider_name": "Linux-Sysmon",
     "provider_guid": "{FF032593-A8D3-4F13-B0D6-01FC615A0F97}",
     "event_version": 5,
@@ -26,7 +27,7 @@ _CONNECTION = {
 }
 _CONNECTION_ID, _ERROR_ID = pa.scalar(3, pa.int32()), pa.scalar(255, pa.int32())
 # How Sysmon's manifest has its error report, in which losses are told.
-_ERROR = {"event_version": 3, "event_level": 2, "event_task": 255}
+ERROR: Mapping[str, str | int] = {"event_version": 3, "event_level": 2, "event_task": 255}
 _TIME = pa.timestamp("us", tz="UTC")
 _KEPT_ROWS = 1_024
 
@@ -57,18 +58,22 @@ class Envelope:
     def _constant_columns(self, rows: int) -> dict[str, pa.Array]:
         """Columns of one value each, of at least as many rows."""
         if not self._constants or rows > len(self._constants["channel"]):
-            ours = {
-                "computer_name": self._computer_name,
-                "logger_process_id": os.getpid(),
-                "logger_thread_id": threading.get_native_id(),
-                "logger_user_sid": str(os.geteuid()),
-            }
             count = max(rows, _KEPT_ROWS)
             self._constants = {
                 name: pa.repeat(pa.scalar(value, LIVE_SCHEMA.field(name).type), count)
-                for name, value in (_CONNECTION | ours).items()
+                for name, value in {**CONNECTION, **logger(self._computer_name)}.items()
             }
         return self._constants
+
+
+def logger(computer_name: str) -> dict[str, str | int]:
+    """Return what System says of who logs: this thread, under its account of now."""
+    return {
+        "computer_name": computer_name,
+        "logger_process_id": os.getpid(),
+        "logger_thread_id": threading.get_native_id(),
+        "logger_user_sid": str(os.geteuid()),
+    }
 
 
 def _events(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -81,7 +86,7 @@ def _events(batch: pa.RecordBatch) -> pa.RecordBatch:
     if losses.null_count == len(losses):
         return batch
     is_error = pc.equal(events, _ERROR_ID)
-    for name, value in _ERROR.items():
+    for name, value in ERROR.items():
         values = pc.if_else(is_error, pa.scalar(value, pa.int32()), column(batch, name))
         batch = replaced(batch, name, values)
     return batch

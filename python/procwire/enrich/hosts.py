@@ -28,7 +28,8 @@ _NAMESPACE = Path("/proc/self/ns/net")
 _THREADS = 8
 _UNNAMED: Named = (None, None)
 _LOCAL, _REVERSE = "local", "reverse"
-_LOOPBACK = pa.scalar("127.0.0.1")
+_LOOPBACK_TEXT = "127.0.0.1"
+_LOOPBACK = pa.scalar(_LOOPBACK_TEXT)
 _NO_TEXT, _NO_FLAG = pa.scalar(None, pa.string()), pa.scalar(None, pa.bool_())
 
 
@@ -62,6 +63,16 @@ class HostNames:
         initiated = self._initiated_elsewhere(batch)
         batch = self._side(batch, "src", initiated)
         return self._side(batch, "dst", None if initiated is None else pc.invert(initiated))
+
+    @property
+    def namespace(self) -> int | None:
+        """Inode of the network namespace whose addresses are known; None where it cannot be seen."""
+        found: int | None = self._namespace.as_py()
+        return found
+
+    def named(self, address: str, *, is_own: bool = False) -> Named:
+        """The name of one address, by the same rules; is_own: it is this machine's end in another namespace."""
+        return self._found([_LOOPBACK_TEXT if is_own and can_be_own(address) else address])[0]
 
     def counters(self) -> Mapping[str, int]:
         """Reverse look-ups so far: asked; of these named, unanswered by any resolver, and failed otherwise; and
@@ -117,13 +128,14 @@ class HostNames:
     def _names(self, addresses: pa.Array) -> tuple[pa.Array, pa.Array]:
         """The names of the addresses, and their origins."""
         distinct = Distinct(addresses)
-        values = cast("list[str | None]", distinct.values)
-        known = self._known_now()
-        asked = [None if address in known else address for address in values]
-        others = self._others.look_up(asked)
-        found = [other or known.get(address, _UNNAMED) for address, other in zip(values, others, strict=True)]
+        found = self._found(cast("list[str | None]", distinct.values))
         names, origins = [name for name, _ in found], [origin for _, origin in found]
         return distinct.spread(names, pa.string()), distinct.spread(origins, pa.string())
+
+    def _found(self, addresses: list[str | None]) -> list[Named]:
+        known = self._known_now()
+        others = self._others.look_up([None if address in known else address for address in addresses])
+        return [other or known.get(address, _UNNAMED) for address, other in zip(addresses, others, strict=True)]
 
     def _known_now(self) -> dict[str | None, Named]:
         """Whatever needs no look-up by its address: this machine's own, the broadcast ones, and /etc/hosts."""

@@ -11,7 +11,7 @@ from procwire.bounded import read_bounded
 from procwire.enrich.columns import column, replaced
 from procwire.errors import UsageError
 
-__all__ = ["PortNames"]
+__all__ = ["PortNames", "port_names"]
 
 _SYSTEM = Path("/etc/services")
 _OWN = Path(__file__).with_name("services.txt")
@@ -30,7 +30,7 @@ class PortNames:
     """
 
     def __init__(self, services: Path = _SYSTEM) -> None:
-        names = _parse(services) or _parse(_OWN)
+        names = port_names(services)
         # One array for both protocols, so that a name is found by its place.
         self._names = pa.array([names.get(key) for key in _keys()], pa.string())
 
@@ -40,6 +40,11 @@ class PortNames:
             places = pc.add(column(batch, f"{side}_port"), first)
             batch = replaced(batch, f"{side}_port_name", self._names.take(places))
         return batch
+
+
+def port_names(services: Path = _SYSTEM) -> dict[tuple[int, str], str]:
+    """Return (port, protocol) to name."""
+    return _parse(services) or _parse(_OWN)
 
 
 def _keys() -> list[tuple[int, str]]:

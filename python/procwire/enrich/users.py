@@ -44,6 +44,10 @@ class UserNames:
         names = self._names(cast("list[int | None]", uids.values))
         return replaced(batch, "user_name", uids.spread(names, pa.string()))
 
+    def name(self, uid: int) -> str | None:
+        """The name of one account, by the same rules."""
+        return self._names([uid])[0]
+
     def close(self) -> None:
         """Let the thread end."""
         self._others.close()
