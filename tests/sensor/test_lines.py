@@ -78,4 +78,5 @@ def of(processes: set[int], way: str, path: Path) -> Counter[bytes]:
     records = path.read_bytes().split(end)
     found = [(record, _PROCESS.search(record)) for record in records]
     mine = [record for record, match in found if match and int(match[match.lastindex or 0]) in processes]
-    return Counter(_OWN.sub(b"", record) for record in mine)
+    # Where a footer stood blanks are left, before whatever was written next.
+    return Counter(_OWN.sub(b"", record[record.index(b"<Event ") :] if way == "xml" else record) for record in mine)
