@@ -214,7 +214,6 @@ def _opened_ledger(place: Place, account: pwd.struct_passwd | None) -> int:
 def _open_source(request: Request) -> tuple[LiveSource, RecordingLedger]:
     from procwire.recorder import RecordingLedger
     from procwire.sources.boot import boot_time_ns, machine_id
-    from procwire.sources.poll import PollSource
     from procwire.sources.sensor import EbpfSource
 
     source: LiveSource
@@ -236,6 +235,8 @@ def _open_source(request: Request) -> tuple[LiveSource, RecordingLedger]:
             reason = str(error)
             if request.sensor == "ebpf":
                 raise RecordError(f"cannot record by eBPF: {reason}") from error
+    from procwire.sources.poll import PollSource
+
     source = PollSource(
         interval_s=request.interval_s, existing=request.existing, machine_id=machine, boot_time_ns=boot_ns
     )
@@ -403,7 +404,7 @@ def _report(ledger: RecordingLedger, file: TextIO | None) -> None:
     import json
     import time
 
-    from procwire.sinks.plain import plain
+    from procwire.plain import plain
 
     ledger.end_s = time.time()
     if file is not None:

@@ -6,12 +6,12 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.compute as pc
+from procwire.event import field
 
-from procwire.enrich.columns import column, replaced
-from procwire.event import LIVE_SCHEMA
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["CONNECTION", "ERROR", "Envelope", "logger"]
 
@@ -25,10 +25,10 @@ CONNECTION: Mapping[str, str | int] = {
     "event_keywords": "0x8000000000000000",
     "channel": "Linux-Sysmon/Operational",
 }
-_CONNECTION_ID, _ERROR_ID = pa.scalar(3, pa.int32()), pa.scalar(255, pa.int32())
+_CONNECTION_ID, _ERROR_ID = 3, 255
 # How Sysmon's manifest has its error report, in which losses are told.
 ERROR: Mapping[str, str | int] = {"event_version": 3, "event_level": 2, "event_task": 255}
-_TIME = pa.timestamp("us", tz="UTC")
+_TIME = field("event_recorded_time")
 _KEPT_ROWS = 1_024
 
 
@@ -46,17 +46,29 @@ class Envelope:
         self._constants: dict[str, pa.Array] = {}
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        from procwire.enrich.columns import replaced
+
         rows = batch.num_rows
         for name, values in self._constant_columns(rows).items():
             batch = replaced(batch, name, values.slice(0, rows))
         batch = _events(batch)
-        batch = replaced(batch, "event_recorded_time", pa.repeat(pa.scalar(time.time_ns() // 1_000, _TIME), rows))
+        batch = replaced(
+            batch,
+            "event_recorded_time",
+            pa.repeat(pa.scalar(time.time_ns() // 1_000, _TIME.type), rows),
+        )
         record_ids = pa.arange(self.next_record_id, self.next_record_id + rows)
         self.next_record_id += rows
         return replaced(batch, "record_id", record_ids)
 
     def _constant_columns(self, rows: int) -> dict[str, pa.Array]:
         """Columns of one value each, of at least as many rows."""
+        import pyarrow as pa
+
+        from procwire.event import LIVE_SCHEMA
+
         if not self._constants or rows > len(self._constants["channel"]):
             count = max(rows, _KEPT_ROWS)
             self._constants = {
@@ -77,9 +89,14 @@ def logger(computer_name: str) -> dict[str, str | int]:
 
 
 def _events(batch: pa.RecordBatch) -> pa.RecordBatch:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from procwire.enrich.columns import column, replaced
+
     events = column(batch, "event_id")
     if events.null_count:
-        events = pc.fill_null(events, _CONNECTION_ID)
+        events = pc.fill_null(events, pa.scalar(_CONNECTION_ID, pa.int32()))
         batch = replaced(batch, "event_id", events)
     # Only rows that tell of a loss have this column, so that the common batch needs no look at each row.
     losses = column(batch, "events_lost")
