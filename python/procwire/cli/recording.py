@@ -20,6 +20,7 @@ from procwire.cli.signals import Signals
 from procwire.errors import RecordError, UsageError
 from procwire.files import RECORDING_MODE, Place, find, make_folder
 from procwire.sources.folders import LOG_FOLDER
+from procwire.sources.memory import keep_memory_small, return_memory
 from procwire.sources.privileges import can_change_account, drop_privileges, lock_privileges, recording_account
 from procwire.sources.rights import KeptRights
 
@@ -44,6 +45,7 @@ __all__ = ["run"]
 
 def run(request: Request) -> ExitCode:
     """Record as asked, until it is over."""
+    keep_memory_small()
     account = _account(request)
     # Whoever makes files and folders of a recording: they are for the account and its group.
     os.umask(os.umask(0) | 0o027)
@@ -94,6 +96,7 @@ def run(request: Request) -> ExitCode:
                     stack=output_stack,
                 )
                 stack.callback(_report, ledger, ledger_file)
+                return_memory()
                 return _record(request, lines, ledger)
             outputs = _open_outputs(request, batches.selections, stdout, ledger, account, output_stack)
             alerting = None
@@ -115,6 +118,7 @@ def run(request: Request) -> ExitCode:
                 written=alerting.alerts if alerting else lambda _: None,
                 between_batches=_between(hangups, configured, alerting),
             )
+            return_memory()
             return _record(request, recorder, ledger)
 
 
