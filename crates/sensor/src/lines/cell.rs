@@ -342,35 +342,29 @@ fn write_time(out: &mut Vec<u8>, time_us: i64, between: u8, fraction: Fraction) 
     let (seconds, us) = (time_us.div_euclid(1_000_000), time_us.rem_euclid(1_000_000));
     let (year, month, day) = civil(seconds.div_euclid(DAY_S));
     let second = seconds.rem_euclid(DAY_S);
+    let mut text = *b"0000-00-00T00:00:00.000000";
+    text[10] = between;
+    for (place, number) in [(5, month), (8, day), (11, second / 3600), (14, second / 60 % 60), (17, second % 60)] {
+        two_digits(&mut text, place, number);
+    }
+    two_digits(&mut text, 0, year / 100 % 100);
+    two_digits(&mut text, 2, year % 100);
+    two_digits(&mut text, 20, us / 10_000);
+    two_digits(&mut text, 22, us / 100 % 100);
+    two_digits(&mut text, 24, us % 100);
+    let is_short = matches!(fraction, Fraction::Milli) || matches!(fraction, Fraction::Exact) && us % 1000 == 0;
+    let end = if is_short { text.len() - 3 } else { text.len() };
     if (0..=9999).contains(&year) {
-        fixed(out, year, 4);
+        out.extend_from_slice(&text[..end]);
     } else {
         formatted(out, format_args!("{year:05}"));
-    }
-    for (number, after) in [(month, b'-'), (day, b'-')] {
-        out.push(after);
-        fixed(out, number, 2);
-    }
-    for (number, before) in [(second / 3600, between), (second / 60 % 60, b':'), (second % 60, b':')] {
-        out.push(before);
-        fixed(out, number, 2);
-    }
-    out.push(b'.');
-    match fraction {
-        Fraction::Exact if us % 1000 == 0 => fixed(out, us / 1000, 3),
-        Fraction::Milli => fixed(out, us / 1000, 3),
-        Fraction::Exact | Fraction::Micro => fixed(out, us, 6),
+        out.extend_from_slice(&text[4..end]);
     }
 }
 
-/// A number that is not negative, with zeros in front of it.
-fn fixed(out: &mut Vec<u8>, mut number: i64, width: usize) {
-    let start = out.len();
-    out.resize(start + width, b'0');
-    for digit in out[start..].iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
+fn two_digits(text: &mut [u8], place: usize, number: i64) {
+    text[place] = b'0' + (number / 10 % 10) as u8;
+    text[place + 1] = b'0' + (number % 10) as u8;
 }
 
 /// Year, month and day of a day since 1970, in the Gregorian calendar.

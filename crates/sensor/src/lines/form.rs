@@ -22,12 +22,20 @@ impl Cell {
     #[inline]
     pub fn write(&self, out: &mut Vec<u8>, value: Value<'_>) {
         if value == Value::Null {
-            out.extend_from_slice(self.null.as_bytes());
+            append(out, &self.null);
         } else {
-            out.extend_from_slice(self.before.as_bytes());
+            append(out, &self.before);
             write(out, value, self.style);
-            out.extend_from_slice(self.after.as_bytes());
+            append(out, &self.after);
         }
+    }
+}
+
+/// Most texts around cells are empty, and a copy of nothing costs as much as one of something.
+#[inline]
+fn append(out: &mut Vec<u8>, text: &str) {
+    if !text.is_empty() {
+        out.extend_from_slice(text.as_bytes());
     }
 }
 

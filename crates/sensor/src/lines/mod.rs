@@ -7,7 +7,7 @@ pub mod cell;
 pub mod form;
 
 use std::net::Ipv6Addr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hashbrown::HashMap;
@@ -102,10 +102,12 @@ struct Host<'a> {
 
 type Get = for<'a> fn(&Line<'a>) -> Value<'a>;
 
-/// What a column depends on: those of the process alone are written once for it.
+/// What a column depends on: those of the process, or of an address, alone are written once for it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Scope {
     Process,
+    Source,
+    Destination,
     Row,
 }
 
@@ -115,7 +117,7 @@ fn is_ipv6(end: &End<'_>) -> bool {
 
 /// Columns by their standard names; None is null in every row.
 fn column(name: &str) -> Option<(Scope, Get)> {
-    use Scope::{Process, Row};
+    use Scope::{Destination, Process, Row, Source};
     let (scope, get): (Scope, Get) = match name {
         "event_creation_time" => (Row, |line| line.row.time_us.into()),
         "process_guid" => (Process, |line| line.process_guid.into()),
@@ -124,20 +126,20 @@ fn column(name: &str) -> Option<(Scope, Get)> {
         "user_name" => (Row, |line| line.user.into()),
         "network_protocol" => (Row, |line| line.row.protocol.into()),
         "network_connection_initiated" => (Row, |line| line.row.initiated.into()),
-        "src_is_ipv6" => (Row, |line| is_ipv6(&line.row.source).into()),
-        "src_ip" => (Row, |line| Value::Address(line.row.source.address)),
-        "src_host_name" => (Row, |line| line.source_host.name.into()),
+        "src_is_ipv6" => (Source, |line| is_ipv6(&line.row.source).into()),
+        "src_ip" => (Source, |line| Value::Address(line.row.source.address)),
+        "src_host_name" => (Source, |line| line.source_host.name.into()),
         "src_port" => (Row, |line| line.row.source.port.into()),
         "src_port_name" => (Row, |line| line.source_port_name.into()),
-        "dst_is_ipv6" => (Row, |line| is_ipv6(&line.row.destination).into()),
-        "dst_ip" => (Row, |line| Value::Address(line.row.destination.address)),
-        "dst_host_name" => (Row, |line| line.destination_host.name.into()),
+        "dst_is_ipv6" => (Destination, |line| is_ipv6(&line.row.destination).into()),
+        "dst_ip" => (Destination, |line| Value::Address(line.row.destination.address)),
+        "dst_host_name" => (Destination, |line| line.destination_host.name.into()),
         "dst_port" => (Row, |line| line.row.destination.port.into()),
         "dst_port_name" => (Row, |line| line.destination_port_name.into()),
         "event_recorded_time" => (Row, |line| line.recorded_us.into()),
         "record_id" => (Row, |line| line.record_id.into()),
-        "src_ip_bytes" => (Row, |line| Value::Bytes(&line.row.source.address)),
-        "dst_ip_bytes" => (Row, |line| Value::Bytes(&line.row.destination.address)),
+        "src_ip_bytes" => (Source, |line| Value::Bytes(&line.row.source.address)),
+        "dst_ip_bytes" => (Destination, |line| Value::Bytes(&line.row.destination.address)),
         "record_kind" => (Row, |line| line.row.record_kind.into()),
         "outcome" => (Row, |line| line.row.outcome.into()),
         "error_number" => (Row, |line| line.row.error_number.into()),
@@ -151,8 +153,8 @@ fn column(name: &str) -> Option<(Scope, Get)> {
         "network_namespace_id" => (Row, |line| line.row.network_namespace_id.into()),
         "cgroup_path" => (Process, |line| line.row.cgroup_path.into()),
         "container_id" => (Process, |line| line.container.into()),
-        "src_host_name_origin" => (Row, |line| line.source_host.origin.into()),
-        "dst_host_name_origin" => (Row, |line| line.destination_host.origin.into()),
+        "src_host_name_origin" => (Source, |line| line.source_host.origin.into()),
+        "dst_host_name_origin" => (Destination, |line| line.destination_host.origin.into()),
         "duration_us" => (Row, |line| line.row.duration_us.into()),
         "sent_bytes" => (Row, |line| line.row.sent_bytes.into()),
         "received_bytes" => (Row, |line| line.row.received_bytes.into()),
@@ -185,23 +187,26 @@ fn translated_address(end: Option<([u8; 16], u16)>) -> Value<'static> {
 enum Step {
     Bytes(Vec<u8>),
     Cell(Cell, Get),
-    /// What depends on the process alone, by its place among such.
+    /// What depends on the process, or an end, alone, by its place among such.
     Process(usize),
+    Source(usize),
+    Destination(usize),
 }
 
-/// The steps of a line, and those of its parts that depend on the process alone.
+/// The steps of a line, and those of its parts that depend on the process, or on an end, alone.
 #[derive(Default)]
 struct Plan {
     line: Vec<Step>,
     processes: Vec<Vec<Step>>,
+    sources: Vec<Vec<Step>>,
+    destinations: Vec<Vec<Step>>,
 }
 
 impl Plan {
     fn new(parts: Vec<Part>, constants: &HashMap<String, Constant>) -> Self {
         let mut plan = Plan::default();
-        // What may still become a part of a process's.
-        let mut open: Vec<Step> = Vec::new();
-        let mut is_process = false;
+        // Steps of one scope, and texts between them.
+        let (mut open, mut scope) = (Vec::new(), Scope::Row);
         for part in parts {
             let (bytes, cell) = match part {
                 Part::Literal(text) => (text.into_bytes(), None),
@@ -220,26 +225,53 @@ impl Plan {
                     Some(Step::Bytes(before)) => before.extend_from_slice(&bytes),
                     _ => open.push(Step::Bytes(bytes)),
                 },
-                Some((cell, (Scope::Process, get))) => {
-                    is_process = true;
+                Some((cell, (found, get))) => {
+                    let is_text = open.iter().all(|step| matches!(step, Step::Bytes(_)));
+                    if found != scope && !is_text {
+                        plan.close(std::mem::take(&mut open), scope);
+                    }
+                    scope = found;
                     open.push(Step::Cell(cell, get));
-                }
-                Some((cell, (Scope::Row, get))) => {
-                    plan.close(std::mem::take(&mut open), std::mem::take(&mut is_process));
-                    plan.line.push(Step::Cell(cell, get));
                 }
             }
         }
-        plan.close(open, is_process);
+        plan.close(open, scope);
         plan
     }
 
-    fn close(&mut self, steps: Vec<Step>, is_process: bool) {
-        if is_process {
-            self.line.push(Step::Process(self.processes.len()));
-            self.processes.push(steps);
-        } else {
-            self.line.extend(steps);
+    fn close(&mut self, steps: Vec<Step>, scope: Scope) {
+        let (group, step): (_, fn(usize) -> Step) = match scope {
+            Scope::Row => {
+                self.line.extend(steps);
+                return;
+            }
+            Scope::Process => (&mut self.processes, Step::Process),
+            Scope::Source => (&mut self.sources, Step::Source),
+            Scope::Destination => (&mut self.destinations, Step::Destination),
+        };
+        self.line.push(step(group.len()));
+        group.push(steps);
+    }
+}
+
+type Texts = Vec<Box<[u8]>>;
+
+/// The texts of groups of steps.
+fn texts(groups: &[Vec<Step>], line: &Line<'_>) -> Texts {
+    let text = |steps: &Vec<Step>| {
+        let mut text = Vec::new();
+        write_steps(&mut text, steps, line);
+        text.into_boxed_slice()
+    };
+    groups.iter().map(text).collect()
+}
+
+fn write_steps(out: &mut Vec<u8>, steps: &[Step], line: &Line<'_>) {
+    for step in steps {
+        match step {
+            Step::Bytes(bytes) => out.extend_from_slice(bytes),
+            Step::Cell(cell, get) => cell.write(out, get(line)),
+            Step::Process(_) | Step::Source(_) | Step::Destination(_) => {}
         }
     }
 }
@@ -247,7 +279,15 @@ impl Plan {
 /// What lines have of a process; it is held, so that no other has its address.
 struct OfProcess {
     _process: Option<Arc<Described>>,
-    texts: Vec<Box<[u8]>>,
+    texts: Texts,
+}
+
+/// What lines have of an address that DNS has not named, as the source and as the destination.
+#[derive(Default)]
+struct OfAddress {
+    name: Option<HostName>,
+    source: OnceLock<Texts>,
+    destination: OnceLock<Texts>,
 }
 
 /// What a step gave.
@@ -276,7 +316,7 @@ pub struct Lines {
     connections_only: bool,
     names: Box<dyn Names>,
     users: HashMap<u32, Option<String>>,
-    hosts: Hosts,
+    addresses: Addresses,
     /// When names are asked for again.
     names_due: Instant,
     processes: HashMap<usize, OfProcess>,
@@ -300,7 +340,7 @@ impl Lines {
             connections_only,
             names,
             users: HashMap::new(),
-            hosts: HashMap::new(),
+            addresses: HashMap::new(),
             names_due: Instant::now(),
             processes: HashMap::new(),
             nobody: None,
@@ -323,7 +363,7 @@ impl Lines {
         if now >= self.names_due {
             self.names_due = now + NAMES_KEPT;
             self.users.clear();
-            self.hosts.clear();
+            self.addresses.clear();
         }
     }
 
@@ -359,22 +399,22 @@ impl Lines {
             return;
         }
         self.counts.written += 1;
-        let Lines { plan, ports, namespace, names, users, hosts, processes, nobody, bytes, now, .. } = self;
+        let Lines { plan, ports, namespace, names, users, addresses, processes, nobody, bytes, now, .. } = self;
         let (recorded_us, stamp) = now.get_or_insert_with(|| (unix_us(), names.stamp()));
+        let is_udp = row.protocol == "udp";
         // In another namespace its own addresses are not known, but which end is its is.
         let elsewhere = namespace.is_some_and(|namespace| namespace != row.network_namespace_id);
-        let is_source = if row.protocol == "udp" { Some(row.initiated.unwrap_or(true)) } else { row.initiated };
-        let source_host = host(hosts, names.as_mut(), &row.source, elsewhere && is_source == Some(true));
-        let destination_host = host(hosts, names.as_mut(), &row.destination, elsewhere && is_source == Some(false));
-        let is_udp = row.protocol == "udp";
+        let is_source = if is_udp { Some(row.initiated.unwrap_or(true)) } else { row.initiated };
+        let source = address(addresses, names.as_mut(), &row.source, elsewhere && is_source == Some(true));
+        let destination = address(addresses, names.as_mut(), &row.destination, elsewhere && is_source == Some(false));
         let line = Line {
             row,
             process_guid: None,
             parent_guid: None,
             container: None,
             user: row.user_id.and_then(|uid| users.entry(uid).or_insert_with(|| names.user(uid)).as_deref()),
-            source_host: given(&row.source, source_host.as_deref()),
-            destination_host: given(&row.destination, destination_host.as_deref()),
+            source_host: host(&row.source, source.as_deref()),
+            destination_host: host(&row.destination, destination.as_deref()),
             source_port_name: ports.get(&(row.source.port, is_udp)).map(String::as_str),
             destination_port_name: ports.get(&(row.destination.port, is_udp)).map(String::as_str),
             record_id: self.first_record_id.saturating_add_unsigned(taken),
@@ -395,6 +435,20 @@ impl Lines {
                 Step::Bytes(text) => bytes.extend_from_slice(text),
                 Step::Cell(cell, get) => cell.write(bytes, get(&line)),
                 Step::Process(place) => bytes.extend_from_slice(&of_process.texts[*place]),
+                Step::Source(place) => match &source {
+                    Some(found) => {
+                        let texts = found.source.get_or_init(|| texts(&plan.sources, &line));
+                        bytes.extend_from_slice(&texts[*place]);
+                    }
+                    None => write_steps(bytes, &plan.sources[*place], &line),
+                },
+                Step::Destination(place) => match &destination {
+                    Some(found) => {
+                        let texts = found.destination.get_or_init(|| texts(&plan.destinations, &line));
+                        bytes.extend_from_slice(&texts[*place]);
+                    }
+                    None => write_steps(bytes, &plan.destinations[*place], &line),
+                },
             }
         }
     }
@@ -425,37 +479,26 @@ fn of_process(plan: &Plan, line: &Line<'_>, names: &mut dyn Names) -> OfProcess 
         container: container.as_deref(),
         ..*line
     };
-    let texts = plan.processes.iter().map(|steps| {
-        let mut text = Vec::new();
-        for step in steps {
-            match step {
-                Step::Bytes(bytes) => text.extend_from_slice(bytes),
-                Step::Cell(cell, get) => cell.write(&mut text, get(&line)),
-                Step::Process(_) => {}
-            }
-        }
-        text.into_boxed_slice()
-    });
-    OfProcess { texts: texts.collect(), _process: row.process.cloned() }
+    OfProcess { texts: texts(&plan.processes, &line), _process: row.process.cloned() }
 }
 
-type Hosts = HashMap<([u8; 16], bool), Option<Arc<HostName>>>;
+type Addresses = HashMap<([u8; 16], bool), Arc<OfAddress>>;
 
-/// The name of an end, where DNS has not given one.
-fn host(hosts: &mut Hosts, names: &mut dyn Names, end: &End<'_>, is_own: bool) -> Option<Arc<HostName>> {
+/// What is known of an end's address; None where DNS has named it.
+fn address(known: &mut Addresses, names: &mut dyn Names, end: &End<'_>, is_own: bool) -> Option<Arc<OfAddress>> {
     if end.name.is_some() {
         return None;
     }
     let asked = || {
         let address = Ipv6Addr::from(end.address);
         let text = address.to_ipv4_mapped().map_or_else(|| address.to_string(), |ipv4| ipv4.to_string());
-        names.host(&text, is_own).map(Arc::new)
+        Arc::new(OfAddress { name: names.host(&text, is_own), ..OfAddress::default() })
     };
-    hosts.entry((end.address, is_own)).or_insert_with(asked).clone()
+    Some(Arc::clone(known.entry((end.address, is_own)).or_insert_with(asked)))
 }
 
-fn given<'a>(end: &End<'a>, found: Option<&'a HostName>) -> Host<'a> {
-    match (end.name, found) {
+fn host<'a>(end: &End<'a>, found: Option<&'a OfAddress>) -> Host<'a> {
+    match (end.name, found.and_then(|found| found.name.as_ref())) {
         (Some(name), _) => Host { name: Some(name), origin: Some("dns") },
         (None, Some((name, origin))) => Host { name: Some(name), origin: Some(origin) },
         (None, None) => Host::default(),
