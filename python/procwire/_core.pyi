@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import Any, BinaryIO, final
 
-__all__ = ["Batch", "Feeder", "LineForm", "Scanner", "Sensor", "columns", "evtx_chunk", "version"]
+__all__ = ["Batch", "Feeder", "LineForm", "Scanner", "Sensor", "columns", "evtx_chunk", "live_columns", "version"]
 
 @final
 class Batch:
@@ -81,4 +81,7 @@ def evtx_chunk(
     name: str, bytes: bytes, offset: int, *, events: Sequence[str] | None = None
 ) -> tuple[list[Batch], dict[str, Any]]: ...
 def columns(event: str) -> list[tuple[str, str]]: ...
+
+# On Linux only.
+def live_columns() -> list[tuple[str, str]]: ...
 def version() -> str: ...

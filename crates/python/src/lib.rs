@@ -340,6 +340,10 @@ fn values(columns: &Bound<'_, PyDict>) -> PyResult<Vec<(String, Constant)>> {
     Ok(values)
 }
 
+/// Lines, how many, how many rows have no form, and all rows by kind.
+#[cfg(target_os = "linux")]
+type PyLines = (Py<PyBytes>, u64, u64, Py<PyDict>);
+
 /// An object of Python's that is asked for names. What it raises ends up nowhere but in a null, and on stderr.
 #[cfg(target_os = "linux")]
 struct PyNames(Py<PyAny>);
@@ -445,13 +449,7 @@ impl Sensor {
 
     /// Lines of what happened: their bytes, how many, how many rows have no form, and all rows by kind. None if nothing
     /// happened within `timeout_s`, or after `close`. Rows beyond `most` are only counted.
-    fn lines(
-        &self,
-        py: Python<'_>,
-        timeout_s: f64,
-        first_record_id: i64,
-        most: u64,
-    ) -> PyResult<Option<(Py<PyBytes>, u64, u64, Py<PyDict>)>> {
+    fn lines(&self, py: Python<'_>, timeout_s: f64, first_record_id: i64, most: u64) -> PyResult<Option<PyLines>> {
         let timeout = Duration::from_secs_f64(timeout_s.clamp(0.0, 3600.0));
         // Names are asked for meanwhile, so the GIL is free.
         py.detach(|| {
@@ -503,6 +501,14 @@ fn columns(event: &str) -> PyResult<Vec<(String, String)>> {
     Ok(schema.fields().iter().map(|field| (field.name().clone(), field.data_type().to_string())).collect())
 }
 
+/// The columns of a recording's table, likewise.
+#[cfg(target_os = "linux")]
+#[pyfunction]
+fn live_columns() -> Vec<(String, String)> {
+    let table = procwire_sensor::table::Table::default();
+    table.schema().fields().iter().map(|field| (field.name().clone(), field.data_type().to_string())).collect()
+}
+
 /// The version of the core.
 #[pyfunction]
 fn version() -> &'static str {
@@ -516,5 +522,5 @@ mod _core {
 
     #[cfg(target_os = "linux")]
     #[pymodule_export]
-    use super::{LineForm, Sensor};
+    use super::{LineForm, Sensor, live_columns};
 }

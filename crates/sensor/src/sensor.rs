@@ -15,17 +15,21 @@ use crate::{Hook, Settings};
 const TICK: Duration = Duration::from_millis(50);
 /// Records taken between two looks at how many lines there are.
 const FEW_RECORDS: usize = 16;
-/// A batch is handed on once it has so many rows, or is so old: a batch costs milliseconds whatever it holds.
+/// The same where nothing happened for `QUIET`.
+const QUIET_TICK: Duration = Duration::from_millis(100);
+const QUIET: Duration = Duration::from_secs(1);
+/// A batch costs a millisecond whatever it holds: one is handed on once it has so many rows, or so long after the last,
 const BATCH_ROWS: usize = 4096;
-const BATCH_AGE: Duration = Duration::from_millis(100);
+const BATCH_EVERY: Duration = Duration::from_millis(100);
+/// and later where there are so many that this cost counts.
+const BUSY_ROWS: usize = 64;
+const BUSY_BATCH_EVERY: Duration = Duration::from_millis(200);
 
 /// Records the connections of this machine.
 pub struct Sensor {
     kernel: Kernel,
     decoder: Decoder,
-    /// When the first of the rows that wait was taken.
-    oldest: Option<Instant>,
-    /// When lines were handed over last.
+    /// When rows, or lines, were handed over last.
     handed_over: Instant,
 }
 
@@ -44,7 +48,7 @@ impl Sensor {
         kernel.note_open_sockets(|bytes| decoder.feed(bytes));
         decoder.end_existing(settings.existing);
         kernel.request(&decoder.take_wanted());
-        Ok(Sensor { kernel, decoder, oldest: None, handed_over: Instant::now() })
+        Ok(Sensor { kernel, decoder, handed_over: Instant::now() })
     }
 
     /// The next batch; None if nothing happened within `timeout`.
@@ -61,21 +65,25 @@ impl Sensor {
             decoder.release(if timeout.is_zero() { u64::MAX } else { now_ns(libc::CLOCK_BOOTTIME).cast_unsigned() });
             kernel.request(&decoder.take_wanted());
             let now = Instant::now();
-            if decoder.rows() > 0 {
-                let since = *self.oldest.get_or_insert(now);
-                if decoder.rows() >= BATCH_ROWS || now - since >= BATCH_AGE || timeout.is_zero() {
-                    self.oldest = None;
-                    return decoder.take().map(Some).map_err(io::Error::other);
-                }
+            let rows = decoder.rows();
+            let every = if rows < BUSY_ROWS { BATCH_EVERY } else { BUSY_BATCH_EVERY };
+            if rows >= BATCH_ROWS || rows > 0 && (now - self.handed_over >= every || timeout.is_zero()) {
+                self.handed_over = now;
+                return decoder.take().map(Some).map_err(io::Error::other);
             }
             let left = end.saturating_duration_since(now);
             if left.is_zero() {
                 return Ok(None);
             }
             if drained < BATCH_ROWS {
-                std::thread::sleep(left.min(TICK));
+                std::thread::sleep(left.min(self.tick(now)));
             }
         }
+    }
+
+    /// How long to wait for the next look.
+    fn tick(&self, now: Instant) -> Duration {
+        if now - self.handed_over < QUIET { TICK } else { QUIET_TICK }
     }
 
     /// Let rows become lines from here on.
@@ -90,17 +98,18 @@ impl Sensor {
         self.decoder.lines.as_mut()?.begin(first_record_id, most);
         loop {
             self.decoder.wall_offset_ns = wall_offset_ns();
-            self.decoder.release(if timeout.is_zero() {
-                u64::MAX
-            } else {
-                now_ns(libc::CLOCK_BOOTTIME).cast_unsigned()
-            });
             while !self.decoder.is_full() {
                 let Sensor { kernel, decoder, .. } = self;
                 if kernel.drain(FEW_RECORDS, |bytes| decoder.feed(bytes)) < FEW_RECORDS {
                     break;
                 }
             }
+            // Only now: who claims a flow may have stood in the buffer.
+            self.decoder.release(if timeout.is_zero() {
+                u64::MAX
+            } else {
+                now_ns(libc::CLOCK_BOOTTIME).cast_unsigned()
+            });
             self.kernel.request(&self.decoder.take_wanted());
             let lines = self.decoder.lines.as_ref()?;
             let now = Instant::now();
@@ -114,7 +123,8 @@ impl Sensor {
             if left.is_zero() && lines.is_empty() {
                 return None;
             }
-            let wait = if lines.is_empty() { left.min(TICK) } else { TICK.saturating_sub(now - self.handed_over) };
+            let wait =
+                if lines.is_empty() { left.min(self.tick(now)) } else { TICK.saturating_sub(now - self.handed_over) };
             std::thread::sleep(wait);
         }
         self.decoder.lines.as_deref()

@@ -17,7 +17,9 @@ __all__ = ["ERROR_EVENT_ID", "Counting", "Tended", "Turns"]
 
 ERROR_EVENT_ID = 255
 """Sysmon's Error, in which losses are told."""
-_STEP_S = 0.1
+# Signals, and what is due, wait for the end of a step.
+_STEP_S, _QUIET_STEP_S = 0.1, 0.2
+_QUIET_S = 1.0
 _TEND_S = 0.1
 _LOSSES_S = 0.5
 _STATUS_S = 2.0
@@ -66,6 +68,8 @@ class Turns(ABC, Generic[OutputT]):
         self._ledger = ledger
         self._on_status = on_status
         self._between_batches = between_batches
+        self._quiet_s = 0.0
+        """When it has been quiet for long enough to look less often."""
         self._tend_due_s = self._losses_due_s = self._status_due_s = 0.0
 
     @abstractmethod
@@ -91,7 +95,7 @@ class Turns(ABC, Generic[OutputT]):
         end_s = float("inf") if duration_s is None else time.monotonic() + duration_s
         left = self._turn(0.0, count)
         while left != 0 and not stop() and (wait_s := end_s - time.monotonic()) > 0:
-            left = self._turn(min(wait_s, _STEP_S), left)
+            left = self._turn(min(wait_s, _STEP_S if time.monotonic() < self._quiet_s else _QUIET_STEP_S), left)
         self._drain(left)
         self._tell_losses()
         self._on_status(self._ledger)
@@ -101,6 +105,8 @@ class Turns(ABC, Generic[OutputT]):
         self._between_batches()
         kept = self._step(timeout_s, left)
         now_s = time.monotonic()
+        if kept is not None:
+            self._quiet_s = now_s + _QUIET_S
         # Now and then while pieces come thick and fast.
         if kept is None or now_s >= self._tend_due_s:
             self._tend_due_s = now_s + _TEND_S
