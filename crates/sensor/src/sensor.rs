@@ -41,7 +41,6 @@ impl Sensor {
     pub fn start(cgroup: Option<&Path>, settings: &Settings) -> io::Result<Self> {
         let mut kernel = Kernel::attach(cgroup, settings)?;
         let mut decoder = Decoder::new(settings.guids);
-        decoder.claims = kernel.claims;
         decoder.wall_offset_ns = wall_offset_ns();
         decoder.holds_existing = true;
         decoder.begin_existing();
@@ -62,7 +61,8 @@ impl Sensor {
             let Sensor { kernel, decoder, .. } = self;
             let drained = kernel.drain(BATCH_ROWS, |bytes| decoder.feed(bytes));
             // Asked not to wait, as at the end of a recording: what is held is let go too.
-            decoder.release(if timeout.is_zero() { u64::MAX } else { now_ns(libc::CLOCK_BOOTTIME).cast_unsigned() });
+            let until_ns = if timeout.is_zero() { u64::MAX } else { now_ns(libc::CLOCK_BOOTTIME).cast_unsigned() };
+            decoder.release(until_ns, |cookie, peer| kernel.was_read(cookie, peer));
             kernel.request(&decoder.take_wanted());
             let now = Instant::now();
             let rows = decoder.rows();
@@ -105,11 +105,9 @@ impl Sensor {
                 }
             }
             // Only now: who claims a flow may have stood in the buffer.
-            self.decoder.release(if timeout.is_zero() {
-                u64::MAX
-            } else {
-                now_ns(libc::CLOCK_BOOTTIME).cast_unsigned()
-            });
+            let until_ns = if timeout.is_zero() { u64::MAX } else { now_ns(libc::CLOCK_BOOTTIME).cast_unsigned() };
+            let Sensor { kernel, decoder, .. } = self;
+            decoder.release(until_ns, |cookie, peer| kernel.was_read(cookie, peer));
             self.kernel.request(&self.decoder.take_wanted());
             let lines = self.decoder.lines.as_ref()?;
             let now = Instant::now();
@@ -153,6 +151,7 @@ impl Sensor {
     pub fn warnings(&self) -> Vec<(String, u64)> {
         let mut warnings = self.kernel.warnings();
         warnings.push(("events of processes described by /proc, after the event".into(), self.decoder.described_late));
+        warnings.extend(self.decoder.dns_warnings().map(|(cause, count)| (cause.to_owned(), count)));
         warnings.retain(|(_, count)| *count > 0);
         warnings
     }
