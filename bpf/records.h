@@ -180,25 +180,29 @@ struct image_record {
 	u64 image;
 };
 
-#define DNS_BYTES 2048
+/* Most of a message, or of a segment's piece, that is handed over at once. */
+#define DNS_BYTES 4096
 
+/* A DNS message, or a piece of a TCP segment. Behind it its payload, as long as it is. */
 struct dns_record {
 	u8 type;
 	u8 over_tcp;
-	/* whether it is a question that the process sent */
+	/* whether the process sent it: a question */
 	u8 sent;
 	u8 pad;
 	u16 payload_bytes;
-	/* the server */
+	/* the server, as the socket sees it */
 	u16 peer_port;
+	/* of a question by UDP the process that asks, else whose socket it is */
 	u32 tgid;
-	/* of TCP: to put segments in order */
-	u32 sequence;
+	u32 uid;
 	u64 start_boot_ns;
 	u64 cookie;
 	u64 time_boot_ns;
 	u8 peer[16];
-	u8 payload[DNS_BYTES];
+	/* of TCP: to put segments in order */
+	u32 sequence;
+	u32 pad2;
 };
 
 /* Indices of the counters. */
@@ -211,10 +215,13 @@ enum counter {
 	COUNTER_UNOWNED = 4,
 	/* connections that found the table of connections full */
 	COUNTER_TCPS_FULL = 5,
-	COUNTER_FLOWS = 6,
+	/* UDP flows that made place for others, and count as new if they go on */
+	COUNTER_EVICTED = 6,
 	/* connections remembered by their sockets, since the table was full */
 	COUNTER_OVERFLOWED = 7,
-	COUNTERS = 8,
+	/* DNS answers that reached a socket that had asked nothing, or not that much */
+	COUNTER_UNASKED_DNS = 8,
+	COUNTERS = 9,
 };
 
 /* Slots in which user space counts its requests for processes. */

@@ -79,8 +79,8 @@ def test_sockets_passed_to_another_process(exactly: Case) -> None:
     exactly("processes.passed_on")
 
 
-def test_socket_used_by_parent_and_child(exactly: Case) -> None:
-    exactly("processes.inherited")
+def test_socket_used_by_parent_and_child(exactly: Case, recording: Recording) -> None:
+    exactly("processes.inherited", recording.unseen_reader)
 
 
 def test_exec_after_connect(exactly: Case) -> None:

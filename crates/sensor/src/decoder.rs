@@ -6,38 +6,29 @@ use std::collections::HashSet;
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 
-use crate::dns::{Names, Reassembly, parse_answer};
+use crate::dns::Dns;
 use crate::lru::Lru;
 use crate::pending::Pending;
 use crate::processes::{Described, Guids, Processes, Witness};
 use crate::procfs;
-use crate::records::{Connection, Description, Dns, Event, Nat, Peer, Record, attribution, initiated, kind, state};
-use crate::table::{End, Row, Table};
+use crate::records::{Connection, Description, Event, Nat, Peer, Record, attribution, initiated, kind, state};
+use crate::table::{End, Row, Table, ip_text};
 
 const UDP: u8 = 17;
 /// Attributions of rows without their process.
 const UNDESCRIBED: &str = "undescribed";
 const UNSEEN: &str = "unseen";
-/// Names that DNS told, by process and address.
-const NAMES: usize = 65_536;
-const MIN_TTL_S: u32 = 300;
 /// Translations kept for their flows' records.
 const TRANSLATIONS: usize = 4096;
-/// Connections to DNS servers followed at a time, and bytes of their unfinished messages in all.
-const DNS_CONNECTIONS: usize = 1024;
-const DNS_BYTES: usize = 4 << 20;
 
 /// Rows in the making.
 pub struct Decoder {
     guids: Guids,
-    /// Whether flows are claimed: the hooks that see who sends and reads are attached.
-    pub claims: bool,
     /// Nanoseconds from the clock of boot to Unix time; kept fresh by the caller, so that steps of the clock count.
     pub wall_offset_ns: i64,
     processes: Processes,
     pending: Pending,
-    names: Names,
-    segments: Reassembly,
+    dns: Dns,
     table: Table,
     /// While existing sockets are told: they come in no order, so listeners are known only at the end.
     existing: Option<Vec<Connection>>,
@@ -60,12 +51,10 @@ impl Decoder {
     pub fn new(guids: Guids) -> Self {
         Decoder {
             guids,
-            claims: true,
             wall_offset_ns: 0,
             processes: Processes::default(),
             pending: Pending::default(),
-            names: Names::new(NAMES, MIN_TTL_S),
-            segments: Reassembly::new(DNS_CONNECTIONS, DNS_BYTES),
+            dns: Dns::default(),
             table: Table::default(),
             existing: None,
             translated: Lru::new(TRANSLATIONS),
@@ -111,7 +100,11 @@ impl Decoder {
                 continue;
             }
             let accepted = socket.protocol != UDP && listeners.contains(&(socket.netns, socket.local_port));
-            socket.initiated = if accepted { initiated::NO } else { initiated::YES };
+            socket.initiated = match socket.protocol {
+                UDP => initiated::UNKNOWN,
+                _ if accepted => initiated::NO,
+                _ => initiated::YES,
+            };
             if accepted {
                 self.accepted.insert(socket.cookie);
             }
@@ -140,15 +133,20 @@ impl Decoder {
                     }
                 }
             }
-            Some(Record::Dns(dns)) => self.dns(dns),
             Some(Record::Image(image, path)) => self.processes.insert_image(image, path),
+            Some(Record::Dns(dns, payload)) => self.dns.feed(dns, payload),
             None => self.unknown += 1,
         }
     }
 
-    /// Let flows go that waited long enough for their process.
-    pub fn release(&mut self, now_boot_ns: u64) {
-        while let Some(flow) = self.pending.due(now_boot_ns) {
+    /// Let flows go that waited long enough for their process. `was_read`, of a socket and a far end: whether the owner
+    /// has read the flow's first datagram, since nobody else could.
+    pub fn release(&mut self, now_boot_ns: u64, was_read: impl Fn(u64, &Peer) -> bool) {
+        while let Some(mut flow) = self.pending.due(now_boot_ns) {
+            let connection = &mut flow.connection;
+            if connection.kind == kind::RECEIVED && was_read(connection.cookie, &connection.far_end()) {
+                connection.attribution = attribution::CALLER;
+            }
             self.push(&flow);
         }
     }
@@ -159,8 +157,8 @@ impl Decoder {
     }
 
     fn process(&mut self, description: &Description<'_>) {
-        // The memory of processes that the iterator met could not be read; /proc can, while they live.
-        let unread = self.existing.is_some() && description.command.is_empty();
+        // The memory of a process that was not current could not be read; /proc can, while it lives.
+        let unread = description.command.is_empty() && !description.executable.is_empty();
         let command = if unread { procfs::command_of(&description.process.owner) } else { None };
         self.processes.insert(description, command);
     }
@@ -184,23 +182,7 @@ impl Decoder {
         match connection.kind {
             kind::ACCEPT => connection.attribution == attribution::PENDING,
             kind::CLOSE => self.pending.holds(connection.cookie),
-            _ => connection.attribution == attribution::PENDING && self.claims,
-        }
-    }
-
-    fn dns(&mut self, dns: &Dns) {
-        let payload = &dns.payload[..usize::from(dns.payload_bytes).min(dns.payload.len())];
-        let Decoder { names, segments, .. } = self;
-        let process = process_key(dns.tgid, dns.start_boot_ns);
-        let mut learn = |message: &[u8]| {
-            if let Some(answer) = parse_answer(message) {
-                names.insert(process, &answer, dns.time_boot_ns);
-            }
-        };
-        if dns.over_tcp != 0 {
-            segments.push(dns.cookie, dns.sequence, payload, learn);
-        } else {
-            learn(payload);
+            _ => connection.attribution == attribution::PENDING,
         }
     }
 
@@ -216,12 +198,18 @@ impl Decoder {
             .and_then(|process| process.parent_id.zip(process.parent_start_boot_ns))
             .map(|(parent, start_boot_ns)| self.guids.text(parent, start_boot_ns));
         let close = kind == kind::CLOSE;
-        let initiated = connection.initiated != initiated::NO && !(close && self.accepted.remove(&connection.cookie));
+        let initiated = match connection.initiated {
+            // Not known who began: the ends stand as they do in the datagram that was seen.
+            initiated::UNKNOWN => kind != kind::RECEIVED,
+            initiated => initiated == initiated::YES && !(close && self.accepted.remove(&connection.cookie)),
+        };
         let local = End { address: connection.local, port: connection.local_port, name: None };
-        let name_key = process_key(owner.tgid, owner.start_boot_ns);
-        let name = self.names.get(name_key, &connection.peer, connection.time_boot_ns);
-        let peer = End { address: connection.peer, port: connection.peer_port, name };
+        let named = self.dns.name(owner.tgid, owner.start_boot_ns, &connection.peer, connection.time_boot_ns);
+        let server = named.map(|named| ip_text(named.server));
+        let peer = End { address: connection.peer, port: connection.peer_port, name: named.map(|named| named.name) };
         let (source, destination) = if initiated { (local, peer) } else { (peer, local) };
+        let (nat_local, nat_peer) = event.nat.as_ref().map_or((None, None), |nat| translated(connection, nat));
+        let (nat_source, nat_destination) = if initiated { (nat_local, nat_peer) } else { (nat_peer, nat_local) };
         let wall_ns = self.wall_offset_ns.saturating_add_unsigned(connection.time_boot_ns);
         self.table.push(&Row {
             time_us: wall_ns.div_euclid(1000),
@@ -256,10 +244,10 @@ impl Decoder {
             image_state: process.and_then(|process| process.image_state),
             name_truncated: process.filter(|process| process.executable.is_some()).map(|process| process.truncated),
             ancestry: process.and_then(|process| process.ancestry.as_deref()),
-            host_name_server: None,
-            nat_source: None,
-            nat_destination: None,
-            interface_index: None,
+            host_name_server: server.as_deref(),
+            nat_source,
+            nat_destination,
+            interface_index: (connection.interface != 0).then_some(connection.interface),
         });
     }
 
@@ -277,15 +265,26 @@ impl Decoder {
         Some(name)
     }
 
+    /// What names nothing, by cause.
+    pub fn dns_warnings(&self) -> [(&'static str, u64); 4] {
+        self.dns.warnings()
+    }
+
     /// Rows without their process so far, by what they have as attribution.
     pub fn unattributed(&self) -> [(&'static str, u64); 2] {
         [(UNDESCRIBED, self.undescribed), (UNSEEN, self.unseen)]
     }
 }
 
-/// Tells processes of a boot apart.
-fn process_key(tgid: u32, start_boot_ns: u64) -> u64 {
-    start_boot_ns.rotate_left(22) ^ u64::from(tgid)
+/// Address and port.
+type Place = ([u8; 16], u16);
+
+/// The ends, this one first, that were translated on the way.
+fn translated(connection: &Connection, nat: &Nat) -> (Option<Place>, Option<Place>) {
+    let other = |place: Place, from: Place| (place != from).then_some(place);
+    let local = other((nat.translated_local, nat.local_port), (connection.local, connection.local_port));
+    let peer = other((nat.translated_peer, nat.peer_port), (connection.peer, connection.peer_port));
+    (local, peer)
 }
 
 fn record_kind(kind: u8) -> &'static str {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::lru::Lru;
 use crate::procfs;
-use crate::records::{Ancestor, Description, Image, Owner, image_state, truncated};
+use crate::records::{Ancestor, Description, Image, Owner, Process, image_state, truncated};
 
 /// More than the kernel side remembers having told, of processes and of images.
 const CAPACITY: usize = 32_768;
@@ -84,6 +84,9 @@ impl Processes {
         let ancestors: Vec<_> =
             description.ancestors.iter().map(|ancestor| (ancestor.tgid, self.image_of(ancestor))).collect();
         let parent = description.ancestors.first();
+        let read = command.or_else(|| command_line(description.command));
+        let inherits = read.is_none() && executable.is_some();
+        let command = if inherits { parent.and_then(|parent| self.inherited(process, parent)) } else { read };
         let described = Described {
             witness: Witness::Kernel,
             truncated: cut(truncated::EXECUTABLE),
@@ -96,7 +99,7 @@ impl Processes {
                 _ => None,
             },
             executable,
-            command: command.or_else(|| command_line(description.command)),
+            command,
             cgroup: path(description.cgroup, cut(truncated::CGROUP)).or(Some("/".into())),
             parent_id: Some(parent.map_or(0, |parent| parent.tgid)),
             parent_start_boot_ns: parent.map(|parent| parent.start_boot_ns),
@@ -104,6 +107,12 @@ impl Processes {
             ancestry: ancestry(&ancestors),
         };
         self.put(key(&process.owner), Arc::new(described));
+    }
+
+    /// The command line of the parent, if the process has not become another program since its parent made it.
+    fn inherited(&mut self, process: &Process, parent: &Ancestor) -> Option<String> {
+        let Ancestor { tgid, start_boot_ns, .. } = *parent;
+        self.known.get(&key(&Owner { tgid, start_boot_ns, ..process.owner }))?.command.clone()
     }
 
     /// Take note of a program that ancestors ran.

@@ -204,8 +204,6 @@ pub struct Event {
 
 /// Bytes kept of a command line.
 pub const COMMAND_BYTES: usize = 1024;
-/// Bytes kept of a DNS message or segment.
-pub const DNS_BYTES: usize = 2048;
 
 /// Of what a description lacks the front, `enum truncated`.
 #[allow(missing_docs)]
@@ -312,24 +310,24 @@ record! {
 }
 
 record! {
-    /// A DNS message over UDP, or a segment of a connection to a DNS server, as it came in.
+    /// A DNS message over UDP, or a piece of a segment of a connection to a DNS server; its payload is behind it.
     pub struct Dns {
         /// Record type.
         pub record: u8,
-        /// Whether it is a segment of TCP.
+        /// Whether it is of a segment of TCP.
         pub over_tcp: u8,
         /// Whether the process sent it: a question.
         pub sent: u8,
         /// Zero.
         pub pad: u8,
-        /// Bytes used of `payload`.
+        /// Length of the payload.
         pub payload_bytes: u16,
-        /// The server's port.
+        /// The server's port, as the socket sees it.
         pub peer_port: u16,
-        /// The process that the socket belongs to.
+        /// Of a question by UDP the process that asks, else the one that the socket belongs to.
         pub tgid: u32,
-        /// Of a segment: its sequence number.
-        pub sequence: u32,
+        /// Its real user.
+        pub uid: u32,
         /// Its start, nanoseconds since boot.
         pub start_boot_ns: u64,
         /// The socket's cookie.
@@ -338,8 +336,10 @@ record! {
         pub time_boot_ns: u64,
         /// The server's address.
         pub peer: [u8; 16],
-        /// The message, or the segment's data.
-        pub payload: [u8; DNS_BYTES],
+        /// Of a segment: the sequence number of the payload's first byte.
+        pub sequence: u32,
+        /// Zero.
+        pub pad2: u32,
     }
 }
 
@@ -352,8 +352,8 @@ pub enum Record<'a> {
     Connection(&'a Connection, Option<&'a Counts>),
     /// `RECORD_CLAIM`
     Claim(&'a Claim),
-    /// `RECORD_DNS`
-    Dns(&'a Dns),
+    /// `RECORD_DNS`, with its payload.
+    Dns(&'a Dns, &'a [u8]),
     /// `RECORD_NAT`
     Nat(&'a Nat),
     /// `RECORD_IMAGE`; with the names of its path.
@@ -372,7 +372,10 @@ impl<'a> Record<'a> {
                 Some(Record::Connection(connection, counts))
             }
             3 => Claim::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Claim(record)),
-            4 => Dns::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Dns(record)),
+            4 => {
+                let (dns, rest) = Dns::ref_from_prefix(bytes).ok()?;
+                Some(Record::Dns(dns, rest.get(..dns.payload_bytes.into())?))
+            }
             5 => Nat::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Nat(record)),
             6 => {
                 let (image, path) = Image::ref_from_prefix(bytes).ok()?;
@@ -399,7 +402,7 @@ mod tests {
         assert_eq!(size_of::<Process>(), 56);
         assert_eq!(size_of::<Ancestor>(), 24);
         assert_eq!(size_of::<Image>(), 16);
-        assert_eq!(size_of::<Dns>(), 2104);
+        assert_eq!(size_of::<Dns>(), 64);
     }
 
     #[test]

@@ -32,7 +32,6 @@ impl Sensor {
     pub fn start(cgroup: Option<&Path>, settings: &Settings) -> io::Result<Self> {
         let mut kernel = Kernel::attach(cgroup, settings)?;
         let mut decoder = Decoder::new(settings.guids);
-        decoder.claims = kernel.claims;
         decoder.wall_offset_ns = wall_offset_ns();
         decoder.begin_existing();
         kernel.note_open_sockets(|bytes| decoder.feed(bytes));
@@ -52,7 +51,8 @@ impl Sensor {
             let Sensor { kernel, decoder, .. } = self;
             let drained = kernel.drain(BATCH_ROWS, |bytes| decoder.feed(bytes));
             // Asked not to wait, as at the end of a recording: what is held is let go too.
-            decoder.release(if timeout.is_zero() { u64::MAX } else { now_ns(libc::CLOCK_BOOTTIME).cast_unsigned() });
+            let until_ns = if timeout.is_zero() { u64::MAX } else { now_ns(libc::CLOCK_BOOTTIME).cast_unsigned() };
+            decoder.release(until_ns, |cookie, peer| kernel.was_read(cookie, peer));
             kernel.request(&decoder.take_wanted());
             let now = Instant::now();
             if decoder.rows() > 0 {
@@ -95,6 +95,7 @@ impl Sensor {
     pub fn warnings(&self) -> Vec<(String, u64)> {
         let mut warnings = self.kernel.warnings();
         warnings.push(("events of processes described by /proc, after the event".into(), self.decoder.described_late));
+        warnings.extend(self.decoder.dns_warnings().map(|(cause, count)| (cause.to_owned(), count)));
         warnings.retain(|(_, count)| *count > 0);
         warnings
     }

@@ -25,17 +25,19 @@ def hold(witness: Witness, family: str) -> None:
     for sock in (client, waiting):
         witness.connected(sock, **here)
     witness.accepted(accepted, **here)
-    witness.sent(datagrams, server.getsockname(), **here)
+    # Nor does the kernel know who spoke first, before the recording.
+    unknown = {"network_connection_initiated": None}
+    witness.sent(datagrams, server.getsockname(), **here, **unknown)
     witness.tell({"ready": True})
     sys.stdin.readline()
     # That it waited to be accepted before the recorder came takes nothing from its being accepted now.
     witness.accepted(listener.accept()[0])
     datagrams.send(b"hello")
-    witness.sent(datagrams, server.getsockname())
-    witness.received(server, server.recvfrom(100)[1])
+    witness.sent(datagrams, server.getsockname(), **unknown)
+    witness.received(server, server.recvfrom(100)[1], **unknown)
     unconnected.sendto(b"hello", server.getsockname())
-    witness.sent(unconnected, server.getsockname())
-    witness.received(server, server.recvfrom(100)[1])
+    witness.sent(unconnected, server.getsockname(), **unknown)
+    witness.received(server, server.recvfrom(100)[1], **unknown)
     another = socket.socket(LOOPBACK[family][0])
     another.connect(listener.getsockname())
     witness.connected(another)
