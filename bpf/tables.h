@@ -74,9 +74,10 @@ struct note {
 	u8 is_udp;
 	/* the kernel's own: none of ours */
 	u8 foreign;
-	/* of the latest flow: enum initiated; whether an error was reported */
+	/* of the latest flow: enum initiated */
 	u8 initiated;
-	u8 failed;
+	/* found by the walk over what was open */
+	u8 walked;
 	/* flows received whose reader is not known, and when the last of them came */
 	u64 unread;
 	u64 unread_ns;

@@ -8,7 +8,7 @@ use arrow_schema::ArrowError;
 
 use crate::dns::Dns;
 use crate::lru::Lru;
-use crate::pending::Pending;
+use crate::pending::{Pending, Unanswered};
 use crate::processes::{Described, Guids, Processes, Witness};
 use crate::procfs;
 use crate::records::{Connection, Description, Event, Nat, Peer, Record, attribution, initiated, kind, state};
@@ -21,17 +21,28 @@ const UNSEEN: &str = "unseen";
 /// Translations kept for their flows' records.
 const TRANSLATIONS: usize = 4096;
 
+/// What was met while existing sockets were told.
+#[derive(Default)]
+struct Existing {
+    sockets: Vec<Connection>,
+    /// Cookies of connections that came to be meanwhile: the walk may meet their sockets too.
+    live: HashSet<u64>,
+}
+
 /// Rows in the making.
 pub struct Decoder {
     guids: Guids,
     /// Nanoseconds from the clock of boot to Unix time; kept fresh by the caller, so that steps of the clock count.
     pub wall_offset_ns: i64,
     processes: Processes,
+    /// Whether attempts are asked for.
+    pub attempts: bool,
     pending: Pending,
     dns: Dns,
+    unanswered: Unanswered,
     table: Table,
     /// While existing sockets are told: they come in no order, so listeners are known only at the end.
-    existing: Option<Vec<Connection>>,
+    existing: Option<Existing>,
     /// How the ends of flows are translated on the way, by socket and far end.
     translated: Lru<(u64, Peer), Nat>,
     /// Existing connections that had been accepted: the kernel side cannot tell when they close.
@@ -53,8 +64,10 @@ impl Decoder {
             guids,
             wall_offset_ns: 0,
             processes: Processes::default(),
+            attempts: true,
             pending: Pending::default(),
             dns: Dns::default(),
+            unanswered: Unanswered::default(),
             table: Table::default(),
             existing: None,
             translated: Lru::new(TRANSLATIONS),
@@ -81,12 +94,12 @@ impl Decoder {
 
     /// From here to `end_existing` records of existing sockets come.
     pub fn begin_existing(&mut self) {
-        self.existing = Some(Vec::new());
+        self.existing = Some(Existing::default());
     }
 
     /// Make rows of the existing connections (if `wanted`), now that it is known who listens where.
     pub fn end_existing(&mut self, wanted: bool) {
-        let sockets = self.existing.take().unwrap_or_default();
+        let Existing { sockets, live: mut told } = self.existing.take().unwrap_or_default();
         let listeners: HashSet<(u32, u16)> = sockets
             .iter()
             .filter(|socket| socket.protocol != UDP && socket.state == state::LISTEN)
@@ -96,7 +109,7 @@ impl Decoder {
             let skipped = [state::SYN_SENT, state::SYN_RECV, state::CLOSE, state::LISTEN, state::TIME_WAIT];
             let connected =
                 if socket.protocol == UDP { socket.peer_port != 0 } else { !skipped.contains(&socket.state) };
-            if !connected {
+            if !connected || !told.insert(socket.cookie) {
                 continue;
             }
             let accepted = socket.protocol != UDP && listeners.contains(&(socket.netns, socket.local_port));
@@ -142,6 +155,9 @@ impl Decoder {
     /// Let flows go that waited long enough for their process. `was_read`, of a socket and a far end: whether the owner
     /// has read the flow's first datagram, since nobody else could.
     pub fn release(&mut self, now_boot_ns: u64, was_read: impl Fn(u64, &Peer) -> bool) {
+        while let Some(flow) = self.unanswered.due(now_boot_ns) {
+            self.push(&flow);
+        }
         while let Some(mut flow) = self.pending.due(now_boot_ns) {
             let connection = &mut flow.connection;
             if connection.kind == kind::RECEIVED && was_read(connection.cookie, &connection.far_end()) {
@@ -164,15 +180,33 @@ impl Decoder {
     }
 
     fn event(&mut self, event: Event) {
-        if event.connection.kind == kind::EXISTING
-            && let Some(existing) = &mut self.existing
-        {
-            existing.push(event.connection);
-        } else if self.waits(&event.connection) {
-            if let Some(flow) = self.pending.hold(event) {
-                self.push(&flow);
+        let connection = &event.connection;
+        if let Some(existing) = &mut self.existing {
+            match connection.kind {
+                kind::EXISTING => {
+                    existing.sockets.push(*connection);
+                    return;
+                }
+                kind::CONNECT | kind::ACCEPT => {
+                    existing.live.insert(connection.cookie);
+                }
+                _ => {}
             }
+        }
+        let let_go = if self.waits(connection) {
+            self.pending.hold(event)
+        } else if may_be_refused(connection) {
+            self.unanswered.hold(event)
         } else {
+            if connection.kind == kind::ATTEMPT && connection.protocol == UDP {
+                self.unanswered.refuse(connection);
+                if !self.attempts {
+                    return;
+                }
+            }
+            Some(event)
+        };
+        if let Some(event) = let_go {
             self.push(&event);
         }
     }
@@ -276,6 +310,11 @@ impl Decoder {
     }
 }
 
+/// Whether an error may be reported that takes a flow back: to a socket that is connected, of what it began.
+fn may_be_refused(connection: &Connection) -> bool {
+    connection.kind == kind::SENT && connection.state == state::ESTABLISHED && connection.initiated != initiated::NO
+}
+
 /// Address and port.
 type Place = ([u8; 16], u16);
 
@@ -311,7 +350,7 @@ fn outcome(connection: &Connection) -> Option<&'static str> {
     const ECONNRESET: u16 = 104;
     const ETIMEDOUT: u16 = 110;
     match (connection.protocol, connection.kind, connection.error) {
-        (UDP, ..) => None,
+        (UDP, kind, _) if kind != kind::ATTEMPT => None,
         (_, kind::ATTEMPT, error) => Some(match error {
             0 => "abandoned",
             ECONNRESET => "reset",
