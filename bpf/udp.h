@@ -78,8 +78,7 @@ INLINE void on_read_from(struct bpf_sock_addr *ctx, const struct peer *peer)
 	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
 	if (!note || !note->is_udp)
 		return;
-	struct task_struct *task = bpf_get_current_task_btf();
-	if (note->owner.tgid != task->tgid || note->owner.exec_id != (u32)task->self_exec_id)
+	if (!is_current(&note->owner))
 		own(note);
 	if (!note->unread || !awaits_reader(note, bpf_ktime_get_boot_ns()))
 		return;
@@ -138,8 +137,7 @@ int consume_udp(u64 *ctx)
 	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
 	if (!note || !note->is_udp)
 		return 0;
-	struct task_struct *task = bpf_get_current_task_btf();
-	if (note->owner.tgid != task->tgid || note->owner.exec_id != (u32)task->self_exec_id)
+	if (!is_current(&note->owner))
 		own(note);
 	if (!note->unread || !awaits_reader(note, bpf_ktime_get_boot_ns()))
 		return 0;

@@ -134,6 +134,7 @@ impl Decoder {
                 }
             }
             Some(Record::Dns(dns, payload)) => self.dns.feed(dns, payload),
+            Some(Record::Image(image, path)) => self.processes.insert_image(image, path),
             None => self.unknown += 1,
         }
     }
@@ -236,13 +237,13 @@ impl Decoder {
             received_bytes: counts.map(|counts| counts.received_bytes),
             sent_packets: counts.map(|counts| counts.sent_packets),
             received_packets: counts.map(|counts| counts.received_packets),
-            effective_user_id: None,
-            image_device: None,
-            image_inode: None,
-            mount_namespace_id: None,
-            image_state: None,
-            name_truncated: None,
-            ancestry: None,
+            effective_user_id: known.then_some(owner.euid),
+            image_device: process.and_then(|process| process.device),
+            image_inode: process.and_then(|process| process.inode),
+            mount_namespace_id: process.and_then(|process| process.mount_namespace),
+            image_state: process.and_then(|process| process.image_state),
+            name_truncated: process.filter(|process| process.executable.is_some()).map(|process| process.truncated),
+            ancestry: process.and_then(|process| process.ancestry.as_deref()),
             host_name_server: server.as_deref(),
             nat_source,
             nat_destination,
