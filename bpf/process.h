@@ -373,28 +373,41 @@ INLINE long hand_over(struct draft *draft, struct task_struct *task, const struc
 	return bpf_ringbuf_output(&ring, record, bytes, BPF_RB_NO_WAKEUP);
 }
 
-/* Tell user space of a process, unless it knows. Returns whether it knows now. */
-__attribute__((noinline)) int tell(u64 task_address, const struct owner *owner, u32 here)
+static __attribute__((noinline)) int tell_now(u64 task_address, const struct owner *owner, u32 here)
 {
-	struct task_struct *task = (void *)task_address;
 	if (!owner)
 		return 0;
-	u32 tgid = owner->tgid;
-	struct told now = {.owner = *owner, .cgroup_id = cgroup_of(task), .requests = requests_for(tgid)};
-	struct told *known = bpf_map_lookup_elem(&told, &tgid);
-	if (is_told(known, &now))
-		return 1;
-	note_lineage(task_address, here);
 	struct draft *draft = take_draft();
-	long result = draft ? hand_over(draft, task, owner, here) : -1;
+	long result = draft ? hand_over(draft, (void *)task_address, owner, here) : -1;
 	if (draft)
 		draft->taken = 0;
-	if (result) {
+	if (result)
 		count(COUNTER_LOST_PROCESS);
-		return 0;
-	}
-	bpf_map_update_elem(&told, &tgid, &now, BPF_ANY);
-	return 1;
+	return result == 0;
+}
+
+/* Inlined, so that the deepest chain of calls below it fits the 512 bytes that a program's stacks have together. */
+INLINE bool tell_unless(const struct told *now, u64 task_address, const struct owner *owner, bool here)
+{
+	u32 tgid = owner->tgid;
+	if (is_told(bpf_map_lookup_elem(&told, &tgid), now))
+		return true;
+	note_lineage(task_address, here);
+	if (!tell_now(task_address, owner, here))
+		return false;
+	bpf_map_update_elem(&told, &tgid, now, BPF_ANY);
+	return true;
+}
+
+/* Tell user space of a process, unless it knows. Returns whether it knows now. `here`: it is the current one. */
+INLINE bool tell(u64 task_address, const struct owner *owner, bool here)
+{
+	struct told now = {
+		.owner = *owner,
+		.cgroup_id = cgroup_of((void *)task_address),
+		.requests = requests_for(owner->tgid),
+	};
+	return tell_unless(&now, task_address, owner, here);
 }
 
 /* The process told of last on each processor: mostly it is the same again, and no look into the table is needed. */
@@ -419,7 +432,7 @@ INLINE void owner_here(struct owner *owner)
 	struct told *last = bpf_map_lookup_elem(&recent, &zero);
 	if (is_told(last, &now))
 		return;
-	if (tell(bpf_get_current_task(), owner, true) && last)
+	if (tell_unless(&now, bpf_get_current_task(), owner, true) && last)
 		*last = now;
 }
 

@@ -169,7 +169,7 @@ INLINE u8 direction(const struct note *note, bool sent, bool answer, u64 now_ns)
 }
 
 /* Who sends? The current process, if it has the socket; it does not where a packet filter lets datagrams go later. */
-INLINE u8 on_sender(struct __sk_buff *skb, struct note *note)
+static __attribute__((noinline)) int on_sender(struct __sk_buff *skb, struct note *note)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	if (task->tgid != note->owner.tgid) {
@@ -196,7 +196,7 @@ INLINE void refresh(struct note *note)
 }
 
 /* Who will read? Whoever waits for it; if nobody does it is seen later: by how it reads, by its answer, or not. */
-INLINE u8 on_receiver(struct __sk_buff *skb, struct note *note, struct flow *flow, u64 now_ns)
+static __attribute__((noinline)) int on_receiver(struct __sk_buff *skb, struct note *note)
 {
 	struct sock *sk = READ((struct sk_buff *)skb, sk);
 	u64 file = file_of(sk);
@@ -209,7 +209,9 @@ INLINE u8 on_receiver(struct __sk_buff *skb, struct note *note, struct flow *flo
 	}
 	refresh(note);
 	note->unread += 1;
-	note->unread_ns = now_ns;
+	note->unread_ns = bpf_ktime_get_boot_ns();
+	u64 cookie = bpf_get_socket_cookie(skb);
+	struct flow *flow = find_flow(shelf_of(cookie, &note->flow.peer), cookie, &note->flow, false);
 	if (flow) {
 		flow->unread = 1;
 		flow->sk = (u64)sk;
@@ -218,8 +220,10 @@ INLINE u8 on_receiver(struct __sk_buff *skb, struct note *note, struct flow *flo
 	return ATTRIBUTION_PENDING;
 }
 
-/* A datagram that is not of the socket's latest flow, or comes after a silence. */
-static __attribute__((noinline)) int on_flow(struct __sk_buff *skb, struct note *note, struct packet *packet, bool sent)
+enum { DUE_EVENT = 1, DUE_CLAIM = 2 };
+
+/* A datagram that is not of the socket's latest flow, or comes after a silence. Returns what is due for it. */
+static __attribute__((noinline)) int note_flow(struct __sk_buff *skb, struct note *note, struct packet *packet, bool sent)
 {
 	u64 now_ns = bpf_ktime_get_boot_ns();
 	u64 cookie = bpf_get_socket_cookie(skb);
@@ -253,20 +257,25 @@ static __attribute__((noinline)) int on_flow(struct __sk_buff *skb, struct note 
 		known = put_flow(key, cookie, note, now_ns);
 	else
 		known->last_ns = now_ns;
-	if (sent && known && known->unread && awaits_reader(note, now_ns))
-		claim_received(note, known);
+	u32 due = sent && known && known->unread ? DUE_CLAIM : 0;
 	if (last_ns && !is_idle(last_ns, now_ns))
-		return 0;
+		return due;
 
 	note->failed = 0;
-	u8 attribution = sent ? on_sender(skb, note) : on_receiver(skb, note, known, now_ns);
 	if (translated)
 		emit_nat(cookie, &packet->peer, &wire);
-	struct connection_record *record = reserve(sent ? KIND_SENT : KIND_RECEIVED, attribution, IPPROTO_UDP, now_ns);
+	return due | DUE_EVENT;
+}
+
+static __attribute__((noinline)) int emit_flow(struct __sk_buff *skb, const struct note *note,
+					       const struct packet *packet, bool sent, u8 attribution)
+{
+	struct connection_record *record =
+		reserve(sent ? KIND_SENT : KIND_RECEIVED, attribution, IPPROTO_UDP, note->flow_ns);
 	if (!record)
 		return 0;
 	record->owner = note->owner;
-	record->cookie = cookie;
+	record->cookie = bpf_get_socket_cookie(skb);
 	record->netns = note->netns;
 	record->initiated = note->initiated;
 	record->interface = packet->route.interface;
@@ -299,7 +308,14 @@ INLINE void on_datagram(struct __sk_buff *skb, struct note *note, struct packet 
 		if (sent && note->unread)
 			on_answer(skb, note, now_ns);
 	} else {
-		on_flow(skb, note, packet, sent);
+		/* one after the other, and not within each other, for the stack's sake */
+		u32 due = note_flow(skb, note, packet, sent);
+		if (due & DUE_CLAIM)
+			on_answer(skb, note, now_ns);
+		if (due & DUE_EVENT) {
+			int attribution = sent ? on_sender(skb, note) : on_receiver(skb, note);
+			emit_flow(skb, note, packet, sent, attribution);
+		}
 	}
 	/* as the socket sees it, for DNS */
 	packet->peer = note->flow.peer;
