@@ -117,29 +117,30 @@ INLINE void asker_of(struct dns_record *record, struct __sk_buff *skb, const str
 	record->start_boot_ns = owner.start_boot_ns;
 }
 
-INLINE void on_dns(struct __sk_buff *skb, const struct note *note, const struct packet *packet, bool sent,
-		   bool over_tcp)
+/* A function of its own, for its caller calls others that need the stack. */
+static __attribute__((noinline)) int on_dns(struct __sk_buff *skb, const struct note *note, const struct packet *packet,
+					    bool sent, bool over_tcp)
 {
 	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
 	if (!sk)
-		return;
+		return 0;
 	struct dns_record head = {.type = RECORD_DNS, .over_tcp = over_tcp, .sent = sent};
 	u32 start = packet->transport + 8, sequence = 0;
 	if (over_tcp) {
 		u8 header[14];
 		if (bpf_skb_load_bytes(skb, packet->transport, header, sizeof(header)))
-			return;
+			return 0;
 		__builtin_memcpy(&sequence, header + 4, 4);
 		/* Fast Open: the SYN takes a number, what it carries comes after it */
 		sequence = __builtin_bswap32(sequence) + !!(header[13] & SYN);
 		start = packet->transport + (header[12] >> 4) * 4;
 	}
 	if (skb->len <= start)
-		return;
+		return 0;
 	u32 size = skb->len - start;
 	if (!awaited(sk, sent, size)) {
 		count(sent ? COUNTER_LOST_DNS : COUNTER_UNASKED_DNS);
-		return;
+		return 0;
 	}
 	server_of(&head, sk, packet);
 	head.cookie = bpf_get_socket_cookie(skb);
@@ -148,17 +149,18 @@ INLINE void on_dns(struct __sk_buff *skb, const struct note *note, const struct 
 	if (!over_tcp) {
 		u32 most = sent ? QUESTION_BYTES : DNS_BYTES;
 		put_dns(skb, &head, start, size < most ? size : most);
-		return;
+		return 0;
 	}
 	/* What is sent in larger pieces is no question. */
 	for (u32 i = 0; i < (sent ? 1 : MAX_PIECES); i++) {
 		u32 done = i * DNS_BYTES;
 		if (done >= size)
-			return;
+			return 0;
 		u32 left = size - done;
 		head.sequence = sequence + done;
 		put_dns(skb, &head, start + done, left < DNS_BYTES ? left : DNS_BYTES);
 	}
+	return 0;
 }
 
 #endif
