@@ -117,10 +117,12 @@ INLINE void asker_of(struct dns_record *record, struct __sk_buff *skb, const str
 	record->start_boot_ns = owner.start_boot_ns;
 }
 
-/* A function of its own, for its caller calls others that need the stack. */
-static __attribute__((noinline)) int on_dns(struct __sk_buff *skb, const struct note *note, const struct packet *packet,
-					    bool sent, bool over_tcp)
+/* Global: verified once, and not for all that its caller may know of a packet. */
+__attribute__((noinline)) int on_dns(struct __sk_buff *skb, const struct note *note, const struct packet *packet,
+				     u32 sent, u32 over_tcp)
 {
+	if (!note || !packet)
+		return 0;
 	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
 	if (!sk)
 		return 0;

@@ -133,8 +133,8 @@ impl Decoder {
                     }
                 }
             }
-            Some(Record::Dns(dns, payload)) => self.dns.feed(dns, payload),
             Some(Record::Image(image, path)) => self.processes.insert_image(image, path),
+            Some(Record::Dns(dns, payload)) => self.dns.feed(dns, payload),
             None => self.unknown += 1,
         }
     }
