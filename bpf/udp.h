@@ -302,7 +302,7 @@ INLINE void on_datagram(struct __sk_buff *skb, struct note *note, struct packet 
 {
 	u64 now_ns = bpf_ktime_get_boot_ns();
 	const struct route *latest = sent ? &note->sent : &note->flow;
-	if (same_route(&packet->route, latest, skb->ifindex) && !is_idle(note->flow_ns, now_ns)) {
+	if (note->flow_ns && same_route(&packet->route, latest, skb->ifindex) && !is_idle(note->flow_ns, now_ns)) {
 		note->flow_ns = now_ns;
 		if (sent && note->unread)
 			on_answer(skb, note, now_ns);
