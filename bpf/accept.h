@@ -72,22 +72,22 @@ int getpeername6(struct bpf_sock_addr *ctx)
  * A packet goes out. While its socket is locked by a process, and not by a soft interrupt, that is the current one: the
  * first packet of a connection that waits so tells whose it is.
  */
-INLINE void on_tcp_sent(struct __sk_buff *skb, struct bpf_sock *bpf_sk)
+static __attribute__((noinline)) int on_tcp_sent(struct __sk_buff *skb, struct bpf_sock *bpf_sk)
 {
 	u64 cookie = bpf_get_socket_cookie(skb);
 	struct tcp *tcp = slot_of(cookie);
 	if (tcp && tcp->cookie == cookie && tcp->stage != STAGE_WAITING && tcp->stage != STAGE_CONNECTING)
-		return;
+		return 0;
 	/* not in its slot: it was pushed out when it was reported, or is in its own storage, or has no note */
 	if (tcp && tcp->cookie > cookie && !counted(COUNTER_OVERFLOWED))
-		return;
+		return 0;
 	struct tcp_sock *data = bpf_skc_to_tcp_sock(bpf_sk);
 	if (!data)
-		return;
+		return 0;
 	struct sock *sk = (struct sock *)data;
 	u8 state = sk->__sk_common.skc_state;
 	if (state == TCP_SYN_SENT || state == TCP_SYN_RECV || state == TCP_LISTEN)
-		return;
+		return 0;
 	tcp = FIND_TCP(bpf_sk, cookie);
 	if (tcp && tcp->stage == STAGE_CONNECTING) {
 		/* that it was established was missed */
@@ -95,16 +95,17 @@ INLINE void on_tcp_sent(struct __sk_buff *skb, struct bpf_sock *bpf_sk)
 		tcp->stage = want_closes ? STAGE_CONNECTED : STAGE_REPORTED;
 	}
 	if (accept_hook == ACCEPT_GRAFT || !sk->sk_lock.owned || !is_users(sk))
-		return;
+		return 0;
 	u32 segments = skb->gso_segs ? skb->gso_segs : 1;
 	if (tcp ? tcp->stage != STAGE_WAITING : !lacks_note(cookie, data->segs_out - segments))
-		return;
+		return 0;
 	struct owner owner;
 	owner_here(&owner);
 	if (tcp)
 		take_waiting(tcp, &owner, ATTRIBUTION_CALLER);
 	else if (!is_further_path(sk))
 		on_accepted_unnoted(sk, &owner, cookie, false);
+	return 0;
 }
 
 /* The end of a system call, as perf has it; only calls of 64-bit programs run this. */

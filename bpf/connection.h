@@ -10,10 +10,18 @@ INLINE u32 netns_of(struct sock *sk)
 	return READ(READ(sk, __sk_common.skc_net.net), ns.inum);
 }
 
-/* fe80::/10: such an address means something else on each interface. */
+/*
+ * fe80::/10, 169.254.0.0/16, and groups of no wider scope: such an address means something else on each interface.
+ */
 INLINE bool is_link_local(const u8 address[16])
 {
-	return address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
+	u64 words[2];
+	__builtin_memcpy(words, address, 16);
+	if (address[0] == 0xff)
+		return (address[1] & 15) <= 2;
+	if (address[0] == 0xfe)
+		return (address[1] & 0xc0) == 0x80;
+	return words[0] == 0 && (words[1] & 0xffffffffffffULL) == 0xfea9ffff0000ULL;
 }
 
 /* The addresses of a socket; IPv4 in IPv6's clothes (an IPv6 socket that speaks IPv4) comes out as IPv4 does. */

@@ -94,19 +94,33 @@ struct qstr {
 	const unsigned char *name;
 };
 
+struct hlist_bl_node {
+	struct hlist_bl_node **pprev;
+};
+
 struct dentry {
 	struct dentry *d_parent;
 	struct qstr d_name;
+	struct hlist_bl_node d_hash;
 };
 
 struct vfsmount {
 	struct dentry *mnt_root;
 };
 
+struct ns_common {
+	unsigned int inum;
+};
+
+struct mnt_namespace {
+	struct ns_common ns;
+};
+
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns;
 };
 
 struct path {
@@ -114,8 +128,14 @@ struct path {
 	struct dentry *dentry;
 };
 
+struct super_block {
+	u32 s_dev;
+};
+
 struct inode {
 	u16 i_mode;
+	struct super_block *i_sb;
+	unsigned long i_ino;
 };
 
 typedef struct {
@@ -179,15 +199,12 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
-struct ns_common {
-	unsigned int inum;
-};
-
 struct net {
 	struct ns_common ns;
 };
 
 struct nsproxy {
+	struct mnt_namespace *mnt_ns;
 	struct net *net_ns;
 };
 
@@ -297,8 +314,8 @@ struct sock {
 };
 
 struct socket {
-	struct sock *sk;
 	struct file *file;
+	struct sock *sk;
 };
 
 struct tcp_ulp_ops {
@@ -345,12 +362,17 @@ struct io_uring_task {
 };
 
 struct io_kiocb {
+	u8 opcode;
 	struct io_uring_task *tctx;
 };
 
 /* until Linux 6.12 */
 struct io_kiocb___before_6_13 {
 	struct task_struct *task;
+};
+
+struct io_uring_cqe {
+	s32 res;
 };
 
 struct pt_regs {

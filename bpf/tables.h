@@ -210,12 +210,61 @@ struct {
 	__type(value, u64);
 } requests SEC(".maps");
 
+/* A program as it was executed. */
+struct image {
+	struct image_record record;
+	char path[IMAGE_PATH_BYTES];
+	char command[COMMAND_BYTES];
+	u32 command_bytes;
+	u32 pad;
+	/* user space has its record: how often it had asked for it until then, and one */
+	u64 told;
+};
+
+/* By an id that is given once. Forks share their parent's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, struct image);
+} images SEC(".maps");
+
+/* Who forked a process, and what it ran then. */
+struct origin {
+	u64 start_boot_ns;
+	/* what it runs now, since the exec of this number */
+	u64 image;
+	u64 parent_start_boot_ns;
+	/* 0: what the parent runs now */
+	u64 parent_image;
+	u32 parent_tgid;
+	u32 exec_id;
+};
+
+/* By tgid. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, u32);
+	__type(value, struct origin);
+} origins SEC(".maps");
+
+/* The names of a path, leaf first, each with a NUL after it. */
+struct names {
+	char bytes[PATH_BYTES + NAME_BYTES];
+};
+
+struct group_names {
+	char bytes[CGROUP_BYTES + NAME_BYTES];
+};
+
 /* Where a description is put together: its length is known at the end only. */
 struct draft {
 	u64 taken;
 	struct process_record record;
-	/* three paths and a command line, wherever they begin */
-	char bytes[4096 + sizeof(struct names)];
+	/* what stands behind the record, wherever the longest of it begins */
+	char bytes[8192 + sizeof(struct names)];
+	struct image image;
 };
 
 /* More than one: a program may be interrupted on its processor, by another that describes a process too. */

@@ -78,8 +78,7 @@ INLINE void on_read_from(struct bpf_sock_addr *ctx, const struct peer *peer)
 	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
 	if (!note || !note->is_udp)
 		return;
-	struct task_struct *task = bpf_get_current_task_btf();
-	if (note->owner.tgid != task->tgid || note->owner.exec_id != (u32)task->self_exec_id)
+	if (!is_current(&note->owner))
 		own(note);
 	if (!note->unread || !awaits_reader(note, bpf_ktime_get_boot_ns()))
 		return;
@@ -138,8 +137,7 @@ int consume_udp(u64 *ctx)
 	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
 	if (!note || !note->is_udp)
 		return 0;
-	struct task_struct *task = bpf_get_current_task_btf();
-	if (note->owner.tgid != task->tgid || note->owner.exec_id != (u32)task->self_exec_id)
+	if (!is_current(&note->owner))
 		own(note);
 	if (!note->unread || !awaits_reader(note, bpf_ktime_get_boot_ns()))
 		return 0;
@@ -181,7 +179,7 @@ INLINE u8 direction(const struct note *note, bool sent, bool answer, u64 now_ns)
 }
 
 /* Who sends? The current process, if it has the socket; it does not where a packet filter lets datagrams go later. */
-INLINE u8 on_sender(struct __sk_buff *skb, struct note *note)
+static __attribute__((noinline)) int on_sender(struct __sk_buff *skb, struct note *note)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	if (task->tgid != note->owner.tgid) {
@@ -208,7 +206,7 @@ INLINE void refresh(struct note *note)
 }
 
 /* Who will read? Whoever waits for it; if nobody does it is seen later: by how it reads, by its answer, or not. */
-INLINE u8 on_receiver(struct __sk_buff *skb, struct note *note, struct flow *flow, u64 now_ns)
+static __attribute__((noinline)) int on_receiver(struct __sk_buff *skb, struct note *note)
 {
 	struct sock *sk = READ((struct sk_buff *)skb, sk);
 	u64 file = file_of(sk);
@@ -221,7 +219,9 @@ INLINE u8 on_receiver(struct __sk_buff *skb, struct note *note, struct flow *flo
 	}
 	refresh(note);
 	note->unread += 1;
-	note->unread_ns = now_ns;
+	note->unread_ns = bpf_ktime_get_boot_ns();
+	u64 cookie = bpf_get_socket_cookie(skb);
+	struct flow *flow = find_flow(shelf_of(cookie, &note->flow.peer), cookie, &note->flow, false);
 	if (flow) {
 		flow->unread = 1;
 		flow->sk = (u64)sk;
@@ -230,15 +230,16 @@ INLINE u8 on_receiver(struct __sk_buff *skb, struct note *note, struct flow *flo
 	return ATTRIBUTION_PENDING;
 }
 
-/* A datagram that is not of the socket's latest flow, or comes after a silence. */
-static __attribute__((noinline)) int on_flow(struct __sk_buff *skb, struct note *note, struct packet *packet, bool sent)
+enum { DUE_EVENT = 1, DUE_CLAIM = 2 };
+
+/* A datagram that is not of the socket's latest flow, or comes after a silence. Returns what is due for it. */
+static __attribute__((noinline)) int note_flow(struct __sk_buff *skb, struct note *note, struct packet *packet, bool sent)
 {
 	u64 now_ns = bpf_ktime_get_boot_ns();
 	u64 cookie = bpf_get_socket_cookie(skb);
-	u16 wire_port = packet->local_port;
+	struct packet wire = *packet;
 	bool answer = false;
-	packet->route.interface = scope_of(skb, &packet->route);
-	note->sent = packet->route;
+	wire.route.interface = packet->route.interface = scope_of(skb, &packet->route);
 	bool translated = sent && untranslate(skb, packet, &answer);
 	bool same = note->flow_ns && same_route(&packet->route, &note->flow, packet->route.interface);
 	if (note->flow_ns && !same) {
@@ -259,24 +260,30 @@ static __attribute__((noinline)) int on_flow(struct __sk_buff *skb, struct note 
 		note->flow = known ? known->route : packet->route;
 		note->initiated = known ? known->initiated : direction(note, sent, answer, now_ns);
 	}
+	note->sent = wire.route;
 	note->flow_ns = now_ns;
 	if (!known)
 		known = put_flow(key, cookie, note, now_ns);
 	else
 		known->last_ns = now_ns;
-	if (sent && known && known->unread && awaits_reader(note, now_ns))
-		claim_received(note, known);
+	u32 due = sent && known && known->unread ? DUE_CLAIM : 0;
 	if (last_ns && !is_idle(last_ns, now_ns))
-		return 0;
+		return due;
 
-	u8 attribution = sent ? on_sender(skb, note) : on_receiver(skb, note, known, now_ns);
 	if (translated)
-		emit_nat(cookie, &packet->peer, &note->sent, wire_port);
-	struct connection_record *record = reserve(sent ? KIND_SENT : KIND_RECEIVED, attribution, IPPROTO_UDP, now_ns);
+		emit_nat(cookie, &packet->peer, &wire);
+	return due | DUE_EVENT;
+}
+
+static __attribute__((noinline)) int emit_flow(struct __sk_buff *skb, const struct note *note,
+					       const struct packet *packet, bool sent, u8 attribution)
+{
+	struct connection_record *record =
+		reserve(sent ? KIND_SENT : KIND_RECEIVED, attribution, IPPROTO_UDP, note->flow_ns);
 	if (!record)
 		return 0;
 	record->owner = note->owner;
-	record->cookie = cookie;
+	record->cookie = bpf_get_socket_cookie(skb);
 	record->netns = note->netns;
 	record->initiated = note->initiated;
 	record->interface = packet->route.interface;
@@ -311,7 +318,14 @@ INLINE void on_datagram(struct __sk_buff *skb, struct note *note, struct packet 
 		if (sent && note->unread)
 			on_answer(skb, note, now_ns);
 	} else {
-		on_flow(skb, note, packet, sent);
+		/* one after the other, and not within each other, for the stack's sake */
+		u32 due = note_flow(skb, note, packet, sent);
+		if (due & DUE_CLAIM)
+			on_answer(skb, note, now_ns);
+		if (due & DUE_EVENT) {
+			int attribution = sent ? on_sender(skb, note) : on_receiver(skb, note);
+			emit_flow(skb, note, packet, sent, attribution);
+		}
 	}
 	/* as the socket sees it, for DNS */
 	packet->peer = note->flow.peer;
@@ -331,22 +345,6 @@ static __attribute__((noinline)) struct note *find_out(struct __sk_buff *skb, st
 	return note;
 }
 
-/* Functions, so that what they need of the stack is not added to what on_flow() needs. */
-static __attribute__((noinline)) int on_tcp_packet(struct __sk_buff *skb, struct bpf_sock *sk)
-{
-	if (sk->state == TCP_SYN_SENT)
-		on_tcp_nat(skb);
-	on_tcp_sent(skb, sk);
-	return 0;
-}
-
-static __attribute__((noinline)) int on_dns_packet(struct __sk_buff *skb, const struct note *note,
-						   const struct packet *packet, bool sent, bool over_tcp)
-{
-	on_dns(skb, note, packet, sent, over_tcp);
-	return 0;
-}
-
 INLINE void on_packet(struct __sk_buff *skb, bool sent)
 {
 	struct bpf_sock *sk = skb->sk;
@@ -356,8 +354,11 @@ INLINE void on_packet(struct __sk_buff *skb, bool sent)
 	if (!sk)
 		return;
 	bool udp = sk->protocol == IPPROTO_UDP && sk->type == SOCK_DGRAM;
-	if (sent && sk->protocol == IPPROTO_TCP)
-		on_tcp_packet(skb, sk);
+	if (sent && sk->protocol == IPPROTO_TCP) {
+		if (sk->state == TCP_SYN_SENT)
+			on_tcp_nat(skb);
+		on_tcp_sent(skb, sk);
+	}
 	bool dns_over_tcp = sk->protocol == IPPROTO_TCP && sk->dst_port == __builtin_bswap16(53);
 	if (!udp && !dns_over_tcp)
 		return;
@@ -373,7 +374,7 @@ INLINE void on_packet(struct __sk_buff *skb, bool sent)
 	if (udp)
 		on_datagram(skb, note, &packet, sent);
 	if (packet.peer.port == 53)
-		on_dns_packet(skb, note, &packet, sent, !udp);
+		on_dns(skb, note, &packet, sent, !udp);
 }
 
 SEC("cgroup_skb/egress")

@@ -206,7 +206,7 @@ LIVE_FIELDS: tuple[Field, ...] = (
     _ours("container_id", "ContainerId", _TEXT, "live",
           "Id of the container, read off cgroup_path; null outside of one", "4c0f9e6a5d3b"),
     _ours("src_host_name_origin", "SourceHostnameOrigin", _TEXT, "live",
-          "Where src_host_name comes from: dns (an answer that the process itself received), reverse (a reverse "
+          "Where src_host_name comes from: dns (an answer to what the process itself asked), reverse (a reverse "
           "look-up), local (this machine's own name)", "local"),
     _ours("dst_host_name_origin", "DestinationHostnameOrigin", _TEXT, "live",
           "Where dst_host_name comes from, likewise", "dns"),

@@ -6,26 +6,20 @@ use std::collections::HashSet;
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 
-use crate::dns::{Names, Reassembly, parse_answer};
+use crate::dns::Dns;
 use crate::lru::Lru;
 use crate::pending::{Pending, Unanswered};
 use crate::processes::{Described, Guids, Processes, Witness};
 use crate::procfs;
-use crate::records::{Connection, Description, Dns, Event, Nat, Peer, Record, attribution, initiated, kind, state};
-use crate::table::{End, Row, Table};
+use crate::records::{Connection, Description, Event, Nat, Peer, Record, attribution, initiated, kind, state};
+use crate::table::{End, Row, Table, ip_text};
 
 const UDP: u8 = 17;
 /// Attributions of rows without their process.
 const UNDESCRIBED: &str = "undescribed";
 const UNSEEN: &str = "unseen";
-/// Names that DNS told, by process and address.
-const NAMES: usize = 65_536;
-const MIN_TTL_S: u32 = 300;
 /// Translations kept for their flows' records.
 const TRANSLATIONS: usize = 4096;
-/// Connections to DNS servers followed at a time, and bytes of their unfinished messages in all.
-const DNS_CONNECTIONS: usize = 1024;
-const DNS_BYTES: usize = 4 << 20;
 
 /// What was met while existing sockets were told.
 #[derive(Default)]
@@ -45,8 +39,7 @@ pub struct Decoder {
     pub attempts: bool,
     pending: Pending,
     unanswered: Unanswered,
-    names: Names,
-    segments: Reassembly,
+    dns: Dns,
     table: Table,
     /// While existing sockets are told: they come in no order, so listeners are known only at the end.
     existing: Option<Existing>,
@@ -74,8 +67,7 @@ impl Decoder {
             attempts: true,
             pending: Pending::default(),
             unanswered: Unanswered::default(),
-            names: Names::new(NAMES, MIN_TTL_S),
-            segments: Reassembly::new(DNS_CONNECTIONS, DNS_BYTES),
+            dns: Dns::default(),
             table: Table::default(),
             existing: None,
             translated: Lru::new(TRANSLATIONS),
@@ -154,7 +146,8 @@ impl Decoder {
                     }
                 }
             }
-            Some(Record::Dns(dns)) => self.dns(dns),
+            Some(Record::Image(image, path)) => self.processes.insert_image(image, path),
+            Some(Record::Dns(dns, payload)) => self.dns.feed(dns, payload),
             None => self.unknown += 1,
         }
     }
@@ -227,22 +220,6 @@ impl Decoder {
         }
     }
 
-    fn dns(&mut self, dns: &Dns) {
-        let payload = &dns.payload[..usize::from(dns.payload_bytes).min(dns.payload.len())];
-        let Decoder { names, segments, .. } = self;
-        let process = process_key(dns.tgid, dns.start_boot_ns);
-        let mut learn = |message: &[u8]| {
-            if let Some(answer) = parse_answer(message) {
-                names.insert(process, &answer, dns.time_boot_ns);
-            }
-        };
-        if dns.over_tcp != 0 {
-            segments.push(dns.cookie, dns.sequence, payload, learn);
-        } else {
-            learn(payload);
-        }
-    }
-
     fn push(&mut self, event: &Event) {
         let Event { connection, counts, .. } = event;
         let Connection { owner, kind, protocol, .. } = *connection;
@@ -261,9 +238,9 @@ impl Decoder {
             initiated => initiated == initiated::YES && !(close && self.accepted.remove(&connection.cookie)),
         };
         let local = End { address: connection.local, port: connection.local_port, name: None };
-        let name_key = process_key(owner.tgid, owner.start_boot_ns);
-        let name = self.names.get(name_key, &connection.peer, connection.time_boot_ns);
-        let peer = End { address: connection.peer, port: connection.peer_port, name };
+        let named = self.dns.name(owner.tgid, owner.start_boot_ns, &connection.peer, connection.time_boot_ns);
+        let server = named.map(|named| ip_text(named.server));
+        let peer = End { address: connection.peer, port: connection.peer_port, name: named.map(|named| named.name) };
         let (source, destination) = if initiated { (local, peer) } else { (peer, local) };
         let (nat_local, nat_peer) = event.nat.as_ref().map_or((None, None), |nat| translated(connection, nat));
         let (nat_source, nat_destination) = if initiated { (nat_local, nat_peer) } else { (nat_peer, nat_local) };
@@ -294,14 +271,14 @@ impl Decoder {
             received_bytes: counts.map(|counts| counts.received_bytes),
             sent_packets: counts.map(|counts| counts.sent_packets),
             received_packets: counts.map(|counts| counts.received_packets),
-            effective_user_id: None,
-            image_device: None,
-            image_inode: None,
-            mount_namespace_id: None,
-            image_state: None,
-            name_truncated: None,
-            ancestry: None,
-            host_name_server: None,
+            effective_user_id: known.then_some(owner.euid),
+            image_device: process.and_then(|process| process.device),
+            image_inode: process.and_then(|process| process.inode),
+            mount_namespace_id: process.and_then(|process| process.mount_namespace),
+            image_state: process.and_then(|process| process.image_state),
+            name_truncated: process.filter(|process| process.executable.is_some()).map(|process| process.truncated),
+            ancestry: process.and_then(|process| process.ancestry.as_deref()),
+            host_name_server: server.as_deref(),
             nat_source,
             nat_destination,
             interface_index: (connection.interface != 0).then_some(connection.interface),
@@ -320,6 +297,11 @@ impl Decoder {
         };
         *count += 1;
         Some(name)
+    }
+
+    /// What names nothing, by cause.
+    pub fn dns_warnings(&self) -> [(&'static str, u64); 4] {
+        self.dns.warnings()
     }
 
     /// Rows without their process so far, by what they have as attribution.
@@ -342,11 +324,6 @@ fn translated(connection: &Connection, nat: &Nat) -> (Option<Place>, Option<Plac
     let local = other((nat.translated_local, nat.local_port), (connection.local, connection.local_port));
     let peer = other((nat.translated_peer, nat.peer_port), (connection.peer, connection.peer_port));
     (local, peer)
-}
-
-/// Tells processes of a boot apart.
-fn process_key(tgid: u32, start_boot_ns: u64) -> u64 {
-    start_boot_ns.rotate_left(22) ^ u64::from(tgid)
 }
 
 fn record_kind(kind: u8) -> &'static str {

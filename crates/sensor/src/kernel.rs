@@ -27,15 +27,16 @@ const TCPS_WITH_CLOSES: u32 = 262_144;
 /// The counters of bpf/records.h that count lost rows, by cause.
 const LOSSES: [(&str, u32); 1] = [("ring buffer full", 0)];
 /// Those that count what rows lack.
-const WARNINGS: [(&str, u32); 5] = [
+const WARNINGS: [(&str, u32); 6] = [
     ("processes not described: ring buffer full", 1),
     ("UDP senders and readers not told: ring buffer full", 2),
-    ("DNS answers not seen: ring buffer full", 3),
+    ("DNS questions and answers not seen: ring buffer full", 3),
     ("sockets whose owner could not be noted", 4),
     ("TCP connections not remembered: no memory", 5),
+    ("DNS answers to sockets that asked nothing", 8),
 ];
 const EVICTED: u32 = 6;
-const COUNTERS: u32 = 8;
+const COUNTERS: u32 = 9;
 /// As bpf/records.h has it.
 const REQUESTS: u32 = 4096;
 
@@ -51,7 +52,9 @@ const fn spec(program: &'static str, name: &'static str, required: bool) -> Spec
 }
 
 /// Order matters: who accepts is seen before connections are, so that none is accepted unseen in between.
-const SPECS: [Spec; 8] = [
+const SPECS: [Spec; 10] = [
+    spec("process_forked", "tp_btf/sched_process_fork", false),
+    spec("process_executed", "tp_btf/sched_process_exec", false),
     spec("sock_create", "cgroup/sock_create", true),
     spec("recvmsg4", "cgroup/recvmsg4", false),
     spec("recvmsg6", "cgroup/recvmsg6", false),
@@ -209,15 +212,14 @@ impl Kernel {
 
     /// Load with the best hook of accept() that the kernel takes. Those that it refuses are among the hooks, with why.
     fn load_best(btf: &Btf, root: &File, settings: &Settings) -> io::Result<(Ebpf, Vec<Hook>)> {
-        let candidates = AcceptHook::candidates()?;
         let mut refused = Vec::new();
-        for accept in &candidates {
-            match Self::load(btf, root, settings, *accept)? {
+        for accept in AcceptHook::candidates()? {
+            match Self::load(btf, root, settings, accept)? {
                 Loaded::All(ebpf, mut hooks) => {
                     hooks.append(&mut refused);
                     return Ok((ebpf, hooks));
                 }
-                Loaded::WithoutAccept(hooks) => refused.extend(hooks),
+                Loaded::WithoutAccept(mut hooks) => refused.append(&mut hooks),
             }
         }
         let reasons: Vec<_> = refused
@@ -365,7 +367,7 @@ impl Kernel {
         let mut warnings = self.counted(&WARNINGS);
         warnings.push(("UDP flows evicted, told again if they go on".into(), self.counters.get(EVICTED)));
         // A tracepoint's program does not run where it interrupts itself; the kernel counts how often.
-        warnings.push(("senders and readers not seen: program interrupted by itself".into(), self.misses()));
+        warnings.push(("hooks that did not run: program interrupted by itself".into(), self.misses()));
         warnings
     }
 
@@ -386,11 +388,12 @@ fn lift_memory_limit() {
     unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) };
 }
 
-/// Of the programs that have no second one for when they are interrupted by themselves.
+/// Of the programs that have no second one for when they interrupt themselves.
 fn fdinfos(ebpf: &Ebpf) -> io::Result<Vec<File>> {
     use std::os::fd::AsRawFd;
+    let has_second = ebpf.program("set_state_again").is_some_and(|program| program.fd().is_ok());
     ebpf.programs()
-        .filter(|(name, _)| !name.starts_with("set_state"))
+        .filter(|(name, _)| !has_second || !name.starts_with("set_state"))
         .filter_map(|(_, program)| program.fd().ok())
         .map(|fd| File::open(format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd())))
         .collect()

@@ -14,6 +14,7 @@ mod procfs;
 pub mod records;
 #[cfg(target_os = "linux")]
 mod sensor;
+mod shared;
 pub mod table;
 
 #[cfg(target_os = "linux")]

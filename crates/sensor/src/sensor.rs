@@ -96,6 +96,7 @@ impl Sensor {
     pub fn warnings(&self) -> Vec<(String, u64)> {
         let mut warnings = self.kernel.warnings();
         warnings.push(("events of processes described by /proc, after the event".into(), self.decoder.described_late));
+        warnings.extend(self.decoder.dns_warnings().map(|(cause, count)| (cause.to_owned(), count)));
         warnings.retain(|(_, count)| *count > 0);
         warnings
     }

@@ -232,6 +232,11 @@ impl Table {
     }
 }
 
+/// The text of an address (RFC 5952).
+pub(crate) fn ip_text(bytes: [u8; 16]) -> String {
+    address(bytes).1
+}
+
 /// Whether it is IPv6, and its text (RFC 5952).
 fn address(bytes: [u8; 16]) -> (bool, String) {
     let address = Ipv6Addr::from(bytes);
