@@ -152,16 +152,6 @@ int consume_udp(u64 *ctx)
 	return 0;
 }
 
-/* Whether an address means something else on each interface: those, 169.254.0.0/16, and groups of no wider scope. */
-INLINE bool is_scoped(const u8 address[16])
-{
-	u64 words[2];
-	__builtin_memcpy(words, address, 16);
-	if (address[0] == 0xff)
-		return (address[1] & 15) <= 2;
-	return is_link_local(address) || (words[0] == 0 && (words[1] & 0xffffffffffffULL) == 0xfea9ffff0000ULL);
-}
-
 INLINE u32 scope_of(struct __sk_buff *skb, const struct route *route)
 {
 	return is_scoped(route->peer.address) || is_scoped(route->local) ? skb->ifindex : 0;
@@ -237,9 +227,10 @@ static __attribute__((noinline)) int note_flow(struct __sk_buff *skb, struct not
 {
 	u64 now_ns = bpf_ktime_get_boot_ns();
 	u64 cookie = bpf_get_socket_cookie(skb);
-	struct packet wire = *packet;
+	u16 wire_port = packet->local_port;
 	bool answer = false;
-	wire.route.interface = packet->route.interface = scope_of(skb, &packet->route);
+	packet->route.interface = scope_of(skb, &packet->route);
+	note->sent = packet->route;
 	bool translated = sent && untranslate(skb, packet, &answer);
 	bool same = note->flow_ns && same_route(&packet->route, &note->flow, packet->route.interface);
 	if (note->flow_ns && !same) {
@@ -260,7 +251,6 @@ static __attribute__((noinline)) int note_flow(struct __sk_buff *skb, struct not
 		note->flow = known ? known->route : packet->route;
 		note->initiated = known ? known->initiated : direction(note, sent, answer, now_ns);
 	}
-	note->sent = wire.route;
 	note->flow_ns = now_ns;
 	if (!known)
 		known = put_flow(key, cookie, note, now_ns);
@@ -269,9 +259,8 @@ static __attribute__((noinline)) int note_flow(struct __sk_buff *skb, struct not
 	u32 due = sent && known && known->unread ? DUE_CLAIM : 0;
 	if (last_ns && !is_idle(last_ns, now_ns))
 		return due;
-
 	if (translated)
-		emit_nat(cookie, &packet->peer, &wire);
+		emit_nat(cookie, &packet->peer, &note->sent, wire_port);
 	return due | DUE_EVENT;
 }
 
@@ -345,6 +334,15 @@ static __attribute__((noinline)) struct note *find_out(struct __sk_buff *skb, st
 	return note;
 }
 
+/* Functions, so that what they need of the stack is not added to what on_flow() needs. */
+static __attribute__((noinline)) int on_tcp_packet(struct __sk_buff *skb, struct bpf_sock *sk)
+{
+	if (sk->state == TCP_SYN_SENT)
+		on_tcp_nat(skb);
+	on_tcp_sent(skb, sk);
+	return 0;
+}
+
 INLINE void on_packet(struct __sk_buff *skb, bool sent)
 {
 	struct bpf_sock *sk = skb->sk;
@@ -354,11 +352,8 @@ INLINE void on_packet(struct __sk_buff *skb, bool sent)
 	if (!sk)
 		return;
 	bool udp = sk->protocol == IPPROTO_UDP && sk->type == SOCK_DGRAM;
-	if (sent && sk->protocol == IPPROTO_TCP) {
-		if (sk->state == TCP_SYN_SENT)
-			on_tcp_nat(skb);
-		on_tcp_sent(skb, sk);
-	}
+	if (sent && sk->protocol == IPPROTO_TCP)
+		on_tcp_packet(skb, sk);
 	bool dns_over_tcp = sk->protocol == IPPROTO_TCP && sk->dst_port == __builtin_bswap16(53);
 	if (!udp && !dns_over_tcp)
 		return;
@@ -373,7 +368,7 @@ INLINE void on_packet(struct __sk_buff *skb, bool sent)
 	packet.state = sk->state;
 	if (udp)
 		on_datagram(skb, note, &packet, sent);
-	if (packet.peer.port == 53)
+	if (!udp || packet.peer.port == 53)
 		on_dns(skb, note, &packet, sent, !udp);
 }
 

@@ -1,12 +1,14 @@
 //! Records of the kernel side to rows: joins connections with their processes, flows with those who claim them,
 //! addresses with the names that DNS gave. Knows no kernel: tests feed it records.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 
 use crate::dns::Dns;
+use crate::lines::Lines;
 use crate::lru::Lru;
 use crate::pending::{Pending, Unanswered};
 use crate::processes::{Described, Guids, Processes, Witness};
@@ -38,11 +40,16 @@ pub struct Decoder {
     /// Whether attempts are asked for.
     pub attempts: bool,
     pending: Pending,
-    unanswered: Unanswered,
     dns: Dns,
+    unanswered: Unanswered,
     table: Table,
+    /// Where rows go instead of the table, where there is one.
+    pub lines: Option<Box<Lines>>,
     /// While existing sockets are told: they come in no order, so listeners are known only at the end.
     existing: Option<Existing>,
+    /// Whether rows of existing sockets wait for the first `release`: until then nobody can say where rows go.
+    pub holds_existing: bool,
+    held: VecDeque<Event>,
     /// How the ends of flows are translated on the way, by socket and far end.
     translated: Lru<(u64, Peer), Nat>,
     /// Existing connections that had been accepted: the kernel side cannot tell when they close.
@@ -66,9 +73,12 @@ impl Decoder {
             processes: Processes::default(),
             attempts: true,
             pending: Pending::default(),
-            unanswered: Unanswered::default(),
             dns: Dns::default(),
+            unanswered: Unanswered::default(),
             table: Table::default(),
+            lines: None,
+            held: VecDeque::new(),
+            holds_existing: false,
             existing: None,
             translated: Lru::new(TRANSLATIONS),
             accepted: HashSet::new(),
@@ -122,7 +132,16 @@ impl Decoder {
                 self.accepted.insert(socket.cookie);
             }
             if wanted {
-                self.push(&Event { connection: socket, counts: None, nat: None });
+                let event = Event { connection: socket, counts: None, nat: None };
+                if self.holds_existing {
+                    // Described now, for later /proc may not be allowed to be asked.
+                    if event.connection.owner.tgid != 0 {
+                        self.processes.get(&event.connection.owner);
+                    }
+                    self.held.push_back(event);
+                } else {
+                    self.push(&event);
+                }
             }
         }
     }
@@ -152,13 +171,27 @@ impl Decoder {
         }
     }
 
+    /// Whether there are as many lines as should be handed over at once.
+    pub fn is_full(&self) -> bool {
+        self.lines.as_ref().is_some_and(|lines| lines.is_full())
+    }
+
     /// Let flows go that waited long enough for their process. `was_read`, of a socket and a far end: whether the owner
     /// has read the flow's first datagram, since nobody else could.
     pub fn release(&mut self, now_boot_ns: u64, was_read: impl Fn(u64, &Peer) -> bool) {
-        while let Some(flow) = self.unanswered.due(now_boot_ns) {
+        while !self.is_full()
+            && let Some(flow) = self.unanswered.due(now_boot_ns)
+        {
             self.push(&flow);
         }
-        while let Some(mut flow) = self.pending.due(now_boot_ns) {
+        while !self.is_full()
+            && let Some(event) = self.held.pop_front()
+        {
+            self.push(&event);
+        }
+        while !self.is_full()
+            && let Some(mut flow) = self.pending.due(now_boot_ns)
+        {
             let connection = &mut flow.connection;
             if connection.kind == kind::RECEIVED && was_read(connection.cookie, &connection.far_end()) {
                 connection.attribution = attribution::CALLER;
@@ -225,12 +258,11 @@ impl Decoder {
         let Connection { owner, kind, protocol, .. } = *connection;
         let known = owner.tgid != 0;
         let process = known.then(|| self.processes.get(&owner));
-        let process = process.as_deref();
-        let attribution = self.attribution(connection, process);
-        let guid = known.then(|| self.guids.text(owner.tgid, owner.start_boot_ns));
+        let process = process.as_ref();
+        let attribution = self.attribution(connection, process.map(Arc::as_ref));
         let parent_guid = process
             .and_then(|process| process.parent_id.zip(process.parent_start_boot_ns))
-            .map(|(parent, start_boot_ns)| self.guids.text(parent, start_boot_ns));
+            .map(|(parent, start_boot_ns)| self.guids.guid(parent, start_boot_ns));
         let close = kind == kind::CLOSE;
         // Where it is not known who began, this end is the source.
         let initiated = connection.initiated != initiated::NO && !(close && self.accepted.remove(&connection.cookie));
@@ -242,9 +274,10 @@ impl Decoder {
         let (nat_local, nat_peer) = event.nat.as_ref().map_or((None, None), |nat| translated(connection, nat));
         let (nat_source, nat_destination) = if initiated { (nat_local, nat_peer) } else { (nat_peer, nat_local) };
         let wall_ns = self.wall_offset_ns.saturating_add_unsigned(connection.time_boot_ns);
-        self.table.push(&Row {
+        let row = Row {
             time_us: wall_ns.div_euclid(1000),
-            process_guid: guid.as_deref(),
+            process,
+            process_guid: known.then(|| self.guids.guid(owner.tgid, owner.start_boot_ns)),
             process_id: known.then_some(owner.tgid),
             process_name: process.and_then(|process| process.executable.as_deref()),
             protocol: if protocol == UDP { "udp" } else { "tcp" },
@@ -258,7 +291,7 @@ impl Decoder {
             attribution,
             user_id: known.then_some(owner.uid),
             command_line: process.and_then(|process| process.command.as_deref()),
-            parent_guid: parent_guid.as_deref(),
+            parent_guid,
             parent_id: process.and_then(|process| process.parent_id),
             parent_name: process.and_then(|process| process.parent_executable.as_deref()),
             network_namespace_id: connection.netns,
@@ -279,7 +312,11 @@ impl Decoder {
             nat_source,
             nat_destination,
             interface_index: (connection.interface != 0).then_some(connection.interface),
-        });
+        };
+        match &mut self.lines {
+            Some(lines) => lines.push(&row),
+            None => self.table.push(&row),
+        }
     }
 
     /// How the process was found; why it is not known, or not by the kernel side, where that is so.

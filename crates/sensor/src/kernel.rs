@@ -523,7 +523,8 @@ fn causes(error: &dyn std::error::Error) -> String {
         }
         next = error.source();
     }
-    text.lines().next().unwrap_or_default().to_owned()
+    let text = text.lines().next().unwrap_or_default();
+    text.trim_end_matches("Verifier output: ").trim_end_matches(". ").to_owned()
 }
 
 fn other(message: impl Into<String>) -> io::Error {

@@ -7,6 +7,7 @@ pub mod decoder;
 pub mod dns;
 #[cfg(target_os = "linux")]
 pub mod kernel;
+pub mod lines;
 mod lru;
 mod pending;
 pub mod processes;

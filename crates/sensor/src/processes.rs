@@ -1,5 +1,6 @@
 //! Processes that the kernel side told of: what a connection's owner is called, and its parent.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::lru::Lru;
@@ -230,16 +231,32 @@ pub struct Guids {
 }
 
 impl Guids {
-    /// The GUID of a process; `python/procwire/guid.py`'s `linux_guid` says the same, and a test holds them together.
-    pub fn text(&self, tgid: u32, start_boot_ns: u64) -> String {
-        let ticks = start_boot_ns / TICK_NS;
-        let start_ns = self.boot_time_ns.saturating_add_unsigned(ticks * TICK_NS);
+    /// The GUID of a process.
+    pub fn guid(&self, tgid: u32, start_boot_ns: u64) -> Guid {
+        Guid { of: *self, tgid, start_boot_ns }
+    }
+}
+
+/// The GUID of a process, written when it is asked for; `python/procwire/guid.py`'s `linux_guid` says the same, and a
+/// test holds them together.
+#[derive(Clone, Copy, Debug)]
+pub struct Guid {
+    of: Guids,
+    tgid: u32,
+    start_boot_ns: u64,
+}
+
+impl fmt::Display for Guid {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ticks = self.start_boot_ns / TICK_NS;
+        let start_ns = self.of.boot_time_ns.saturating_add_unsigned(ticks * TICK_NS);
         let start_s = start_ns.div_euclid(1_000_000_000) as u32;
-        let key = KEY_MARK | u64::from(tgid) << KEY_PID_SHIFT | ticks & ((1 << KEY_PID_SHIFT) - 1);
+        let key = KEY_MARK | u64::from(self.tgid) << KEY_PID_SHIFT | ticks & ((1 << KEY_PID_SHIFT) - 1);
         let k = key.to_le_bytes();
-        format!(
+        write!(
+            formatter,
             "{{{:08X}-{:04X}-{:04X}-{:02X}{:02X}-{:02X}{:02X}{:02X}{:02X}{:02X}{:02X}}}",
-            self.machine_id,
+            self.of.machine_id,
             start_s & 0xFFFF,
             start_s >> 16,
             k[0],
@@ -355,7 +372,7 @@ mod tests {
     #[test]
     fn guids_are_those_of_python() {
         let guids = Guids { machine_id: 0xFFB1_2C03, boot_time_ns: 1_767_225_600_000_000_000 };
-        assert_eq!(guids.text(4711, 12_340_000_000), "{FFB12C03-B90C-6955-D204-00009C4900F2}");
-        assert_eq!(guids.text(4711, 12_349_999_999), guids.text(4711, 12_340_000_000));
+        assert_eq!(guids.guid(4711, 12_340_000_000).to_string(), "{FFB12C03-B90C-6955-D204-00009C4900F2}");
+        assert_eq!(guids.guid(4711, 12_349_999_999).to_string(), guids.guid(4711, 12_340_000_000).to_string());
     }
 }
