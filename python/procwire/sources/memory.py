@@ -1,4 +1,4 @@
-"""Keeps small what a recorder holds: it runs for months, and its memory is taken from whatever else the machine does."""
+"""Keeps small what a recorder holds: it runs for months, beside whatever else the machine does."""
 
 from __future__ import annotations
 
