@@ -13,7 +13,7 @@ INLINE u32 netns_of(struct sock *sk)
 /*
  * fe80::/10, 169.254.0.0/16, and groups of no wider scope: such an address means something else on each interface.
  */
-INLINE bool is_link_local(const u8 address[16])
+INLINE bool is_scoped(const u8 address[16])
 {
 	u64 words[2];
 	__builtin_memcpy(words, address, 16);
@@ -56,7 +56,7 @@ INLINE void ends_of(struct connection_record *record, struct sock *sk)
 	ends.local_port = __builtin_bswap16(READ((struct inet_sock *)sk, inet_sport));
 	ends.peer.port = __builtin_bswap16(READ(sk, __sk_common.skc_dport));
 	ends.netns = netns_of(sk);
-	if (is_link_local(ends.local))
+	if (is_scoped(ends.local))
 		ends.interface = READ(sk, __sk_common.skc_bound_dev_if);
 	put_ends(record, &ends);
 }
@@ -73,7 +73,7 @@ INLINE void ends_of_open(struct ends *ends, struct sock *sk)
 	ends->local_port = sk->__sk_common.skc_num;
 	ends->peer.port = __builtin_bswap16(sk->__sk_common.skc_dport);
 	ends->netns = sk->__sk_common.skc_net.net->ns.inum;
-	if (is_link_local(ends->local))
+	if (is_scoped(ends->local))
 		ends->interface = sk->__sk_common.skc_bound_dev_if;
 }
 

@@ -33,11 +33,14 @@ int open_sockets(struct bpf_iter__task_file *ctx)
 			count(COUNTER_UNOWNED);
 			return 0;
 		}
-		/* of several processes that have it the first */
-		if (note->is_udp)
+		/* of several processes that have it the first; and none that was made since the hooks are there */
+		if (note->walked || (note->is_udp && !note->found_ns))
 			return 0;
-		owner_of(&note->owner, task);
-		note->task = (u64)READ(task, group_leader);
+		note->walked = 1;
+		if (!note->owner.tgid) {
+			owner_of(&note->owner, task);
+			note->task = (u64)READ(task, group_leader);
+		}
 		note->is_udp = 1;
 		note->netns = netns_of(sk);
 		/* without a port it was not used yet */

@@ -362,17 +362,12 @@ struct io_uring_task {
 };
 
 struct io_kiocb {
-	u8 opcode;
 	struct io_uring_task *tctx;
 };
 
 /* until Linux 6.12 */
 struct io_kiocb___before_6_13 {
 	struct task_struct *task;
-};
-
-struct io_uring_cqe {
-	s32 res;
 };
 
 struct pt_regs {

@@ -105,18 +105,18 @@ static __attribute__((noinline)) int untranslate(struct __sk_buff *skb, struct p
 }
 
 /* Tell of a translation, before the flow or connection that it is of. `wire`: its ends as they are translated. */
-INLINE void emit_nat(u64 cookie, const struct peer *peer, const struct packet *wire)
+INLINE void emit_nat(u64 cookie, const struct peer *peer, const struct route *wire, u16 local_port)
 {
 	struct nat_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record)
 		return;
 	record->type = RECORD_NAT;
 	__builtin_memset(record->pad, 0, sizeof(record->pad));
-	record->local_port = wire->local_port;
+	record->local_port = local_port;
 	record->peer_port = wire->peer.port;
 	record->cookie = cookie;
 	record->peer = *peer;
-	copy_address(record->translated_local, wire->route.local);
+	copy_address(record->translated_local, wire->local);
 	copy_address(record->translated_peer, wire->peer.address);
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
@@ -135,7 +135,7 @@ static __attribute__((noinline)) int on_tcp_nat(struct __sk_buff *skb)
 	ends.peer.port = __builtin_bswap16(READ(sk, __sk_common.skc_dport));
 	if (!same_address(ends.peer.address, wire.peer.address) || ends.peer.port != wire.peer.port ||
 	    !same_address(ends.local, wire.route.local) || READ(sk, __sk_common.skc_num) != wire.local_port)
-		emit_nat(bpf_get_socket_cookie(skb), &ends.peer, &wire);
+		emit_nat(bpf_get_socket_cookie(skb), &ends.peer, &wire.route, wire.local_port);
 	return 0;
 }
 

@@ -12,6 +12,8 @@ struct packet {
 		struct peer peer;
 	};
 	u16 local_port;
+	/* of the socket */
+	u8 state;
 	/* offset of the transport's header */
 	u32 transport;
 };

@@ -19,12 +19,12 @@ const volatile u64 udp_idle_ns = 30ULL * 60 * 1000 * 1000 * 1000;
 const volatile u8 want_attempts = 0;
 const volatile u8 want_closes = 0;
 const volatile u8 want_existing = 0;
+/* a secret, so that nobody can choose on which shelf flows stand */
+const volatile u64 flow_seed = 0;
 /* one less than the slots for TCP sockets, a power of two */
 const volatile u32 tcps_mask = 65535;
 enum accept_hook { ACCEPT_GRAFT = 1, ACCEPT_GETPEERNAME, ACCEPT_SYSCALLS };
 const volatile u8 accept_hook = ACCEPT_GETPEERNAME;
-/* a secret, so that nobody can choose on which shelf flows stand */
-const volatile u64 flow_seed = 0;
 
 /* In the order of an event: whose it is, what it is. They use the settings above. */
 #include "process.h"

@@ -74,9 +74,10 @@ struct note {
 	u8 is_udp;
 	/* the kernel's own: none of ours */
 	u8 foreign;
-	/* of the latest flow: enum initiated; whether an error was reported */
+	/* of the latest flow: enum initiated */
 	u8 initiated;
-	u8 failed;
+	/* found by the walk over what was open */
+	u8 walked;
 	/* flows received whose reader is not known, and when the last of them came */
 	u64 unread;
 	u64 unread_ns;
@@ -257,9 +258,24 @@ struct group_names {
 	char bytes[CGROUP_BYTES + NAME_BYTES];
 };
 
-/* Where a description is put together: its length is known at the end only. */
+/* A way from a file up to the root of its mount namespace. */
+struct walk {
+	struct dentry *dentry;
+	struct vfsmount *vfsmount;
+	/* what is read on the way: here, for the stack has no room */
+	struct dentry *parent;
+	struct mount *mount;
+	struct mount *mount_parent;
+	u32 length;
+	u32 state;
+};
+
+/* Where a description is put together: its length is known at the end only. The stack has no room for the rest. */
 struct draft {
 	u64 taken;
+	struct walk walk;
+	struct origin origin;
+	struct told told;
 	struct process_record record;
 	/* what stands behind the record, wherever the longest of it begins */
 	char bytes[8192 + sizeof(struct names)];

@@ -154,7 +154,7 @@ int consume_udp(u64 *ctx)
 
 INLINE u32 scope_of(struct __sk_buff *skb, const struct route *route)
 {
-	return is_link_local(route->peer.address) || is_link_local(route->local) ? skb->ifindex : 0;
+	return is_scoped(route->peer.address) || is_scoped(route->local) ? skb->ifindex : 0;
 }
 
 /* Which way a flow goes whose first datagram was seen going out, or coming in. */
@@ -227,9 +227,10 @@ static __attribute__((noinline)) int note_flow(struct __sk_buff *skb, struct not
 {
 	u64 now_ns = bpf_ktime_get_boot_ns();
 	u64 cookie = bpf_get_socket_cookie(skb);
-	struct packet wire = *packet;
+	u16 wire_port = packet->local_port;
 	bool answer = false;
-	wire.route.interface = packet->route.interface = scope_of(skb, &packet->route);
+	packet->route.interface = scope_of(skb, &packet->route);
+	note->sent = packet->route;
 	bool translated = sent && untranslate(skb, packet, &answer);
 	bool same = note->flow_ns && same_route(&packet->route, &note->flow, packet->route.interface);
 	if (note->flow_ns && !same) {
@@ -249,9 +250,7 @@ static __attribute__((noinline)) int note_flow(struct __sk_buff *skb, struct not
 	if (!same) {
 		note->flow = known ? known->route : packet->route;
 		note->initiated = known ? known->initiated : direction(note, sent, answer, now_ns);
-		note->failed = 0;
 	}
-	note->sent = wire.route;
 	note->flow_ns = now_ns;
 	if (!known)
 		known = put_flow(key, cookie, note, now_ns);
@@ -260,10 +259,8 @@ static __attribute__((noinline)) int note_flow(struct __sk_buff *skb, struct not
 	u32 due = sent && known && known->unread ? DUE_CLAIM : 0;
 	if (last_ns && !is_idle(last_ns, now_ns))
 		return due;
-
-	note->failed = 0;
 	if (translated)
-		emit_nat(cookie, &packet->peer, &wire);
+		emit_nat(cookie, &packet->peer, &note->sent, wire_port);
 	return due | DUE_EVENT;
 }
 
@@ -279,6 +276,8 @@ static __attribute__((noinline)) int emit_flow(struct __sk_buff *skb, const stru
 	record->netns = note->netns;
 	record->initiated = note->initiated;
 	record->interface = packet->route.interface;
+	/* an error can be reported to a socket that is connected, and takes the flow back */
+	record->state = packet->state;
 	copy_address(record->local, packet->route.local);
 	record->local_port = packet->local_port;
 	copy_address(record->peer, packet->peer.address);
@@ -335,6 +334,15 @@ static __attribute__((noinline)) struct note *find_out(struct __sk_buff *skb, st
 	return note;
 }
 
+/* Functions, so that what they need of the stack is not added to what on_flow() needs. */
+static __attribute__((noinline)) int on_tcp_packet(struct __sk_buff *skb, struct bpf_sock *sk)
+{
+	if (sk->state == TCP_SYN_SENT)
+		on_tcp_nat(skb);
+	on_tcp_sent(skb, sk);
+	return 0;
+}
+
 INLINE void on_packet(struct __sk_buff *skb, bool sent)
 {
 	struct bpf_sock *sk = skb->sk;
@@ -344,11 +352,8 @@ INLINE void on_packet(struct __sk_buff *skb, bool sent)
 	if (!sk)
 		return;
 	bool udp = sk->protocol == IPPROTO_UDP && sk->type == SOCK_DGRAM;
-	if (sent && sk->protocol == IPPROTO_TCP) {
-		if (sk->state == TCP_SYN_SENT)
-			on_tcp_nat(skb);
-		on_tcp_sent(skb, sk);
-	}
+	if (sent && sk->protocol == IPPROTO_TCP)
+		on_tcp_packet(skb, sk);
 	bool dns_over_tcp = sk->protocol == IPPROTO_TCP && sk->dst_port == __builtin_bswap16(53);
 	if (!udp && !dns_over_tcp)
 		return;
@@ -360,9 +365,10 @@ INLINE void on_packet(struct __sk_buff *skb, bool sent)
 	struct packet packet;
 	if (!parse(skb, sent, &packet))
 		return;
+	packet.state = sk->state;
 	if (udp)
 		on_datagram(skb, note, &packet, sent);
-	if (packet.peer.port == 53)
+	if (!udp || packet.peer.port == 53)
 		on_dns(skb, note, &packet, sent, !udp);
 }
 
@@ -378,6 +384,40 @@ int ingress(struct __sk_buff *skb)
 {
 	on_packet(skb, false);
 	return ALLOW;
+}
+
+/*
+ * An error is reported to a socket: what it sent was refused. Then that was an attempt, and what it sends next counts
+ * as the first of a flow again.
+ */
+SEC("tp_btf/inet_sk_error_report")
+int udp_error(u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	if (sk->sk_protocol != IPPROTO_UDP || sk->__sk_common.skc_state != TCP_ESTABLISHED)
+		return 0;
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	u16 error = sk->sk_err;
+	/* an answer that does not reach whoever asked is no attempt */
+	if (!note || !note->flow_ns || note->initiated == INITIATED_NO ||
+	    (error != ECONNREFUSED && error != EHOSTUNREACH && error != ENETUNREACH && error != EACCES))
+		return 0;
+	u64 cookie = READ(sk, __sk_common.skc_cookie.counter);
+	struct flow *flow = find_flow(shelf_of(cookie, &note->flow.peer), cookie, &note->flow, false);
+	if (flow)
+		flow->last_ns = 0;
+	note->flow_ns = 0;
+	struct connection_record *record =
+		reserve(KIND_ATTEMPT, ATTRIBUTION_CALLER, IPPROTO_UDP, bpf_ktime_get_boot_ns());
+	if (!record)
+		return 0;
+	record->owner = note->owner;
+	record->cookie = cookie;
+	ends_of(record, sk);
+	record->initiated = note->initiated;
+	record->error = error;
+	submit(record);
+	return 0;
 }
 
 /* The question of user space, see `look`, and its answer: memory that it maps. */

@@ -10,7 +10,7 @@ use arrow_schema::ArrowError;
 use crate::dns::Dns;
 use crate::lines::Lines;
 use crate::lru::Lru;
-use crate::pending::Pending;
+use crate::pending::{Pending, Unanswered};
 use crate::processes::{Described, Guids, Processes, Witness};
 use crate::procfs;
 use crate::records::{Connection, Description, Event, Nat, Peer, Record, attribution, initiated, kind, state};
@@ -23,19 +23,30 @@ const UNSEEN: &str = "unseen";
 /// Translations kept for their flows' records.
 const TRANSLATIONS: usize = 4096;
 
+/// What was met while existing sockets were told.
+#[derive(Default)]
+struct Existing {
+    sockets: Vec<Connection>,
+    /// Cookies of connections that came to be meanwhile: the walk may meet their sockets too.
+    live: HashSet<u64>,
+}
+
 /// Rows in the making.
 pub struct Decoder {
     guids: Guids,
     /// Nanoseconds from the clock of boot to Unix time; kept fresh by the caller, so that steps of the clock count.
     pub wall_offset_ns: i64,
     processes: Processes,
+    /// Whether attempts are asked for.
+    pub attempts: bool,
     pending: Pending,
     dns: Dns,
+    unanswered: Unanswered,
     table: Table,
     /// Where rows go instead of the table, where there is one.
     pub lines: Option<Box<Lines>>,
     /// While existing sockets are told: they come in no order, so listeners are known only at the end.
-    existing: Option<Vec<Connection>>,
+    existing: Option<Existing>,
     /// Whether rows of existing sockets wait for the first `release`: until then nobody can say where rows go.
     pub holds_existing: bool,
     held: VecDeque<Event>,
@@ -60,8 +71,10 @@ impl Decoder {
             guids,
             wall_offset_ns: 0,
             processes: Processes::default(),
+            attempts: true,
             pending: Pending::default(),
             dns: Dns::default(),
+            unanswered: Unanswered::default(),
             table: Table::default(),
             lines: None,
             held: VecDeque::new(),
@@ -91,12 +104,12 @@ impl Decoder {
 
     /// From here to `end_existing` records of existing sockets come.
     pub fn begin_existing(&mut self) {
-        self.existing = Some(Vec::new());
+        self.existing = Some(Existing::default());
     }
 
     /// Make rows of the existing connections (if `wanted`), now that it is known who listens where.
     pub fn end_existing(&mut self, wanted: bool) {
-        let sockets = self.existing.take().unwrap_or_default();
+        let Existing { sockets, live: mut told } = self.existing.take().unwrap_or_default();
         let listeners: HashSet<(u32, u16)> = sockets
             .iter()
             .filter(|socket| socket.protocol != UDP && socket.state == state::LISTEN)
@@ -106,7 +119,7 @@ impl Decoder {
             let skipped = [state::SYN_SENT, state::SYN_RECV, state::CLOSE, state::LISTEN, state::TIME_WAIT];
             let connected =
                 if socket.protocol == UDP { socket.peer_port != 0 } else { !skipped.contains(&socket.state) };
-            if !connected {
+            if !connected || !told.insert(socket.cookie) {
                 continue;
             }
             let accepted = socket.protocol != UDP && listeners.contains(&(socket.netns, socket.local_port));
@@ -167,6 +180,11 @@ impl Decoder {
     /// has read the flow's first datagram, since nobody else could.
     pub fn release(&mut self, now_boot_ns: u64, was_read: impl Fn(u64, &Peer) -> bool) {
         while !self.is_full()
+            && let Some(flow) = self.unanswered.due(now_boot_ns)
+        {
+            self.push(&flow);
+        }
+        while !self.is_full()
             && let Some(event) = self.held.pop_front()
         {
             self.push(&event);
@@ -195,15 +213,33 @@ impl Decoder {
     }
 
     fn event(&mut self, event: Event) {
-        if event.connection.kind == kind::EXISTING
-            && let Some(existing) = &mut self.existing
-        {
-            existing.push(event.connection);
-        } else if self.waits(&event.connection) {
-            if let Some(flow) = self.pending.hold(event) {
-                self.push(&flow);
+        let connection = &event.connection;
+        if let Some(existing) = &mut self.existing {
+            match connection.kind {
+                kind::EXISTING => {
+                    existing.sockets.push(*connection);
+                    return;
+                }
+                kind::CONNECT | kind::ACCEPT => {
+                    existing.live.insert(connection.cookie);
+                }
+                _ => {}
             }
+        }
+        let let_go = if self.waits(connection) {
+            self.pending.hold(event)
+        } else if may_be_refused(connection) {
+            self.unanswered.hold(event)
         } else {
+            if connection.kind == kind::ATTEMPT && connection.protocol == UDP {
+                self.unanswered.refuse(connection);
+                if !self.attempts {
+                    return;
+                }
+            }
+            Some(event)
+        };
+        if let Some(event) = let_go {
             self.push(&event);
         }
     }
@@ -311,6 +347,11 @@ impl Decoder {
     }
 }
 
+/// Whether an error may be reported that takes a flow back: to a socket that is connected, of what it began.
+fn may_be_refused(connection: &Connection) -> bool {
+    connection.kind == kind::SENT && connection.state == state::ESTABLISHED && connection.initiated != initiated::NO
+}
+
 /// Address and port.
 type Place = ([u8; 16], u16);
 
@@ -346,7 +387,7 @@ fn outcome(connection: &Connection) -> Option<&'static str> {
     const ECONNRESET: u16 = 104;
     const ETIMEDOUT: u16 = 110;
     match (connection.protocol, connection.kind, connection.error) {
-        (UDP, ..) => None,
+        (UDP, kind, _) if kind != kind::ATTEMPT => None,
         (_, kind::ATTEMPT, error) => Some(match error {
             0 => "abandoned",
             ECONNRESET => "reset",

@@ -52,7 +52,7 @@ const fn spec(program: &'static str, name: &'static str, required: bool) -> Spec
 }
 
 /// Order matters: who accepts is seen before connections are, so that none is accepted unseen in between.
-const SPECS: [Spec; 9] = [
+const SPECS: [Spec; 10] = [
     spec("process_forked", "tp_btf/sched_process_fork", false),
     spec("process_executed", "tp_btf/sched_process_exec", false),
     spec("sock_create", "cgroup/sock_create", true),
@@ -60,6 +60,7 @@ const SPECS: [Spec; 9] = [
     spec("recvmsg6", "cgroup/recvmsg6", false),
     // Who reads a datagram, where the kernel takes such a hook; see bpf/readers.h for how it is found elsewhere.
     spec("consume_udp", "fentry/skb_consume_udp", false),
+    spec("udp_error", "tp_btf/inet_sk_error_report", false),
     spec("egress", "cgroup_skb/egress", true),
     spec("ingress", "cgroup_skb/ingress", true),
     spec("set_state", "tp_btf/inet_sock_set_state", true),
@@ -522,7 +523,8 @@ fn causes(error: &dyn std::error::Error) -> String {
         }
         next = error.source();
     }
-    text.lines().next().unwrap_or_default().to_owned()
+    let text = text.lines().next().unwrap_or_default();
+    text.trim_end_matches("Verifier output: ").trim_end_matches(". ").to_owned()
 }
 
 fn other(message: impl Into<String>) -> io::Error {

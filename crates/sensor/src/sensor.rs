@@ -42,6 +42,7 @@ impl Sensor {
         let mut kernel = Kernel::attach(cgroup, settings)?;
         let mut decoder = Decoder::new(settings.guids);
         decoder.wall_offset_ns = wall_offset_ns();
+        decoder.attempts = settings.attempts;
         decoder.holds_existing = true;
         decoder.begin_existing();
         kernel.note_open_sockets(|bytes| decoder.feed(bytes));
