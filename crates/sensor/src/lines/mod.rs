@@ -18,7 +18,7 @@ use crate::processes::Described;
 use crate::table::{End, Row};
 
 /// Lines are handed over once they have so many bytes: with what reads and writes them they stay in the cache.
-const PIECE_BYTES: usize = 96 << 10;
+const PIECE_BYTES: usize = 192 << 10;
 /// The same in rows: of some, a line is short, and of others there is none.
 const PIECE_ROWS: u64 = 4096;
 /// Names are asked for again after this: accounts, addresses and answers of the DNS change.
