@@ -52,7 +52,7 @@ def evtx_seeds(raw: bytes) -> list[bytes]:
 
 
 def dns_seeds() -> list[bytes]:
-    """A query and its answer, as messages and as segments; the first byte of a piece says what the target takes it for."""
+    """A query and its answer: as messages, as segments, and in pieces whose first byte says what they are."""
     question = b"\x07example\x03com\0\0\1\0\1"
     query = b"\x12\x34\1\0\0\1\0\0\0\0\0\1" + question + b"\0\0\x29\4\xd0\0\0\0\0\0\0"
     alias = b"\xc0\x0c\0\5\0\1\0\0\0\x3c\0\6\3cdn\xc0\x0c"

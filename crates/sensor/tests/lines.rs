@@ -245,7 +245,10 @@ fn existing_connections_wait_for_their_form() {
     decoder.begin_existing();
     let mut existing = connection(kind::EXISTING, 6, Owner::default());
     existing.state = state::ESTABLISHED;
-    (0..10_000).for_each(|_| decoder.feed(&sent(&existing)));
+    for cookie in 1..=10_000 {
+        existing.cookie = cookie;
+        decoder.feed(&sent(&existing));
+    }
     decoder.end_existing(true);
     assert_eq!(decoder.rows(), 0);
     decoder.lines = Some(lines(&["record_kind"], false));

@@ -381,8 +381,7 @@ def gave_up_root(witness: Witness, call: str) -> None:
     witness.forget()
     client.sendto(b"as nobody", other.getsockname())
     witness.sent(client, other.getsockname())
-    RECEIVE["recv"](other)
-    witness.received(other, client.getsockname())
+    witness.received(other, other.recvfrom(_SIZE)[1])
     with connect(witness, listener.getsockname()):
         witness.accepted(listener.accept()[0])
     with bound() as fresh:
@@ -444,7 +443,7 @@ def _one_of_storm(witness: Witness, image: Path, command: list[str], **more: Any
 
 
 def double_fork(witness: Witness) -> None:
-    """A daemon whose parents are gone when it becomes the program that connects: they are its ancestors all the same."""
+    """A daemon whose parent is gone when it becomes the program that connects: that is its parent all the same."""
     listener = listening()
     script = f"exec 3<>/dev/tcp/127.0.0.1/{listener.getsockname()[1]}; read"
     told, tell = os.pipe()
@@ -519,7 +518,7 @@ def connect_as(port: int) -> None:
     witness = Witness()
     before = witness.me()["process_command_line"]
     start, end = map(int, Path("/proc/self/stat").read_text().rpartition(")")[2].split()[45:47])
-    with open("/proc/self/mem", "r+b", buffering=0) as memory:
+    with Path("/proc/self/mem").open("r+b", buffering=0) as memory:
         memory.seek(start)
         memory.write(b"/usr/sbin/sshd -D".ljust(end - start, b"\0"))
     if process()["process_command_line"] == before:
@@ -532,10 +531,10 @@ _CUT_BYTES = 4096
 
 def image_far_down(witness: Witness, folder: str, name: str, depth: str) -> None:
     """An executable whose path is long: it is whole, or it says that it is not."""
-    here = os.getcwd()
+    here = Path.cwd()
     os.chdir(folder)
     for _ in range(int(depth)):
-        os.mkdir(name)
+        Path(name).mkdir()
         os.chdir(name)
     shutil.copy2(shutil.which("bash") or "/bin/bash", "bash-copy")
     listener = listening()
