@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from procwire.cli.recording_lines import kept_fields
+from procwire.cli.recording_rules import logged_images
 from procwire.cli.request import Request, Target, Way
 from procwire.errors import UsageError
 
@@ -41,7 +42,6 @@ def test_columns_are_those_asked_for() -> None:
     [
         {"where": ["true"]},
         {"config": Path("sysmonconfig.xml")},
-        {"images": []},
         {"detect": (Path("rules"),)},
         {"sensor": "poll"},
         {"targets": 2},
@@ -56,6 +56,16 @@ def test_what_takes_steps_of_python_is_recorded_by_batches(options: dict[str, An
     assert kept_fields(request(**options)) is None
 
 
+def test_processes_are_chosen_by_their_images() -> None:
+    asked = request(images=["curl", "/usr/bin/ssh"])
+    assert kept_fields(asked) is not None
+    logs = logged_images(asked)
+    assert [logs(image) for image in ("/bin/curl", "/opt/CURL", "/bin/xcurl", "/usr/bin/ssh", "/bin/ssh", None)] == [
+        True, True, False, True, False, False
+    ]  # fmt: skip
+    assert logged_images(request(images=[]))(None)
+
+
 def test_a_column_that_does_not_exist_is_refused() -> None:
     with pytest.raises(UsageError, match="did you mean 'src_ip'"):
         kept_fields(request(columns=["src_ipp"]))
@@ -68,7 +78,7 @@ import sys
 from types import SimpleNamespace
 import procwire.cli.app, procwire.cli.recording, procwire.cli.output
 from procwire.cli.recording_lines import import_all
-import_all(SimpleNamespace(dns_lookup=True))
+import_all(SimpleNamespace(dns_lookup=True, images=None))
 import procwire.recorder.status, procwire.recorder.record_ids, procwire.sources.boot
 print(*{"pyarrow", "pandas", "numpy", "duckdb", "rich"} & set(sys.modules))
 """
