@@ -61,10 +61,7 @@ INLINE bool put_payload(struct __sk_buff *skb, const struct dns_record *head, u3
 		return false;
 	*record = *head;
 	record->payload_bytes = size;
-	/*
-	 * Kept apart from what is known of it, so that the verifier sees its bounds; and from 0, since those of 6.1 and
-	 * 7.3 do not learn from `size != 0` that it is 1 at least.
-	 */
+	/* Kept apart from what is known of it, so that the verifier sees its bounds; some of them learn nothing from `!= 0`. */
 	u32 last = size - 1;
 	asm volatile("" : "+r"(last));
 	if (last >= room || bpf_skb_load_bytes(skb, start, record + 1, last + 1))
@@ -73,9 +70,12 @@ INLINE bool put_payload(struct __sk_buff *skb, const struct dns_record *head, u3
 	return true;
 }
 
-INLINE void put_dns(struct __sk_buff *skb, const struct dns_record *head, u32 start, u32 size)
+/* Global: verified once, and not for each piece of a segment. */
+__attribute__((noinline)) int put_dns(struct __sk_buff *skb, const struct dns_record *head, u32 start, u32 size)
 {
 	bool put;
+	if (!head)
+		return 0;
 	/* Names are worth less than events: who asks a lot, or is answered a lot, leaves these half of the ring. */
 	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 2)
 		put = false;
@@ -87,6 +87,7 @@ INLINE void put_dns(struct __sk_buff *skb, const struct dns_record *head, u32 st
 		put = put_payload(skb, head, start, size, DNS_BYTES);
 	if (!put)
 		count(COUNTER_LOST_DNS);
+	return 0;
 }
 
 /* Of a question: whether its answers are awaited now. Of an answer: whether it is. */
