@@ -5,12 +5,54 @@
 
 #include "tcp.h"
 
+/* The TCP socket that it is, or that stands for it; NULL if it is of another protocol. */
+INLINE struct sock *tcp_socket(struct sock *sk)
+{
+	u16 family = READ(sk, __sk_common.skc_family);
+	if (family != AF_INET && family != AF_INET6)
+		return NULL;
+	u16 protocol = READ(sk, sk_protocol);
+	/* MPTCP's own socket stands for its paths; the first of them has the handshake */
+	if (protocol == IPPROTO_MPTCP) {
+		struct sock *first = READ((struct mptcp_sock *)sk, first);
+		return first ? first : sk;
+	}
+	return protocol == IPPROTO_TCP ? sk : NULL;
+}
+
+/* Accepted by the current process. The verifier does not vouch for `sk`: its own storage is out of reach. */
+INLINE void on_accept_unvouched(struct sock *sk)
+{
+	u64 cookie = sk ? READ(sk, __sk_common.skc_cookie.counter) : 0;
+	if (!cookie)
+		return;
+	struct tcp *tcp = slot_of(cookie);
+	struct owner owner;
+	if (tcp && tcp->cookie == cookie) {
+		if (tcp->stage == STAGE_REPORTED)
+			return;
+		owner_here(&owner);
+		on_owner_seen(sk, tcp, &owner);
+	} else if (lacks_note(cookie, READ((struct tcp_sock *)sk, segs_out)) && !is_further_path(sk)) {
+		owner_here(&owner);
+		emit_tcp(sk, &owner, cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
+		if (tcp && may_take(tcp, tcp->stage, cookie, bpf_jiffies64())) {
+			tcp->cookie = cookie;
+			tcp->stage = STAGE_REPORTED;
+		}
+	}
+}
+
 /* The kernel gives a connection its socket, in the process that accepts it: whichever system call that is. */
 INLINE void on_grafted(struct sock *sk)
 {
 	u16 family = sk->__sk_common.skc_family;
-	if (sk->sk_protocol == IPPROTO_TCP && (family == AF_INET || family == AF_INET6))
+	if (family != AF_INET && family != AF_INET6)
+		return;
+	if (sk->sk_protocol == IPPROTO_TCP)
 		on_accept(sk, bpf_get_socket_cookie(sk));
+	else if (sk->sk_protocol == IPPROTO_MPTCP)
+		on_accept_unvouched(tcp_socket(sk));
 }
 
 SEC("fentry/security_sock_graft")
@@ -132,44 +174,11 @@ INLINE struct sock *socket_of_fd(struct task_struct *task, int fd)
 	return READ(socket, sk);
 }
 
-/* The TCP socket that it is, or that stands for it; NULL if it is of another protocol. */
-INLINE struct sock *tcp_socket(struct sock *sk)
-{
-	u16 family = READ(sk, __sk_common.skc_family);
-	if (family != AF_INET && family != AF_INET6)
-		return NULL;
-	u16 protocol = READ(sk, sk_protocol);
-	/* MPTCP's own socket stands for its paths; the first of them has the handshake */
-	if (protocol == IPPROTO_MPTCP) {
-		struct sock *first = READ((struct mptcp_sock *)sk, first);
-		return first ? first : sk;
-	}
-	return protocol == IPPROTO_TCP ? sk : NULL;
-}
-
-/* What is known of a socket that the verifier does not vouch for: its own storage is out of reach. */
 INLINE void on_call_accepted(long result)
 {
 	struct sock *sk = socket_of_fd(bpf_get_current_task_btf(), result);
-	sk = sk ? tcp_socket(sk) : NULL;
-	u64 cookie = sk ? READ(sk, __sk_common.skc_cookie.counter) : 0;
-	if (!cookie)
-		return;
-	struct tcp *tcp = slot_of(cookie);
-	struct owner owner;
-	if (tcp && tcp->cookie == cookie) {
-		if (tcp->stage == STAGE_REPORTED)
-			return;
-		owner_here(&owner);
-		on_owner_seen(sk, tcp, &owner);
-	} else if (lacks_note(cookie, READ((struct tcp_sock *)sk, segs_out)) && !is_further_path(sk)) {
-		owner_here(&owner);
-		emit_tcp(sk, &owner, cookie, KIND_ACCEPT, ATTRIBUTION_CALLER);
-		if (tcp && may_take(tcp, tcp->stage, cookie, bpf_jiffies64())) {
-			tcp->cookie = cookie;
-			tcp->stage = STAGE_REPORTED;
-		}
-	}
+	if (sk)
+		on_accept_unvouched(tcp_socket(sk));
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept")
