@@ -70,9 +70,12 @@ INLINE bool put_payload(struct __sk_buff *skb, const struct dns_record *head, u3
 	return true;
 }
 
-INLINE void put_dns(struct __sk_buff *skb, const struct dns_record *head, u32 start, u32 size)
+/* Global: verified once, and not for each piece of a segment. */
+__attribute__((noinline)) int put_dns(struct __sk_buff *skb, const struct dns_record *head, u32 start, u32 size)
 {
 	bool put;
+	if (!head)
+		return 0;
 	/* Names are worth less than events: who asks a lot, or is answered a lot, leaves these half of the ring. */
 	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 2)
 		put = false;
@@ -84,6 +87,7 @@ INLINE void put_dns(struct __sk_buff *skb, const struct dns_record *head, u32 st
 		put = put_payload(skb, head, start, size, DNS_BYTES);
 	if (!put)
 		count(COUNTER_LOST_DNS);
+	return 0;
 }
 
 /* Of a question: whether its answers are awaited now. Of an answer: whether it is. */
