@@ -301,7 +301,7 @@ static __attribute__((noinline)) int on_answer(struct __sk_buff *skb, struct not
 INLINE void on_datagram(struct __sk_buff *skb, struct note *note, struct packet *packet, bool sent)
 {
 	const struct route *latest = sent ? &note->sent : &note->flow;
-	bool same = same_route(&packet->route, latest, skb->ifindex);
+	bool same = note->flow_ns && same_route(&packet->route, latest, skb->ifindex);
 	u64 jiffies = bpf_jiffies64();
 	if (same && note->flow_jiffies == jiffies && !(sent && note->unread)) {
 		packet->peer = note->flow.peer;
