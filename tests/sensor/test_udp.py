@@ -163,6 +163,7 @@ def test_link_local_addresses_on_two_interfaces(recording: Recording, new_host: 
     recording.expect(truth + listener.end(), one, other)
 
 
+@pytest.mark.long
 def test_flows_that_another_user_makes(two_hosts: tuple[Host, Host], host: Host) -> None:
     """More than the kernel side keeps: they make nobody else's flow look new."""
     other = two_hosts[0]
