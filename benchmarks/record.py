@@ -1,6 +1,6 @@
-"""Measure what `procwire record` costs, and what it loses. As root, on a quiet machine.
+"""Measure what `procwire record` costs, and what it loses. As root.
 
-    python benchmarks/record.py [--quick] [--only NAME]... [--soak SECONDS] [--out FILE]
+    python benchmarks/record.py [--quick] [--only NAME]... [--auditd] [--soak SECONDS] [--out FILE]
 
 benchmarks/README.md tells what is measured, and how.
 """
@@ -13,42 +13,49 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from record_costs import delay, idle, kernel_time, soak
-from record_load import LoadProgram
+from record_bystanders import bystanders
+from record_costs import delay, idle, memory, soak, start
 from record_rates import rates
 from record_usage import other_sensors
-from record_watchers import Bpftrace, scratch
+from record_watchers import scratch, versions
+from record_workloads import Programs
 from report import Section, document
 
-_QUIET_LOAD = 0.5
-NAMES = ("rates", "kernel", "delay", "idle", "soak")
+NAMES = ("bystanders", "rates", "memory", "start", "idle", "delay", "soak")
+# What a run of all leaves out.
+_ONLY_IF_ASKED = ("soak",)
+_SLICE_S = 0.1
 
 
-def _benchmarks(program: LoadProgram, wanted: argparse.Namespace) -> dict[str, Callable[[], Section]]:
-    quick = wanted.quick
+def _benchmarks(programs: Programs, wanted: argparse.Namespace) -> dict[str, Callable[[], Section]]:
+    quick, audit = wanted.quick, wanted.auditd
+    rounds = 1 if quick else wanted.rounds
     return {
-        "rates": lambda: rates(program, 1, 1, 1) if quick else rates(program, 3, 5, 2),
-        "kernel": lambda: kernel_time(program, 1 if quick else 5),
+        "bystanders": lambda: bystanders(programs, rounds, _SLICE_S, audit=audit),
+        "rates": lambda: rates(programs, 1 if quick else 2, max(rounds // 2, 1), 1 if quick else 2, audit=audit),
+        "memory": lambda: memory(programs, 1 if quick else 4, 1 if quick else 3),
+        "start": lambda: start(1 if quick else 10),
+        "idle": lambda: idle(5 if quick else 20, 1 if quick else 3),
         "delay": lambda: delay(5 if quick else 30),
-        "idle": lambda: idle(5 if quick else 60),
-        "soak": lambda: soak(program, 10 if quick else wanted.soak),
+        "soak": lambda: soak(programs, 10 if quick else wanted.soak),
     }
 
 
 def _sections(wanted: argparse.Namespace) -> Iterator[Section]:
+    chosen = wanted.only or [name for name in NAMES if name not in _ONLY_IF_ASKED]
     with scratch() as folder:
-        benchmarks = _benchmarks(LoadProgram.build(folder), wanted)
-        for name in (name for name in NAMES if not wanted.only or name in wanted.only):
+        benchmarks = _benchmarks(Programs.build(folder), wanted)
+        for name in (name for name in NAMES if name in chosen):
             print(name, "...", file=sys.stderr)
             yield benchmarks[name]()
 
 
 def _about() -> list[str]:
-    others = other_sensors()
     return [
-        f"Beside {Bpftrace.version() or 'nothing: bpftrace is not installed'}",
-        f"Other sensors attached meanwhile: {len(others) or 'none'}",
-        "Commands: `procwire record --all --no-dns-lookup --to ndjson -o FILE`; `bpftrace -o FILE connections.bt`",
+        f"Beside {', '.join(versions()) or 'nothing: no peer is installed'}",
+        f"Other sensors attached at the beginning: {len(other_sensors()) or 'none'}; priority (nice) {os.nice(0)}",
+        f"Commands: `{' '.join(['python', *sys.argv])}`; within, `procwire record --all --no-dns-lookup --to ndjson "
+        "-o FILE --ledger FILE`",
     ]
 
 
@@ -56,14 +63,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="short runs: to try the scripts, no figures")
     parser.add_argument("--only", choices=NAMES, action="append", help="not all of them")
+    parser.add_argument("--rounds", type=int, default=12, metavar="N", help="pairs of the bystanders (default: 12)")
+    parser.add_argument("--auditd", action="store_true", help="also auditd: replaces the audit rules of this machine")
     parser.add_argument("--soak", type=float, default=180, metavar="SECONDS", help="length of the soak (default: 180)")
     parser.add_argument("--out", type=Path, help="write the results to this Markdown file")
     wanted = parser.parse_args()
     if os.geteuid() != 0:
         parser.error("found no root, expected it: the eBPF sensor needs it")
     load, about = os.getloadavg()[0], _about()
-    if (load > _QUIET_LOAD or other_sensors()) and not wanted.quick:
-        sys.stderr.write(f"found a load of {load:.2f}, {about[1]}, expected a quiet machine: figures will be off\n")
     text = document(list(_sections(wanted)), load, title="Benchmarks of procwire record", about=about)
     print(text, end="")
     if wanted.out:

@@ -1,0 +1,172 @@
+"""What a watcher costs programs that open no connections, and those that do: CPU time with and without it, in pairs."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median, quantiles
+from typing import NamedTuple
+
+from record_usage import other_sensors, wait_for_others
+from record_watchers import Procwire, Watcher, peers, scratch
+from record_workloads import Programs, Workload, missing, workloads
+from report import Claim, Section
+
+_WORK_CORE = 0
+_OFF, _CONTROL = "nobody", "nobody, again"
+_SLICES = 3
+_OTHERS_TIMEOUT_S = 90.0
+_NOISE_PCT = 1.0
+# Peers take part in every so manieth round.
+_PEER_ROUNDS = 3
+
+Costs = dict[str, float]
+"""Microseconds of an operation, by workload."""
+
+
+class Spread(NamedTuple):
+    """A median, and the quartiles about it."""
+
+    low: float
+    middle: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """Of all values."""
+        if len(values) < 2:
+            return cls(values[0], values[0], values[0])
+        low, _, high = quantiles(values, n=4, method="inclusive")
+        return cls(low, median(values), high)
+
+    def __str__(self) -> str:
+        return f"{self.middle:+.1f} ({self.low:+.1f}..{self.high:+.1f})"
+
+
+def bystanders(programs: Programs, rounds: int, seconds: float, *, audit: bool) -> Section:
+    """Rounds of all workloads with nobody, nobody again, procwire and its peers, in random order.
+
+    Of each workload in each round the least disturbed of three slices of `seconds` counts.
+    """
+    others, absent = peers(audit=audit)
+    results: list[dict[str, Costs]] = []
+    disturbed = 0
+    for number in range(rounds):
+        who: list[tuple[str, Callable[[Path], Watcher] | None]] = [(_OFF, None), (_CONTROL, None)]
+        who.append((Procwire.name, Procwire))
+        if number % _PEER_ROUNDS == 0:
+            who += [(peer.name, peer) for peer in others]
+        random.shuffle(who)
+        print(f"  round {number + 1} of {rounds}: {', '.join(name for name, _ in who)}", file=sys.stderr)
+        costs: dict[str, Costs] = {}
+        for name, watcher in who:
+            costs[name], quiet = _measure(programs, seconds, watcher)
+            disturbed += not quiet
+        results.append(costs)
+    names = [_CONTROL, Procwire.name, *(peer.name for peer in others)]
+    found = _order(programs, seconds)
+    rows = [_row(workload, names, results) for workload in found]
+    claims = [claim for workload in found if (claim := _claim(workload, results)) is not None]
+    notes = [
+        "CPU time added, in % of that with nobody: medians of the rounds' pairs, in brackets their quartiles.",
+        *(f"{name} is not installed, so that its workloads are missing." for name in missing()),
+        *absent,
+    ]
+    if disturbed:
+        notes.append(f"In {disturbed} blocks a sensor of others was attached for a part of the time.")
+    headings = ("what is done", "with nobody us", *(f"{name} %" for name in names), "procwire us", "target", "")
+    return Section("What each operation costs", headings, rows, claims, notes)
+
+
+def _order(programs: Programs, seconds: float) -> Sequence[Workload]:
+    with workloads(programs, seconds) as found:
+        return found
+
+
+def _measure(programs: Programs, seconds: float, watcher: Callable[[Path], Watcher] | None) -> tuple[Costs, bool]:
+    """All workloads once, each in slices; and whether no other sensor was attached meanwhile."""
+    quiet = True
+    with _watching(watcher) as watching, workloads(programs, seconds) as found, _pinned():
+        costs = {}
+        for workload in random.sample(found, len(found)):
+            ours = {watching.pid} if watching else set()
+            slices: list[float] = []
+            quiet &= wait_for_others(_OTHERS_TIMEOUT_S, ours=ours)
+            for _ in range(_SLICES):
+                slices.append(_slice(workload, watching))
+            quiet &= not other_sensors(ours)
+            costs[workload.name] = min(slices)
+    return costs, quiet
+
+
+@contextmanager
+def _watching(watcher: Callable[[Path], Watcher] | None) -> Iterator[Watcher | None]:
+    """A watcher on all other cores than the one of the work."""
+    if watcher is None:
+        yield None
+        return
+    with scratch() as folder, watcher(folder) as watching:
+        rest = set(range(os.cpu_count() or 1)) - {_WORK_CORE}
+        for thread in Path(f"/proc/{watching.pid}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), rest or {_WORK_CORE})
+        yield watching
+
+
+@contextmanager
+def _pinned() -> Iterator[None]:
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {_WORK_CORE})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def _slice(workload: Workload, watching: Watcher | None) -> float:
+    paused = workload.paused and watching is not None and watching.pausable
+    if not paused or watching is None:
+        return workload.each_us()
+    watching.pause()
+    try:
+        return workload.each_us()
+    finally:
+        watching.resume()
+        time.sleep(0.1)
+
+
+def _changes(name: str, workload: Workload, results: Sequence[dict[str, Costs]]) -> list[float]:
+    """Of each round that has both, in %."""
+    return [(costs[name][workload.name] / costs[_OFF][workload.name] - 1) * 100 for costs in results if name in costs]
+
+
+def _row(workload: Workload, names: Sequence[str], results: Sequence[dict[str, Costs]]) -> Sequence[str]:
+    spreads = [str(Spread.of(_changes(name, workload, results))) for name in names]
+    alone = median(costs[_OFF][workload.name] for costs in results)
+    claim = _claim(workload, results)
+    judged = (claim.target, "met" if claim.met else "MISSED") if claim else ("", "")
+    return (workload.name, f"{alone:,.3f}", *spreads, f"{_added(workload, results).middle:+.3f}", *judged)
+
+
+def _added(workload: Workload, results: Sequence[dict[str, Costs]]) -> Spread:
+    """Microseconds that procwire adds."""
+    return Spread.of([costs[Procwire.name][workload.name] - costs[_OFF][workload.name] for costs in results])
+
+
+def _claim(workload: Workload, results: Sequence[dict[str, Costs]]) -> Claim | None:
+    limit, changes = workload.limit, Spread.of(_changes(Procwire.name, workload, results))
+    what = f"added to: {workload.name}"
+    if limit.us is not None:
+        added = _added(workload, results)
+        return Claim(what, f"{limit.us:g} us or less", f"{added.middle:.2f} us", limit.us / max(added.middle, 0.01))
+    if limit.pct is not None:
+        return Claim(what, f"{limit.pct:g}% or less", f"{changes}%", limit.pct / max(changes.middle, 0.01))
+    if limit.nothing:
+        # What no quartile tells from nothing, and what is less than pairs can tell here.
+        unchanged = changes.low <= 0 or changes.middle <= _NOISE_PCT
+        return Claim(what, "no change", f"{changes}%", 1.0 if unchanged else 0.0)
+    return None
