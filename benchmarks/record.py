@@ -17,7 +17,7 @@ from record_bystanders import bystanders
 from record_costs import delay, idle, memory, soak, start
 from record_rates import rates
 from record_usage import other_sensors
-from record_watchers import scratch, versions
+from record_watchers import Procwire, scratch, versions
 from record_workloads import Programs
 from report import Section, document
 
@@ -50,8 +50,15 @@ def _sections(wanted: argparse.Namespace) -> Iterator[Section]:
             yield benchmarks[name]()
 
 
+def _hooks() -> str:
+    """What a recorder says it has attached here."""
+    with scratch() as folder, Procwire(folder) as recorder:
+        return recorder.told().splitlines()[0]
+
+
 def _about() -> list[str]:
     return [
+        _hooks(),
         f"Beside {', '.join(versions()) or 'nothing: no peer is installed'}",
         f"Other sensors attached at the beginning: {len(other_sensors()) or 'none'}; priority (nice) {os.nice(0)}",
         f"Commands: `{' '.join(['python', *sys.argv])}`; within, `procwire record --all --no-dns-lookup --to ndjson "
@@ -71,11 +78,15 @@ def main() -> None:
     if os.geteuid() != 0:
         parser.error("found no root, expected it: the eBPF sensor needs it")
     load, about = os.getloadavg()[0], _about()
-    text = document(list(_sections(wanted)), load, title="Benchmarks of procwire record", about=about)
+    sections: list[Section] = []
+    for section in _sections(wanted):
+        sections.append(section)
+        text = document(sections, load, title="Benchmarks of procwire record", about=about)
+        if wanted.out:
+            # Each time: a run takes long, and may be ended.
+            wanted.out.parent.mkdir(parents=True, exist_ok=True)
+            wanted.out.write_text(text, encoding="utf-8")
     print(text, end="")
-    if wanted.out:
-        wanted.out.parent.mkdir(parents=True, exist_ok=True)
-        wanted.out.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
