@@ -32,8 +32,8 @@ def _benchmarks(programs: Programs, wanted: argparse.Namespace) -> dict[str, Cal
     rounds = 1 if quick else wanted.rounds
     return {
         "bystanders": lambda: bystanders(programs, rounds, _SLICE_S, audit=audit),
-        "rates": lambda: rates(programs, 1 if quick else 2, max(rounds // 2, 1), 1 if quick else 2, audit=audit),
-        "memory": lambda: memory(programs, 1 if quick else 4, 1 if quick else 3),
+        "rates": lambda: rates(programs, wanted.loop, max(rounds // 2, 1), 1 if quick else 2, audit=audit),
+        "memory": lambda: memory(programs, wanted.loop, 1 if quick else 3),
         "start": lambda: start(1 if quick else 10),
         "idle": lambda: idle(5 if quick else 20, 1 if quick else 3),
         "delay": lambda: delay(5 if quick else 30),
@@ -71,6 +71,13 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="short runs: to try the scripts, no figures")
     parser.add_argument("--only", choices=NAMES, action="append", help="not all of them")
     parser.add_argument("--rounds", type=int, default=12, metavar="N", help="pairs of the bystanders (default: 12)")
+    parser.add_argument(
+        "--loop",
+        type=float,
+        default=1,
+        metavar="SECONDS",
+        help="length of a loop of connections (default: 1); longer ones overrun the buffers of others' recorders",
+    )
     parser.add_argument("--auditd", action="store_true", help="also auditd: replaces the audit rules of this machine")
     parser.add_argument("--soak", type=float, default=180, metavar="SECONDS", help="length of the soak (default: 180)")
     parser.add_argument("--out", type=Path, help="write the results to this Markdown file")

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
 
-from record_usage import other_sensors, wait_for_others
+from record_usage import Patience, other_sensors
 from record_watchers import Procwire, Watcher, peers, scratch
 from record_workloads import Programs, Workload, missing, workloads
 from report import Claim, Section
@@ -20,13 +20,15 @@ from report import Claim, Section
 _WORK_CORE = 0
 _OFF, _CONTROL = "nobody", "nobody, again"
 _SLICES = 3
-_OTHERS_TIMEOUT_S = 90.0
+_TRIES = 3
+# Fewer undisturbed pairs than this tell less than all pairs.
+_ENOUGH = 4
 _NOISE_PCT = 1.0
 # Peers take part in every so manieth round.
 _PEER_ROUNDS = 3
 
-Costs = dict[str, float]
-"""Microseconds of an operation, by workload."""
+Costs = dict[str, tuple[float, bool]]
+"""By workload the microseconds of an operation, and whether no other sensor was attached meanwhile."""
 
 
 class Spread(NamedTuple):
@@ -55,7 +57,7 @@ def bystanders(programs: Programs, rounds: int, seconds: float, *, audit: bool) 
     """
     others, absent = peers(audit=audit)
     results: list[dict[str, Costs]] = []
-    disturbed = 0
+    patience = Patience()
     for number in range(rounds):
         who: list[tuple[str, Callable[[Path], Watcher] | None]] = [(_OFF, None), (_CONTROL, None)]
         who.append((Procwire.name, Procwire))
@@ -65,8 +67,7 @@ def bystanders(programs: Programs, rounds: int, seconds: float, *, audit: bool) 
         print(f"  round {number + 1} of {rounds}: {', '.join(name for name, _ in who)}", file=sys.stderr)
         costs: dict[str, Costs] = {}
         for name, watcher in who:
-            costs[name], quiet = _measure(programs, seconds, watcher)
-            disturbed += not quiet
+            costs[name] = _measure(programs, seconds, watcher, patience)
         results.append(costs)
     names = [_CONTROL, Procwire.name, *(peer.name for peer in others)]
     found = _order(programs, seconds)
@@ -77,8 +78,12 @@ def bystanders(programs: Programs, rounds: int, seconds: float, *, audit: bool) 
         *(f"{name} is not installed, so that its workloads are missing." for name in missing()),
         *absent,
     ]
-    if disturbed:
-        notes.append(f"In {disturbed} blocks a sensor of others was attached for a part of the time.")
+    quiet = [quiet for costs in results for block in costs.values() for _, quiet in block.values()]
+    if not all(quiet):
+        notes.append(
+            f"A sensor of others was attached in {quiet.count(False)} of {len(quiet)} measurements; they count only "
+            f"where fewer than {_ENOUGH} pairs of a workload are left without them."
+        )
     headings = ("what is done", "with nobody us", *(f"{name} %" for name in names), "procwire us", "target", "")
     return Section("What each operation costs", headings, rows, claims, notes)
 
@@ -88,20 +93,22 @@ def _order(programs: Programs, seconds: float) -> Sequence[Workload]:
         return found
 
 
-def _measure(programs: Programs, seconds: float, watcher: Callable[[Path], Watcher] | None) -> tuple[Costs, bool]:
-    """All workloads once, each in slices; and whether no other sensor was attached meanwhile."""
-    quiet = True
+def _measure(
+    programs: Programs, seconds: float, watcher: Callable[[Path], Watcher] | None, patience: Patience
+) -> Costs:
+    """All workloads, each in slices; again where another sensor came."""
+    costs: Costs = {}
     with _watching(watcher) as watching, workloads(programs, seconds) as found, _pinned():
-        costs = {}
+        ours = {watching.pid} if watching else set()
         for workload in random.sample(found, len(found)):
-            ours = {watching.pid} if watching else set()
-            slices: list[float] = []
-            quiet &= wait_for_others(_OTHERS_TIMEOUT_S, ours=ours)
-            for _ in range(_SLICES):
-                slices.append(_slice(workload, watching))
-            quiet &= not other_sensors(ours)
-            costs[workload.name] = min(slices)
-    return costs, quiet
+            for _ in range(_TRIES):
+                quiet = patience.quiet(ours=ours)
+                each_us = min(_slice(workload, watching) for _ in range(_SLICES))
+                quiet = quiet and not other_sensors(ours)
+                costs[workload.name] = each_us, quiet
+                if quiet:
+                    break
+    return costs
 
 
 @contextmanager
@@ -139,14 +146,23 @@ def _slice(workload: Workload, watching: Watcher | None) -> float:
         time.sleep(0.1)
 
 
-def _changes(name: str, workload: Workload, results: Sequence[dict[str, Costs]]) -> list[float]:
-    """Of each round that has both, in %."""
-    return [(costs[name][workload.name] / costs[_OFF][workload.name] - 1) * 100 for costs in results if name in costs]
+def _pairs(name: str, workload: Workload, results: Sequence[dict[str, Costs]]) -> list[tuple[float, float]]:
+    """Microseconds with nobody and with a watcher, in each round that has both; if enough, the undisturbed ones."""
+    found = [(costs[_OFF][workload.name], costs[name][workload.name]) for costs in results if name in costs]
+    quiet = [(off_us, on_us) for (off_us, off_quiet), (on_us, on_quiet) in found if off_quiet and on_quiet]
+    return quiet if len(quiet) >= _ENOUGH else [(off_us, on_us) for (off_us, _), (on_us, _) in found]
+
+
+def _changed(name: str, workload: Workload, results: Sequence[dict[str, Costs]]) -> Spread:
+    """In %."""
+    return Spread.of([(on_us / off_us - 1) * 100 for off_us, on_us in _pairs(name, workload, results)])
 
 
 def _row(workload: Workload, names: Sequence[str], results: Sequence[dict[str, Costs]]) -> Sequence[str]:
-    spreads = [str(Spread.of(_changes(name, workload, results))) for name in names]
-    alone = median(costs[_OFF][workload.name] for costs in results)
+    # Only of procwire something is stopped.
+    asked = [name in (_CONTROL, Procwire.name) or not workload.paused for name in names]
+    spreads = [str(_changed(name, workload, results)) if ask else "" for name, ask in zip(names, asked, strict=True)]
+    alone = median(off_us for off_us, _ in _pairs(Procwire.name, workload, results))
     claim = _claim(workload, results)
     judged = (claim.target, "met" if claim.met else "MISSED") if claim else ("", "")
     return (workload.name, f"{alone:,.3f}", *spreads, f"{_added(workload, results).middle:+.3f}", *judged)
@@ -154,11 +170,11 @@ def _row(workload: Workload, names: Sequence[str], results: Sequence[dict[str, C
 
 def _added(workload: Workload, results: Sequence[dict[str, Costs]]) -> Spread:
     """Microseconds that procwire adds."""
-    return Spread.of([costs[Procwire.name][workload.name] - costs[_OFF][workload.name] for costs in results])
+    return Spread.of([on_us - off_us for off_us, on_us in _pairs(Procwire.name, workload, results)])
 
 
 def _claim(workload: Workload, results: Sequence[dict[str, Costs]]) -> Claim | None:
-    limit, changes = workload.limit, Spread.of(_changes(Procwire.name, workload, results))
+    limit, changes = workload.limit, _changed(Procwire.name, workload, results)
     what = f"added to: {workload.name}"
     if limit.us is not None:
         added = _added(workload, results)

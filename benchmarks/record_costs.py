@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from record_bystanders import Spread
-from record_usage import memory_mb, peak_mb, running_s, wait_for_others
+from record_usage import Patience, memory_mb, peak_mb, running_s
 from record_watchers import Procwire, Watcher, scratch
 from record_workloads import EVENTS_EACH, Programs, finished
 from report import Claim, Section
@@ -27,7 +27,7 @@ _PLAIN_TARGET_MB, _PYTHON_TARGET_MB = 75.0, 110.0
 _SOAK_EVENTS_PER_S = 5_000
 # Less than this, up or down, is flat.
 _FLAT_MB_PER_HOUR = 5.0
-_OTHERS_TIMEOUT_S = 60.0
+_BURSTS = 4
 _SAMPLE_S = 2.0
 _DELAY_PER_S = 5.0
 _START_EVERY_S = 0.005
@@ -36,7 +36,7 @@ _ROTATION = ("--rotate-size", "500MB", "--keep", "1")
 
 
 def memory(programs: Programs, seconds: float, rounds: int) -> Section:
-    """Resident memory when the buffer went round: a loop that takes all it can get, then all of it written."""
+    """Resident memory when the buffer went round: loops that take all they can get, and all of it written."""
     rows: list[Sequence[str]] = []
     claims = []
     targets_mb = {"record": _PLAIN_TARGET_MB, "--to lake": _PYTHON_TARGET_MB, "--detect": _PYTHON_TARGET_MB}
@@ -47,7 +47,7 @@ def memory(programs: Programs, seconds: float, rounds: int) -> Section:
         claims.append(
             Claim(f"memory (RSS) after load: {name}", f"under {target_mb:.0f} MB", f"{size:.0f} MB", target_mb / size)
         )
-    note = f"After {seconds:g} s of the loop. --to lake and --detect (the rules of examples/) write NDJSON, too."
+    note = f"After {_BURSTS} loops of {seconds:g} s. --to lake and --detect (the rules of examples/) write NDJSON, too."
     headings = ("what records", "RSS MB before", "RSS MB after", "RSS MB at most", "PSS MB after")
     return Section("Memory", headings, rows, claims, [note])
 
@@ -57,8 +57,9 @@ def _memory(programs: Programs, seconds: float, name: str) -> tuple[float, float
         options = {"--to lake": ("--to", "lake", "--lake", str(folder / "lake")), "--detect": ("--detect", str(_RULES))}
         with Procwire(folder, options.get(name, ())) as recorder:
             before_mb, _ = memory_mb(recorder.pid)
-            programs.run("tcp", seconds, os.cpu_count() or 1)
-            recorder.settle()
+            for _ in range(_BURSTS):
+                programs.run("tcp", seconds, os.cpu_count() or 1)
+                recorder.settle()
             rss_mb, pss_mb = memory_mb(recorder.pid)
             return before_mb, rss_mb, peak_mb(recorder.pid), pss_mb
 
@@ -97,7 +98,7 @@ def _start_s() -> float:
 
 def idle(seconds: float, rounds: int) -> Section:
     """CPU of a recorder that has nothing to tell; the least disturbed round counts."""
-    wait_for_others(_OTHERS_TIMEOUT_S)
+    Patience().quiet()
     used_pct = []
     with scratch() as folder, Procwire(folder) as recorder:
         time.sleep(2)

@@ -14,15 +14,15 @@ from pathlib import Path
 from statistics import median
 
 from record_bystanders import Spread
-from record_usage import Cpu, busy_s, running_s, wait_for_others
+from record_usage import Cpu, Patience, busy_s, other_sensors, running_s
 from record_watchers import Procwire, Watcher, peers, scratch
 from record_workloads import Kind, Load, Programs
 from report import Claim, Section
 
 _CONFIGURATION = Path(__file__).parents[1] / "examples" / "configs" / "server-linux.xml"
+_LOOPBACK = '<DestinationIp condition="begin with">127.</DestinationIp>'
 # A flow whose process is not certain is told so late.
 _UDP_HOLD_S = 1.5
-_OTHERS_TIMEOUT_S = 60.0
 _DISTURBED_PCT = 10.0
 
 
@@ -60,6 +60,8 @@ class Watched:
     """Of which user."""
     others_pct: float
     """CPU that others used in both runs, in % of all cores."""
+    quiet: bool
+    """No other sensor was attached."""
 
     @property
     def slowdown_pct(self) -> float:
@@ -104,7 +106,7 @@ class Rates:
                 "procwire --config server-linux.xml",
                 "tcp",
                 cores,
-                partial(Procwire, options=("--config", str(_CONFIGURATION))),
+                _with_configuration,
                 event_us=1.5,
                 all_written=False,
             ),
@@ -123,14 +125,23 @@ class Rates:
         return cls(found, absent)
 
 
+def _with_configuration(folder: Path) -> Watcher:
+    text = _CONFIGURATION.read_text(encoding="utf-8")
+    if _LOOPBACK not in text:
+        raise ValueError(f"{_CONFIGURATION}: found no {_LOOPBACK}, expected it: the load is on loopback")
+    path = folder / "sysmon.xml"
+    path.write_text(text.replace(_LOOPBACK, ""), encoding="utf-8")
+    return Procwire(folder, ("--config", str(path)))
+
+
 def rates(programs: Programs, seconds: float, rounds: int, tries: int, *, audit: bool) -> Section:
     """Each setting once a round, beside a run that nobody watches; tried again where others were busy."""
-    here = Rates.here(audit=audit)
+    here, patience = Rates.here(audit=audit), Patience()
     runs: dict[str, list[Watched]] = {setting.name: [] for setting in here.settings}
     for number in range(rounds):
         for setting in random.sample(here.settings, len(here.settings)):
             print(f"  round {number + 1} of {rounds}: {setting.name}", file=sys.stderr)
-            runs[setting.name].append(_least_disturbed(programs, setting, seconds, tries))
+            runs[setting.name].append(_least_disturbed(programs, setting, seconds, tries, patience))
     rows: list[Sequence[str]] = [_row(setting, runs[setting.name]) for setting in here.settings]
     claims = [claim for setting in here.settings for claim in _claims(setting, runs[setting.name])]
     headings = (
@@ -140,22 +151,25 @@ def rates(programs: Programs, seconds: float, rounds: int, tries: int, *, audit:
     notes = [
         "All CPU: what a connection takes more, that of the watcher included; so much a machine slows down that has "
         "nothing else to do, and it does not depend on who else is busy.",
+        "--config: examples/configs/server-linux.xml, but with loopback logged.",
         *here.notes,
     ]
+    if disturbed := sum(not run.quiet for setting in here.settings for run in runs[setting.name]):
+        notes.append(f"In {disturbed} runs a sensor of others was attached.")
     return Section("A loop of connections that takes all it can get", headings, rows, claims, notes)
 
 
-def _least_disturbed(programs: Programs, setting: Setting, seconds: float, tries: int) -> Watched:
+def _least_disturbed(programs: Programs, setting: Setting, seconds: float, tries: int, patience: Patience) -> Watched:
     runs: list[Watched] = []
-    while len(runs) < tries and not any(run.others_pct < _DISTURBED_PCT for run in runs):
-        runs.append(watched(programs, setting, seconds))
-    return min(runs, key=lambda run: run.others_pct)
+    while len(runs) < tries and not any(run.quiet and run.others_pct < _DISTURBED_PCT for run in runs):
+        runs.append(watched(programs, setting, seconds, patience))
+    return min(runs, key=lambda run: (not run.quiet, run.others_pct))
 
 
-def watched(programs: Programs, setting: Setting, seconds: float) -> Watched:
+def watched(programs: Programs, setting: Setting, seconds: float, patience: Patience) -> Watched:
     """A run without a watcher and one with, in random order."""
     off_first = random.random() < 0.5
-    wait_for_others(_OTHERS_TIMEOUT_S)
+    quiet = patience.quiet()
     if off_first:
         off, off_others_s = _run(programs, setting, seconds)
     with scratch() as folder:
@@ -166,6 +180,7 @@ def watched(programs: Programs, setting: Setting, seconds: float) -> Watched:
                 subprocess.run(pin, check=True, stdout=subprocess.DEVNULL)
             before, before_s = Cpu.of(watcher.pid), running_s(watcher.pid)
             on, on_others_s = _run(programs, setting, seconds, watcher)
+            quiet = quiet and not other_sensors({watcher.pid})
             if setting.kind == "udp":
                 time.sleep(_UDP_HOLD_S)
             watcher.settle()
@@ -175,7 +190,8 @@ def watched(programs: Programs, setting: Setting, seconds: float) -> Watched:
     if not off_first:
         off, off_others_s = _run(programs, setting, seconds)
     others_pct = (off_others_s + on_others_s) / (off.seconds + on.seconds) / (os.cpu_count() or 1) * 100
-    return Watched(off, on, missing, lost, used_s, cpu.user_s / max(cpu.all_s, 1e-9), others_pct)
+    quiet = quiet and not other_sensors()
+    return Watched(off, on, missing, lost, used_s, cpu.user_s / max(cpu.all_s, 1e-9), others_pct, quiet)
 
 
 def _missing(setting: Setting, watcher: Watcher, on: Load) -> int | None:

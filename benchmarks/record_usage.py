@@ -44,14 +44,20 @@ def busy_s() -> float:
     return (user + nice + system + sum(interrupts)) / _TICKS
 
 
-def wait_for_others(timeout_s: float, *, ours: Collection[int] = ()) -> bool:
-    """Wait until no other sensor is attached, but no longer; whether none is."""
-    end_s = time.monotonic() + timeout_s
-    while other_sensors(ours):
-        if time.monotonic() > end_s:
-            return False
-        time.sleep(_LOOK_S)
-    return True
+class Patience:
+    """How long a benchmark waits, in all, for other sensors to go."""
+
+    def __init__(self, left_s: float = 300.0) -> None:
+        self._left_s = left_s
+
+    def quiet(self, *, ours: Collection[int] = ()) -> bool:
+        """Wait until no other sensor is attached, as long as there is time left; whether none is."""
+        while other_sensors(ours):
+            if self._left_s <= 0:
+                return False
+            time.sleep(_LOOK_S)
+            self._left_s -= _LOOK_S
+        return True
 
 
 def running_s(pid: int) -> float:
