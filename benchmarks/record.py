@@ -16,7 +16,7 @@ from pathlib import Path
 from record_bystanders import bystanders
 from record_costs import delay, idle, memory, soak, start
 from record_rates import rates
-from record_usage import other_sensors
+from record_usage import Patience, other_sensors
 from record_watchers import Procwire, scratch, versions
 from record_workloads import Programs
 from report import Section, document
@@ -28,14 +28,14 @@ _SLICE_S = 0.1
 
 
 def _benchmarks(programs: Programs, wanted: argparse.Namespace) -> dict[str, Callable[[], Section]]:
-    quick, audit = wanted.quick, wanted.auditd
+    quick, audit, patience = wanted.quick, wanted.auditd, Patience(wanted.patience)
     rounds = 1 if quick else wanted.rounds
     return {
-        "bystanders": lambda: bystanders(programs, rounds, _SLICE_S, audit=audit),
-        "rates": lambda: rates(programs, wanted.loop, max(rounds // 2, 1), 1 if quick else 2, audit=audit),
+        "bystanders": lambda: bystanders(programs, rounds, _SLICE_S, patience, audit=audit),
+        "rates": lambda: rates(programs, wanted.loop, max(rounds // 2, 1), 1 if quick else 2, patience, audit=audit),
         "memory": lambda: memory(programs, wanted.loop, 1 if quick else 3),
         "start": lambda: start(1 if quick else 10),
-        "idle": lambda: idle(5 if quick else 20, 1 if quick else 3),
+        "idle": lambda: idle(5 if quick else 20, 1 if quick else 3, patience),
         "delay": lambda: delay(5 if quick else 30),
         "soak": lambda: soak(programs, 10 if quick else wanted.soak),
     }
@@ -79,6 +79,13 @@ def main() -> None:
         help="length of a loop of connections (default: 1); longer ones overrun the buffers of others' recorders",
     )
     parser.add_argument("--auditd", action="store_true", help="also auditd: replaces the audit rules of this machine")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=300,
+        metavar="SECONDS",
+        help="wait so long, in all, for other sensors to go (default: 300)",
+    )
     parser.add_argument("--soak", type=float, default=180, metavar="SECONDS", help="length of the soak (default: 180)")
     parser.add_argument("--out", type=Path, help="write the results to this Markdown file")
     wanted = parser.parse_args()

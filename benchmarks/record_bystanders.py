@@ -50,14 +50,13 @@ class Spread(NamedTuple):
         return f"{self.middle:+.1f} ({self.low:+.1f}..{self.high:+.1f})"
 
 
-def bystanders(programs: Programs, rounds: int, seconds: float, *, audit: bool) -> Section:
+def bystanders(programs: Programs, rounds: int, seconds: float, patience: Patience, *, audit: bool) -> Section:
     """Rounds of all workloads with nobody, nobody again, procwire and its peers, in random order.
 
     Of each workload in each round the least disturbed of three slices of `seconds` counts.
     """
     others, absent = peers(audit=audit)
     results: list[dict[str, Costs]] = []
-    patience = Patience()
     for number in range(rounds):
         who: list[tuple[str, Callable[[Path], Watcher] | None]] = [(_OFF, None), (_CONTROL, None)]
         who.append((Procwire.name, Procwire))

@@ -96,9 +96,9 @@ def _start_s() -> float:
             process.wait()
 
 
-def idle(seconds: float, rounds: int) -> Section:
+def idle(seconds: float, rounds: int, patience: Patience) -> Section:
     """CPU of a recorder that has nothing to tell; the least disturbed round counts."""
-    Patience().quiet()
+    patience.quiet()
     used_pct = []
     with scratch() as folder, Procwire(folder) as recorder:
         time.sleep(2)

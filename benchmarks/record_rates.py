@@ -21,6 +21,8 @@ from report import Claim, Section
 
 _CONFIGURATION = Path(__file__).parents[1] / "examples" / "configs" / "server-linux.xml"
 _LOOPBACK = '<DestinationIp condition="begin with">127.</DestinationIp>'
+# The load, and this program, whose connections tell that all is written.
+_NAMES = f"connections,{Path(sys.executable).resolve().name}"
 # A flow whose process is not certain is told so late.
 _UDP_HOLD_S = 1.5
 _DISTURBED_PCT = 10.0
@@ -101,7 +103,7 @@ class Rates:
             found.append(Setting(name, "tcp", cores - 1, Procwire, slowdown_pct=8, event_us=0.9, pinned_to=cores - 1))
         found += [
             Setting("procwire, UDP", "udp", cores, Procwire, event_us=0.9),
-            Setting("procwire -n", "tcp", cores, partial(Procwire, options=("-n", "connections")), event_us=1.5),
+            Setting("procwire -n", "tcp", cores, partial(Procwire, options=("-n", _NAMES)), event_us=1.5),
             Setting(
                 "procwire --config server-linux.xml",
                 "tcp",
@@ -134,9 +136,9 @@ def _with_configuration(folder: Path) -> Watcher:
     return Procwire(folder, ("--config", str(path)))
 
 
-def rates(programs: Programs, seconds: float, rounds: int, tries: int, *, audit: bool) -> Section:
+def rates(programs: Programs, seconds: float, rounds: int, tries: int, patience: Patience, *, audit: bool) -> Section:
     """Each setting once a round, beside a run that nobody watches; tried again where others were busy."""
-    here, patience = Rates.here(audit=audit), Patience()
+    here = Rates.here(audit=audit)
     runs: dict[str, list[Watched]] = {setting.name: [] for setting in here.settings}
     for number in range(rounds):
         for setting in random.sample(here.settings, len(here.settings)):

@@ -47,7 +47,7 @@ def busy_s() -> float:
 class Patience:
     """How long a benchmark waits, in all, for other sensors to go."""
 
-    def __init__(self, left_s: float = 300.0) -> None:
+    def __init__(self, left_s: float) -> None:
         self._left_s = left_s
 
     def quiet(self, *, ours: Collection[int] = ()) -> bool:
