@@ -6,14 +6,14 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
 
 from record_usage import Patience, other_sensors
-from record_watchers import Procwire, Watcher, peers, scratch
+from record_watchers import Procwire, Recorders, Watcher, peers, scratch
 from record_workloads import Programs, Workload, missing, workloads
 from report import Claim, Section
 
@@ -50,8 +50,10 @@ class Spread(NamedTuple):
         return f"{self.middle:+.1f} ({self.low:+.1f}..{self.high:+.1f})"
 
 
-def bystanders(programs: Programs, rounds: int, seconds: float, patience: Patience, *, audit: bool) -> Section:
-    """Rounds of all workloads with nobody, nobody again, procwire and its peers, in random order.
+def bystanders(
+    programs: Programs, recorders: Recorders, rounds: int, seconds: float, patience: Patience, *, audit: bool
+) -> Section:
+    """Rounds of all workloads with nobody, nobody again, recorders and peers, in random order.
 
     Of each workload in each round the least disturbed of three slices of `seconds` counts.
     """
@@ -59,7 +61,7 @@ def bystanders(programs: Programs, rounds: int, seconds: float, patience: Patien
     results: list[dict[str, Costs]] = []
     for number in range(rounds):
         who: list[tuple[str, Callable[[Path], Watcher] | None]] = [(_OFF, None), (_CONTROL, None)]
-        who.append((Procwire.name, Procwire))
+        who += recorders.items()
         if number % _PEER_ROUNDS == 0:
             who += [(peer.name, peer) for peer in others]
         random.shuffle(who)
@@ -68,9 +70,10 @@ def bystanders(programs: Programs, rounds: int, seconds: float, patience: Patien
         for name, watcher in who:
             costs[name] = _measure(programs, seconds, watcher, patience)
         results.append(costs)
-    names = [_CONTROL, Procwire.name, *(peer.name for peer in others)]
+    names = [_CONTROL, *recorders, *(peer.name for peer in others)]
+    stopped = {_CONTROL, *recorders}
     found = _order(programs, seconds)
-    rows = [_row(workload, names, results) for workload in found]
+    rows = [_row(workload, names, stopped, results) for workload in found]
     claims = [claim for workload in found if (claim := _claim(workload, results)) is not None]
     notes = [
         "CPU time added, in % of that with nobody: medians of the rounds' pairs, in brackets their quartiles.",
@@ -157,9 +160,11 @@ def _changed(name: str, workload: Workload, results: Sequence[dict[str, Costs]])
     return Spread.of([(on_us / off_us - 1) * 100 for off_us, on_us in _pairs(name, workload, results)])
 
 
-def _row(workload: Workload, names: Sequence[str], results: Sequence[dict[str, Costs]]) -> Sequence[str]:
-    # Only of procwire something is stopped.
-    asked = [name in (_CONTROL, Procwire.name) or not workload.paused for name in names]
+def _row(
+    workload: Workload, names: Sequence[str], stopped: Container[str], results: Sequence[dict[str, Costs]]
+) -> Sequence[str]:
+    # Peers are not stopped meanwhile: they would lose events, and cost less for it.
+    asked = [name in stopped or not workload.paused for name in names]
     spreads = [str(_changed(name, workload, results)) if ask else "" for name, ask in zip(names, asked, strict=True)]
     alone = median(off_us for off_us, _ in _pairs(Procwire.name, workload, results))
     claim = _claim(workload, results)

@@ -8,14 +8,16 @@ import random
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from datetime import datetime
+from itertools import product
 from pathlib import Path
 from statistics import median, quantiles
 
 from record_bystanders import Spread
 from record_usage import Patience, memory_mb, peak_mb, running_s
-from record_watchers import Procwire, Watcher, scratch
+from record_watchers import Procwire, Recorders, Watcher, scratch
 from record_workloads import EVENTS_EACH, Programs, finished
 from report import Claim, Section
 
@@ -35,52 +37,61 @@ _START_TIMEOUT_S = 30.0
 _ROTATION = ("--rotate-size", "500MB", "--keep", "1")
 
 
-def memory(programs: Programs, seconds: float, rounds: int) -> Section:
+def memory(programs: Programs, recorders: Recorders, seconds: float, rounds: int) -> Section:
     """Resident memory when the buffer went round: loops that take all they can get, and all of it written."""
     rows: list[Sequence[str]] = []
     claims = []
-    targets_mb = {"record": _PLAIN_TARGET_MB, "--to lake": _PYTHON_TARGET_MB, "--detect": _PYTHON_TARGET_MB}
-    for name, target_mb in targets_mb.items():
-        before, after, peak, own = zip(*(_memory(programs, seconds, name) for _ in range(rounds)), strict=True)
-        rows.append((name, *(f"{median(sizes):.0f}" for sizes in (before, after, peak, own))))
-        size = median(after)
-        claims.append(
-            Claim(f"memory (RSS) after load: {name}", f"under {target_mb:.0f} MB", f"{size:.0f} MB", target_mb / size)
-        )
+    targets_mb = {"plain": _PLAIN_TARGET_MB, "--to lake": _PYTHON_TARGET_MB, "--detect": _PYTHON_TARGET_MB}
+    for (name, recorder), (options, target_mb) in product(recorders.items(), targets_mb.items()):
+        runs = [_memory(programs, recorder, seconds, options) for _ in range(rounds)]
+        before, after, peak, own = (median(sizes) for sizes in zip(*runs, strict=True))
+        rows.append((f"{name}, {options}", f"{before:.0f}", f"{after:.0f}", f"{peak:.0f}", f"{own:.0f}"))
+        if name == Procwire.name:
+            what = f"memory (RSS) after load: {options}"
+            claims.append(Claim(what, f"under {target_mb:.0f} MB", f"{after:.0f} MB", target_mb / after))
     note = f"After {_BURSTS} loops of {seconds:g} s. --to lake and --detect (the rules of examples/) write NDJSON, too."
     headings = ("what records", "RSS MB before", "RSS MB after", "RSS MB at most", "PSS MB after")
     return Section("Memory", headings, rows, claims, [note])
 
 
-def _memory(programs: Programs, seconds: float, name: str) -> tuple[float, float, float, float]:
+def _memory(
+    programs: Programs, recorder: Callable[..., Procwire], seconds: float, options: str
+) -> tuple[float, float, float, float]:
     with scratch() as folder:
-        options = {"--to lake": ("--to", "lake", "--lake", str(folder / "lake")), "--detect": ("--detect", str(_RULES))}
-        with Procwire(folder, options.get(name, ())) as recorder:
-            before_mb, _ = memory_mb(recorder.pid)
+        words = {"--to lake": ("--to", "lake", "--lake", str(folder / "lake")), "--detect": ("--detect", str(_RULES))}
+        with recorder(folder, words.get(options, ())) as recording:
+            before_mb, _ = memory_mb(recording.pid)
             for _ in range(_BURSTS):
                 programs.run("tcp", seconds, os.cpu_count() or 1)
-                recorder.settle()
-            rss_mb, pss_mb = memory_mb(recorder.pid)
-            return before_mb, rss_mb, peak_mb(recorder.pid), pss_mb
+                recording.settle()
+            rss_mb, pss_mb = memory_mb(recording.pid)
+            return before_mb, rss_mb, peak_mb(recording.pid), pss_mb
 
 
-def start(rounds: int) -> Section:
+def start(recorders: Recorders, rounds: int) -> Section:
     """From the command to the first line in its file, with connections all the while."""
-    times_s = [_start_s() for _ in range(rounds)]
-    spread = Spread.of(times_s)
-    row = (str(rounds), f"{min(times_s):.2f}", f"{spread.middle:.2f}", f"{spread.high:.2f}", f"{max(times_s):.2f}")
+    times_s: dict[str, list[float]] = {name: [] for name in recorders}
+    for _, (name, recorder) in product(range(rounds), recorders.items()):
+        times_s[name].append(_start_s(recorder))
+    spreads = {name: Spread.of(times) for name, times in times_s.items()}
+    rows: list[Sequence[str]] = [
+        (name, str(rounds), *(f"{time_s:.2f}" for time_s in (min(times_s[name]), *spread, max(times_s[name]))))
+        for name, spread in spreads.items()
+    ]
+    middle_s = spreads[Procwire.name].middle
     claim = Claim(
         "from the start to the first event written",
         f"within {_START_TARGET_S:g} s",
-        f"{spread.middle:.2f} s",
-        _START_TARGET_S / spread.middle,
+        f"{middle_s:.2f} s",
+        _START_TARGET_S / middle_s,
     )
-    return Section("Start", ("starts", "least s", "median s", "upper quartile s", "most s"), [row], [claim])
+    headings = ("who starts", "starts", "least s", "lower quartile s", "median s", "upper quartile s", "most s")
+    return Section("Start", headings, rows, [claim])
 
 
-def _start_s() -> float:
+def _start_s(make: Callable[..., Procwire]) -> float:
     with scratch() as folder, socket.create_server(("127.0.0.1", 0)) as server:
-        recorder = Procwire(folder)
+        recorder = make(folder)
         begun_s = time.monotonic()
         process = subprocess.Popen(recorder.argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
@@ -96,23 +107,32 @@ def _start_s() -> float:
             process.wait()
 
 
-def idle(seconds: float, rounds: int, patience: Patience) -> Section:
-    """CPU of a recorder that has nothing to tell; the least disturbed round counts."""
+def idle(recorders: Recorders, seconds: float, rounds: int, patience: Patience) -> Section:
+    """CPU of recorders that have nothing to tell, at the same time; the least disturbed round counts."""
     patience.quiet()
-    used_pct = []
-    with scratch() as folder, Procwire(folder) as recorder:
+    used_pct: dict[str, list[float]] = {name: [] for name in recorders}
+    with ExitStack() as stack:
+        running = {
+            name: stack.enter_context(recorder(stack.enter_context(scratch()))) for name, recorder in recorders.items()
+        }
         time.sleep(2)
         for _ in range(rounds):
-            start_s, before_s = time.monotonic(), running_s(recorder.pid)
+            start_s, before_s = time.monotonic(), {name: running_s(each.pid) for name, each in running.items()}
             time.sleep(seconds)
-            used_pct.append((running_s(recorder.pid) - before_s) / (time.monotonic() - start_s) * 100)
-        rss_mb, pss_mb = memory_mb(recorder.pid)
-    least = min(used_pct)
-    row = (f"{rounds} x {seconds:.0f}", f"{least:.3f}", f"{max(used_pct):.3f}", f"{rss_mb:.0f}", f"{pss_mb:.0f}")
+            for name, each in running.items():
+                took_s = time.monotonic() - start_s
+                used_pct[name].append((running_s(each.pid) - before_s[name]) / took_s * 100)
+        sizes_mb = {name: [f"{size_mb:.0f}" for size_mb in memory_mb(each.pid)] for name, each in running.items()}
+    rows: list[Sequence[str]] = [
+        (name, f"{rounds} x {seconds:.0f}", f"{min(used):.3f}", f"{max(used):.3f}", *sizes_mb[name])
+        for name, used in used_pct.items()
+    ]
+    least = min(used_pct[Procwire.name])
     claim = Claim(
-        "CPU of an idle recorder", f"{_IDLE_TARGET_PCT}% or less", f"{least:.2f}%", _IDLE_TARGET_PCT / max(least, 1e-3)
+        "CPU of an idle recorder", f"{_IDLE_TARGET_PCT}% or less", f"{least:.3f}%", _IDLE_TARGET_PCT / max(least, 1e-3)
     )
-    return Section("Idle", ("seconds", "CPU % of a core, least", "most", "RSS MB", "PSS MB"), [row], [claim])
+    headings = ("who waits", "seconds", "CPU % of a core, least", "most", "RSS MB", "PSS MB")
+    return Section("Idle", headings, rows, [claim])
 
 
 def delay(seconds: float) -> Section:
@@ -133,23 +153,25 @@ def delay(seconds: float) -> Section:
 
 
 def _delays_ms(recorder: Watcher, seconds: float) -> Iterator[float]:
-    mine = f'"process_id":{os.getpid()},'
+    mine = b'"process_id":%d,' % os.getpid()
     end_s = time.monotonic() + seconds
     with recorder.file.open("rb") as lines, socket.create_server(("127.0.0.1", 0)) as server:
         lines.seek(0, os.SEEK_END)
+        part = b""
         while time.monotonic() < end_s:
             next_s = time.monotonic() + random.expovariate(_DELAY_PER_S)
             with socket.create_connection(server.getsockname()):
                 server.accept()[0].close()
             while time.monotonic() < next_s:
                 time.sleep(0.001)
-                text, now_s = lines.read(), time.time()
-                for line in text.decode().splitlines():
+                *whole, part = (part + lines.read()).split(b"\n")
+                now_s = time.time()
+                for line in whole:
                     if mine in line:
                         yield (now_s - _creation_s(line)) * 1000
 
 
-def _creation_s(line: str) -> float:
+def _creation_s(line: bytes) -> float:
     return datetime.fromisoformat(json.loads(line)["event_creation_time"]).timestamp()
 
 

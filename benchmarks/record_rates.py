@@ -15,7 +15,7 @@ from statistics import median
 
 from record_bystanders import Spread
 from record_usage import Cpu, Patience, busy_s, other_sensors, running_s
-from record_watchers import Procwire, Watcher, peers, scratch
+from record_watchers import Procwire, Recorders, Watcher, peers, scratch
 from record_workloads import Kind, Load, Programs
 from report import Claim, Section
 
@@ -94,8 +94,8 @@ class Rates:
     notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def here(cls, *, audit: bool) -> Rates:
-        """All of procwire's, and the peers that run."""
+    def here(cls, recorders: Recorders, *, audit: bool) -> Rates:
+        """All of procwire's, two of the other recorders, and the peers that run."""
         cores = os.cpu_count() or 1
         found = [Setting("procwire, sharing the cores", "tcp", cores, Procwire, slowdown_pct=15, event_us=0.9)]
         if cores > 1:
@@ -120,6 +120,13 @@ class Rates:
                 event_us=3,
             ),
         ]
+        for name, recorder in recorders.items():
+            if name != Procwire.name:
+                found.append(Setting(f"{name}, sharing the cores", "tcp", cores, recorder))
+                if cores > 1:
+                    found.append(
+                        Setting(f"{name}, on a core of its own", "tcp", cores - 1, recorder, pinned_to=cores - 1)
+                    )
         others, absent = peers(audit=audit)
         found += [Setting(peer.name, "tcp", cores, peer, all_written=False) for peer in others]
         if any(peer.name == "auditd" for peer in others):
@@ -136,9 +143,18 @@ def _with_configuration(folder: Path) -> Watcher:
     return Procwire(folder, ("--config", str(path)))
 
 
-def rates(programs: Programs, seconds: float, rounds: int, tries: int, patience: Patience, *, audit: bool) -> Section:
+def rates(
+    programs: Programs,
+    recorders: Recorders,
+    seconds: float,
+    rounds: int,
+    tries: int,
+    patience: Patience,
+    *,
+    audit: bool,
+) -> Section:
     """Each setting once a round, beside a run that nobody watches; tried again where others were busy."""
-    here = Rates.here(audit=audit)
+    here = Rates.here(recorders, audit=audit)
     runs: dict[str, list[Watched]] = {setting.name: [] for setting in here.settings}
     for number in range(rounds):
         for setting in random.sample(here.settings, len(here.settings)):
@@ -153,6 +169,7 @@ def rates(programs: Programs, seconds: float, rounds: int, tries: int, patience:
     notes = [
         "All CPU: what a connection takes more, that of the watcher included; so much a machine slows down that has "
         "nothing else to do, and it does not depend on who else is busy.",
+        "Watcher us/event is in a shared cache: it grows with what else the machine does.",
         "--config: examples/configs/server-linux.xml, but with loopback logged.",
         *here.notes,
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -12,8 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -175,12 +177,12 @@ class Procwire(_Lines):
     pausable = True
     probes = 1
 
-    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, options: Sequence[str] = (), command: Sequence[str] = ()) -> None:
         self._ledger = folder / "ledger"
         chosen = () if {"--config", "-n"} & set(options) else ("--all",)
         fixed = ["record", *chosen, "--sensor", "ebpf", "--no-dns-lookup", "--to", "ndjson"]
         files = ["-o", str(folder / "events"), "--ledger", str(self._ledger)]
-        super().__init__([*procwire_command(), *fixed, *files, *options], folder)
+        super().__init__([*(command or procwire_command()), *fixed, *files, *options], folder)
 
     def lost(self) -> int | None:
         account = self._account()
@@ -193,6 +195,21 @@ class Procwire(_Lines):
     def _account(self) -> dict[str, Any]:
         account: dict[str, Any] = json.loads(self._ledger.read_text())
         return account
+
+
+Recorders = Mapping[str, Callable[..., Procwire]]
+"""Builds of procwire, and ways to run it, by name; the first one is what the targets are for."""
+
+
+def recorders(others: Sequence[str]) -> Recorders:
+    """The `procwire` of this Python, and others, each given as NAME=COMMAND. Raises ValueError for what is neither."""
+    found: dict[str, Callable[..., Procwire]] = {Procwire.name: Procwire}
+    for other in others:
+        name, _, command = other.partition("=")
+        if not name or not command:
+            raise ValueError(f"found {other!r}, expected NAME=COMMAND")
+        found[name] = partial(Procwire, command=shlex.split(command))
+    return found
 
 
 class Bpftrace(_Lines):
