@@ -27,7 +27,8 @@ INLINE void addresses_of(struct ends *ends, struct sock *sk)
 INLINE void put_ends(struct connection_record *record, const struct ends *ends)
 {
 	copy_address(record->local, ends->local);
-	record->peer = ends->peer;
+	copy_address(record->peer, ends->peer.address);
+	record->peer_port = ends->peer.port;
 	record->netns = ends->netns;
 	record->local_port = ends->local_port;
 }
@@ -57,13 +58,8 @@ INLINE void ends_of_open(struct ends *ends, struct sock *sk)
 	ends->netns = sk->__sk_common.skc_net.net->ns.inum;
 }
 
-INLINE struct connection_record *reserve(u8 kind, u8 attribution, u8 protocol, u64 now_ns)
+INLINE void begin(struct connection_record *record, u8 kind, u8 attribution, u8 protocol, u64 now_ns)
 {
-	struct connection_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
-	if (!record) {
-		count(COUNTER_LOST_CONNECTION);
-		return NULL;
-	}
 	record->type = RECORD_CONNECTION;
 	record->kind = kind;
 	record->attribution = attribution;
@@ -72,8 +68,17 @@ INLINE struct connection_record *reserve(u8 kind, u8 attribution, u8 protocol, u
 	record->initiated = kind == KIND_CONNECT || kind == KIND_SENT || kind == KIND_ATTEMPT;
 	record->error = 0;
 	record->time_boot_ns = now_ns;
-	record->duration_ns = record->sent_bytes = record->received_bytes = 0;
-	record->sent_packets = record->received_packets = 0;
+	record->interface = 0;
+	record->pad = 0;
+}
+
+INLINE struct connection_record *reserve(u8 kind, u8 attribution, u8 protocol, u64 now_ns)
+{
+	struct connection_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (record)
+		begin(record, kind, attribution, protocol, now_ns);
+	else
+		count(COUNTER_LOST_CONNECTION);
 	return record;
 }
 

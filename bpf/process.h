@@ -8,17 +8,21 @@
 INLINE void owner_of(struct owner *owner, struct task_struct *task)
 {
 	owner->start_boot_ns = task->group_leader->start_boottime;
-	owner->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
 	owner->exec_id = task->self_exec_id;
 	owner->tgid = task->tgid;
 	owner->uid = task->cred->uid.val;
+	owner->euid = task->cred->euid.val;
 }
 
-/* Whether they are one process, since the same exec and in the same control group. */
+INLINE u64 cgroup_of(struct task_struct *task)
+{
+	return READ(READ(READ(READ(task, cgroups), dfl_cgrp), kn), id);
+}
+
+/* Whether they are one process, since the same exec. */
 INLINE bool same_process(const struct owner *a, const struct owner *b)
 {
-	return a->tgid == b->tgid && a->start_boot_ns == b->start_boot_ns && a->exec_id == b->exec_id &&
-	       a->cgroup_id == b->cgroup_id;
+	return a->tgid == b->tgid && a->start_boot_ns == b->start_boot_ns && a->exec_id == b->exec_id;
 }
 
 /*
@@ -100,9 +104,10 @@ INLINE u64 requests_for(u32 tgid)
 }
 
 /* Whether user space knows the process, unless it has asked for it again since. */
-INLINE bool is_told(const struct told *told, const struct owner *owner, u64 asked)
+INLINE bool is_told(const struct told *told, const struct told *now)
 {
-	return told && told->requests == asked && same_process(&told->owner, owner);
+	return told && told->requests == now->requests && told->cgroup_id == now->cgroup_id &&
+	       same_process(&told->owner, &now->owner);
 }
 
 INLINE struct draft *take_draft(void)
@@ -168,9 +173,9 @@ __attribute__((noinline)) int tell(u64 task_address, const struct owner *owner, 
 	if (!owner)
 		return 0;
 	u32 tgid = owner->tgid;
-	struct told now = {.owner = *owner, .requests = requests_for(tgid)};
+	struct told now = {.owner = *owner, .cgroup_id = cgroup_of(task), .requests = requests_for(tgid)};
 	struct told *known = bpf_map_lookup_elem(&told, &tgid);
-	if (is_told(known, owner, now.requests))
+	if (is_told(known, &now))
 		return 1;
 	struct draft *draft = take_draft();
 	long result = draft ? hand_over(draft, task, owner, here) : -1;
@@ -198,14 +203,16 @@ INLINE void owner_here(struct owner *owner)
 	struct task_struct *task = bpf_get_current_task_btf();
 	u32 zero = 0;
 	owner_of(owner, task);
-	u64 asked = requests_for(owner->tgid);
+	struct told now = {
+		.owner = *owner,
+		.cgroup_id = task->cgroups->dfl_cgrp->kn->id,
+		.requests = requests_for(owner->tgid),
+	};
 	struct told *last = bpf_map_lookup_elem(&recent, &zero);
-	if (is_told(last, owner, asked))
+	if (is_told(last, &now))
 		return;
-	if (tell(bpf_get_current_task(), owner, true) && last) {
-		last->owner = *owner;
-		last->requests = asked;
-	}
+	if (tell(bpf_get_current_task(), owner, true) && last)
+		*last = now;
 }
 
 #endif

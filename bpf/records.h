@@ -18,6 +18,7 @@ enum record_type {
 	RECORD_CONNECTION = 2,
 	RECORD_CLAIM = 3,
 	RECORD_DNS = 4,
+	RECORD_NAT = 5,
 };
 
 enum connection_kind {
@@ -46,11 +47,12 @@ enum attribution {
 /* A process, as it was when it was seen. Zero: not known. */
 struct owner {
 	u64 start_boot_ns;
-	u64 cgroup_id;
-	/* counts exec: with the others it tells which RECORD_PROCESS describes it */
-	u64 exec_id;
 	u32 tgid;
+	/* counts exec (its last 32 bits): with the others it tells which RECORD_PROCESS describes it */
+	u32 exec_id;
+	/* real and effective user */
 	u32 uid;
+	u32 euid;
 };
 
 /* The far end; IPv4 as ::ffff:a.b.c.d. */
@@ -60,27 +62,56 @@ struct peer {
 	u8 pad[6];
 };
 
+enum initiated { INITIATED_NO = 0, INITIATED_YES = 1, INITIATED_UNKNOWN = 2 };
+
 struct connection_record {
 	u8 type;
 	u8 kind;
 	u8 attribution;
 	u8 protocol;
-	/* of a close or an existing socket: the state it was in, and whether this end had connected */
+	/* of a close or an existing socket: the state it was in */
 	u8 state;
+	/* whether this end connected, or sent first: enum initiated */
 	u8 initiated;
-	u16 local_port;
-	u32 error;
+	/* errno */
+	u16 error;
 	u32 netns;
+	u16 local_port;
+	u16 peer_port;
 	u64 time_boot_ns;
 	u64 cookie;
 	struct owner owner;
 	u8 local[16];
-	struct peer peer;
+	u8 peer[16];
+	/* the interface of a link-local flow, else 0 */
+	u32 interface;
+	u32 pad;
+};
+
+/* Of KIND_CLOSE: what went over the connection. */
+struct close_record {
+	struct connection_record connection;
+	/* since it was established; 0 if that was not seen */
 	u64 duration_ns;
 	u64 sent_bytes;
 	u64 received_bytes;
 	u32 sent_packets;
 	u32 received_packets;
+};
+
+/*
+ * The ends of a flow or connection as they were translated on the way. Comes before the record of the flow; `peer` and
+ * `cookie` tell which that is.
+ */
+struct nat_record {
+	u8 type;
+	u8 pad[3];
+	u16 local_port;
+	u16 peer_port;
+	u64 cookie;
+	struct peer peer;
+	u8 translated_local[16];
+	u8 translated_peer[16];
 };
 
 /* Who really sent or received the first datagram of a flow that was handed over as PENDING. */
@@ -126,14 +157,19 @@ struct process_record {
 struct dns_record {
 	u8 type;
 	u8 over_tcp;
+	/* whether it is a question that the process sent */
+	u8 sent;
+	u8 pad;
 	u16 payload_bytes;
+	/* the server */
+	u16 peer_port;
 	u32 tgid;
+	/* of TCP: to put segments in order */
+	u32 sequence;
 	u64 start_boot_ns;
 	u64 cookie;
 	u64 time_boot_ns;
-	/* of TCP: to put segments in order */
-	u32 sequence;
-	u32 pad;
+	u8 peer[16];
 	u8 payload[DNS_BYTES];
 };
 

@@ -136,6 +136,7 @@ struct {
 /* What user space was told of a process, and how often it had asked until then. */
 struct told {
 	struct owner owner;
+	u64 cgroup_id;
 	u64 requests;
 };
 

@@ -23,37 +23,43 @@ static __attribute__((noinline)) int emit_tcp(struct sock *sk, const struct owne
 	return 0;
 }
 
-INLINE void fill_close(struct connection_record *record, struct sock *sk, const struct tcp *tcp, int state)
+INLINE void fill_close(struct close_record *close, struct sock *sk, const struct tcp *tcp, int state)
 {
 	struct tcp_sock *data = (void *)sk;
+	struct connection_record *record = &close->connection;
 	record->owner = tcp->owner;
 	record->cookie = tcp->cookie;
 	ends_of(record, sk);
 	record->state = state;
 	record->initiated = tcp->stage == STAGE_CONNECTED;
 	record->error = READ(sk, sk_err);
-	record->duration_ns = tcp->since_ns ? record->time_boot_ns - tcp->since_ns : 0;
+	close->duration_ns = tcp->since_ns ? record->time_boot_ns - tcp->since_ns : 0;
 	/* data only: the kernel's count of what came in has the peer's FIN in it */
-	record->sent_bytes = READ(data, bytes_sent) - READ(data, bytes_retrans);
-	record->received_bytes = READ(data, bytes_received);
-	if (record->received_bytes && READ(sk, __sk_common.skc_flags) & SOCK_DONE)
-		record->received_bytes -= 1;
-	record->sent_packets = READ(data, segs_out);
-	record->received_packets = READ(data, segs_in);
+	close->sent_bytes = READ(data, bytes_sent) - READ(data, bytes_retrans);
+	close->received_bytes = READ(data, bytes_received);
+	if (close->received_bytes && READ(sk, __sk_common.skc_flags) & SOCK_DONE)
+		close->received_bytes -= 1;
+	close->sent_packets = READ(data, segs_out);
+	close->received_packets = READ(data, segs_in);
 }
 
-INLINE struct connection_record *reserve_close(void)
+INLINE struct close_record *reserve_close(void)
 {
-	return reserve(KIND_CLOSE, ATTRIBUTION_CALLER, IPPROTO_TCP, bpf_ktime_get_boot_ns());
+	struct close_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (record)
+		begin(&record->connection, KIND_CLOSE, ATTRIBUTION_CALLER, IPPROTO_TCP, bpf_ktime_get_boot_ns());
+	else
+		count(COUNTER_LOST_CONNECTION);
+	return record;
 }
 
 INLINE void emit_close(struct sock *sk, const struct tcp *tcp, int state)
 {
-	struct connection_record *record = reserve_close();
+	struct close_record *record = reserve_close();
 	if (!record)
 		return;
 	fill_close(record, sk, tcp, state);
-	submit(record);
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
 
 /* Whether a TCP socket is a further path of an MPTCP connection; its first one tells of the whole. */
@@ -230,7 +236,7 @@ INLINE bool on_closed_waiting(struct sock *sk, struct tcp *tcp, int old)
 		return false;
 	struct connection_record *accept =
 		reserve(KIND_ACCEPT, ATTRIBUTION_PENDING, IPPROTO_TCP, bpf_ktime_get_boot_ns());
-	struct connection_record *close = want_closes ? reserve_close() : NULL;
+	struct close_record *close = want_closes ? reserve_close() : NULL;
 	bool ours = take(tcp, STAGE_TOLD);
 	if (ours) {
 		struct listener_key key = {tcp->ends.netns, tcp->ends.local_port};
@@ -248,7 +254,7 @@ INLINE bool on_closed_waiting(struct sock *sk, struct tcp *tcp, int old)
 	}
 	if (close && ours) {
 		fill_close(close, sk, tcp, old);
-		submit(close);
+		bpf_ringbuf_submit(close, BPF_RB_NO_WAKEUP);
 	} else if (close) {
 		bpf_ringbuf_discard(close, BPF_RB_NO_WAKEUP);
 	}
@@ -485,11 +491,11 @@ static __attribute__((noinline)) int on_connect_failed(int fd, const void *addre
 	record->cookie = 0;
 	ends_of(record, sk);
 	record->error = error;
-	record->peer.port = __builtin_bswap16(to.port);
+	record->peer_port = __builtin_bswap16(to.port);
 	if (to.family == AF_INET)
-		map_ipv4(record->peer.address, to.ipv4);
+		map_ipv4(record->peer, to.ipv4);
 	else
-		copy_address(record->peer.address, to.ipv6);
+		copy_address(record->peer, to.ipv6);
 	submit(record);
 	return 0;
 }
@@ -516,6 +522,13 @@ int io_uring_complete(u64 *ctx)
 	if (cqe->res >= 0 && (!request || READ(request, opcode) == IORING_OP_ACCEPT))
 		on_accepted(cqe->res, true);
 	return 0;
+}
+
+/* A packet of a TCP socket goes out. */
+INLINE void on_tcp_sent(struct __sk_buff *skb, struct bpf_sock *sk)
+{
+	(void)skb;
+	(void)sk;
 }
 
 #endif

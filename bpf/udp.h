@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* UDP: flows by their datagrams, and who sends and reads; DNS answers. */
+/* UDP: flows by their datagrams, and who sends and reads. */
 #ifndef PROCWIRE_UDP_H
 #define PROCWIRE_UDP_H
 
-#include "tcp.h"
+#include "dns.h"
 
 SEC("cgroup/sock_create")
 int sock_create(struct bpf_sock *sk)
@@ -32,7 +32,7 @@ INLINE struct note *on_transfer(struct sock *sk)
 	if (!note || !note->is_udp)
 		return NULL;
 	struct task_struct *task = bpf_get_current_task_btf();
-	if (note->owner.tgid != task->tgid || note->owner.exec_id != task->self_exec_id)
+	if (note->owner.tgid != task->tgid || note->owner.exec_id != (u32)task->self_exec_id)
 		owner_here(&note->owner);
 	return note;
 }
@@ -108,54 +108,6 @@ int recvmsg6(struct bpf_sock_addr *ctx)
 	return ALLOW;
 }
 
-/* What is needed of an IP packet. */
-struct packet {
-	u8 local[16];
-	struct peer peer;
-	/* offset of the transport's header */
-	u32 transport;
-};
-
-INLINE bool parse(struct __sk_buff *skb, bool sent, struct packet *packet)
-{
-	u8 source[16], destination[16];
-	__builtin_memset(packet, 0, sizeof(*packet));
-	if (skb->protocol == __builtin_bswap16(ETH_P_IP)) {
-		u8 header[20];
-		u32 words[2];
-		if (bpf_skb_load_bytes(skb, 0, header, sizeof(header)))
-			return false;
-		packet->transport = (header[0] & 15) * 4;
-		__builtin_memcpy(words, header + 12, 8);
-		map_ipv4(source, words[0]);
-		map_ipv4(destination, words[1]);
-	} else if (skb->protocol == __builtin_bswap16(ETH_P_IPV6)) {
-		if (bpf_skb_load_bytes(skb, 8, source, 16) || bpf_skb_load_bytes(skb, 24, destination, 16))
-			return false;
-		u8 next = 0;
-		if (bpf_skb_load_bytes(skb, 6, &next, 1))
-			return false;
-		packet->transport = 40;
-		/* extension headers: hop-by-hop, routing, fragment, destination options */
-		for (int i = 0; i < 6 && (next == 0 || next == 43 || next == 44 || next == 60); i++) {
-			u8 head[2];
-			if (bpf_skb_load_bytes(skb, packet->transport, head, 2))
-				return false;
-			packet->transport += next == 44 ? 8 : (head[1] + 1) * 8;
-			next = head[0];
-		}
-	} else {
-		return false;
-	}
-	u16 ports[2];
-	if (bpf_skb_load_bytes(skb, packet->transport, ports, 4))
-		return false;
-	copy_address(packet->local, sent ? source : destination);
-	copy_address(packet->peer.address, sent ? destination : source);
-	packet->peer.port = __builtin_bswap16(sent ? ports[1] : ports[0]);
-	return true;
-}
-
 INLINE bool same_peer(const struct peer *a, const struct peer *b)
 {
 	const u64 *x = (const void *)a, *y = (const void *)b;
@@ -192,7 +144,7 @@ INLINE void on_datagram(struct __sk_buff *skb, struct bpf_sock *sk, struct note 
 	u8 attribution = ATTRIBUTION_PENDING;
 	if (sent) {
 		struct task_struct *task = bpf_get_current_task_btf();
-		if (task->tgid == note->owner.tgid && task->self_exec_id == note->owner.exec_id)
+		if (task->tgid == note->owner.tgid && (u32)task->self_exec_id == note->owner.exec_id)
 			attribution = ATTRIBUTION_CALLER;
 		else if (have_claims)
 			note->claim_sent = 1;
@@ -214,45 +166,9 @@ INLINE void on_datagram(struct __sk_buff *skb, struct bpf_sock *sk, struct note 
 	record->netns = note->netns;
 	copy_address(record->local, packet->local);
 	record->local_port = sk->src_port;
-	record->peer = packet->peer;
+	copy_address(record->peer, packet->peer.address);
+	record->peer_port = packet->peer.port;
 	submit(record);
-}
-
-INLINE void on_dns(struct __sk_buff *skb, const struct note *note, const struct packet *packet, bool over_tcp)
-{
-	u32 start = packet->transport + 8, sequence = 0;
-	if (over_tcp) {
-		u8 header[13];
-		if (bpf_skb_load_bytes(skb, packet->transport, header, sizeof(header)))
-			return;
-		__builtin_memcpy(&sequence, header + 4, 4);
-		start = packet->transport + (header[12] >> 4) * 4;
-	}
-	u32 end = skb->len;
-	if (end > start + DNS_BYTES)
-		end = start + DNS_BYTES;
-	u32 size = end - start;
-	/* kept apart from `start`, so that the verifier sees its bounds */
-	asm volatile("" : "+r"(size));
-	if (size < 1 || size > DNS_BYTES)
-		return;
-	struct dns_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
-	if (!record) {
-		count(COUNTER_LOST_DNS);
-		return;
-	}
-	record->type = RECORD_DNS;
-	record->over_tcp = over_tcp;
-	record->payload_bytes = size;
-	record->tgid = note->owner.tgid;
-	record->start_boot_ns = note->owner.start_boot_ns;
-	record->cookie = bpf_get_socket_cookie(skb);
-	record->time_boot_ns = bpf_ktime_get_boot_ns();
-	record->sequence = __builtin_bswap32(sequence);
-	record->pad = 0;
-	if (bpf_skb_load_bytes(skb, start, record->payload, size))
-		record->payload_bytes = 0;
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
 
 INLINE void on_packet(struct __sk_buff *skb, bool sent)
@@ -264,7 +180,9 @@ INLINE void on_packet(struct __sk_buff *skb, bool sent)
 	if (!sk)
 		return;
 	bool udp = sk->protocol == IPPROTO_UDP && sk->type == SOCK_DGRAM;
-	bool dns_over_tcp = !sent && sk->protocol == IPPROTO_TCP && sk->dst_port == __builtin_bswap16(53);
+	if (sent && sk->protocol == IPPROTO_TCP)
+		on_tcp_sent(skb, sk);
+	bool dns_over_tcp = sk->protocol == IPPROTO_TCP && sk->dst_port == __builtin_bswap16(53);
 	if (!udp && !dns_over_tcp)
 		return;
 	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
@@ -276,8 +194,8 @@ INLINE void on_packet(struct __sk_buff *skb, bool sent)
 		return;
 	if (udp)
 		on_datagram(skb, sk, note, sent, &packet);
-	if (!sent && packet.peer.port == 53)
-		on_dns(skb, note, &packet, !udp);
+	if (packet.peer.port == 53)
+		on_dns(skb, note, &packet, sent, !udp);
 }
 
 SEC("cgroup_skb/egress")

@@ -109,7 +109,8 @@ FIELDS: tuple[Field, ...] = (
     _event("network_protocol", "Protocol", "NetworkProtocol", _TEXT,
            "Protocol used for the network connection: tcp or udp", "udp"),
     _event("network_connection_initiated", "Initiated", "NetworkInitiated", _FLAG,
-           "Whether the process initiated the connection", "false"),
+           "Whether the process initiated the connection; null where that is not known (udp that a recording met in "
+           "the middle): the source is then the local end", "false"),
     _event("src_is_ipv6", "SourceIsIpv6", "SrcIpIsIpv6", _FLAG, "Whether the source address is IPv6", "false"),
     _event("src_ip", "SourceIp", "SrcIpAddr", _TEXT,
            "Source IP address; IPv6 in the form of RFC 5952", "192.168.64.255"),
@@ -183,13 +184,15 @@ LIVE_FIELDS: tuple[Field, ...] = (
     _ours("connection_id", "ConnectionId", _LONG, "live",
           "The kernel's socket cookie, unique since boot: joins a connection with its close", "4097"),
     _ours("attribution", "Attribution", _TEXT, "live",
-          "How the process was found: caller (it connected, accepted, sent or received, seen doing so), listener (it "
-          "owns the listening socket; who accepted was not seen), owner (it made or last used the socket; who "
-          "received was not seen), poll (seen holding the socket at an interval: best effort), proc (seen, but "
-          "its description was lost: it is as /proc has it when the event is read), undescribed (seen, and gone before "
-          "it could be described: only its id, start and user are known), unseen (not known: its SYN was not seen); "
-          "for a loss why events lack their process, null where the events themselves are lost", "caller"),
-    _ours("user_id", "UserId", _LONG, "live", "Real uid of the process", "1000"),
+          "How the process was found: caller (it connected, accepted, sent, received or closed, seen doing so), "
+          "listener (it owns the listening socket; who accepted was not seen), owner (it made or last used the "
+          "socket; who received was not seen), poll (seen holding the socket at an interval: best effort), proc "
+          "(seen, but its description was lost: it is as /proc has it when the event is read), undescribed (seen, "
+          "and gone before it could be described: only its id, start and user are known), unseen (not known: its SYN "
+          "was not seen); for a loss why events lack their process, null where the events themselves are lost",
+          "caller"),
+    _ours("user_id", "UserId", _LONG, "live",
+          "Real uid of the process: of a setuid program, who started it; see effective_user_id", "1000"),
     _ours("process_command_line", "CommandLine", _TEXT, "live",
           "Command line of the process; its first 1,024 bytes", "curl https://example.com"),
     _ours("process_parent_guid", "ParentProcessGuid", _TEXT, "live", "ProcessGuid of the parent",
@@ -213,6 +216,35 @@ LIVE_FIELDS: tuple[Field, ...] = (
     _ours("received_bytes", "ReceivedBytes", _LONG, "live", "For a close: bytes received by this end", "4096"),
     _ours("sent_packets", "SentPackets", _LONG, "live", "For a close: segments sent by this end", "9"),
     _ours("received_packets", "ReceivedPackets", _LONG, "live", "For a close: segments received by this end", "8"),
+    _ours("effective_user_id", "EffectiveUserId", _LONG, "live",
+          "Effective uid of the process, which its permissions come from: of a setuid program, the owner of its file",
+          "0"),
+    _ours("process_image_device", "ImageDevice", _LONG, "live",
+          "Device of the process's executable file, as st_dev of stat has it", "64769"),
+    _ours("process_image_inode", "ImageInode", _LONG, "live",
+          "Inode of the process's executable file: with its device it names the file, whatever process_name says",
+          "1837251"),
+    _ours("process_mount_namespace_id", "MountNamespaceId", _LONG, "live",
+          "Inode of the process's mount namespace, as in /proc/PID/ns/mnt: process_name is a path in it",
+          "4026531841"),
+    _ours("process_image_state", "ImageState", _TEXT, "live",
+          "What is unusual about the executable file: deleted (no path leads to it any more), memfd (it was never on "
+          "a disk); null for an ordinary file", "deleted"),
+    _ours("process_name_truncated", "ImageTruncated", _FLAG, "live",
+          "Whether process_name lacks its front, because the path is too long; null where that is not known", "false"),
+    _ours("process_ancestry", "ProcessAncestry", _TEXT, "live",
+          "Ancestors of the process, the parent first: a JSON array of texts, each a process id and a path",
+          '["812 /usr/bin/bash", "1 /usr/lib/systemd/systemd"]'),
+    _ours("host_name_server", "HostnameServer", _TEXT, "live",
+          "Address of the DNS server whose answer named the peer; null where no answer did", "192.168.1.1"),
+    _ours("nat_src_ip", "NatSourceIp", _TEXT, "live",
+          "Source address after translation on the way (NAT); null where nothing was translated", "203.0.113.7"),
+    _ours("nat_src_port", "NatSourcePort", _INT, "live", "Source port after translation, likewise", "41495"),
+    _ours("nat_dst_ip", "NatDestinationIp", _TEXT, "live",
+          "Destination address after translation, likewise", "172.17.0.2"),
+    _ours("nat_dst_port", "NatDestinationPort", _INT, "live", "Destination port after translation, likewise", "8080"),
+    _ours("interface_index", "InterfaceIndex", _INT, "live",
+          "Index of the network interface that a link-local address belongs to; null for other addresses", "2"),
     _ours("events_lost", "EventsLost", _LONG, "live",
           "For a loss: how many events were lost since the last such row; with an attribution, how many lack their "
           "process", "12"),
@@ -226,9 +258,10 @@ _GUID_START_S = "('0x' || substr(process_guid, 16, 4) || substr(process_guid, 11
 
 # Never from Initiated alone (facts on real logs): inbound TCP has the local end as its source in logs up to
 # late 2019 and as its destination from then on; inbound UDP always has it as its source. On Linux the source
-# is the end that spoke first.
+# is the end that spoke first; where a recording does not know it (null, of udp), the source is the local end.
 _LOCAL_SIDE = """CASE
     WHEN network_connection_initiated THEN 'src'
+    WHEN network_connection_initiated IS NULL AND provider_name = 'Linux-Sysmon' AND network_protocol = 'udp' THEN 'src'
     WHEN network_connection_initiated IS NULL THEN NULL
     WHEN provider_name = 'Linux-Sysmon' THEN 'dst'
     WHEN network_protocol = 'udp' THEN 'src'
@@ -255,7 +288,10 @@ DERIVED: tuple[Field, ...] = (
     _derived("local_side", "LocalSide", _TEXT,
              "Which end is this machine's: src or dst; null where the event does not tell", "src", _LOCAL_SIDE),
 )  # fmt: skip
-"""Columns computed on request; the last is of connections alone."""
+"""Columns computed on request."""
+
+_OF_PROCESSES: tuple[Field, ...] = tuple(field for field in DERIVED if field.name != "local_side")
+"""Those that other events than connections have, too."""
 
 
 def _logged(number: int) -> tuple[Field, ...]:
@@ -350,7 +386,7 @@ SCHEMA: pa.Schema = _schema(FIELDS)
 PROCESS_CREATION_SCHEMA: pa.Schema = _schema(PROCESS_CREATION_FIELDS)
 DNS_QUERY_SCHEMA: pa.Schema = _schema(DNS_QUERY_FIELDS)
 
-LOGGED: Field = LIVE_FIELDS[-1]
+LOGGED: Field = next(field for field in LIVE_FIELDS if field.name == "logged")
 """What tells rows apart, of a log too, where a configuration marks them instead of leaving some out."""
 
 LIVE_SCHEMA: pa.Schema = _schema(FIELDS + LIVE_FIELDS)
@@ -385,8 +421,8 @@ class Event:
 CONNECTION = Event(3, "connection", "NetworkConnect", "connections", "network connections", FIELDS,
                    DERIVED)  # fmt: skip
 PROCESS_CREATION = Event(1, "process-creation", "ProcessCreate", "process_creations", "process creations",
-                         PROCESS_CREATION_FIELDS, DERIVED[:-1])  # fmt: skip
-DNS_QUERY = Event(22, "dns-query", "DnsQuery", "dns_queries", "DNS queries", DNS_QUERY_FIELDS, DERIVED[:-1])
+                         PROCESS_CREATION_FIELDS, _OF_PROCESSES)  # fmt: skip
+DNS_QUERY = Event(22, "dns-query", "DnsQuery", "dns_queries", "DNS queries", DNS_QUERY_FIELDS, _OF_PROCESSES)
 EVENTS: tuple[Event, ...] = (CONNECTION, PROCESS_CREATION, DNS_QUERY)
 """The events that are read."""
 

@@ -113,6 +113,19 @@ def live(first: int, count: int) -> pa.RecordBatch:
             "computer_name": "server",
             "record_kind": "close" if number % 3 == 2 else "connection",
             "sent_bytes": 517 if number % 3 == 2 else None,
+            "effective_user_id": 0,
+            "process_image_device": 64_769,
+            "process_image_inode": 1_837_251,
+            "process_mount_namespace_id": 4_026_531_841,
+            "process_image_state": "memfd" if number % 2 else None,
+            "process_name_truncated": False,
+            "process_ancestry": '["12 /usr/bin/\\"bash\\"", "1 /usr/lib/systemd/systemd"]',
+            "host_name_server": "192.0.2.53",
+            "nat_src_ip": "203.0.113.7",
+            "nat_src_port": 41_495,
+            "nat_dst_ip": "2001:db8::9",
+            "nat_dst_port": 8_053,
+            "interface_index": 2,
         }
         for number in range(first, first + count)
     ]

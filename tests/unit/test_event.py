@@ -11,7 +11,7 @@ import pytest
 
 from event_rows import BatchOf, Row
 from procwire.errors import UsageError
-from procwire.event import DERIVED, FIELDS, GROUPS, LIVE_FIELDS, NAMES, SCHEMA, Names, field, fields
+from procwire.event import DERIVED, EVENTS, FIELDS, GROUPS, LIVE_FIELDS, LOGGED, NAMES, SCHEMA, Names, field, fields
 
 MISSION = [
     "event_creation_time", "process_guid", "process_id", "process_name", "user_name", "network_protocol",
@@ -36,14 +36,23 @@ def test_table_starts_with_the_missions_fields_in_order() -> None:
 
 @pytest.mark.parametrize("names", NAMES)
 def test_names_are_unique_in_every_vocabulary(names: Names) -> None:
-    all_names = [entry.named(names) for entry in FIELDS + DERIVED]
+    all_names = [entry.named(names) for entry in FIELDS + LIVE_FIELDS + DERIVED]
     assert len(all_names) == len(set(all_names))
 
 
 def test_types_are_those_that_every_engine_has() -> None:
     """Delta Lake, DuckDB and Spark: no unsigned integers, microseconds."""
     allowed = {pa.string(), pa.int32(), pa.int64(), pa.bool_(), pa.binary(), pa.timestamp("us", tz="UTC")}
-    assert {entry.type for entry in FIELDS + DERIVED} <= allowed
+    assert {entry.type for entry in FIELDS + LIVE_FIELDS + DERIVED} <= allowed
+
+
+def test_what_marks_rows_is_found_by_its_name() -> None:
+    assert (LOGGED.name, LOGGED.type) == ("logged", pa.bool_())
+
+
+def test_only_connections_have_a_local_side() -> None:
+    assert [event.name for event in EVENTS if "local_side" in [entry.name for entry in event.derived]] == ["connection"]
+    assert {len(DERIVED) - len(event.derived) for event in EVENTS[1:]} == {1}
 
 
 def test_groups_make_up_the_table() -> None:
@@ -52,7 +61,7 @@ def test_groups_make_up_the_table() -> None:
 
 
 def test_event_and_system_fields_have_a_place_in_xml() -> None:
-    for entry in FIELDS + DERIVED:
+    for entry in FIELDS + LIVE_FIELDS + DERIVED:
         assert bool(entry.xml) == (entry.group in ("event", "system"))
         assert bool(entry.sql) == (entry.group == "derived")
         assert entry.description
@@ -88,6 +97,10 @@ def test_unknown_field_gets_a_hint() -> None:
         ("local_side", {}, "src"),
         ("local_side", {"network_connection_initiated": None}, None),
         ("local_side", {"network_connection_initiated": True, "network_protocol": "tcp"}, "src"),
+        ("local_side", {"network_connection_initiated": None, "provider_name": "Linux-Sysmon"}, "src"),
+        ("local_side", {"network_connection_initiated": None, "provider_name": "Linux-Sysmon",
+                        "network_protocol": "tcp"}, None),
+        ("local_side", {"provider_name": "Linux-Sysmon"}, "dst"),
     ],
 )  # fmt: skip
 def test_derived_columns_have_their_values(batch_of: BatchOf, name: str, changes: Row, value: object) -> None:

@@ -7,10 +7,11 @@ use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 
 use crate::dns::{Names, Reassembly, parse_answer};
+use crate::lru::Lru;
 use crate::pending::Pending;
 use crate::processes::{Described, Guids, Processes, Witness};
 use crate::procfs;
-use crate::records::{Connection, Description, Dns, Owner, Record, attribution, kind, state};
+use crate::records::{Connection, Description, Dns, Event, Nat, Peer, Record, attribution, initiated, kind, state};
 use crate::table::{End, Row, Table};
 
 const UDP: u8 = 17;
@@ -20,6 +21,8 @@ const UNSEEN: &str = "unseen";
 /// Names that DNS told, by process and address.
 const NAMES: usize = 65_536;
 const MIN_TTL_S: u32 = 300;
+/// Translations kept for their flows' records.
+const TRANSLATIONS: usize = 4096;
 /// Connections to DNS servers followed at a time, and bytes of their unfinished messages in all.
 const DNS_CONNECTIONS: usize = 1024;
 const DNS_BYTES: usize = 4 << 20;
@@ -38,6 +41,8 @@ pub struct Decoder {
     table: Table,
     /// While existing sockets are told: they come in no order, so listeners are known only at the end.
     existing: Option<Vec<Connection>>,
+    /// How the ends of flows are translated on the way, by socket and far end.
+    translated: Lru<(u64, Peer), Nat>,
     /// Existing connections that had been accepted: the kernel side cannot tell when they close.
     accepted: HashSet<u64>,
     /// Rows whose process /proc described, when they were read.
@@ -63,6 +68,7 @@ impl Decoder {
             segments: Reassembly::new(DNS_CONNECTIONS, DNS_BYTES),
             table: Table::default(),
             existing: None,
+            translated: Lru::new(TRANSLATIONS),
             accepted: HashSet::new(),
             described_late: 0,
             undescribed: 0,
@@ -100,17 +106,17 @@ impl Decoder {
         for mut socket in sockets {
             let skipped = [state::SYN_SENT, state::SYN_RECV, state::CLOSE, state::LISTEN, state::TIME_WAIT];
             let connected =
-                if socket.protocol == UDP { socket.peer.port != 0 } else { !skipped.contains(&socket.state) };
+                if socket.protocol == UDP { socket.peer_port != 0 } else { !skipped.contains(&socket.state) };
             if !connected {
                 continue;
             }
             let accepted = socket.protocol != UDP && listeners.contains(&(socket.netns, socket.local_port));
-            socket.initiated = u8::from(!accepted);
+            socket.initiated = if accepted { initiated::NO } else { initiated::YES };
             if accepted {
                 self.accepted.insert(socket.cookie);
             }
             if wanted {
-                self.push(&socket);
+                self.push(&Event { connection: socket, counts: None, nat: None });
             }
         }
     }
@@ -119,7 +125,13 @@ impl Decoder {
     pub fn feed(&mut self, bytes: &[u8]) {
         match Record::parse(bytes) {
             Some(Record::Process(description)) => self.process(&description),
-            Some(Record::Connection(connection)) => self.connection(connection),
+            Some(Record::Connection(connection, counts)) => {
+                let nat = self.translated.get(&(connection.cookie, connection.far_end())).copied();
+                self.event(Event { connection: *connection, counts: counts.copied(), nat });
+            }
+            Some(Record::Nat(nat)) => {
+                self.translated.insert((nat.cookie, nat.peer), *nat);
+            }
             Some(Record::Claim(claim)) => {
                 while let Some(flow) = self.pending.claim(claim) {
                     self.push(&flow);
@@ -152,17 +164,17 @@ impl Decoder {
         self.processes.insert(description, command);
     }
 
-    fn connection(&mut self, connection: &Connection) {
-        if connection.kind == kind::EXISTING
+    fn event(&mut self, event: Event) {
+        if event.connection.kind == kind::EXISTING
             && let Some(existing) = &mut self.existing
         {
-            existing.push(*connection);
-        } else if self.waits(connection) {
-            if let Some(flow) = self.pending.hold(*connection) {
+            existing.push(event.connection);
+        } else if self.waits(&event.connection) {
+            if let Some(flow) = self.pending.hold(event) {
                 self.push(&flow);
             }
         } else {
-            self.push(connection);
+            self.push(&event);
         }
     }
 
@@ -191,9 +203,10 @@ impl Decoder {
         }
     }
 
-    fn push(&mut self, connection: &Connection) {
+    fn push(&mut self, event: &Event) {
+        let Event { connection, counts, .. } = event;
         let Connection { owner, kind, protocol, .. } = *connection;
-        let known = owner != Owner { uid: owner.uid, ..Owner::default() };
+        let known = owner.tgid != 0;
         let process = known.then(|| self.processes.get(&owner));
         let process = process.as_deref();
         let attribution = self.attribution(connection, process);
@@ -202,11 +215,11 @@ impl Decoder {
             .and_then(|process| process.parent_id.zip(process.parent_start_boot_ns))
             .map(|(parent, start_boot_ns)| self.guids.text(parent, start_boot_ns));
         let close = kind == kind::CLOSE;
-        let initiated = connection.initiated != 0 && !(close && self.accepted.remove(&connection.cookie));
+        let initiated = connection.initiated != initiated::NO && !(close && self.accepted.remove(&connection.cookie));
         let local = End { address: connection.local, port: connection.local_port, name: None };
         let name_key = process_key(owner.tgid, owner.start_boot_ns);
-        let name = self.names.get(name_key, &connection.peer.address, connection.time_boot_ns);
-        let peer = End { address: connection.peer.address, port: connection.peer.port, name };
+        let name = self.names.get(name_key, &connection.peer, connection.time_boot_ns);
+        let peer = End { address: connection.peer, port: connection.peer_port, name };
         let (source, destination) = if initiated { (local, peer) } else { (peer, local) };
         let wall_ns = self.wall_offset_ns.saturating_add_unsigned(connection.time_boot_ns);
         self.table.push(&Row {
@@ -215,12 +228,12 @@ impl Decoder {
             process_id: known.then_some(owner.tgid),
             process_name: process.and_then(|process| process.executable.as_deref()),
             protocol: if protocol == UDP { "udp" } else { "tcp" },
-            initiated: Some(initiated),
+            initiated: (connection.initiated != initiated::UNKNOWN).then_some(initiated),
             source,
             destination,
             record_kind: record_kind(kind),
             outcome: outcome(connection),
-            error_number: (connection.error != 0).then_some(connection.error),
+            error_number: (connection.error != 0).then_some(connection.error.into()),
             connection_id: (connection.cookie != 0).then_some(connection.cookie),
             attribution,
             user_id: known.then_some(owner.uid),
@@ -230,11 +243,22 @@ impl Decoder {
             parent_name: process.and_then(|process| process.parent_executable.as_deref()),
             network_namespace_id: connection.netns,
             cgroup_path: process.and_then(|process| process.cgroup.as_deref()),
-            duration_us: (close && connection.duration_ns != 0).then_some(connection.duration_ns / 1000),
-            sent_bytes: close.then_some(connection.sent_bytes),
-            received_bytes: close.then_some(connection.received_bytes),
-            sent_packets: close.then_some(connection.sent_packets),
-            received_packets: close.then_some(connection.received_packets),
+            duration_us: counts.filter(|counts| counts.duration_ns != 0).map(|counts| counts.duration_ns / 1000),
+            sent_bytes: counts.map(|counts| counts.sent_bytes),
+            received_bytes: counts.map(|counts| counts.received_bytes),
+            sent_packets: counts.map(|counts| counts.sent_packets),
+            received_packets: counts.map(|counts| counts.received_packets),
+            effective_user_id: None,
+            image_device: None,
+            image_inode: None,
+            mount_namespace_id: None,
+            image_state: None,
+            name_truncated: None,
+            ancestry: None,
+            host_name_server: None,
+            nat_source: None,
+            nat_destination: None,
+            interface_index: None,
         });
     }
 
@@ -283,9 +307,9 @@ fn attribution_name(attribution: u8) -> Option<&'static str> {
 
 fn outcome(connection: &Connection) -> Option<&'static str> {
     /// What a reset leaves behind where the peer had closed already.
-    const EPIPE: u32 = 32;
-    const ECONNRESET: u32 = 104;
-    const ETIMEDOUT: u32 = 110;
+    const EPIPE: u16 = 32;
+    const ECONNRESET: u16 = 104;
+    const ETIMEDOUT: u16 = 110;
     match (connection.protocol, connection.kind, connection.error) {
         (UDP, ..) => None,
         (_, kind::ATTEMPT, error) => Some(match error {

@@ -57,9 +57,9 @@ impl Default for Processes {
     }
 }
 
-/// Two owners differ in uid without being two processes.
+/// Two owners differ in their users without being two processes.
 fn key(owner: &Owner) -> Owner {
-    Owner { uid: 0, ..*owner }
+    Owner { uid: 0, euid: 0, ..*owner }
 }
 
 impl Processes {

@@ -32,6 +32,14 @@ pub mod attribution {
     pub const PENDING: u8 = 4;
 }
 
+/// Which end began, `enum initiated`.
+#[allow(missing_docs)]
+pub mod initiated {
+    pub const NO: u8 = 0;
+    pub const YES: u8 = 1;
+    pub const UNKNOWN: u8 = 2;
+}
+
 /// The kernel's TCP states.
 #[allow(missing_docs)]
 pub mod state {
@@ -54,14 +62,14 @@ record! {
     pub struct Owner {
         /// Its start, nanoseconds since boot.
         pub start_boot_ns: u64,
-        /// Its control group (version 2).
-        pub cgroup_id: u64,
-        /// Counts its calls of exec.
-        pub exec_id: u64,
         /// Process id.
         pub tgid: u32,
+        /// Counts its calls of exec.
+        pub exec_id: u32,
         /// Real user id.
         pub uid: u32,
+        /// Effective user id.
+        pub euid: u32,
     }
 }
 
@@ -91,14 +99,16 @@ record! {
         pub protocol: u8,
         /// TCP state that was left, or of an existing socket.
         pub state: u8,
-        /// Whether this end connected or sent first.
+        /// Whether this end connected or sent first, one of [`initiated`].
         pub initiated: u8,
-        /// This end's port.
-        pub local_port: u16,
         /// errno, 0 without one.
-        pub error: u32,
+        pub error: u16,
         /// Inode of the network namespace.
         pub netns: u32,
+        /// This end's port.
+        pub local_port: u16,
+        /// The far end's port.
+        pub peer_port: u16,
         /// When, nanoseconds since boot.
         pub time_boot_ns: u64,
         /// The socket's cookie.
@@ -107,18 +117,57 @@ record! {
         pub owner: Owner,
         /// This end's address.
         pub local: [u8; 16],
-        /// The far end.
-        pub peer: Peer,
-        /// Of a close: since it was established; 0 if that was not seen.
+        /// The far end's address.
+        pub peer: [u8; 16],
+        /// The interface of a link-local flow, else 0.
+        pub interface: u32,
+        /// Zero.
+        pub pad: u32,
+    }
+}
+
+impl Connection {
+    /// The far end.
+    pub fn far_end(&self) -> Peer {
+        Peer { address: self.peer, port: self.peer_port, pad: [0; 6] }
+    }
+}
+
+record! {
+    /// What went over a connection that is closed.
+    pub struct Counts {
+        /// Since it was established; 0 if that was not seen.
         pub duration_ns: u64,
-        /// Of a close.
+        /// Bytes that this end sent and the far end acknowledged.
         pub sent_bytes: u64,
-        /// Of a close.
+        /// Bytes received.
         pub received_bytes: u64,
-        /// Of a close.
+        /// Segments sent.
         pub sent_packets: u32,
-        /// Of a close.
+        /// Segments received.
         pub received_packets: u32,
+    }
+}
+
+record! {
+    /// The ends of a flow as they were translated on the way; comes before the flow's own record.
+    pub struct Nat {
+        /// Record type.
+        pub record: u8,
+        /// Zero.
+        pub pad: [u8; 3],
+        /// This end's port, as translated.
+        pub local_port: u16,
+        /// The far end's port, as translated.
+        pub peer_port: u16,
+        /// The socket's cookie.
+        pub cookie: u64,
+        /// The far end as the socket knows it.
+        pub peer: Peer,
+        /// This end's address, as translated.
+        pub translated_local: [u8; 16],
+        /// The far end's address, as translated.
+        pub translated_peer: [u8; 16],
     }
 }
 
@@ -140,6 +189,17 @@ record! {
         /// The flow's far end.
         pub peer: Peer,
     }
+}
+
+/// A connection with all that is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Event {
+    /// What happened.
+    pub connection: Connection,
+    /// What went over it, if it is a close.
+    pub counts: Option<Counts>,
+    /// Its ends as translated on the way.
+    pub nat: Option<Nat>,
 }
 
 /// Bytes kept of a command line.
@@ -207,20 +267,26 @@ record! {
         pub record: u8,
         /// Whether it is a segment of TCP.
         pub over_tcp: u8,
+        /// Whether the process sent it: a question.
+        pub sent: u8,
+        /// Zero.
+        pub pad: u8,
         /// Bytes used of `payload`.
         pub payload_bytes: u16,
+        /// The server's port.
+        pub peer_port: u16,
         /// The process that the socket belongs to.
         pub tgid: u32,
+        /// Of a segment: its sequence number.
+        pub sequence: u32,
         /// Its start, nanoseconds since boot.
         pub start_boot_ns: u64,
         /// The socket's cookie.
         pub cookie: u64,
         /// When, nanoseconds since boot.
         pub time_boot_ns: u64,
-        /// Of a segment: its sequence number.
-        pub sequence: u32,
-        /// Zero.
-        pub pad: u32,
+        /// The server's address.
+        pub peer: [u8; 16],
         /// The message, or the segment's data.
         pub payload: [u8; DNS_BYTES],
     }
@@ -231,12 +297,14 @@ record! {
 pub enum Record<'a> {
     /// `RECORD_PROCESS`
     Process(Description<'a>),
-    /// `RECORD_CONNECTION`
-    Connection(&'a Connection),
+    /// `RECORD_CONNECTION`; with counts if it is a close.
+    Connection(&'a Connection, Option<&'a Counts>),
     /// `RECORD_CLAIM`
     Claim(&'a Claim),
     /// `RECORD_DNS`
     Dns(&'a Dns),
+    /// `RECORD_NAT`
+    Nat(&'a Nat),
 }
 
 impl<'a> Record<'a> {
@@ -244,9 +312,15 @@ impl<'a> Record<'a> {
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         match *bytes.first()? {
             1 => Description::parse(bytes).map(Record::Process),
-            2 => Connection::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Connection(record)),
+            2 => {
+                let (connection, rest) = Connection::ref_from_prefix(bytes).ok()?;
+                let closed = connection.kind == kind::CLOSE;
+                let counts = if closed { Some(Counts::ref_from_prefix(rest).ok()?.0) } else { None };
+                Some(Record::Connection(connection, counts))
+            }
             3 => Claim::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Claim(record)),
             4 => Dns::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Dns(record)),
+            5 => Nat::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Nat(record)),
             _ => None,
         }
     }
@@ -259,12 +333,14 @@ mod tests {
     /// The sizes that the compiler gives to the C structures, as the program's own BTF has them.
     #[test]
     fn layouts_are_those_of_the_header() {
-        assert_eq!(size_of::<Owner>(), 32);
+        assert_eq!(size_of::<Owner>(), 24);
         assert_eq!(size_of::<Peer>(), 24);
-        assert_eq!(size_of::<Connection>(), 136);
-        assert_eq!(size_of::<Claim>(), 72);
-        assert_eq!(size_of::<Process>(), 56);
-        assert_eq!(size_of::<Dns>(), 2088);
+        assert_eq!(size_of::<Connection>(), 96);
+        assert_eq!(size_of::<Counts>(), 32);
+        assert_eq!(size_of::<Nat>(), 72);
+        assert_eq!(size_of::<Claim>(), 64);
+        assert_eq!(size_of::<Process>(), 48);
+        assert_eq!(size_of::<Dns>(), 2104);
     }
 
     #[test]

@@ -49,6 +49,19 @@ pub struct Row<'a> {
     pub received_bytes: Option<u64>,
     pub sent_packets: Option<u32>,
     pub received_packets: Option<u32>,
+    pub effective_user_id: Option<u32>,
+    pub image_device: Option<u64>,
+    pub image_inode: Option<u64>,
+    pub mount_namespace_id: Option<u32>,
+    pub image_state: Option<&'a str>,
+    pub name_truncated: Option<bool>,
+    /// A JSON array of texts, the parent first.
+    pub ancestry: Option<&'a str>,
+    pub host_name_server: Option<&'a str>,
+    /// 16 bytes, as in [`End`].
+    pub nat_source: Option<([u8; 16], u16)>,
+    pub nat_destination: Option<([u8; 16], u16)>,
+    pub interface_index: Option<u32>,
 }
 
 macro_rules! columns {
@@ -136,6 +149,19 @@ columns! {
     received_bytes: Int64Builder, DataType::Int64;
     sent_packets: Int64Builder, DataType::Int64;
     received_packets: Int64Builder, DataType::Int64;
+    effective_user_id: Int64Builder, DataType::Int64;
+    process_image_device: Int64Builder, DataType::Int64;
+    process_image_inode: Int64Builder, DataType::Int64;
+    process_mount_namespace_id: Int64Builder, DataType::Int64;
+    process_image_state: StringBuilder, DataType::Utf8;
+    process_name_truncated: BooleanBuilder, DataType::Boolean;
+    process_ancestry: StringBuilder, DataType::Utf8;
+    host_name_server: StringBuilder, DataType::Utf8;
+    nat_src_ip: StringBuilder, DataType::Utf8;
+    nat_src_port: Int32Builder, DataType::Int32;
+    nat_dst_ip: StringBuilder, DataType::Utf8;
+    nat_dst_port: Int32Builder, DataType::Int32;
+    interface_index: Int32Builder, DataType::Int32;
 }
 
 impl Table {
@@ -190,6 +216,19 @@ impl Table {
         self.received_bytes.append_option(row.received_bytes.map(u64::cast_signed));
         self.sent_packets.append_option(row.sent_packets.map(i64::from));
         self.received_packets.append_option(row.received_packets.map(i64::from));
+        self.effective_user_id.append_option(row.effective_user_id.map(i64::from));
+        self.process_image_device.append_option(row.image_device.map(u64::cast_signed));
+        self.process_image_inode.append_option(row.image_inode.map(u64::cast_signed));
+        self.process_mount_namespace_id.append_option(row.mount_namespace_id.map(i64::from));
+        self.process_image_state.append_option(row.image_state);
+        self.process_name_truncated.append_option(row.name_truncated);
+        self.process_ancestry.append_option(row.ancestry);
+        self.host_name_server.append_option(row.host_name_server);
+        self.nat_src_ip.append_option(row.nat_source.map(|(ip, _)| address(ip).1));
+        self.nat_src_port.append_option(row.nat_source.map(|(_, port)| port.into()));
+        self.nat_dst_ip.append_option(row.nat_destination.map(|(ip, _)| address(ip).1));
+        self.nat_dst_port.append_option(row.nat_destination.map(|(_, port)| port.into()));
+        self.interface_index.append_option(row.interface_index.map(u32::cast_signed));
     }
 }
 
@@ -199,5 +238,92 @@ fn address(bytes: [u8; 16]) -> (bool, String) {
     match address.to_ipv4_mapped() {
         Some(ipv4) => (false, ipv4.to_string()),
         None => (true, address.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::{Int32Type, Int64Type};
+
+    use super::*;
+
+    fn row() -> Row<'static> {
+        let end = End { address: [0; 16], port: 0, name: None };
+        Row {
+            time_us: 0,
+            process_guid: None,
+            process_id: None,
+            process_name: None,
+            protocol: "udp",
+            initiated: None,
+            source: end,
+            destination: end,
+            record_kind: "connection",
+            outcome: None,
+            error_number: None,
+            connection_id: None,
+            attribution: None,
+            user_id: None,
+            command_line: None,
+            parent_guid: None,
+            parent_id: None,
+            parent_name: None,
+            network_namespace_id: 0,
+            cgroup_path: None,
+            duration_us: None,
+            sent_bytes: None,
+            received_bytes: None,
+            sent_packets: None,
+            received_packets: None,
+            effective_user_id: None,
+            image_device: None,
+            image_inode: None,
+            mount_namespace_id: None,
+            image_state: None,
+            name_truncated: None,
+            ancestry: None,
+            host_name_server: None,
+            nat_source: None,
+            nat_destination: None,
+            interface_index: None,
+        }
+    }
+
+    #[test]
+    fn values_stand_in_the_columns_of_their_names() {
+        let ipv4 = std::net::Ipv4Addr::new(203, 0, 113, 7).to_ipv6_mapped().octets();
+        let ipv6 = Ipv6Addr::LOCALHOST.octets();
+        let mut table = Table::default();
+        table.push(&Row {
+            effective_user_id: Some(u32::MAX),
+            image_device: Some(64_769),
+            image_inode: Some(u64::MAX),
+            mount_namespace_id: Some(4_026_531_841),
+            image_state: Some("memfd"),
+            name_truncated: Some(true),
+            ancestry: Some(r#"["1 /init"]"#),
+            host_name_server: Some("::2"),
+            nat_source: Some((ipv4, 65_535)),
+            nat_destination: Some((ipv6, 8_053)),
+            interface_index: Some(2),
+            ..row()
+        });
+        table.push(&row());
+        let batch = table.take().unwrap();
+        let text = |name: &str| batch.column_by_name(name).unwrap().as_string::<i32>().value(0).to_owned();
+        let long = |name: &str| batch.column_by_name(name).unwrap().as_primitive::<Int64Type>().value(0);
+        let int = |name: &str| batch.column_by_name(name).unwrap().as_primitive::<Int32Type>().value(0);
+        assert_eq!(long("effective_user_id"), i64::from(u32::MAX));
+        assert_eq!((long("process_image_device"), long("process_image_inode")), (64_769, -1));
+        assert_eq!(long("process_mount_namespace_id"), 4_026_531_841);
+        assert_eq!((text("process_image_state"), text("process_ancestry")), ("memfd".into(), r#"["1 /init"]"#.into()));
+        assert!(batch.column_by_name("process_name_truncated").unwrap().as_boolean().value(0));
+        assert_eq!(text("host_name_server"), "::2");
+        assert_eq!((text("nat_src_ip"), int("nat_src_port")), ("203.0.113.7".into(), 65_535));
+        assert_eq!((text("nat_dst_ip"), int("nat_dst_port")), ("::1".into(), 8_053));
+        assert_eq!(int("interface_index"), 2);
+        let first = batch.schema().index_of("effective_user_id").unwrap();
+        assert!(batch.columns()[first..].iter().all(|column| column.is_null(1)));
     }
 }

@@ -5,10 +5,10 @@ use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
 use procwire_sensor::decoder::Decoder;
 use procwire_sensor::processes::Guids;
-use procwire_sensor::records::{Claim, Connection, Dns, Owner, Process, attribution, kind, state};
+use procwire_sensor::records::{Claim, Connection, Counts, Dns, Owner, Process, attribution, kind, state};
 use zerocopy::{FromZeros, IntoBytes};
 
-const CURL: Owner = Owner { start_boot_ns: 12_340_000_000, cgroup_id: 9, exec_id: 3, tgid: 4711, uid: 1000 };
+const CURL: Owner = Owner { start_boot_ns: 12_340_000_000, tgid: 4711, exec_id: 3, uid: 1000, euid: 1000 };
 
 fn decoder() -> Decoder {
     let mut decoder = Decoder::new(Guids { machine_id: 0xFFB1_2C03, boot_time_ns: 1_767_225_600_000_000_000 });
@@ -52,9 +52,18 @@ fn connection(kind: u8, protocol: u8) -> Connection {
     connection.time_boot_ns = 60_123_456_789;
     connection.local = ipv4(1);
     connection.local_port = 40_000;
-    connection.peer.address = ipv4(2);
-    connection.peer.port = 443;
+    connection.peer = ipv4(2);
+    connection.peer_port = 443;
     connection
+}
+
+/// A record as the kernel side sends it: that of a close has counts behind it.
+fn sent(connection: &Connection) -> Vec<u8> {
+    let mut bytes = connection.as_bytes().to_vec();
+    if connection.kind == kind::CLOSE {
+        bytes.extend_from_slice(Counts::new_zeroed().as_bytes());
+    }
+    bytes
 }
 
 fn texts(batch: &RecordBatch, name: &str) -> Vec<Option<String>> {
@@ -232,7 +241,7 @@ fn existing_connections_have_a_direction() {
     let mut end = connection(kind::CLOSE, 6);
     end.initiated = 1;
     end.local_port = 22;
-    decoder.feed(end.as_bytes());
+    decoder.feed(&sent(&end));
     let batch = decoder.take().unwrap();
     assert!(!batch.column_by_name("network_connection_initiated").unwrap().as_boolean().value(0));
     assert!(batch.column_by_name("duration_us").unwrap().is_null(0));
@@ -255,7 +264,7 @@ fn outcomes_have_names() {
     ] {
         let mut close = connection(kind::CLOSE, 6);
         (close.state, close.error) = (left, error);
-        decoder.feed(close.as_bytes());
+        decoder.feed(&sent(&close));
     }
     let outcomes: Vec<_> = texts(&decoder.take().unwrap(), "outcome").into_iter().flatten().collect();
     let expected = "refused timed-out unreachable unreachable reset abandoned failed \
@@ -301,7 +310,7 @@ fn a_claim_of_an_accept_has_its_end_too() {
     let mut accept = connection(kind::ACCEPT, 6);
     accept.attribution = attribution::PENDING;
     decoder.feed(accept.as_bytes());
-    decoder.feed(connection(kind::CLOSE, 6).as_bytes());
+    decoder.feed(&sent(&connection(kind::CLOSE, 6)));
     assert_eq!(decoder.rows(), 0);
     let mut claim = Claim::new_zeroed();
     claim.record = 3;
@@ -314,7 +323,7 @@ fn a_claim_of_an_accept_has_its_end_too() {
     assert_eq!(pids.values(), &[99, 99]);
     assert_eq!(texts(&batch, "record_kind"), [Some("connection".into()), Some("close".into())]);
     // With nothing held, an end goes at once.
-    decoder.feed(connection(kind::CLOSE, 6).as_bytes());
+    decoder.feed(&sent(&connection(kind::CLOSE, 6)));
     assert_eq!(decoder.rows(), 1);
 }
 

@@ -14,6 +14,7 @@ from procwire.errors import UsageError
 from procwire.event import fields
 from procwire.sigma import SCHEMA
 from procwire.sinks import open_sink
+from procwire.sinks.kinds import JSON_COLUMNS
 from procwire.sinks.ndjson import NdjsonSink
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MatchSink", "columns_of", "open_matches"]
 
-_JSON = ("rule_tags", "matched")
 _CORRELATED = ("correlated_events", "correlated_value", "first_seen", "last_seen")
 # What mostly has no value.
 _SPARSE = frozenset((*_CORRELATED, *(field.name for field in fields("live", "provenance", "rules"))))
@@ -84,7 +84,7 @@ class _Rows:
         self._shaped = partial(Shaped, schema=pa.schema([SCHEMA.field(name) for name in names]), way=way)
         schema = self._shaped([]).schema
         self._sink = (
-            NdjsonSink(stream, schema, terminal, sparse=_SPARSE, json=_JSON)
+            NdjsonSink(stream, schema, terminal, sparse=_SPARSE, json=JSON_COLUMNS)
             if way == "ndjson"
             else open_sink(way, stream, schema, terminal)
         )

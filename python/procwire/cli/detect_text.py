@@ -39,8 +39,11 @@ def what_happened(row: Row) -> str:
     if row["correlated_events"] is not None:
         first, last = shown_time(row["first_seen"]), shown_time(row["last_seen"])
         return f"{row['correlated_events']:,} events{_on(row)}, {first} to {last}"
-    peer = "src" if row["network_connection_initiated"] is False else "dst"
-    arrow = "←" if peer == "src" else "→"
+    initiated = row["network_connection_initiated"]
+    peer = "src" if initiated is False else "dst"
+    # Of udp that a recording met in the middle it is not known.
+    unknown = initiated is None and row["network_protocol"] == "udp"
+    arrow = "↔" if unknown else "←" if peer == "src" else "→"
     process = " ".join(str(part) for part in (_base_name(row["process_name"]), row["process_id"]) if part is not None)
     user = f" ({row['user_name']})" if row["user_name"] else ""
     host = f" {row[f'{peer}_host_name']}" if row[f"{peer}_host_name"] else ""

@@ -91,7 +91,12 @@ class HostNames:
         elsewhere = pc.not_equal(column(batch, "network_namespace_id"), self._namespace)
         if not elsewhere.true_count:
             return None
-        return pc.if_else(elsewhere, column(batch, "network_connection_initiated"), _NO_FLAG)
+        # Of udp whose direction is not known the source is the local end.
+        known = pc.coalesce(
+            column(batch, "network_connection_initiated"),
+            pc.if_else(pc.equal(column(batch, "network_protocol"), "udp"), True, _NO_FLAG),
+        )
+        return pc.if_else(elsewhere, known, _NO_FLAG)
 
     def _side(self, batch: pa.RecordBatch, side: str, own_end: pa.Array | None) -> pa.RecordBatch:
         addresses = column(batch, f"{side}_ip")

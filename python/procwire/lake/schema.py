@@ -14,9 +14,10 @@ __all__ = ["CONFIGURATION", "CONNECTIONS", "CONTEXT", "CREATION", "DAY", "KEY", 
            "LAYOUT_VERSION", "READINGS", "SCHEMA", "SORT", "STATISTICS", "TABLE_SCHEMA", "TIMES", "WIDENED_PROPERTY",
            "Layout", "days", "in_milliseconds", "is_in_milliseconds", "parquet"]  # fmt: skip
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 """Of what a lake has on disk, kept with each of its tables (`LAYOUT_PROPERTY`): raise it with every change of columns,
-and keep a golden lake of the one before (tests/data/make_golden.py). 1 had no version, digests or chain of commits."""
+and keep a golden lake of the one before (tests/data/make_golden.py). 1 had no version, digests or chain of commits;
+2 lacked what identifies a process's executable, its ancestors, and addresses after translation."""
 LAYOUT_PROPERTY = "procwire.layout"
 WIDENED_PROPERTY = "procwire.widened"
 """Says of a table that it got columns since it was made: older files lack them."""

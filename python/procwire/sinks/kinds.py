@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["ALERT", "ALERT_COLUMNS", "KIND", "alert_runs", "events", "loss_runs"]
+from procwire.event import NAMES, field
+
+__all__ = ["ALERT", "ALERT_COLUMNS", "JSON_COLUMNS", "KIND", "alert_runs", "events", "loss_runs"]
 
 KIND = "record_kind"
 ALERT = "alert"
@@ -17,6 +19,8 @@ ALERT_COLUMNS = (
     "correlated_value", "first_seen", "last_seen",
 )  # fmt: skip
 """What an alert has beside the event's columns: those of `sigma.SCHEMA`."""
+JSON_COLUMNS = ("rule_tags", "matched", *(field("process_ancestry").named(names) for names in NAMES))
+"""Those whose texts are JSON, under every name: what writes JSON writes them as values."""
 _LOSS = "loss"
 _EVENTS = pa.array(["connection", _LOSS])
 

@@ -95,11 +95,12 @@ def _times(width: int) -> tuple[int, Callable[[pa.RecordBatch], pa.StringArray]]
 
 
 def _outgoing(batch: pa.RecordBatch) -> pa.BooleanArray:
+    """Whether the peer is the destination: it is, too, where the direction is not known."""
     return pc.fill_null(batch.column("network_connection_initiated"), True)
 
 
 def _way(batch: pa.RecordBatch) -> pa.StringArray:
-    arrow = pc.if_else(_outgoing(batch), "→ ", "← ")
+    arrow = pc.fill_null(pc.if_else(batch.column("network_connection_initiated"), "→ ", "← "), "↔ ")
     return pc.binary_join_element_wise(arrow, pc.fill_null(plain_text(batch.column("network_protocol")), "-"), "")
 
 

@@ -22,7 +22,7 @@ from procwire.sinks import SINKS
 from procwire.sinks.datagrams import SYSTEM_LOG, SyslogSocket
 from procwire.sinks.growing import Bytes, Form, begun_with, last_line_end, not_ours
 from procwire.sinks.journal import ParquetParts, message_form
-from procwire.sinks.kinds import ALERT_COLUMNS, events
+from procwire.sinks.kinds import ALERT_COLUMNS, JSON_COLUMNS, events
 from procwire.sinks.ndjson import NdjsonSink
 from procwire.sinks.protocol import Sink, Terminal, Way
 from procwire.sinks.rotating import RotatingFile
@@ -39,7 +39,7 @@ _SPARSE = frozenset(kept.named(names) for kept in fields("live", "provenance", "
 
 WAYS: dict[str, Way] = {
     **SINKS,
-    "ndjson": Way(partial(NdjsonSink, sparse=_SPARSE, json=("rule_tags", "matched")), SINKS["ndjson"].suffixes),
+    "ndjson": Way(partial(NdjsonSink, sparse=_SPARSE, json=JSON_COLUMNS), SINKS["ndjson"].suffixes),
     "syslog": Way(SyslogSink),
 }
 """The ways out of a recording."""

@@ -7,6 +7,7 @@ namespace. Processes are those that hold the sockets, where this account may see
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ from procwire.sources.sock_diag import CONNECTED, LISTEN, TIME_WAIT, Socket, Soc
 
 __all__ = ["PollSource"]
 
+_ANCESTORS = 64
+"""Of a process, at most. Ids may be given again while they are followed: they need not end."""
 _V4_MAPPED = bytes(10) + b"\xff\xff"
 _UNBOUND = bytes(16)
 _ANY = (_UNBOUND, _V4_MAPPED + bytes(4))
@@ -103,16 +106,30 @@ class PollSource:
         now = datetime.now(UTC)
         held = holders({found.inode for found in news if found.inode})
         processes = {pid: self._process(pid) for pid in set(held.values())}
-        parents = {pid: self._process(pid) for pid in {found.parent_id for found in processes.values() if found}}
+        ancestors: dict[int, Process | None] = {}
         rows = []
         for found in news:
             inbound = any((found.protocol, local, found.local_port) in listening for local in (found.local, *_ANY))
             row = {"event_creation_time": now, "record_kind": kind, "network_namespace_id": self._namespace_id}
             row |= _socket_part(found, inbound)
             owner = processes.get(held.get(found.inode, -1))
-            row |= _process_part(owner, parents.get(owner.parent_id)) if owner else {}
+            row |= _process_part(owner, self._lineage(owner, ancestors)) if owner else {}
             rows.append(row)
         return pa.RecordBatch.from_pylist(rows, schema=LIVE_SCHEMA)
+
+    def _lineage(self, owner: Process, known: dict[int, Process | None]) -> list[Process]:
+        """The ancestors of a process, the parent first; `known` remembers them by their ids."""
+        lineage: list[Process] = []
+        parent_id = owner.parent_id
+        while parent_id and len(lineage) < _ANCESTORS:
+            if parent_id not in known:
+                known[parent_id] = self._process(parent_id)
+            parent = known[parent_id]
+            if parent is None:
+                break
+            lineage.append(parent)
+            parent_id = parent.parent_id
+        return lineage
 
     def _process(self, process_id: int) -> Process | None:
         return process(process_id, self._machine_id, self._boot_time_ns) if process_id else None
@@ -168,7 +185,13 @@ def _endpoint(end: str, address: bytes, port: int) -> Row:
     return {f"{end}_is_ipv6": is_ipv6, f"{end}_ip": text, f"{end}_port": port, f"{end}_ip_bytes": address}
 
 
-def _process_part(owner: Process, parent: Process | None) -> Row:
+def _ancestry(lineage: list[Process]) -> str | None:
+    texts = [f"{process.process_id} {process.name}" if process.name else f"{process.process_id}" for process in lineage]
+    return json.dumps(texts, ensure_ascii=False) if texts else None
+
+
+def _process_part(owner: Process, lineage: list[Process]) -> Row:
+    parent = lineage[0] if lineage else None
     part = {
         "process_guid": owner.guid,
         "process_id": owner.process_id,
@@ -178,5 +201,13 @@ def _process_part(owner: Process, parent: Process | None) -> Row:
         "process_parent_guid": parent.guid if parent else None,
         "process_parent_name": parent.name if parent else None,
         "cgroup_path": owner.cgroup_path,
+        "effective_user_id": owner.effective_user_id,
+        "process_image_device": owner.image.device,
+        "process_image_inode": owner.image.inode,
+        "process_mount_namespace_id": owner.mount_namespace_id,
+        "process_image_state": owner.image.state,
+        # The kernel gives a path in full, or refuses.
+        "process_name_truncated": None if owner.name is None else False,
+        "process_ancestry": _ancestry(lineage),
     }
     return part if owner.user_id is None else {**part, "user_id": owner.user_id}

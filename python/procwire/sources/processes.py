@@ -10,11 +10,21 @@ from typing import NamedTuple
 
 from procwire.guid import linux_guid
 
-__all__ = ["Process", "holders", "process", "start_ticks"]
+__all__ = ["Image", "Process", "holders", "process", "start_ticks"]
 
 _COMMAND_LINE_BYTES = 1_024
+_DELETED, _MEMFD = " (deleted)", "/memfd:"
 _PARENT, _START_TICKS = 1, 19
 """Fields of /proc/PID/stat after the name, which is in parentheses and may hold any."""
+
+
+class Image(NamedTuple):
+    """The file that a process executes; None for what this account may not see."""
+
+    device: int | None
+    inode: int | None
+    state: str | None
+    """`deleted` or `memfd`; None for an ordinary file."""
 
 
 class Process(NamedTuple):
@@ -27,10 +37,13 @@ class Process(NamedTuple):
     """Path of its executable."""
     user_id: int | None
     """Real uid."""
+    effective_user_id: int | None
     command_line: str | None
     parent_id: int
     """0 for the first process, and where the parent is outside of this pid namespace."""
     cgroup_path: str | None
+    image: Image
+    mount_namespace_id: int | None
 
 
 def process(process_id: int, machine: int, boot_ns: int) -> Process | None:
@@ -39,15 +52,20 @@ def process(process_id: int, machine: int, boot_ns: int) -> Process | None:
     try:
         stat = (folder / "stat").read_bytes().rpartition(b")")[2].split()
         start_ticks = int(stat[_START_TICKS])
+        link = _executable(folder)
+        user_id, effective_user_id = _user_ids(folder)
         return Process(
             process_id,
             start_ticks,
             str(linux_guid(machine, boot_ns, process_id, start_ticks)),
-            _executable(folder),
-            _user_id(folder),
+            link.removesuffix(_DELETED) if link else None,
+            user_id,
+            effective_user_id,
             _command_line(folder),
             int(stat[_PARENT]),
             _cgroup_path(folder),
+            _image(folder, link),
+            _inode(folder / "ns" / "mnt"),
         )
     except (OSError, IndexError):
         return None
@@ -91,18 +109,39 @@ def start_ticks(process_id: int) -> int | None:
 
 
 def _executable(folder: Path) -> str | None:
+    """What the link to it says; bytes that are not UTF-8 are U+FFFD."""
     try:
-        return os.fsdecode(os.readlink(folder / "exe")).removesuffix(" (deleted)")  # noqa: PTH115
+        return os.readlink(bytes(folder / "exe")).decode(errors="replace")  # noqa: PTH115
     except OSError:
         return None
 
 
-def _user_id(folder: Path) -> int | None:
+def _image(folder: Path, link: str | None) -> Image:
+    state = None
+    if link and link.endswith(_DELETED):
+        state = "memfd" if link.startswith(_MEMFD) else "deleted"
+    try:
+        found = (folder / "exe").stat()
+    except OSError:
+        return Image(None, None, state)
+    return Image(found.st_dev, found.st_ino, state)
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
+
+
+def _user_ids(folder: Path) -> tuple[int | None, int | None]:
+    """The real and the effective uid."""
     with suppress(OSError):
         for line in (folder / "status").read_bytes().splitlines():
             if line.startswith(b"Uid:"):
-                return int(line.split()[1])
-    return None
+                real, effective = line.split()[1:3]
+                return int(real), int(effective)
+    return None, None
 
 
 def _command_line(folder: Path) -> str | None:

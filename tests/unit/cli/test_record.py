@@ -218,7 +218,7 @@ def test_first_lines_tell_the_sensor_and_the_last_the_account(
     assert first.startswith("procwire: recording by poll, best effort: a look every 0.05 s, between which short")
     assert "hooks: sock_diag/tcp+udp" in first
     assert "--attempts and --closes have no effect" in second
-    assert re.fullmatch(r"[\d.]+ s: captured \d+, filtered \d+, written 0 to stdout, lost 0", last)
+    assert re.fullmatch(r"[\d.]+ s: captured [\d,]+, filtered [\d,]+, written 0 to stdout, lost 0", last)
     account = json.loads(ledger.read_text())
     assert account["captured"]["connection"] == account["filtered"] >= 4
     assert account["outputs"] == [{"name": "stdout", "format": "xml", "written": 0, "left_out": 0, "lost": 0}]

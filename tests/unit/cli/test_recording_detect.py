@@ -98,3 +98,9 @@ def test_rules_below_a_level_are_left_out(tmp_path: Path, capsys: pytest.Capture
     assert "1 Sigma rule of level medium and above loaded" in capsys.readouterr().err
     with pytest.raises(UsageError, match=r"^found 2 rules below critical; expected a Sigma rule"):
         first_rules([tmp_path], "critical")
+
+
+def test_alert_of_an_unknown_direction_names_neither(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = AlertLines(now=lambda: 5.0)
+    lines(loaded(RULE).matches(batch_of([{**HIT, "Protocol": "udp"}])))
+    assert "x.exe 7 on WS1 ↔ 8.8.8.8:4444 udp" in capsys.readouterr().err

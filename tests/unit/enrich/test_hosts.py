@@ -193,11 +193,13 @@ def test_own_ends_of_other_namespaces_are_told_by_direction(names: HostNames, re
         row("198.51.100.1", "224.0.0.251", network_connection_initiated=False, **elsewhere),
         row("198.51.100.1", "198.51.100.2", network_connection_initiated=None, **elsewhere),
         row("198.51.100.1", "198.51.100.2"),
+        # Of udp in the middle of a flow the direction is not known, and the source is the process's end.
+        row("172.17.0.2", "198.51.100.1", network_connection_initiated=None, network_protocol="udp", **elsewhere),
     )
     named = after_answers(names, rows)
     peer, other = ("host-198.51.100.1.example", "reverse"), ("host-198.51.100.2.example", "reverse")
-    assert told(named, "src") == [("vm", "local"), peer, peer, peer, peer]
-    assert told(named) == [peer, ("vm", "local"), (None, None), other, other]
+    assert told(named, "src") == [("vm", "local"), peer, peer, peer, peer, ("vm", "local")]
+    assert told(named) == [peer, ("vm", "local"), (None, None), other, other, peer]
     assert "172.17.0.2" not in resolver.asked
 
 

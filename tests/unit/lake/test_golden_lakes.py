@@ -13,6 +13,8 @@ import pytest
 
 from event_rows import BatchOf
 from procwire.database import connect_lake
+from procwire.event import LIVE_FIELDS
+from procwire.hunts import load
 from procwire.lake.ingest import Ingest
 from procwire.lake.lake import Lake
 from procwire.ledger import Ledger
@@ -96,3 +98,17 @@ def test_golden_lake_is_gone_on_with_compacted_and_verified(golden: Path, batch_
     assert {**found, "connections": None} == {**before, "connections": None}
     assert len(found["connections"]) == len(before["connections"]) + 1
     assert faults(lake) == []
+
+
+def test_golden_lake_is_asked_for_columns_of_today(golden: Path) -> None:
+    """Those that its layout lacks are null, in SQL, and to every hunt that comes with procwire."""
+    connection = connect_lake(golden / "lake")
+    names = [field.name for field in LIVE_FIELDS if field.name != "record_kind"]
+    counted = ", ".join(f"count({name}) AS {name}" for name in names)
+    [found] = connection.sql(f"SELECT {counted} FROM connections").to_arrow_table().to_pylist()
+    rows = expected(golden)["connections"]
+    assert found == {name: sum(name in row for row in rows) for name in names}
+    required = {"process": "/usr/bin/golden", "computer": "WS-1", "destination": "203.0.113.9"}
+    for hunt in load():
+        given = {parameter.name: required[parameter.name] for parameter in hunt.parameters if parameter.required}
+        assert hunt.run(connection, **given).read_all().schema == hunt.schema

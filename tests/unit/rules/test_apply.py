@@ -82,6 +82,21 @@ def test_batches_of_a_recording(keep: bool) -> None:
     assert (found["dst_host_name"], found["dst_host_name_origin"], found["record_kind"]) == (None, None, "connection")
 
 
+@pytest.mark.parametrize(
+    ("snippet", "logged"),
+    [
+        ('<include><Initiated condition="is">true</Initiated></include>', False),
+        ('<include><Initiated condition="is">false</Initiated></include>', False),
+        ('<include><Initiated condition="is not">true</Initiated></include>', False),
+        ('<exclude><Initiated condition="is">true</Initiated></exclude>', True),
+        ('<exclude><Initiated condition="is">false</Initiated></exclude>', True),
+    ],
+)
+def test_direction_that_is_not_known_meets_no_filter(snippet: str, logged: bool) -> None:
+    """Of a recording that began in the middle of a flow: only a rule that does not ask for it decides."""
+    assert Rules(configuration(snippet))(batch_of([row({"Initiated": None})])).num_rows == logged
+
+
 def test_names_are_not_looked_up() -> None:
     """Host and port names are empty before rules see them, and in what is logged."""
     text = (

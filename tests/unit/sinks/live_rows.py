@@ -64,6 +64,24 @@ SSHD: Row = {
     "dst_port": 22,
     "dst_port_name": "ssh",
 }
+MIDWAY: Row = {"network_protocol": "udp", "network_connection_initiated": None, "outcome": None}
+"""A flow that the recording met in the middle: its direction is not known."""
+ORIGIN: Row = {
+    "effective_user_id": 0,
+    "process_image_device": 64_769,
+    "process_image_inode": 1_837_251,
+    "process_mount_namespace_id": 4_026_531_841,
+    "process_image_state": "memfd",
+    "process_name_truncated": True,
+    "process_ancestry": r'["812 /tmp/\"b\\a\"", "1 /usr/lib/systemd/systemd"]',
+    "host_name_server": "192.0.2.53",
+    "nat_src_ip": "203.0.113.7",
+    "nat_src_port": 65_535,
+    "nat_dst_ip": "2001:db8::9",
+    "nat_dst_port": 8_053,
+    "interface_index": 2,
+}
+"""What identifies the process and the way beyond Sysmon's fields."""
 ATTEMPT: Row = {"record_kind": "attempt", "outcome": "refused", "error_number": 111}
 CLOSE: Row = {
     "record_kind": "close",

@@ -7,7 +7,7 @@ import re
 
 import pyarrow as pa
 import pytest
-from live_rows import ATTEMPT, CLOSE, EXISTING, LOSS, SSHD, recorded
+from live_rows import ATTEMPT, CLOSE, EXISTING, LOSS, MIDWAY, SSHD, recorded
 from rich.cells import cell_len
 
 from event_rows import Row
@@ -90,6 +90,14 @@ def test_nulls_are_dashes() -> None:
     nothing = dict.fromkeys(RECORDING_COLUMNS)
     for width in (80, 120, 200):
         assert len(shown(recorded(nothing), width).splitlines()) == 2
+
+
+def test_direction_that_is_not_known_is_no_arrow_of_one() -> None:
+    """The peer is the destination: the source is the local end."""
+    for width in (80, 120):
+        line = shown(recorded(MIDWAY), width).splitlines()[1]
+        assert "↔ udp" in line
+        assert "93.184.216.34:443" in line
 
 
 def test_single_event_lost_is_told_as_one() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import resource
 import signal
@@ -17,11 +18,11 @@ import polars
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from live_rows import ATTEMPT, CLOSE, EXISTING, KEPT, LOSS, SSHD, START, numbered, recorded
+from live_rows import ATTEMPT, CLOSE, EXISTING, KEPT, LOSS, MIDWAY, ORIGIN, SSHD, START, numbered, recorded
 
 import procwire
 from procwire.errors import UsageError
-from procwire.event import LIVE_SCHEMA
+from procwire.event import LIVE_SCHEMA, NAMES, Names, field
 from procwire.sinks import RECORDING_COLUMNS, Terminal
 from procwire.sinks.recording import RecordingOutput
 
@@ -87,14 +88,16 @@ def path(way: str, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("way", LOGS)
 def test_logs_are_read_back(way: str, path: Path) -> None:
     """Every field that Sysmon's forms have, and of the columns of a recording those that the table has."""
-    batch = recorded({}, SSHD, {"rule_name": 'a & "b"', "user_name": None, "event_recorded_time": START})
+    batch = recorded(
+        {}, SSHD, {"rule_name": 'a & "b"', "user_name": None, "event_recorded_time": START}, {**MIDWAY, **ORIGIN}
+    )
     out = output(way, path)
     out.write(batch)
     out.close()
     # The first are checked below; times of the others have milliseconds.
     kept = [name for name in KEPT if name != "logger_user_sid" and (way in EVENTS or name != "event_recorded_time")]
     assert procwire.read(path, columns=kept).to_pylist() == batch.select(kept).to_pylist()
-    assert (out.written, out.skipped, out.lost, out.trouble) == (3, 0, 0, None)
+    assert (out.written, out.skipped, out.lost, out.trouble) == (4, 0, 0, None)
 
 
 @pytest.mark.parametrize("way", ["xml", "syslog", "ndjson", "csv"])
@@ -463,3 +466,31 @@ def test_nulls_of_a_recording_are_left_out_of_ndjson(tmp_path: Path) -> None:
     assert "error_number" not in first
     assert '"error_number":111' in second
     assert "source_file" not in first
+
+
+@pytest.mark.parametrize("names", NAMES)
+def test_ancestry_is_a_value_in_ndjson(names: Names, tmp_path: Path) -> None:
+    """Under whatever name; texts, numbers and flags beside it are what they are."""
+    path = tmp_path / "connections.ndjson"
+    batch = recorded(ORIGIN).select(list(ORIGIN))
+    batch = batch.rename_columns([field(name).named(names) for name in ORIGIN])
+    out = output("ndjson", path, schema=batch.schema)
+    out.write(batch)
+    out.close()
+    expected = {**ORIGIN, "process_ancestry": ['812 /tmp/"b\\a"', "1 /usr/lib/systemd/systemd"]}
+    assert list(json.loads(path.read_text()).values()) == list(expected.values())
+
+
+@pytest.mark.parametrize("way", ["arrow", "parquet"])
+def test_binary_forms_keep_every_column(way: str, path: Path) -> None:
+    batch = recorded(ORIGIN, MIDWAY)
+    out = output(way, path)
+    out.write(batch)
+    out.close()
+    asked = f"SELECT {', '.join(ORIGIN)}, network_connection_initiated, local_side FROM connections"
+    with procwire.connect(path) as database:
+        found = database.sql(asked).to_arrow_table().to_pylist()
+    assert found == [
+        {**ORIGIN, "network_connection_initiated": True, "local_side": "src"},
+        {**dict.fromkeys(ORIGIN), "network_connection_initiated": None, "local_side": "src"},
+    ]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,7 +21,7 @@ import pytest
 from procwire.event import LIVE_SCHEMA
 from procwire.guid import linux_guid
 from procwire.sources.poll import PollSource
-from procwire.sources.processes import start_ticks
+from procwire.sources.processes import process, start_ticks
 from procwire.sources.sock_diag import SocketTable
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux' sock_diag")
@@ -109,6 +112,70 @@ def test_process_is_told_in_full(open_poll: Callable[..., PollSource]) -> None:
     assert out["process_parent_id"] == os.getppid()
     assert out["process_parent_name"] == str(Path(f"/proc/{os.getppid()}/exe").readlink())
     assert out["cgroup_path"].startswith("/")
+    image = Path("/proc/self/exe").stat()
+    assert (out["process_image_device"], out["process_image_inode"]) == (image.st_dev, image.st_ino)
+    assert (out["process_image_state"], out["process_name_truncated"]) == (None, False)
+    assert out["process_mount_namespace_id"] == Path("/proc/self/ns/mnt").stat().st_ino
+    assert out["effective_user_id"] == os.geteuid()
+    ancestry = json.loads(out["process_ancestry"])
+    assert ancestry[0] == f"{os.getppid()} {out['process_parent_name']}"
+    assert len({text.split(" ")[0] for text in ancestry}) == len(ancestry)
+
+
+_ASK = "import socket, sys; end = socket.create_connection(('127.0.0.1', int(sys.argv[1]))); input()"
+
+
+def asked_by(source: PollSource, *command: str, **options: Any) -> Row:
+    """The row of a connection of a Python that is started so."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with subprocess.Popen([*command, "-ISc", _ASK, str(port)], stdin=subprocess.PIPE, **options) as child:
+            accepted, (_, client_port) = server.accept()
+            found = [row for row in rows(source) if row["src_port"] == client_port and row["process_id"] == child.pid]
+            child.communicate(b"\n")
+            accepted.close()
+    [row] = found
+    return row
+
+
+def test_executables_that_are_gone_or_were_never_there_are_marked(
+    open_poll: Callable[..., PollSource], tmp_path: Path
+) -> None:
+    """A name that is not UTF-8 does not end the recording either."""
+    source = open_poll()
+    content = Path(sys.executable).resolve().read_bytes()
+    home = {"env": {**os.environ, "PYTHONHOME": sys.base_prefix}}
+    memory = os.memfd_create("image")
+    os.write(memory, content)
+    row = asked_by(source, f"/proc/self/fd/{memory}", pass_fds=[memory], **home)
+    assert (row["process_name"], row["process_image_state"]) == ("/memfd:image", "memfd")
+    os.close(memory)
+    name = os.fsencode(tmp_path) + b"/\xff"
+    Path(os.fsdecode(name)).write_bytes(content)
+    Path(os.fsdecode(name)).chmod(0o700)
+    inode = Path(os.fsdecode(name)).stat().st_ino
+    row = asked_by(source, os.fsdecode(name), **home)
+    assert (row["process_name"], row["process_image_state"]) == (f"{tmp_path}/\ufffd", None)
+    assert row["process_image_inode"] == inode
+
+
+def test_users_of_a_setuid_program_are_two() -> None:
+    """The real uid is who started it, the effective one who it may act as."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become another account")
+    nobody = pwd.getpwnam("nobody").pw_uid
+    child = os.fork()
+    if child == 0:
+        os.setresuid(nobody, 0, 0)
+        signal.pause()
+    try:
+        while (found := process(child, 0, 0)) is not None and found.user_id != nobody:
+            time.sleep(0.01)
+        assert found is not None
+        assert (found.user_id, found.effective_user_id) == (nobody, 0)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 def test_v4_mapped_is_ipv4(open_poll: Callable[..., PollSource]) -> None:
