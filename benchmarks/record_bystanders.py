@@ -6,7 +6,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
@@ -84,7 +84,7 @@ def bystanders(
     if not all(quiet):
         notes.append(
             f"A sensor of others was attached in {quiet.count(False)} of {len(quiet)} measurements; they count only "
-            f"where fewer than {_ENOUGH} pairs of a workload are left without them."
+            f"where fewer than {_ENOUGH} pairs of a workload are left without them (disturbed)."
         )
     headings = ("what is done", "with nobody us", *(f"{name} %" for name in names), "procwire us", "target", "")
     return Section("What each operation costs", headings, rows, claims, notes)
@@ -152,7 +152,17 @@ def _pairs(name: str, workload: Workload, results: Sequence[dict[str, Costs]]) -
     """Microseconds with nobody and with a watcher, in each round that has both; if enough, the undisturbed ones."""
     found = [(costs[_OFF][workload.name], costs[name][workload.name]) for costs in results if name in costs]
     quiet = [(off_us, on_us) for (off_us, off_quiet), (on_us, on_quiet) in found if off_quiet and on_quiet]
-    return quiet if len(quiet) >= _ENOUGH else [(off_us, on_us) for (off_us, _), (on_us, _) in found]
+    return quiet if _is_enough(quiet, found) else [(off_us, on_us) for (off_us, _), (on_us, _) in found]
+
+
+def _is_enough(quiet: Sized, found: Sized) -> bool:
+    return len(quiet) >= min(_ENOUGH, len(found))
+
+
+def _disturbed(workload: Workload, results: Sequence[dict[str, Costs]]) -> str:
+    """A word where other sensors have a part in the figures of procwire."""
+    quiet = [costs for costs in results if all(costs[name][workload.name][1] for name in (_OFF, Procwire.name))]
+    return "" if _is_enough(quiet, results) else " (disturbed)"
 
 
 def _changed(name: str, workload: Workload, results: Sequence[dict[str, Costs]]) -> Spread:
@@ -179,14 +189,15 @@ def _added(workload: Workload, results: Sequence[dict[str, Costs]]) -> Spread:
 
 def _claim(workload: Workload, results: Sequence[dict[str, Costs]]) -> Claim | None:
     limit, changes = workload.limit, _changed(Procwire.name, workload, results)
-    what = f"added to: {workload.name}"
+    what, disturbed = f"added to: {workload.name}", _disturbed(workload, results)
     if limit.us is not None:
         added = _added(workload, results)
-        return Claim(what, f"{limit.us:g} us or less", f"{added.middle:.2f} us", limit.us / max(added.middle, 0.01))
+        measured = f"{added.middle:.2f} us{disturbed}"
+        return Claim(what, f"{limit.us:g} us or less", measured, limit.us / max(added.middle, 0.01))
     if limit.pct is not None:
-        return Claim(what, f"{limit.pct:g}% or less", f"{changes}%", limit.pct / max(changes.middle, 0.01))
+        return Claim(what, f"{limit.pct:g}% or less", f"{changes}%{disturbed}", limit.pct / max(changes.middle, 0.01))
     if limit.nothing:
         # What no quartile tells from nothing, and what is less than pairs can tell here.
         unchanged = changes.low <= 0 or changes.middle <= _NOISE_PCT
-        return Claim(what, "no change", f"{changes}%", 1.0 if unchanged else 0.0)
+        return Claim(what, "no change", f"{changes}%{disturbed}", 1.0 if unchanged else 0.0)
     return None

@@ -268,7 +268,8 @@ def _claims(setting: Setting, runs: Sequence[Watched]) -> list[Claim]:
     if setting.slowdown_pct is not None:
         what, target = f"{setting.name}: slow-down of the loop", f"{setting.slowdown_pct:g}% or less"
         slow = Spread.of([run.slowdown_pct for run in runs])
-        claims.append(Claim(what, target, f"{slow}%", setting.slowdown_pct / max(slow.middle, 0.1)))
+        disturbed = "" if all(run.quiet for run in runs) else " (disturbed)"
+        claims.append(Claim(what, target, f"{slow}%{disturbed}", setting.slowdown_pct / max(slow.middle, 0.1)))
     if setting.event_us is not None:
         what, target = f"{setting.name}: its CPU time for an event", f"{setting.event_us:g} us or less"
         each = median(run.event_us for run in runs)
