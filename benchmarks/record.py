@@ -18,7 +18,7 @@ from record_bystanders import bystanders
 from record_costs import delay, idle, memory, soak, start
 from record_rates import rates
 from record_usage import Patience, other_sensors
-from record_watchers import Procwire, recorders, scratch, versions
+from record_watchers import Peers, Procwire, recorders, scratch, versions
 from record_workloads import Programs
 from report import Section, document
 
@@ -30,13 +30,12 @@ _FIRST_NICE = -15
 
 
 def _benchmarks(programs: Programs, wanted: argparse.Namespace) -> dict[str, Callable[[], Section]]:
-    quick, audit, patience = wanted.quick, wanted.auditd, Patience(wanted.patience)
+    quick, patience = wanted.quick, Patience(wanted.patience)
+    peers = Peers() if wanted.no_peers else Peers.here(audit=wanted.auditd)
     rounds, others = 1 if quick else wanted.rounds, recorders(wanted.also)
     return {
-        "bystanders": lambda: bystanders(programs, others, rounds, _SLICE_S, patience, audit=audit),
-        "rates": lambda: rates(
-            programs, others, wanted.loop, max(rounds // 2, 1), 1 if quick else 2, patience, audit=audit
-        ),
+        "bystanders": lambda: bystanders(programs, others, peers, rounds, _SLICE_S, patience),
+        "rates": lambda: rates(programs, others, peers, wanted.loop, max(rounds // 2, 1), 1 if quick else 2, patience),
         "memory": lambda: memory(programs, others, wanted.loop, 1 if quick else 3),
         "start": lambda: start(others, 1 if quick else 10),
         "idle": lambda: idle(others, 5 if quick else 20, 1 if quick else 3, patience),
@@ -99,6 +98,7 @@ def main() -> None:
         help="another procwire, in the same rounds: before=/path/to/.venv/bin/procwire; may be repeated",
     )
     parser.add_argument("--first", action="store_true", help="go before other work of a machine that is not quiet")
+    parser.add_argument("--no-peers", action="store_true", help="procwire alone")
     parser.add_argument("--auditd", action="store_true", help="also auditd: replaces the audit rules of this machine")
     parser.add_argument(
         "--patience",

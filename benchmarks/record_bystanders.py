@@ -13,7 +13,7 @@ from statistics import median, quantiles
 from typing import NamedTuple
 
 from record_usage import Patience, other_sensors
-from record_watchers import Procwire, Recorders, Watcher, peers, scratch
+from record_watchers import Peers, Procwire, Recorders, Watcher, scratch
 from record_workloads import Programs, Workload, missing, workloads
 from report import Claim, Section
 
@@ -51,26 +51,25 @@ class Spread(NamedTuple):
 
 
 def bystanders(
-    programs: Programs, recorders: Recorders, rounds: int, seconds: float, patience: Patience, *, audit: bool
+    programs: Programs, recorders: Recorders, peers: Peers, rounds: int, seconds: float, patience: Patience
 ) -> Section:
     """Rounds of all workloads with nobody, nobody again, recorders and peers, in random order.
 
     Of each workload in each round the least disturbed of three slices of `seconds` counts.
     """
-    others, absent = peers(audit=audit)
     results: list[dict[str, Costs]] = []
     for number in range(rounds):
         who: list[tuple[str, Callable[[Path], Watcher] | None]] = [(_OFF, None), (_CONTROL, None)]
         who += recorders.items()
         if number % _PEER_ROUNDS == 0:
-            who += [(peer.name, peer) for peer in others]
+            who += [(peer.name, peer) for peer in peers.found]
         random.shuffle(who)
         print(f"  round {number + 1} of {rounds}: {', '.join(name for name, _ in who)}", file=sys.stderr)
         costs: dict[str, Costs] = {}
         for name, watcher in who:
             costs[name] = _measure(programs, seconds, watcher, patience)
         results.append(costs)
-    names = [_CONTROL, *recorders, *(peer.name for peer in others)]
+    names = [_CONTROL, *recorders, *(peer.name for peer in peers.found)]
     stopped = {_CONTROL, *recorders}
     found = _order(programs, seconds)
     rows = [_row(workload, names, stopped, results) for workload in found]
@@ -78,7 +77,7 @@ def bystanders(
     notes = [
         "CPU time added, in % of that with nobody: medians of the rounds' pairs, in brackets their quartiles.",
         *(f"{name} is not installed, so that its workloads are missing." for name in missing()),
-        *absent,
+        *peers.absent,
     ]
     quiet = [quiet for costs in results for block in costs.values() for _, quiet in block.values()]
     if not all(quiet):

@@ -15,7 +15,7 @@ from statistics import median
 
 from record_bystanders import Spread
 from record_usage import Cpu, Patience, busy_s, other_sensors, running_s
-from record_watchers import Procwire, Recorders, Watcher, peers, scratch
+from record_watchers import Auditd, Peers, Procwire, Recorders, Watcher, scratch
 from record_workloads import Kind, Load, Programs
 from report import Claim, Section
 
@@ -94,7 +94,7 @@ class Rates:
     notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def here(cls, recorders: Recorders, *, audit: bool) -> Rates:
+    def here(cls, recorders: Recorders, peers: Peers) -> Rates:
         """All of procwire's, two of the other recorders, and the peers that run."""
         cores = os.cpu_count() or 1
         found = [Setting("procwire, sharing the cores", "tcp", cores, Procwire, slowdown_pct=15, event_us=0.9)]
@@ -127,11 +127,11 @@ class Rates:
                     found.append(
                         Setting(f"{name}, on a core of its own", "tcp", cores - 1, recorder, pinned_to=cores - 1)
                     )
-        others, absent = peers(audit=audit)
-        found += [Setting(peer.name, "tcp", cores, peer, all_written=False) for peer in others]
-        if any(peer.name == "auditd" for peer in others):
-            absent.append("Of auditd's own CPU time the kernel's thread that queues its records is missing.")
-        return cls(found, absent)
+        found += [Setting(peer.name, "tcp", cores, peer, all_written=False) for peer in peers.found]
+        notes = [*peers.absent]
+        if Auditd in peers.found:
+            notes.append("Of auditd's own CPU time the kernel's thread that queues its records is missing.")
+        return cls(found, notes)
 
 
 def _with_configuration(folder: Path) -> Watcher:
@@ -146,15 +146,14 @@ def _with_configuration(folder: Path) -> Watcher:
 def rates(
     programs: Programs,
     recorders: Recorders,
+    peers: Peers,
     seconds: float,
     rounds: int,
     tries: int,
     patience: Patience,
-    *,
-    audit: bool,
 ) -> Section:
     """Each setting once a round, beside a run that nobody watches; tried again where others were busy."""
-    here = Rates.here(recorders, audit=audit)
+    here = Rates.here(recorders, peers)
     runs: dict[str, list[Watched]] = {setting.name: [] for setting in here.settings}
     for number in range(rounds):
         for setting in random.sample(here.settings, len(here.settings)):

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -318,20 +319,31 @@ def _with_tracefs(argv: Sequence[str]) -> Sequence[str]:
     return argv if any(_TRACEFS.iterdir()) else [*_MOUNT_TRACEFS, *argv]
 
 
-def peers(*, audit: bool) -> tuple[list[type[Bpftrace | Tcpdump | PerfTrace | Auditd]], list[str]]:
-    """Those that run here; and why others do not, a line each."""
-    found, absent = [], []
-    for peer in (Bpftrace, Tcpdump, PerfTrace, Auditd):
-        program = peer.name.split()[0]
-        if peer is Auditd and not audit:
-            absent.append("auditd is not run without --auditd: its rules are the whole machine's.")
-        elif shutil.which(program) is None:
-            absent.append(f"{program} is not installed.")
-        elif (hindrance := _hindrance(peer)) is not None:
-            absent.append(f"{peer.name} does not run here: {hindrance}")
-        else:
-            found.append(peer)
-    return found, absent
+Peer = type[Bpftrace | Tcpdump | PerfTrace | Auditd]
+
+
+@dataclass(frozen=True)
+class Peers:
+    """Other watchers that run here, and why others do not, a line each."""
+
+    found: list[Peer] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+
+    @classmethod
+    def here(cls, *, audit: bool) -> Peers:
+        """All of them; auditd only if asked for."""
+        peers = cls()
+        for peer in (Bpftrace, Tcpdump, PerfTrace, Auditd):
+            program = peer.name.split()[0]
+            if peer is Auditd and not audit:
+                peers.absent.append("auditd is not run without --auditd: its rules are the whole machine's.")
+            elif shutil.which(program) is None:
+                peers.absent.append(f"{program} is not installed.")
+            elif (hindrance := _hindrance(peer)) is not None:
+                peers.absent.append(f"{peer.name} does not run here: {hindrance}")
+            else:
+                peers.found.append(peer)
+        return peers
 
 
 def versions() -> list[str]:
@@ -345,7 +357,7 @@ def versions() -> list[str]:
     return found
 
 
-def _hindrance(peer: type[Bpftrace | Tcpdump | PerfTrace | Auditd]) -> str | None:
+def _hindrance(peer: Peer) -> str | None:
     """Why it does not start; None if it does."""
     with scratch() as folder:
         try:
