@@ -1,6 +1,6 @@
 """Measure what `procwire record` costs, and what it loses. As root.
 
-    python benchmarks/record.py [--quick] [--only NAME]... [--auditd] [--soak SECONDS] [--out FILE]
+    python benchmarks/record.py [--quick] [--only NAME]... [--auditd] [--also NAME=COMMAND]... [--out FILE]
 
 benchmarks/README.md tells what is measured, and how.
 """
