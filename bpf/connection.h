@@ -10,6 +10,20 @@ INLINE u32 netns_of(struct sock *sk)
 	return READ(READ(sk, __sk_common.skc_net.net), ns.inum);
 }
 
+/*
+ * fe80::/10, 169.254.0.0/16, and groups of no wider scope: such an address means something else on each interface.
+ */
+INLINE bool is_scoped(const u8 address[16])
+{
+	u64 words[2];
+	__builtin_memcpy(words, address, 16);
+	if (address[0] == 0xff)
+		return (address[1] & 15) <= 2;
+	if (address[0] == 0xfe)
+		return (address[1] & 0xc0) == 0x80;
+	return words[0] == 0 && (words[1] & 0xffffffffffffULL) == 0xfea9ffff0000ULL;
+}
+
 /* The addresses of a socket; IPv4 in IPv6's clothes (an IPv6 socket that speaks IPv4) comes out as IPv4 does. */
 INLINE void addresses_of(struct ends *ends, struct sock *sk)
 {
@@ -31,6 +45,7 @@ INLINE void put_ends(struct connection_record *record, const struct ends *ends)
 	record->peer_port = ends->peer.port;
 	record->netns = ends->netns;
 	record->local_port = ends->local_port;
+	record->interface = ends->interface;
 }
 
 INLINE void ends_of(struct connection_record *record, struct sock *sk)
@@ -41,6 +56,8 @@ INLINE void ends_of(struct connection_record *record, struct sock *sk)
 	ends.local_port = __builtin_bswap16(READ((struct inet_sock *)sk, inet_sport));
 	ends.peer.port = __builtin_bswap16(READ(sk, __sk_common.skc_dport));
 	ends.netns = netns_of(sk);
+	if (is_scoped(ends.local))
+		ends.interface = READ(sk, __sk_common.skc_bound_dev_if);
 	put_ends(record, &ends);
 }
 
@@ -56,6 +73,8 @@ INLINE void ends_of_open(struct ends *ends, struct sock *sk)
 	ends->local_port = sk->__sk_common.skc_num;
 	ends->peer.port = __builtin_bswap16(sk->__sk_common.skc_dport);
 	ends->netns = sk->__sk_common.skc_net.net->ns.inum;
+	if (is_scoped(ends->local))
+		ends->interface = sk->__sk_common.skc_bound_dev_if;
 }
 
 INLINE void begin(struct connection_record *record, u8 kind, u8 attribution, u8 protocol, u64 now_ns)

@@ -3,7 +3,7 @@
 #ifndef PROCWIRE_EXISTING_H
 #define PROCWIRE_EXISTING_H
 
-#include "connection.h"
+#include "tcp.h"
 
 /* Notes the owner of every socket that is open, and tells of those that have a peer. */
 SEC("iter/task_file")
@@ -33,29 +33,39 @@ int open_sockets(struct bpf_iter__task_file *ctx)
 			count(COUNTER_UNOWNED);
 			return 0;
 		}
-		/* of several processes that have it the first */
-		if (note->is_udp)
+		/* of several processes that have it the first; and none that was made since the hooks are there */
+		if (note->walked || (note->is_udp && !note->found_ns))
 			return 0;
-		owner_of(&note->owner, task);
+		note->walked = 1;
+		if (!note->owner.tgid) {
+			owner_of(&note->owner, task);
+			note->task = (u64)READ(task, group_leader);
+		}
 		note->is_udp = 1;
 		note->netns = netns_of(sk);
+		/* without a port it was not used yet */
+		note->found_ns = sk->__sk_common.skc_num ? bpf_ktime_get_boot_ns() : 0;
 		owner = note->owner;
 	} else if (state == TCP_LISTEN) {
 		struct listener_key key = {netns_of(sk), sk->__sk_common.skc_num};
-		if (bpf_map_lookup_elem(&listeners, &key) && !want_existing)
+		bool known = bpf_map_lookup_elem(&listeners, &key);
+		if (known && !want_existing)
 			return 0;
 		owner_of(&owner, task);
-		bpf_map_update_elem(&listeners, &key, &owner, BPF_NOEXIST);
+		if (!known)
+			put_listener(&key, &owner);
 	} else {
-		u64 id = id_of(sk);
-		if (find_connect(sk) || bpf_map_lookup_elem(&tcps, &id))
+		u64 cookie = bpf_get_socket_cookie(sk);
+		/* remembered, so that of several processes that have it the first is told, and none has accepted it just now */
+		if (FIND_TCP(sk, cookie))
 			return 0;
 		owner_of(&owner, task);
-		struct tcp tcp = {.owner = owner, .cookie = bpf_get_socket_cookie(sk)};
-		tcp.stage = state == TCP_SYN_SENT ? STAGE_CONNECTING : STAGE_CONNECTED;
-		/* remembered, so that of several processes that have it the first is told */
-		if (state != TCP_CLOSE && (want_existing || state == TCP_SYN_SENT))
-			put_connect(sk, &tcp);
+		struct tcp *tcp = claim_tcp(sk, cookie);
+		if (tcp) {
+			tcp->owner = owner;
+			tcp->stage = state == TCP_SYN_SENT ? STAGE_CONNECTING :
+				     want_closes && state != TCP_CLOSE ? STAGE_CONNECTED : STAGE_REPORTED;
+		}
 	}
 	tell((u64)READ(task, group_leader), &owner, false);
 	if (!want_existing)

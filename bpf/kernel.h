@@ -94,19 +94,33 @@ struct qstr {
 	const unsigned char *name;
 };
 
+struct hlist_bl_node {
+	struct hlist_bl_node **pprev;
+};
+
 struct dentry {
 	struct dentry *d_parent;
 	struct qstr d_name;
+	struct hlist_bl_node d_hash;
 };
 
 struct vfsmount {
 	struct dentry *mnt_root;
 };
 
+struct ns_common {
+	unsigned int inum;
+};
+
+struct mnt_namespace {
+	struct ns_common ns;
+};
+
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns;
 };
 
 struct path {
@@ -114,14 +128,32 @@ struct path {
 	struct dentry *dentry;
 };
 
+struct super_block {
+	u32 s_dev;
+};
+
 struct inode {
 	u16 i_mode;
+	struct super_block *i_sb;
+	unsigned long i_ino;
 };
+
+typedef struct {
+	s64 counter;
+} atomic64_t;
+
+/* one less than the references that there are */
+typedef struct {
+	atomic64_t refcnt;
+} file_ref_t;
 
 struct file {
 	struct path f_path;
 	struct inode *f_inode;
 	void *private_data;
+	file_ref_t f_ref;
+	/* until Linux 6.12 */
+	atomic64_t f_count;
 };
 
 struct fdtable {
@@ -167,36 +199,16 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
-struct ns_common {
-	unsigned int inum;
-};
-
 struct net {
 	struct ns_common ns;
 };
 
 struct nsproxy {
+	struct mnt_namespace *mnt_ns;
 	struct net *net_ns;
 };
 
-struct thread_info {
-	unsigned long flags;
-#if defined(__TARGET_ARCH_x86)
-	u32 status;
-#endif
-};
-
-struct seccomp_filter {
-	struct seccomp_filter *prev;
-	struct notification *notif;
-};
-
-struct seccomp {
-	struct seccomp_filter *filter;
-};
-
 struct task_struct {
-	struct thread_info thread_info;
 	unsigned int flags;
 	u32 pid;
 	u32 tgid;
@@ -209,7 +221,6 @@ struct task_struct {
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
-	struct seccomp seccomp;
 };
 
 typedef struct {
@@ -222,9 +233,55 @@ struct in6_addr {
 	} in6_u;
 };
 
-typedef struct {
-	s64 counter;
-} atomic64_t;
+struct list_head {
+	struct list_head *next;
+};
+
+struct wait_queue_head {
+	struct list_head head;
+};
+
+enum { WQ_FLAG_EXCLUSIVE = 1 };
+
+struct wait_queue_entry {
+	unsigned int flags;
+	void *private;
+	struct list_head entry;
+};
+
+struct socket_wq {
+	struct wait_queue_head wait;
+};
+
+/* of poll() and select() */
+struct poll_wqueues {
+	struct task_struct *polling_task;
+};
+
+struct eventpoll {
+	struct wait_queue_head wq;
+};
+
+struct epitem {
+	struct eventpoll *ep;
+};
+
+struct eppoll_entry {
+	struct epitem *base;
+	struct wait_queue_entry wait;
+};
+
+struct sk_buff_head {
+	u32 qlen;
+};
+
+struct sk_buff {
+	struct sock *sk;
+	unsigned long _nfct;
+	u16 transport_header;
+	u16 network_header;
+	unsigned char *head;
+};
 
 struct sock_common {
 	u32 skc_daddr;
@@ -233,6 +290,7 @@ struct sock_common {
 	u16 skc_num;
 	u16 skc_family;
 	unsigned char skc_state;
+	int skc_bound_dev_if;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
@@ -240,15 +298,23 @@ struct sock_common {
 	unsigned long skc_flags;
 };
 
+typedef struct {
+	int owned;
+} socket_lock_t;
+
 struct sock {
 	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
 	u16 sk_type;
 	u16 sk_protocol;
 	int sk_err;
 	struct socket *sk_socket;
+	struct socket_wq *sk_wq;
+	struct sk_buff_head sk_receive_queue;
 };
 
 struct socket {
+	struct file *file;
 	struct sock *sk;
 };
 
@@ -259,6 +325,11 @@ struct tcp_ulp_ops {
 struct inet_sock {
 	struct sock sk;
 	u16 inet_sport;
+};
+
+struct udp_sock {
+	/* moved here by whoever reads */
+	struct sk_buff_head reader_queue;
 };
 
 struct inet_connection_sock {
@@ -286,21 +357,27 @@ struct mptcp_subflow_context {
 	u32 mp_join : 1;
 };
 
-struct io_kiocb {
-	u8 opcode;
+struct io_uring_task {
+	struct task_struct *task;
 };
 
-struct io_uring_cqe {
-	s32 res;
+struct io_kiocb {
+	struct io_uring_task *tctx;
+};
+
+/* until Linux 6.12 */
+struct io_kiocb___before_6_13 {
+	struct task_struct *task;
 };
 
 struct pt_regs {
 #if defined(__TARGET_ARCH_x86)
-	unsigned long di, si, bx, cx, orig_ax;
+	unsigned long di, si;
 #elif defined(__TARGET_ARCH_arm64)
 	/* struct user_pt_regs, its first member, seen from the kernel */
 	u64 regs[31];
-	s32 syscallno;
+	/* the first argument, whose register the result overwrites */
+	u64 orig_x0;
 #else
 #error "found an architecture without its system call convention, expected x86 or arm64"
 #endif
@@ -313,7 +390,13 @@ struct bpf_iter__task_file {
 
 #pragma clang attribute pop
 
-enum { IORING_OP_ACCEPT = 13 };
+#if defined(__TARGET_ARCH_x86)
+#define FIRST_ARGUMENT(from) READ(from, di)
+#define SECOND_ARGUMENT(from) READ(from, si)
+#else
+#define FIRST_ARGUMENT(from) READ(from, orig_x0)
+#define SECOND_ARGUMENT(from) READ(from, regs[1])
+#endif
 
 /* Helpers, by their number in the kernel's enum bpf_func_id. */
 static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
@@ -322,18 +405,22 @@ static long (*const bpf_map_delete_elem)(void *map, const void *key) = (void *)3
 static long (*const bpf_skb_load_bytes)(const void *skb, u32 offset, void *to, u32 len) = (void *)26;
 static u64 (*const bpf_get_current_task)(void) = (void *)35;
 static u64 (*const bpf_get_socket_cookie)(void *ctx) = (void *)46;
+static struct bpf_tcp_sock *(*const bpf_tcp_sock)(struct bpf_sock *sk) = (void *)96;
 static struct bpf_sock *(*const bpf_sk_fullsock)(struct bpf_sock *sk) = (void *)95;
 static void *(*const bpf_sk_storage_get)(void *map, void *sk, void *value, u64 flags) = (void *)107;
 static long (*const bpf_sk_storage_delete)(void *map, void *sk) = (void *)108;
 static long (*const bpf_probe_read_user)(void *dst, u32 size, const void *unsafe_ptr) = (void *)112;
 static long (*const bpf_probe_read_kernel)(void *dst, u32 size, const void *unsafe_ptr) = (void *)113;
 static long (*const bpf_probe_read_kernel_str)(void *dst, u32 size, const void *unsafe_ptr) = (void *)115;
+static u64 (*const bpf_jiffies64)(void) = (void *)118;
 static u64 (*const bpf_ktime_get_boot_ns)(void) = (void *)125;
 static long (*const bpf_ringbuf_output)(void *ringbuf, void *data, u64 size, u64 flags) = (void *)130;
 static void *(*const bpf_ringbuf_reserve)(void *ringbuf, u64 size, u64 flags) = (void *)131;
 static void (*const bpf_ringbuf_submit)(void *data, u64 flags) = (void *)132;
 static void (*const bpf_ringbuf_discard)(void *data, u64 flags) = (void *)133;
+static struct tcp_sock *(*const bpf_skc_to_tcp_sock)(void *sk) = (void *)137;
 static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158;
+static struct pt_regs *(*const bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
 static struct socket *(*const bpf_sock_from_file)(struct file *file) = (void *)162;
 
 /* Read a member through a pointer that the verifier does not vouch for. */
@@ -344,6 +431,11 @@ static struct socket *(*const bpf_sock_from_file)(struct file *file) = (void *)1
 		bpf_probe_read_kernel(&_value, sizeof(_value), __builtin_preserve_access_index(&_from->member));       \
 		_value;                                                                                                \
 	})
+
+/* The address of a member, and of what it is a member of. */
+#define AT(pointer, member) ((u64)__builtin_preserve_access_index(&(pointer)->member))
+#define AROUND(address, type, member)                                                                                  \
+	((type *)((u64)(address) - __builtin_preserve_field_info(((type *)0)->member, FIELD_BYTE_OFFSET)))
 
 /* Read a bit field likewise, wherever the running kernel keeps it (libbpf's BPF_CORE_READ_BITFIELD_PROBED). */
 enum { FIELD_BYTE_OFFSET = 0, FIELD_BYTE_SIZE = 1, FIELD_EXISTS = 2, FIELD_LSHIFT_U64 = 4, FIELD_RSHIFT_U64 = 5 };

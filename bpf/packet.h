@@ -5,10 +5,15 @@
 
 #include "tables.h"
 
-/* What is needed of an IP packet. */
+/* What is needed of an IP packet; the route's interface is left to those who need it. */
 struct packet {
-	u8 local[16];
-	struct peer peer;
+	union {
+		struct route route;
+		struct peer peer;
+	};
+	u16 local_port;
+	/* of the socket */
+	u8 state;
 	/* offset of the transport's header */
 	u32 transport;
 };
@@ -47,9 +52,10 @@ INLINE bool parse(struct __sk_buff *skb, bool sent, struct packet *packet)
 	u16 ports[2];
 	if (bpf_skb_load_bytes(skb, packet->transport, ports, 4))
 		return false;
-	copy_address(packet->local, sent ? source : destination);
-	copy_address(packet->peer.address, sent ? destination : source);
-	packet->peer.port = __builtin_bswap16(sent ? ports[1] : ports[0]);
+	copy_address(packet->route.local, sent ? source : destination);
+	copy_address(packet->route.peer.address, sent ? destination : source);
+	packet->route.peer.port = __builtin_bswap16(sent ? ports[1] : ports[0]);
+	packet->local_port = __builtin_bswap16(sent ? ports[0] : ports[1]);
 	return true;
 }
 

@@ -19,6 +19,7 @@ enum record_type {
 	RECORD_CLAIM = 3,
 	RECORD_DNS = 4,
 	RECORD_NAT = 5,
+	RECORD_IMAGE = 6,
 };
 
 enum connection_kind {
@@ -126,51 +127,82 @@ struct claim_record {
 	struct peer peer;
 };
 
-#define PATH_BYTES 1024
+/* The longest path that a system call takes, the longest name in it; a path is cut where these end. */
+#define PATH_BYTES 4096
 #define NAME_BYTES 256
+#define CGROUP_BYTES 1024
 #define COMMAND_BYTES 1024
+/* kept of the path of a program that is an ancestor */
+#define IMAGE_PATH_BYTES 512
+#define ANCESTORS 16
 
-/* The names of a path, leaf first, each with a NUL after it. */
-struct names {
-	char bytes[PATH_BYTES + NAME_BYTES];
+/* A process that led to another: its parent, the parent's parent. */
+struct ancestor {
+	u64 start_boot_ns;
+	/* the program that it ran then; 0: none or unknown */
+	u64 image;
+	u32 tgid;
+	u32 pad;
 };
 
+enum truncated { TRUNCATED_EXECUTABLE = 1, TRUNCATED_CGROUP = 2 };
+enum image_state { IMAGE_ORDINARY = 0, IMAGE_DELETED = 1, IMAGE_MEMFD = 2 };
+
 /*
- * A process. Behind it, one after the other and as long as they are: the names of its executable, those of its parent's
- * executable, those of its control group, its command line.
+ * A process. Behind it, one after the other and as many or as long as they are: its ancestors, nearest first; the names
+ * of its executable and those of its control group, leaf first and each with a NUL after it; its command line.
  */
 struct process_record {
 	u8 type;
+	/* enum truncated */
 	u8 truncated;
+	/* enum image_state */
+	u8 image_state;
+	u8 ancestors;
 	u16 executable_bytes;
-	u16 parent_executable_bytes;
 	u16 cgroup_bytes;
 	u16 command_bytes;
 	u8 pad[2];
-	u32 parent_tgid;
-	u64 parent_start_boot_ns;
+	/* of the executable, as stat() writes it */
+	u32 device;
+	u64 inode;
+	u32 mount_namespace;
+	u32 pad2;
 	struct owner owner;
 };
 
-#define DNS_BYTES 2048
+/* A program that an ancestor ran; the names of its path stand behind it. Comes before the process that refers to it. */
+struct image_record {
+	u8 type;
+	u8 truncated;
+	u16 path_bytes;
+	u32 pad;
+	u64 image;
+};
 
+/* Most of a message, or of a segment's piece, that is handed over at once. */
+#define DNS_BYTES 4096
+
+/* A DNS message, or a piece of a TCP segment. Behind it its payload, as long as it is. */
 struct dns_record {
 	u8 type;
 	u8 over_tcp;
-	/* whether it is a question that the process sent */
+	/* whether the process sent it: a question */
 	u8 sent;
 	u8 pad;
 	u16 payload_bytes;
-	/* the server */
+	/* the server, as the socket sees it */
 	u16 peer_port;
+	/* of a question by UDP the process that asks, else whose socket it is */
 	u32 tgid;
-	/* of TCP: to put segments in order */
-	u32 sequence;
+	u32 uid;
 	u64 start_boot_ns;
 	u64 cookie;
 	u64 time_boot_ns;
 	u8 peer[16];
-	u8 payload[DNS_BYTES];
+	/* of TCP: to put segments in order */
+	u32 sequence;
+	u32 pad2;
 };
 
 /* Indices of the counters. */
@@ -183,10 +215,13 @@ enum counter {
 	COUNTER_UNOWNED = 4,
 	/* connections that found the table of connections full */
 	COUNTER_TCPS_FULL = 5,
-	COUNTER_FLOWS = 6,
+	/* UDP flows that made place for others, and count as new if they go on */
+	COUNTER_EVICTED = 6,
 	/* connections remembered by their sockets, since the table was full */
 	COUNTER_OVERFLOWED = 7,
-	COUNTERS = 8,
+	/* DNS answers that reached a socket that had asked nothing, or not that much */
+	COUNTER_UNASKED_DNS = 8,
+	COUNTERS = 9,
 };
 
 /* Slots in which user space counts its requests for processes. */

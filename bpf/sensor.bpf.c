@@ -2,10 +2,11 @@
 /*
  * The kernel side of the recorder: which process connected, accepted, sent to or received from whom.
  *
- * It stands on typed tracepoints (tp_btf), control group programs and one iterator; no kprobe, fentry, LSM.
- * TCP is told by inet_sock_set_state and the exits of accept(). UDP is told by the datagrams themselves, at the root
- * of cgroup v2, so that addresses are those on the wire. Whose a socket is, is kept by the socket: in a table for TCP,
- * in the socket's own storage for UDP. Programs of control groups only look: every path returns ALLOW.
+ * It stands on typed tracepoints (tp_btf), control group programs and one iterator, and on one fentry program where
+ * the kernel takes it. None of them runs at every system call, or at every TCP send and receive.
+ * TCP is told by inet_sock_set_state and by one of three hooks of accept(). UDP is told by the datagrams themselves, at
+ * the root of cgroup v2, so that addresses are those on the wire. Whose a socket is, is kept by the socket: in a slot of
+ * its own for TCP, in the socket's storage for UDP. Programs of control groups only look: every path returns ALLOW.
  */
 #include "kernel.h"
 
@@ -18,12 +19,16 @@ const volatile u64 udp_idle_ns = 30ULL * 60 * 1000 * 1000 * 1000;
 const volatile u8 want_attempts = 0;
 const volatile u8 want_closes = 0;
 const volatile u8 want_existing = 0;
-/* whether sock_send_length and sock_recv_length are there to say who really used a socket */
-const volatile u8 have_claims = 0;
+/* a secret, so that nobody can choose on which shelf flows stand */
+const volatile u64 flow_seed = 0;
+/* one less than the slots for TCP sockets, a power of two */
+const volatile u32 tcps_mask = 65535;
+enum accept_hook { ACCEPT_GRAFT = 1, ACCEPT_GETPEERNAME, ACCEPT_SYSCALLS };
+const volatile u8 accept_hook = ACCEPT_GETPEERNAME;
 
 /* In the order of an event: whose it is, what it is. They use the settings above. */
 #include "process.h"
 #include "connection.h"
-#include "tcp.h"
+#include "accept.h"
 #include "udp.h"
 #include "existing.h"

@@ -5,32 +5,50 @@
 
 #include "kernel.h"
 
-/* What is known of a TCP socket, from its SYN or its handshake on; kept to its end only with want_closes. */
+/* What is known of a TCP socket. Up to STAGE_ACCEPTED it is in use, from STAGE_TOLD on another socket may take its slot. */
 enum stage {
+	STAGE_FREE,
+	/* another processor writes the slot */
+	STAGE_CLAIMED,
 	/* owner: who connects */
-	STAGE_CONNECTING = 1,
+	STAGE_CONNECTING,
+	/* with want_closes only */
 	STAGE_CONNECTED,
 	/* a listener's child, of no process yet */
 	STAGE_WAITING,
-	/* owner: who accepted it */
+	/* ended while it waited, and just being reported */
+	STAGE_TELLING,
+	/* the same, and its owner was seen meanwhile */
+	STAGE_OWNED,
+	/* owner: who accepted it, before its handshake's end (Fast Open) */
+	STAGE_EARLY,
+	/* owner: who accepted it; with want_closes only */
 	STAGE_ACCEPTED,
-	/* closed before the exit of an accept() that may be under way: told as PENDING, for that exit to claim */
+	/* ended while it waited: reported as PENDING, for the accept() that may be under way to claim */
 	STAGE_TOLD,
+	/* ended before it was accepted */
+	STAGE_ENDED,
+	/* nothing remains to be reported */
+	STAGE_REPORTED,
 };
 
 struct ends {
 	u8 local[16];
 	struct peer peer;
 	u32 netns;
-	u32 local_port;
+	u32 interface;
+	u16 local_port;
+	u8 pad[6];
 };
 
 struct tcp {
-	struct owner owner;
-	/* 0 where none was given yet; tells a socket from a later one at the same address */
 	u64 cookie;
-	u64 since_ns;
 	u64 stage;
+	/* jiffies: a slot whose end was missed is not lost for ever */
+	u64 born;
+	/* when it was established */
+	u64 since_ns;
+	struct owner owner;
 	/* of a child: read when it is established, where that is cheap, for whoever accepts it */
 	struct ends ends;
 };
@@ -40,21 +58,37 @@ struct listener_key {
 	u32 port;
 };
 
+/* Where the datagrams of a flow go: its two ends, but for this end's port, which is the socket's. */
+struct route {
+	struct peer peer;
+	u8 local[16];
+	/* of link-local addresses, which mean something on one interface only; else 0 */
+	u32 interface;
+	u32 pad;
+};
+
 /* What is known of a UDP socket, and of a TCP socket that asks a DNS server. */
 struct note {
 	struct owner owner;
 	u32 netns;
-	/* the reader's hook with the address ran, the one without has nothing to add */
-	u8 named;
-	u8 claim_sent;
 	u8 is_udp;
-	u8 pad;
-	/* flows received whose reader is not known */
-	u32 unread;
-	u32 pad2;
-	/* the latest flow, spared a look into the table */
+	/* the kernel's own: none of ours */
+	u8 foreign;
+	/* of the latest flow: enum initiated */
+	u8 initiated;
+	/* found by the walk over what was open */
+	u8 walked;
+	/* flows received whose reader is not known, and when the last of them came */
+	u64 unread;
+	u64 unread_ns;
+	/* the address of the owner's task, which may be gone */
+	u64 task;
+	/* when a socket was found that had been open before: how it was used until then is not known */
+	u64 found_ns;
+	/* the latest flow, spared a look into the table: as the socket sees it, and as it goes out if it is translated */
 	u64 flow_ns;
-	struct peer flow;
+	struct route flow;
+	struct route sent;
 };
 
 struct flow_key {
@@ -63,8 +97,18 @@ struct flow_key {
 };
 
 struct flow {
+	/* 0: free */
+	u64 cookie;
 	u64 last_ns;
-	u64 unread;
+	struct route route;
+	/* who made the socket, for fair shares */
+	u32 uid;
+	u8 initiated;
+	/* received, and it is not known by whom; where to look, later */
+	u8 unread;
+	u8 pad[2];
+	u64 sk;
+	u64 task;
 };
 
 struct {
@@ -88,35 +132,31 @@ struct {
 	__type(value, struct note);
 } notes SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
-	__type(key, struct flow_key);
-	__type(value, struct flow);
-} flows SEC(".maps");
+/* Flows stand on the shelf that their socket and far end choose. */
+enum { SHELVES = 8192, SHELF = 8 };
 
-/*
- * By the address of the struct sock, since what accept() gives cannot be trusted with more. A table made beforehand:
- * storage in the socket costs an allocation for each connection, and its release.
- */
+struct shelf {
+	struct flow flows[SHELF];
+};
+
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SHELVES);
+	__type(key, u32);
+	__type(value, struct shelf);
+} shelves SEC(".maps");
+
+/* A slot for each cookie, which are given one after the other; the loader sets how many. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 65536);
-	__type(key, u64);
+	__type(key, u32);
 	__type(value, struct tcp);
 } tcps SEC(".maps");
 
-/* The same for the side that connects: who fills the one by connecting and waiting takes nobody's name here. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
-	__type(key, u64);
-	__type(value, struct tcp);
-} connects SEC(".maps");
-
 /*
- * Those that find `connects` full are remembered by their sockets: whoever fills that makes others' connections dearer
- * (by an allocation each), and takes the process from none.
+ * A socket whose slot is in use is remembered in its own storage: who fills the slots makes the connections of others
+ * dearer (by an allocation each), and takes the process from none.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -127,11 +167,21 @@ struct {
 
 /* Who listens: the owner of a connection that was accepted in a way that is not seen. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
 	__type(key, struct listener_key);
 	__type(value, struct owner);
 } listeners SEC(".maps");
+
+/* How many of them each user has, by the last digits of its uid: none fills the table. */
+enum { SHARES = 1024, SHARE = 1024 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SHARES);
+	__type(key, u32);
+	__type(value, u64);
+} shares SEC(".maps");
 
 /* What user space was told of a process, and how often it had asked until then. */
 struct told {
@@ -160,12 +210,76 @@ struct {
 	__type(value, u64);
 } requests SEC(".maps");
 
-/* Where a description is put together: its length is known at the end only. */
+/* A program as it was executed. */
+struct image {
+	struct image_record record;
+	char path[IMAGE_PATH_BYTES];
+	char command[COMMAND_BYTES];
+	u32 command_bytes;
+	u32 pad;
+	/* user space has its record: how often it had asked for it until then, and one */
+	u64 told;
+};
+
+/* By an id that is given once. Forks share their parent's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, struct image);
+} images SEC(".maps");
+
+/* Who forked a process, and what it ran then. */
+struct origin {
+	u64 start_boot_ns;
+	/* what it runs now, since the exec of this number */
+	u64 image;
+	u64 parent_start_boot_ns;
+	/* 0: what the parent runs now */
+	u64 parent_image;
+	u32 parent_tgid;
+	u32 exec_id;
+};
+
+/* By tgid. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, u32);
+	__type(value, struct origin);
+} origins SEC(".maps");
+
+/* The names of a path, leaf first, each with a NUL after it. */
+struct names {
+	char bytes[PATH_BYTES + NAME_BYTES];
+};
+
+struct group_names {
+	char bytes[CGROUP_BYTES + NAME_BYTES];
+};
+
+/* A way from a file up to the root of its mount namespace. */
+struct walk {
+	struct dentry *dentry;
+	struct vfsmount *vfsmount;
+	/* what is read on the way: here, for the stack has no room */
+	struct dentry *parent;
+	struct mount *mount;
+	struct mount *mount_parent;
+	u32 length;
+	u32 state;
+};
+
+/* Where a description is put together: its length is known at the end only. The stack has no room for the rest. */
 struct draft {
 	u64 taken;
+	struct walk walk;
+	struct origin origin;
+	struct told told;
 	struct process_record record;
-	/* three paths and a command line, wherever they begin */
-	char bytes[4096 + sizeof(struct names)];
+	/* what stands behind the record, wherever the longest of it begins */
+	char bytes[8192 + sizeof(struct names)];
+	struct image image;
 };
 
 /* More than one: a program may be interrupted on its processor, by another that describes a process too. */
@@ -177,14 +291,6 @@ struct {
 	__type(key, u32);
 	__type(value, struct draft);
 } drafts SEC(".maps");
-
-/* Sockets, by cookie, that sent a SYN whose end no connect() has told of yet; only with want_attempts. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, u64);
-	__type(value, u64);
-} connecting SEC(".maps");
 
 INLINE void count(u32 index)
 {
@@ -210,39 +316,50 @@ INLINE void map_ipv4(u8 to[16], u32 address)
 	__builtin_memcpy(to, words, 16);
 }
 
-INLINE u64 id_of(struct sock *sk)
+/* A wrong slot, or one in use, has another cookie. */
+INLINE struct tcp *slot_of(u64 cookie)
 {
-	return (u64)sk;
+	u32 slot = cookie & tcps_mask;
+	return bpf_map_lookup_elem(&tcps, &slot);
 }
 
-INLINE void put_connect(struct sock *sk, const struct tcp *tcp)
+/* What is known of a socket. `sk`: one that the verifier vouches for. */
+#define FIND_TCP(sk, cookie)                                                                                           \
+	({                                                                                                             \
+		struct tcp *_tcp = slot_of(cookie);                                                                    \
+		if (!_tcp || _tcp->cookie != (cookie))                                                                 \
+			_tcp = counted(COUNTER_OVERFLOWED) ? bpf_sk_storage_get(&overflow, sk, NULL, 0) : NULL;        \
+		_tcp;                                                                                                  \
+	})
+
+/* Jiffies, an hour at the least: no handshake takes so long. */
+enum { STALE = 3600 * 1000 };
+
+INLINE bool may_take(const struct tcp *tcp, u64 stage, u64 cookie, u64 now)
 {
-	u64 id = id_of(sk);
-	if (bpf_map_update_elem(&connects, &id, tcp, BPF_ANY) == 0)
-		return;
-	struct tcp *kept = bpf_sk_storage_get(&overflow, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (kept) {
-		*kept = *tcp;
+	return stage == STAGE_FREE || stage >= STAGE_TOLD || tcp->cookie == cookie ||
+	       (!want_closes && stage != STAGE_CLAIMED && now - tcp->born > STALE);
+}
+
+/* A place for a socket of which nothing is known yet; its owner of before is another's. NULL: no memory. */
+INLINE struct tcp *claim_tcp(struct sock *sk, u64 cookie)
+{
+	struct tcp *tcp = slot_of(cookie);
+	u64 now = bpf_jiffies64();
+	u64 stage = tcp ? *(volatile u64 *)&tcp->stage : STAGE_CLAIMED;
+	if (!tcp || !may_take(tcp, stage, cookie, now) ||
+	    __sync_val_compare_and_swap(&tcp->stage, stage, STAGE_CLAIMED) != stage) {
+		tcp = bpf_sk_storage_get(&overflow, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+		if (!tcp) {
+			count(COUNTER_TCPS_FULL);
+			return NULL;
+		}
 		count(COUNTER_OVERFLOWED);
-	} else {
-		count(COUNTER_TCPS_FULL);
 	}
-}
-
-INLINE struct tcp *find_connect(struct sock *sk)
-{
-	u64 id = id_of(sk);
-	struct tcp *tcp = bpf_map_lookup_elem(&connects, &id);
-	if (tcp || !counted(COUNTER_OVERFLOWED))
-		return tcp;
-	return bpf_sk_storage_get(&overflow, sk, NULL, 0);
-}
-
-INLINE void drop_connect(struct sock *sk)
-{
-	u64 id = id_of(sk);
-	if (bpf_map_delete_elem(&connects, &id) && counted(COUNTER_OVERFLOWED))
-		bpf_sk_storage_delete(&overflow, sk);
+	tcp->born = now;
+	tcp->since_ns = 0;
+	tcp->cookie = cookie;
+	return tcp;
 }
 
 #endif

@@ -4,6 +4,19 @@
 #define PROCWIRE_UDP_H
 
 #include "dns.h"
+#include "flows.h"
+#include "nat.h"
+#include "readers.h"
+
+/* As long as user space holds a flow whose reader is not known. */
+#define HOLD_NS 1000000000ULL
+
+/* The current process is a socket's owner. */
+INLINE void own(struct note *note)
+{
+	owner_here(&note->owner);
+	note->task = (u64)bpf_get_current_task_btf()->group_leader;
+}
 
 SEC("cgroup/sock_create")
 int sock_create(struct bpf_sock *sk)
@@ -17,53 +30,43 @@ int sock_create(struct bpf_sock *sk)
 	}
 	note->is_udp = 1;
 	note->netns = READ(bpf_get_current_task_btf()->nsproxy->net_ns, ns.inum);
-	owner_here(&note->owner);
+	own(note);
 	return ALLOW;
 }
 
-/* The current process sends or receives. The note of a UDP socket, whose owner it then is; NULL of another. */
-INLINE struct note *on_transfer(struct sock *sk)
+/* A flow that came in has been read, or answered: by the current process. */
+INLINE void claim_received(struct note *note, struct flow *flow)
 {
-	if (sk->sk_protocol == IPPROTO_TCP)
-		on_use(sk);
-	if (sk->sk_protocol != IPPROTO_UDP)
-		return NULL;
-	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
-	if (!note || !note->is_udp)
-		return NULL;
-	struct task_struct *task = bpf_get_current_task_btf();
-	if (note->owner.tgid != task->tgid || note->owner.exec_id != (u32)task->self_exec_id)
-		owner_here(&note->owner);
-	return note;
-}
-
-SEC("tp_btf/sock_send_length")
-int sock_send_length(u64 *ctx)
-{
-	struct sock *sk = (void *)ctx[0];
-	struct note *note = on_transfer(sk);
-	if (note && note->claim_sent) {
-		note->claim_sent = 0;
-		claim(&note->owner, KIND_SENT, 1, bpf_get_socket_cookie(sk), &note->flow);
-	}
-	return 0;
-}
-
-SEC("tp_btf/sock_recv_length")
-int sock_recv_length(u64 *ctx)
-{
-	struct sock *sk = (void *)ctx[0];
-	int result = ctx[1];
-	struct note *note = result < 0 ? NULL : on_transfer(sk);
-	if (!note)
-		return 0;
-	if (note->named) {
-		note->named = 0;
-	} else if (note->unread) {
+	flow->unread = 0;
+	if (note->unread)
 		note->unread -= 1;
-		claim(&note->owner, KIND_RECEIVED, 0, bpf_get_socket_cookie(sk), &note->flow);
+	struct owner owner;
+	owner_here(&owner);
+	/* a copy, for the places of flows change */
+	struct peer peer = flow->route.peer;
+	claim(&owner, KIND_RECEIVED, 1, flow->cookie, &peer);
+}
+
+/* Whether flows may wait for their reader still. */
+INLINE bool awaits_reader(struct note *note, u64 now_ns)
+{
+	if (note->unread && now_ns - note->unread_ns > HOLD_NS)
+		note->unread = 0;
+	return note->unread;
+}
+
+/* The place of a flow from a far end whose reader is not known; SHELF if there is none. */
+__attribute__((noinline)) u32 unread_place(u32 key, u64 cookie, const struct peer *peer)
+{
+	struct shelf *shelf = bpf_map_lookup_elem(&shelves, &key);
+	if (!shelf || !peer)
+		return SHELF;
+	for (u32 i = 0; i < SHELF; i++) {
+		struct flow *flow = &shelf->flows[i];
+		if (flow->unread && flow->cookie == cookie && same_peer(&flow->route.peer, peer))
+			return i;
 	}
-	return 0;
+	return SHELF;
 }
 
 /* A datagram was read by a process that asked who sent it. */
@@ -73,20 +76,17 @@ INLINE void on_read_from(struct bpf_sock_addr *ctx, const struct peer *peer)
 	if (!sk)
 		return;
 	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
-	if (!note)
+	if (!note || !note->is_udp)
 		return;
-	note->named = 1;
-	if (!note->unread)
+	if (!is_current(&note->owner))
+		own(note);
+	if (!note->unread || !awaits_reader(note, bpf_ktime_get_boot_ns()))
 		return;
-	struct flow_key key = {.cookie = bpf_get_socket_cookie(ctx), .peer = *peer};
-	struct flow *flow = bpf_map_lookup_elem(&flows, &key);
-	if (!flow || !flow->unread)
-		return;
-	flow->unread = 0;
-	note->unread -= 1;
-	struct owner owner;
-	owner_here(&owner);
-	claim(&owner, KIND_RECEIVED, 1, key.cookie, peer);
+	u64 cookie = bpf_get_socket_cookie(ctx);
+	u32 key = shelf_of(cookie, peer);
+	struct flow *flow = flow_at(key, unread_place(key, cookie, peer));
+	if (flow)
+		claim_received(note, flow);
 }
 
 SEC("cgroup/recvmsg4")
@@ -108,67 +108,239 @@ int recvmsg6(struct bpf_sock_addr *ctx)
 	return ALLOW;
 }
 
-INLINE bool same_peer(const struct peer *a, const struct peer *b)
+/* The far end of a datagram that lies in a queue, from its headers. */
+INLINE bool sender_of(struct sk_buff *skb, struct peer *peer)
 {
-	const u64 *x = (const void *)a, *y = (const void *)b;
-	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
+	void *head = READ(skb, head);
+	void *ip = head + READ(skb, network_header);
+	u16 port;
+	u32 ipv4;
+	u8 version = 0;
+	bpf_probe_read_kernel(&version, 1, ip);
+	if (version >> 4 == 4) {
+		bpf_probe_read_kernel(&ipv4, 4, ip + 12);
+		map_ipv4(peer->address, ipv4);
+	} else {
+		bpf_probe_read_kernel(peer->address, 16, ip + 8);
+	}
+	if (bpf_probe_read_kernel(&port, 2, head + READ(skb, transport_header)))
+		return false;
+	peer->port = __builtin_bswap16(port);
+	return true;
 }
 
-INLINE void on_datagram(struct __sk_buff *skb, struct bpf_sock *sk, struct note *note, bool sent,
-			const struct packet *packet)
+/* Where the kernel takes such a hook: a datagram has been read. */
+SEC("fentry/skb_consume_udp")
+int consume_udp(u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	if (!note || !note->is_udp)
+		return 0;
+	if (!is_current(&note->owner))
+		own(note);
+	if (!note->unread || !awaits_reader(note, bpf_ktime_get_boot_ns()))
+		return 0;
+	struct peer peer = {};
+	if (!sender_of((void *)ctx[1], &peer))
+		return 0;
+	u64 cookie = READ(sk, __sk_common.skc_cookie.counter);
+	u32 key = shelf_of(cookie, &peer);
+	struct flow *flow = flow_at(key, unread_place(key, cookie, &peer));
+	if (flow)
+		claim_received(note, flow);
+	return 0;
+}
+
+INLINE u32 scope_of(struct __sk_buff *skb, const struct route *route)
+{
+	return is_scoped(route->peer.address) || is_scoped(route->local) ? skb->ifindex : 0;
+}
+
+/* Which way a flow goes whose first datagram was seen going out, or coming in. */
+INLINE u8 direction(const struct note *note, bool sent, bool answer, u64 now_ns)
+{
+	if (answer)
+		return INITIATED_NO;
+	/* what went over the socket before the recording, nobody knows: the flow may have been going on */
+	if (note->found_ns && now_ns - note->found_ns < udp_idle_ns)
+		return INITIATED_UNKNOWN;
+	return sent ? INITIATED_YES : INITIATED_NO;
+}
+
+/* Who sends? The current process, if it has the socket; it does not where a packet filter lets datagrams go later. */
+static __attribute__((noinline)) int on_sender(struct __sk_buff *skb, struct note *note)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	if (task->tgid != note->owner.tgid) {
+		struct sock *sk = READ((struct sk_buff *)skb, sk);
+		if (task->flags & PF_KTHREAD || !holds(bpf_get_current_task(), file_of(sk), SCRATCH_EGRESS))
+			return ATTRIBUTION_OWNER;
+	}
+	own(note);
+	return ATTRIBUTION_CALLER;
+}
+
+/* The owner may have become another program or user since it was noted. */
+INLINE void refresh(struct note *note)
+{
+	struct owner owner;
+	if (!note->task)
+		return;
+	read_owner(&owner, note->task);
+	if (owner.tgid != note->owner.tgid || owner.start_boot_ns != note->owner.start_boot_ns)
+		return;
+	if (owner.exec_id != note->owner.exec_id)
+		tell(note->task, &owner, false);
+	note->owner = owner;
+}
+
+/* Who will read? Whoever waits for it; if nobody does it is seen later: by how it reads, by its answer, or not. */
+static __attribute__((noinline)) int on_receiver(struct __sk_buff *skb, struct note *note)
+{
+	struct sock *sk = READ((struct sk_buff *)skb, sk);
+	u64 file = file_of(sk);
+	u64 reader = waiting_process((u64)sk, file);
+	if (reader) {
+		read_owner(&note->owner, reader);
+		note->task = reader;
+		tell(reader, &note->owner, false);
+		return ATTRIBUTION_CALLER;
+	}
+	refresh(note);
+	note->unread += 1;
+	note->unread_ns = bpf_ktime_get_boot_ns();
+	u64 cookie = bpf_get_socket_cookie(skb);
+	struct flow *flow = find_flow(shelf_of(cookie, &note->flow.peer), cookie, &note->flow, false);
+	if (flow) {
+		flow->unread = 1;
+		flow->sk = (u64)sk;
+		flow->task = is_sole(file) ? note->task : 0;
+	}
+	return ATTRIBUTION_PENDING;
+}
+
+enum { DUE_EVENT = 1, DUE_CLAIM = 2 };
+
+/* A datagram that is not of the socket's latest flow, or comes after a silence. Returns what is due for it. */
+static __attribute__((noinline)) int note_flow(struct __sk_buff *skb, struct note *note, struct packet *packet, bool sent)
 {
 	u64 now_ns = bpf_ktime_get_boot_ns();
-	if (same_peer(&packet->peer, &note->flow) && now_ns - note->flow_ns < udp_idle_ns) {
-		note->flow_ns = now_ns;
-		return;
-	}
-	struct flow_key key = {.cookie = bpf_get_socket_cookie(skb), .peer = packet->peer};
-	struct flow *known = bpf_map_lookup_elem(&flows, &key);
-	/* what the note held goes back to the table, or a flow that took turns with others would look idle */
-	if (note->flow_ns && !same_peer(&packet->peer, &note->flow)) {
-		struct flow_key before = {.cookie = key.cookie, .peer = note->flow};
-		struct flow *flow = bpf_map_lookup_elem(&flows, &before);
+	u64 cookie = bpf_get_socket_cookie(skb);
+	u16 wire_port = packet->local_port;
+	bool answer = false;
+	packet->route.interface = scope_of(skb, &packet->route);
+	note->sent = packet->route;
+	bool translated = sent && untranslate(skb, packet, &answer);
+	bool same = note->flow_ns && same_route(&packet->route, &note->flow, packet->route.interface);
+	if (note->flow_ns && !same) {
+		/* what the note held goes back to the table, or a flow that took turns with others would look idle */
+		u32 before = shelf_of(cookie, &note->flow.peer);
+		struct flow *flow = find_flow(before, cookie, &note->flow, false);
+		if (!flow && !is_idle(note->flow_ns, now_ns))
+			flow = put_flow(before, cookie, note, now_ns);
 		if (flow)
 			flow->last_ns = note->flow_ns;
 	}
+	u32 key = shelf_of(cookie, &packet->peer);
+	struct flow *known = find_flow(key, cookie, &packet->route, sent);
 	u64 last_ns = known ? known->last_ns : 0;
-	if (same_peer(&packet->peer, &note->flow) && note->flow_ns > last_ns)
+	if (same && note->flow_ns > last_ns)
 		last_ns = note->flow_ns;
-	note->flow = packet->peer;
-	note->flow_ns = now_ns;
-	if (known)
-		known->last_ns = now_ns;
-	if (known && now_ns - last_ns < udp_idle_ns)
-		return;
-
-	u8 attribution = ATTRIBUTION_PENDING;
-	if (sent) {
-		struct task_struct *task = bpf_get_current_task_btf();
-		if (task->tgid == note->owner.tgid && (u32)task->self_exec_id == note->owner.exec_id)
-			attribution = ATTRIBUTION_CALLER;
-		else if (have_claims)
-			note->claim_sent = 1;
-		else if (!(task->flags & PF_KTHREAD))
-			owner_here(&note->owner);
+	if (!same) {
+		note->flow = known ? known->route : packet->route;
+		note->initiated = known ? known->initiated : direction(note, sent, answer, now_ns);
 	}
-	bool unread = !sent;
-	struct flow flow = {.last_ns = now_ns, .unread = unread};
-	if (unread)
-		note->unread += 1;
+	note->flow_ns = now_ns;
 	if (!known)
-		count(COUNTER_FLOWS);
-	bpf_map_update_elem(&flows, &key, &flow, BPF_ANY);
-	struct connection_record *record = reserve(sent ? KIND_SENT : KIND_RECEIVED, attribution, IPPROTO_UDP, now_ns);
+		known = put_flow(key, cookie, note, now_ns);
+	else
+		known->last_ns = now_ns;
+	u32 due = sent && known && known->unread ? DUE_CLAIM : 0;
+	if (last_ns && !is_idle(last_ns, now_ns))
+		return due;
+	if (translated)
+		emit_nat(cookie, &packet->peer, &note->sent, wire_port);
+	return due | DUE_EVENT;
+}
+
+static __attribute__((noinline)) int emit_flow(struct __sk_buff *skb, const struct note *note,
+					       const struct packet *packet, bool sent, u8 attribution)
+{
+	struct connection_record *record =
+		reserve(sent ? KIND_SENT : KIND_RECEIVED, attribution, IPPROTO_UDP, note->flow_ns);
 	if (!record)
-		return;
+		return 0;
 	record->owner = note->owner;
-	record->cookie = key.cookie;
+	record->cookie = bpf_get_socket_cookie(skb);
 	record->netns = note->netns;
-	copy_address(record->local, packet->local);
-	record->local_port = sk->src_port;
+	record->initiated = note->initiated;
+	record->interface = packet->route.interface;
+	/* an error can be reported to a socket that is connected, and takes the flow back */
+	record->state = packet->state;
+	copy_address(record->local, packet->route.local);
+	record->local_port = packet->local_port;
 	copy_address(record->peer, packet->peer.address);
 	record->peer_port = packet->peer.port;
 	submit(record);
+	return 0;
+}
+
+/* The latest flow's sender may have read what came in before. */
+static __attribute__((noinline)) int on_answer(struct __sk_buff *skb, struct note *note, u64 now_ns)
+{
+	if (!awaits_reader(note, now_ns))
+		return 0;
+	u64 cookie = bpf_get_socket_cookie(skb);
+	struct flow *flow = find_flow(shelf_of(cookie, &note->flow.peer), cookie, &note->flow, true);
+	if (flow && flow->unread)
+		claim_received(note, flow);
+	return 0;
+}
+
+INLINE void on_datagram(struct __sk_buff *skb, struct note *note, struct packet *packet, bool sent)
+{
+	u64 now_ns = bpf_ktime_get_boot_ns();
+	const struct route *latest = sent ? &note->sent : &note->flow;
+	if (same_route(&packet->route, latest, skb->ifindex) && !is_idle(note->flow_ns, now_ns)) {
+		note->flow_ns = now_ns;
+		if (sent && note->unread)
+			on_answer(skb, note, now_ns);
+	} else {
+		/* one after the other, and not within each other, for the stack's sake */
+		u32 due = note_flow(skb, note, packet, sent);
+		if (due & DUE_CLAIM)
+			on_answer(skb, note, now_ns);
+		if (due & DUE_EVENT) {
+			int attribution = sent ? on_sender(skb, note) : on_receiver(skb, note);
+			emit_flow(skb, note, packet, sent, attribution);
+		}
+	}
+	/* as the socket sees it, for DNS */
+	packet->peer = note->flow.peer;
+}
+
+/* A socket that has no note: the kernel's own, as of tunnels, or one that nobody had when the open ones were noted. */
+static __attribute__((noinline)) struct note *find_out(struct __sk_buff *skb, struct bpf_sock *sk)
+{
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!note)
+		return NULL;
+	struct sock *address = READ((struct sk_buff *)skb, sk);
+	note->is_udp = 1;
+	note->foreign = !file_of(address);
+	note->netns = netns_of(address);
+	note->found_ns = bpf_ktime_get_boot_ns();
+	return note;
+}
+
+/* Functions, so that what they need of the stack is not added to what on_flow() needs. */
+static __attribute__((noinline)) int on_tcp_packet(struct __sk_buff *skb, struct bpf_sock *sk)
+{
+	if (sk->state == TCP_SYN_SENT)
+		on_tcp_nat(skb);
+	on_tcp_sent(skb, sk);
+	return 0;
 }
 
 INLINE void on_packet(struct __sk_buff *skb, bool sent)
@@ -181,20 +353,22 @@ INLINE void on_packet(struct __sk_buff *skb, bool sent)
 		return;
 	bool udp = sk->protocol == IPPROTO_UDP && sk->type == SOCK_DGRAM;
 	if (sent && sk->protocol == IPPROTO_TCP)
-		on_tcp_sent(skb, sk);
+		on_tcp_packet(skb, sk);
 	bool dns_over_tcp = sk->protocol == IPPROTO_TCP && sk->dst_port == __builtin_bswap16(53);
 	if (!udp && !dns_over_tcp)
 		return;
 	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
-	/* the kernel's own: tunnels and the like */
-	if (!note)
+	if (!note && udp)
+		note = find_out(skb, sk);
+	if (!note || note->foreign)
 		return;
 	struct packet packet;
 	if (!parse(skb, sent, &packet))
 		return;
+	packet.state = sk->state;
 	if (udp)
-		on_datagram(skb, sk, note, sent, &packet);
-	if (packet.peer.port == 53)
+		on_datagram(skb, note, &packet, sent);
+	if (!udp || packet.peer.port == 53)
 		on_dns(skb, note, &packet, sent, !udp);
 }
 
@@ -210,6 +384,78 @@ int ingress(struct __sk_buff *skb)
 {
 	on_packet(skb, false);
 	return ALLOW;
+}
+
+/*
+ * An error is reported to a socket: what it sent was refused. Then that was an attempt, and what it sends next counts
+ * as the first of a flow again.
+ */
+SEC("tp_btf/inet_sk_error_report")
+int udp_error(u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	if (sk->sk_protocol != IPPROTO_UDP || sk->__sk_common.skc_state != TCP_ESTABLISHED)
+		return 0;
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	u16 error = sk->sk_err;
+	/* an answer that does not reach whoever asked is no attempt */
+	if (!note || !note->flow_ns || note->initiated == INITIATED_NO ||
+	    (error != ECONNREFUSED && error != EHOSTUNREACH && error != ENETUNREACH && error != EACCES))
+		return 0;
+	u64 cookie = READ(sk, __sk_common.skc_cookie.counter);
+	struct flow *flow = find_flow(shelf_of(cookie, &note->flow.peer), cookie, &note->flow, false);
+	if (flow)
+		flow->last_ns = 0;
+	note->flow_ns = 0;
+	struct connection_record *record =
+		reserve(KIND_ATTEMPT, ATTRIBUTION_CALLER, IPPROTO_UDP, bpf_ktime_get_boot_ns());
+	if (!record)
+		return 0;
+	record->owner = note->owner;
+	record->cookie = cookie;
+	ends_of(record, sk);
+	record->initiated = note->initiated;
+	record->error = error;
+	submit(record);
+	return 0;
+}
+
+/* The question of user space, see `look`, and its answer: memory that it maps. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64);
+} answer SEC(".maps");
+
+/*
+ * User space asks by a message to a socket of its own, whose filter this is: a way to call that asks for no privilege,
+ * and that nobody else pays for. Whether a flow that nobody was seen reading has been read, by the only process that
+ * had its socket: then by its owner.
+ */
+SEC("socket")
+int look(struct __sk_buff *skb)
+{
+	struct flow_key key;
+	u32 zero = 0;
+	u64 *result = bpf_map_lookup_elem(&answer, &zero);
+	if (!result)
+		return 0;
+	*result = 0;
+	if (bpf_skb_load_bytes(skb, 0, &key, sizeof(key)))
+		return 0;
+	u32 shelf = shelf_of(key.cookie, &key.peer);
+	struct flow *flow = flow_at(shelf, unread_place(shelf, key.cookie, &key.peer));
+	if (!flow)
+		return 0;
+	flow->unread = 0;
+	struct sock *sk = (void *)flow->sk;
+	u64 file = file_of(sk);
+	*result = READ(sk, __sk_common.skc_cookie.counter) == (s64)key.cookie && !READ(sk, sk_receive_queue.qlen) &&
+		  !READ((struct udp_sock *)sk, reader_queue.qlen) && is_sole(file) &&
+		  holds(flow->task, file, SCRATCH_LOOK);
+	return 0;
 }
 
 #endif

@@ -51,6 +51,18 @@ def evtx_seeds(raw: bytes) -> list[bytes]:
     return seeds[:3] + seeds[8:10]
 
 
+def dns_seeds() -> list[bytes]:
+    """A query and its answer: as messages, as segments, and in pieces whose first byte says what they are."""
+    question = b"\x07example\x03com\0\0\1\0\1"
+    query = b"\x12\x34\1\0\0\1\0\0\0\0\0\1" + question + b"\0\0\x29\4\xd0\0\0\0\0\0\0"
+    alias = b"\xc0\x0c\0\5\0\1\0\0\0\x3c\0\6\3cdn\xc0\x0c"
+    address = b"\xc0\x29\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1"
+    answer = b"\x12\x34\x81\x80\0\1\0\2\0\0\0\0" + question + alias + address
+    framed = [struct.pack("!H", len(message)) + message for message in (query, answer)]
+    pieces = b"".join(bytes([what]) + message.ljust(96, b"\0") for what, message in zip((3, 2), framed, strict=True))
+    return [query, answer, *framed, pieces]
+
+
 def seeds() -> dict[str, list[bytes]]:
     found: dict[str, list[bytes]] = {name: [] for name in ("evtx", "xml", "json", "csv", "text")}
     for path in [
@@ -75,8 +87,11 @@ def seeds() -> dict[str, list[bytes]]:
     ]
     found["csv"] = [lines(unpacked(path)) for path in sorted((DATA / "csv-azure").glob("*.csv"))]
     found["text"] = [OSSEC, found["xml"][3], found["json"][0]]
+    found["dns"] = dns_seeds()
     # The lengths of the pieces come first.
-    found["pieces"] = [bytes([1, 16, 0, 3]) + raw for group in list(found.values()) for raw in group[:6]]
+    found["pieces"] = [
+        bytes([1, 16, 0, 3]) + raw for group in [found[name] for name in found if name != "dns"] for raw in group[:6]
+    ]
     return found
 
 

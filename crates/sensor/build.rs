@@ -1,12 +1,14 @@
 //! Compiles the eBPF program with PyPI's `ziglang`, which brings clang: no kernel headers, no libbpf.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("sensor.bpf.o");
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bpf");
+    // Of this build, not of the one that compiled this script: a build folder may be a copy.
+    let crate_folder = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
+    let sources = crate_folder.join("../../bpf");
     println!("cargo::rerun-if-changed={}", sources.display());
     println!("cargo::rerun-if-env-changed=PROCWIRE_PYTHON");
     let arch = match env::var("CARGO_CFG_TARGET_ARCH").as_deref() {

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import Any, BinaryIO, final
 
-__all__ = ["Batch", "Feeder", "Scanner", "Sensor", "columns", "evtx_chunk", "version"]
+__all__ = ["Batch", "Feeder", "LineForm", "Scanner", "Sensor", "columns", "evtx_chunk", "live_columns", "version"]
 
 @final
 class Batch:
@@ -38,6 +38,12 @@ class Feeder:
 
 # On Linux only.
 @final
+class LineForm:
+    def __new__(cls, parts: Sequence[str | tuple[str, str, str, str, str]]) -> LineForm: ...
+    def line(self, columns: dict[str, str | int | bool | bytes | None]) -> bytes: ...
+
+# On Linux only.
+@final
 class Sensor:
     def __new__(
         cls,
@@ -52,6 +58,19 @@ class Sensor:
         machine_id: int,
     ) -> Sensor: ...
     def step(self, timeout_s: float) -> Batch | None: ...
+    def write_lines(
+        self,
+        form: LineForm,
+        *,
+        constants: dict[str, str | int],
+        ports: dict[tuple[int, str], str],
+        namespace: int | None,
+        connections_only: bool,
+        names: object,
+    ) -> None: ...
+    def lines(
+        self, timeout_s: float, first_record_id: int, most: int
+    ) -> tuple[bytes, int, int, dict[str, int]] | None: ...
     def hooks(self) -> list[tuple[str, bool, str | None]]: ...
     def losses(self) -> dict[str, int]: ...
     def unattributed(self) -> dict[str, int]: ...
@@ -62,4 +81,7 @@ def evtx_chunk(
     name: str, bytes: bytes, offset: int, *, events: Sequence[str] | None = None
 ) -> tuple[list[Batch], dict[str, Any]]: ...
 def columns(event: str) -> list[tuple[str, str]]: ...
+
+# On Linux only.
+def live_columns() -> list[tuple[str, str]]: ...
 def version() -> str: ...

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
-
-import pyarrow as pa
+from functools import cache
+from typing import TYPE_CHECKING, Literal, get_args
 
 from procwire.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = [
     "CONNECTION",
@@ -49,12 +51,15 @@ Group = Literal["event", "system", "provenance", "address", "live", "rules", "de
 NAMES: tuple[Names, ...] = get_args(Names)
 GROUPS: tuple[Group, ...] = get_args(Group)
 
-_TEXT = pa.string()
-_TIME = pa.timestamp("us", tz="UTC")
-_INT = pa.int32()
-_LONG = pa.int64()
-_FLAG = pa.bool_()
-_BYTES = pa.binary()
+Kind = Literal["text", "time", "int", "long", "flag", "bytes"]
+"""What a column holds; `Field.type` says how Arrow does."""
+
+_TEXT: Kind = "text"
+_TIME: Kind = "time"
+_INT: Kind = "int"
+_LONG: Kind = "long"
+_FLAG: Kind = "flag"
+_BYTES: Kind = "bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class Field:
     """Sysmon's own name, in `EventData` or `System`; for columns that Sysmon does not have, ours."""
     ossem_cdm: str
     """The name in OSSEM's dictionary of today, or one of ours in its style."""
-    type: pa.DataType
+    kind: Kind
     group: Group
     description: str
     sample: str
@@ -76,20 +81,39 @@ class Field:
     sql: str = ""
     """For a derived column: the DuckDB expression over the standard names."""
 
+    @property
+    def type(self) -> pa.DataType:
+        """The column's type in Arrow."""
+        return _types()[self.kind]
+
     def named(self, names: Names) -> str:
         """The field's name in a vocabulary."""
         return {"ossem": self.name, "sysmon": self.sysmon, "ossem-cdm": self.ossem_cdm}[names]
 
 
-def _event(name: str, sysmon: str, cdm: str, kind: pa.DataType, description: str, sample: str) -> Field:
+@cache
+def _types() -> dict[Kind, pa.DataType]:
+    import pyarrow as pa
+
+    return {
+        "text": pa.string(),
+        "time": pa.timestamp("us", tz="UTC"),
+        "int": pa.int32(),
+        "long": pa.int64(),
+        "flag": pa.bool_(),
+        "bytes": pa.binary(),
+    }
+
+
+def _event(name: str, sysmon: str, cdm: str, kind: Kind, description: str, sample: str) -> Field:
     return Field(name, sysmon, cdm, kind, "event", description, sample, xml=sysmon)
 
 
-def _system(name: str, sysmon: str, cdm: str, kind: pa.DataType, xml: str, description: str, sample: str) -> Field:
+def _system(name: str, sysmon: str, cdm: str, kind: Kind, xml: str, description: str, sample: str) -> Field:
     return Field(name, sysmon, cdm, kind, "system", description, sample, xml=xml)
 
 
-def _ours(name: str, camel: str, kind: pa.DataType, group: Group, description: str, sample: str) -> Field:
+def _ours(name: str, camel: str, kind: Kind, group: Group, description: str, sample: str) -> Field:
     return Field(name, camel, camel, kind, group, description, sample)
 
 
@@ -206,7 +230,7 @@ LIVE_FIELDS: tuple[Field, ...] = (
     _ours("container_id", "ContainerId", _TEXT, "live",
           "Id of the container, read off cgroup_path; null outside of one", "4c0f9e6a5d3b"),
     _ours("src_host_name_origin", "SourceHostnameOrigin", _TEXT, "live",
-          "Where src_host_name comes from: dns (an answer that the process itself received), reverse (a reverse "
+          "Where src_host_name comes from: dns (an answer to what the process itself asked), reverse (a reverse "
           "look-up), local (this machine's own name)", "local"),
     _ours("dst_host_name_origin", "DestinationHostnameOrigin", _TEXT, "live",
           "Where dst_host_name comes from, likewise", "dns"),
@@ -271,7 +295,7 @@ _LOCAL_SIDE = """CASE
 END"""
 
 
-def _derived(name: str, camel: str, kind: pa.DataType, description: str, sample: str, sql: str) -> Field:
+def _derived(name: str, camel: str, kind: Kind, description: str, sample: str, sql: str) -> Field:
     return Field(name, camel, camel, kind, "derived", description, sample, sql=sql)
 
 
@@ -377,20 +401,37 @@ DNS_QUERY_FIELDS: tuple[Field, ...] = (
 """Every column of event 22, in the table's order."""
 
 
-def _schema(stored: Iterable[Field]) -> pa.Schema:
+@cache
+def _schema(stored: tuple[Field, ...]) -> pa.Schema:
+    import pyarrow as pa
+
     return pa.schema([pa.field(field.name, field.type) for field in stored])
 
 
-SCHEMA: pa.Schema = _schema(FIELDS)
+SCHEMA: pa.Schema
 """The Arrow schema of every batch of connections that a log yields."""
-PROCESS_CREATION_SCHEMA: pa.Schema = _schema(PROCESS_CREATION_FIELDS)
-DNS_QUERY_SCHEMA: pa.Schema = _schema(DNS_QUERY_FIELDS)
+PROCESS_CREATION_SCHEMA: pa.Schema
+DNS_QUERY_SCHEMA: pa.Schema
 
 LOGGED: Field = next(field for field in LIVE_FIELDS if field.name == "logged")
 """What tells rows apart, of a log too, where a configuration marks them instead of leaving some out."""
 
-LIVE_SCHEMA: pa.Schema = _schema(FIELDS + LIVE_FIELDS)
+LIVE_SCHEMA: pa.Schema
 """The Arrow schema of every batch that a recording yields."""
+
+_SCHEMAS = {
+    "SCHEMA": FIELDS,
+    "PROCESS_CREATION_SCHEMA": PROCESS_CREATION_FIELDS,
+    "DNS_QUERY_SCHEMA": DNS_QUERY_FIELDS,
+    "LIVE_SCHEMA": FIELDS + LIVE_FIELDS,
+}
+
+
+def __getattr__(name: str) -> pa.Schema:
+    # On first use: a recording of lines does without Arrow, which takes more memory than all else.
+    if name in _SCHEMAS:
+        return _schema(_SCHEMAS[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @dataclass(frozen=True, slots=True)

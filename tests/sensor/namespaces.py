@@ -112,6 +112,10 @@ class Host:
         """Commands of ip(8)."""
         self._enter("ip", "-batch", "-", stdin="\n".join(commands))
 
+    def nft(self, rules: str) -> None:
+        """Commands of nft(8), one a line."""
+        self._enter("nft", "--file", "-", stdin=rules)
+
     def set(self, name: str, value: object) -> None:
         """A sysctl of this namespace."""
         self._enter("tee", "/proc/sys/" + name.replace(".", "/"), stdin=str(value))

@@ -92,6 +92,18 @@ class Recording:
         with self._arrived:
             return list(self._rows)
 
+    @property
+    def unseen_reader(self) -> str:
+        """`attribution` of what a process reads without asking who sent it, without answer, without having waited.
+
+        The socket's owner is named where the kernel takes no hook on reading.
+        """
+        return "caller" if any("fentry/skb_consume_udp" in hook for hook in self._hooks()) else "owner"
+
+    def _hooks(self) -> list[str]:
+        [line] = [line for line in self.log if "hooks: " in line]
+        return line.partition("hooks: ")[2].partition(";")[0].split(", ")
+
     def of(self, hosts: Collection[Host] = (), processes: Collection[int] = ()) -> list[Row]:
         """Rows of any of these network namespaces, or any of these processes, since the last comparison."""
         namespaces = {host.id for host in hosts}

@@ -30,7 +30,10 @@ def test_accept_of_32_bit_programs(exactly: Case) -> None:
 
 
 @pytest.mark.usefixtures("_calls_of_32_bits")
-def test_attempts_of_32_bit_programs(exactly: Case) -> None:
+def test_attempts_of_32_bit_programs(exactly: Case, recording: Recording) -> None:
+    hooks = recording.wait_for_line("recording by ebpf").partition("; not")[0]
+    if "fexit/inet_stream_connect" not in hooks:
+        pytest.skip("this kernel takes no fexit programs, and perf's tracepoints do not see calls of 32-bit programs")
     exactly("calls.unreachable_of_32_bits", "10.9.9.9")
 
 

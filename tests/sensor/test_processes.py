@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from namespaces import Host
@@ -77,8 +79,8 @@ def test_sockets_passed_to_another_process(exactly: Case) -> None:
     exactly("processes.passed_on")
 
 
-def test_socket_used_by_parent_and_child(exactly: Case) -> None:
-    exactly("processes.inherited")
+def test_socket_used_by_parent_and_child(exactly: Case, recording: Recording) -> None:
+    exactly("processes.inherited", recording.unseen_reader)
 
 
 def test_exec_after_connect(exactly: Case) -> None:
@@ -106,6 +108,83 @@ def test_sockets_of_another_network_namespace(exactly: Case) -> None:
 
 def test_other_user(exactly: Case) -> None:
     exactly("processes.other_user")
+
+
+@pytest.mark.parametrize("call", ["setresuid", "seteuid"])
+def test_user_is_the_one_at_the_event_not_at_bind(exactly: Case, call: str) -> None:
+    exactly("processes.gave_up_root", call)
+
+
+def test_user_of_a_user_namespace_is_that_of_the_machine(exactly: Case) -> None:
+    exactly("processes.root_of_user_namespace")
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users can enter."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_setuid_program_has_both_users(exactly: Case, storm: Path, open_folder: Path) -> None:
+    exactly("processes.set_user_id", storm, open_folder)
+
+
+def test_parents_that_are_gone_are_ancestors_all_the_same(exactly: Case) -> None:
+    rows = [row for row in exactly("processes.double_fork") if row["record_kind"] == "connection"]
+    accepted, daemon = sorted(rows, key=lambda row: row["network_connection_initiated"])
+    parents = [
+        f"{daemon['process_parent_id']} {daemon['process_parent_name']}",
+        f"{accepted['process_id']} {accepted['process_name']}",
+    ]
+    assert daemon["process_ancestry"] == [*parents, *accepted["process_ancestry"]]
+    assert [int(text.split()[0]) for text in accepted["process_ancestry"]] == list(_lineage(os.getpid()))
+
+
+def _lineage(process_id: int) -> Iterator[int]:
+    """A process and its ancestors up to init."""
+    while process_id:
+        yield process_id
+        stat = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+        process_id = int(stat[1])
+
+
+def test_parent_is_what_it_was_when_it_forked(exactly: Case) -> None:
+    exactly("processes.exec_after_fork")
+
+
+def test_command_line_is_that_of_exec_whatever_is_written_over_it(exactly: Case) -> None:
+    exactly("processes.arguments_overwritten")
+
+
+@pytest.mark.parametrize(("name", "depth"), [("a", 100), ("a", 240), ("b" * 240, 6), ("c" * 240, 16)])
+def test_long_path_is_whole(exactly: Case, tmp_path: Path, name: str, depth: int) -> None:
+    exactly("processes.image_far_down", tmp_path, name, depth)
+
+
+def test_path_that_is_longer_than_any_call_takes_says_that_it_is_cut(exactly: Case, tmp_path: Path) -> None:
+    exactly("processes.image_far_down", tmp_path, "d" * 240, 20)
+
+
+def test_executable_below_many_mounts(exactly: Case, tmp_path: Path) -> None:
+    exactly("processes.image_under_mounts", tmp_path, 100, False)
+
+
+def test_path_on_a_mount_that_was_taken_away_does_not_look_complete(exactly: Case, tmp_path: Path) -> None:
+    exactly("processes.image_under_mounts", tmp_path, 1, True)
+
+
+def test_path_on_a_mount_in_no_place_does_not_look_complete(exactly: Case, tmp_path: Path) -> None:
+    exactly("processes.image_on_no_mount", tmp_path)
+
+
+def test_executable_in_memory(exactly: Case) -> None:
+    exactly("processes.image_in_memory")
+
+
+def test_path_in_a_chroot_is_that_of_the_mount_namespace(exactly: Case, storm: Path, tmp_path: Path) -> None:
+    exactly("processes.in_chroot", storm, tmp_path)
 
 
 def test_long_command_line(exactly: Case) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from namespaces import Host
+from namespaces import Host, link
 from recording import Case, Recording
 from traffic.udp import RECEIVE, SEND
 
@@ -54,6 +56,20 @@ def test_never_read_is_the_owners(exactly: Case) -> None:
 
 def test_port_that_is_closed(exactly: Case) -> None:
     exactly("udp.closed_port")
+
+
+def test_port_that_is_closed_and_then_open(exactly: Case) -> None:
+    exactly("udp.opened_late")
+
+
+def test_port_that_is_closed_for_socket_without_peer(exactly: Case) -> None:
+    exactly("udp.closed_port_unconnected")
+
+
+def test_refused_is_no_flow_where_no_attempts_are_asked_for(host: Host) -> None:
+    with Recording() as recording:
+        truth = host.run("udp.opened_late")
+        recording.expect([row for row in truth if row["record_kind"] != "attempt"], host)
 
 
 def test_v4_mapped_is_shown_as_ipv4(exactly: Case) -> None:
@@ -113,3 +129,41 @@ def test_multicast(recording: Recording, two_hosts: tuple[Host, Host], source: s
 def test_flow_is_told_again_after_silence(host: Host) -> None:
     with Recording("--udp-idle", "1s") as recording:
         recording.expect(host.run("udp.idle", 1), host)
+
+
+def test_flow_keeps_its_direction_after_silence(host: Host) -> None:
+    with Recording("--udp-idle", "1s") as recording:
+        recording.expect(host.run("udp.answered_after_silence", 1), host)
+
+
+def test_addresses_of_a_socket_that_is_bound_to_none(exactly: Case) -> None:
+    exactly("udp.three_addresses")
+
+
+def test_answer_from_another_address(exactly: Case) -> None:
+    exactly("udp.answered_from_elsewhere")
+
+
+def test_link_local_addresses_on_two_interfaces(recording: Recording, new_host: Callable[[], Host]) -> None:
+    one, other = new_host(), new_host()
+    names = ("eth", "eth2")
+    for subnet, name in enumerate(names, 1):
+        link(one, other, name, subnet)
+        for number, end in enumerate((one, other), 1):
+            # Each has one address of this kind only.
+            end.ip(f"addr flush dev {name} scope link", f"addr add fe80::{number}/64 dev {name} nodad")
+    listener = other.start("udp.link_local", "listen", 9000, *names).ready()
+    truth = one.run("udp.link_local", "speak", 9000, *names)
+    recording.expect(truth + listener.end(), one, other)
+
+
+def test_flows_that_another_user_makes(two_hosts: tuple[Host, Host], host: Host) -> None:
+    """More than the kernel side keeps: they make nobody else's flow look new."""
+    other = two_hosts[0]
+    with Recording("--where", f"network_namespace_id <> {other.id}") as recording:
+        program = host.start("udp.goes_on", 40).ready()
+        filler = other.start("fillers.flows", 100_000).ready()
+        program.go_on()
+        recording.expect(program.end(), host)
+        filler.go_on()
+        filler.end()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from recording import Case
+from recording import Case, Recording
 from traffic.uring import unavailable
 
 _WHY_NOT = unavailable()
@@ -28,9 +28,12 @@ def test_accepted_and_closed_unused(exactly: Case, submitter: str) -> None:
     exactly("rings.never_used", submitter)
 
 
-def test_udp(exactly: Case, submitter: str) -> None:
-    exactly("rings.udp", submitter)
+def test_udp(exactly: Case, recording: Recording, submitter: str) -> None:
+    exactly("rings.udp", submitter, recording.unseen_reader)
 
 
-def test_udp_received_by_whom_the_socket_was_handed_to(exactly: Case, submitter: str) -> None:
-    exactly("rings.passed_on", submitter)
+@pytest.mark.parametrize("when", ["waiting", "late"])
+def test_udp_received_by_whom_the_socket_was_handed_to(
+    exactly: Case, recording: Recording, submitter: str, when: str
+) -> None:
+    exactly("rings.passed_on", submitter, when, recording.unseen_reader)

@@ -14,7 +14,7 @@ import pytest
 
 import procwire
 from procwire import _core
-from procwire.event import EVENTS, SCHEMA, Event, Field
+from procwire.event import EVENTS, LIVE_SCHEMA, SCHEMA, Event, Field
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "sysmon.evtx"
 ARROW_TYPES = {
@@ -33,6 +33,12 @@ every_event = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.n
 def test_columns_of_the_core_are_those_of_the_dictionary(event: Event) -> None:
     columns = [(name, ARROW_TYPES[kind]) for name, kind in _core.columns(event.name)]
     assert columns == [(field.name, field.type) for field in event.fields]
+
+
+def test_columns_of_the_sensor_are_those_of_a_recording() -> None:
+    """So a batch of its needs nothing filled in before enrichment."""
+    columns = [(name, ARROW_TYPES[kind]) for name, kind in _core.live_columns()]
+    assert columns == [(field.name, field.type) for field in LIVE_SCHEMA]
 
 
 def test_core_knows_no_event_that_the_dictionary_does_not() -> None:

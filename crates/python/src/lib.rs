@@ -14,9 +14,16 @@ use procwire_core::format::FormatName;
 use procwire_core::ledger::{Ledger, Tally};
 use procwire_core::scan::{FileLedger, Input, Scan, Step};
 use procwire_core::stream::{Job, Options, Stream};
+#[cfg(target_os = "linux")]
+use procwire_sensor::lines::{
+    Constant, HostName, Layout, Lines, Names,
+    cell::{Style, Value},
+    form::{Cell, Part, write_line},
+};
+use pyo3::call::PyCallArgs;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{IntoPyDict, PyBytes, PyCapsule, PyDict, PyIterator, PyList, PyTuple};
+use pyo3::types::{IntoPyDict, PyBool, PyBytes, PyCapsule, PyDict, PyIterator, PyList, PyTuple};
 
 /// Bytes asked of a file-like object of Python's at a time.
 const PY_READ_BYTES: usize = 1 << 20;
@@ -278,6 +285,104 @@ fn evtx_chunk<'py>(
     Ok((handed_over(batches), account(py, &file)?))
 }
 
+/// What stands in a line of text: literally, or as a column's value.
+#[cfg(target_os = "linux")]
+#[pyclass(frozen)]
+struct LineForm(Vec<Part>);
+
+#[cfg(target_os = "linux")]
+#[pymethods]
+impl LineForm {
+    /// parts: texts, and for columns (name, before, after, in place of null, style).
+    #[new]
+    fn new(parts: Vec<Bound<'_, PyAny>>) -> PyResult<Self> {
+        Ok(LineForm(parts.iter().map(part).collect::<PyResult<_>>()?))
+    }
+
+    /// A line of these values, by the columns' names; None and what is not there is null.
+    fn line<'py>(&self, py: Python<'py>, columns: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyBytes>> {
+        let columns: std::collections::HashMap<_, _> = values(columns)?.into_iter().collect();
+        let mut line = Vec::new();
+        write_line(&mut line, &self.0, |name| columns.get(name).map_or(Value::Null, Value::from));
+        Ok(PyBytes::new(py, &line))
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn part(part: &Bound<'_, PyAny>) -> PyResult<Part> {
+    if let Ok(text) = part.extract::<String>() {
+        return Ok(Part::Literal(text));
+    }
+    let (column, before, after, null, style) = part.extract::<(String, String, String, String, String)>()?;
+    let style = Style::parse(&style).ok_or_else(|| PyValueError::new_err(format!("found style {style:?}")))?;
+    Ok(Part::Cell(Cell { column, before, after, null, style }))
+}
+
+/// Values by their names; what is None is left out.
+#[cfg(target_os = "linux")]
+fn values(columns: &Bound<'_, PyDict>) -> PyResult<Vec<(String, Constant)>> {
+    let mut values = Vec::new();
+    for (name, value) in columns {
+        if value.is_none() {
+            continue;
+        }
+        let constant = if let Ok(flag) = value.cast::<PyBool>() {
+            Constant::Flag(flag.is_true())
+        } else if let Ok(bytes) = value.cast::<PyBytes>() {
+            Constant::Bytes(bytes.as_bytes().to_vec())
+        } else if let Ok(text) = value.extract() {
+            Constant::Text(text)
+        } else {
+            Constant::Integer(value.extract()?)
+        };
+        values.push((name.extract()?, constant));
+    }
+    Ok(values)
+}
+
+/// Lines, how many, how many rows have no form, and all rows by kind.
+#[cfg(target_os = "linux")]
+type PyLines = (Py<PyBytes>, u64, u64, Py<PyDict>);
+
+/// An object of Python's that is asked for names. What it raises ends up nowhere but in a null, and on stderr.
+#[cfg(target_os = "linux")]
+struct PyNames(Py<PyAny>);
+
+#[cfg(target_os = "linux")]
+impl PyNames {
+    fn ask<T>(&self, method: &str, arguments: impl for<'py> PyCallArgs<'py>) -> Option<T>
+    where
+        T: for<'a, 'py> FromPyObject<'a, 'py>,
+    {
+        Python::attach(|py| match self.0.bind(py).call_method1(method, arguments) {
+            Ok(answer) => answer.extract::<Option<T>>().ok().flatten(),
+            Err(error) => {
+                error.write_unraisable(py, Some(self.0.bind(py)));
+                None
+            }
+        })
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Names for PyNames {
+    fn user(&mut self, uid: u32) -> Option<String> {
+        self.ask("user", (uid,))
+    }
+
+    fn host(&mut self, address: &str, is_own: bool) -> Option<HostName> {
+        self.ask("host", (address, is_own))
+    }
+
+    fn container(&mut self, cgroup: &str) -> Option<String> {
+        self.ask("container", (cgroup,))
+    }
+
+    fn stamp(&mut self) -> String {
+        self.ask("stamp", ()).unwrap_or_default()
+    }
+}
+
 /// Records this machine's connections: loads and attaches the eBPF program. Only the constructor needs root.
 #[cfg(target_os = "linux")]
 #[pyclass(frozen)]
@@ -312,6 +417,51 @@ impl Sensor {
         py.detach(|| match lock(&self.0)?.as_mut() {
             Some(sensor) => Ok(sensor.step(timeout)?.map(|batch| Batch(Event::Connection, batch))),
             None => Ok(None),
+        })
+    }
+
+    /// Let rows become lines from here on, see `lines`.
+    ///
+    /// form: of a line. constants: columns that are the same in every line. ports: (port, protocol) to name. namespace:
+    /// inode of the recorder's network namespace. names: asked for users, hosts, containers and stamps.
+    #[pyo3(signature = (form, *, constants, ports, namespace, connections_only, names))]
+    fn write_lines(
+        &self,
+        form: &LineForm,
+        constants: &Bound<'_, PyDict>,
+        ports: std::collections::HashMap<(u16, String), String>,
+        namespace: Option<u32>,
+        connections_only: bool,
+        names: Py<PyAny>,
+    ) -> PyResult<()> {
+        let layout = Layout {
+            parts: form.0.clone(),
+            constants: values(constants)?.into_iter().collect(),
+            ports: ports.into_iter().map(|((port, protocol), name)| ((port, protocol == "udp"), name)).collect(),
+            namespace,
+            connections_only,
+        };
+        if let Some(sensor) = lock(&self.0)?.as_mut() {
+            sensor.write_lines(Lines::new(layout, Box::new(PyNames(names))));
+        }
+        Ok(())
+    }
+
+    /// Lines of what happened: their bytes, how many, how many rows have no form, and all rows by kind. None if nothing
+    /// happened within `timeout_s`, or after `close`. Rows beyond `most` are only counted.
+    fn lines(&self, py: Python<'_>, timeout_s: f64, first_record_id: i64, most: u64) -> PyResult<Option<PyLines>> {
+        let timeout = Duration::from_secs_f64(timeout_s.clamp(0.0, 3600.0));
+        // Names are asked for meanwhile, so the GIL is free.
+        py.detach(|| {
+            let mut guard = lock(&self.0)?;
+            let lines = guard.as_mut().and_then(|sensor| sensor.lines(timeout, first_record_id, most));
+            let Some(lines) = lines else { return Ok(None) };
+            Python::attach(|py| {
+                let counts = lines.counts();
+                let captured = counts.captured.iter().map(|(kind, count)| (kind.as_str(), *count));
+                let captured = captured.into_py_dict(py)?.unbind();
+                Ok(Some((PyBytes::new(py, lines.bytes()).unbind(), counts.written, counts.skipped, captured)))
+            })
         })
     }
 
@@ -351,6 +501,14 @@ fn columns(event: &str) -> PyResult<Vec<(String, String)>> {
     Ok(schema.fields().iter().map(|field| (field.name().clone(), field.data_type().to_string())).collect())
 }
 
+/// The columns of a recording's table, likewise.
+#[cfg(target_os = "linux")]
+#[pyfunction]
+fn live_columns() -> Vec<(String, String)> {
+    let table = procwire_sensor::table::Table::default();
+    table.schema().fields().iter().map(|field| (field.name().clone(), field.data_type().to_string())).collect()
+}
+
 /// The version of the core.
 #[pyfunction]
 fn version() -> &'static str {
@@ -364,5 +522,5 @@ mod _core {
 
     #[cfg(target_os = "linux")]
     #[pymodule_export]
-    use super::Sensor;
+    use super::{LineForm, Sensor, live_columns};
 }

@@ -1,46 +1,55 @@
 //! Records of the kernel side to rows: joins connections with their processes, flows with those who claim them,
 //! addresses with the names that DNS gave. Knows no kernel: tests feed it records.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 
-use crate::dns::{Names, Reassembly, parse_answer};
+use crate::dns::Dns;
+use crate::lines::Lines;
 use crate::lru::Lru;
-use crate::pending::Pending;
+use crate::pending::{Pending, Unanswered};
 use crate::processes::{Described, Guids, Processes, Witness};
 use crate::procfs;
-use crate::records::{Connection, Description, Dns, Event, Nat, Peer, Record, attribution, initiated, kind, state};
-use crate::table::{End, Row, Table};
+use crate::records::{Connection, Description, Event, Nat, Peer, Record, attribution, initiated, kind, state};
+use crate::table::{End, Row, Table, ip_text};
 
 const UDP: u8 = 17;
 /// Attributions of rows without their process.
 const UNDESCRIBED: &str = "undescribed";
 const UNSEEN: &str = "unseen";
-/// Names that DNS told, by process and address.
-const NAMES: usize = 65_536;
-const MIN_TTL_S: u32 = 300;
 /// Translations kept for their flows' records.
 const TRANSLATIONS: usize = 4096;
-/// Connections to DNS servers followed at a time, and bytes of their unfinished messages in all.
-const DNS_CONNECTIONS: usize = 1024;
-const DNS_BYTES: usize = 4 << 20;
+
+/// What was met while existing sockets were told.
+#[derive(Default)]
+struct Existing {
+    sockets: Vec<Connection>,
+    /// Cookies of connections that came to be meanwhile: the walk may meet their sockets too.
+    live: HashSet<u64>,
+}
 
 /// Rows in the making.
 pub struct Decoder {
     guids: Guids,
-    /// Whether flows are claimed: the hooks that see who sends and reads are attached.
-    pub claims: bool,
     /// Nanoseconds from the clock of boot to Unix time; kept fresh by the caller, so that steps of the clock count.
     pub wall_offset_ns: i64,
     processes: Processes,
+    /// Whether attempts are asked for.
+    pub attempts: bool,
     pending: Pending,
-    names: Names,
-    segments: Reassembly,
+    dns: Dns,
+    unanswered: Unanswered,
     table: Table,
+    /// Where rows go instead of the table, where there is one.
+    pub lines: Option<Box<Lines>>,
     /// While existing sockets are told: they come in no order, so listeners are known only at the end.
-    existing: Option<Vec<Connection>>,
+    existing: Option<Existing>,
+    /// Whether rows of existing sockets wait for the first `release`: until then nobody can say where rows go.
+    pub holds_existing: bool,
+    held: VecDeque<Event>,
     /// How the ends of flows are translated on the way, by socket and far end.
     translated: Lru<(u64, Peer), Nat>,
     /// Existing connections that had been accepted: the kernel side cannot tell when they close.
@@ -60,13 +69,16 @@ impl Decoder {
     pub fn new(guids: Guids) -> Self {
         Decoder {
             guids,
-            claims: true,
             wall_offset_ns: 0,
             processes: Processes::default(),
+            attempts: true,
             pending: Pending::default(),
-            names: Names::new(NAMES, MIN_TTL_S),
-            segments: Reassembly::new(DNS_CONNECTIONS, DNS_BYTES),
+            dns: Dns::default(),
+            unanswered: Unanswered::default(),
             table: Table::default(),
+            lines: None,
+            held: VecDeque::new(),
+            holds_existing: false,
             existing: None,
             translated: Lru::new(TRANSLATIONS),
             accepted: HashSet::new(),
@@ -92,12 +104,12 @@ impl Decoder {
 
     /// From here to `end_existing` records of existing sockets come.
     pub fn begin_existing(&mut self) {
-        self.existing = Some(Vec::new());
+        self.existing = Some(Existing::default());
     }
 
     /// Make rows of the existing connections (if `wanted`), now that it is known who listens where.
     pub fn end_existing(&mut self, wanted: bool) {
-        let sockets = self.existing.take().unwrap_or_default();
+        let Existing { sockets, live: mut told } = self.existing.take().unwrap_or_default();
         let listeners: HashSet<(u32, u16)> = sockets
             .iter()
             .filter(|socket| socket.protocol != UDP && socket.state == state::LISTEN)
@@ -107,16 +119,29 @@ impl Decoder {
             let skipped = [state::SYN_SENT, state::SYN_RECV, state::CLOSE, state::LISTEN, state::TIME_WAIT];
             let connected =
                 if socket.protocol == UDP { socket.peer_port != 0 } else { !skipped.contains(&socket.state) };
-            if !connected {
+            if !connected || !told.insert(socket.cookie) {
                 continue;
             }
             let accepted = socket.protocol != UDP && listeners.contains(&(socket.netns, socket.local_port));
-            socket.initiated = if accepted { initiated::NO } else { initiated::YES };
+            socket.initiated = match socket.protocol {
+                UDP => initiated::UNKNOWN,
+                _ if accepted => initiated::NO,
+                _ => initiated::YES,
+            };
             if accepted {
                 self.accepted.insert(socket.cookie);
             }
             if wanted {
-                self.push(&Event { connection: socket, counts: None, nat: None });
+                let event = Event { connection: socket, counts: None, nat: None };
+                if self.holds_existing {
+                    // Described now, for later /proc may not be allowed to be asked.
+                    if event.connection.owner.tgid != 0 {
+                        self.processes.get(&event.connection.owner);
+                    }
+                    self.held.push_back(event);
+                } else {
+                    self.push(&event);
+                }
             }
         }
     }
@@ -140,14 +165,37 @@ impl Decoder {
                     }
                 }
             }
-            Some(Record::Dns(dns)) => self.dns(dns),
+            Some(Record::Image(image, path)) => self.processes.insert_image(image, path),
+            Some(Record::Dns(dns, payload)) => self.dns.feed(dns, payload),
             None => self.unknown += 1,
         }
     }
 
-    /// Let flows go that waited long enough for their process.
-    pub fn release(&mut self, now_boot_ns: u64) {
-        while let Some(flow) = self.pending.due(now_boot_ns) {
+    /// Whether there are as many lines as should be handed over at once.
+    pub fn is_full(&self) -> bool {
+        self.lines.as_ref().is_some_and(|lines| lines.is_full())
+    }
+
+    /// Let flows go that waited long enough for their process. `was_read`, of a socket and a far end: whether the owner
+    /// has read the flow's first datagram, since nobody else could.
+    pub fn release(&mut self, now_boot_ns: u64, was_read: impl Fn(u64, &Peer) -> bool) {
+        while !self.is_full()
+            && let Some(flow) = self.unanswered.due(now_boot_ns)
+        {
+            self.push(&flow);
+        }
+        while !self.is_full()
+            && let Some(event) = self.held.pop_front()
+        {
+            self.push(&event);
+        }
+        while !self.is_full()
+            && let Some(mut flow) = self.pending.due(now_boot_ns)
+        {
+            let connection = &mut flow.connection;
+            if connection.kind == kind::RECEIVED && was_read(connection.cookie, &connection.far_end()) {
+                connection.attribution = attribution::CALLER;
+            }
             self.push(&flow);
         }
     }
@@ -158,22 +206,40 @@ impl Decoder {
     }
 
     fn process(&mut self, description: &Description<'_>) {
-        // The memory of processes that the iterator met could not be read; /proc can, while they live.
-        let unread = self.existing.is_some() && description.command.is_empty();
+        // The memory of a process that was not current could not be read; /proc can, while it lives.
+        let unread = description.command.is_empty() && !description.executable.is_empty();
         let command = if unread { procfs::command_of(&description.process.owner) } else { None };
         self.processes.insert(description, command);
     }
 
     fn event(&mut self, event: Event) {
-        if event.connection.kind == kind::EXISTING
-            && let Some(existing) = &mut self.existing
-        {
-            existing.push(event.connection);
-        } else if self.waits(&event.connection) {
-            if let Some(flow) = self.pending.hold(event) {
-                self.push(&flow);
+        let connection = &event.connection;
+        if let Some(existing) = &mut self.existing {
+            match connection.kind {
+                kind::EXISTING => {
+                    existing.sockets.push(*connection);
+                    return;
+                }
+                kind::CONNECT | kind::ACCEPT => {
+                    existing.live.insert(connection.cookie);
+                }
+                _ => {}
             }
+        }
+        let let_go = if self.waits(connection) {
+            self.pending.hold(event)
+        } else if may_be_refused(connection) {
+            self.unanswered.hold(event)
         } else {
+            if connection.kind == kind::ATTEMPT && connection.protocol == UDP {
+                self.unanswered.refuse(connection);
+                if !self.attempts {
+                    return;
+                }
+            }
+            Some(event)
+        };
+        if let Some(event) = let_go {
             self.push(&event);
         }
     }
@@ -183,23 +249,7 @@ impl Decoder {
         match connection.kind {
             kind::ACCEPT => connection.attribution == attribution::PENDING,
             kind::CLOSE => self.pending.holds(connection.cookie),
-            _ => connection.attribution == attribution::PENDING && self.claims,
-        }
-    }
-
-    fn dns(&mut self, dns: &Dns) {
-        let payload = &dns.payload[..usize::from(dns.payload_bytes).min(dns.payload.len())];
-        let Decoder { names, segments, .. } = self;
-        let process = process_key(dns.tgid, dns.start_boot_ns);
-        let mut learn = |message: &[u8]| {
-            if let Some(answer) = parse_answer(message) {
-                names.insert(process, &answer, dns.time_boot_ns);
-            }
-        };
-        if dns.over_tcp != 0 {
-            segments.push(dns.cookie, dns.sequence, payload, learn);
-        } else {
-            learn(payload);
+            _ => connection.attribution == attribution::PENDING,
         }
     }
 
@@ -208,23 +258,29 @@ impl Decoder {
         let Connection { owner, kind, protocol, .. } = *connection;
         let known = owner.tgid != 0;
         let process = known.then(|| self.processes.get(&owner));
-        let process = process.as_deref();
-        let attribution = self.attribution(connection, process);
-        let guid = known.then(|| self.guids.text(owner.tgid, owner.start_boot_ns));
+        let process = process.as_ref();
+        let attribution = self.attribution(connection, process.map(Arc::as_ref));
         let parent_guid = process
             .and_then(|process| process.parent_id.zip(process.parent_start_boot_ns))
-            .map(|(parent, start_boot_ns)| self.guids.text(parent, start_boot_ns));
+            .map(|(parent, start_boot_ns)| self.guids.guid(parent, start_boot_ns));
         let close = kind == kind::CLOSE;
-        let initiated = connection.initiated != initiated::NO && !(close && self.accepted.remove(&connection.cookie));
+        let initiated = match connection.initiated {
+            // Not known who began: the ends stand as they do in the datagram that was seen.
+            initiated::UNKNOWN => kind != kind::RECEIVED,
+            initiated => initiated == initiated::YES && !(close && self.accepted.remove(&connection.cookie)),
+        };
         let local = End { address: connection.local, port: connection.local_port, name: None };
-        let name_key = process_key(owner.tgid, owner.start_boot_ns);
-        let name = self.names.get(name_key, &connection.peer, connection.time_boot_ns);
-        let peer = End { address: connection.peer, port: connection.peer_port, name };
+        let named = self.dns.name(owner.tgid, owner.start_boot_ns, &connection.peer, connection.time_boot_ns);
+        let server = named.map(|named| ip_text(named.server));
+        let peer = End { address: connection.peer, port: connection.peer_port, name: named.map(|named| named.name) };
         let (source, destination) = if initiated { (local, peer) } else { (peer, local) };
+        let (nat_local, nat_peer) = event.nat.as_ref().map_or((None, None), |nat| translated(connection, nat));
+        let (nat_source, nat_destination) = if initiated { (nat_local, nat_peer) } else { (nat_peer, nat_local) };
         let wall_ns = self.wall_offset_ns.saturating_add_unsigned(connection.time_boot_ns);
-        self.table.push(&Row {
+        let row = Row {
             time_us: wall_ns.div_euclid(1000),
-            process_guid: guid.as_deref(),
+            process,
+            process_guid: known.then(|| self.guids.guid(owner.tgid, owner.start_boot_ns)),
             process_id: known.then_some(owner.tgid),
             process_name: process.and_then(|process| process.executable.as_deref()),
             protocol: if protocol == UDP { "udp" } else { "tcp" },
@@ -238,7 +294,7 @@ impl Decoder {
             attribution,
             user_id: known.then_some(owner.uid),
             command_line: process.and_then(|process| process.command.as_deref()),
-            parent_guid: parent_guid.as_deref(),
+            parent_guid,
             parent_id: process.and_then(|process| process.parent_id),
             parent_name: process.and_then(|process| process.parent_executable.as_deref()),
             network_namespace_id: connection.netns,
@@ -248,18 +304,22 @@ impl Decoder {
             received_bytes: counts.map(|counts| counts.received_bytes),
             sent_packets: counts.map(|counts| counts.sent_packets),
             received_packets: counts.map(|counts| counts.received_packets),
-            effective_user_id: None,
-            image_device: None,
-            image_inode: None,
-            mount_namespace_id: None,
-            image_state: None,
-            name_truncated: None,
-            ancestry: None,
-            host_name_server: None,
-            nat_source: None,
-            nat_destination: None,
-            interface_index: None,
-        });
+            effective_user_id: known.then_some(owner.euid),
+            image_device: process.and_then(|process| process.device),
+            image_inode: process.and_then(|process| process.inode),
+            mount_namespace_id: process.and_then(|process| process.mount_namespace),
+            image_state: process.and_then(|process| process.image_state),
+            name_truncated: process.filter(|process| process.executable.is_some()).map(|process| process.truncated),
+            ancestry: process.and_then(|process| process.ancestry.as_deref()),
+            host_name_server: server.as_deref(),
+            nat_source,
+            nat_destination,
+            interface_index: (connection.interface != 0).then_some(connection.interface),
+        };
+        match &mut self.lines {
+            Some(lines) => lines.push(&row),
+            None => self.table.push(&row),
+        }
     }
 
     /// How the process was found; why it is not known, or not by the kernel side, where that is so.
@@ -276,15 +336,31 @@ impl Decoder {
         Some(name)
     }
 
+    /// What names nothing, by cause.
+    pub fn dns_warnings(&self) -> [(&'static str, u64); 4] {
+        self.dns.warnings()
+    }
+
     /// Rows without their process so far, by what they have as attribution.
     pub fn unattributed(&self) -> [(&'static str, u64); 2] {
         [(UNDESCRIBED, self.undescribed), (UNSEEN, self.unseen)]
     }
 }
 
-/// Tells processes of a boot apart.
-fn process_key(tgid: u32, start_boot_ns: u64) -> u64 {
-    start_boot_ns.rotate_left(22) ^ u64::from(tgid)
+/// Whether an error may be reported that takes a flow back: to a socket that is connected, of what it began.
+fn may_be_refused(connection: &Connection) -> bool {
+    connection.kind == kind::SENT && connection.state == state::ESTABLISHED && connection.initiated != initiated::NO
+}
+
+/// Address and port.
+type Place = ([u8; 16], u16);
+
+/// The ends, this one first, that were translated on the way.
+fn translated(connection: &Connection, nat: &Nat) -> (Option<Place>, Option<Place>) {
+    let other = |place: Place, from: Place| (place != from).then_some(place);
+    let local = other((nat.translated_local, nat.local_port), (connection.local, connection.local_port));
+    let peer = other((nat.translated_peer, nat.peer_port), (connection.peer, connection.peer_port));
+    (local, peer)
 }
 
 fn record_kind(kind: u8) -> &'static str {
@@ -311,7 +387,7 @@ fn outcome(connection: &Connection) -> Option<&'static str> {
     const ECONNRESET: u16 = 104;
     const ETIMEDOUT: u16 = 110;
     match (connection.protocol, connection.kind, connection.error) {
-        (UDP, ..) => None,
+        (UDP, kind, _) if kind != kind::ATTEMPT => None,
         (_, kind::ATTEMPT, error) => Some(match error {
             0 => "abandoned",
             ECONNRESET => "reset",

@@ -3,33 +3,40 @@
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::fd::AsFd;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aya::maps::{Map, MapData, RingBuf};
-use aya::programs::{BtfTracePoint, CgroupAttachMode, CgroupSkbAttachType, CgroupSock, CgroupSockAddr, Iter, Program};
+use aya::programs::{
+    BtfTracePoint, CgroupAttachMode, CgroupSkbAttachType, CgroupSock, CgroupSockAddr, FEntry, FExit, Iter, Program,
+    ProgramError, SocketFilter, TracePoint,
+};
 use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
 
+use crate::records::Peer;
 use crate::{Hook, Settings};
+use zerocopy::IntoBytes;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sensor.bpf.o"));
 
-/// Connections are remembered until they end; without closes, until they are established and accepted.
+/// Slots for TCP sockets. Connections are remembered until they are established and accepted; with closes, until they end.
+const TCPS: u32 = 65_536;
 const TCPS_WITH_CLOSES: u32 = 262_144;
 
 /// The counters of bpf/records.h that count lost rows, by cause.
 const LOSSES: [(&str, u32); 1] = [("ring buffer full", 0)];
 /// Those that count what rows lack.
-const WARNINGS: [(&str, u32); 5] = [
+const WARNINGS: [(&str, u32); 6] = [
     ("processes not described: ring buffer full", 1),
     ("UDP senders and readers not told: ring buffer full", 2),
-    ("DNS answers not seen: ring buffer full", 3),
+    ("DNS questions and answers not seen: ring buffer full", 3),
     ("sockets whose owner could not be noted", 4),
-    ("TCP connections not remembered: table full", 5),
+    ("TCP connections not remembered: no memory", 5),
+    ("DNS answers to sockets that asked nothing", 8),
 ];
-const FLOWS: u32 = 6;
-const FLOWS_CAPACITY: u64 = 65_536;
-const COUNTERS: u32 = 8;
+const EVICTED: u32 = 6;
+const COUNTERS: u32 = 9;
 /// As bpf/records.h has it.
 const REQUESTS: u32 = 4096;
 
@@ -45,21 +52,94 @@ const fn spec(program: &'static str, name: &'static str, required: bool) -> Spec
 }
 
 /// Order matters: who accepts is seen before connections are, so that none is accepted unseen in between.
-const SPECS: [Spec; 11] = [
+const SPECS: [Spec; 10] = [
+    spec("process_forked", "tp_btf/sched_process_fork", false),
+    spec("process_executed", "tp_btf/sched_process_exec", false),
     spec("sock_create", "cgroup/sock_create", true),
-    spec("sys_exit", "tp_btf/sys_exit", true),
-    spec("io_uring_complete", "tp_btf/io_uring_complete", false),
-    spec("set_state", "tp_btf/inet_sock_set_state", true),
-    // Runs where the first would interrupt itself: attached after it.
-    spec("set_state_again", "tp_btf/inet_sock_set_state", true),
-    spec("sock_send_length", "tp_btf/sock_send_length", false),
-    spec("sock_recv_length", "tp_btf/sock_recv_length", false),
     spec("recvmsg4", "cgroup/recvmsg4", false),
     spec("recvmsg6", "cgroup/recvmsg6", false),
+    // Who reads a datagram, where the kernel takes such a hook; see bpf/readers.h for how it is found elsewhere.
+    spec("consume_udp", "fentry/skb_consume_udp", false),
+    spec("udp_error", "tp_btf/inet_sk_error_report", false),
     spec("egress", "cgroup_skb/egress", true),
     spec("ingress", "cgroup_skb/ingress", true),
+    spec("set_state", "tp_btf/inet_sock_set_state", true),
 ];
+/// Runs where the first would interrupt itself: attached after it, where the ends of connections are reported.
+const AGAIN: Spec = spec("set_state_again", "tp_btf/inet_sock_set_state", true);
+/// With attempts: a connection that fails before its SYN, the best first.
+const CONNECT: [Spec; 2] = [
+    spec("stream_connect", "fexit/inet_stream_connect", false),
+    spec("exit_connect", "tracepoint/syscalls/sys_exit_connect", false),
+];
+
+/// How a process is seen that accepts a connection, the best first; see bpf/tcp.h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AcceptHook {
+    /// Where the kernel gives the connection its socket: all ways to accept, at no cost for others.
+    Graft = 1,
+    /// Where accept() asks for the address; else the first use.
+    Getpeername = 2,
+    /// Where accept() ends; else the first use. Any such hook slows each system call of the machine.
+    Syscalls = 3,
+}
+
+impl AcceptHook {
+    /// Those to try, in their order.
+    fn candidates() -> io::Result<Vec<Self>> {
+        Ok(match std::env::var(FORCED_ACCEPT_HOOK).as_deref() {
+            Ok("graft") => vec![Self::Graft],
+            Ok("getpeername") => vec![Self::Getpeername],
+            Ok("syscalls") => vec![Self::Syscalls],
+            Ok(other_) => {
+                return Err(other(format!(
+                    "found {FORCED_ACCEPT_HOOK}={other_}, expected graft, getpeername or syscalls"
+                )));
+            }
+            Err(_) => vec![Self::Graft, Self::Getpeername],
+        })
+    }
+
+    /// Its programs: of each group one that the kernel takes.
+    fn groups(self) -> &'static [&'static [Spec]] {
+        const GRAFT: &[Spec] = &[
+            spec("sock_graft", "fentry/security_sock_graft", true),
+            spec("csk_accept", "fexit/inet_csk_accept", true),
+            spec("csk_accept_before_6_10", "fexit/inet_csk_accept", true),
+        ];
+        const GETPEERNAME4: &[Spec] = &[spec("getpeername4", "cgroup/getpeername4", true)];
+        const GETPEERNAME6: &[Spec] = &[spec("getpeername6", "cgroup/getpeername6", true)];
+        const ACCEPT: &[Spec] = &[spec("exit_accept", "tracepoint/syscalls/sys_exit_accept", true)];
+        const ACCEPT4: &[Spec] = &[spec("exit_accept4", "tracepoint/syscalls/sys_exit_accept4", true)];
+        match self {
+            Self::Graft => &[GRAFT],
+            Self::Getpeername => &[GETPEERNAME4, GETPEERNAME6],
+            Self::Syscalls => &[ACCEPT, ACCEPT4],
+        }
+    }
+}
+
+/// Chooses the hook of accept(): for tests, and for who wants each accept() exactly at its end whatever that costs.
+const FORCED_ACCEPT_HOOK: &str = "PROCWIRE_ACCEPT_HOOK";
 const OPEN_SOCKETS: &str = "iter/task_file";
+
+/// What a kernel took.
+enum Loaded {
+    All(Ebpf, Vec<Hook>),
+    /// The hooks of accept() that it refused.
+    WithoutAccept(Vec<Hook>),
+}
+
+fn push_hook(hooks: &mut Vec<Hook>, name: &'static str, reason: Option<String>) {
+    if hooks.iter().all(|known| known.name != name) {
+        hooks.push(Hook { name, attached: reason.is_none(), reason });
+    }
+}
+
+fn attach_spec(ebpf: &mut Ebpf, spec: &Spec, btf: &Btf, root: &File) -> Result<(), String> {
+    let program = ebpf.program_mut(spec.program).ok_or_else(|| format!("no program: {}", spec.program))?;
+    attach(program, spec.name, btf, root)
+}
 
 /// The kernel side at work. Dropped, it is detached.
 pub struct Kernel {
@@ -72,8 +152,9 @@ pub struct Kernel {
     programs: Vec<File>,
     /// What is attached.
     pub hooks: Vec<Hook>,
-    /// Whether flows are claimed.
-    pub claims: bool,
+    /// The filter of the second is a program of ours, and each message to it a call.
+    look: (UnixDatagram, UnixDatagram),
+    answer: Shared,
     open_sockets: Option<File>,
 }
 
@@ -102,26 +183,20 @@ impl Kernel {
                 .ok_or_else(|| other("no cgroup2 file system is mounted"))?,
         };
         let root = File::open(&root).map_err(|error| other(format!("{}: {error}", root.display())))?;
-        // The first try tells whether flows can be claimed; without, the programs must not wait for it.
-        let (mut ebpf, hooks, claims) = match Self::load(&btf, &root, settings, true) {
-            Ok((ebpf, hooks)) if claimed(&hooks) => (ebpf, hooks, true),
-            Ok(_) => {
-                let (ebpf, hooks) = Self::load(&btf, &root, settings, false)?;
-                (ebpf, hooks, false)
-            }
-            Err(error) => return Err(error),
-        };
+        let (mut ebpf, hooks) = Self::load_best(&btf, &root, settings)?;
         let ring = ebpf.take_map("ring").ok_or_else(|| other("no map: ring"))?;
         let counters = ebpf.take_map("counters").ok_or_else(|| other("no map: counters"))?;
         let requests = ebpf.take_map("requests").ok_or_else(|| other("no map: requests"))?;
+        let answer = ebpf.take_map("answer").ok_or_else(|| other("no map: answer"))?;
         let mut kernel = Kernel {
             ring: RingBuf::try_from(ring).map_err(|error| other(causes(&error)))?,
             counters: Shared::map(counters, COUNTERS)?,
             requests: Shared::map(requests, REQUESTS)?,
             programs: fdinfos(&ebpf)?,
             open_sockets: None,
+            look: attach_look(&mut ebpf)?,
+            answer: Shared::map(answer, 1)?,
             hooks,
-            claims,
             _ebpf: ebpf,
         };
         let reason = match kernel.iterator(&btf) {
@@ -135,9 +210,32 @@ impl Kernel {
         Ok(kernel)
     }
 
-    fn load(btf: &Btf, root: &File, settings: &Settings, claims: bool) -> io::Result<(Ebpf, Vec<Hook>)> {
+    /// Load with the best hook of accept() that the kernel takes. Those that it refuses are among the hooks, with why.
+    fn load_best(btf: &Btf, root: &File, settings: &Settings) -> io::Result<(Ebpf, Vec<Hook>)> {
+        let mut refused = Vec::new();
+        for accept in AcceptHook::candidates()? {
+            match Self::load(btf, root, settings, accept)? {
+                Loaded::All(ebpf, mut hooks) => {
+                    hooks.append(&mut refused);
+                    return Ok((ebpf, hooks));
+                }
+                Loaded::WithoutAccept(mut hooks) => refused.append(&mut hooks),
+            }
+        }
+        let reasons: Vec<_> = refused
+            .iter()
+            .map(|hook| format!("{}: {}", hook.name, hook.reason.as_deref().unwrap_or_default()))
+            .collect();
+        Err(other(reasons.join("; ")))
+    }
+
+    fn load(btf: &Btf, root: &File, settings: &Settings, accept: AcceptHook) -> io::Result<Loaded> {
         let idle_ns = (settings.udp_idle_s * 1e9) as u64;
-        let flags = [settings.attempts, settings.closes, settings.existing || settings.closes, claims].map(u8::from);
+        let flags = [settings.attempts, settings.closes, settings.existing || settings.closes].map(u8::from);
+        let seed = secret();
+        let accept_hook = accept as u8;
+        let tcps = if settings.closes { TCPS_WITH_CLOSES } else { TCPS };
+        let tcps_mask = tcps - 1;
         let mut loader = EbpfLoader::new();
         loader
             .btf(Some(btf))
@@ -146,24 +244,47 @@ impl Kernel {
             .override_global("want_attempts", &flags[0], true)
             .override_global("want_closes", &flags[1], true)
             .override_global("want_existing", &flags[2], true)
-            .override_global("have_claims", &flags[3], true)
+            .override_global("flow_seed", &seed, true)
+            .override_global("accept_hook", &accept_hook, true)
+            .override_global("tcps_mask", &tcps_mask, true)
+            .map_max_entries("tcps", tcps)
             .map_max_entries("ring", settings.ring_bytes);
-        if settings.closes {
-            loader.map_max_entries("tcps", TCPS_WITH_CLOSES).map_max_entries("connects", TCPS_WITH_CLOSES);
-        }
         let mut ebpf = loader.load(OBJECT).map_err(|error| other(causes(&error)))?;
         let mut hooks = Vec::new();
-        for Spec { program: name, name: hook, required } in SPECS {
-            let program = ebpf.program_mut(name).ok_or_else(|| other(format!("no program: {name}")))?;
-            let reason = attach(program, hook, btf, root).err();
-            if required && let Some(reason) = &reason {
-                return Err(other(format!("{hook}: {reason}")));
-            }
-            if hooks.iter().all(|known: &Hook| known.name != hook) {
-                hooks.push(Hook { name: hook, attached: reason.is_none(), reason });
+        for group in accept.groups() {
+            let mut refused = Vec::new();
+            let taken = group.iter().find(|spec| match attach_spec(&mut ebpf, spec, btf, root) {
+                Ok(()) => true,
+                Err(reason) => {
+                    push_hook(&mut refused, spec.name, Some(reason));
+                    false
+                }
+            });
+            match taken {
+                Some(spec) => push_hook(&mut hooks, spec.name, None),
+                None => return Ok(Loaded::WithoutAccept(refused)),
             }
         }
-        Ok((ebpf, hooks))
+        if settings.attempts {
+            for spec in CONNECT {
+                let reason = attach_spec(&mut ebpf, &spec, btf, root).err();
+                let attached = reason.is_none();
+                push_hook(&mut hooks, spec.name, reason);
+                if attached {
+                    break;
+                }
+            }
+        }
+        for spec in SPECS.into_iter().chain(settings.closes.then_some(AGAIN)) {
+            let reason = attach_spec(&mut ebpf, &spec, btf, root).err();
+            if spec.required
+                && let Some(reason) = &reason
+            {
+                return Err(other(format!("{}: {reason}", spec.name)));
+            }
+            push_hook(&mut hooks, spec.name, reason);
+        }
+        Ok(Loaded::All(ebpf, hooks))
     }
 
     fn iterator(&mut self, btf: &Btf) -> Result<File, String> {
@@ -230,6 +351,12 @@ impl Kernel {
         }
     }
 
+    /// Whether the first datagram of a flow has been read, and by no other process than its socket's owner.
+    pub fn was_read(&self, cookie: u64, peer: &Peer) -> bool {
+        let question = [cookie.as_bytes(), peer.as_bytes()].concat();
+        self.look.0.send(&question).is_ok() && self.answer.get(0) == 1
+    }
+
     /// Rows lost so far, by cause.
     pub fn losses(&self) -> Vec<(String, u64)> {
         self.counted(&LOSSES)
@@ -238,11 +365,9 @@ impl Kernel {
     /// What rows lack, by cause.
     pub fn warnings(&self) -> Vec<(String, u64)> {
         let mut warnings = self.counted(&WARNINGS);
-        // Nothing is ever removed from the table of flows but by eviction.
-        let evicted = self.counters.get(FLOWS).saturating_sub(FLOWS_CAPACITY);
-        warnings.push(("UDP flows evicted, told again if they go on".into(), evicted));
+        warnings.push(("UDP flows evicted, told again if they go on".into(), self.counters.get(EVICTED)));
         // A tracepoint's program does not run where it interrupts itself; the kernel counts how often.
-        warnings.push(("senders and readers not seen: program interrupted by itself".into(), self.misses()));
+        warnings.push(("hooks that did not run: program interrupted by itself".into(), self.misses()));
         warnings
     }
 
@@ -263,11 +388,12 @@ fn lift_memory_limit() {
     unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) };
 }
 
-/// Of the programs that have no second one for when they are interrupted by themselves.
+/// Of the programs that have no second one for when they interrupt themselves.
 fn fdinfos(ebpf: &Ebpf) -> io::Result<Vec<File>> {
     use std::os::fd::AsRawFd;
+    let has_second = ebpf.program("set_state_again").is_some_and(|program| program.fd().is_ok());
     ebpf.programs()
-        .filter(|(name, _)| !name.starts_with("set_state"))
+        .filter(|(name, _)| !has_second || !name.starts_with("set_state"))
         .filter_map(|(_, program)| program.fd().ok())
         .map(|fd| File::open(format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd())))
         .collect()
@@ -281,10 +407,10 @@ fn misses(mut fdinfo: &File) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok())
 }
 
-/// Both ends of a flow's claim.
-fn claimed(hooks: &[Hook]) -> bool {
-    let attached = |name| hooks.iter().any(|hook| hook.name == name && hook.attached);
-    attached("tp_btf/sock_send_length") && attached("tp_btf/sock_recv_length")
+/// A number that nobody can guess.
+fn secret() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
 }
 
 /// No flags: a link shares the group with other programs anyway, and the kernel takes none for it.
@@ -293,6 +419,9 @@ const MODE: CgroupAttachMode = CgroupAttachMode::Single;
 fn attach(program: &mut Program, hook: &str, btf: &Btf, root: &File) -> Result<(), String> {
     let result = match program {
         Program::BtfTracePoint(program) => load_tracepoint(program, hook, btf),
+        Program::FEntry(program) => attach_fentry(program, hook, btf),
+        Program::FExit(program) => attach_fexit(program, hook, btf),
+        Program::TracePoint(program) => return attach_tracepoint(program, hook),
         Program::CgroupSkb(program) => {
             let direction =
                 if hook.ends_with("egress") { CgroupSkbAttachType::Egress } else { CgroupSkbAttachType::Ingress };
@@ -305,17 +434,69 @@ fn attach(program: &mut Program, hook: &str, btf: &Btf, root: &File) -> Result<(
     result.map_err(|error| causes(&error))
 }
 
-fn load_tracepoint(program: &mut BtfTracePoint, hook: &str, btf: &Btf) -> Result<(), aya::programs::ProgramError> {
+/// A pair of sockets: the filter of the second drops all that the first sends.
+fn attach_look(ebpf: &mut Ebpf) -> io::Result<(UnixDatagram, UnixDatagram)> {
+    let (ask, asked) = UnixDatagram::pair()?;
+    let program = ebpf.program_mut("look").ok_or_else(|| other("no program: look"))?;
+    let program: &mut SocketFilter = program.try_into().map_err(|error| other(causes(&error)))?;
+    program.load().and_then(|()| program.attach(&asked)).map_err(|error| other(causes(&error)))?;
+    Ok((ask, asked))
+}
+
+fn load_tracepoint(program: &mut BtfTracePoint, hook: &str, btf: &Btf) -> Result<(), ProgramError> {
     program.load(hook.trim_start_matches("tp_btf/"), btf)?;
     program.attach().map(|_| ())
 }
 
-fn attach_sock(program: &mut CgroupSock, root: &File) -> Result<(), aya::programs::ProgramError> {
+fn attach_fentry(program: &mut FEntry, hook: &str, btf: &Btf) -> Result<(), ProgramError> {
+    program.load(hook.trim_start_matches("fentry/"), btf)?;
+    program.attach().map(|_| ())
+}
+
+fn attach_fexit(program: &mut FExit, hook: &str, btf: &Btf) -> Result<(), ProgramError> {
+    program.load(hook.trim_start_matches("fexit/"), btf)?;
+    program.attach().map(|_| ())
+}
+
+/// A tracepoint of perf's, whose number is in tracefs: where that is not mounted, a thread mounts it for itself.
+fn attach_tracepoint(program: &mut TracePoint, hook: &str) -> Result<(), String> {
+    program.load().map_err(|error| causes(&error))?;
+    let attach = |program: &mut TracePoint| {
+        let name = hook.trim_start_matches("tracepoint/syscalls/");
+        program.attach("syscalls", name).map(|_| ()).map_err(|error| causes(&error))
+    };
+    if ["/sys/kernel/tracing/events", "/sys/kernel/debug/tracing/events"].iter().any(|path| Path::new(path).exists()) {
+        return attach(program);
+    }
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            mount_tracefs().map_err(|error| format!("tracefs is not mounted, and cannot be: {error}"))?;
+            attach(program)
+        });
+        thread.join().unwrap_or_else(|_| Err("the thread that attaches it ended".into()))
+    })
+}
+
+/// Mount tracefs at its place, for the calling thread alone, which gets a mount namespace of its own.
+#[allow(unsafe_code)]
+fn mount_tracefs() -> io::Result<()> {
+    let none = std::ptr::null::<libc::c_char>();
+    let check = |result: libc::c_int| if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) };
+    // SAFETY: takes no pointer; other threads keep their mounts.
+    check(unsafe { libc::unshare(libc::CLONE_FS | libc::CLONE_NEWNS) })?;
+    // SAFETY: the texts end with a NUL and live through the calls, which keep none of them.
+    check(unsafe { libc::mount(none, c"/".as_ptr(), none, libc::MS_REC | libc::MS_PRIVATE, none.cast()) })?;
+    let name = c"tracefs".as_ptr();
+    // SAFETY: as above.
+    check(unsafe { libc::mount(name, c"/sys/kernel/tracing".as_ptr(), name, 0, none.cast()) })
+}
+
+fn attach_sock(program: &mut CgroupSock, root: &File) -> Result<(), ProgramError> {
     program.load()?;
     program.attach(root, MODE).map(|_| ())
 }
 
-fn attach_sock_addr(program: &mut CgroupSockAddr, root: &File) -> Result<(), aya::programs::ProgramError> {
+fn attach_sock_addr(program: &mut CgroupSockAddr, root: &File) -> Result<(), ProgramError> {
     program.load()?;
     program.attach(root, MODE).map(|_| ())
 }
@@ -342,7 +523,8 @@ fn causes(error: &dyn std::error::Error) -> String {
         }
         next = error.source();
     }
-    text.lines().next().unwrap_or_default().to_owned()
+    let text = text.lines().next().unwrap_or_default();
+    text.trim_end_matches("Verifier output: ").trim_end_matches(". ").to_owned()
 }
 
 fn other(message: impl Into<String>) -> io::Error {

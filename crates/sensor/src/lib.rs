@@ -7,6 +7,7 @@ pub mod decoder;
 pub mod dns;
 #[cfg(target_os = "linux")]
 pub mod kernel;
+pub mod lines;
 mod lru;
 mod pending;
 pub mod processes;
@@ -14,6 +15,7 @@ mod procfs;
 pub mod records;
 #[cfg(target_os = "linux")]
 mod sensor;
+mod shared;
 pub mod table;
 
 #[cfg(target_os = "linux")]

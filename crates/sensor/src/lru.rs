@@ -1,7 +1,8 @@
 //! A table with room for so many: who is not asked for longest makes place.
 
-use std::collections::HashMap;
 use std::hash::Hash;
+
+use hashbrown::HashMap;
 
 const NONE: usize = usize::MAX;
 

@@ -1,12 +1,13 @@
 //! Processes that the kernel side told of: what a connection's owner is called, and its parent.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::lru::Lru;
 use crate::procfs;
-use crate::records::{Description, Owner};
+use crate::records::{Ancestor, Description, Image, Owner, Process, image_state, truncated};
 
-/// More than the kernel side remembers having told.
+/// More than the kernel side remembers having told, of processes and of images.
 const CAPACITY: usize = 32_768;
 pub(crate) const TICK_NS: u64 = 10_000_000;
 /// Marks a key as ours; see `python/procwire/guid.py`, which defines the layout.
@@ -32,6 +33,16 @@ pub struct Described {
     pub witness: Witness,
     /// Full path of the executable.
     pub executable: Option<String>,
+    /// Whether that lacks its front.
+    pub truncated: bool,
+    /// The executable's device, as stat() writes it.
+    pub device: Option<u64>,
+    /// The executable's inode.
+    pub inode: Option<u64>,
+    /// Inode of the mount namespace.
+    pub mount_namespace: Option<u32>,
+    /// What became of the executable: `deleted` or `memfd`; None of an ordinary file.
+    pub image_state: Option<&'static str>,
     /// Command line, arguments with spaces between them.
     pub command: Option<String>,
     /// Path of the control group.
@@ -40,20 +51,23 @@ pub struct Described {
     pub parent_id: Option<u32>,
     /// The parent's start, nanoseconds since boot; None if it has no parent, or is not known.
     pub parent_start_boot_ns: Option<u64>,
-    /// Full path of the parent's executable.
+    /// Full path of the executable that the parent ran when it forked.
     pub parent_executable: Option<String>,
+    /// Ancestors up to init, nearest first, as a JSON array of texts; None if none is known.
+    pub ancestry: Option<String>,
 }
 
-/// The processes used last, by owner.
+/// The processes used last, by owner, and the programs that their ancestors ran.
 #[derive(Debug)]
 pub struct Processes {
     known: Lru<Owner, Arc<Described>>,
+    images: Lru<u64, Arc<str>>,
     wanted: Vec<u32>,
 }
 
 impl Default for Processes {
     fn default() -> Self {
-        Processes { known: Lru::new(CAPACITY), wanted: Vec::new() }
+        Processes { known: Lru::new(CAPACITY), images: Lru::new(CAPACITY), wanted: Vec::new() }
     }
 }
 
@@ -66,16 +80,60 @@ impl Processes {
     /// Take note of a process.
     pub fn insert(&mut self, description: &Description<'_>, command: Option<String>) {
         let process = description.process;
+        let cut = |part| process.truncated & part != 0;
+        let executable = path(description.executable, cut(truncated::EXECUTABLE));
+        let ancestors: Vec<_> =
+            description.ancestors.iter().map(|ancestor| (ancestor.tgid, self.image_of(ancestor))).collect();
+        let parent = description.ancestors.first();
+        let read = command.or_else(|| command_line(description.command));
+        let inherits = read.is_none() && executable.is_some();
+        let command = if inherits { parent.and_then(|parent| self.inherited(process, parent)) } else { read };
         let described = Described {
             witness: Witness::Kernel,
-            executable: path(description.executable),
-            command: command.or_else(|| command_line(description.command)),
-            cgroup: path(description.cgroup).or(Some("/".into())),
-            parent_id: Some(process.parent_tgid),
-            parent_start_boot_ns: (process.parent_tgid != 0).then_some(process.parent_start_boot_ns),
-            parent_executable: path(description.parent_executable),
+            truncated: cut(truncated::EXECUTABLE),
+            device: executable.is_some().then_some(process.device.into()),
+            inode: executable.is_some().then_some(process.inode),
+            mount_namespace: (process.mount_namespace != 0).then_some(process.mount_namespace),
+            image_state: match process.image_state {
+                image_state::DELETED => Some("deleted"),
+                image_state::MEMFD => Some("memfd"),
+                _ => None,
+            },
+            executable,
+            command,
+            cgroup: path(description.cgroup, cut(truncated::CGROUP)).or(Some("/".into())),
+            parent_id: Some(parent.map_or(0, |parent| parent.tgid)),
+            parent_start_boot_ns: parent.map(|parent| parent.start_boot_ns),
+            parent_executable: ancestors.first().and_then(|(_, image)| image.as_deref()).map(str::to_owned),
+            ancestry: ancestry(&ancestors),
         };
         self.put(key(&process.owner), Arc::new(described));
+    }
+
+    /// The command line of the parent, if the process has not become another program since its parent made it.
+    fn inherited(&mut self, process: &Process, parent: &Ancestor) -> Option<String> {
+        let Ancestor { tgid, start_boot_ns, .. } = *parent;
+        self.known.get(&key(&Owner { tgid, start_boot_ns, ..process.owner }))?.command.clone()
+    }
+
+    /// Take note of a program that ancestors ran.
+    pub fn insert_image(&mut self, image: &Image, names: &[u8]) {
+        if let Some(path) = path(names, image.truncated != 0) {
+            let forgotten = self.images.insert(image.image, path.into());
+            self.wanted.extend(forgotten.map(slot));
+        }
+    }
+
+    /// What an ancestor ran. If that is not known it is wanted, and meanwhile what /proc has of it.
+    fn image_of(&mut self, ancestor: &Ancestor) -> Option<Arc<str>> {
+        if ancestor.image == 0 {
+            return None;
+        }
+        if let Some(path) = self.images.get(&ancestor.image) {
+            return Some(Arc::clone(path));
+        }
+        self.wanted.push(slot(ancestor.image));
+        procfs::executable_of(ancestor.tgid, ancestor.start_boot_ns).map(Into::into)
     }
 
     /// The process that an owner is. One that is not known is wanted, and meanwhile what /proc has of it.
@@ -101,15 +159,59 @@ impl Processes {
     }
 }
 
-/// The path whose names stand leaf first, each ended by a NUL.
-fn path(names: &[u8]) -> Option<String> {
-    let names = names.strip_suffix(b"\0")?;
-    let mut path = String::with_capacity(names.len() + 1);
+/// By which an image is wanted: the kernel side counts requests for it by the same digits.
+fn slot(image: u64) -> u32 {
+    image as u32
+}
+
+/// Stands where the front of a path is missing: no path begins so.
+const CUT: &str = "\u{2026}";
+
+/// The path whose names stand leaf first, each ended by a NUL (but the last, of one that is cut).
+fn path(names: &[u8], cut: bool) -> Option<String> {
+    let names = if cut { names.strip_suffix(b"\0").unwrap_or(names) } else { names.strip_suffix(b"\0")? };
+    if names.is_empty() {
+        return None;
+    }
+    let mut path = String::with_capacity(names.len() + 1 + CUT.len());
+    if cut {
+        path.push_str(CUT);
+    }
     for name in names.split(|byte| *byte == 0).rev() {
         path.push('/');
         path.push_str(&String::from_utf8_lossy(name));
     }
     Some(path)
+}
+
+/// Process ids and what they ran as a JSON array of texts: `["812 /usr/bin/bash", "2"]`. None of none.
+pub(crate) fn ancestry<T: AsRef<str>>(ancestors: &[(u32, Option<T>)]) -> Option<String> {
+    let mut json = String::from("[");
+    for (tgid, image) in ancestors {
+        if json.len() > 1 {
+            json.push_str(", ");
+        }
+        json.push('"');
+        json.push_str(&tgid.to_string());
+        if let Some(image) = image {
+            json.push(' ');
+            push_escaped(&mut json, image.as_ref());
+        }
+        json.push('"');
+    }
+    json.push(']');
+    (!ancestors.is_empty()).then_some(json)
+}
+
+/// Add a text as JSON's strings have it (RFC 8259).
+fn push_escaped(json: &mut String, text: &str) {
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => json.extend(['\\', character]),
+            '\0'..='\x1F' => json.push_str(&format!("\\u{:04x}", u32::from(character))),
+            _ => json.push(character),
+        }
+    }
 }
 
 /// Arguments, each ended by a NUL, as a line.
@@ -129,16 +231,32 @@ pub struct Guids {
 }
 
 impl Guids {
-    /// The GUID of a process; `python/procwire/guid.py`'s `linux_guid` says the same, and a test holds them together.
-    pub fn text(&self, tgid: u32, start_boot_ns: u64) -> String {
-        let ticks = start_boot_ns / TICK_NS;
-        let start_ns = self.boot_time_ns.saturating_add_unsigned(ticks * TICK_NS);
+    /// The GUID of a process.
+    pub fn guid(&self, tgid: u32, start_boot_ns: u64) -> Guid {
+        Guid { of: *self, tgid, start_boot_ns }
+    }
+}
+
+/// The GUID of a process, written when it is asked for; `python/procwire/guid.py`'s `linux_guid` says the same, and a
+/// test holds them together.
+#[derive(Clone, Copy, Debug)]
+pub struct Guid {
+    of: Guids,
+    tgid: u32,
+    start_boot_ns: u64,
+}
+
+impl fmt::Display for Guid {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ticks = self.start_boot_ns / TICK_NS;
+        let start_ns = self.of.boot_time_ns.saturating_add_unsigned(ticks * TICK_NS);
         let start_s = start_ns.div_euclid(1_000_000_000) as u32;
-        let key = KEY_MARK | u64::from(tgid) << KEY_PID_SHIFT | ticks & ((1 << KEY_PID_SHIFT) - 1);
+        let key = KEY_MARK | u64::from(self.tgid) << KEY_PID_SHIFT | ticks & ((1 << KEY_PID_SHIFT) - 1);
         let k = key.to_le_bytes();
-        format!(
+        write!(
+            formatter,
             "{{{:08X}-{:04X}-{:04X}-{:02X}{:02X}-{:02X}{:02X}{:02X}{:02X}{:02X}{:02X}}}",
-            self.machine_id,
+            self.of.machine_id,
             start_s & 0xFFFF,
             start_s >> 16,
             k[0],
@@ -164,13 +282,8 @@ mod tests {
         let mut process = Process::new_zeroed();
         process.owner = owner;
         let names = format!("{name}\0");
-        let description = Description {
-            process: &process,
-            executable: names.as_bytes(),
-            parent_executable: b"",
-            cgroup: b"",
-            command: b"",
-        };
+        let description =
+            Description { process: &process, ancestors: &[], executable: names.as_bytes(), cgroup: b"", command: b"" };
         processes.insert(&description, None);
     }
 
@@ -213,9 +326,39 @@ mod tests {
 
     #[test]
     fn paths_stand_leaf_first() {
-        assert_eq!(path(b"curl\0bin\0usr\0").as_deref(), Some("/usr/bin/curl"));
-        assert_eq!(path(b"memfd:x\0").as_deref(), Some("/memfd:x"));
-        assert_eq!(path(b""), None);
+        assert_eq!(path(b"curl\0bin\0usr\0", false).as_deref(), Some("/usr/bin/curl"));
+        assert_eq!(path(b"memfd:x\0", false).as_deref(), Some("/memfd:x"));
+        assert_eq!(path(b"", false), None);
+        assert_eq!(path(b"", true), None);
+    }
+
+    /// One that lacks its front looks like no other.
+    #[test]
+    fn a_path_that_is_cut_does_not_look_complete() {
+        assert_eq!(path(b"curl\0bin\0", true).as_deref(), Some("\u{2026}/bin/curl"));
+        assert_eq!(path(b"curl\0bi", true).as_deref(), Some("\u{2026}/bi/curl"));
+    }
+
+    #[test]
+    fn ancestry_is_json_whatever_a_file_is_called() {
+        let ancestors = [(812, Some("/bin/\"a\\b\n\u{1}\u{fffd}ö")), (2, None)];
+        let json = ancestry(&ancestors).expect("there are some");
+        assert_eq!(json, "[\"812 /bin/\\\"a\\\\b\\u000a\\u0001\u{fffd}ö\", \"2\"]");
+        assert_eq!(ancestry::<&str>(&[]), None);
+    }
+
+    /// Whoever is one of many is sent once; forgotten, it is asked for.
+    #[test]
+    fn what_an_ancestor_ran_is_known_by_its_image() {
+        let mut processes = Processes::default();
+        let mut image = Image::new_zeroed();
+        image.image = 1 << 40 | 7;
+        processes.insert_image(&image, b"bash\0bin\0");
+        let ancestor = |image| Ancestor { start_boot_ns: u64::MAX, image, tgid: 5, pad: 0 };
+        assert_eq!(processes.image_of(&ancestor(image.image)).as_deref(), Some("/bin/bash"));
+        assert!(processes.take_wanted().is_empty());
+        assert_eq!(processes.image_of(&ancestor(1 << 40 | 8)), None);
+        assert_eq!(processes.take_wanted(), [8]);
     }
 
     #[test]
@@ -229,7 +372,7 @@ mod tests {
     #[test]
     fn guids_are_those_of_python() {
         let guids = Guids { machine_id: 0xFFB1_2C03, boot_time_ns: 1_767_225_600_000_000_000 };
-        assert_eq!(guids.text(4711, 12_340_000_000), "{FFB12C03-B90C-6955-D204-00009C4900F2}");
-        assert_eq!(guids.text(4711, 12_349_999_999), guids.text(4711, 12_340_000_000));
+        assert_eq!(guids.guid(4711, 12_340_000_000).to_string(), "{FFB12C03-B90C-6955-D204-00009C4900F2}");
+        assert_eq!(guids.guid(4711, 12_349_999_999).to_string(), guids.guid(4711, 12_340_000_000).to_string());
     }
 }

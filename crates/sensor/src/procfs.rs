@@ -2,9 +2,14 @@
 
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 
-use crate::processes::{Described, TICK_NS, Witness, command_line};
+use crate::processes::{Described, TICK_NS, Witness, ancestry, command_line};
 use crate::records::{COMMAND_BYTES, Owner};
+
+/// As many as the kernel side tells of.
+const ANCESTORS: usize = 16;
+const DELETED: &str = " (deleted)";
 
 /// Fields of /proc/PID/stat after the name, which is in parentheses and may hold any.
 const PARENT: usize = 1;
@@ -14,12 +19,19 @@ const START: usize = 19;
 pub(crate) fn described(owner: &Owner) -> Option<Described> {
     let parent = parent_of(owner)?;
     let executable = executable(owner.tgid);
+    let ancestors = ancestors_from(parent);
+    let image = fs::metadata(format!("/proc/{}/exe", owner.tgid)).ok();
     let described = Described {
+        device: image.as_ref().map(MetadataExt::dev),
+        inode: image.as_ref().map(MetadataExt::ino),
+        mount_namespace: fs::metadata(format!("/proc/{}/ns/mnt", owner.tgid)).ok().map(|file| file.ino() as u32),
+        image_state: image_state(owner.tgid),
+        ancestry: ancestry(&ancestors),
         command: command(owner.tgid),
         cgroup: cgroup(owner.tgid),
         parent_id: Some(parent),
         parent_start_boot_ns: stat(parent).map(|(_, start_ticks)| start_ticks * TICK_NS),
-        parent_executable: self::executable(parent),
+        parent_executable: ancestors.into_iter().next().and_then(|(_, executable)| executable),
         ..Described::default()
     };
     if parent_of(owner)? != parent || self::executable(owner.tgid) != executable {
@@ -33,6 +45,18 @@ pub(crate) fn described(owner: &Owner) -> Option<Described> {
 pub(crate) fn command_of(owner: &Owner) -> Option<String> {
     let command = command(owner.tgid);
     parent_of(owner).and(command)
+}
+
+/// The executable of a process, if it still is the one that started then.
+pub(crate) fn executable_of(tgid: u32, start_boot_ns: u64) -> Option<String> {
+    let executable = executable(tgid);
+    parent_of(&Owner { tgid, start_boot_ns, ..Owner::default() }).and(executable)
+}
+
+/// A process and its ancestors, with what they run.
+fn ancestors_from(tgid: u32) -> Vec<(u32, Option<String>)> {
+    let parents = std::iter::successors(Some(tgid), |tgid| stat(*tgid).map(|(parent, _)| parent));
+    parents.take_while(|tgid| *tgid != 0).take(ANCESTORS).map(|tgid| (tgid, executable(tgid))).collect()
 }
 
 fn parent_of(owner: &Owner) -> Option<u32> {
@@ -49,9 +73,20 @@ fn stat(tgid: u32) -> Option<(u32, u64)> {
 }
 
 fn executable(tgid: u32) -> Option<String> {
+    let path = link(tgid)?;
+    Some(path.strip_suffix(DELETED).unwrap_or(&path).to_owned())
+}
+
+fn image_state(tgid: u32) -> Option<&'static str> {
+    let path = link(tgid)?;
+    let deleted = path.strip_suffix(DELETED)?;
+    let memfd = deleted.strip_prefix("/memfd:").is_some_and(|name| !name.contains('/'));
+    Some(if memfd { "memfd" } else { "deleted" })
+}
+
+fn link(tgid: u32) -> Option<String> {
     let path = fs::read_link(format!("/proc/{tgid}/exe")).ok()?;
-    let path = path.to_string_lossy();
-    Some(path.strip_suffix(" (deleted)").unwrap_or(&path).to_owned())
+    Some(path.to_string_lossy().into_owned())
 }
 
 fn command(tgid: u32) -> Option<String> {
@@ -84,6 +119,9 @@ mod tests {
         assert_eq!(described.executable.as_deref(), executable.to_str());
         assert!(described.command.is_some_and(|command| command.contains("sensor")));
         assert!(described.parent_start_boot_ns.is_some());
+        let image = fs::metadata(executable).expect("its executable is there");
+        assert_eq!((described.device, described.inode), (Some(image.dev()), Some(image.ino())));
+        assert!(described.ancestry.is_some_and(|json| json.starts_with('[') && json.contains("\"1")));
     }
 
     /// Process ids are given again.

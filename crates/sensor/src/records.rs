@@ -204,44 +204,77 @@ pub struct Event {
 
 /// Bytes kept of a command line.
 pub const COMMAND_BYTES: usize = 1024;
-/// Bytes kept of a DNS message or segment.
-pub const DNS_BYTES: usize = 2048;
+
+/// Of what a description lacks the front, `enum truncated`.
+#[allow(missing_docs)]
+pub mod truncated {
+    pub const EXECUTABLE: u8 = 1;
+    pub const CGROUP: u8 = 2;
+}
+
+/// What became of an executable, `enum image_state`.
+#[allow(missing_docs)]
+pub mod image_state {
+    pub const DELETED: u8 = 1;
+    pub const MEMFD: u8 = 2;
+}
 
 record! {
-    /// A process, told before its first connection. Its texts stand behind this, see [`Description`].
+    /// A process, told before its first connection. Its ancestors and texts stand behind this, see [`Description`].
     pub struct Process {
         /// Record type.
         pub record: u8,
-        /// Whether a path was longer than fits.
+        /// Of [`truncated`].
         pub truncated: u8,
+        /// One of [`image_state`], 0 for an ordinary file.
+        pub image_state: u8,
+        /// How many ancestors.
+        pub ancestors: u8,
         /// Bytes of the executable's names.
         pub executable_bytes: u16,
-        /// Bytes of the names of the parent's executable.
-        pub parent_executable_bytes: u16,
         /// Bytes of the control group's names.
         pub cgroup_bytes: u16,
         /// Bytes of the command line.
         pub command_bytes: u16,
         /// Zero.
         pub pad: [u8; 2],
-        /// The parent's process id.
-        pub parent_tgid: u32,
-        /// The parent's start, nanoseconds since boot.
-        pub parent_start_boot_ns: u64,
+        /// The executable's device, as stat() writes it.
+        pub device: u32,
+        /// The executable's inode.
+        pub inode: u64,
+        /// Inode of the mount namespace.
+        pub mount_namespace: u32,
+        /// Zero.
+        pub pad2: u32,
         /// Which process.
         pub owner: Owner,
     }
 }
 
-/// A process and its texts. Names of paths stand leaf first, each ended by a NUL.
+record! {
+    /// A process that led to another.
+    #[derive(PartialEq, Eq)]
+    pub struct Ancestor {
+        /// Its start, nanoseconds since boot.
+        pub start_boot_ns: u64,
+        /// The program that it ran then; 0: none, or not known.
+        pub image: u64,
+        /// Process id.
+        pub tgid: u32,
+        /// Zero.
+        pub pad: u32,
+    }
+}
+
+/// A process, its ancestors and its texts. Names of paths stand leaf first, each ended by a NUL.
 #[derive(Clone, Copy, Debug)]
 pub struct Description<'a> {
     /// The record's fixed part.
     pub process: &'a Process,
+    /// Ancestors, nearest first.
+    pub ancestors: &'a [Ancestor],
     /// Names of the executable's path.
     pub executable: &'a [u8],
-    /// Names of the path of the parent's executable.
-    pub parent_executable: &'a [u8],
     /// Names of the control group's path.
     pub cgroup: &'a [u8],
     /// Arguments, each ended by a NUL.
@@ -251,34 +284,50 @@ pub struct Description<'a> {
 impl<'a> Description<'a> {
     /// None if the bytes are fewer than the record says.
     fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let (process, texts) = Process::ref_from_prefix(bytes).ok()?;
+        let (process, rest) = Process::ref_from_prefix(bytes).ok()?;
+        let (ancestors, texts) = <[Ancestor]>::ref_from_prefix_with_elems(rest, process.ancestors.into()).ok()?;
         let (executable, texts) = texts.split_at_checked(process.executable_bytes.into())?;
-        let (parent_executable, texts) = texts.split_at_checked(process.parent_executable_bytes.into())?;
         let (cgroup, texts) = texts.split_at_checked(process.cgroup_bytes.into())?;
         let command = texts.get(..process.command_bytes.into())?;
-        Some(Description { process, executable, parent_executable, cgroup, command })
+        Some(Description { process, ancestors, executable, cgroup, command })
     }
 }
 
 record! {
-    /// A DNS message over UDP, or a segment of a connection to a DNS server, as it came in.
+    /// A program that an ancestor ran. Told before the first process that refers to it.
+    pub struct Image {
+        /// Record type.
+        pub record: u8,
+        /// Whether its path lacks its front.
+        pub truncated: u8,
+        /// Bytes of its path's names, which stand behind this.
+        pub path_bytes: u16,
+        /// Zero.
+        pub pad: u32,
+        /// Which it is.
+        pub image: u64,
+    }
+}
+
+record! {
+    /// A DNS message over UDP, or a piece of a segment of a connection to a DNS server; its payload is behind it.
     pub struct Dns {
         /// Record type.
         pub record: u8,
-        /// Whether it is a segment of TCP.
+        /// Whether it is of a segment of TCP.
         pub over_tcp: u8,
         /// Whether the process sent it: a question.
         pub sent: u8,
         /// Zero.
         pub pad: u8,
-        /// Bytes used of `payload`.
+        /// Length of the payload.
         pub payload_bytes: u16,
-        /// The server's port.
+        /// The server's port, as the socket sees it.
         pub peer_port: u16,
-        /// The process that the socket belongs to.
+        /// Of a question by UDP the process that asks, else the one that the socket belongs to.
         pub tgid: u32,
-        /// Of a segment: its sequence number.
-        pub sequence: u32,
+        /// Its real user.
+        pub uid: u32,
         /// Its start, nanoseconds since boot.
         pub start_boot_ns: u64,
         /// The socket's cookie.
@@ -287,8 +336,10 @@ record! {
         pub time_boot_ns: u64,
         /// The server's address.
         pub peer: [u8; 16],
-        /// The message, or the segment's data.
-        pub payload: [u8; DNS_BYTES],
+        /// Of a segment: the sequence number of the payload's first byte.
+        pub sequence: u32,
+        /// Zero.
+        pub pad2: u32,
     }
 }
 
@@ -301,10 +352,12 @@ pub enum Record<'a> {
     Connection(&'a Connection, Option<&'a Counts>),
     /// `RECORD_CLAIM`
     Claim(&'a Claim),
-    /// `RECORD_DNS`
-    Dns(&'a Dns),
+    /// `RECORD_DNS`, with its payload.
+    Dns(&'a Dns, &'a [u8]),
     /// `RECORD_NAT`
     Nat(&'a Nat),
+    /// `RECORD_IMAGE`; with the names of its path.
+    Image(&'a Image, &'a [u8]),
 }
 
 impl<'a> Record<'a> {
@@ -319,8 +372,15 @@ impl<'a> Record<'a> {
                 Some(Record::Connection(connection, counts))
             }
             3 => Claim::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Claim(record)),
-            4 => Dns::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Dns(record)),
+            4 => {
+                let (dns, rest) = Dns::ref_from_prefix(bytes).ok()?;
+                Some(Record::Dns(dns, rest.get(..dns.payload_bytes.into())?))
+            }
             5 => Nat::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Nat(record)),
+            6 => {
+                let (image, path) = Image::ref_from_prefix(bytes).ok()?;
+                Some(Record::Image(image, path.get(..image.path_bytes.into())?))
+            }
             _ => None,
         }
     }
@@ -339,8 +399,10 @@ mod tests {
         assert_eq!(size_of::<Counts>(), 32);
         assert_eq!(size_of::<Nat>(), 72);
         assert_eq!(size_of::<Claim>(), 64);
-        assert_eq!(size_of::<Process>(), 48);
-        assert_eq!(size_of::<Dns>(), 2104);
+        assert_eq!(size_of::<Process>(), 56);
+        assert_eq!(size_of::<Ancestor>(), 24);
+        assert_eq!(size_of::<Image>(), 16);
+        assert_eq!(size_of::<Dns>(), 64);
     }
 
     #[test]

@@ -8,20 +8,29 @@ use arrow_array::RecordBatch;
 
 use crate::decoder::Decoder;
 use crate::kernel::Kernel;
+use crate::lines::Lines;
 use crate::{Hook, Settings};
 
 /// How often the ring buffer is looked at: the kernel side wakes nobody, which would cost it more than the event.
 const TICK: Duration = Duration::from_millis(50);
-/// A batch is handed on once it has so many rows, or is so old: a batch costs milliseconds whatever it holds.
+/// Records taken between two looks at how many lines there are.
+const FEW_RECORDS: usize = 16;
+/// The same where nothing happened for `QUIET`.
+const QUIET_TICK: Duration = Duration::from_millis(100);
+const QUIET: Duration = Duration::from_secs(1);
+/// A batch costs a millisecond whatever it holds: one is handed on once it has so many rows, or so long after the last,
 const BATCH_ROWS: usize = 4096;
-const BATCH_AGE: Duration = Duration::from_millis(100);
+const BATCH_EVERY: Duration = Duration::from_millis(100);
+/// and later where there are so many that this cost counts.
+const BUSY_ROWS: usize = 64;
+const BUSY_BATCH_EVERY: Duration = Duration::from_millis(200);
 
 /// Records the connections of this machine.
 pub struct Sensor {
     kernel: Kernel,
     decoder: Decoder,
-    /// When the first of the rows that wait was taken.
-    oldest: Option<Instant>,
+    /// When rows, or lines, were handed over last.
+    handed_over: Instant,
 }
 
 impl Sensor {
@@ -32,13 +41,14 @@ impl Sensor {
     pub fn start(cgroup: Option<&Path>, settings: &Settings) -> io::Result<Self> {
         let mut kernel = Kernel::attach(cgroup, settings)?;
         let mut decoder = Decoder::new(settings.guids);
-        decoder.claims = kernel.claims;
         decoder.wall_offset_ns = wall_offset_ns();
+        decoder.attempts = settings.attempts;
+        decoder.holds_existing = true;
         decoder.begin_existing();
         kernel.note_open_sockets(|bytes| decoder.feed(bytes));
         decoder.end_existing(settings.existing);
         kernel.request(&decoder.take_wanted());
-        Ok(Sensor { kernel, decoder, oldest: None })
+        Ok(Sensor { kernel, decoder, handed_over: Instant::now() })
     }
 
     /// The next batch; None if nothing happened within `timeout`.
@@ -52,24 +62,71 @@ impl Sensor {
             let Sensor { kernel, decoder, .. } = self;
             let drained = kernel.drain(BATCH_ROWS, |bytes| decoder.feed(bytes));
             // Asked not to wait, as at the end of a recording: what is held is let go too.
-            decoder.release(if timeout.is_zero() { u64::MAX } else { now_ns(libc::CLOCK_BOOTTIME).cast_unsigned() });
+            let until_ns = if timeout.is_zero() { u64::MAX } else { now_ns(libc::CLOCK_BOOTTIME).cast_unsigned() };
+            decoder.release(until_ns, |cookie, peer| kernel.was_read(cookie, peer));
             kernel.request(&decoder.take_wanted());
             let now = Instant::now();
-            if decoder.rows() > 0 {
-                let since = *self.oldest.get_or_insert(now);
-                if decoder.rows() >= BATCH_ROWS || now - since >= BATCH_AGE || timeout.is_zero() {
-                    self.oldest = None;
-                    return decoder.take().map(Some).map_err(io::Error::other);
-                }
+            let rows = decoder.rows();
+            let every = if rows < BUSY_ROWS { BATCH_EVERY } else { BUSY_BATCH_EVERY };
+            if rows >= BATCH_ROWS || rows > 0 && (now - self.handed_over >= every || timeout.is_zero()) {
+                self.handed_over = now;
+                return decoder.take().map(Some).map_err(io::Error::other);
             }
             let left = end.saturating_duration_since(now);
             if left.is_zero() {
                 return Ok(None);
             }
             if drained < BATCH_ROWS {
-                std::thread::sleep(left.min(TICK));
+                std::thread::sleep(left.min(self.tick(now)));
             }
         }
+    }
+
+    /// How long to wait for the next look.
+    fn tick(&self, now: Instant) -> Duration {
+        if now - self.handed_over < QUIET { TICK } else { QUIET_TICK }
+    }
+
+    /// Let rows become lines from here on.
+    pub fn write_lines(&mut self, lines: Lines) {
+        self.decoder.lines = Some(Box::new(lines));
+    }
+
+    /// The lines of what happened, numbered from `first_record_id` on; rows beyond `most` are only counted. None if
+    /// nothing happened within `timeout`, or if rows do not become lines.
+    pub fn lines(&mut self, timeout: Duration, first_record_id: i64, most: u64) -> Option<&Lines> {
+        let end = Instant::now() + timeout;
+        self.decoder.lines.as_mut()?.begin(first_record_id, most);
+        loop {
+            self.decoder.wall_offset_ns = wall_offset_ns();
+            while !self.decoder.is_full() {
+                let Sensor { kernel, decoder, .. } = self;
+                if kernel.drain(FEW_RECORDS, |bytes| decoder.feed(bytes)) < FEW_RECORDS {
+                    break;
+                }
+            }
+            // Only now: who claims a flow may have stood in the buffer.
+            let until_ns = if timeout.is_zero() { u64::MAX } else { now_ns(libc::CLOCK_BOOTTIME).cast_unsigned() };
+            let Sensor { kernel, decoder, .. } = self;
+            decoder.release(until_ns, |cookie, peer| kernel.was_read(cookie, peer));
+            self.kernel.request(&self.decoder.take_wanted());
+            let lines = self.decoder.lines.as_ref()?;
+            let now = Instant::now();
+            // In the middle of a burst a piece that is not full waits for the next look.
+            let is_due = lines.is_full() || timeout.is_zero() || now - self.handed_over >= TICK;
+            if !lines.is_empty() && is_due {
+                self.handed_over = now;
+                break;
+            }
+            let left = end.saturating_duration_since(now);
+            if left.is_zero() && lines.is_empty() {
+                return None;
+            }
+            let wait =
+                if lines.is_empty() { left.min(self.tick(now)) } else { TICK.saturating_sub(now - self.handed_over) };
+            std::thread::sleep(wait);
+        }
+        self.decoder.lines.as_deref()
     }
 
     /// The hooks, attached and not.
@@ -95,6 +152,7 @@ impl Sensor {
     pub fn warnings(&self) -> Vec<(String, u64)> {
         let mut warnings = self.kernel.warnings();
         warnings.push(("events of processes described by /proc, after the event".into(), self.decoder.described_late));
+        warnings.extend(self.decoder.dns_warnings().map(|(cause, count)| (cause.to_owned(), count)));
         warnings.retain(|(_, count)| *count > 0);
         warnings
     }

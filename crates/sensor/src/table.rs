@@ -6,8 +6,10 @@ use std::sync::Arc;
 use arrow_array::builder::{
     ArrayBuilder, BinaryBuilder, BooleanBuilder, Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
 };
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_array::{ArrayRef, RecordBatch, new_null_array};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+
+use crate::processes::{Described, Guid};
 
 /// An end of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +27,9 @@ pub struct End<'a> {
 #[allow(missing_docs)]
 pub struct Row<'a> {
     pub time_us: i64,
-    pub process_guid: Option<&'a str>,
+    /// What the other columns of the process were taken from.
+    pub process: Option<&'a Arc<Described>>,
+    pub process_guid: Option<Guid>,
     pub process_id: Option<u32>,
     pub process_name: Option<&'a str>,
     pub protocol: &'a str,
@@ -39,7 +43,7 @@ pub struct Row<'a> {
     pub attribution: Option<&'a str>,
     pub user_id: Option<u32>,
     pub command_line: Option<&'a str>,
-    pub parent_guid: Option<&'a str>,
+    pub parent_guid: Option<Guid>,
     pub parent_id: Option<u32>,
     pub parent_name: Option<&'a str>,
     pub network_namespace_id: u32,
@@ -68,12 +72,18 @@ macro_rules! columns {
     ($($name:ident: $builder:ident, $kind:expr;)*) => {
         /// Columns being filled.
         #[derive(Debug)]
-        pub struct Table { schema: SchemaRef, rows: usize, $($name: $builder,)* }
+        pub struct Table { schema: SchemaRef, places: Vec<Option<usize>>, rows: usize, $($name: $builder,)* }
 
         impl Default for Table {
             fn default() -> Self {
-                let fields = vec![$(Field::new(stringify!($name), $kind, true),)*];
-                Table { schema: Arc::new(Schema::new(fields)), rows: 0, $($name: builder(),)* }
+                let fields = [$(Field::new(stringify!($name), $kind, true),)*];
+                let places = |name: &&str| fields.iter().position(|field| field.name() == *name);
+                let places: Vec<_> = ORDER.iter().map(places).collect();
+                let ordered = ORDER.iter().zip(&places).map(|(name, place)| match place {
+                    Some(place) => fields[*place].clone(),
+                    None => Field::new(*name, absent_type(name), true),
+                });
+                Table { schema: Arc::new(Schema::new(ordered.collect::<Vec<_>>())), places, rows: 0, $($name: builder(),)* }
             }
         }
 
@@ -83,12 +93,109 @@ macro_rules! columns {
             /// # Errors
             /// Columns of different lengths: a mistake here.
             pub fn take(&mut self) -> Result<RecordBatch, ArrowError> {
-                self.rows = 0;
+                let rows = std::mem::take(&mut self.rows);
                 let columns: Vec<ArrayRef> = vec![$(ArrayBuilder::finish(&mut self.$name),)*];
-                RecordBatch::try_new(Arc::clone(&self.schema), columns)
+                let column = |(field, place): (&FieldRef, &Option<usize>)| match place {
+                    Some(place) => Arc::clone(&columns[*place]),
+                    None => new_null_array(field.data_type(), rows),
+                };
+                let ordered = self.schema.fields().iter().zip(&self.places).map(column).collect();
+                RecordBatch::try_new(Arc::clone(&self.schema), ordered)
             }
         }
     };
+}
+
+/// The columns of a recording in their order, `procwire.event.LIVE_SCHEMA`; a test holds the two together. Those that the
+/// sensor has no value for are null.
+const ORDER: &[&str] = &[
+    "event_creation_time",
+    "process_guid",
+    "process_id",
+    "process_name",
+    "user_name",
+    "network_protocol",
+    "network_connection_initiated",
+    "src_is_ipv6",
+    "src_ip",
+    "src_host_name",
+    "src_port",
+    "src_port_name",
+    "dst_is_ipv6",
+    "dst_ip",
+    "dst_host_name",
+    "dst_port",
+    "dst_port_name",
+    "rule_name",
+    "event_recorded_time",
+    "record_id",
+    "computer_name",
+    "provider_name",
+    "provider_guid",
+    "channel",
+    "event_id",
+    "event_version",
+    "event_level",
+    "event_task",
+    "event_opcode",
+    "event_keywords",
+    "logger_process_id",
+    "logger_thread_id",
+    "logger_user_sid",
+    "source_file",
+    "source_offset",
+    "source_line",
+    "recovered",
+    "src_ip_bytes",
+    "dst_ip_bytes",
+    "record_kind",
+    "outcome",
+    "error_number",
+    "connection_id",
+    "attribution",
+    "user_id",
+    "process_command_line",
+    "process_parent_guid",
+    "process_parent_id",
+    "process_parent_name",
+    "network_namespace_id",
+    "cgroup_path",
+    "container_id",
+    "src_host_name_origin",
+    "dst_host_name_origin",
+    "duration_us",
+    "sent_bytes",
+    "received_bytes",
+    "sent_packets",
+    "received_packets",
+    "effective_user_id",
+    "process_image_device",
+    "process_image_inode",
+    "process_mount_namespace_id",
+    "process_image_state",
+    "process_name_truncated",
+    "process_ancestry",
+    "host_name_server",
+    "nat_src_ip",
+    "nat_src_port",
+    "nat_dst_ip",
+    "nat_dst_port",
+    "interface_index",
+    "events_lost",
+    "logged",
+];
+
+/// The type of a column that the sensor has no value for.
+fn absent_type(name: &str) -> DataType {
+    match name {
+        "event_recorded_time" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        "record_id" | "logger_process_id" | "logger_thread_id" | "source_offset" | "source_line" | "events_lost" => {
+            DataType::Int64
+        }
+        "event_version" | "event_level" | "event_task" | "event_opcode" => DataType::Int32,
+        "recovered" | "logged" => DataType::Boolean,
+        _ => DataType::Utf8,
+    }
 }
 
 trait New {
@@ -179,7 +286,7 @@ impl Table {
     pub fn push(&mut self, row: &Row<'_>) {
         self.rows += 1;
         self.event_creation_time.append_value(row.time_us);
-        self.process_guid.append_option(row.process_guid);
+        self.process_guid.append_option(row.process_guid.map(|guid| guid.to_string()));
         self.process_id.append_option(row.process_id.map(i64::from));
         self.process_name.append_option(row.process_name);
         self.network_protocol.append_value(row.protocol);
@@ -204,7 +311,7 @@ impl Table {
         self.attribution.append_option(row.attribution);
         self.user_id.append_option(row.user_id.map(i64::from));
         self.process_command_line.append_option(row.command_line);
-        self.process_parent_guid.append_option(row.parent_guid);
+        self.process_parent_guid.append_option(row.parent_guid.map(|guid| guid.to_string()));
         self.process_parent_id.append_option(row.parent_id.map(i64::from));
         self.process_parent_name.append_option(row.parent_name);
         self.network_namespace_id.append_value(row.network_namespace_id.into());
@@ -232,6 +339,11 @@ impl Table {
     }
 }
 
+/// The text of an address (RFC 5952).
+pub(crate) fn ip_text(bytes: [u8; 16]) -> String {
+    address(bytes).1
+}
+
 /// Whether it is IPv6, and its text (RFC 5952).
 fn address(bytes: [u8; 16]) -> (bool, String) {
     let address = Ipv6Addr::from(bytes);
@@ -252,6 +364,7 @@ mod tests {
         let end = End { address: [0; 16], port: 0, name: None };
         Row {
             time_us: 0,
+            process: None,
             process_guid: None,
             process_id: None,
             process_name: None,
@@ -325,5 +438,6 @@ mod tests {
         assert_eq!(int("interface_index"), 2);
         let first = batch.schema().index_of("effective_user_id").unwrap();
         assert!(batch.columns()[first..].iter().all(|column| column.is_null(1)));
+        assert_eq!((batch.num_columns(), batch.column_by_name("user_name").unwrap().null_count()), (ORDER.len(), 2));
     }
 }

@@ -5,7 +5,9 @@ use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
 use procwire_sensor::decoder::Decoder;
 use procwire_sensor::processes::Guids;
-use procwire_sensor::records::{Claim, Connection, Counts, Dns, Owner, Process, attribution, kind, state};
+use procwire_sensor::records::{
+    Ancestor, Claim, Connection, Counts, Dns, Image, Owner, Process, attribution, kind, state,
+};
 use zerocopy::{FromZeros, IntoBytes};
 
 const CURL: Owner = Owner { start_boot_ns: 12_340_000_000, tgid: 4711, exec_id: 3, uid: 1000, euid: 1000 };
@@ -16,23 +18,40 @@ fn decoder() -> Decoder {
     decoder
 }
 
-/// A description by its texts: names of the executable, its parent's and the control group, and the command line.
-fn description(owner: Owner, texts: [&[u8]; 4]) -> Vec<u8> {
+/// A description by its texts: names of the executable and the control group, and the command line.
+fn description(owner: Owner, texts: [&[u8]; 3]) -> Vec<u8> {
     let mut process = Process::new_zeroed();
     process.record = 1;
     process.owner = owner;
-    process.parent_tgid = 812;
-    process.parent_start_boot_ns = 5_000_000_000;
-    let [executable_bytes, parent_executable_bytes, cgroup_bytes, command_bytes] = texts.map(|text| text.len() as u16);
-    let process = Process { executable_bytes, parent_executable_bytes, cgroup_bytes, command_bytes, ..process };
-    // As the ring buffer does it: a multiple of 8.
-    let mut bytes = [process.as_bytes(), &texts.concat()].concat();
+    process.device = 0x801;
+    process.inode = 4242;
+    process.mount_namespace = 4_026_531_841;
+    let ancestors = [(812, 5_000_000_000, 71), (1, 10_000_000, 72)].map(|(tgid, start_boot_ns, image)| Ancestor {
+        start_boot_ns,
+        image,
+        tgid,
+        pad: 0,
+    });
+    process.ancestors = ancestors.len() as u8;
+    let [executable_bytes, cgroup_bytes, command_bytes] = texts.map(|text| text.len() as u16);
+    let process = Process { executable_bytes, cgroup_bytes, command_bytes, ..process };
+    padded([process.as_bytes(), ancestors.as_bytes(), &texts.concat()].concat())
+}
+
+/// As the ring buffer does it: a multiple of 8.
+fn padded(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.resize(bytes.len().next_multiple_of(8), b'?');
     bytes
 }
 
+fn image(number: u64, names: &[u8]) -> Vec<u8> {
+    let mut image = Image::new_zeroed();
+    (image.record, image.image, image.path_bytes) = (6, number, names.len() as u16);
+    padded([image.as_bytes(), names].concat())
+}
+
 fn process(owner: Owner) -> Vec<u8> {
-    description(owner, [b"curl\0bin\0usr\0", b"bash\0bin\0usr\0", b"sshd.service\0system.slice\0", b"curl\0-s\0"])
+    description(owner, [b"curl\0bin\0usr\0", b"sshd.service\0system.slice\0", b"curl\0-s\0"])
 }
 
 fn ipv4(last: u8) -> [u8; 16] {
@@ -82,6 +101,8 @@ fn long(batch: &RecordBatch, name: &str) -> i64 {
 #[test]
 fn a_connection_is_its_process_s() {
     let mut decoder = decoder();
+    decoder.feed(&image(71, b"bash\0bin\0usr\0"));
+    decoder.feed(&image(72, b"init\0sbin\0"));
     decoder.feed(&process(CURL));
     decoder.feed(connection(kind::CONNECT, 6).as_bytes());
     let batch = decoder.take().unwrap();
@@ -98,6 +119,24 @@ fn a_connection_is_its_process_s() {
     assert_eq!((long(&batch, "process_id"), long(&batch, "user_id"), long(&batch, "connection_id")), (4711, 1000, 77));
     assert_eq!((text(&batch, "outcome"), text(&batch, "attribution")), ("established".into(), "caller".into()));
     assert_eq!(decoder.unattributed().map(|(_, count)| count), [0, 0]);
+    assert_eq!(text(&batch, "process_ancestry"), r#"["812 /usr/bin/bash", "1 /sbin/init"]"#);
+    assert_eq!((long(&batch, "process_image_device"), long(&batch, "process_image_inode")), (0x801, 4242));
+    assert_eq!(long(&batch, "process_mount_namespace_id"), 4_026_531_841);
+    assert_eq!(texts(&batch, "process_image_state"), [None]);
+    assert!(!batch.column_by_name("process_name_truncated").unwrap().as_boolean().value(0));
+}
+
+/// Of a setuid program both are there; and a change of either makes no other process of it.
+#[test]
+fn the_real_and_the_effective_user_are_those_of_the_event() {
+    let mut decoder = decoder();
+    decoder.feed(&process(CURL));
+    let mut later = connection(kind::CONNECT, 6);
+    (later.owner.uid, later.owner.euid) = (65_534, 0);
+    decoder.feed(later.as_bytes());
+    let batch = decoder.take().unwrap();
+    assert_eq!((long(&batch, "user_id"), long(&batch, "effective_user_id")), (65_534, 0));
+    assert_eq!(text(&batch, "process_name"), "/usr/bin/curl");
 }
 
 /// The source is who spoke first: of an accepted connection the peer.
@@ -115,6 +154,8 @@ fn an_accepted_connection_has_its_peer_as_source() {
 #[test]
 fn a_row_without_its_process_says_why() {
     let mut decoder = decoder();
+    decoder.feed(&image(71, b"bash\0bin\0usr\0"));
+    decoder.feed(&image(72, b"init\0sbin\0"));
     decoder.feed(connection(kind::CONNECT, 6).as_bytes());
     let mut nobodys = connection(kind::CONNECT, 6);
     (nobodys.owner, nobodys.attribution) = (Owner::default(), 0);
@@ -166,7 +207,7 @@ fn exec_changes_the_image_and_not_the_guid() {
     let mut decoder = decoder();
     let after = Owner { exec_id: 4, ..CURL };
     decoder.feed(&process(CURL));
-    decoder.feed(&description(after, [b"nc\0bin\0", b"", b"", b""]));
+    decoder.feed(&description(after, [b"nc\0bin\0", b"", b""]));
     decoder.feed(connection(kind::CONNECT, 6).as_bytes());
     let mut later = connection(kind::CONNECT, 6);
     later.owner = after;
@@ -196,22 +237,22 @@ fn a_received_flow_is_held_for_who_reads_it() {
     assert_eq!((long(&batch, "process_id"), text(&batch, "attribution")), (99, "caller".into()));
 
     decoder.feed(flow.as_bytes());
-    decoder.release(flow.time_boot_ns + 500_000_000);
+    decoder.release(flow.time_boot_ns + 500_000_000, |_, _| false);
     assert_eq!(decoder.rows(), 0);
-    decoder.release(flow.time_boot_ns + 1_000_000_000);
+    decoder.release(flow.time_boot_ns + 1_000_000_000, |_, _| false);
     assert_eq!(text(&decoder.take().unwrap(), "attribution"), "owner");
 }
 
-/// Without the hooks that see who sends and reads, nothing is held.
+/// What nobody was seen reading, and has been read, was read by the only one who could.
 #[test]
-fn without_claims_flows_go_at_once() {
+fn flows_read_unseen_are_the_only_holders() {
     let mut decoder = decoder();
-    decoder.claims = false;
     decoder.feed(&process(CURL));
     let mut flow = connection(kind::RECEIVED, 17);
     flow.attribution = attribution::PENDING;
     decoder.feed(flow.as_bytes());
-    assert_eq!(text(&decoder.take().unwrap(), "attribution"), "owner");
+    decoder.release(u64::MAX, |cookie, peer| cookie == flow.cookie && peer.port == flow.peer_port);
+    assert_eq!(text(&decoder.take().unwrap(), "attribution"), "caller");
 }
 
 /// Whether an open connection had been accepted is known once all listeners are.
@@ -272,20 +313,51 @@ fn outcomes_have_names() {
     assert_eq!(outcomes.join(" "), expected);
 }
 
+const SERVER: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, 53];
+
+/// The question for example.com's IPv4 address.
+fn dns_question(id: u8) -> Vec<u8> {
+    [&[0x12, id, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0], &b"\x07example\x03com\0\0\x01\0\x01"[..]].concat()
+}
+
+/// The answer: 192.0.2.2.
+fn dns_answer(id: u8) -> Vec<u8> {
+    let mut message = dns_question(id);
+    (message[2], message[3], message[7]) = (0x81, 0x80, 1);
+    [&message, &b"\xC0\x0C\0\x01\0\x01\0\0\0\x3C\0\x04\xC0\0\x02\x02"[..]].concat()
+}
+
+/// A record of a message, and how it differs from one of curl's socket and server.
+fn dns(sent: bool, payload: &[u8], change: impl FnOnce(&mut Dns)) -> Vec<u8> {
+    let mut dns = Dns::new_zeroed();
+    dns.record = 4;
+    dns.sent = sent.into();
+    (dns.tgid, dns.start_boot_ns, dns.uid) = (CURL.tgid, CURL.start_boot_ns, CURL.uid);
+    (dns.cookie, dns.peer, dns.peer_port) = (5, SERVER, 53);
+    dns.time_boot_ns = 60_000_000_000;
+    dns.payload_bytes = payload.len() as u16;
+    change(&mut dns);
+    [dns.as_bytes(), payload].concat()
+}
+
+/// The name that curl's next connection has.
+fn name_after(records: &[Vec<u8>]) -> Option<String> {
+    let mut decoder = decoder();
+    for record in records {
+        // Longer than it says, as in the ring buffer.
+        decoder.feed(&[&record[..], &[0xFF; 16]].concat());
+    }
+    decoder.feed(connection(kind::CONNECT, 6).as_bytes());
+    assert_eq!(decoder.unknown, 0);
+    texts(&decoder.take().unwrap(), "dst_host_name")[0].clone()
+}
+
 /// A name comes from an answer that the process itself received, not from another's.
 #[test]
 fn names_are_those_that_the_process_was_told() {
-    let mut message = vec![0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0];
-    message.extend_from_slice(b"\x07example\x03com\0\0\x01\0\x01\xC0\x0C\0\x01\0\x01\0\0\0\x3C\0\x04\xC0\0\x02\x02");
-    let mut dns = Dns::new_zeroed();
-    dns.record = 4;
-    dns.tgid = CURL.tgid;
-    dns.start_boot_ns = CURL.start_boot_ns;
-    dns.time_boot_ns = 60_000_000_000;
-    dns.payload[..message.len()].copy_from_slice(&message);
-    dns.payload_bytes = message.len() as u16;
     let mut decoder = decoder();
-    decoder.feed(dns.as_bytes());
+    decoder.feed(&dns(true, &dns_question(1), |_| ()));
+    decoder.feed(&dns(false, &dns_answer(1), |_| ()));
     decoder.feed(connection(kind::CONNECT, 6).as_bytes());
     let mut others = connection(kind::CONNECT, 6);
     others.owner.tgid = 5;
@@ -293,6 +365,65 @@ fn names_are_those_that_the_process_was_told() {
     let batch = decoder.take().unwrap();
     assert_eq!(texts(&batch, "dst_host_name"), [Some("example.com".into()), None]);
     assert_eq!(texts(&batch, "dst_host_name_origin"), [Some("dns".into()), None]);
+    assert_eq!(texts(&batch, "host_name_server"), [Some("192.0.2.53".into()), None]);
+}
+
+#[test]
+fn an_answer_to_no_question_names_nothing_and_is_counted() {
+    let question = dns(true, &dns_question(1), |_| ());
+    let answer = dns(false, &dns_answer(1), |_| ());
+    assert_eq!(name_after(&[question.clone(), answer.clone()]).as_deref(), Some("example.com"));
+    assert_eq!(name_after(&[question.clone(), dns(false, &dns_answer(2), |_| ())]), None);
+    assert_eq!(name_after(&[answer.clone()]), None);
+    assert_eq!(name_after(&[answer.clone(), question.clone()]), None);
+    let others: [fn(&mut Dns); 4] = [
+        |dns| dns.cookie = 6,
+        |dns| dns.peer[15] = 54,
+        |dns| dns.peer_port = 54,
+        |dns| dns.time_boot_ns = 90_000_000_000,
+    ];
+    for change in others {
+        assert_eq!(name_after(&[question.clone(), dns(false, &dns_answer(1), change)]), None);
+    }
+    let mut decoder = decoder();
+    decoder.feed(&answer);
+    assert_eq!(decoder.dns_warnings()[0], ("DNS answers to no question", 1));
+}
+
+/// What a server sends names nothing for itself, nor does a question that comes in open anything.
+#[test]
+fn a_server_names_nothing_by_its_own_answers() {
+    let asked = dns(false, &dns_question(1), |_| ());
+    let said = dns(true, &dns_answer(1), |_| ());
+    let answer = dns(false, &dns_answer(1), |_| ());
+    assert_eq!(name_after(&[asked, said, answer]), None);
+}
+
+#[test]
+fn by_tcp_both_sides_are_put_together() {
+    let framed = |message: Vec<u8>| [&(message.len() as u16).to_be_bytes(), &message[..]].concat();
+    let pieces = |sent: bool, message: Vec<u8>| {
+        let stream = framed(message);
+        let piece = |at: usize, bytes: &[u8]| {
+            dns(sent, bytes, |dns| (dns.over_tcp, dns.sequence) = (1, (at as u32).wrapping_sub(20)))
+        };
+        stream.chunks(9).enumerate().map(|(number, bytes)| piece(number * 9, bytes)).collect::<Vec<_>>()
+    };
+    let (question, answer) = (pieces(true, dns_question(1)), pieces(false, dns_answer(1)));
+    let all = [question.clone(), answer.clone()].concat();
+    assert_eq!(name_after(&all).as_deref(), Some("example.com"));
+    assert_eq!(name_after(&answer), None);
+    assert_eq!(name_after(&[question, pieces(false, dns_answer(2))].concat()), None);
+}
+
+#[test]
+fn a_dns_record_cut_short_is_none() {
+    let mut decoder = decoder();
+    let whole = dns(true, &dns_question(1), |_| ());
+    for length in 0..whole.len() {
+        decoder.feed(&whole[..length]);
+    }
+    assert_eq!(decoder.unknown, whole.len() as u64);
 }
 
 #[test]

@@ -68,7 +68,7 @@ def _process_once(
 
 def _as_typed(option: _Option, value: Any) -> str:
     """Return how the option is written with this value, safe to show."""
-    from procwire.sinks.plain import plain
+    from procwire.plain import plain
 
     if option.action == "store_const":
         return (option.obj.opts if value else option.obj.secondary_opts)[-1]

@@ -44,7 +44,7 @@ class ExitCode(IntEnum):
 
 def complain(text: str) -> None:
     """Say on stderr what is wrong, on a line or several."""
-    from procwire.sinks.plain import plain
+    from procwire.plain import plain
 
     sys.stderr.write("".join(f"procwire: {plain(line)}\n" for line in text.splitlines() or [""]))
 

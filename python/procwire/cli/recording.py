@@ -10,9 +10,9 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, cast
 
-from procwire.cli import recording_lake
+from procwire.cli import recording_lake, recording_lines
 from procwire.cli.exits import ExitCode, complain
 from procwire.cli.recording_detect import Alerting, first_rules
 from procwire.cli.recording_rules import Hangups, check_readable, live_rules, rules_of_images, without_configuration
@@ -20,6 +20,7 @@ from procwire.cli.signals import Signals
 from procwire.errors import RecordError, UsageError
 from procwire.files import RECORDING_MODE, Place, find, make_folder
 from procwire.sources.folders import LOG_FOLDER
+from procwire.sources.memory import keep_memory_small, return_memory
 from procwire.sources.privileges import can_change_account, drop_privileges, lock_privileges, recording_account
 from procwire.sources.rights import KeptRights
 
@@ -30,17 +31,21 @@ if TYPE_CHECKING:
     from procwire.cli.request import Request, Target
     from procwire.lake.recording import LakeOutput
     from procwire.recorder import LiveRules, Recorder, RecordingLedger
+    from procwire.recorder.lines import LineRecorder
     from procwire.recorder.loop import Step
     from procwire.recorder.outputs import SelectedOutput
+    from procwire.recorder.record_ids import FreshIds, RecordIds
     from procwire.select import Selection
     from procwire.sinks.recording import RecordingOutput
     from procwire.sources.live import LiveSource
+    from procwire.sources.sensor import EbpfSource
 
 __all__ = ["run"]
 
 
 def run(request: Request) -> ExitCode:
     """Record as asked, until it is over."""
+    keep_memory_small()
     account = _account(request)
     # Whoever makes files and folders of a recording: they are for the account and its group.
     os.umask(os.umask(0) | 0o027)
@@ -48,16 +53,8 @@ def run(request: Request) -> ExitCode:
     rights = KeptRights() if account is None else None
     # Before anything begins a thread, as importing Arrow does.
     lock_privileges()
-    from procwire.cli.output import Output
-    from procwire.recorder import Recorder
-    from procwire.recorder.outputs import live_selection
-    from procwire.recorder.predicates import Where
-
-    predicate = Where(request.where, request.names, complain) if request.where else None
-    selections = [
-        live_selection(target.way, request.names, request.columns, unlogged=request.keep_unlogged)
-        for target in request.targets
-    ]
+    fields = recording_lines.kept_fields(request)
+    batches = None if fields is not None else _Batches(request)
     with ExitStack() as stack:
         hangups = stack.enter_context(Hangups())
         configured = None if request.config is None else live_rules(request, request.config, hangups)
@@ -68,9 +65,13 @@ def run(request: Request) -> ExitCode:
         stack.callback(source.close)
         ledger.configuration = None if configured is None else configured.ledger
         sys.stderr.write("".join(f"procwire: {line}\n" for line in _announcement(ledger, request, account)))
-        envelope = _envelope(stack)
+        if batches is None and ledger.sensor != "ebpf":
+            batches = _Batches(request)
+        record_ids = _record_ids(stack)
         on_status = _status(stack)
-        _import_all(request)
+        from procwire.cli.output import Output
+
+        (_import_all if batches else recording_lines.import_all)(request)
         stdout = Output(None)
         if account is not None:
             _make_files(request, account)
@@ -80,25 +81,59 @@ def run(request: Request) -> ExitCode:
         for path in (*([request.config] if request.config else ()), *request.detect):
             check_readable(path, account)
         with ExitStack() as output_stack:
-            outputs = _open_outputs(request, selections, stdout, ledger, account, output_stack)
+            if batches is None:
+                assert fields is not None
+                lines = recording_lines.recorder(
+                    request,
+                    fields,
+                    cast("EbpfSource", source),
+                    stdout.stream if request.targets[0].to_stdout else None,
+                    record_ids,
+                    ledger,
+                    account=account,
+                    on_status=on_status,
+                    between=_between(hangups, None, None),
+                    stack=output_stack,
+                )
+                stack.callback(_report, ledger, ledger_file)
+                return_memory()
+                return _record(request, lines, ledger)
+            outputs = _open_outputs(request, batches.selections, stdout, ledger, account, output_stack)
             alerting = None
             if detection is not None:
                 alerting = Alerting(request, detection, outputs, ledger, hangups, output_stack)
             # Told when the outputs are closed: only then all is written.
             stack.callback(_report, ledger, ledger_file)
+            from procwire.recorder import Recorder
+
             recorder = Recorder(
                 source,
                 outputs,
                 enrich=_enrichment(request, configured, output_stack),
                 rules=rules,
-                predicate=predicate,
-                envelope=envelope,
+                predicate=batches.predicate,
+                envelope=_envelope(record_ids),
                 ledger=ledger,
                 on_status=on_status,
                 written=alerting.alerts if alerting else lambda _: None,
                 between_batches=_between(hangups, configured, alerting),
             )
+            return_memory()
             return _record(request, recorder, ledger)
+
+
+class _Batches:
+    """What is asked of batches, checked before anything begins. Raises UsageError."""
+
+    def __init__(self, request: Request) -> None:
+        from procwire.recorder.outputs import live_selection
+        from procwire.recorder.predicates import Where
+
+        self.predicate = Where(request.where, request.names, complain) if request.where else None
+        self.selections = [
+            live_selection(target.way, request.names, request.columns, unlogged=request.keep_unlogged)
+            for target in request.targets
+        ]
 
 
 def _between(hangups: Hangups, configured: LiveRules | None, alerting: Alerting | None) -> Callable[[], None]:
@@ -114,7 +149,7 @@ def _between(hangups: Hangups, configured: LiveRules | None, alerting: Alerting 
     return refresh
 
 
-def _record(request: Request, recorder: Recorder, ledger: RecordingLedger) -> ExitCode:
+def _record(request: Request, recorder: Recorder | LineRecorder, ledger: RecordingLedger) -> ExitCode:
     reader_gone = _reader_watch() if any(target.to_stdout for target in request.targets) else lambda: False
     signals = Signals()
     # A signal is waited for between two steps, so that no batch is dropped half-way.
@@ -183,7 +218,6 @@ def _opened_ledger(place: Place, account: pwd.struct_passwd | None) -> int:
 def _open_source(request: Request) -> tuple[LiveSource, RecordingLedger]:
     from procwire.recorder import RecordingLedger
     from procwire.sources.boot import boot_time_ns, machine_id
-    from procwire.sources.poll import PollSource
     from procwire.sources.sensor import EbpfSource
 
     source: LiveSource
@@ -205,6 +239,8 @@ def _open_source(request: Request) -> tuple[LiveSource, RecordingLedger]:
             reason = str(error)
             if request.sensor == "ebpf":
                 raise RecordError(f"cannot record by eBPF: {reason}") from error
+    from procwire.sources.poll import PollSource
+
     source = PollSource(
         interval_s=request.interval_s, existing=request.existing, machine_id=machine, boot_time_ns=boot_ns
     )
@@ -230,25 +266,30 @@ def _announcement(ledger: RecordingLedger, request: Request, account: pwd.struct
     return lines
 
 
-def _envelope(stack: ExitStack) -> Step:
-    """Numbers the rows, and makes events of them."""
-    import socket
-
-    from procwire.enrich import Envelope
-    from procwire.recorder.record_ids import RecordIds
+def _record_ids(stack: ExitStack) -> RecordIds | FreshIds:
+    from procwire.recorder.record_ids import FreshIds, RecordIds
     from procwire.sources.folders import state_folder
 
-    envelope = Envelope(socket.gethostname(), 1)
     folder = state_folder()
     try:
         ids = RecordIds(folder)
     except OSError as error:
         complain(f"cannot keep the record id in {folder}: {error.strerror}; it counts from 1")
-        return envelope
+        return FreshIds()
     stack.callback(ids.close)
+    return ids
+
+
+def _envelope(record_ids: RecordIds | FreshIds) -> Step:
+    """Numbers the rows, and makes events of them."""
+    import socket
+
+    from procwire.enrich import Envelope
+
+    envelope = Envelope(socket.gethostname(), 1)
 
     def numbered(batch: pa.RecordBatch) -> pa.RecordBatch:
-        envelope.next_record_id = ids.take(batch.num_rows)
+        envelope.next_record_id = record_ids.take(batch.num_rows)
         return envelope(batch)
 
     return numbered
@@ -367,7 +408,7 @@ def _report(ledger: RecordingLedger, file: TextIO | None) -> None:
     import json
     import time
 
-    from procwire.sinks.plain import plain
+    from procwire.plain import plain
 
     ledger.end_s = time.time()
     if file is not None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-import pyarrow as pa
-
-from procwire.enrich.columns import Distinct, column, replaced
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["ContainerIds", "container_id"]
 
@@ -38,6 +37,10 @@ class ContainerIds:
     """Fills container_id from cgroup_path; null outside of a container."""
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        from procwire.enrich.columns import Distinct, column, replaced
+
         paths = Distinct(column(batch, "cgroup_path"))
         ids = [None if path is None else container_id(path) for path in cast("list[str | None]", paths.values)]
         return replaced(batch, "container_id", paths.spread(ids, pa.string()))

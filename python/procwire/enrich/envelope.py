@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.compute as pc
+from procwire.event import field
 
-from procwire.enrich.columns import column, replaced
-from procwire.event import LIVE_SCHEMA
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-__all__ = ["Envelope"]
+__all__ = ["CONNECTION", "ERROR", "Envelope", "logger"]
 
-_CONNECTION = {
+CONNECTION: Mapping[str, str | int] = {
     "provider_name": "Linux-Sysmon",
     "provider_guid": "{FF032593-A8D3-4F13-B0D6-01FC615A0F97}",
     "event_version": 5,
@@ -24,10 +25,10 @@ _CONNECTION = {
     "event_keywords": "0x8000000000000000",
     "channel": "Linux-Sysmon/Operational",
 }
-_CONNECTION_ID, _ERROR_ID = pa.scalar(3, pa.int32()), pa.scalar(255, pa.int32())
+_CONNECTION_ID, _ERROR_ID = 3, 255
 # How Sysmon's manifest has its error report, in which losses are told.
-_ERROR = {"event_version": 3, "event_level": 2, "event_task": 255}
-_TIME = pa.timestamp("us", tz="UTC")
+ERROR: Mapping[str, str | int] = {"event_version": 3, "event_level": 2, "event_task": 255}
+_TIME = field("event_recorded_time")
 _KEPT_ROWS = 1_024
 
 
@@ -45,43 +46,64 @@ class Envelope:
         self._constants: dict[str, pa.Array] = {}
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        from procwire.enrich.columns import replaced
+
         rows = batch.num_rows
         for name, values in self._constant_columns(rows).items():
             batch = replaced(batch, name, values.slice(0, rows))
         batch = _events(batch)
-        batch = replaced(batch, "event_recorded_time", pa.repeat(pa.scalar(time.time_ns() // 1_000, _TIME), rows))
+        batch = replaced(
+            batch,
+            "event_recorded_time",
+            pa.repeat(pa.scalar(time.time_ns() // 1_000, _TIME.type), rows),
+        )
         record_ids = pa.arange(self.next_record_id, self.next_record_id + rows)
         self.next_record_id += rows
         return replaced(batch, "record_id", record_ids)
 
     def _constant_columns(self, rows: int) -> dict[str, pa.Array]:
         """Columns of one value each, of at least as many rows."""
+        import pyarrow as pa
+
+        from procwire.event import LIVE_SCHEMA
+
         if not self._constants or rows > len(self._constants["channel"]):
-            ours = {
-                "computer_name": self._computer_name,
-                "logger_process_id": os.getpid(),
-                "logger_thread_id": threading.get_native_id(),
-                "logger_user_sid": str(os.geteuid()),
-            }
             count = max(rows, _KEPT_ROWS)
             self._constants = {
                 name: pa.repeat(pa.scalar(value, LIVE_SCHEMA.field(name).type), count)
-                for name, value in (_CONNECTION | ours).items()
+                for name, value in {**CONNECTION, **logger(self._computer_name)}.items()
             }
         return self._constants
 
 
+def logger(computer_name: str) -> dict[str, str | int]:
+    """Return what System says of who logs: this thread, under its account of now."""
+    return {
+        "computer_name": computer_name,
+        "logger_process_id": os.getpid(),
+        "logger_thread_id": threading.get_native_id(),
+        "logger_user_sid": str(os.geteuid()),
+    }
+
+
 def _events(batch: pa.RecordBatch) -> pa.RecordBatch:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from procwire.enrich.columns import column, replaced
+
     events = column(batch, "event_id")
     if events.null_count:
-        events = pc.fill_null(events, _CONNECTION_ID)
+        events = pc.fill_null(events, pa.scalar(_CONNECTION_ID, pa.int32()))
         batch = replaced(batch, "event_id", events)
     # Only rows that tell of a loss have this column, so that the common batch needs no look at each row.
     losses = column(batch, "events_lost")
     if losses.null_count == len(losses):
         return batch
     is_error = pc.equal(events, _ERROR_ID)
-    for name, value in _ERROR.items():
+    for name, value in ERROR.items():
         values = pc.if_else(is_error, pa.scalar(value, pa.int32()), column(batch, name))
         batch = replaced(batch, name, values)
     return batch

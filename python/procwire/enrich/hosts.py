@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import math
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
-from typing import cast
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING
 
 from procwire.enrich.addresses import Addresses, OwnAddresses, can_be_asked, can_be_own
-from procwire.enrich.columns import Distinct, column, replaced
 from procwire.enrich.lookups import Answer, Lookups
 from procwire.enrich.reverse import ReverseLookup
 from procwire.enrich.watched import Watched
 
-__all__ = ["HostNames"]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-# A name and its origin.
+__all__ = ["LOOPBACK", "HostNames", "Named"]
+
 Named = tuple[str | None, str | None]
+"""A name and its origin."""
 
 _HOSTS = Path("/etc/hosts")
 _NAMESPACE = Path("/proc/self/ns/net")
 _THREADS = 8
 _UNNAMED: Named = (None, None)
 _LOCAL, _REVERSE = "local", "reverse"
-_LOOPBACK = pa.scalar("127.0.0.1")
-_NO_TEXT, _NO_FLAG = pa.scalar(None, pa.string()), pa.scalar(None, pa.bool_())
+LOOPBACK = "127.0.0.1"
+"""An address that is this machine's for sure."""
 
 
 class HostNames:
@@ -51,7 +50,8 @@ class HostNames:
         self._lookup = lookup
         self._machine: Named = (machine_name or socket.gethostname(), _LOCAL)
         self._own = OwnAddresses()
-        self._namespace = pa.scalar(_own_namespace(), pa.int64())
+        self.namespace = _own_namespace()
+        """Inode of the network namespace whose addresses are known; None where it cannot be seen."""
         self._hosts = Watched(hosts, _parse_hosts)
         self._known: tuple[Addresses, dict[str, str], dict[str | None, Named]] | None = None
         # Without look-ups their library is not even imported: by now it may not be readable.
@@ -59,9 +59,13 @@ class HostNames:
         self._others: Lookups[str, Named] = Lookups(self._reverse, at_sight=self._at_sight, threads=_THREADS)
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        initiated = self._initiated_elsewhere(batch)
-        batch = self._side(batch, "src", initiated)
-        return self._side(batch, "dst", None if initiated is None else pc.invert(initiated))
+        from procwire.enrich import host_columns
+
+        return host_columns.filled(batch, self.namespace, self._found)
+
+    def named(self, address: str, *, is_own: bool = False) -> Named:
+        """The name of one address, by the same rules; is_own: it is this machine's end in another namespace."""
+        return self._found([LOOPBACK if is_own and can_be_own(address) else address])[0]
 
     def counters(self) -> Mapping[str, int]:
         """Reverse look-ups so far: asked; of these named, unanswered by any resolver, and failed otherwise; and
@@ -80,50 +84,10 @@ class HostNames:
         self._others.close()
         self._own.close()
 
-    def _initiated_elsewhere(self, batch: pa.RecordBatch) -> pa.Array | None:
-        """For rows of other network namespaces, such as containers', whether the process is the source; else null.
-
-        Their addresses cannot be listed from here, but which end is the process's is known. In the namespace of
-        the recorder the addresses themselves tell, and better: a transparent proxy has ends with others' addresses.
-        """
-        if not self._namespace.is_valid:
-            return None
-        elsewhere = pc.not_equal(column(batch, "network_namespace_id"), self._namespace)
-        if not elsewhere.true_count:
-            return None
-        # Of udp whose direction is not known the source is the local end.
-        known = pc.coalesce(
-            column(batch, "network_connection_initiated"),
-            pc.if_else(pc.equal(column(batch, "network_protocol"), "udp"), True, _NO_FLAG),
-        )
-        return pc.if_else(elsewhere, known, _NO_FLAG)
-
-    def _side(self, batch: pa.RecordBatch, side: str, own_end: pa.Array | None) -> pa.RecordBatch:
-        addresses = column(batch, f"{side}_ip")
-        given = column(batch, f"{side}_host_name")
-        unnamed = addresses if given.null_count == len(given) else pc.if_else(pc.is_null(given), addresses, _NO_TEXT)
-        asked = unnamed
-        if own_end is not None:
-            own = pc.fill_null(pc.and_(own_end, _can_be_own(unnamed)), False)
-            # An address that is this machine's for sure.
-            asked = pc.if_else(own, _LOOPBACK, unnamed)
-        names, origins = self._names(asked)
-        if unnamed is not addresses:
-            names = pc.coalesce(given, names)
-            origins = pc.coalesce(column(batch, f"{side}_host_name_origin"), origins)
-        batch = replaced(batch, f"{side}_host_name", names)
-        return replaced(batch, f"{side}_host_name_origin", origins)
-
-    def _names(self, addresses: pa.Array) -> tuple[pa.Array, pa.Array]:
-        """The names of the addresses, and their origins."""
-        distinct = Distinct(addresses)
-        values = cast("list[str | None]", distinct.values)
+    def _found(self, addresses: Sequence[str | None]) -> list[Named]:
         known = self._known_now()
-        asked = [None if address in known else address for address in values]
-        others = self._others.look_up(asked)
-        found = [other or known.get(address, _UNNAMED) for address, other in zip(values, others, strict=True)]
-        names, origins = [name for name, _ in found], [origin for _, origin in found]
-        return distinct.spread(names, pa.string()), distinct.spread(origins, pa.string())
+        others = self._others.look_up([None if address in known else address for address in addresses])
+        return [other or known.get(address, _UNNAMED) for address, other in zip(addresses, others, strict=True)]
 
     def _known_now(self) -> dict[str | None, Named]:
         """Whatever needs no look-up by its address: this machine's own, the broadcast ones, and /etc/hosts."""
@@ -158,13 +122,6 @@ def _own_namespace() -> int | None:
         return _NAMESPACE.stat().st_ino
     except OSError:
         return None
-
-
-def _can_be_own(addresses: pa.Array) -> pa.Array:
-    # A received broadcast has this machine's end as its destination, but is no machine's name.
-    distinct = Distinct(addresses)
-    values = cast("list[str | None]", distinct.values)
-    return distinct.spread([value is not None and can_be_own(value) for value in values], pa.bool_())
 
 
 def _parse_hosts(text: str) -> dict[str, str]:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING
 
 from procwire.bounded import read_bounded
-from procwire.enrich.columns import column, replaced
 from procwire.errors import UsageError
 
-__all__ = ["PortNames"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["PortNames", "port_names"]
 
 _SYSTEM = Path("/etc/services")
 _OWN = Path(__file__).with_name("services.txt")
 _PORTS = 65_536
 _MOST_DIGITS = 5
 _MOST_BYTES = 16 << 20
-_UDP = pa.scalar("udp")
-# Where a protocol's names begin in the table.
-_TCP_FIRST, _UDP_FIRST = pa.scalar(0, pa.int32()), pa.scalar(_PORTS, pa.int32())
 
 
 class PortNames:
@@ -30,16 +27,29 @@ class PortNames:
     """
 
     def __init__(self, services: Path = _SYSTEM) -> None:
-        names = _parse(services) or _parse(_OWN)
+        import pyarrow as pa
+
+        names = port_names(services)
+        # Where a protocol's names begin in the table.
+        self._first = pa.array([0, _PORTS], pa.int32())
         # One array for both protocols, so that a name is found by its place.
         self._names = pa.array([names.get(key) for key in _keys()], pa.string())
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        first = pc.if_else(pc.equal(column(batch, "network_protocol"), _UDP), _UDP_FIRST, _TCP_FIRST)
+        import pyarrow.compute as pc
+
+        from procwire.enrich.columns import column, replaced
+
+        first = pc.if_else(pc.equal(column(batch, "network_protocol"), "udp"), self._first[1], self._first[0])
         for side in ("src", "dst"):
             places = pc.add(column(batch, f"{side}_port"), first)
             batch = replaced(batch, f"{side}_port_name", self._names.take(places))
         return batch
+
+
+def port_names(services: Path = _SYSTEM) -> dict[tuple[int, str], str]:
+    """Return (port, protocol) to name."""
+    return _parse(services) or _parse(_OWN)
 
 
 def _keys() -> list[tuple[int, str]]:

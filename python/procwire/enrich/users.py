@@ -6,13 +6,13 @@ import pwd
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-import pyarrow as pa
-
-from procwire.enrich.columns import Distinct, column, replaced
 from procwire.enrich.lookups import Answer, Lookups
 from procwire.enrich.watched import Watched
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["UserNames"]
 
@@ -40,9 +40,17 @@ class UserNames:
         self._no_wait_until_s = 0.0
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        from procwire.enrich.columns import Distinct, column, replaced
+
         uids = Distinct(column(batch, "user_id"))
         names = self._names(cast("list[int | None]", uids.values))
         return replaced(batch, "user_name", uids.spread(names, pa.string()))
+
+    def name(self, uid: int) -> str | None:
+        """The name of one account, by the same rules."""
+        return self._names([uid])[0]
 
     def close(self) -> None:
         """Let the thread end."""

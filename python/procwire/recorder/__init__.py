@@ -1,8 +1,15 @@
 """Recording: from a live source, by way of enrichment, rules and a predicate, to the outputs; with its account."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from procwire.recorder.ledger import ConfigurationLedger, DetectionLedger, OutputLedger, RecordingLedger
-from procwire.recorder.loop import Recorder
-from procwire.recorder.reload import Changes, LiveRules
+
+if TYPE_CHECKING:
+    from procwire.recorder.loop import Recorder
+    from procwire.recorder.reload import Changes, LiveRules
 
 __all__ = [
     "Changes",
@@ -13,3 +20,12 @@ __all__ = [
     "Recorder",
     "RecordingLedger",
 ]
+
+_HOMES = {"Changes": "reload", "LiveRules": "reload", "Recorder": "loop"}
+
+
+def __getattr__(name: str) -> object:
+    # On first use: a recording of lines does without Arrow.
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,29 +8,21 @@ from typing import Protocol
 import pyarrow as pa
 
 from procwire.event import LIVE_SCHEMA, Group, Names
+from procwire.recorder.accounts import Account, Counted
 from procwire.recorder.alerts import alert_schema, with_alert_columns
 from procwire.recorder.ledger import OutputLedger
 from procwire.select import LIVE_GROUPS, Selection
 from procwire.sinks import RECORDING_COLUMNS
+from procwire.sinks.forms import SYSMON_WAYS
 
 __all__ = ["SYSMON_WAYS", "Output", "SelectedOutput", "live_selection", "schema_of"]
 
-SYSMON_WAYS = ("xml", "syslog")
-"""Formats that hold Sysmon's events, whole: connections, and losses as its Error event."""
 _WHOLE_WAYS = (*SYSMON_WAYS, "lake")
 
 
-class Output(Protocol):
+class Output(Counted, Protocol):
     """A way out: `sinks.recording.RecordingOutput`, or a lake."""
 
-    @property
-    def written(self) -> int: ...
-    @property
-    def skipped(self) -> int: ...
-    @property
-    def lost(self) -> int: ...
-    @property
-    def trouble(self) -> str | None: ...
     def write(self, batch: pa.RecordBatch) -> None: ...
     def tick(self) -> None: ...
     def close(self) -> None: ...
@@ -81,10 +73,7 @@ class SelectedOutput:
         self._alert_schema = alert_schema
         self._alerts_left_out = 0
         self._selection = selection
-        self._ledger = ledger
-        self._complain = complain
-        self._trouble: str | None = None
-        self._told_lost = 0
+        self._account = Account(sink, ledger, complain)
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write a batch of `event.LIVE_SCHEMA`."""
@@ -93,7 +82,7 @@ class SelectedOutput:
         if self._alert_schema is not None:
             batch = with_alert_columns(batch, self._alert_schema)
         self._sink.write(batch)
-        self._account()
+        self._account.take(left_out=self._alerts_left_out)
 
     def write_alerts(self, alerts: pa.RecordBatch) -> None:
         """Write alerts, of `sigma.SCHEMA`."""
@@ -102,31 +91,18 @@ class SelectedOutput:
         else:
             [events] = self._selection.apply([alerts.select(LIVE_SCHEMA.names)])
             self._sink.write(with_alert_columns(events, self._alert_schema, alerts))
-        self._account()
+        self._account.take(left_out=self._alerts_left_out)
 
     def tick(self) -> None:
         """What is due after a time."""
         self._sink.tick()
-        self._account()
+        self._account.take(left_out=self._alerts_left_out)
 
     def close(self) -> None:
         """Write what must stand at the end."""
         self._sink.close()
-        self._account()
+        self._account.take(left_out=self._alerts_left_out)
 
     def take_losses(self) -> int:
         """How many rows were lost here and not told yet; none while there is nowhere to tell it."""
-        if self._trouble is not None:
-            return 0
-        untold = self._ledger.lost - self._told_lost
-        self._told_lost = self._ledger.lost
-        return untold
-
-    def _account(self) -> None:
-        ledger, sink = self._ledger, self._sink
-        ledger.written, ledger.lost = sink.written, sink.lost
-        ledger.left_out = sink.skipped + self._alerts_left_out
-        if sink.trouble != self._trouble:
-            self._trouble = sink.trouble
-            rest = self._trouble or f"writing again; {ledger.lost - self._told_lost:,} rows were lost"
-            self._complain(f"{ledger.name}: {rest}")
+        return self._account.take_losses()

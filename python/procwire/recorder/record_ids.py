@@ -17,7 +17,7 @@ from pathlib import Path
 from procwire.errors import RecordError, UsageError
 from procwire.files import find, make_folder
 
-__all__ = ["RecordIds"]
+__all__ = ["FreshIds", "RecordIds"]
 
 _FILE_NAME = "record_id"
 _DIGITS = 19
@@ -28,6 +28,27 @@ _VERSION_BYTES = 32
 _BLOCK = 10_000
 # Of a batch's rows: so that a busy recorder does not wait for the disk at each batch.
 _BATCHES_AHEAD = 10
+
+
+class FreshIds:
+    """Counts from 1, where no count can be kept."""
+
+    def __init__(self) -> None:
+        self._next = 1
+
+    def take(self, count: int) -> int:
+        """The first of `count` ids that follow each other."""
+        first = self._next
+        self._next += count
+        return first
+
+    def ahead(self, count: int) -> int:
+        """What `take` gives out next."""
+        del count
+        return self._next
+
+    def close(self) -> None:
+        """Nothing is kept."""
 
 
 class RecordIds:
@@ -59,6 +80,12 @@ class RecordIds:
             self._reserve(count)
         first = self._next
         self._next += count
+        return first
+
+    def ahead(self, count: int) -> int:
+        """The first of `count` ids that follow each other, which the next `take` of that many or fewer gives out."""
+        first = self.take(count)
+        self._next = first
         return first
 
     def close(self) -> None:

@@ -32,7 +32,6 @@ _MILLISECOND_LENGTH = len("2018-04-11 05:29:35.394")
 _MICROSECOND_LENGTH = len("2018-04-11 05:29:35.394000")
 # Times are written in the coarsest of these units, up to milliseconds, that they are whole in.
 _COARSER = {"ns": "us", "us": "ms"}
-_TWO = pa.scalar(2, pa.int32())
 
 
 def unescaped(texts: pa.StringArray) -> pa.StringArray:
@@ -90,7 +89,7 @@ def hex_text(values: pa.BinaryArray) -> pa.StringArray:
     _, offsets, data = values.buffers()
     places = pa.Array.from_buffers(pa.int32(), len(values) + 1, [None, offsets], offset=values.offset)
     digits = pa.py_buffer((data.to_pybytes() if data else b"").hex().upper().encode())
-    texts = pa.Array.from_buffers(pa.string(), len(values), [None, pc.multiply(places, _TWO).buffers()[1], digits])
+    texts = pa.Array.from_buffers(pa.string(), len(values), [None, pc.add(places, places).buffers()[1], digits])
     return pc.if_else(pc.is_valid(values), texts, None)
 
 

@@ -14,12 +14,13 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeAlias
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, TypeAlias
 
 from procwire.errors import UsageError
 from procwire.files import RECORDING_MODE, Place
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = [
     "ForeignFileError",
@@ -33,7 +34,7 @@ __all__ = [
 
 _STEP_BYTES = 1 << 16
 _HEAD_BYTES = 256
-Bytes: TypeAlias = bytes | pa.Buffer
+Bytes: TypeAlias = "bytes | pa.Buffer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +221,8 @@ def last_line_end(line_end: bytes, is_ours: Callable[[bytes], bool]) -> Callable
 
 def last_message_end(fd: int, start: int, size: int) -> int:
     """Where the last whole message of an Arrow IPC stream ends."""
+    import pyarrow as pa
+
     del start, size
     with os.fdopen(os.dup(fd), "rb") as file:
         file.seek(0)

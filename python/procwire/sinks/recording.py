@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import shutil
 import stat
 import time
@@ -20,15 +19,16 @@ from procwire.event import LIVE_SCHEMA, NAMES, fields
 from procwire.files import Place, find
 from procwire.sinks import SINKS
 from procwire.sinks.datagrams import SYSTEM_LOG, SyslogSocket
-from procwire.sinks.growing import Bytes, Form, begun_with, last_line_end, not_ours
+from procwire.sinks.forms import SYSMON_WAYS
+from procwire.sinks.growing import Bytes
 from procwire.sinks.journal import ParquetParts, message_form
 from procwire.sinks.kinds import ALERT_COLUMNS, JSON_COLUMNS, events
+from procwire.sinks.lines import text_form
 from procwire.sinks.ndjson import NdjsonSink
 from procwire.sinks.protocol import Sink, Terminal, Way
 from procwire.sinks.rotating import RotatingFile
 from procwire.sinks.rotation import Rotation
 from procwire.sinks.syslog import SyslogSink
-from procwire.sinks.xml import XmlSink
 
 __all__ = ["WAYS", "RecordingOutput"]
 
@@ -44,13 +44,10 @@ WAYS: dict[str, Way] = {
 }
 """The ways out of a recording."""
 
-_WHOLE_EVENTS = ("xml", "syslog")
 _BATCHED = ("arrow", "parquet")
 # A message of Arrow's costs 8 KB, however few rows it holds.
 _GATHER_S = 1.0
 _GATHER_ROWS = 16_384
-_SYSLOG_HEAD = re.compile(rb"[A-Z][a-z]{2} [ 1-3]\d ")
-_SYSLOG_HEAD_BYTES = len(b"Nov  4 ")
 
 
 class _Target(Protocol):
@@ -99,9 +96,9 @@ class RecordingOutput:
         stream: BinaryIO | None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        if way in _WHOLE_EVENTS and schema != LIVE_SCHEMA:
+        if way in SYSMON_WAYS and schema != LIVE_SCHEMA:
             raise UsageError(f"found --names or --columns, expected neither with {way}, which holds whole events")
-        self._events_only = way in _WHOLE_EVENTS
+        self._events_only = way in SYSMON_WAYS
         self._target = _target(way, path, schema, Rotation(rotate_bytes, rotate_s, keep, now), terminal, stream)
         self.written = self.skipped = self.lost = 0
 
@@ -170,31 +167,7 @@ def _file(way: str, place: Place, schema: pa.Schema, rotation: Rotation) -> _Tar
         return _Gathered(ParquetParts(place, schema, rotation))
     if way == "arrow":
         return _Gathered(_Messages(RotatingFile(place, message_form(schema), rotation)))
-    return _Lines(way, schema, RotatingFile(place, _form(way, schema), rotation))
-
-
-def _form(way: str, schema: pa.Schema) -> Form:
-    """How the text files of a way begin and end, as its sink writes them."""
-    if way == "xml":
-        header = _Gather.header(XmlSink, schema)
-        return Form(header, b"</Events>\n", last_line_end(b"</Event>\n", lambda _: True))
-    if way in ("csv", "csv-safe"):
-        return Form(_Gather.header(WAYS[way].open, schema), b"", last_line_end(b"\r\n", lambda _: True))
-    if way == "ndjson":
-        start = f'{{"{schema.names[0]}":'.encode()
-
-        def is_ours(head: bytes) -> bool:
-            return head.startswith(start) or start.startswith(head)
-
-        return Form(b"", b"", begun_with(is_ours, last_line_end(b"\n", is_ours)))
-    if way == "syslog":
-        return Form(b"", b"", last_line_end(b"\n", _is_syslog))
-    # A table's lines have no mark.
-    return Form(b"", b"", not_ours)
-
-
-def _is_syslog(head: bytes) -> bool:
-    return len(head) < _SYSLOG_HEAD_BYTES or _SYSLOG_HEAD.match(head) is not None
+    return _Lines(way, schema, RotatingFile(place, text_form(way, schema.names), rotation))
 
 
 class _Gather(io.RawIOBase):
@@ -202,13 +175,6 @@ class _Gather(io.RawIOBase):
 
     def __init__(self) -> None:
         self._pieces: list[Bytes] = []
-
-    @classmethod
-    def header(cls, open_sink: Callable[..., Sink], schema: pa.Schema) -> bytes:
-        """What a sink writes before the first row."""
-        gather = cls()
-        open_sink(gather, schema)
-        return bytes(gather.take())
 
     def writable(self) -> bool:
         return True

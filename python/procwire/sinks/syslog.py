@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from procwire.event import LIVE_SCHEMA, Field, field, fields
 from procwire.sinks.cells import Escape, Rows, chunks, replace_all, sysmon_time
+from procwire.sinks.forms import IDENT, stamp
 from procwire.sinks.kinds import loss_runs
 from procwire.sinks.plain import escaped_xml, shown
 from procwire.sinks.protocol import Terminal
@@ -30,7 +31,6 @@ from procwire.sinks.xml import (
 
 __all__ = ["IDENT", "SyslogSink", "event_lines", "syslog_time"]
 
-IDENT = "sysmon: "
 _EMPTY = "-"
 # What Sysmon for Linux writes where a row says nothing: an envelope is never empty.
 _PROVIDER = ("Linux-Sysmon", "{ff032593-a8d3-4f13-b0d6-01fc615a0f97}")
@@ -68,7 +68,7 @@ class SyslogSink:
 
 def syslog_time(time_s: float) -> str:
     """`Nov  4 10:00:00`, local time: the form that daemons write and expect."""
-    return time.strftime("%b %e %H:%M:%S", time.localtime(time_s))
+    return stamp(time_s, None).rstrip()
 
 
 def event_lines(batch: pa.RecordBatch, is_loss: bool, start: str, *, hostname: bool) -> bytes | pa.Buffer:

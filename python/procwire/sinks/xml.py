@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 
 from procwire.event import CONNECTION, EVENTS, LIVE_SCHEMA, SCHEMA, Event, Field, fields
 from procwire.sinks.cells import Rows, chunks, exact_time, hex_text, replace_all, with_t
+from procwire.sinks.forms import NAMESPACE, SYSTEM_ORDER, XML_HEADER
+from procwire.sinks.forms import loss_text as loss_text_of
 from procwire.sinks.kinds import loss_runs
 from procwire.sinks.plain import escaped_xml, shown
 from procwire.sinks.protocol import Terminal
@@ -30,11 +32,6 @@ __all__ = [
     "uncompressed",
 ]
 
-_NAMESPACE = "http://schemas.microsoft.com/win/2004/08/events/event"
-_SYSTEM_ORDER = (
-    "Provider", "EventID", "Version", "Level", "Task", "Opcode", "Keywords", "TimeCreated", "EventRecordID",
-    "Correlation", "Execution", "Channel", "Computer", "Security",
-)  # fmt: skip
 _SYSTEM_TEXTS = {field.xml: field.name for field in fields("system") if "/" not in field.xml}
 # What XML 1.0 cannot hold at all.
 IMPOSSIBLE = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x{fffe}\\x{ffff}]"
@@ -54,7 +51,7 @@ class XmlSink:
             raise ValueError("found another schema, expected an event's or event.LIVE_SCHEMA")
         self._event = event or CONNECTION
         self._stream = stream if terminal is None else shown(stream, escaped_xml)
-        stream.write(b'<?xml version="1.0" encoding="UTF-8"?>\n<Events>\n')
+        stream.write(XML_HEADER.encode())
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write an `<Event>` per row."""
@@ -69,8 +66,8 @@ class XmlSink:
 
 def _events(event: Event, batch: pa.RecordBatch, is_loss: bool) -> bytes | pa.Buffer:
     rows = Rows(batch.num_rows)
-    rows.literal(f'<Event xmlns="{_NAMESPACE}">\n  <System>\n')
-    for element in _SYSTEM_ORDER:
+    rows.literal(f'<Event xmlns="{NAMESPACE}">\n  <System>\n')
+    for element in SYSTEM_ORDER:
         _system(rows, batch, element, event)
     rows.literal("  </System>\n  <EventData>\n")
     if is_loss:
@@ -82,14 +79,11 @@ def _events(event: Event, batch: pa.RecordBatch, is_loss: bool) -> bytes | pa.Bu
 
 
 def loss_text(losses: pa.RecordBatch) -> pa.StringArray:
-    """What Sysmon's Error event says of events that it lost, and ours of those whose process was."""
-    counts = losses.column("events_lost").cast(pa.string())
-    attributions = losses.column("attribution")
-    dropped = pc.binary_join_element_wise("Events dropped from driver queue: NetworkConnect:", counts, "")
-    nameless = pc.binary_join_element_wise(
-        "Events without their process (", attributions, "): NetworkConnect:", counts, ""
+    """Return `forms.loss_text` of each row."""
+    rows = zip(losses.column("events_lost").to_pylist(), losses.column("attribution").to_pylist(), strict=True)
+    return pa.array(
+        [None if count is None else loss_text_of(count, attribution) for count, attribution in rows], pa.string()
     )
-    return pc.if_else(pc.is_null(attributions), dropped, nameless)
 
 
 def _as_error(losses: pa.RecordBatch) -> pa.RecordBatch:

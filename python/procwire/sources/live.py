@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-import pyarrow as pa
-
-from procwire.event import LIVE_SCHEMA
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Hook", "LiveSource", "completed"]
 
@@ -63,6 +62,10 @@ def completed(batch: pa.RecordBatch) -> pa.RecordBatch:
 
     Raises ValueError for a column that the schema does not know.
     """
+    import pyarrow as pa
+
+    from procwire.event import LIVE_SCHEMA
+
     unknown = set(batch.schema.names) - set(LIVE_SCHEMA.names)
     if unknown:
         raise ValueError(f"found columns {sorted(unknown)}, expected those of event.LIVE_SCHEMA only")

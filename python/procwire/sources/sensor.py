@@ -3,15 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from procwire import _core
 from procwire.errors import RecordError
 from procwire.sources.kernel import lacking_rights, missing_capabilities
 from procwire.sources.live import Hook, completed
 
-__all__ = ["EbpfSource"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["EbpfSource", "LineForm", "Lines", "Names"]
+
+LineForm = _core.LineForm
+"""The form of a line, of `sinks.forms`."""
+
+
+class Lines(NamedTuple):
+    """Rows that became lines."""
+
+    data: bytes
+    written: int
+    """Rows that `data` has."""
+    skipped: int
+    """Rows that have no form, but a record id."""
+    captured: Mapping[str, int]
+    """All rows by their record_kind, those beyond the limit included."""
+
+
+class Names(Protocol):
+    """What is asked while lines are written, at the first sight of a value and several times a second."""
+
+    def user(self, uid: int) -> str | None: ...
+    def host(self, address: str, is_own: bool) -> tuple[str, str] | None: ...
+    def container(self, cgroup: str) -> str | None: ...
+    def stamp(self) -> str: ...
 
 
 class EbpfSource:
@@ -57,8 +83,42 @@ class EbpfSource:
 
     def step(self, timeout_s: float) -> pa.RecordBatch | None:
         """What the kernel has handed over, waiting for it at most `timeout_s`."""
+        import pyarrow as pa
+
         batch = self._sensor.step(timeout_s)
         return None if batch is None else completed(pa.record_batch(batch))
+
+    def write_lines(
+        self,
+        form: LineForm,
+        *,
+        constants: Mapping[str, str | int],
+        ports: Mapping[tuple[int, str], str],
+        namespace: int | None,
+        connections_only: bool,
+        names: Names,
+    ) -> None:
+        """Make lines of rows from here on, which `lines` gives; `step` gives none any more.
+
+        constants: columns that every line has the same. ports: (port, protocol) to name. namespace: inode of the
+        recorder's network namespace. connections_only: whether rows of other kinds have no form.
+        """
+        self._sensor.write_lines(
+            form,
+            constants=dict(constants),
+            ports=dict(ports),
+            namespace=namespace,
+            connections_only=connections_only,
+            names=names,
+        )
+
+    def lines(self, timeout_s: float, first_record_id: int, most: int) -> Lines | None:
+        """Lines of what the kernel has handed over, waiting for it at most `timeout_s`; None where none came.
+
+        They are numbered from `first_record_id` on. Rows beyond `most` are counted, and no lines.
+        """
+        found = self._sensor.lines(timeout_s, first_record_id, most)
+        return None if found is None else Lines(*found)
 
     def losses(self) -> Mapping[str, int]:
         """Cause to events lost since the start."""

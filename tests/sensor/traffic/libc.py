@@ -13,9 +13,11 @@ __all__ = [
     "CLONE_NEWNET",
     "CLONE_NEWNS",
     "CLONE_NEWPID",
+    "CLONE_NEWUSER",
     "accept",
     "accept4",
     "bind_mount",
+    "copy_mount",
     "disconnect",
     "exit_thread",
     "message",
@@ -23,13 +25,17 @@ __all__ = [
     "recvmmsg",
     "sendmmsg",
     "setns",
+    "stack_mounts",
+    "take_away",
     "unshare",
 ]
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWPID = 0x20000000
+CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
 _MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
+_MNT_DETACH = 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -61,6 +67,26 @@ def bind_mount(source: str, target: str) -> None:
     unshare(CLONE_NEWNS)
     _mount("none", "/", _MS_REC | _MS_PRIVATE)
     _mount(source, target, _MS_BIND)
+
+
+def stack_mounts(target: str, count: int) -> None:
+    """Mount `count` file systems in memory on `target`, one on the other, in a mount namespace that the caller gets."""
+    unshare(CLONE_NEWNS)
+    _mount("none", "/", _MS_REC | _MS_PRIVATE)
+    for _ in range(count):
+        _checked(_libc.mount(b"tmpfs", target.encode(), b"tmpfs", ctypes.c_ulong(0), None))
+
+
+def take_away(target: str) -> None:
+    """Unmount what is on top of `target` from there; who uses it keeps it."""
+    _checked(_libc.umount2(target.encode(), _MNT_DETACH))
+
+
+def copy_mount(path: str) -> int:
+    """A descriptor of a copy of the mount at `path`, which is in no place: open_tree(2), the same on both machines."""
+    _libc.syscall.restype = ctypes.c_long
+    clone = 1
+    return _checked(_libc.syscall(428, -100, path.encode(), clone))
 
 
 def _mount(source: str, target: str, flags: int) -> None:

@@ -9,13 +9,15 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
 from traffic import libc
 from traffic.children import fork, reap
 from traffic.tcp import abort, connect, listening
 from traffic.udp import RECEIVE, bound
-from traffic.witness import Row, Witness, process
+from traffic.witness import Row, Witness, image, process
 
 # Without a look-up of its parts, and without a fork: bash itself connects.
 _BASH = ("bash", "--norc", "--noprofile", "-c")
@@ -231,8 +233,11 @@ def passed_on(witness: Witness) -> None:
         reap([child])
 
 
-def inherited(witness: Witness) -> None:
-    """UDP sockets inherited over fork: parent and child send by the same one, to peers of their own."""
+def inherited(witness: Witness, unseen: str) -> None:
+    """UDP sockets inherited over fork: parent and child send by the same one, to peers of their own.
+
+    unseen: attribution of what was read while both had the socket, without a sign of which did.
+    """
     server_of_parent, server_of_child, shared = bound(), bound(), bound()
 
     def use() -> None:
@@ -242,9 +247,12 @@ def inherited(witness: Witness) -> None:
     shared.sendto(b"hello", server_of_parent.getsockname())
     witness.sent(shared, server_of_parent.getsockname())
     reap([fork(use)])
-    for server in (server_of_parent, server_of_child):
-        RECEIVE["recv"](server)
-        witness.received(server, shared.getsockname())
+    RECEIVE["recv"](server_of_parent)
+    witness.received(server_of_parent, shared.getsockname())
+    RECEIVE["recv"](server_of_child)
+    witness.received(server_of_child, shared.getsockname(), attribution=unseen)
+    # What only one process could have read was read by it, which is known after a second, if it has the socket still.
+    time.sleep(3)
 
 
 def exec_after_connect(witness: Witness) -> None:
@@ -357,6 +365,261 @@ def other_user(witness: Witness) -> None:
     child = fork(work)
     witness.accepted(listener.accept()[0])
     reap([child])
+
+
+def gave_up_root(witness: Witness, call: str) -> None:
+    """A daemon that binds as root, then becomes another user: really, or in effect only."""
+    nobody = pwd.getpwnam("nobody").pw_uid
+    listener, client, server, other = listening(), bound(), bound(), bound()
+    client.sendto(b"as root", server.getsockname())
+    witness.sent(client, server.getsockname())
+    witness.received(server, server.recvfrom(_SIZE)[1])
+    if call == "seteuid":
+        os.seteuid(nobody)
+    else:
+        os.setresuid(nobody, nobody, nobody)
+    witness.forget()
+    client.sendto(b"as nobody", other.getsockname())
+    witness.sent(client, other.getsockname())
+    witness.received(other, other.recvfrom(_SIZE)[1])
+    with connect(witness, listener.getsockname()):
+        witness.accepted(listener.accept()[0])
+    with bound() as fresh:
+        fresh.sendto(b"as nobody", server.getsockname())
+        witness.sent(fresh, server.getsockname())
+        witness.received(server, server.recvfrom(_SIZE)[1])
+
+
+def root_of_user_namespace(witness: Witness) -> None:
+    """A process that is root in a user namespace: its user is that of the machine."""
+    listener = listening()
+    nobody = pwd.getpwnam("nobody").pw_uid
+    (until, done), (until_mapped, mapped) = os.pipe(), os.pipe()
+
+    def work() -> None:
+        libc.unshare(libc.CLONE_NEWUSER)
+        os.write(done, b"x")
+        os.read(until_mapped, 1)
+        os.setuid(0)
+        connect(witness, listener.getsockname(), user_id=nobody, effective_user_id=nobody)
+
+    child = fork(work)
+    os.read(until, 1)
+    Path(f"/proc/{child}/uid_map").write_text(f"0 {nobody} 1")
+    os.write(mapped, b"x")
+    witness.accepted(listener.accept()[0])
+    reap([child])
+
+
+def set_user_id(witness: Witness, binary: str, folder: str) -> None:
+    """A program that runs as its file's owner, whoever starts it. Its child connects, and cannot tell."""
+    nobody = pwd.getpwnam("nobody").pw_uid
+    program = Path(folder, "program")
+    shutil.copy2(binary, program)
+    program.chmod(0o4755)
+    _one_of_storm(witness, program, [str(program)], user=nobody, user_id=nobody, effective_user_id=0)
+
+
+def in_chroot(witness: Witness, binary: str, folder: str) -> None:
+    """A program below a root of its own: its path is that from the root of the mount namespace."""
+    program = Path(folder, "program")
+    shutil.copy2(binary, program)
+    _one_of_storm(witness, program, ["/program"], preexec_fn=lambda: os.chroot(folder))
+
+
+def _one_of_storm(witness: Witness, image: Path, command: list[str], **more: Any) -> None:
+    options = {name: more.pop(name) for name in ("user", "preexec_fn") if name in more}
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        program = subprocess.Popen([*command, "1", str(port)], **options)
+        if program.wait():
+            raise RuntimeError(f"{program.args!r} ended with {program.returncode}")
+        accepted, sender = listener.accept()
+        witness.accepted(accepted)
+        line = " ".join([*command, "1", str(port)])
+        who: Row = {"process_name": os.path.realpath(image), "process_command_line": line, "process_id": ...}
+        who |= {"process_parent_id": program.pid, "start_ticks": ..., **more}
+        witness.event("tcp", True, sender, listener.getsockname(), **who)
+
+
+def double_fork(witness: Witness) -> None:
+    """A daemon whose parent is gone when it becomes the program that connects: that is its parent all the same."""
+    listener = listening()
+    script = f"exec 3<>/dev/tcp/127.0.0.1/{listener.getsockname()[1]}; read"
+    told, tell = os.pipe()
+    until, go_on = os.pipe()
+
+    def middle() -> None:
+        me = os.getpid()
+        child = os.fork()
+        if child:
+            os.write(tell, f"{me} {child}".encode())
+            return
+        while os.getppid() == me:
+            pass
+        os.dup2(until, 0)
+        os.execvp("bash", [*_BASH, script])
+
+    reap([fork(middle)])
+    gone, child = map(int, os.read(told, 100).decode().split())
+    accepted, sender = listener.accept()
+    witness.accepted(accepted)
+    who: Row = process(child)
+    if who["process_parent_id"] == gone:
+        raise RuntimeError(f"found {gone} as parent still")
+    who |= {"process_parent_id": gone, "process_parent_name": process()["process_name"]}
+    witness.event("tcp", True, sender, listener.getsockname(), **who)
+    os.write(go_on, b"\n")
+
+
+def exec_after_fork(witness: Witness) -> None:
+    """A process that forks and becomes another program: to its child it is what it was when it forked."""
+    listener = listening()
+    until, go_on = os.pipe()
+
+    def parent() -> None:
+        python, me = process()["process_name"], os.getpid()
+
+        def child() -> None:
+            while process(me)["process_name"] == python:
+                pass
+            connect(witness, listener.getsockname(), process_parent_name=python, process_parent_id=me).close()
+            os._exit(0)
+
+        fork(child)
+        os.dup2(until, 0)
+        os.execvp("bash", [*_BASH, "read"])
+
+    program = fork(parent)
+    witness.accepted(listener.accept()[0])
+    os.write(go_on, b"\n")
+    reap([program])
+
+
+def arguments_overwritten(witness: Witness) -> None:
+    """A program that writes another command line over its own before it connects."""
+    listener = listening()
+    code = "import sys; from traffic import processes; processes.connect_as(int(sys.argv[1]))"
+    port = str(listener.getsockname()[1])
+    program = subprocess.Popen([sys.executable, "-c", code, port])
+    accepted, _ = listener.accept()
+    witness.accepted(accepted)
+    reap_program(program)
+
+
+def reap_program(program: subprocess.Popen[bytes]) -> None:
+    """Wait for its end. Raises RuntimeError if it failed."""
+    if program.wait():
+        raise RuntimeError(f"{program.args!r} ended with {program.returncode}")
+
+
+def connect_as(port: int) -> None:
+    """For a program of its own: overwrite its arguments, connect to a port on loopback, and tell what they were."""
+    witness = Witness()
+    before = witness.me()["process_command_line"]
+    start, end = map(int, Path("/proc/self/stat").read_text().rpartition(")")[2].split()[45:47])
+    with Path("/proc/self/mem").open("r+b", buffering=0) as memory:
+        memory.seek(start)
+        memory.write(b"/usr/sbin/sshd -D".ljust(end - start, b"\0"))
+    if process()["process_command_line"] == before:
+        raise RuntimeError("found the same command line")
+    connect(witness, ("127.0.0.1", port)).close()
+
+
+_CUT_BYTES = 4096
+
+
+def image_far_down(witness: Witness, folder: str, name: str, depth: str) -> None:
+    """An executable whose path is long: it is whole, or it says that it is not."""
+    here = Path.cwd()
+    os.chdir(folder)
+    for _ in range(int(depth)):
+        Path(name).mkdir()
+        os.chdir(name)
+    shutil.copy2(shutil.which("bash") or "/bin/bash", "bash-copy")
+    listener = listening()
+    script = f"exec 3<>/dev/tcp/127.0.0.1/{listener.getsockname()[1]}; read"
+    program = subprocess.Popen(["./bash-copy", "--norc", "-c", script], stdin=subprocess.PIPE)
+    os.chdir(here)
+    accepted, sender = listener.accept()
+    witness.accepted(accepted)
+    path = "/".join([os.path.realpath(folder), *[name] * int(depth), "bash-copy"])
+    kept: list[str] = []
+    for part in reversed(path[1:].split("/")):
+        if sum(len(part) + 1 for part in kept) > _CUT_BYTES:
+            break
+        kept.insert(0, part)
+    whole = "/".join(["", *kept]) == path
+    who: Row = {
+        "process_id": program.pid,
+        "process_name": ("" if whole else "\u2026") + "/".join(["", *kept]),
+        "process_name_truncated": not whole,
+        "process_command_line": f"./bash-copy --norc -c {script}",
+        "process_parent_id": os.getpid(),
+        "start_ticks": ...,
+        **image(program.pid),
+    }
+    witness.event("tcp", True, sender, listener.getsockname(), **who)
+    program.communicate(b"end\n")
+
+
+def image_under_mounts(witness: Witness, folder: str, count: str, taken_away: str) -> None:
+    """An executable below mounts on one another, in a mount namespace of its own: the file is told, beside its path."""
+    libc.stack_mounts(folder, int(count))
+    shutil.copy2(shutil.which("bash") or "/bin/bash", Path(folder, "ssh"))
+    listener = listening()
+    script = f"read; exec 3<>/dev/tcp/127.0.0.1/{listener.getsockname()[1]}; read"
+    program = subprocess.Popen([Path(folder, "ssh"), "--norc", "-c", script], stdin=subprocess.PIPE)
+    assert program.stdin is not None
+    while process(program.pid)["process_name"] != f"{folder}/ssh":
+        pass
+    who = process(program.pid)
+    if taken_away == "True":
+        libc.take_away(folder)
+        who |= {"process_name": "\u2026/ssh", "process_name_truncated": True}
+    program.stdin.write(b"go\n")
+    program.stdin.flush()
+    accepted, sender = listener.accept()
+    witness.accepted(accepted)
+    witness.event("tcp", True, sender, listener.getsockname(), **who, **image(program.pid))
+    program.communicate(b"end\n")
+
+
+def image_on_no_mount(witness: Witness, folder: str) -> None:
+    """An executable on a mount that is in no place, so that no path leads to it."""
+    libc.stack_mounts(folder, 1)
+    shutil.copy2(shutil.which("bash") or "/bin/bash", Path(folder, "ssh"))
+    tree = libc.copy_mount(folder)
+    listener = listening()
+    script = f"exec 3<>/dev/tcp/127.0.0.1/{listener.getsockname()[1]}; read"
+    command = [f"/proc/self/fd/{tree}/ssh", "--norc", "-c", script]
+    program = subprocess.Popen(command, pass_fds=[tree], stdin=subprocess.PIPE)
+    accepted, sender = listener.accept()
+    witness.accepted(accepted)
+    who = process(program.pid) | {"process_name": "\u2026/ssh", "process_name_truncated": True}
+    witness.event("tcp", True, sender, listener.getsockname(), **who, **image(program.pid))
+    program.communicate(b"end\n")
+
+
+def image_in_memory(witness: Witness) -> None:
+    """An executable that was never a file, called as a kernel thread."""
+    listener = listening()
+    script = f"exec 3<>/dev/tcp/127.0.0.1/{listener.getsockname()[1]}; read"
+    descriptor = os.memfd_create("kworker/0:1", 0)
+    os.write(descriptor, Path(shutil.which("bash") or "/bin/bash").read_bytes())
+    program = subprocess.Popen(
+        ["[kworker/0:1]", "--norc", "-c", script],
+        executable=f"/proc/self/fd/{descriptor}",
+        pass_fds=[descriptor],
+        stdin=subprocess.PIPE,
+    )
+    accepted, sender = listener.accept()
+    witness.accepted(accepted)
+    who = process(program.pid)
+    if who["process_image_state"] != "memfd":
+        raise RuntimeError(f"found {who['process_name']}")
+    witness.event("tcp", True, sender, listener.getsockname(), **who, **image(program.pid))
+    program.communicate(b"end\n")
 
 
 def long_command_line(witness: Witness) -> None:

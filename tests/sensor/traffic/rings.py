@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import time
 
 from traffic.children import fork, reap
 from traffic.libc import message, packed
 from traffic.tcp import connect, listening
 from traffic.udp import bound
 from traffic.uring import Ring
-from traffic.witness import Witness
+from traffic.witness import Witness, process
 
 
 def connect_and_send(witness: Witness, poll: str) -> None:
@@ -68,8 +70,11 @@ def never_used(witness: Witness, poll: str) -> None:
             witness.accepted(accepted)
 
 
-def udp(witness: Witness, poll: str) -> None:
-    """sendmsg and send, recvmsg and recv, of sockets that are connected or not."""
+def udp(witness: Witness, poll: str, unseen: str) -> None:
+    """sendmsg and send, recvmsg and recv, of sockets that are connected or not.
+
+    unseen: attribution of what is read without asking who sent it.
+    """
     ring = Ring(poll == "poll")
     server, client, connected = bound(), bound(), bound()
     to = server.getsockname()
@@ -83,18 +88,33 @@ def udp(witness: Witness, poll: str) -> None:
     ring.receive_message(server.fileno(), header)
     witness.received(server, client.getsockname())
     ring.receive(server.fileno())
-    witness.received(server, connected.getsockname())
+    witness.received(server, connected.getsockname(), attribution=unseen)
+    # Before anybody looks: else it would show that the only process that has it has read.
+    server.close()
 
 
-def passed_on(witness: Witness, poll: str) -> None:
-    """A UDP socket that a child receives with; its parent made it."""
+def passed_on(witness: Witness, poll: str, when: str, unseen: str) -> None:
+    """A UDP socket that a child receives with, by waiting or late; its parent made it.
+
+    unseen: attribution of what was read late: as `owner` it is the parent's.
+    """
     server, client = bound(), bound()
 
+    sent, sent_here = os.pipe()
+    me = process()
+
     def receive() -> None:
-        Ring(poll == "poll").receive(server.fileno())
-        witness.received(server, client.getsockname())
+        ring = Ring(poll == "poll")
+        if when == "late":
+            os.read(sent, 1)
+        ring.receive(server.fileno())
+        inherited = {**me, "attribution": unseen} if (when, unseen) == ("late", "owner") else {}
+        witness.received(server, client.getsockname(), **inherited)
 
     child = fork(receive)
+    # For the other to wait; nothing shows from here that it does.
+    time.sleep(0.5)
     client.sendto(b"hello", server.getsockname())
+    os.write(sent_here, b"x")
     witness.sent(client, server.getsockname())
     reap([child])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import errno
 import os
 import socket
 import sys
@@ -168,17 +169,49 @@ def never_read(witness: Witness) -> None:
 
 
 def closed_port(witness: Witness) -> None:
-    """Nobody is there: what is sent is told, the ICMP error that comes back is not."""
+    """Nobody is there, and an ICMP error says so: each datagram that is refused is an attempt."""
     with bound() as nobody:
         to = nobody.getsockname()
     client = bound()
     client.connect(to)
-    for _ in range(3):
+    refused = 0
+    for number in range(4):
         try:
             client.send(b"hello")
         except ConnectionRefusedError:
+            # The error is that of the datagram before; this one was not sent.
+            refused += 1
+            assert number % 2
             continue
-    witness.sent(client, to)
+        witness.attempted("refused", errno.ECONNREFUSED, client.getsockname(), to, network_protocol="udp")
+    assert refused == 2
+
+
+def opened_late(witness: Witness) -> None:
+    """Refused at first; then somebody is there, and it is a flow."""
+    with bound() as nobody:
+        to = nobody.getsockname()
+    client = bound()
+    client.connect(to)
+    client.send(b"hello")
+    witness.attempted("refused", errno.ECONNREFUSED, client.getsockname(), to, network_protocol="udp")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(to)
+        try:
+            client.send(b"hello")
+        except ConnectionRefusedError:
+            client.send(b"hello")
+        witness.sent(client, to)
+        witness.received(server, server.recvfrom(_SIZE)[1])
+
+
+def closed_port_unconnected(witness: Witness) -> None:
+    """To a socket without a peer the kernel reports no error: what it sends is a flow."""
+    with bound() as nobody:
+        to = nobody.getsockname()
+    with bound() as client:
+        client.sendto(b"hello", to)
+        witness.sent(client, to)
 
 
 def v4_mapped(witness: Witness) -> None:
@@ -329,3 +362,83 @@ def wait(witness: Witness, port: str) -> None:
         sock.bind(("0.0.0.0", int(port)))
         witness.tell({"ready": True})
         sys.stdin.read()
+
+
+def three_addresses(witness: Witness) -> None:
+    """One port speaks to three addresses of a socket that is bound to none: three flows, at either end."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("", 0))
+    client = bound()
+    for number in (1, 2, 3, 1, 2, 3):
+        client.sendto(b"hello", (f"127.0.0.{number}", server.getsockname()[1]))
+        server.recvfrom(_SIZE)
+    for number in (1, 2, 3):
+        to = (f"127.0.0.{number}", server.getsockname()[1])
+        witness.sent(client, to)
+        witness.received(server, client.getsockname(), to[0])
+
+
+def answered_from_elsewhere(witness: Witness) -> None:
+    """Who is asked at one address answers from another: for who is asked that is no new flow."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("", 0))
+    client = bound()
+    asked = ("127.0.0.2", server.getsockname()[1])
+    for number in range(3):
+        client.sendto(b"question", asked)
+        server.recvfrom(_SIZE)
+        server.sendto(b"answer", client.getsockname())
+        answered = client.recvfrom(_SIZE)[1]
+        if number == 0:
+            witness.sent(client, asked)
+            witness.received(server, client.getsockname(), asked[0])
+            # Here it is one: what it comes from was never spoken to.
+            witness.received(client, answered)
+
+
+def link_local(witness: Witness, role: str, port: str, one: str, other: str) -> None:
+    """fe80::1 speaks to fe80::2 on two interfaces, where these are two hosts, by a socket on each."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+        sock.bind(("::", int(port)))
+        scopes = [socket.if_nametoindex(interface) for interface in (one, other)]
+        if role == "listen":
+            witness.tell({"ready": True})
+            for _ in range(4):
+                sender = sock.recvfrom(_SIZE)[1]
+                if sender[3] in scopes:
+                    witness.received(sock, sender, "fe80::2", interface_index=sender[3])
+                    scopes.remove(sender[3])
+            return
+        for scope in scopes * 2:
+            sock.sendto(b"hello", ("fe80::2", int(port), 0, scope))
+        for scope in scopes:
+            witness.sent(sock, ("fe80::2", int(port), 0, scope), "fe80::1", interface_index=scope)
+
+
+def answered_after_silence(witness: Witness, idle_s: str) -> None:
+    """After a silence who was asked speaks first: the flow still is that of who asked."""
+    server, client = bound(), bound()
+    client.sendto(b"question", server.getsockname())
+    server.recvfrom(_SIZE)
+    for _ in range(2):
+        witness.sent(client, server.getsockname())
+        # Nobody waits for what comes then, or asks who sent it.
+        witness.received(server, client.getsockname())
+    time.sleep(float(idle_s) * 1.5)
+    server.sendto(b"answer", client.getsockname())
+    client.recvfrom(_SIZE)
+
+
+def goes_on(witness: Witness, count: str) -> None:
+    """One socket that speaks to many, and again when stdin ends."""
+    servers = [bound() for _ in range(int(count))]
+    client = bound()
+    for server in servers:
+        client.sendto(b"hello", server.getsockname())
+        witness.sent(client, server.getsockname())
+        witness.received(server, server.recvfrom(_SIZE)[1])
+    witness.tell({"ready": True})
+    sys.stdin.read()
+    for server in servers:
+        client.sendto(b"hello", server.getsockname())
+        server.recvfrom(_SIZE)

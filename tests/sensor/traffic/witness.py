@@ -12,13 +12,14 @@ from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Address", "Row", "Witness", "plain", "process"]
+__all__ = ["Address", "Row", "Witness", "image", "plain", "process"]
 
 Row = dict[str, Any]
 Address = tuple[Any, ...]
 """As Python's sockets have it: IPv4 (ip, port), IPv6 (ip, port, flow, scope)."""
 
 _COMMAND_BYTES = 1024
+_DELETED = " (deleted)"
 
 
 def process(process_id: int | None = None) -> Row:
@@ -28,13 +29,20 @@ def process(process_id: int | None = None) -> Row:
     stat = (folder / "stat").read_text().rpartition(")")[2].split()
     command = (folder / "cmdline").read_bytes()[:_COMMAND_BYTES].rstrip(b"\0").replace(b"\0", b" ")
     status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+    executable = str((folder / "exe").readlink())
+    deleted, memfd = executable.endswith(_DELETED), executable.startswith("/memfd:")
+    users = status["Uid"].split()
     return {
         "process_id": int(folder.name),
         "process_parent_id": int(stat[1]),
         "start_ticks": int(stat[19]),
-        "process_name": str((folder / "exe").readlink()).removesuffix(" (deleted)"),
+        "process_name": executable.removesuffix(_DELETED),
+        "process_name_truncated": False,
+        "process_image_state": ("memfd" if memfd else "deleted") if deleted else None,
+        "process_mount_namespace_id": (folder / "ns" / "mnt").stat().st_ino,
         "process_command_line": command.decode(),
-        "user_id": int(status["Uid"].split()[0]),
+        "user_id": int(users[0]),
+        "effective_user_id": int(users[1]),
         "network_namespace_id": (folder / "ns" / "net").stat().st_ino,
     }
 
@@ -45,6 +53,12 @@ def plain(address: Address) -> tuple[str, int]:
     if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
         ip = ip.ipv4_mapped
     return str(ip), address[1]
+
+
+def image(process_id: int) -> Row:
+    """Which file the process runs."""
+    file = Path("/proc", str(process_id), "exe").stat()
+    return {"process_image_device": file.st_dev, "process_image_inode": file.st_ino}
 
 
 class Witness:

@@ -151,7 +151,7 @@ def test_log_that_went_away_is_found_again(log: tuple[Path, socket.socket], monk
     assert "cannot write to the system log" in (out.trouble or "")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as anew:
         anew.bind(str(path))
-        monkeypatch.setattr(out, "_retry_at", 0.0)
+        monkeypatch.setattr(out._log, "_retry_at", 0.0)
         assert out.write(recorded({}, {})) == 0
         assert CURL["process_name"].encode() in anew.recv(1 << 16)
     out.close()

@@ -1,0 +1,134 @@
+"""A recording by lines: the core writes rows as text in one pass, and no step is Python's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from procwire.recorder.accounts import Account, Counted
+from procwire.recorder.ledger import OutputLedger, RecordingLedger
+from procwire.recorder.turns import ERROR_EVENT_ID, Counting, Turns
+
+__all__ = ["CountedLines", "LineLosses", "LineRecorder"]
+
+# More rows than a step of the core has, whose ids must be known before.
+_MOST_ROWS = 8_192
+_NO_LIMIT = 2**63 - 1
+
+Values = dict[str, str | int | None]
+
+
+class _Lines(Protocol):
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def written(self) -> int: ...
+    @property
+    def skipped(self) -> int: ...
+    @property
+    def captured(self) -> Mapping[str, int]: ...
+
+
+class LineSource(Counting, Protocol):
+    """A source whose rows come as lines."""
+
+    def lines(self, timeout_s: float, first_record_id: int, most: int) -> _Lines | None: ...
+
+
+class RecordIds(Protocol):
+    """Gives out record ids, see `record_ids.RecordIds`."""
+
+    def ahead(self, count: int) -> int: ...
+    def take(self, count: int) -> int: ...
+
+
+class LineSink(Counted, Protocol):
+    """Takes whole lines."""
+
+    def write(self, lines: bytes, written: int, skipped: int = 0) -> None: ...
+    def tick(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class CountedLines:
+    """Writes lines to `sink`, and keeps its account."""
+
+    def __init__(self, sink: LineSink, ledger: OutputLedger, complain: Callable[[str], None]) -> None:
+        self._sink = sink
+        self._account = Account(sink, ledger, complain)
+
+    def write(self, lines: bytes, written: int, skipped: int = 0) -> None:
+        """Write whole lines; written, skipped: how many rows they are, and how many have no form."""
+        self._sink.write(lines, written, skipped)
+        self._account.take()
+
+    def tick(self) -> None:
+        """What is due after a time."""
+        self._sink.tick()
+        self._account.take()
+
+    def close(self) -> None:
+        """Write what must stand at the end."""
+        self._sink.close()
+        self._account.take()
+
+    def take_losses(self) -> int:
+        """How many rows were lost here and not told yet; none while there is nowhere to tell it."""
+        return self._account.take_losses()
+
+
+LineLosses = Callable[[Values], bytes]
+"""Makes a line of the values of a row of kind `loss`, which lack the envelope but for id and time."""
+
+
+class LineRecorder(Turns[CountedLines]):
+    """Records from `source`, whose form of lines is set, to one output; otherwise as `loop.Recorder` does.
+
+    record_ids: where they come from. losses: makes lines that tell of losses.
+    """
+
+    def __init__(
+        self,
+        source: LineSource,
+        output: CountedLines,
+        *,
+        record_ids: RecordIds,
+        losses: LineLosses,
+        ledger: RecordingLedger,
+        on_status: Callable[[RecordingLedger], None],
+        between_batches: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(source, [output], ledger=ledger, on_status=on_status, between_batches=between_batches)
+        self._source = source
+        self._output = output
+        self._record_ids = record_ids
+        self._losses = losses
+
+    def _step(self, timeout_s: float, left: int | None) -> int | None:
+        lines = self._source.lines(timeout_s, self._record_ids.ahead(_MOST_ROWS), _NO_LIMIT if left is None else left)
+        if lines is None:
+            return None
+        kept = lines.written + lines.skipped
+        self._record_ids.take(kept)
+        self._ledger.captured.update(lines.captured)
+        self._ledger.filtered += sum(lines.captured.values()) - kept
+        self._output.write(lines.data, lines.written, lines.skipped)
+        return kept
+
+    def _tell(self, events_lost: int, attribution: str | None = None) -> None:
+        now_us = time.time_ns() // 1_000
+        values: Values = {
+            "event_creation_time": now_us,
+            "event_recorded_time": now_us,
+            "event_id": ERROR_EVENT_ID,
+            "record_id": self._record_ids.take(1),
+            "record_kind": "loss",
+            "events_lost": events_lost,
+            "attribution": attribution,
+        }
+        self._output.write(self._losses(values), 1)
+
+    def _tell_in(self, output: CountedLines, events_lost: int) -> None:
+        assert output is self._output
+        self._tell(events_lost)
