@@ -46,8 +46,8 @@ INLINE bool is_current(const struct owner *owner)
 #define FORGET(value) asm volatile("" : "+r"(value))
 
 enum { WALK_GOES_ON, WALK_DONE, WALK_CUT };
-/* 256 names, and mounts between them; so many at a time as the verifier follows */
-enum { WALK_STEPS = 64, WALKS = 6 };
+/* 256 names, and mounts between them */
+enum { WALK_STEPS = 384 };
 
 /* the number of all mount namespaces that no process is in, since Linux 6.18; before, they have none */
 enum { MOUNTS_OF_NOBODY = 0xEFFFFFF7 };
@@ -61,42 +61,35 @@ INLINE bool is_root(struct mount *mount)
 
 #define OFFSET_IN_MOUNT __builtin_preserve_field_info(((struct mount *)0)->mnt, FIELD_BYTE_OFFSET)
 
+/* Go one name up, or from a mount to what it is mounted on. */
 __attribute__((noinline)) int walk_up(struct names *to, struct walk *walk)
 {
 	if (!to || !walk)
 		return 0;
-	walk->state = WALK_GOES_ON;
-	for (int i = 0; i < WALK_STEPS; i++) {
-		if (walk->dentry == READ(walk->vfsmount, mnt_root)) {
-			walk->mount = (void *)walk->vfsmount - OFFSET_IN_MOUNT;
-			walk->mount_parent = READ(walk->mount, mnt_parent);
-			if (walk->mount == walk->mount_parent) {
-				walk->state = is_root(walk->mount) ? WALK_DONE : WALK_CUT;
-				break;
-			}
-			walk->dentry = READ(walk->mount, mnt_mountpoint);
-			walk->vfsmount = (void *)walk->mount_parent + OFFSET_IN_MOUNT;
-			continue;
-		}
-		walk->parent = READ(walk->dentry, d_parent);
-		u64 length = walk->length;
-		FORGET(length);
-		long wrote = 0;
-		if (length <= PATH_BYTES)
-			wrote = bpf_probe_read_kernel_str(to->bytes + length, NAME_BYTES,
-							  READ(walk->dentry, d_name.name));
-		if (wrote <= 0) {
-			walk->state = WALK_CUT;
-			break;
-		}
-		walk->length = length + (wrote & (NAME_BYTES * 2 - 1));
-		/* in no tree: memfd and the like */
-		if (walk->dentry == walk->parent) {
-			walk->state = WALK_DONE;
-			break;
-		}
-		walk->dentry = walk->parent;
+	if (walk->dentry == READ(walk->vfsmount, mnt_root)) {
+		walk->mount = (void *)walk->vfsmount - OFFSET_IN_MOUNT;
+		walk->mount_parent = READ(walk->mount, mnt_parent);
+		if (walk->mount == walk->mount_parent)
+			walk->state = is_root(walk->mount) ? WALK_DONE : WALK_CUT;
+		walk->dentry = READ(walk->mount, mnt_mountpoint);
+		walk->vfsmount = (void *)walk->mount_parent + OFFSET_IN_MOUNT;
+		return 0;
 	}
+	walk->parent = READ(walk->dentry, d_parent);
+	u64 length = walk->length;
+	FORGET(length);
+	long wrote = 0;
+	if (length <= PATH_BYTES)
+		wrote = bpf_probe_read_kernel_str(to->bytes + length, NAME_BYTES, READ(walk->dentry, d_name.name));
+	if (wrote <= 0) {
+		walk->state = WALK_CUT;
+		return 0;
+	}
+	walk->length = length + (wrote & (NAME_BYTES * 2 - 1));
+	/* in no tree: memfd and the like */
+	if (walk->dentry == walk->parent)
+		walk->state = WALK_DONE;
+	walk->dentry = walk->parent;
 	return 0;
 }
 
@@ -109,7 +102,7 @@ INLINE u32 put_path(struct names *to, struct walk *walk, struct file *file)
 	walk->vfsmount = READ(file, f_path.mnt);
 	walk->length = 0;
 	walk->state = WALK_GOES_ON;
-	for (int i = 0; i < WALKS && walk->state == WALK_GOES_ON; i++)
+	for (int i = 0; i < WALK_STEPS && walk->state == WALK_GOES_ON; i++)
 		walk_up(to, walk);
 	u32 length = walk->length;
 	return walk->state == WALK_DONE ? length : length | TRUNCATED;

@@ -1,11 +1,11 @@
-//! Compiles the eBPF program with PyPI's `ziglang`, which brings clang: no kernel headers, no libbpf.
+//! Compiles the eBPF programs with PyPI's `ziglang`, which brings clang: no kernel headers, no libbpf.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("sensor.bpf.o");
+    let folder = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     // Of this build, not of the one that compiled this script: a build folder may be a copy.
     let crate_folder = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
     let sources = crate_folder.join("../../bpf");
@@ -17,8 +17,15 @@ fn main() {
         // No sensor: `procwire record` says so.
         _ => "",
     };
-    if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("linux") || arch.is_empty() {
-        std::fs::write(&out, b"").expect("OUT_DIR can be written");
+    let arch = if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") { arch } else { "" };
+    for name in ["sensor", "probe"] {
+        compile(arch, &sources.join(name).with_extension("bpf.c"), &folder.join(name).with_extension("bpf.o"));
+    }
+}
+
+fn compile(arch: &str, source: &Path, out: &Path) {
+    if arch.is_empty() {
+        std::fs::write(out, b"").expect("OUT_DIR can be written");
         return;
     }
     // The interpreter of the active environment, where the build's requirements are.
@@ -27,9 +34,9 @@ fn main() {
         .args(["-m", "ziglang", "cc", "-target", "bpfel-freestanding", "-mcpu=v3", "-g", "-O2", "-Wall", "-Werror"])
         .arg(format!("-D__TARGET_ARCH_{arch}"))
         .arg("-c")
-        .arg(sources.join("sensor.bpf.c"))
+        .arg(source)
         .arg("-o")
-        .arg(&out)
+        .arg(out)
         .status();
     match status {
         Ok(status) if status.success() => {}

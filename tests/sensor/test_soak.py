@@ -41,7 +41,7 @@ def test_recorder_that_runs_long(host: Host, tmp_path: Path) -> None:
     reader = threading.Thread(target=_count, args=(output, host, counts))
     reader.start()
     with Recording("-o", str(output)) as recording:
-        command = ["nsenter", f"--net={host.path}", "--", binary, str(_MINUTES * 60)]
+        command = ["nsenter", f"--net={host.path}", "--", str(binary), str(_MINUTES * 60)]
         traffic = subprocess.Popen(command, stdout=subprocess.PIPE)
         resident_kb: list[int] = []
         start_s = time.monotonic()
@@ -55,7 +55,8 @@ def test_recorder_that_runs_long(host: Host, tmp_path: Path) -> None:
         time.sleep(2)
         code, ledger = recording.end()
         reader.join()
-    print(f"\n{made:,} connections, {dict(counts)}, resident {resident_kb[:1]} to {resident_kb[-1:]} KB, {ledger}")
+    peaks = f"resident {resident_kb[0]:,} to {resident_kb[-1]:,} KB, at most {max(resident_kb):,}"
+    sys.stdout.write(f"\n{made:,} connections, {dict(counts)}, {peaks}, {ledger}\n")
     assert (code, ledger["lost"], ledger["unattributed"]) == (130, {}, {})
     assert counts == {("caller", True, True): made, ("caller", False, True): made}
     assert max(resident_kb) < resident_kb[0] + _GROWTH_KB

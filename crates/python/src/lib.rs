@@ -340,9 +340,9 @@ fn values(columns: &Bound<'_, PyDict>) -> PyResult<Vec<(String, Constant)>> {
     Ok(values)
 }
 
-/// Lines, how many, how many rows have no form, and all rows by kind.
+/// Lines, how many, how many rows have no form, how many are of processes not recorded, and all rows by kind.
 #[cfg(target_os = "linux")]
-type PyLines = (Py<PyBytes>, u64, u64, Py<PyDict>);
+type PyLines = (Py<PyBytes>, u64, u64, u64, Py<PyDict>);
 
 /// An object of Python's that is asked for names. What it raises ends up nowhere but in a null, and on stderr.
 #[cfg(target_os = "linux")]
@@ -376,6 +376,11 @@ impl Names for PyNames {
 
     fn container(&mut self, cgroup: &str) -> Option<String> {
         self.ask("container", (cgroup,))
+    }
+
+    fn logs(&mut self, image: Option<&str>) -> bool {
+        // Better a row too many than evidence lost.
+        self.ask("logs", (image,)).unwrap_or(true)
     }
 
     fn stamp(&mut self) -> String {
@@ -423,8 +428,10 @@ impl Sensor {
     /// Let rows become lines from here on, see `lines`.
     ///
     /// form: of a line. constants: columns that are the same in every line. ports: (port, protocol) to name. namespace:
-    /// inode of the recorder's network namespace. names: asked for users, hosts, containers and stamps.
-    #[pyo3(signature = (form, *, constants, ports, namespace, connections_only, names))]
+    /// inode of the recorder's network namespace. by_image: whether it is asked which processes are recorded. names:
+    /// asked that, and for users, hosts, containers and stamps.
+    #[pyo3(signature = (form, *, constants, ports, namespace, connections_only, by_image, names))]
+    #[allow(clippy::too_many_arguments, reason = "keywords of Python's")]
     fn write_lines(
         &self,
         form: &LineForm,
@@ -432,6 +439,7 @@ impl Sensor {
         ports: std::collections::HashMap<(u16, String), String>,
         namespace: Option<u32>,
         connections_only: bool,
+        by_image: bool,
         names: Py<PyAny>,
     ) -> PyResult<()> {
         let layout = Layout {
@@ -440,6 +448,7 @@ impl Sensor {
             ports: ports.into_iter().map(|((port, protocol), name)| ((port, protocol == "udp"), name)).collect(),
             namespace,
             connections_only,
+            by_image,
         };
         if let Some(sensor) = lock(&self.0)?.as_mut() {
             sensor.write_lines(Lines::new(layout, Box::new(PyNames(names))));
@@ -447,8 +456,8 @@ impl Sensor {
         Ok(())
     }
 
-    /// Lines of what happened: their bytes, how many, how many rows have no form, and all rows by kind. None if nothing
-    /// happened within `timeout_s`, or after `close`. Rows beyond `most` are only counted.
+    /// Lines of what happened: their bytes, how many, how many rows have no form, how many are of processes that are not
+    /// recorded, and all rows by kind. None if nothing happened within `timeout_s`, or after `close`. Rows beyond `most` are only counted.
     fn lines(&self, py: Python<'_>, timeout_s: f64, first_record_id: i64, most: u64) -> PyResult<Option<PyLines>> {
         let timeout = Duration::from_secs_f64(timeout_s.clamp(0.0, 3600.0));
         // Names are asked for meanwhile, so the GIL is free.
@@ -460,7 +469,8 @@ impl Sensor {
                 let counts = lines.counts();
                 let captured = counts.captured.iter().map(|(kind, count)| (kind.as_str(), *count));
                 let captured = captured.into_py_dict(py)?.unbind();
-                Ok(Some((PyBytes::new(py, lines.bytes()).unbind(), counts.written, counts.skipped, captured)))
+                let data = PyBytes::new(py, lines.bytes()).unbind();
+                Ok(Some((data, counts.written, counts.skipped, counts.ruled_out, captured)))
             })
         })
     }

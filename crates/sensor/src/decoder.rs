@@ -264,11 +264,8 @@ impl Decoder {
             .and_then(|process| process.parent_id.zip(process.parent_start_boot_ns))
             .map(|(parent, start_boot_ns)| self.guids.guid(parent, start_boot_ns));
         let close = kind == kind::CLOSE;
-        let initiated = match connection.initiated {
-            // Not known who began: the ends stand as they do in the datagram that was seen.
-            initiated::UNKNOWN => kind != kind::RECEIVED,
-            initiated => initiated == initiated::YES && !(close && self.accepted.remove(&connection.cookie)),
-        };
+        // Where it is not known who began, this end is the source.
+        let initiated = connection.initiated != initiated::NO && !(close && self.accepted.remove(&connection.cookie));
         let local = End { address: connection.local, port: connection.local_port, name: None };
         let named = self.dns.name(owner.tgid, owner.start_boot_ns, &connection.peer, connection.time_boot_ns);
         let server = named.map(|named| ip_text(named.server));

@@ -19,6 +19,7 @@ use crate::{Hook, Settings};
 use zerocopy::IntoBytes;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sensor.bpf.o"));
+static PROBE: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
 
 /// Slots for TCP sockets. Connections are remembered until they are established and accepted; with closes, until they end.
 const TCPS: u32 = 65_536;
@@ -213,7 +214,14 @@ impl Kernel {
     /// Load with the best hook of accept() that the kernel takes. Those that it refuses are among the hooks, with why.
     fn load_best(btf: &Btf, root: &File, settings: &Settings) -> io::Result<(Ebpf, Vec<Hook>)> {
         let mut refused = Vec::new();
-        for accept in AcceptHook::candidates()? {
+        let mut candidates = AcceptHook::candidates()?;
+        if candidates.len() > 1
+            && let Err(reason) = takes_fexit(btf)
+        {
+            candidates.retain(|accept| *accept != AcceptHook::Graft);
+            push_hook(&mut refused, "fentry/security_sock_graft", Some(reason));
+        }
+        for accept in candidates {
             match Self::load(btf, root, settings, accept)? {
                 Loaded::All(ebpf, mut hooks) => {
                     hooks.append(&mut refused);
@@ -411,6 +419,14 @@ fn misses(mut fdinfo: &File) -> Option<u64> {
 fn secret() -> u64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     RandomState::new().build_hasher().finish()
+}
+
+/// Whether the kernel takes fexit programs: those that do not, refuse them all.
+fn takes_fexit(btf: &Btf) -> Result<(), String> {
+    let mut ebpf = EbpfLoader::new().btf(Some(btf)).load(PROBE).map_err(|error| causes(&error))?;
+    let program = ebpf.program_mut("probe").ok_or("no program: probe")?;
+    let program: &mut FExit = program.try_into().map_err(|error| causes(&error))?;
+    program.load("inet_csk_accept", btf).map_err(|error| causes(&error))
 }
 
 /// No flags: a link shares the group with other programs anyway, and the kernel takes none for it.

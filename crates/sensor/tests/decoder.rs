@@ -374,7 +374,7 @@ fn an_answer_to_no_question_names_nothing_and_is_counted() {
     let answer = dns(false, &dns_answer(1), |_| ());
     assert_eq!(name_after(&[question.clone(), answer.clone()]).as_deref(), Some("example.com"));
     assert_eq!(name_after(&[question.clone(), dns(false, &dns_answer(2), |_| ())]), None);
-    assert_eq!(name_after(&[answer.clone()]), None);
+    assert_eq!(name_after(std::slice::from_ref(&answer)), None);
     assert_eq!(name_after(&[answer.clone(), question.clone()]), None);
     let others: [fn(&mut Dns); 4] = [
         |dns| dns.cookie = 6,

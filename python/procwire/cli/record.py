@@ -138,7 +138,8 @@ def record(
         str, typer.Option(metavar="DURATION", help="Record a UDP flow again after so long a silence.")
     ] = "30m",
     attempts: Annotated[
-        bool, typer.Option("--attempts", help="Also TCP connections that failed, and why. (ebpf)")
+        bool,
+        typer.Option("--attempts", help="Also TCP connections that failed, and why, and UDP that was refused. (ebpf)"),
     ] = False,
     closes: Annotated[
         bool, typer.Option("--closes", help="Also the ends of TCP connections: duration, bytes, packets. (ebpf)")

@@ -59,7 +59,6 @@ def run(request: Request) -> ExitCode:
         hangups = stack.enter_context(Hangups())
         configured = None if request.config is None else live_rules(request, request.config, hangups)
         detection = first_rules(request.detect, request.level) if request.detect else None
-        rules = configured or (rules_of_images(request) if request.images else None)
         ledger_file = _open_ledger(request, account, stack)
         source, ledger = rights.call(partial(_open_source, request)) if rights else _open_source(request)
         stack.callback(source.close)
@@ -67,6 +66,7 @@ def run(request: Request) -> ExitCode:
         sys.stderr.write("".join(f"procwire: {line}\n" for line in _announcement(ledger, request, account)))
         if batches is None and ledger.sensor != "ebpf":
             batches = _Batches(request)
+        rules = configured or (rules_of_images(request) if request.images and batches else None)
         record_ids = _record_ids(stack)
         on_status = _status(stack)
         from procwire.cli.output import Output

@@ -29,12 +29,12 @@ __all__ = ["import_all", "kept_fields", "recorder"]
 
 
 def kept_fields(request: Request) -> tuple[Field, ...] | None:
-    """The columns of the lines; None where batches must be recorded: for rules, predicates, alerts, other formats, a
-    terminal, several outputs, or columns that are computed.
+    """The columns of the lines; None where batches must be recorded: for a configuration, predicates, alerts, other
+    formats, a terminal, several outputs, or columns that are computed.
 
     Raises UsageError for a column that does not exist.
     """
-    if request.where or request.config or request.images is not None or request.detect or request.sensor == "poll":
+    if request.where or request.config or request.detect or request.sensor == "poll":
         return None
     if len(request.targets) != 1 or not _takes_lines(request.targets[0]):
         return None
@@ -67,8 +67,11 @@ def import_all(request: Request) -> None:
     import procwire.enrich.naming
     import procwire.enrich.ports
     import procwire.recorder.lines
-    import procwire.sinks.lines  # noqa: F401
+    import procwire.sinks.lines
 
+    if request.images:
+        import procwire.recorder.images
+        import procwire.rules  # noqa: F401
     if request.dns_lookup:
         import dns.resolver
         import dns.reversename  # noqa: F401
@@ -88,6 +91,7 @@ def recorder(
     stack: ExitStack,
 ) -> LineRecorder:
     """Set up the only output, and how lines are written; `stack` closes it."""
+    from procwire.cli.recording_rules import logged_images
     from procwire.enrich.envelope import CONNECTION, logger
     from procwire.enrich.hosts import HostNames
     from procwire.enrich.naming import Naming
@@ -128,7 +132,8 @@ def recorder(
         ports=port_names(),
         namespace=hosts.namespace,
         connections_only=target.way in SYSMON_WAYS,
-        names=Naming(users, hosts, start),
+        by_image=bool(request.images),
+        names=Naming(users, hosts, start, logged_images(request)),
     )
     losses = _losses(request, fields, constants, start)
     return LineRecorder(

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from procwire.recorder.reload import Step
     from procwire.rules.model import Configuration
 
-__all__ = ["Hangups", "check_readable", "described", "live_rules", "rules_of_images", "say", "without_configuration"]
+__all__ = [
+    "Hangups",
+    "check_readable",
+    "described",
+    "live_rules",
+    "logged_images",
+    "rules_of_images",
+    "say",
+    "without_configuration",
+]
 
 # What a file may be written in; Python imports each when it is met first.
 _ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "iso-8859-1")
@@ -121,6 +130,19 @@ def rules_of_images(request: Request) -> Step:
 
     nothing = Configuration("-n", (4, 90), (), dns_lookup=True, field_sizes={}, findings=())
     return _compiler(request)(with_images(nothing, request.images or ()))
+
+
+def logged_images(request: Request) -> Callable[[str | None], bool]:
+    """The same rules, of one image at a time; without `-n` every one is logged."""
+    if not request.images:
+        return lambda _: True
+    from procwire.recorder.images import with_images
+    from procwire.rules import Configuration, decide
+    from procwire.rules.forms import text_of
+
+    nothing = Configuration("-n", (4, 90), (), dns_lookup=True, field_sizes={}, findings=())
+    rules = with_images(nothing, request.images)
+    return lambda image: decide(rules, {"Image": text_of("Image", image)}).logged
 
 
 def check_readable(path: Path, account: pwd.struct_passwd | None) -> None:

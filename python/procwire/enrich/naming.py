@@ -12,12 +12,22 @@ __all__ = ["Naming"]
 
 
 class Naming:
-    """Is asked by the core while it writes. stamp: gives what stands in front of a line of syslog."""
+    """Is asked by the core while it writes.
 
-    def __init__(self, users: UserNames, hosts: HostNames, stamp: Callable[[], str]) -> None:
+    stamp: gives what stands in front of a line of syslog. logs: whether rows of an image are recorded.
+    """
+
+    def __init__(
+        self,
+        users: UserNames,
+        hosts: HostNames,
+        stamp: Callable[[], str],
+        logs: Callable[[str | None], bool] = lambda _: True,
+    ) -> None:
         self._users = users
         self._hosts = hosts
         self._stamp = stamp
+        self._logs = logs
 
     def user(self, uid: int) -> str | None:
         """The name of an account."""
@@ -31,6 +41,10 @@ class Naming:
     def container(self, cgroup: str) -> str | None:
         """The container of a control group."""
         return container_id(cgroup)
+
+    def logs(self, image: str | None) -> bool:
+        """Whether rows of processes that run this image are recorded."""
+        return self._logs(image)
 
     def stamp(self) -> str:
         """What stands in front of a line of syslog now."""

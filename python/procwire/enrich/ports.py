@@ -16,6 +16,7 @@ __all__ = ["PortNames", "port_names"]
 _SYSTEM = Path("/etc/services")
 _OWN = Path(__file__).with_name("services.txt")
 _PORTS = 65_536
+_PROTOCOLS = ("tcp", "udp")
 _MOST_DIGITS = 5
 _MOST_BYTES = 16 << 20
 
@@ -48,12 +49,12 @@ class PortNames:
 
 
 def port_names(services: Path = _SYSTEM) -> dict[tuple[int, str], str]:
-    """Return (port, protocol) to name."""
+    """Return (port, protocol) to name, of tcp and udp."""
     return _parse(services) or _parse(_OWN)
 
 
 def _keys() -> list[tuple[int, str]]:
-    return [(port, protocol) for protocol in ("tcp", "udp") for port in range(_PORTS)]
+    return [(port, protocol) for protocol in _PROTOCOLS for port in range(_PORTS)]
 
 
 def _parse(path: Path) -> dict[tuple[int, str], str]:
@@ -66,6 +67,6 @@ def _parse(path: Path) -> dict[tuple[int, str], str]:
     for line in text.splitlines():
         name, place, *_ = [*line.partition("#")[0].split(), "", ""]
         port, _, protocol = place.partition("/")
-        if port.isdecimal() and len(port) <= _MOST_DIGITS:
+        if protocol in _PROTOCOLS and port.isdecimal() and len(port) <= _MOST_DIGITS and int(port) < _PORTS:
             names.setdefault((int(port), protocol), name)
     return names

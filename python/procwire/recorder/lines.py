@@ -27,6 +27,8 @@ class _Lines(Protocol):
     @property
     def skipped(self) -> int: ...
     @property
+    def ruled_out(self) -> int: ...
+    @property
     def captured(self) -> Mapping[str, int]: ...
 
 
@@ -112,6 +114,7 @@ class LineRecorder(Turns[CountedLines]):
         kept = lines.written + lines.skipped
         self._record_ids.take(kept)
         self._ledger.captured.update(lines.captured)
+        self._ledger.filtered_by_rules += lines.ruled_out
         self._ledger.filtered += sum(lines.captured.values()) - kept
         self._output.write(lines.data, lines.written, lines.skipped)
         return kept

@@ -73,7 +73,7 @@ class Recorder(Turns[RecordingSink]):
         self._ledger.filtered_by_rules += batch.num_rows - ruled.num_rows
         self._ledger.filtered += batch.num_rows - kept.num_rows
         self._write(kept)
-        return kept.num_rows
+        return int(kept.num_rows)
 
     def _count(self, batch: pa.RecordBatch) -> None:
         for entry in pc.value_counts(batch.column("record_kind")).to_pylist():

@@ -24,7 +24,8 @@ _SYSLOG_HEAD_BYTES = len(b"Nov  4 ")
 
 
 class _Target(Protocol):
-    trouble: str | None
+    @property
+    def trouble(self) -> str | None: ...
 
     def write(self, lines: bytes, count: int) -> int:
         """Write whole lines, so many; return how many were lost."""

@@ -1,4 +1,4 @@
-"""Keeps small what a recorder holds: it runs for months, and its memory is taken from whatever else the machine does."""
+"""Keeps small what a recorder holds: it runs for months, beside whatever else the machine does."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import os
 __all__ = ["keep_memory_small", "return_memory"]
 
 # malloc.h
-_M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8
-_TRIM_BYTES = 128 << 10
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+# Above what comes and goes with each piece or small batch: pages that are given back are dear to get again.
+_KEPT_BYTES = 1 << 20
 _POOL = "ARROW_DEFAULT_MEMORY_POOL"
 
 
@@ -26,7 +27,8 @@ def keep_memory_small() -> None:
         if "MALLOC_ARENA_MAX" not in os.environ:
             mallopt(_M_ARENA_MAX, 1)
         if "MALLOC_TRIM_THRESHOLD_" not in os.environ:
-            mallopt(_M_TRIM_THRESHOLD, _TRIM_BYTES)
+            mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+            mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
 
 
 def return_memory() -> None:

@@ -27,6 +27,8 @@ class Lines(NamedTuple):
     """Rows that `data` has."""
     skipped: int
     """Rows that have no form, but a record id."""
+    ruled_out: int
+    """Rows of processes that are not recorded."""
     captured: Mapping[str, int]
     """All rows by their record_kind, those beyond the limit included."""
 
@@ -37,6 +39,7 @@ class Names(Protocol):
     def user(self, uid: int) -> str | None: ...
     def host(self, address: str, is_own: bool) -> tuple[str, str] | None: ...
     def container(self, cgroup: str) -> str | None: ...
+    def logs(self, image: str | None) -> bool: ...
     def stamp(self) -> str: ...
 
 
@@ -96,12 +99,14 @@ class EbpfSource:
         ports: Mapping[tuple[int, str], str],
         namespace: int | None,
         connections_only: bool,
+        by_image: bool,
         names: Names,
     ) -> None:
         """Make lines of rows from here on, which `lines` gives; `step` gives none any more.
 
         constants: columns that every line has the same. ports: (port, protocol) to name. namespace: inode of the
-        recorder's network namespace. connections_only: whether rows of other kinds have no form.
+        recorder's network namespace. connections_only: whether rows of other kinds have no form. by_image:
+        whether `names` is asked which processes are recorded.
         """
         self._sensor.write_lines(
             form,
@@ -109,6 +114,7 @@ class EbpfSource:
             ports=dict(ports),
             namespace=namespace,
             connections_only=connections_only,
+            by_image=by_image,
             names=names,
         )
 

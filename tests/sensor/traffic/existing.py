@@ -27,7 +27,7 @@ def hold(witness: Witness, family: str) -> None:
     for sock in (client, waiting):
         witness.connected(sock, **here)
     witness.accepted(accepted, **here)
-    # Nor does the kernel know who spoke first, before the recording.
+    # Nor does the kernel know who spoke first, before the recording: each end is the source then.
     unknown = {"network_connection_initiated": None}
     witness.sent(datagrams, server.getsockname(), **here, **unknown)
     witness.tell({"ready": True})
@@ -36,10 +36,10 @@ def hold(witness: Witness, family: str) -> None:
     witness.accepted(listener.accept()[0])
     datagrams.send(b"hello")
     witness.sent(datagrams, server.getsockname(), **unknown)
-    witness.received(server, server.recvfrom(100)[1], **unknown)
+    witness.sent(server, server.recvfrom(100)[1], **unknown)
     unconnected.sendto(b"hello", server.getsockname())
     witness.sent(unconnected, server.getsockname(), **unknown)
-    witness.received(server, server.recvfrom(100)[1], **unknown)
+    witness.sent(server, server.recvfrom(100)[1], **unknown)
     another = socket.socket(LOOPBACK[family][0])
     another.connect(listener.getsockname())
     witness.connected(another)

@@ -10,6 +10,7 @@ from enrich_rows import batch, column
 
 from procwire.enrich import PortNames
 from procwire.enrich import ports as module
+from procwire.enrich.ports import port_names
 from procwire.event import LIVE_SCHEMA
 
 SERVICES = """# comment
@@ -91,3 +92,9 @@ def test_the_table_of_ours_agrees_with_the_system_s_on_what_is_met_daily() -> No
         (5672, "tcp"): "amqp",
     }  # fmt: skip
     assert {key: OWN.get(key) for key in known} == known
+
+
+def test_names_are_those_of_ports_and_protocols_that_there_are(tmp_path: Path) -> None:
+    services = tmp_path / "services"
+    services.write_text("http 80/tcp\nweb 80/sctp\nbig 70000/tcp\nntp 123/udp\n")
+    assert port_names(services) == {(80, "tcp"): "http", (123, "udp"): "ntp"}

@@ -14,6 +14,7 @@ class Piece(NamedTuple):
     data: bytes
     written: int
     skipped: int
+    ruled_out: int
     captured: Mapping[str, int]
 
 
@@ -37,7 +38,7 @@ class FakeSource:
         kept = min(rows, most)
         written = max(0, kept - self._skipped)
         data = b"".join(b"%d\n" % (first_record_id + row) for row in range(written))
-        return Piece(data, written, kept - written, {"connection": rows})
+        return Piece(data, written, kept - written, 0, {"connection": rows})
 
     def losses(self) -> Mapping[str, int]:
         return {"buffer full": self._lost, "never": 0}

@@ -109,8 +109,8 @@ texts = st.none() | st.text(
 )
 times = st.datetimes(datetime(1900, 1, 1), datetime(9999, 12, 31)).map(lambda time: time.replace(tzinfo=UTC))
 whole_times = times.map(lambda time: time.replace(microsecond=time.microsecond // 1000 * 1000))
-ipv6 = st.ip_addresses(v=6).filter(lambda address: address.ipv4_mapped is None)
-addresses = (ipv6 | st.ip_addresses(v=4)).map(str)
+ipv6 = st.ip_addresses(v=6).map(str).filter(lambda address: "::ffff:" not in address)
+addresses = ipv6 | st.ip_addresses(v=4).map(str)
 longs = st.none() | st.integers(-(2**63), 2**63 - 1)
 TEXTS = (
     "process_name",
@@ -184,7 +184,7 @@ def test_a_file_that_cannot_be_written_counts_its_lines_as_lost(tmp_path: Path) 
     assert output.trouble == "cannot write the file: Invalid argument"
     os.dup2(kept, writable)
     output.write(b'{"a":1}\n{"a":2}\n', 2)
-    assert (output.written, output.lost, output.trouble) == (2, 1, None)
+    assert (output.written, output.lost) == (2, 1)
     output.close()
     for descriptor in (kept, read_only):
         os.close(descriptor)

@@ -18,9 +18,10 @@ use crate::processes::Described;
 use crate::table::{End, Row};
 
 /// Lines are handed over once they have so many bytes: with what reads and writes them they stay in the cache.
-const PIECE_BYTES: usize = 96 << 10;
+const PIECE_BYTES: usize = 192 << 10;
 /// The same in rows: of some, a line is short, and of others there is none.
 const PIECE_ROWS: u64 = 4096;
+const RULED_OUT_ROWS: u64 = 65_536;
 /// Names are asked for again after this: accounts, addresses and answers of the DNS change.
 const NAMES_KEPT: Duration = Duration::from_millis(250);
 /// Processes whose part of the line is kept.
@@ -38,6 +39,8 @@ pub trait Names: Send {
     fn host(&mut self, address: &str, is_own: bool) -> Option<HostName>;
     /// The container of a control group.
     fn container(&mut self, cgroup: &str) -> Option<String>;
+    /// Whether rows of processes that run this image are recorded.
+    fn logs(&mut self, image: Option<&str>) -> bool;
     /// What a syslog daemon writes before a line: the time that it is.
     fn stamp(&mut self) -> String;
 }
@@ -54,6 +57,8 @@ pub struct Layout {
     pub namespace: Option<u32>,
     /// Whether rows of other kinds than connections have no form.
     pub connections_only: bool,
+    /// Whether `Names::logs` is asked.
+    pub by_image: bool,
 }
 
 /// A value that is kept.
@@ -276,6 +281,12 @@ fn write_steps(out: &mut Vec<u8>, steps: &[Step], line: &Line<'_>) {
     }
 }
 
+/// Whether a process's rows are recorded; it is held for the same reason.
+struct Ruled {
+    _process: Option<Arc<Described>>,
+    logs: bool,
+}
+
 /// What lines have of a process; it is held, so that no other has its address.
 struct OfProcess {
     _process: Option<Arc<Described>>,
@@ -299,6 +310,8 @@ pub struct Counts {
     pub written: u64,
     /// Rows that have no form, but a record id.
     pub skipped: u64,
+    /// Rows of processes that are not recorded.
+    pub ruled_out: u64,
 }
 
 impl Counts {
@@ -314,6 +327,8 @@ pub struct Lines {
     ports: HashMap<(u16, bool), String>,
     namespace: Option<u32>,
     connections_only: bool,
+    /// Decisions by process, if it is decided at all.
+    ruled: Option<HashMap<usize, Ruled>>,
     names: Box<dyn Names>,
     users: HashMap<u32, Option<String>>,
     addresses: Addresses,
@@ -332,12 +347,13 @@ pub struct Lines {
 impl Lines {
     /// Lines of a layout; `names` is asked for what the sensor does not know.
     pub fn new(layout: Layout, names: Box<dyn Names>) -> Self {
-        let Layout { parts, constants, ports, namespace, connections_only } = layout;
+        let Layout { parts, constants, ports, namespace, connections_only, by_image } = layout;
         Lines {
             plan: Plan::new(parts, &constants),
             ports,
             namespace,
             connections_only,
+            ruled: by_image.then(HashMap::new),
             names,
             users: HashMap::new(),
             addresses: HashMap::new(),
@@ -369,7 +385,9 @@ impl Lines {
 
     /// Whether the step has as much as it should.
     pub fn is_full(&self) -> bool {
-        self.bytes.len() >= PIECE_BYTES || self.counts.taken() >= self.most.min(PIECE_ROWS)
+        self.bytes.len() >= PIECE_BYTES
+            || self.counts.taken() >= self.most.min(PIECE_ROWS)
+            || self.counts.ruled_out >= RULED_OUT_ROWS
     }
 
     /// Whether the step has nothing.
@@ -390,6 +408,10 @@ impl Lines {
     /// Add a row.
     pub fn push(&mut self, row: &Row<'_>) {
         self.count(row.record_kind);
+        if !self.logs(row) {
+            self.counts.ruled_out += 1;
+            return;
+        }
         let taken = self.counts.taken();
         if taken >= self.most {
             return;
@@ -451,6 +473,18 @@ impl Lines {
                 },
             }
         }
+    }
+
+    /// Whether a row is recorded; asked once for a process.
+    fn logs(&mut self, row: &Row<'_>) -> bool {
+        let Some(ruled) = &mut self.ruled else { return true };
+        if ruled.len() >= PROCESSES {
+            ruled.clear();
+        }
+        let key = row.process.map_or(0, |process| Arc::as_ptr(process).addr());
+        let names = &mut self.names;
+        let asked = || Ruled { logs: names.logs(row.process_name), _process: row.process.cloned() };
+        ruled.entry(key).or_insert_with(asked).logs
     }
 
     fn count(&mut self, kind: &str) {

@@ -1,0 +1,86 @@
+"""Which recordings are written as lines, and that these do without what takes memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from procwire.cli.recording_lines import kept_fields
+from procwire.cli.recording_rules import logged_images
+from procwire.cli.request import Request, Target, Way
+from procwire.errors import UsageError
+
+FILE = Path("connections")
+
+
+def request(way: Way = Way.NDJSON, path: Path | None = FILE, *, targets: int = 1, **options: Any) -> Request:
+    plain: dict[str, Any] = {field.name: None for field in fields(Request)}
+    plain |= {"targets": (Target(way, path, False),) * targets, "where": [], "detect": (), "names": "ossem"}
+    return Request(**{**plain, "sensor": "auto", **options})
+
+
+@pytest.mark.parametrize("way", [Way.NDJSON, Way.CSV, Way.XML, Way.SYSLOG])
+def test_text_of_everything_is_written_as_lines(way: Way) -> None:
+    kept = kept_fields(request(way))
+    assert kept is not None
+    assert {field.group for field in kept} == {"event", "system", "live"}
+    assert kept_fields(request(way, None)) == kept
+
+
+def test_columns_are_those_asked_for() -> None:
+    kept = kept_fields(request(columns=["SourcePort", "Image"], names="sysmon"))
+    assert [field.name for field in kept or ()] == ["src_port", "process_name"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"where": ["true"]},
+        {"config": Path("sysmonconfig.xml")},
+        {"detect": (Path("rules"),)},
+        {"sensor": "poll"},
+        {"targets": 2},
+        {"columns": ["process_base_name"]},
+        {"columns": ["src_ip", "src_ip"]},
+        {"path": Path("/dev/null")},
+        *({"way": way} for way in (Way.TABLE, Way.CSV_SAFE, Way.PARQUET, Way.ARROW, Way.LAKE)),
+    ],
+    ids=str,
+)
+def test_what_takes_steps_of_python_is_recorded_by_batches(options: dict[str, Any]) -> None:
+    assert kept_fields(request(**options)) is None
+
+
+def test_processes_are_chosen_by_their_images() -> None:
+    asked = request(images=["curl", "/usr/bin/ssh"])
+    assert kept_fields(asked) is not None
+    logs = logged_images(asked)
+    assert [logs(image) for image in ("/bin/curl", "/opt/CURL", "/bin/xcurl", "/usr/bin/ssh", "/bin/ssh", None)] == [
+        True, True, False, True, False, False
+    ]  # fmt: skip
+    assert logged_images(request(images=[]))(None)
+
+
+def test_a_column_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(UsageError, match="did you mean 'src_ip'"):
+        kept_fields(request(columns=["src_ipp"]))
+
+
+def test_lines_are_recorded_without_arrow() -> None:
+    """Nor what it brings along, which would take more memory than the recorder itself."""
+    code = """
+import sys
+from types import SimpleNamespace
+import procwire.cli.app, procwire.cli.recording, procwire.cli.output
+from procwire.cli.recording_lines import import_all
+import_all(SimpleNamespace(dns_lookup=True, images=None))
+import procwire.recorder.status, procwire.recorder.record_ids, procwire.sources.boot
+print(*{"pyarrow", "pandas", "numpy", "duckdb", "rich"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
