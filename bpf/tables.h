@@ -89,6 +89,8 @@ struct note {
 	u64 flow_ns;
 	struct route flow;
 	struct route sent;
+	/* jiffies: in the same one a further datagram of the flow changes nothing */
+	u64 flow_jiffies;
 };
 
 struct flow_key {

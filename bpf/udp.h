@@ -300,9 +300,15 @@ static __attribute__((noinline)) int on_answer(struct __sk_buff *skb, struct not
 
 INLINE void on_datagram(struct __sk_buff *skb, struct note *note, struct packet *packet, bool sent)
 {
-	u64 now_ns = bpf_ktime_get_boot_ns();
 	const struct route *latest = sent ? &note->sent : &note->flow;
-	if (same_route(&packet->route, latest, skb->ifindex) && !is_idle(note->flow_ns, now_ns)) {
+	bool same = note->flow_ns && same_route(&packet->route, latest, skb->ifindex);
+	u64 jiffies = bpf_jiffies64();
+	if (same && note->flow_jiffies == jiffies && !(sent && note->unread)) {
+		packet->peer = note->flow.peer;
+		return;
+	}
+	u64 now_ns = bpf_ktime_get_boot_ns();
+	if (same && !is_idle(note->flow_ns, now_ns)) {
 		note->flow_ns = now_ns;
 		if (sent && note->unread)
 			on_answer(skb, note, now_ns);
@@ -316,6 +322,7 @@ INLINE void on_datagram(struct __sk_buff *skb, struct note *note, struct packet 
 			emit_flow(skb, note, packet, sent, attribution);
 		}
 	}
+	note->flow_jiffies = jiffies;
 	/* as the socket sees it, for DNS */
 	packet->peer = note->flow.peer;
 }
@@ -406,7 +413,7 @@ int udp_error(u64 *ctx)
 	struct flow *flow = find_flow(shelf_of(cookie, &note->flow.peer), cookie, &note->flow, false);
 	if (flow)
 		flow->last_ns = 0;
-	note->flow_ns = 0;
+	note->flow_ns = note->flow_jiffies = 0;
 	struct connection_record *record =
 		reserve(KIND_ATTEMPT, ATTRIBUTION_CALLER, IPPROTO_UDP, bpf_ktime_get_boot_ns());
 	if (!record)

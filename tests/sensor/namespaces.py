@@ -15,10 +15,13 @@ from typing import IO
 from traffic import libc
 from traffic.witness import Row
 
-__all__ = ["Host", "Program", "link", "machine"]
+__all__ = ["Host", "Program", "link", "machine", "patience"]
+
+patience = float(os.environ.get("PROCWIRE_TEST_PATIENCE", "1"))
+"""How many times longer to wait than on a machine of one's own: tests/kernels emulates the processor."""
 
 _HERE = Path(__file__).parent
-_TIMEOUT_S = 60
+_TIMEOUT_S = 60 * patience
 
 
 @dataclass(slots=True)

@@ -17,14 +17,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from comparison import compare
-from namespaces import Host
+from namespaces import Host, patience
 from traffic.witness import Row
 
 __all__ = ["Recording"]
 
 _SO_COOKIE = 57
-_START_S = 30
-_ARRIVAL_S = 60
+_START_S = 30 * patience
+_ARRIVAL_S = 60 * patience
 _MARK_S = 1
 # After the last event that is due: for whatever is not due, but comes.
 _QUIET_S = 0.15

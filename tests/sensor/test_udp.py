@@ -72,6 +72,12 @@ def test_refused_is_no_flow_where_no_attempts_are_asked_for(host: Host) -> None:
         recording.expect([row for row in truth if row["record_kind"] != "attempt"], host)
 
 
+def test_flow_after_a_refusal_soon_after_boot(host: Host) -> None:
+    # Soon: the machine is up for less than a flow may be silent.
+    with Recording("--attempts", "--udp-idle", "9999h") as recording:
+        recording.expect(host.run("udp.opened_late"), host)
+
+
 def test_v4_mapped_is_shown_as_ipv4(exactly: Case) -> None:
     exactly("udp.v4_mapped")
 

@@ -14,12 +14,12 @@ use procwire_core::format::FormatName;
 use procwire_core::ledger::{Ledger, Tally};
 use procwire_core::scan::{FileLedger, Input, Scan, Step};
 use procwire_core::stream::{Job, Options, Stream};
+use procwire_sensor::lines::Constant;
+use procwire_sensor::lines::cell::{Style, Value};
+use procwire_sensor::lines::form::{Cell, Part, write_line};
 #[cfg(target_os = "linux")]
-use procwire_sensor::lines::{
-    Constant, HostName, Layout, Lines, Names,
-    cell::{Style, Value},
-    form::{Cell, Part, write_line},
-};
+use procwire_sensor::lines::{HostName, Layout, Lines, Names};
+#[cfg(target_os = "linux")]
 use pyo3::call::PyCallArgs;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -286,11 +286,9 @@ fn evtx_chunk<'py>(
 }
 
 /// What stands in a line of text: literally, or as a column's value.
-#[cfg(target_os = "linux")]
 #[pyclass(frozen)]
 struct LineForm(Vec<Part>);
 
-#[cfg(target_os = "linux")]
 #[pymethods]
 impl LineForm {
     /// parts: texts, and for columns (name, before, after, in place of null, style).
@@ -308,7 +306,6 @@ impl LineForm {
     }
 }
 
-#[cfg(target_os = "linux")]
 fn part(part: &Bound<'_, PyAny>) -> PyResult<Part> {
     if let Ok(text) = part.extract::<String>() {
         return Ok(Part::Literal(text));
@@ -319,7 +316,6 @@ fn part(part: &Bound<'_, PyAny>) -> PyResult<Part> {
 }
 
 /// Values by their names; what is None is left out.
-#[cfg(target_os = "linux")]
 fn values(columns: &Bound<'_, PyDict>) -> PyResult<Vec<(String, Constant)>> {
     let mut values = Vec::new();
     for (name, value) in columns {
@@ -512,7 +508,6 @@ fn columns(event: &str) -> PyResult<Vec<(String, String)>> {
 }
 
 /// The columns of a recording's table, likewise.
-#[cfg(target_os = "linux")]
 #[pyfunction]
 fn live_columns() -> Vec<(String, String)> {
     let table = procwire_sensor::table::Table::default();
@@ -528,9 +523,9 @@ fn version() -> &'static str {
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use super::{Batch, Feeder, Scanner, columns, evtx_chunk, version};
+    use super::{Batch, Feeder, LineForm, Scanner, columns, evtx_chunk, live_columns, version};
 
     #[cfg(target_os = "linux")]
     #[pymodule_export]
-    use super::{LineForm, Sensor, live_columns};
+    use super::Sensor;
 }
