@@ -55,7 +55,8 @@ def bystanders(
 ) -> Section:
     """Rounds of all workloads with nobody, nobody again, recorders and peers, in random order.
 
-    Of each workload in each round the least disturbed of three slices of `seconds` counts.
+    Of each workload in each round the least disturbed of three slices of `seconds` counts. Ctrl-C ends the rounds, and
+    those that are whole count.
     """
     results: list[dict[str, Costs]] = []
     for number in range(rounds):
@@ -65,17 +66,19 @@ def bystanders(
             who += [(peer.name, peer) for peer in peers.found]
         random.shuffle(who)
         print(f"  round {number + 1} of {rounds}: {', '.join(name for name, _ in who)}", file=sys.stderr)
-        costs: dict[str, Costs] = {}
-        for name, watcher in who:
-            costs[name] = _measure(programs, seconds, watcher, patience)
-        results.append(costs)
+        try:
+            results.append({name: _measure(programs, seconds, watcher, patience) for name, watcher in who})
+        except KeyboardInterrupt:
+            if not results:
+                raise
+            break
     names = [_CONTROL, *recorders, *(peer.name for peer in peers.found)]
     stopped = {_CONTROL, *recorders}
     found = _order(programs, seconds)
     rows = [_row(workload, names, stopped, results) for workload in found]
     claims = [claim for workload in found if (claim := _claim(workload, results)) is not None]
     notes = [
-        "CPU time added, in % of that with nobody: medians of the rounds' pairs, in brackets their quartiles.",
+        f"CPU time added, in % of that with nobody: medians of {len(results)} rounds' pairs, in brackets their quartiles.",
         *(f"{name} is not installed, so that its workloads are missing." for name in missing()),
         *peers.absent,
     ]
