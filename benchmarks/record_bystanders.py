@@ -78,7 +78,7 @@ def bystanders(
     rows = [_row(workload, names, stopped, results) for workload in found]
     claims = [claim for workload in found if (claim := _claim(workload, results)) is not None]
     notes = [
-        f"CPU time added, in % of that with nobody: medians of {len(results)} rounds' pairs, in brackets their quartiles.",
+        f"CPU time added, in % of that with nobody: medians of {len(results)} rounds, in brackets their quartiles.",
         *(f"{name} is not installed, so that its workloads are missing." for name in missing()),
         *peers.absent,
     ]
