@@ -48,7 +48,7 @@ bench: build ## Measure against other tools; see benchmarks/README.md
 	$(BIN)/python benchmarks/make_inputs.py
 	$(BIN)/python benchmarks/run.py --out benchmarks/results/$(shell date +%F).md
 
-bench-record: build ## Measure what recording costs, and what it loses; as root
+bench-record: build ## Measure what recording costs, and what it loses; as root, a quarter of an hour
 	$(BIN)/python benchmarks/record.py --out benchmarks/results/$(shell date +%F)-record.md
 
 fuzz: ## Fuzz every parser for SECONDS each (default 60)

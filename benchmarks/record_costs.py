@@ -1,4 +1,4 @@
-"""What recording costs besides: kernel time per connection, idle CPU, delay, memory over hours."""
+"""What recording takes besides: memory, idle CPU, its start, the delay of a line, memory over hours."""
 
 from __future__ import annotations
 
@@ -6,87 +6,133 @@ import json
 import os
 import random
 import socket
+import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from datetime import datetime
+from itertools import product
+from pathlib import Path
 from statistics import median, quantiles
 
-from record_load import EVENTS_EACH, Kind, LoadProgram, finished
-from record_usage import ProgramTime, bpf_statistics, memory_mb, program_times, running_s, wait_until_quiet
-from record_watchers import Procwire, Watcher, scratch
+from record_bystanders import Spread
+from record_usage import Patience, memory_mb, peak_mb, running_s
+from record_watchers import Procwire, Recorders, Watcher, scratch
+from record_workloads import EVENTS_EACH, Programs, finished
 from report import Claim, Section
 
-_KERNEL_TARGET_US = 2.0
-_IDLE_TARGET_PCT = 0.5
+_RULES = Path(__file__).parents[1] / "examples" / "rules"
+_IDLE_TARGET_PCT = 0.1
+_START_TARGET_S = 0.5
 _DELAY_TARGET_MS = 250.0
-_MEMORY_TARGET_MB = 150.0
+_PLAIN_TARGET_MB, _PYTHON_TARGET_MB = 75.0, 110.0
 _SOAK_EVENTS_PER_S = 5_000
 # Less than this, up or down, is flat.
 _FLAT_MB_PER_HOUR = 5.0
-_QUIET_TIMEOUT_S = 20.0
+_BURSTS = 4
 _SAMPLE_S = 2.0
 _DELAY_PER_S = 5.0
+_START_EVERY_S = 0.005
+_START_TIMEOUT_S = 30.0
 _ROTATION = ("--rotate-size", "500MB", "--keep", "1")
 
 
-def kernel_time(program: LoadProgram, seconds: float) -> Section:
-    """By the kernel's own statistics, which are on in this run only."""
-    cores = os.cpu_count() or 1
+def memory(programs: Programs, recorders: Recorders, seconds: float, rounds: int) -> Section:
+    """Resident memory when the buffer went round: loops that take all they can get, and all of it written."""
     rows: list[Sequence[str]] = []
-    totals = {}
-    kinds: tuple[Kind, ...] = ("tcp", "udp")
-    for kind in kinds:
-        wait_until_quiet(_QUIET_TIMEOUT_S)
-        with scratch() as folder, bpf_statistics(), Procwire(folder, "--buffer-mb", "512") as recorder:
-            recorder.pause()
-            before = program_times(recorder.pid)
-            load = program.run(kind, seconds, cores)
-            after = program_times(recorder.pid)
-        spent = {name: _between(before[name], after[name]) for name in after}
-        rows += [(kind, *row) for row in _program_rows(spent, load.made)]
-        totals[kind] = sum(time.run_ns for time in spent.values()) / load.made / 1e3
-        rows.append((kind, "all", "", "", f"{totals[kind]:.3f}"))
-    claims = [
-        Claim(
-            f"kernel time for a connection ({kind})",
-            f"{_KERNEL_TARGET_US:.0f} us or less",
-            f"{total_us:.2f} us",
-            _KERNEL_TARGET_US / total_us,
-        )
-        for kind, total_us in totals.items()
+    claims = []
+    targets_mb = {"plain": _PLAIN_TARGET_MB, "--to lake": _PYTHON_TARGET_MB, "--detect": _PYTHON_TARGET_MB}
+    for (name, recorder), (options, target_mb) in product(recorders.items(), targets_mb.items()):
+        runs = [_memory(programs, recorder, seconds, options) for _ in range(rounds)]
+        before, after, peak, own = (median(sizes) for sizes in zip(*runs, strict=True))
+        rows.append((f"{name}, {options}", f"{before:.0f}", f"{after:.0f}", f"{peak:.0f}", f"{own:.0f}"))
+        if name == Procwire.name:
+            what = f"memory (RSS) after load: {options}"
+            claims.append(Claim(what, f"under {target_mb:.0f} MB", f"{after:.0f} MB", target_mb / after))
+    note = f"After {_BURSTS} loops of {seconds:g} s. --to lake and --detect (the rules of examples/) write NDJSON, too."
+    headings = ("what records", "RSS MB before", "RSS MB after", "RSS MB at most", "PSS MB after")
+    return Section("Memory", headings, rows, claims, [note])
+
+
+def _memory(
+    programs: Programs, recorder: Callable[..., Procwire], seconds: float, options: str
+) -> tuple[float, float, float, float]:
+    with scratch() as folder:
+        words = {"--to lake": ("--to", "lake", "--lake", str(folder / "lake")), "--detect": ("--detect", str(_RULES))}
+        with recorder(folder, words.get(options, ())) as recording:
+            before_mb, _ = memory_mb(recording.pid)
+            for _ in range(_BURSTS):
+                programs.run("tcp", seconds, os.cpu_count() or 1)
+                recording.settle()
+            rss_mb, pss_mb = memory_mb(recording.pid)
+            return before_mb, rss_mb, peak_mb(recording.pid), pss_mb
+
+
+def start(recorders: Recorders, rounds: int) -> Section:
+    """From the command to the first line in its file, with connections all the while."""
+    times_s: dict[str, list[float]] = {name: [] for name in recorders}
+    for _, (name, recorder) in product(range(rounds), recorders.items()):
+        times_s[name].append(_start_s(recorder))
+    spreads = {name: Spread.of(times) for name, times in times_s.items()}
+    rows: list[Sequence[str]] = [
+        (name, str(rounds), *(f"{time_s:.2f}" for time_s in (min(times_s[name]), *spread, max(times_s[name]))))
+        for name, spread in spreads.items()
     ]
-    note = "The time within the programs, some 20 ns a run of the measuring itself included; what the kernel adds to "
-    note += "call them is not, and is in the slow-down."
-    return Section(
-        "Kernel time", ("load", "program", "runs a connection", "ns a run", "us a connection"), rows, claims, [note]
-    )
-
-
-def _between(before: ProgramTime, after: ProgramTime) -> ProgramTime:
-    return ProgramTime(after.runs - before.runs, after.run_ns - before.run_ns)
-
-
-def _program_rows(spent: dict[str, ProgramTime], made: int) -> Iterator[tuple[str, str, str, str]]:
-    for name, time_ in sorted(spent.items(), key=lambda item: -item[1].run_ns):
-        if time_.runs:
-            each_ns = time_.run_ns / time_.runs
-            yield name, f"{time_.runs / made:.2f}", f"{each_ns:.0f}", f"{time_.run_ns / made / 1e3:.3f}"
-
-
-def idle(seconds: float) -> Section:
-    """CPU of a recorder that has nothing to tell."""
-    wait_until_quiet(_QUIET_TIMEOUT_S)
-    with scratch() as folder, Procwire(folder) as recorder:
-        time.sleep(2)
-        start_s, before_s = time.monotonic(), running_s(recorder.pid)
-        time.sleep(seconds)
-        used_pct = (running_s(recorder.pid) - before_s) / (time.monotonic() - start_s) * 100
-        rss_mb, pss_mb = memory_mb(recorder.pid)
-    row = (f"{seconds:.0f}", f"{used_pct:.2f}", f"{rss_mb:.0f}", f"{pss_mb:.0f}")
+    middle_s = spreads[Procwire.name].middle
     claim = Claim(
-        "CPU of an idle recorder", f"under {_IDLE_TARGET_PCT}%", f"{used_pct:.2f}%", _IDLE_TARGET_PCT / used_pct
+        "from the start to the first event written",
+        f"within {_START_TARGET_S:g} s",
+        f"{middle_s:.2f} s",
+        _START_TARGET_S / middle_s,
     )
-    return Section("Idle", ("seconds", "CPU % of a core", "RSS MB", "PSS MB"), [row], [claim])
+    headings = ("who starts", "starts", "least s", "lower quartile s", "median s", "upper quartile s", "most s")
+    return Section("Start", headings, rows, [claim])
+
+
+def _start_s(make: Callable[..., Procwire]) -> float:
+    with scratch() as folder, socket.create_server(("127.0.0.1", 0)) as server:
+        recorder = make(folder)
+        begun_s = time.monotonic()
+        process = subprocess.Popen(recorder.argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            while not (recorder.file.exists() and recorder.file.stat().st_size):
+                if time.monotonic() - begun_s > _START_TIMEOUT_S:
+                    raise RuntimeError(f"found no event in {_START_TIMEOUT_S:g} s, expected those of our connections")
+                with socket.create_connection(server.getsockname()):
+                    server.accept()[0].close()
+                time.sleep(_START_EVERY_S)
+            return time.monotonic() - begun_s
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def idle(recorders: Recorders, seconds: float, rounds: int, patience: Patience) -> Section:
+    """CPU of recorders that have nothing to tell, at the same time; the least disturbed round counts."""
+    patience.quiet()
+    used_pct: dict[str, list[float]] = {name: [] for name in recorders}
+    with ExitStack() as stack:
+        running = {
+            name: stack.enter_context(recorder(stack.enter_context(scratch()))) for name, recorder in recorders.items()
+        }
+        time.sleep(2)
+        for _ in range(rounds):
+            start_s, before_s = time.monotonic(), {name: running_s(each.pid) for name, each in running.items()}
+            time.sleep(seconds)
+            for name, each in running.items():
+                took_s = time.monotonic() - start_s
+                used_pct[name].append((running_s(each.pid) - before_s[name]) / took_s * 100)
+        sizes_mb = {name: [f"{size_mb:.0f}" for size_mb in memory_mb(each.pid)] for name, each in running.items()}
+    rows: list[Sequence[str]] = [
+        (name, f"{rounds} x {seconds:.0f}", f"{min(used):.3f}", f"{max(used):.3f}", *sizes_mb[name])
+        for name, used in used_pct.items()
+    ]
+    least = min(used_pct[Procwire.name])
+    claim = Claim(
+        "CPU of an idle recorder", f"{_IDLE_TARGET_PCT}% or less", f"{least:.3f}%", _IDLE_TARGET_PCT / max(least, 1e-3)
+    )
+    headings = ("who waits", "seconds", "CPU % of a core, least", "most", "RSS MB", "PSS MB")
+    return Section("Idle", headings, rows, [claim])
 
 
 def delay(seconds: float) -> Section:
@@ -107,34 +153,36 @@ def delay(seconds: float) -> Section:
 
 
 def _delays_ms(recorder: Watcher, seconds: float) -> Iterator[float]:
-    mine = f'"process_id":{os.getpid()},'
+    mine = b'"process_id":%d,' % os.getpid()
     end_s = time.monotonic() + seconds
     with recorder.file.open("rb") as lines, socket.create_server(("127.0.0.1", 0)) as server:
         lines.seek(0, os.SEEK_END)
+        part = b""
         while time.monotonic() < end_s:
             next_s = time.monotonic() + random.expovariate(_DELAY_PER_S)
             with socket.create_connection(server.getsockname()):
                 server.accept()[0].close()
             while time.monotonic() < next_s:
                 time.sleep(0.001)
-                text, now_s = lines.read(), time.time()
-                for line in text.decode().splitlines():
+                *whole, part = (part + lines.read()).split(b"\n")
+                now_s = time.time()
+                for line in whole:
                     if mine in line:
                         yield (now_s - _creation_s(line)) * 1000
 
 
-def _creation_s(line: str) -> float:
+def _creation_s(line: bytes) -> float:
     return datetime.fromisoformat(json.loads(line)["event_creation_time"]).timestamp()
 
 
-def soak(program: LoadProgram, seconds: float) -> Section:
+def soak(programs: Programs, seconds: float) -> Section:
     """Memory at a steady rate of events."""
     samples: list[tuple[float, float, float]] = []
     with scratch() as folder:
-        recorder = Procwire(folder, *_ROTATION)
+        recorder = Procwire(folder, _ROTATION)
         with recorder:
             before_s = running_s(recorder.pid)
-            process = program.start("tcp", seconds, os.cpu_count() or 1, _SOAK_EVENTS_PER_S / EVENTS_EACH)
+            process = programs.start("tcp", seconds, os.cpu_count() or 1, _SOAK_EVENTS_PER_S / EVENTS_EACH)
             start_s = time.monotonic()
             while process.poll() is None:
                 samples.append((time.monotonic() - start_s, *memory_mb(recorder.pid)))
@@ -142,7 +190,7 @@ def soak(program: LoadProgram, seconds: float) -> Section:
             load = finished(process)
             recorder.settle()
             used_s = running_s(recorder.pid) - before_s
-        lost, captured = recorder.lost(), recorder.captured()
+        lost, captured = recorder.lost() or 0, recorder.captured()
     steady = [sample for sample in samples if sample[0] > seconds / 4]
     growth = slope([time_s / 3600 for time_s, *_ in steady], [rss_mb for _, rss_mb, _ in steady])
     peak = max(rss_mb for _, rss_mb, _ in samples)
@@ -154,9 +202,9 @@ def soak(program: LoadProgram, seconds: float) -> Section:
     claims = [
         Claim(
             "memory (RSS) of the recorder at 5,000 events/s",
-            f"under {_MEMORY_TARGET_MB:.0f} MB",
+            f"under {_PLAIN_TARGET_MB:.0f} MB",
             f"{peak:.0f} MB",
-            _MEMORY_TARGET_MB / peak,
+            _PLAIN_TARGET_MB / peak,
         ),
         Claim(
             "its growth after the first quarter",

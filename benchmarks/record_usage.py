@@ -1,22 +1,17 @@
-"""What a process takes, as /proc tells; and what the kernel's programs take."""
+"""What a process takes, as /proc tells; and who else has sensors attached."""
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _LOOK_S = 0.5
-# Of one core.
-_QUIET_PART = 0.15
-_STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
+# linux/bpf.h: kprobe, tracepoint, raw_tracepoint, tracing. Others, as systemd has them, run with no call or connection.
+_TRACING = ("2", "5", "17", "26")
 
 
 @dataclass(frozen=True)
@@ -49,14 +44,20 @@ def busy_s() -> float:
     return (user + nice + system + sum(interrupts)) / _TICKS
 
 
-def wait_until_quiet(timeout_s: float) -> None:
-    """Until the machine has nothing to do and no other sensor is attached, but no longer."""
-    end_s = time.monotonic() + timeout_s
-    while time.monotonic() < end_s:
-        before_s = busy_s()
-        time.sleep(_LOOK_S)
-        if busy_s() - before_s < _LOOK_S * _QUIET_PART and not other_sensors():
-            return
+class Patience:
+    """How long a benchmark waits, in all, for other sensors to go."""
+
+    def __init__(self, left_s: float) -> None:
+        self._left_s = left_s
+
+    def quiet(self, *, ours: Collection[int] = ()) -> bool:
+        """Wait until no other sensor is attached, as long as there is time left; whether none is."""
+        while other_sensors(ours):
+            if self._left_s <= 0:
+                return False
+            time.sleep(_LOOK_S)
+            self._left_s -= _LOOK_S
+        return True
 
 
 def running_s(pid: int) -> float:
@@ -72,44 +73,30 @@ def memory_mb(pid: int) -> tuple[float, float]:
     return tuple(int(sizes[name].split()[0]) * 1024 / 1e6 for name in ("Rss", "Pss"))  # type: ignore[return-value]
 
 
-@dataclass(frozen=True)
-class ProgramTime:
-    """Runs of an eBPF program, and the time they took."""
-
-    runs: int
-    run_ns: int
+def peak_mb(pid: int) -> float:
+    """Resident size at its most."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(text.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
 
 
-@contextmanager
-def bpf_statistics() -> Iterator[None]:
-    """The kernel times its programs, which itself costs them some 20 ns a run."""
-    before = _STATS.read_text()
-    _STATS.write_text("1")
+def other_sensors(ours: Collection[int] = ()) -> list[int]:
+    """Processes but ours that hold eBPF programs which may run with each call or connection of the machine."""
+    pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal())
+    return [pid for pid in pids if pid not in ours and _traces(pid)]
+
+
+def _traces(pid: int) -> bool:
     try:
-        yield
-    finally:
-        _STATS.write_text(before)
+        return any(_is_tracing(descriptor) for descriptor in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False
 
 
-def program_times(pid: int) -> Mapping[str, ProgramTime]:
-    """The programs that a process holds, by name (by id where bpftool is not there to tell names)."""
-    names = _program_names()
-    times = {}
-    for fdinfo in Path(f"/proc/{pid}/fdinfo").iterdir():
-        fields = dict(line.split(":", 1) for line in fdinfo.read_text().splitlines() if ":" in line)
-        if "run_time_ns" in fields:
-            number = int(fields["prog_id"])
-            times[names.get(number, str(number))] = ProgramTime(int(fields["run_cnt"]), int(fields["run_time_ns"]))
-    return times
-
-
-def other_sensors() -> list[str]:
-    """Programs attached by others that run with each connection: they would spoil the figures."""
-    return sorted(name for name in _program_names().values() if name in ("set_state", "inet_sock_set_state"))
-
-
-def _program_names() -> dict[int, str]:
-    if shutil.which("bpftool") is None:
-        return {}
-    told = subprocess.run(["bpftool", "--json", "prog", "show"], check=True, capture_output=True)
-    return {program["id"]: program["name"] for program in json.loads(told.stdout) if "name" in program}
+def _is_tracing(descriptor: Path) -> bool:
+    try:
+        if str(descriptor.readlink()) != "anon_inode:bpf-prog":
+            return False
+        lines = (descriptor.parents[1] / "fdinfo" / descriptor.name).read_text().splitlines()
+    except OSError:
+        return False
+    return any(line.startswith("prog_type:") and line.split()[1] in _TRACING for line in lines)

@@ -1,10 +1,11 @@
-"""Who watches the load: procwire or bpftrace, each a process that writes a line per event to a file."""
+"""Who watches connections: procwire, and its peers. Each is a process that writes to a file within a `with`."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -12,8 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,28 +25,40 @@ from process import procwire_command
 
 _BPFTRACE_SCRIPT = Path(__file__).with_name("connections.bt")
 _TRACEFS = Path("/sys/kernel/tracing")
-# For bpftrace alone, where the machine has not mounted it.
+# For the watcher alone, where the machine has not mounted it.
 _MOUNT_TRACEFS = ("unshare", "-m", "sh", "-c", f'mount -t tracefs nodev {_TRACEFS} && exec "$@"', "sh")
-_PROBE_TIMEOUT_S = 120.0
-_PROBE_EVERY_S = 0.2
+_SYNS = "tcp[tcpflags] & tcp-syn != 0"
+_CALLS = ("connect", "accept", "accept4")
+_PROBE_TIMEOUT_S = 60.0
+_PROBE_EVERY_S = 0.1
 _STOP_TIMEOUT_S = 30.0
 _READ_BYTES = 1 << 22
 _LOST = re.compile(r"Lost (\d+) events")
+_DROPPED = re.compile(r"(\d+) packets? dropped by kernel")
 
 
 class Watcher:
-    """A process that watches within a `with`; what it wrote can be asked for while its folder is there."""
+    """A process that watches; what it wrote can be asked for while its folder is there."""
 
-    def __init__(self, argv: Sequence[str], folder: Path, line_of: bytes) -> None:
+    name: str
+    """As it stands in the results."""
+    pausable = False
+    """Whether its kernel side goes on and loses nothing while it is stopped."""
+    line_of = b""
+    """What a line of an event has about its process, by its id; empty where it writes no lines."""
+    ends_by = signal.SIGINT
+    probes = 50
+    """Connections at once to see whether it watches; many where it writes in blocks."""
+
+    def __init__(self, argv: Sequence[str], folder: Path) -> None:
         self.file = folder / "events"
-        self._argv = argv
-        self._line_of = line_of
+        self.argv = argv
         self._told = folder / "told"
 
     def __enter__(self) -> Watcher:
-        """Start it, and wait until a connection of ours is written."""
+        """Start it, and wait until it watches."""
         with self._told.open("wb") as told:
-            self._process = subprocess.Popen(self._argv, stdin=subprocess.DEVNULL, stdout=told, stderr=told)
+            self._process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=told, stderr=told)
         self.pid = self._process.pid
         try:
             self.settle()
@@ -57,12 +72,12 @@ class Watcher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.send_signal(signal.SIGCONT)
-        self._process.send_signal(signal.SIGINT)
+        self._process.send_signal(self.ends_by)
         try:
             self._process.wait(_STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             # Seen of bpftrace; what it wrote is counted all the same.
-            print(f"{self._argv[0]} did not end within {_STOP_TIMEOUT_S:g} s, and was killed", file=sys.stderr)
+            print(f"{self.argv[0]} did not end within {_STOP_TIMEOUT_S:g} s, and was killed", file=sys.stderr)
         finally:
             self._process.kill()
             self._process.wait()
@@ -76,36 +91,66 @@ class Watcher:
         self._process.send_signal(signal.SIGCONT)
 
     def settle(self) -> None:
-        """Wait until all that happened so far is written, as a connection of ours from each core tells."""
-        position = self.file.stat().st_size if self.file.exists() else 0
-        for core in sorted(os.sched_getaffinity(0)):
-            self._wait_for_probe(core, position)
+        """Wait until connections of ours make its file grow."""
+        size, end_s = self._size(), time.monotonic() + _PROBE_TIMEOUT_S
+        while self._size() <= size:
+            self._check(end_s)
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                self._connect(server)
+            time.sleep(_PROBE_EVERY_S)
 
-    def events_of(self, pids: Collection[int], behind: bytes = b"") -> int:
-        """Lines about these processes that have `behind` somewhere behind the process."""
-        line = re.compile(rb"(?:%s)[^\n]*?%s" % (b"|".join(self._line_of % pid for pid in pids), behind))
+    def events_of(self, pids: Collection[int], behind: bytes = b"") -> int | None:
+        """Lines about these processes that have `behind` behind the process; None where it writes no lines."""
+        if not self.line_of:
+            return None
+        line = re.compile(rb"(?:%s)[^\n]*?%s" % (b"|".join(self.line_of % pid for pid in pids), behind))
         with self.file.open("rb") as file:
             blocks = iter(lambda: file.read(_READ_BYTES) + file.readline(), b"")
             return sum(sum(1 for _ in line.finditer(block)) for block in blocks)
 
-    def lost(self) -> int:
-        """Events that it says it lost; to be asked when it has ended."""
-        raise NotImplementedError
+    def lost(self) -> int | None:
+        """Events that it says it lost, to be asked when it has ended; None where it does not say."""
+        return None
 
     def told(self) -> str:
         """What it said besides."""
         return self._told.read_text(errors="replace").strip()
 
-    def _wait_for_probe(self, core: int, position: int) -> None:
-        """Until a connection made on this core is written, somewhere behind the position."""
+    def _size(self) -> int:
+        return self.file.stat().st_size if self.file.exists() else 0
+
+    def _check(self, end_s: float) -> None:
+        if time.monotonic() > end_s or self._process.poll() is not None:
+            raise RuntimeError(f"{self.name}: found no event, expected those of our own connections: {self.told()}")
+
+    def _connect(self, server: socket.socket) -> None:
+        for _ in range(self.probes):
+            with socket.create_connection(server.getsockname()):
+                server.accept()[0].close()
+
+
+class _Lines(Watcher):
+    """A watcher that writes a line an event."""
+
+    def settle(self) -> None:
+        """Wait until all that happened so far is written, as a connection of ours from each core tells."""
+        position, cores = self._size(), os.sched_getaffinity(0)
+        for core in sorted(cores):
+            os.sched_setaffinity(0, {core})
+            try:
+                self._wait_for_probe(position)
+            finally:
+                os.sched_setaffinity(0, cores)
+
+    def _wait_for_probe(self, position: int) -> None:
+        """Until a connection of ours is written, somewhere behind the position."""
         end_s = time.monotonic() + _PROBE_TIMEOUT_S
         with socket.create_server(("127.0.0.1", 0)) as server:
-            needles = [self._line_of % os.getpid(), str(server.getsockname()[1]).encode()]
+            needles = [self.line_of % os.getpid(), str(server.getsockname()[1]).encode()]
             while not (found := self._finds(needles, position))[0]:
                 position = found[1]
-                if time.monotonic() > end_s or self._process.poll() is not None:
-                    raise RuntimeError(f"found no event, expected one of our own connection: {self.told()}")
-                _connect(server, core)
+                self._check(end_s)
+                self._connect(server)
                 time.sleep(_PROBE_EVERY_S)
 
     def _finds(self, needles: Sequence[bytes], position: int) -> tuple[bool, int]:
@@ -125,28 +170,24 @@ class Watcher:
         return False, position
 
 
-def _connect(server: socket.socket, core: int) -> None:
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        with socket.create_connection(server.getsockname()):
-            server.accept()[0].close()
-    finally:
-        os.sched_setaffinity(0, cores)
+class Procwire(_Lines):
+    """`procwire record --to ndjson` into a file; of all processes, unless the options say which."""
 
+    name = "procwire"
+    line_of = b'"process_id":%d,'
+    pausable = True
+    probes = 1
 
-class Procwire(Watcher):
-    """`procwire record --to ndjson`, all processes, into a file."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, options: Sequence[str] = (), command: Sequence[str] = ()) -> None:
         self._ledger = folder / "ledger"
-        fixed = ["record", "--all", "--sensor", "ebpf", "--no-dns-lookup", "--to", "ndjson"]
+        chosen = () if {"--config", "-n"} & set(options) else ("--all",)
+        fixed = ["record", *chosen, "--sensor", "ebpf", "--no-dns-lookup", "--to", "ndjson"]
         files = ["-o", str(folder / "events"), "--ledger", str(self._ledger)]
-        super().__init__([*procwire_command(), *fixed, *files, *options], folder, b'"process_id":%d,')
+        super().__init__([*(command or procwire_command()), *fixed, *files, *options], folder)
 
-    def lost(self) -> int:
+    def lost(self) -> int | None:
         account = self._account()
-        return sum([*account["lost"].values(), *(output["lost"] for output in account["outputs"])])
+        return sum(map(int, [*account["lost"].values(), *(output["lost"] for output in account["outputs"])]))
 
     def captured(self) -> int:
         """Events by its own account; to be asked when it has ended."""
@@ -157,22 +198,173 @@ class Procwire(Watcher):
         return account
 
 
-class Bpftrace(Watcher):
+Recorders = Mapping[str, Callable[..., Procwire]]
+"""Builds of procwire, and ways to run it, by name; the first one is what the targets are for."""
+
+
+def recorders(others: Sequence[str]) -> Recorders:
+    """The `procwire` of this Python, and others, each given as NAME=COMMAND. Raises ValueError for what is neither."""
+    found: dict[str, Callable[..., Procwire]] = {Procwire.name: Procwire}
+    for other in others:
+        name, _, command = other.partition("=")
+        if not name or not command:
+            raise ValueError(f"found {other!r}, expected NAME=COMMAND")
+        found[name] = partial(Procwire, command=shlex.split(command))
+    return found
+
+
+class Bpftrace(_Lines):
     """`bpftrace` with a script that prints a line per event, into a file."""
+
+    name = "bpftrace"
+    line_of = b" %d "
 
     def __init__(self, folder: Path) -> None:
         argv = ["bpftrace", "-o", str(folder / "events"), str(_BPFTRACE_SCRIPT)]
-        super().__init__(argv if any(_TRACEFS.iterdir()) else [*_MOUNT_TRACEFS, *argv], folder, b" %d ")
+        super().__init__(_with_tracefs(argv), folder)
 
-    @staticmethod
-    def version() -> str | None:
-        """As it says itself; None where it is not installed."""
-        if shutil.which("bpftrace") is None:
-            return None
-        return subprocess.run(["bpftrace", "--version"], check=True, capture_output=True, text=True).stdout.strip()
-
-    def lost(self) -> int:
+    def lost(self) -> int | None:
         return sum(int(count) for count in _LOST.findall(self.told() + self.file.read_text(errors="replace")))
+
+
+class Tcpdump(Watcher):
+    """`tcpdump -w`, SYNs only: addresses and times, no process."""
+
+    name = "tcpdump"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(["tcpdump", "-i", "any", "-U", "-Z", "root", "-w", str(folder / "events"), _SYNS], folder)
+
+    def lost(self) -> int | None:
+        return sum(int(count) for count in _DROPPED.findall(self.told()))
+
+
+class PerfTrace(Watcher):
+    """`perf trace` of connect, accept and accept4 of the whole machine, to a file."""
+
+    name = "perf trace"
+
+    def __init__(self, folder: Path) -> None:
+        argv = ["perf", "trace", "-a", "-e", ",".join(_CALLS), "-o", str(folder / "events")]
+        super().__init__(_with_tracefs(argv), folder)
+
+
+class Auditd(Watcher):
+    """auditd with rules for connect and accept. They are the whole machine's, and all rules there were are lost.
+
+    Once auditing was on, each new process pays for it with every system call, even without rules: but for a rule that
+    excepts it, which therefore stays when the rules of this watcher are gone.
+    """
+
+    name = "auditd"
+    ends_by = signal.SIGTERM
+    _EXCEPT_ALL = ("-a", "task,never")
+    # The queue to auditd: as long as it may be, nobody waits for it; and as the kernel has it.
+    _WIDE = ("-b", "65536", "--backlog_wait_time", "0")
+    _ORDINARY = ("-b", "64", "--backlog_wait_time", "15000")
+
+    def __init__(self, folder: Path) -> None:
+        settings = {
+            "local_events": "yes",
+            "write_logs": "yes",
+            "log_file": str(folder / "events"),
+            "log_format": "RAW",
+            "flush": "INCREMENTAL_ASYNC",
+            "freq": "50",
+            "max_log_file": "2000",
+            "max_log_file_action": "IGNORE",
+            "space_left": "75",
+            "admin_space_left": "50",
+            "space_left_action": "IGNORE",
+            "admin_space_left_action": "IGNORE",
+            "disk_full_action": "IGNORE",
+        }
+        folder.chmod(0o755)
+        (folder / "auditd.conf").write_text("".join(f"{name} = {value}\n" for name, value in settings.items()))
+        (folder / "auditd.conf").chmod(0o640)
+        (folder / "events").touch(0o600)
+        super().__init__(["auditd", "-n", "-c", str(folder)], folder)
+
+    def __enter__(self) -> Watcher:
+        _auditctl("-D")
+        _auditctl(*self._WIDE)
+        _auditctl("-a", "always,exit", "-F", "arch=b64", *(word for call in _CALLS for word in ("-S", call)))
+        _auditctl("-e", "1")
+        try:
+            return super().__enter__()
+        except BaseException:
+            self._off()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            super().__exit__(kind, error, trace)
+        finally:
+            self._off()
+
+    def _off(self) -> None:
+        _auditctl("-D")
+        _auditctl(*self._EXCEPT_ALL)
+        _auditctl("-e", "0")
+        _auditctl(*self._ORDINARY)
+
+
+def _auditctl(*arguments: str) -> None:
+    subprocess.run(["auditctl", *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _with_tracefs(argv: Sequence[str]) -> Sequence[str]:
+    return argv if any(_TRACEFS.iterdir()) else [*_MOUNT_TRACEFS, *argv]
+
+
+Peer = type[Bpftrace | Tcpdump | PerfTrace | Auditd]
+
+
+@dataclass(frozen=True)
+class Peers:
+    """Other watchers that run here, and why others do not, a line each."""
+
+    found: list[Peer] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+
+    @classmethod
+    def here(cls, *, audit: bool) -> Peers:
+        """All of them; auditd only if asked for."""
+        peers = cls()
+        for peer in (Bpftrace, Tcpdump, PerfTrace, Auditd):
+            program = peer.name.split()[0]
+            if peer is Auditd and not audit:
+                peers.absent.append("auditd is not run without --auditd: its rules are the whole machine's.")
+            elif shutil.which(program) is None:
+                peers.absent.append(f"{program} is not installed.")
+            elif (hindrance := _hindrance(peer)) is not None:
+                peers.absent.append(f"{peer.name} does not run here: {hindrance}")
+            else:
+                peers.found.append(peer)
+        return peers
+
+
+def versions() -> list[str]:
+    """Of the peers that are installed, in their own words."""
+    commands = (("bpftrace", "--version"), ("tcpdump", "--version"), ("perf", "--version"), ("auditctl", "-v"))
+    found = []
+    for command in commands:
+        if shutil.which(command[0]):
+            said = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            found.append(said.stdout.splitlines()[0])
+    return found
+
+
+def _hindrance(peer: Peer) -> str | None:
+    """Why it does not start; None if it does."""
+    with scratch() as folder:
+        try:
+            with peer(folder):
+                return None
+        except (RuntimeError, subprocess.CalledProcessError) as error:
+            return " ".join(str(error).split())[:300]
 
 
 @contextmanager
