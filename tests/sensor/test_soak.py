@@ -17,7 +17,7 @@ from recording import Recording
 
 _MINUTES = float(os.environ.get("PROCWIRE_SOAK_MINUTES", "60"))
 # Until the tables of processes are full.
-_WARM_S = 180.0
+_WARM_S = 180.0 if _MINUTES > 4 else 0.0
 _GROWTH_KB = 4_096
 
 
