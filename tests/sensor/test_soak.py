@@ -50,7 +50,8 @@ def test_recorder_that_runs_long(host: Host, tmp_path: Path) -> None:
             if time.monotonic() - start_s > _WARM_S:
                 resident_kb.append(_resident_kb(recording.process.pid))
         assert traffic.stdout is not None
-        made = int(traffic.stdout.read())
+        with traffic.stdout as stdout:
+            made = int(stdout.read())
         assert traffic.returncode == 0
         time.sleep(2)
         code, ledger = recording.end()
