@@ -194,10 +194,17 @@ class Chain:
             raise DamageError(f"{self._where}: is broken, expected the last commit: see lake repair") from error
 
     def link(self, version: int) -> dict[str, str]:
-        """Return what the commit of that version must say: which it follows, and the newest checkpoint."""
+        """Return what the commit of that version must say: which it follows, and the newest checkpoint.
+
+        To be called in `locked`. Notes the first commit, if whoever made it was killed before: a lake of several
+        commits without a head is damaged.
+        """
         link = {PREVIOUS: "" if version == 0 else self.digest(version - 1)}
         with suppress(LakeError):
-            if (head := self.head()) is not None and head.checkpoint is not None:
+            head = self.head()
+            if head is None and version == 1:
+                self.advance(0)
+            elif head is not None and head.checkpoint is not None:
                 link[CHECKPOINT] = "{}:{}".format(*head.checkpoint)
         return link
 
@@ -248,6 +255,10 @@ class Chain:
             trouble = str(error).replace(self._where, f"../{self._head_path}", 1)
         names = [info.base_name for info in self._files.get_file_info(pyarrow.fs.FileSelector(LOG))]
         versions = sorted(version for name in names if (version := commit_version(name)) is not None)
+        if head is None and not trouble and versions and versions[-1] > 0:
+            # Of a lake that was made meanwhile.
+            with suppress(LakeError):
+                head = self.head()
         checkpoints = sorted(int(match[1]) for name in names if (match := _CHECKPOINT.fullmatch(name)))
         if recent and head and head.checkpoint and head.checkpoint[0] == max(checkpoints, default=-1):
             checkpoints = checkpoints[-1:]

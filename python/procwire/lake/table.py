@@ -22,7 +22,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from procwire.engine import Readable
 from procwire.errors import DamageError, LakeError
-from procwire.lake.chain import PREVIOUS, Chain
+from procwire.lake.chain import LOG, PREVIOUS, Chain
 from procwire.lake.durable import sync, sync_commits
 from procwire.lake.files import is_data_file
 from procwire.lake.location import is_remote
@@ -97,24 +97,28 @@ class Table:
     def create(cls, uri: str, storage_options: Mapping[str, str] | None, layout: Layout = CONNECTIONS) -> Table:
         """Make the table, unless there is one."""
         names = [name for name in STATISTICS if name in layout.schema.names]
-        with lake_errors(uri):
-            DeltaTable.create(
-                uri,
-                layout.table_schema,
-                mode="ignore",
-                partition_by=layout.partitions,
-                name=layout.name,
-                description=layout.description,
-                configuration={**CONFIGURATION, "delta.dataSkippingStatsColumns": ",".join(names)},
-                storage_options=dict(storage_options or {}),
-                raise_if_key_not_exists=False,
-                commit_properties=CommitProperties(custom_metadata={PREVIOUS: ""}),
-            )
-        table = cls(uri, storage_options, layout)
+        chain = Chain(uri, file_system(uri, storage_options), file_system(uri.rpartition("/")[0], storage_options))
         if not is_remote(uri):
-            sync_commits(uri, -1)
-        if table.version == 0:
-            with table.chain.locked():
+            # What the lock is on. Two that make the table at once would both commit, the second behind the first.
+            Path(uri, LOG).mkdir(parents=True, exist_ok=True)
+        with chain.locked():
+            with lake_errors(uri):
+                DeltaTable.create(
+                    uri,
+                    layout.table_schema,
+                    mode="ignore",
+                    partition_by=layout.partitions,
+                    name=layout.name,
+                    description=layout.description,
+                    configuration={**CONFIGURATION, "delta.dataSkippingStatsColumns": ",".join(names)},
+                    storage_options=dict(storage_options or {}),
+                    raise_if_key_not_exists=False,
+                    commit_properties=CommitProperties(custom_metadata={PREVIOUS: ""}),
+                )
+            table = cls(uri, storage_options, layout)
+            if not is_remote(uri):
+                sync_commits(uri, -1)
+            if table.version == 0:
                 table.chain.advance(0)
         return table
 
