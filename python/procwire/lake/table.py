@@ -97,11 +97,7 @@ class Table:
     def create(cls, uri: str, storage_options: Mapping[str, str] | None, layout: Layout = CONNECTIONS) -> Table:
         """Make the table, unless there is one."""
         names = [name for name in STATISTICS if name in layout.schema.names]
-        chain = Chain(uri, file_system(uri, storage_options), file_system(uri.rpartition("/")[0], storage_options))
-        if not is_remote(uri):
-            # What the lock is on. Two that make the table at once would both commit, the second behind the first.
-            Path(uri, LOG).mkdir(parents=True, exist_ok=True)
-        with chain.locked():
+        with cls._making(uri):
             with lake_errors(uri):
                 DeltaTable.create(
                     uri,
@@ -121,6 +117,18 @@ class Table:
             if table.version == 0:
                 table.chain.advance(0)
         return table
+
+    @classmethod
+    @contextmanager
+    def _making(cls, uri: str) -> Iterator[None]:
+        """Let no other process make the table meanwhile: both would commit, the second behind the first."""
+        if is_remote(uri):
+            yield
+            return
+        # What the lock is on.
+        Path(uri, LOG).mkdir(parents=True, exist_ok=True)
+        with Chain(uri, file_system(uri, None), file_system(uri.rpartition("/")[0], None)).locked():
+            yield
 
     @property
     def layout_version(self) -> int:
