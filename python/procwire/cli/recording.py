@@ -338,14 +338,9 @@ def _open_outputs(
 
     outputs = []
     for target, selection in zip(request.targets, selections, strict=True):
-        try:
+        with recording_lines.opening(request, target, account):
             schema = schema_of(selection, target.way, alerts=bool(request.detect))
             sink = _open_sink(request, target, schema, stdout)
-            _check_rotation(request, target)
-        except (OSError, UsageError) as error:
-            text = str(error) if isinstance(error, UsageError) else f"cannot write {target.name}: {error.strerror}"
-            hint = f" (recording as {account.pw_name}: --user NAME for another)" if account else ""
-            raise UsageError(text + hint) from error
         ledger.outputs.append(OutputLedger(target.name, target.way))
         with_alerts = schema if request.detect and selection is not None else None
         outputs.append(SelectedOutput(sink, selection, ledger.outputs[-1], complain, alert_schema=with_alerts))
@@ -370,12 +365,6 @@ def _open_sink(request: Request, target: Target, schema: pa.Schema, stdout: Outp
         terminal=stdout.terminal if target.to_stdout else None,
         stream=stdout.stream if target.to_stdout else None,
     )
-
-
-def _check_rotation(request: Request, target: Target) -> None:
-    rotates = request.rotate_bytes is not None or request.rotate_s is not None
-    if rotates and target.path is not None and not os.access(target.path.parent, os.W_OK | os.X_OK):
-        raise UsageError(f"cannot rotate {target.path}: its folder cannot be written")
 
 
 def _enrichment(request: Request, rules: LiveRules | None, stack: ExitStack) -> list[Step]:

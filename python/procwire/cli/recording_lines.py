@@ -7,7 +7,7 @@ import socket
 import stat
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, cast
 
 from procwire.cli.exits import complain
@@ -15,7 +15,7 @@ from procwire.errors import UsageError
 
 if TYPE_CHECKING:
     import pwd
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
     from procwire.cli.request import Request, Target
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from procwire.recorder.record_ids import FreshIds, RecordIds
     from procwire.sources.sensor import EbpfSource
 
-__all__ = ["import_all", "kept_fields", "recorder"]
+__all__ = ["import_all", "kept_fields", "opening", "recorder"]
 
 
 def kept_fields(request: Request) -> tuple[Field, ...] | None:
@@ -106,14 +106,9 @@ def recorder(
 
     [target] = request.targets
     rotation = Rotation(request.rotate_bytes, request.rotate_s, request.keep, time.time)
-    try:
+    with opening(request, target, account):
         columns = [field.named(request.names) for field in fields]
         output = line_output(target.way, target.path, columns, rotation, stream)
-        _check_rotation(request, target)
-    except (OSError, UsageError) as error:
-        text = str(error) if isinstance(error, UsageError) else f"cannot write {target.name}: {error.strerror}"
-        hint = f" (recording as {account.pw_name}: --user NAME for another)" if account else ""
-        raise UsageError(text + hint) from error
     ledger.outputs.append(OutputLedger(target.name, target.way))
     counted = CountedLines(output, ledger.outputs[-1], complain)
     stack.callback(counted.close)
@@ -164,7 +159,15 @@ def _losses(
     return line
 
 
-def _check_rotation(request: Request, target: Target) -> None:
-    rotates = request.rotate_bytes is not None or request.rotate_s is not None
-    if rotates and target.path is not None and not os.access(target.path.parent, os.W_OK | os.X_OK):
-        raise UsageError(f"cannot rotate {target.path}: its folder cannot be written")
+@contextmanager
+def opening(request: Request, target: Target, account: pwd.struct_passwd | None) -> Iterator[None]:
+    """Open an output within: raises UsageError, which names the account, if it cannot be written or rotated."""
+    try:
+        yield
+        rotates = request.rotate_bytes is not None or request.rotate_s is not None
+        if rotates and target.path is not None and not os.access(target.path.parent, os.W_OK | os.X_OK):
+            raise UsageError(f"cannot rotate {target.path}: its folder cannot be written")
+    except (OSError, UsageError) as error:
+        text = str(error) if isinstance(error, UsageError) else f"cannot write {target.name}: {error.strerror}"
+        hint = f" (recording as {account.pw_name}: --user NAME for another)" if account else ""
+        raise UsageError(text + hint) from error
