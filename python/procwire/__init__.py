@@ -7,10 +7,11 @@ and what was damaged.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+# Not from `typing`, whose import takes as long as the start of Python.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from procwire.api import read, scan
     from procwire.database import connect
     from procwire.errors import InputError, ProcwireError, UsageError
@@ -52,6 +53,8 @@ def __getattr__(name: str) -> Any:
     # On first use: importing Arrow takes longer than `procwire --version` may.
     if name not in _HOMES:
         raise AttributeError(f"module 'procwire' has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(f"procwire.{_HOMES[name]}"), name)
 
 

@@ -14,8 +14,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+# Not from `typing`, whose import takes as long as the start of Python.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Protocol
+
+    class _Place(Protocol):
+        @property
+        def line(self) -> int: ...
+        @property
+        def column(self) -> int: ...
+
+    class _Finding(Protocol):
+        @property
+        def place(self) -> _Place: ...
+        @property
+        def text(self) -> str: ...
+
 
 __all__ = [
     "ConfigurationError",
@@ -55,20 +71,6 @@ class DamageError(LakeError):
 
 class RecordError(ProcwireError):
     """This machine's connections cannot be recorded, or not without rights that recording must give up."""
-
-
-class _Place(Protocol):
-    @property
-    def line(self) -> int: ...
-    @property
-    def column(self) -> int: ...
-
-
-class _Finding(Protocol):
-    @property
-    def place(self) -> _Place: ...
-    @property
-    def text(self) -> str: ...
 
 
 class ConfigurationError(UsageError):

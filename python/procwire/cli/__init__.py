@@ -9,8 +9,6 @@ import atexit
 import gc
 import os
 import sys
-import threading
-from pathlib import Path
 
 from procwire.cli.terminal import guard_terminals
 
@@ -29,8 +27,8 @@ class _Hidden:
 def main() -> None:
     """Run the command line and leave with its exit code."""
     # None where the caller closed them (`>&-`); open for as long as the process lives.
-    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
-    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
     guard_terminals()
     if sys.argv[1:] == ["--version"]:
         from procwire.cli.version import version_line
@@ -62,6 +60,8 @@ def _leave(code: int) -> None:
     Threads of Arrow's may still be letting go of Python objects: one that finds the interpreter gone aborts the process
     with exit code 134.
     """
+    import threading
+
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     # What still holds files or folders, in cycles, removes them now.

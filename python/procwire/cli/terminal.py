@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
-from typing import Any, TextIO, cast
-
 from procwire.plain import plain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, TextIO
 
 __all__ = ["guard_terminals", "styled"]
 
@@ -40,8 +42,10 @@ def guard_terminals() -> None:
 
 def styled(stream: TextIO) -> TextIO:
     """Return the terminal behind a guard, for text of our own that has a style; any other stream as it is."""
-    return cast(TextIO, getattr(stream, "styled", stream))
+    behind: TextIO = getattr(stream, "styled", stream)
+    return behind
 
 
 def _guarded(stream: TextIO) -> TextIO:
-    return cast(TextIO, _Guarded(stream)) if stream.isatty() else stream
+    guarded: Any = _Guarded(stream)
+    return guarded if stream.isatty() else stream

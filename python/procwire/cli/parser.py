@@ -1,0 +1,292 @@
+"""The grammar of the command line: each verb declares its options as data, and argparse parses them.
+
+Only argparse is imported, not even `typing`: `procwire read --help` must cost little more than the start of Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+
+from procwire.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any, NoReturn
+
+__all__ = ["Option", "Verb", "argument", "flag", "option"]
+
+_HELP_COLUMN = 26
+_MOST_COLUMNS = 100
+
+
+class Option:
+    """Describe an option or an argument: how it is written, and what argparse is to do with it.
+
+    flags: `--output`, `-o`; empty for an argument. parameter: the name under which the verb's function takes the value.
+    """
+
+    __slots__ = ("flags", "parameter", "repeated", "settings", "takes_value")
+
+    def __init__(
+        self, flags: Sequence[str], parameter: str, *, takes_value: bool, repeated: bool = False, **settings: Any
+    ) -> None:
+        self.flags = tuple(flags)
+        self.parameter = parameter
+        self.takes_value = takes_value
+        self.repeated = repeated
+        self.settings = settings
+
+    @property
+    def usage(self) -> str:
+        """Return how an argument stands in the line of usage."""
+        pattern = {None: "{}", "?": "[{}]", "*": "[{}]...", "+": "{}..."}[self.settings["nargs"]]
+        return pattern.format(self.settings["metavar"])
+
+    @property
+    def help(self) -> str:
+        """Return the text that explains the option."""
+        return str(self.settings["help"])
+
+
+def argument(
+    name: str, *, metavar: str, help: str, count: str | None = None, type: Callable[[str], Any] = str
+) -> Option:
+    """Declare an argument, which stands on the command line without a flag.
+
+    count: as argparse's nargs: None for exactly one, "?" for one or none, "*" for any number, "+" for at least one.
+    """
+    default = [] if count == "*" else None
+    return Option((), name, takes_value=True, metavar=metavar, help=help, nargs=count, type=type, default=default)
+
+
+def flag(*flags: str, help: str, parameter: str | None = None, default: bool = False) -> Option:
+    """Declare an option without a value. Where the default is True, `--no-NAME` turns it off."""
+    return Option(
+        (*flags, *([f"--no-{flags[0].lstrip('-')}"] if default else [])),
+        parameter or _parameter(flags),
+        takes_value=False,
+        action=_Switch,
+        nargs=0,
+        default=default,
+        help=help,
+    )
+
+
+def option(
+    *flags: str,
+    help: str,
+    metavar: str | None = None,
+    parameter: str | None = None,
+    type: Callable[[str], Any] = str,
+    choices: Sequence[str] = (),
+    default: Any = None,
+    repeated: bool = False,
+    environment: str | None = None,
+) -> Option:
+    """Declare an option with a value.
+
+    type: makes the value of a text, and raises UsageError for an unusable one. choices: the texts that it may be.
+    repeated: several make a list; None without any. environment: the variable that gives the default, one value for
+    each part between `os.pathsep` if `repeated`.
+    """
+    return Option(
+        flags,
+        parameter or _parameter(flags),
+        takes_value=True,
+        repeated=repeated,
+        action=_Values if repeated else "store",
+        metavar=f"<{'|'.join(choices)}>" if choices else metavar,
+        type=_among(flags[0], choices) if choices else type,
+        default=_from_environment(environment, type, repeated=repeated) if environment else default,
+        help=help if default is None or not choices else f"{help} [default: {default}]",
+    )
+
+
+class Verb:
+    """A verb: the function that runs it, and how the command line gives it its values.
+
+    run: takes the values by name; its docstring is the description, its result the exit code. epilog: examples and exit
+    codes, printed as they stand.
+    """
+
+    __slots__ = ("epilog", "options", "run")
+
+    def __init__(self, run: Callable[..., int], options: Sequence[Option], epilog: str = "") -> None:
+        self.run = run
+        self.options = tuple(options)
+        self.epilog = epilog
+
+    def parse(self, program: str, words: Sequence[str]) -> dict[str, Any]:
+        """Parse the words behind the verb. Raises UsageError for what cannot be used; SystemExit after --help."""
+        return vars(self._parser(program).parse_args(_in_order(program, self.options, words)))
+
+    def help(self, program: str) -> str:
+        """Return the text of --help, as wide as the terminal."""
+        return self._parser(program).format_help()
+
+    def _parser(self, program: str) -> argparse.ArgumentParser:
+        parser = _Parser(
+            prog=program,
+            usage=" ".join([program, "[OPTIONS]", *(each.usage for each in self.options if not each.flags)]),
+            description=self.run.__doc__,
+            epilog=self.epilog,
+            formatter_class=_Formatter,
+            allow_abbrev=False,
+            add_help=False,
+        )
+        for each in self.options:
+            if each.flags:
+                # The long form first is how it is declared, the short form first how it is shown.
+                parser.add_argument(*sorted(each.flags, key=len), dest=each.parameter, **each.settings)
+            else:
+                parser.add_argument(each.parameter, **each.settings)
+        parser.add_argument("-h", "--help", action="help", help="Show this text and exit.")
+        return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; `{self.prog} --help` lists what there is")
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal; the description in paragraphs, the epilog as it stands."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=_HELP_COLUMN, width=min(_columns(), _MOST_COLUMNS))
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        import textwrap
+
+        if text.startswith("\n"):
+            return text.strip("\n")
+        paragraphs = re.split(r"\n\s*\n", text.strip())
+        return "\n\n".join(textwrap.fill(" ".join(each.split()), width) for each in paragraphs)
+
+    def _expand_help(self, action: argparse.Action) -> str:
+        # No text of ours has placeholders; some have percent signs.
+        return action.help or ""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        return f"{', '.join(action.option_strings)} {self._format_args(action, '')}"
+
+
+def _columns() -> int:
+    """Return the width of the terminal: COLUMNS, else what stdout is, else 80. shutil knows it too, and imports much."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(1).columns or 80
+    except OSError:
+        return 80
+
+
+class _Switch(argparse.Action):
+    """Sets True, or False by the `--no-` form."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, not (option_string or "").startswith("--no-"))
+
+
+class _Values(argparse.Action):
+    """Collects the values of an option that is repeated; those given replace the default."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        found = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, [values] if found is self.default else [*found, values])
+
+
+def _parameter(flags: Sequence[str]) -> str:
+    return max(flags, key=len).lstrip("-").replace("-", "_")
+
+
+def _among(name: str, choices: Sequence[str]) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if text in choices:
+            return text
+        raise UsageError(f"{name}: found {text!r}, expected one of {', '.join(choices)}{_meant(text, choices)}")
+
+    return check
+
+
+def _from_environment(name: str, type: Callable[[str], Any], *, repeated: bool) -> Any:
+    text = os.environ.get(name)
+    if not text:
+        return None
+    return [type(part) for part in text.split(os.pathsep) if part] if repeated else type(text)
+
+
+def _in_order(program: str, options: Sequence[Option], words: Sequence[str]) -> list[str]:
+    """Return the words with the options first, each with its value in one word, then the arguments.
+
+    So an option may stand anywhere, and a value may begin with a dash. Raises UsageError for an unknown option, one without
+    its value, and one that is given twice and cannot be.
+    """
+    by_flag = {name: each for each in options for name in each.flags}
+    first: dict[Option, str] = {}
+    found: list[str] = []
+    arguments: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word == "--":
+            arguments += rest
+        elif word in ("-h", "--help"):
+            return [word]
+        elif not word.startswith("-") or word == "-":
+            arguments.append(word)
+        else:
+            each, written = _option(program, by_flag, word, rest)
+            if each in first and not each.repeated:
+                raise UsageError(f"found {first[each]} and {written}, expected one of them")
+            first[each] = written
+            found.append(written)
+    return [*found, "--", *arguments]
+
+
+def _option(program: str, by_flag: Mapping[str, Option], word: str, rest: Iterator[str]) -> tuple[Option, str]:
+    """Return the option that a word begins, and the word with its value."""
+    name, is_attached, value = (word[:2], word[2:] != "", word[2:]) if word[1] != "-" else _split(word)
+    option = by_flag.get(name)
+    if option is None:
+        raise UsageError(f"found no option {name}{_meant(name, by_flag)}; `{program} --help` lists them")
+    if not option.takes_value:
+        if is_attached:
+            raise UsageError(f"{name}: found the value {value!r}, expected none")
+        return option, name
+    if not is_attached:
+        following = next(rest, None)
+        if following is None:
+            raise UsageError(f"{name}: found no value, expected {option.settings['metavar'] or 'one'} behind it")
+        value = following
+    return option, f"{name}={value}"
+
+
+def _split(word: str) -> tuple[str, bool, str]:
+    name, equals, value = word.partition("=")
+    return name, equals == "=", value
+
+
+def _meant(text: str, known: Iterator[str] | Mapping[str, object] | Sequence[str]) -> str:
+    """Return a question after the known word that is most like this one; an empty text where none is."""
+    import difflib
+
+    close = difflib.get_close_matches(text, list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
