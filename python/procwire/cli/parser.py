@@ -14,12 +14,15 @@ from procwire.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
     from typing import Any, NoReturn
 
-__all__ = ["Option", "Verb", "argument", "flag", "option"]
+__all__ = ["Option", "Verb", "argument", "flag", "number", "option", "output_path", "path"]
 
 _HELP_COLUMN = 26
 _MOST_COLUMNS = 100
+# Of a number; far beyond what any option takes, and quick to read.
+_MOST_DIGITS = 19
 
 
 class Option:
@@ -28,15 +31,23 @@ class Option:
     flags: `--output`, `-o`; empty for an argument. parameter: the name under which the verb's function takes the value.
     """
 
-    __slots__ = ("flags", "parameter", "repeated", "settings", "takes_value")
+    __slots__ = ("environment", "flags", "parameter", "repeated", "settings", "takes_value")
 
     def __init__(
-        self, flags: Sequence[str], parameter: str, *, takes_value: bool, repeated: bool = False, **settings: Any
+        self,
+        flags: Sequence[str],
+        parameter: str,
+        *,
+        takes_value: bool,
+        repeated: bool = False,
+        environment: str | None = None,
+        **settings: Any,
     ) -> None:
         self.flags = tuple(flags)
         self.parameter = parameter
         self.takes_value = takes_value
         self.repeated = repeated
+        self.environment = environment
         self.settings = settings
 
     @property
@@ -44,6 +55,15 @@ class Option:
         """Return how an argument stands in the line of usage."""
         pattern = {None: "{}", "?": "[{}]", "*": "[{}]...", "+": "{}..."}[self.settings["nargs"]]
         return pattern.format(self.settings["metavar"])
+
+    @property
+    def from_environment(self) -> Any:
+        """Return the value that the environment gives; None where it gives none."""
+        text = os.environ.get(self.environment, "") if self.environment else ""
+        if not text:
+            return None
+        make = self.settings["type"]
+        return [make(part) for part in text.split(os.pathsep) if part] if self.repeated else make(text)
 
     @property
     def help(self) -> str:
@@ -58,8 +78,16 @@ def argument(
 
     count: as argparse's nargs: None for exactly one, "?" for one or none, "*" for any number, "+" for at least one.
     """
-    default = [] if count == "*" else None
-    return Option((), name, takes_value=True, metavar=metavar, help=help, nargs=count, type=type, default=default)
+    return Option(
+        (),
+        name,
+        takes_value=True,
+        metavar=metavar,
+        help=help,
+        nargs=count,
+        type=type,
+        default=[] if count == "*" else None,
+    )
 
 
 def flag(*flags: str, help: str, parameter: str | None = None, default: bool = False) -> Option:
@@ -97,10 +125,11 @@ def option(
         parameter or _parameter(flags),
         takes_value=True,
         repeated=repeated,
-        action=_Values if repeated else "store",
+        action="append" if repeated else "store",
         metavar=f"<{'|'.join(choices)}>" if choices else metavar,
-        type=_among(flags[0], choices) if choices else type,
-        default=_from_environment(environment, type, repeated=repeated) if environment else default,
+        type=_naming(flags[0], _among(choices) if choices else type),
+        default=default,
+        environment=environment,
         help=help if default is None or not choices else f"{help} [default: {default}]",
     )
 
@@ -121,7 +150,12 @@ class Verb:
 
     def parse(self, program: str, words: Sequence[str]) -> dict[str, Any]:
         """Parse the words behind the verb. Raises UsageError for what cannot be used; SystemExit after --help."""
-        return vars(self._parser(program).parse_args(_in_order(program, self.options, words)))
+        found = vars(self._parser(program).parse_args(_in_order(program, self.options, words)))
+        return found | {
+            each.parameter: each.from_environment
+            for each in self.options
+            if each.environment and found[each.parameter] is None
+        }
 
     def help(self, program: str) -> str:
         """Return the text of --help, as wide as the terminal."""
@@ -139,7 +173,7 @@ class Verb:
         )
         for each in self.options:
             if each.flags:
-                # The long form first is how it is declared, the short form first how it is shown.
+                # Short forms are declared last, and shown first.
                 parser.add_argument(*sorted(each.flags, key=len), dest=each.parameter, **each.settings)
             else:
                 parser.add_argument(each.parameter, **each.settings)
@@ -161,6 +195,8 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         import textwrap
 
+        del indent
+
         if text.startswith("\n"):
             return text.strip("\n")
         paragraphs = re.split(r"\n\s*\n", text.strip())
@@ -177,7 +213,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 def _columns() -> int:
-    """Return the width of the terminal: COLUMNS, else what stdout is, else 80. shutil knows it too, and imports much."""
+    """Return the width of the terminal: COLUMNS, else that of stdout, else 80. shutil has this, but imports much."""
     given = os.environ.get("COLUMNS", "")
     if given.isdecimal() and int(given):
         return int(given)
@@ -197,48 +233,40 @@ class _Switch(argparse.Action):
         values: object,
         option_string: str | None = None,
     ) -> None:
+        del parser, values
         setattr(namespace, self.dest, not (option_string or "").startswith("--no-"))
-
-
-class _Values(argparse.Action):
-    """Collects the values of an option that is repeated; those given replace the default."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        found = getattr(namespace, self.dest)
-        setattr(namespace, self.dest, [values] if found is self.default else [*found, values])
 
 
 def _parameter(flags: Sequence[str]) -> str:
     return max(flags, key=len).lstrip("-").replace("-", "_")
 
 
-def _among(name: str, choices: Sequence[str]) -> Callable[[str], str]:
+def _among(choices: Sequence[str]) -> Callable[[str], str]:
     def check(text: str) -> str:
         if text in choices:
             return text
-        raise UsageError(f"{name}: found {text!r}, expected one of {', '.join(choices)}{_meant(text, choices)}")
+        raise UsageError(f"found {text!r}, expected one of {', '.join(choices)}{_meant(text, choices)}")
 
     return check
 
 
-def _from_environment(name: str, type: Callable[[str], Any], *, repeated: bool) -> Any:
-    text = os.environ.get(name)
-    if not text:
-        return None
-    return [type(part) for part in text.split(os.pathsep) if part] if repeated else type(text)
+def _naming(name: str, make: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return `make` with the name of its option in front of its errors."""
+
+    def named(text: str) -> Any:
+        try:
+            return make(text)
+        except UsageError as error:
+            raise UsageError(f"{name}: {error}") from error
+
+    return named
 
 
 def _in_order(program: str, options: Sequence[Option], words: Sequence[str]) -> list[str]:
     """Return the words with the options first, each with its value in one word, then the arguments.
 
-    So an option may stand anywhere, and a value may begin with a dash. Raises UsageError for an unknown option, one without
-    its value, and one that is given twice and cannot be.
+    So an option may stand anywhere, and a value may begin with a dash. Raises UsageError for an unknown option, one
+    without its value, and one that is given twice and cannot be.
     """
     by_flag = {name: each for each in options for name in each.flags}
     first: dict[Option, str] = {}
@@ -258,7 +286,9 @@ def _in_order(program: str, options: Sequence[Option], words: Sequence[str]) -> 
                 raise UsageError(f"found {first[each]} and {written}, expected one of them")
             first[each] = written
             found.append(written)
-    return [*found, "--", *arguments]
+    if arguments and all(each.flags for each in options):
+        raise UsageError(f"found {arguments[0]!r}, expected options only; `{program} --help` lists them")
+    return [*found, "--", *arguments] if arguments else found
 
 
 def _option(program: str, by_flag: Mapping[str, Option], word: str, rest: Iterator[str]) -> tuple[Option, str]:
@@ -290,3 +320,28 @@ def _meant(text: str, known: Iterator[str] | Mapping[str, object] | Sequence[str
 
     close = difflib.get_close_matches(text, list(known), n=1)
     return f" (did you mean {close[0]}?)" if close else ""
+
+
+def path(text: str) -> Path:
+    """Return the path that a text names."""
+    from pathlib import Path
+
+    return Path(text)
+
+
+def output_path(text: str) -> Path | None:
+    """Return the path that a text names; None for `-`, which is stdout."""
+    return None if text == "-" else path(text)
+
+
+def number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return a function that makes a text a whole number from `least` to `most`, or unbounded where that is None."""
+    expected = f"a whole number from {least} {'on' if most is None else f'to {most}'}"
+
+    def make(text: str) -> int:
+        value = int(text) if text.isascii() and text.isdecimal() and len(text) < _MOST_DIGITS else -1
+        if value < least or (most is not None and value > most):
+            raise UsageError(f"found {text!r}, expected {expected}")
+        return value
+
+    return make
