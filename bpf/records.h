@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the kernel side hands to user space through the ring buffer. crates/sensor/src/records.rs mirrors it, and a
- * test there holds the two together. Every field is written for every record: the ring buffer's memory is not zeroed.
+ * What the kernel side hands to user space through the ring buffer. crates/sensor/src/records.rs mirrors it;
+ * crates/sensor/src/abi.rs compares the two: list a new structure or enum in abi.h. Every field is written for every record: the ring buffer's memory is not zeroed.
  */
 #ifndef PROCWIRE_RECORDS_H
 #define PROCWIRE_RECORDS_H

@@ -4,15 +4,27 @@
 use libfuzzer_sys::fuzz_target;
 use procwire_sensor::decoder::Decoder;
 use procwire_sensor::processes::Guids;
+use procwire_sensor::records::{Ancestor, Claim, Connection, Counts, Dns, Image, Nat, Process, limit};
 
-/// The length of each record type, from 1 on; a description's with texts of the greatest length.
-const LENGTHS: [usize; 4] = [4920, 136, 72, 2088];
+/// The greatest length of each record type, from 1 on, with the texts behind it.
+const LENGTHS: [usize; 6] = [
+    size_of::<Process>()
+        + limit::ANCESTORS * size_of::<Ancestor>()
+        + limit::PATH_BYTES
+        + limit::CGROUP_BYTES
+        + limit::COMMAND_BYTES,
+    size_of::<Connection>() + size_of::<Counts>(),
+    size_of::<Claim>(),
+    size_of::<Dns>() + limit::DNS_BYTES,
+    size_of::<Nat>(),
+    size_of::<Image>() + limit::IMAGE_PATH_BYTES,
+];
 
 fuzz_target!(|bytes: &[u8]| {
     let mut decoder = Decoder::new(Guids { machine_id: 1, boot_time_ns: 0 });
     let mut rest = bytes;
     while let [kind, body @ ..] = rest {
-        let kind = kind % 4;
+        let kind = kind % LENGTHS.len() as u8;
         // Aligned as the ring buffer's are; short ones are filled up.
         let mut record = vec![0_u64; LENGTHS[usize::from(kind)] / 8];
         let length = body.len().min(LENGTHS[usize::from(kind)] - 1);

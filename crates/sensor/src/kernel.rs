@@ -14,7 +14,9 @@ use aya::programs::{
 };
 use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
 
-use crate::records::Peer;
+use crate::abi;
+use crate::records::limit::REQUESTS;
+use crate::records::{Peer, accept_hook, counter};
 use crate::{Hook, Settings};
 use zerocopy::IntoBytes;
 
@@ -26,20 +28,16 @@ const TCPS: u32 = 65_536;
 const TCPS_WITH_CLOSES: u32 = 262_144;
 
 /// The counters of bpf/records.h that count lost rows, by cause.
-const LOSSES: [(&str, u32); 1] = [("ring buffer full", 0)];
+const LOSSES: [(&str, u32); 1] = [("ring buffer full", counter::LOST_CONNECTION)];
 /// Those that count what rows lack.
 const WARNINGS: [(&str, u32); 6] = [
-    ("processes not described: ring buffer full", 1),
-    ("UDP senders and readers not told: ring buffer full", 2),
-    ("DNS questions and answers not seen: ring buffer full", 3),
-    ("sockets whose owner could not be noted", 4),
-    ("TCP connections not remembered: no memory", 5),
-    ("DNS answers to sockets that asked nothing", 8),
+    ("processes not described: ring buffer full", counter::LOST_PROCESS),
+    ("UDP senders and readers not told: ring buffer full", counter::LOST_CLAIM),
+    ("DNS questions and answers not seen: ring buffer full", counter::LOST_DNS),
+    ("sockets whose owner could not be noted", counter::UNOWNED),
+    ("TCP connections not remembered: no memory", counter::TCPS_FULL),
+    ("DNS answers to sockets that asked nothing", counter::UNASKED_DNS),
 ];
-const EVICTED: u32 = 6;
-const COUNTERS: u32 = 9;
-/// As bpf/records.h has it.
-const REQUESTS: u32 = 4096;
 
 /// A hook: the program's name, where it attaches, whether nothing goes without it.
 struct Spec {
@@ -76,13 +74,14 @@ const CONNECT: [Spec; 2] = [
 
 /// How a process is seen that accepts a connection, the best first; see bpf/tcp.h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 enum AcceptHook {
     /// Where the kernel gives the connection its socket: all ways to accept, at no cost for others.
-    Graft = 1,
+    Graft = accept_hook::GRAFT,
     /// Where accept() asks for the address; else the first use.
-    Getpeername = 2,
+    Getpeername = accept_hook::GETPEERNAME,
     /// Where accept() ends; else the first use. Any such hook slows each system call of the machine.
-    Syscalls = 3,
+    Syscalls = accept_hook::SYSCALLS,
 }
 
 impl AcceptHook {
@@ -174,6 +173,7 @@ impl Kernel {
         if OBJECT.is_empty() {
             return Err(other("found another architecture, expected x86_64 or aarch64: no sensor was built for it"));
         }
+        abi::check(OBJECT).map_err(other)?;
         lift_memory_limit();
         let btf = Btf::from_sys_fs().map_err(|error| {
             other(format!("the kernel's types (/sys/kernel/btf/vmlinux) cannot be read: {}", causes(&error)))
@@ -191,8 +191,8 @@ impl Kernel {
         let answer = ebpf.take_map("answer").ok_or_else(|| other("no map: answer"))?;
         let mut kernel = Kernel {
             ring: RingBuf::try_from(ring).map_err(|error| other(causes(&error)))?,
-            counters: Shared::map(counters, COUNTERS)?,
-            requests: Shared::map(requests, REQUESTS)?,
+            counters: Shared::map(counters, counter::COUNTERS)?,
+            requests: Shared::map(requests, REQUESTS as u32)?,
             programs: fdinfos(&ebpf)?,
             open_sockets: None,
             look: attach_look(&mut ebpf)?,
@@ -355,7 +355,7 @@ impl Kernel {
     /// Have processes (their tgids) described again when they are met next, known or not.
     pub fn request(&self, tgids: &[u32]) {
         for tgid in tgids {
-            self.requests.add(tgid % REQUESTS);
+            self.requests.add(tgid % REQUESTS as u32);
         }
     }
 
@@ -373,7 +373,7 @@ impl Kernel {
     /// What rows lack, by cause.
     pub fn warnings(&self) -> Vec<(String, u64)> {
         let mut warnings = self.counted(&WARNINGS);
-        warnings.push(("UDP flows evicted, told again if they go on".into(), self.counters.get(EVICTED)));
+        warnings.push(("UDP flows evicted, told again if they go on".into(), self.counters.get(counter::EVICTED)));
         // A tracepoint's program does not run where it interrupts itself; the kernel counts how often.
         warnings.push(("hooks that did not run: program interrupted by itself".into(), self.misses()));
         warnings
