@@ -154,8 +154,10 @@ record! {
     pub struct Nat {
         /// Record type.
         pub record: u8,
+        /// 6 (TCP) or 17 (UDP).
+        pub protocol: u8,
         /// Zero.
-        pub pad: [u8; 3],
+        pub pad: [u8; 2],
         /// This end's port, as translated.
         pub local_port: u16,
         /// The far end's port, as translated.
@@ -168,6 +170,10 @@ record! {
         pub translated_local: [u8; 16],
         /// The far end's address, as translated.
         pub translated_peer: [u8; 16],
+        /// The user who made the socket.
+        pub uid: u32,
+        /// Zero.
+        pub pad2: u32,
     }
 }
 
@@ -397,7 +403,7 @@ mod tests {
         assert_eq!(size_of::<Peer>(), 24);
         assert_eq!(size_of::<Connection>(), 96);
         assert_eq!(size_of::<Counts>(), 32);
-        assert_eq!(size_of::<Nat>(), 72);
+        assert_eq!(size_of::<Nat>(), 80);
         assert_eq!(size_of::<Claim>(), 64);
         assert_eq!(size_of::<Process>(), 56);
         assert_eq!(size_of::<Ancestor>(), 24);
