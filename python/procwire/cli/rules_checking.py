@@ -21,7 +21,7 @@ from procwire.words import counted
 
 if TYPE_CHECKING:
     from procwire.cli.rules_check import CheckFormat
-    from procwire.lake.engines import Connection
+    from procwire.query.protocol import Connection
     from procwire.rules.model import Configuration
     from procwire.sigma import Problem, Rule, RuleSet
 
@@ -155,8 +155,8 @@ def _matches(
 
 def _under(rule: Rule, verdict: Verdict, configuration: Configuration) -> Verdict:
     """The verdict under a configuration, by events that are made up to match."""
-    from procwire.cli.detect_text import value_text
     from procwire.rules.apply import Rules
+    from procwire.sigma.describe import value_text
     from procwire.sigma.witness import witnesses
 
     events = witnesses(rule)

@@ -127,8 +127,8 @@ def _rules_of(file: Path, root: Path) -> RuleSet:
 
 def _judged(example: Example, rules: Sequence[Rule]) -> tuple[bool, str]:
     """Whether a rule does as the example says, and what it does."""
-    from procwire.cli.detect_text import reason
     from procwire.sigma import RuleSet
+    from procwire.sigma.describe import reason
     from procwire.sigma.examples import batch_of
     from procwire.sigma.unmet import unmet
 

@@ -7,5 +7,18 @@ from procwire.sigma.hits import SCHEMA
 from procwire.sigma.parse import load
 from procwire.sigma.problems import Problem
 from procwire.sigma.rule import LEVELS, Level, LogSource, Rule, RuleSet
+from procwire.sigma.summary import load_usable, summary
 
-__all__ = ["LEVELS", "SCHEMA", "Level", "LogSource", "Problem", "Rule", "RuleSet", "detect", "load"]
+__all__ = [
+    "LEVELS",
+    "SCHEMA",
+    "Level",
+    "LogSource",
+    "Problem",
+    "Rule",
+    "RuleSet",
+    "detect",
+    "load",
+    "load_usable",
+    "summary",
+]

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from procwire.lake.functions import network_ends
+from procwire.query.functions import network_ends
 from procwire.rules.answers import NO_HITS, Answers, Hits
 from procwire.rules.conditions import fold
 from procwire.rules.forms import long_ipv6

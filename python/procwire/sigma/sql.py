@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import cast
 
 from procwire.engine import literal
-from procwire.lake.functions import network_ends
+from procwire.query.functions import network_ends
 from procwire.rules.conditions import fold
 from procwire.rules.forms import text_sql
 from procwire.rules.sql.layout import joined

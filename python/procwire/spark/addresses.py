@@ -14,7 +14,7 @@ from ipaddress import IPv4Network, ip_network
 import sqlglot
 from sqlglot import exp
 
-from procwire.lake.functions import SCOPES, network_ends, scope_case
+from procwire.query.functions import SCOPES, network_ends, scope_case
 
 __all__ = ["FUNCTIONS", "expand"]
 

@@ -13,10 +13,10 @@ import pyarrow as pa
 from procwire.engine import TIMEOUT_S, one_query
 from procwire.errors import UsageError
 from procwire.event import CONNECTION, DERIVED, EVENTS, LOGGED, PROCESS_CREATION
-from procwire.lake.enriched import enriched
-from procwire.lake.period import check_period, within
 from procwire.lake.schema import CONNECTIONS, CONTEXT, DAY, Layout
-from procwire.lake.views import VIEWS
+from procwire.period import check_period, within
+from procwire.query.enriched import enriched
+from procwire.query.views import VIEWS
 from procwire.spark.dialect import to_spark
 from procwire.spark.session import interruptible, spark_errors, start
 

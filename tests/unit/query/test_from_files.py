@@ -13,11 +13,11 @@ import pytest
 
 import procwire
 from event_rows import BatchOf
-from procwire.database import Database, connect_logs
 from procwire.errors import InputError, UsageError
 from procwire.event import LIVE_SCHEMA, NAMES, Names
 from procwire.lake import Lake
 from procwire.ledger import Ledger
+from procwire.query import Database, connect_logs
 from procwire.sinks import open_sink
 
 VIEWS = ("connections", "processes", "destinations", "pairs", "process_creations", "dns_queries", "enriched")

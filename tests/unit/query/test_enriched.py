@@ -14,8 +14,8 @@ import hunting_ground
 from context_rows import START, Row, creation, creations, queries, query
 from procwire.engine import connect
 from procwire.event import DERIVED, FIELDS, LIVE_FIELDS
-from procwire.lake.enriched import ADDED
-from procwire.lake.views import prepare
+from procwire.query.enriched import ADDED
+from procwire.query.views import prepare
 
 A, B = "{A98268C1-957F-5ACD-0000-0010EB030000}", "{A98268C1-957F-5ACD-0000-0010EB030001}"
 NOBODY = "{00000000-0000-0000-0000-000000000000}"

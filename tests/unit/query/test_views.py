@@ -10,7 +10,7 @@ import pyarrow as pa
 from event_rows import BatchOf, Row, full_row
 from procwire.engine import connect
 from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, LIVE_SCHEMA, SCHEMA
-from procwire.lake.views import VIEWS, prepare
+from procwire.query.views import VIEWS, prepare
 from procwire.select import Selection
 
 T0 = datetime(2024, 3, 1, 12, tzinfo=UTC)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from procwire.database.tables import selections
 from procwire.engine import Limits, Served
 from procwire.engine import connect as connect_engine
 from procwire.event import CONNECTION, EVENTS, Event
-from procwire.lake.period import check_period
-from procwire.lake.views import prepare
 from procwire.ledger import Ledger
+from procwire.period import check_period
+from procwire.query.from_files import selections
+from procwire.query.views import prepare
 from procwire.sources import read_events
 from procwire.sources.inputs import Input, TableError
 from procwire.sources.limits import UnpackLimits

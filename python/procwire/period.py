@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from procwire.engine import literal
 from procwire.errors import UsageError
 
 __all__ = ["check_period", "utc", "within"]
@@ -22,7 +21,7 @@ def check_period(since: datetime | None, until: datetime | None) -> None:
 def within(since: datetime | None, until: datetime | None) -> str:
     """The WHERE of a query for the events of a period, in the SQL of DuckDB; empty without bounds. Events without any
     time are in none."""
-    bounds = [f"{_TIME} {operator} TIMESTAMPTZ {literal(utc(time).isoformat())}"
+    bounds = [f"{_TIME} {operator} TIMESTAMPTZ '{utc(time).isoformat()}'"
               for operator, time in ((">=", since), ("<", until)) if time is not None]  # fmt: skip
     return f" WHERE {' AND '.join(bounds)}" if bounds else ""
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 from procwire.engine import LocalFile, Served, literal, quote
 from procwire.event import CONNECTION, LIVE_FIELDS, Event, Field
 from procwire.event import field as field_named
-from procwire.lake.functions import create_functions
-from procwire.lake.views import SQL_TYPES
+from procwire.query.functions import create_functions
+from procwire.query.views import SQL_TYPES
 
 if TYPE_CHECKING:
     import duckdb

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from event_rows import address_bytes
 from procwire.engine import connect
-from procwire.lake.functions import SCOPES, create_functions, network_ends
+from procwire.query.functions import SCOPES, create_functions, network_ends
 
 Network = IPv4Network | IPv6Network
 

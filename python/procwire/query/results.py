@@ -1,4 +1,4 @@
-"""Results of any query to a sink: the sinks know the event's types, SQL has more."""
+"""The rows of any query, as a format of `sinks` takes them: those know the event's types, SQL has more."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from procwire.errors import UsageError
 
-__all__ = ["Shaped", "first_rows"]
+__all__ = ["ExportableRows", "first_rows"]
 
 
-class Shaped:
+class ExportableRows:
     """The rows of a query in types that a format takes, and under names that each occur once.
 
     Text formats take text, booleans, numbers, times and bytes; lists and the like become JSON. Parquet and Arrow take

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 
 import procwire
-from procwire.database import Database
 from procwire.errors import LimitError, UsageError
 from procwire.hunts import find, load
-from procwire.lake.engines import duckdb_of
+from procwire.query import Database
+from procwire.query.protocol import duckdb_of
 
 
 @pytest.fixture

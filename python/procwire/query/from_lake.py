@@ -12,8 +12,8 @@ from procwire.engine import Limits, Served, literal, sql_errors
 from procwire.engine import connect as connect_engine
 from procwire.event import CONNECTION, PROCESS_CREATION
 from procwire.lake.files import day_folder
-from procwire.lake.period import check_period
-from procwire.lake.views import prepare
+from procwire.period import check_period
+from procwire.query.views import prepare
 
 if TYPE_CHECKING:
     import duckdb

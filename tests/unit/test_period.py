@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from procwire.errors import UsageError
-from procwire.lake.period import check_period, within
+from procwire.period import check_period, within
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from procwire.engine import quote
 from procwire.event import CONNECTION, DNS_QUERY, LIVE_FIELDS, PROCESS_CREATION, Event, Field
-from procwire.lake.enriched import enriched
-from procwire.lake.functions import create_functions
-from procwire.lake.period import within
+from procwire.period import within
+from procwire.query.enriched import enriched
+from procwire.query.functions import create_functions
 
 if TYPE_CHECKING:
     import duckdb
