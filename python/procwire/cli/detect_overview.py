@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from procwire.cli.detect_text import LEVEL_STYLES, match_lines, shown_time
 from procwire.sigma import LEVELS
+from procwire.sigma.describe import LEVEL_STYLES, match_lines, shown_time
 from procwire.sinks import Terminal
 from procwire.sinks.layout import pad, shorten, styled
 from procwire.sinks.plain import plain

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from procwire.sigma.analysis.check import CheckReport, check
+from procwire.sigma.analysis.testing import TestReport, test
 from procwire.sigma.detect import detect
 from procwire.sigma.hits import SCHEMA
 from procwire.sigma.parse import load
 from procwire.sigma.problems import Problem
 from procwire.sigma.rule import LEVELS, Level, LogSource, Rule, RuleSet
 
-__all__ = ["LEVELS", "SCHEMA", "Level", "LogSource", "Problem", "Rule", "RuleSet", "detect", "load"]
+__all__ = [
+    "LEVELS",
+    "SCHEMA",
+    "CheckReport",
+    "Level",
+    "LogSource",
+    "Problem",
+    "Rule",
+    "RuleSet",
+    "TestReport",
+    "check",
+    "detect",
+    "load",
+    "test",
+]
