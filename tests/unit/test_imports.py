@@ -18,7 +18,7 @@ LEVELS = (
     {"api", "database", "recorder"},
     {"lake", "spark", "hunts", "sigma", "select"},
     {"sources", "rules", "enrich", "sinks", "vocabularies"},
-    {"bounded", "engine", "event", "files", "guid", "ledger"},
+    {"bounded", "engine", "event", "files", "guid", "ledger", "matching"},
     {"errors", "plain", "words"},
 )
 # Siblings that may: hunts, Sigma rules and Spark all start from the lake's views; none of them asks Spark.
@@ -72,6 +72,13 @@ def test_imports_go_downwards(path: Path) -> None:
             assert other in set().union(*LEVELS[1:])
         elif (own, other) not in SIBLINGS:
             assert level(own) < level(other), f"{own} imports {other}"
+
+
+def test_both_kinds_of_rules_share_only_what_lies_below_both() -> None:
+    """Sigma rules need nothing of Sysmon's configurations, nor the other way round: what they share is `matching`."""
+    for own, other in (("sigma", "rules"), ("rules", "sigma"), ("matching", "rules"), ("matching", "sigma")):
+        found = [path for path in modules() if room(path) == own and other in imports(path)]
+        assert found == [], f"{own} imports {other}"
 
 
 def test_imports_are_absolute() -> None:
