@@ -22,7 +22,7 @@ LEVELS = (
     {"query"},
     {"lake", "select"},
     {"sources", "rules", "enrich", "sinks", "vocabularies"},
-    {"bounded", "engine", "event", "files", "guid", "ledger", "period"},
+    {"bounded", "engine", "event", "files", "guid", "ledger", "matching", "period"},
     {"errors", "plain", "words"},
 )
 # The package's own face; and the version for `procwire --version`, without a reader being imported.
@@ -94,6 +94,15 @@ for name in package.__all__:
 assert not [name for name in sys.modules if name.split(".")[:2] == ["procwire", "cli"] or name == "typer"]
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_both_kinds_of_rules_share_only_what_lies_below_both() -> None:
+    """Sigma rules need nothing of Sysmon's configurations, nor the other way round: what they share is `matching`."""
+    # Whether a rule sees anything under a configuration is a question about both.
+    both = PACKAGE / "sigma" / "analysis" / "check.py"
+    for own, other in (("sigma", "rules"), ("rules", "sigma"), ("matching", "rules"), ("matching", "sigma")):
+        found = [path for path in modules() if path != both and room(path) == own and other in imports(path)]
+        assert found == [], f"{own} imports {other}"
 
 
 def test_imports_are_absolute() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from procwire.sigma.analysis.check import CheckReport, check
+from procwire.sigma.analysis.testing import TestReport, test
 from procwire.sigma.detect import detect
 from procwire.sigma.hits import SCHEMA
 from procwire.sigma.parse import load
@@ -12,13 +14,17 @@ from procwire.sigma.summary import load_usable, summary
 __all__ = [
     "LEVELS",
     "SCHEMA",
+    "CheckReport",
     "Level",
     "LogSource",
     "Problem",
     "Rule",
     "RuleSet",
+    "TestReport",
+    "check",
     "detect",
     "load",
     "load_usable",
     "summary",
+    "test",
 ]

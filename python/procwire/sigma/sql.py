@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from procwire.engine import literal
+from procwire.engine.layout import joined
+from procwire.matching.folding import fold
+from procwire.matching.rendering import long_ipv6_sql
 from procwire.query.functions import network_ends
-from procwire.rules.conditions import fold
-from procwire.rules.forms import text_sql
-from procwire.rules.sql.layout import joined
 from procwire.sigma.fields import ADDRESS_BYTES, kind_of
 from procwire.sigma.tree import (
     All,
@@ -34,10 +34,18 @@ from procwire.sigma.tree import (
     Wildcard,
 )
 
-__all__ = ["to_sql"]
+if TYPE_CHECKING:
+    from procwire.sigma.rule import Rule
+
+__all__ = ["rule_query", "to_sql"]
 
 _IPV4 = network_ends("::ffff:0:0/96")
 _TIME_FORMAT = "'%Y-%m-%d %H:%M:%S.%g'"
+
+
+def rule_query(rule: Rule) -> str | None:
+    """Return the query for a rule's matches, over the view that has its columns; None for a correlation."""
+    return f"SELECT * FROM {rule.view}\nWHERE {to_sql(rule.tree)};" if rule.tree is not None else None
 
 
 def to_sql(node: Node) -> str:
@@ -138,12 +146,8 @@ def _either_form(leaf: Leaf, parts: Sequence[Part], test: Callable[[str], str]) 
     short = test(_subject(leaf))
     if leaf.column not in ADDRESS_BYTES or not any(isinstance(part, str) and ":" in part for part in parts):
         return short
-    return f"({short} OR contains({leaf.column}, ':') AND {test(long_form(leaf.column))})"
-
-
-def long_form(column: str) -> str:
-    """An IPv6 address as Sysmon writes it, without `::`."""
-    return text_sql("SourceIp" if column == "src_ip" else "DestinationIp")
+    long = long_ipv6_sql(leaf.column, ADDRESS_BYTES[leaf.column], f"lower({leaf.column})")
+    return f"({short} OR contains({leaf.column}, ':') AND {test(long)})"
 
 
 def _like(text: str, parts: Sequence[Part]) -> str:

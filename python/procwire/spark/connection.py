@@ -124,7 +124,7 @@ def connect(
 
 
 def prepare(session: SparkSession, lake: Lake, since: datetime | None = None, until: datetime | None = None) -> None:
-    """Make the views of `lake.views` in a session, over the Parquet files of a lake."""
+    """Make the views of `query.views` in a session, over the Parquet files of a lake."""
     tables = {part.table.layout.name: part for part in lake.tables()}
     views: dict[str, str] = {}
     with spark_errors():

@@ -1,7 +1,8 @@
 """A configuration's decision, from the hits of each field's text: the fast path beside `rules.evaluate`.
 
-Filters are numbered in the order in which Sysmon asks them, so that the lowest number of what matches in an OR element
-is what decides. What hits are, and how few they are, `rules.answers` says.
+Filters are numbered in the order in which Sysmon evaluates them, so the lowest number that matches in an OR element
+decides. An event's hits (`matching.hits`) are the numbers of the filters whose condition holds, and of the negative
+ones (`is not`) whose opposite (`is`) holds: most texts hit few filters of many.
 """
 
 from __future__ import annotations
@@ -9,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
-from procwire.rules.answers import NO_HITS, Hits
+from procwire.matching.deciders import Decide, all_of, any_of, first_of
+from procwire.matching.hits import Hits
 from procwire.rules.conditions import OPPOSITES
 from procwire.rules.evaluate import NO_NAME
 from procwire.rules.model import Configuration, Filter, Operand, Rule
 
 __all__ = ["decider", "fulfils", "numbered"]
 
-Decide = Callable[[Hits], str | None]
+NameOf = Callable[[Hits], str | None]
 """From the hits of an event to the rule's name, `-` without one, None where it is not logged."""
 _Asked = tuple[Filter, int]
 """A filter and its number."""
@@ -33,7 +35,7 @@ def fulfils(hits: Hits, filter_: Filter, number: int) -> bool:
     return (number in hits) != (filter_.condition in OPPOSITES)
 
 
-def decider(configuration: Configuration) -> Decide:
+def decider(configuration: Configuration) -> NameOf:
     """What decides over an event all of whose fields have a text, where no name is left behind (`evaluate.decide`)."""
     asked = numbered(configuration)
     tests = []
@@ -53,28 +55,12 @@ def decider(configuration: Configuration) -> Decide:
     return decide
 
 
-class _Filters:
-    """Filters by their numbers: those that a hit fulfils, and those that it does not."""
-
-    def __init__(self, asked: Iterable[_Asked]) -> None:
-        positive: list[int] = []
-        negative: list[int] = []
-        for filter_, number in asked:
-            (negative if filter_.condition in OPPOSITES else positive).append(number)
-        self._positive = frozenset(positive) if positive else NO_HITS
-        self._negative = frozenset(negative) if negative else NO_HITS
-        self._in_order = sorted(negative)
-
-    def any(self, hits: Hits) -> bool:
-        return not self._positive.isdisjoint(hits) or not self._negative <= hits
-
-    def all(self, hits: Hits) -> bool:
-        return self._positive <= hits and self._negative.isdisjoint(hits)
-
-    def first(self, hits: Hits) -> int | None:
-        """The lowest number of those that are fulfilled."""
-        unhit = (number for number in self._in_order if number not in hits)
-        return min((*(self._positive & hits), *islice(unhit, 1)), default=None)
+def _split(asked: Iterable[_Asked]) -> tuple[list[int], list[int]]:
+    """The numbers of filters that a hit fulfils, and of the negative ones, which it does not."""
+    numbers: tuple[list[int], list[int]] = [], []
+    for filter_, number in asked:
+        numbers[filter_.condition in OPPOSITES].append(number)
+    return numbers
 
 
 class _Operand:
@@ -84,15 +70,12 @@ class _Operand:
         self.filters = list(islice(asked, len(operand.filters) if isinstance(operand, Rule) else 1))
         self.field = None if isinstance(operand, Rule) else operand.field
         self.needs_all = isinstance(operand, Rule) and operand.relation == "and"
-        self._tests = _Filters(self.filters)
+        self.matches: Decide = (all_of if self.needs_all else any_of)(*_split(self.filters))
 
     @property
     def first(self) -> int:
         """Where it stands: the number of its first filter."""
         return self.filters[0][1]
-
-    def matches(self, hits: Hits) -> bool:
-        return self._tests.all(hits) if self.needs_all else self._tests.any(hits)
 
     def name(self, hits: Hits) -> str:
         """What it gives when it matches; empty without one."""
@@ -101,15 +84,15 @@ class _Operand:
         return next(filter_.name for filter_, number in self.filters if fulfils(hits, filter_, number))
 
 
-def _any(operands: Sequence[_Operand]) -> Decide:
+def _any(operands: Sequence[_Operand]) -> NameOf:
     """The name that an OR element gives, None where it does not match: its first operand that matches decides."""
     together = [operand for operand in operands if operand.needs_all]
     single = [one for operand in operands if not operand.needs_all for one in operand.filters]
     names = {number: filter_.name or NO_NAME for filter_, number in single}
-    alone = _Filters(single)
+    first_single = first_of(*_split(single))
 
     def name_of(hits: Hits) -> str | None:
-        first = alone.first(hits)
+        first = first_single(hits)
         for operand in together:
             if first is not None and operand.first > first:
                 break
@@ -120,19 +103,18 @@ def _any(operands: Sequence[_Operand]) -> Decide:
     return name_of
 
 
-def _all(operands: Sequence[_Operand]) -> Decide:
+def _all(operands: Sequence[_Operand]) -> NameOf:
     """The same of an AND element, in which filters of one field are alternatives."""
     rules = [operand for operand in operands if operand.field is None]
     fields: dict[str, list[_Asked]] = {}
     for operand in operands:
         if operand.field is not None:
             fields.setdefault(operand.field, []).extend(operand.filters)
-    alternatives = [_Filters(asked) for asked in fields.values()]
+    alternatives = [any_of(*_split(asked)) for asked in fields.values()]
+    matches = all_of((), (), [*(rule.matches for rule in rules), *alternatives])
 
     def name_of(hits: Hits) -> str | None:
-        if not operands or not all(rule.matches(hits) for rule in rules):
-            return None
-        return _name_of_all(operands, hits) if all(one.any(hits) for one in alternatives) else None
+        return _name_of_all(operands, hits) if operands and matches(hits) else None
 
     return name_of
 

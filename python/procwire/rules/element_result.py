@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from procwire.rules.model import Element, Filter, Place, Relation, Rule
 
-__all__ = ["Answer", "AnsweredElement"]
+__all__ = ["Answer", "ElementResult"]
 
 Answer = bool | None
 """Of a filter or a Rule; None where a field without a text stops it."""
 
 
-class AnsweredElement:
+class ElementResult:
     """One element; `answers` are those of its filters, by their places."""
 
     def __init__(self, element: Element, answers: Mapping[Place, Answer]) -> None:

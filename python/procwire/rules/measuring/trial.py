@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from procwire.rules.apply import EventClasses
+from procwire.rules.measuring.tally import Figures, Tally
 from procwire.rules.model import Configuration, Place
-from procwire.rules.tally import Figures, Tally
 
 __all__ = ["Figures", "Report", "Trial"]
 

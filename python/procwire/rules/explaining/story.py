@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from procwire.rules.evaluate import Decision, Outcome, Step
-from procwire.rules.explain import QUANTITY, Line, condition_text, default_text, markup, quoted
+from procwire.rules.explaining.logic import QUANTITY, Line, condition_text, default_text, markup, quoted
 from procwire.rules.model import Configuration, Element, Operand, Rule
 from procwire.words import counted
 
