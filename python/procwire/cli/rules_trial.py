@@ -128,14 +128,14 @@ def _rules_of(file: Path, root: Path) -> RuleSet:
 def _judged(example: Example, rules: Sequence[Rule]) -> tuple[bool, str]:
     """Whether a rule does as the example says, and what it does."""
     from procwire.cli.detect_text import reason
-    from procwire.sigma import RuleSet
+    from procwire.sigma import RuleSet, SigmaStream
     from procwire.sigma.examples import batch_of
     from procwire.sigma.unmet import unmet
 
     linux = any(rule.logsource.product == "linux" for rule in rules)
     batch = batch_of(example, linux=linux)
-    # A set of its own: correlations must not remember the examples before.
-    matches = RuleSet(tuple(rules)).matches(batch).to_pylist()
+    # A stream of its own: correlations must not remember the examples before.
+    matches = SigmaStream(RuleSet(tuple(rules))).matches(batch).to_pylist()
     if matches:
         told = f"matches {matches[0]['rule_title']!r} {reason(matches[0])}".rstrip()
     else:
