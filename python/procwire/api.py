@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal
 
 import pyarrow as pa
 
+from procwire.choices import InputFormat as Format
 from procwire.errors import UsageError
 from procwire.event import CONNECTION, Event, Names, event_named
 from procwire.ledger import Ledger
@@ -19,7 +19,6 @@ from procwire.sources.limits import UnpackLimits
 
 __all__ = ["Config", "Format", "Paths", "logged_batches", "read", "scan"]
 
-Format = Literal["evtx", "xml", "json", "csv", "text"]
 Config = str | os.PathLike[str] | Configuration | Rules
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from procwire.choices import EventTable, Names
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.sought import LakeOption, SinceOption, Sought, UntilOption
 from procwire.cli.targets import check_targets
 from procwire.cli.ways import ForceOption, OutputOption, ToOption, Way, WhereOption, listed, way_of
 from procwire.errors import UsageError
+from procwire.sinks.formats import format_named
 from procwire.words import counted
 
 if TYPE_CHECKING:
@@ -22,9 +24,6 @@ if TYPE_CHECKING:
     from procwire.select import Selection
 
 __all__ = ["EXAMPLES", "export"]
-
-Names = Literal["ossem", "sysmon", "ossem-cdm"]
-Table = Literal["connections", "process_creations", "dns_queries"]
 
 EXAMPLES = """\b
 Examples:
@@ -37,7 +36,7 @@ Examples:
 @ends_well
 def export(
     location: LakeOption = None,
-    table: Annotated[Table, typer.Option(help="What to write: the connections, or what gives them context.")] = (
+    table: Annotated[EventTable, typer.Option(help="What to write: the connections, or what gives them context.")] = (
         "connections"
     ),
     since: SinceOption = None,
@@ -71,7 +70,9 @@ def export(
     with Output(output, force=force) as out:
         sink = open_sink(way, out.stream, selection.schema, out.terminal)
         count = 0
-        for batch in selection.apply(_events(batches) if way == "xml" and event == CONNECTION else batches):
+        for batch in selection.apply(
+            _events(batches) if format_named(way).sysmon_events and event == CONNECTION else batches
+        ):
             sink.write(batch)
             count += batch.num_rows
         sink.close()
@@ -94,11 +95,12 @@ def _selection(
     from procwire.sinks import AT_A_GLANCE, RECORDING_COLUMNS
 
     chosen = columns is not None or names != "ossem"
-    if way == "xml" and chosen:
-        raise UsageError("found --names or --columns, expected neither with xml, which holds whole events")
+    whole_events = format_named(way).whole_events
+    if whole_events and chosen:
+        raise UsageError(f"found --names or --columns, expected neither with {way}, which holds whole events")
     if way == "table" and not chosen:
         columns = list(RECORDING_COLUMNS if event == CONNECTION else AT_A_GLANCE[event.name])
-    groups = STORED_GROUPS if way == "xml" else (*LIVE_GROUPS, "provenance")
+    groups = STORED_GROUPS if whole_events else (*LIVE_GROUPS, "provenance")
     return Selection(
         names=names,
         columns=columns,

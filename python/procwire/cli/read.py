@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,8 +17,8 @@ from procwire.cli.signals import Signals
 from procwire.cli.targets import check_targets
 from procwire.cli.unpacking import UnpackOption, unpack_limits
 from procwire.cli.ways import ForceOption, OutputOption, WhereOption, listed, way_of
-from procwire.cli.ways import Way as FileWay
 from procwire.errors import UsageError
+from procwire.sinks.formats import canonical, format_named
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -138,9 +138,27 @@ def read(
     Rows go to stdout or to a file; progress and the account of the reading go to stderr.
     """
     request = Request(
-        paths, to, output, names, listed(columns), where or [], limit, listed(sort), follow, recover, source_format,
-        ledger, config, keep, lenient, strict_sysmon, lake, event, force, unpack_limits(unpack),
-    )  # fmt: skip
+        paths=paths,
+        to=None if to is None else canonical(to),
+        output=output,
+        names=names,
+        columns=listed(columns),
+        where=where or [],
+        limit=limit,
+        sort=listed(sort),
+        follow=follow,
+        recover=recover,
+        format=source_format,
+        ledger=ledger,
+        config=config,
+        keep=keep,
+        lenient=lenient,
+        strict_sysmon=strict_sysmon,
+        lake=lake,
+        event=event,
+        force=force,
+        unpack=unpack_limits(unpack),
+    )
     _check(request)
     check_targets([("-o", output), ("--ledger", ledger)], [*paths, *([config] if config else [])], force=force)
     if request.into_lake:
@@ -183,7 +201,7 @@ def _read(request: Request) -> ExitCode:
     from procwire.sinks import open_sink
 
     _check_no_lake(request.paths)
-    way = way_of(cast("FileWay | None", request.to), request.output)
+    way = way_of(request.to, request.output)
     event = _event(request)
     selection = _selection(request, way, event)
     rules = loaded_rules(request)
@@ -222,18 +240,18 @@ def _event(request: Request) -> Event:
     return event
 
 
-def _selection(request: Request, way: FileWay, event: Event) -> Selection:
+def _selection(request: Request, way: str, event: Event) -> Selection:
     from procwire.select import STORED_GROUPS, TEXT_GROUPS, Selection
     from procwire.sinks import AT_A_GLANCE
 
     groups = TEXT_GROUPS
     columns: Sequence[str] | None = request.columns
     chosen = columns is not None or request.names != "ossem"
-    if way == "xml":
+    if format_named(way).whole_events:
         if chosen:
-            raise UsageError("found --names or --columns, expected neither with xml, which holds whole events")
+            raise UsageError(f"found --names or --columns, expected neither with {way}, which holds whole events")
         if request.keep:
-            raise UsageError("found --keep, expected another format than xml, which has no place for the mark")
+            raise UsageError(f"found --keep, expected another format than {way}, which has no place for the mark")
         groups = STORED_GROUPS
     elif way == "table" and not chosen:
         columns = (

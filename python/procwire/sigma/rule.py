@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 
+from procwire.choices import LEVELS, Level
 from procwire.sigma.correlation import Correlation
 from procwire.sigma.fields import DNS_CATEGORIES, DNS_COLUMNS, PROCESS_COLUMNS
 from procwire.sigma.problems import Problem
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["LEVELS", "Level", "LogSource", "Rule", "RuleSet", "View"]
 
 View = Literal["connections", "enriched", "dns_queries"]
-Level = Literal["informational", "low", "medium", "high", "critical"]
-LEVELS: tuple[Level, ...] = get_args(Level)
 
 
 @dataclass(frozen=True, slots=True)
