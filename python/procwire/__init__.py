@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from procwire.api import read, scan
+    from procwire.api import read, read_into_lake, scan
     from procwire.database import connect
     from procwire.errors import InputError, ProcwireError, UsageError
     from procwire.event import SCHEMA
@@ -30,6 +30,7 @@ __all__ = [
     "connect",
     "decode_guid",
     "read",
+    "read_into_lake",
     "scan",
 ]
 
@@ -44,6 +45,7 @@ _HOMES = {
     "connect": "database",
     "decode_guid": "guid",
     "read": "api",
+    "read_into_lake": "api",
     "scan": "api",
 }
 

@@ -95,6 +95,7 @@ def test_public_api_is_what_it_says() -> None:
         "connect",
         "decode_guid",
         "read",
+        "read_into_lake",
         "scan",
     ]
     assert procwire.__all__ == expected

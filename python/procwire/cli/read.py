@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +17,8 @@ from procwire.cli.targets import check_targets
 from procwire.cli.unpacking import UnpackOption, unpack_limits
 from procwire.cli.ways import ForceOption, OutputOption, WhereOption, listed, way_of
 from procwire.errors import UsageError
-from procwire.sinks.formats import canonical, format_named
+from procwire.lake.location import is_lake
+from procwire.sinks.formats import canonical
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -198,12 +198,23 @@ def _check_for_lake(request: Request) -> None:
 def _read(request: Request) -> ExitCode:
     from procwire.cli.output import Output
     from procwire.ledger import Ledger
+    from procwire.select import selection_for
     from procwire.sinks import open_sink
 
     _check_no_lake(request.paths)
     way = way_of(request.to, request.output)
     event = _event(request)
-    selection = _selection(request, way, event)
+    selection = selection_for(
+        way,
+        names=request.names,
+        columns=request.columns,
+        where=request.where,
+        sort=request.sort,
+        limit=request.limit,
+        event=event,
+        configured=request.config is not None,
+        marked=request.keep,
+    )
     rules = loaded_rules(request)
     ledger = Ledger()
     with (
@@ -224,8 +235,7 @@ def _read(request: Request) -> ExitCode:
 def _check_no_lake(paths: Sequence[str]) -> None:
     """A lake's commits look like logs without events: to whoever names one, nothing would seem to be there."""
     for path in paths:
-        # Unlike Path's, it raises nothing for what cannot be looked into.
-        if os.path.isdir(os.path.join(path, "connections", "_delta_log")):  # noqa: PTH112, PTH118
+        if is_lake(path):
             raise UsageError(
                 f"found the lake {path}, expected logs: `procwire lake export --lake {path}` writes its rows"
             )
@@ -238,37 +248,6 @@ def _event(request: Request) -> Event:
     if event != CONNECTION and request.config is not None:
         raise UsageError(f"found --config with --event {event.name}, expected connection: rules are for these")
     return event
-
-
-def _selection(request: Request, way: str, event: Event) -> Selection:
-    from procwire.select import STORED_GROUPS, TEXT_GROUPS, Selection
-    from procwire.sinks import AT_A_GLANCE
-
-    groups = TEXT_GROUPS
-    columns: Sequence[str] | None = request.columns
-    chosen = columns is not None or request.names != "ossem"
-    if format_named(way).whole_events:
-        if chosen:
-            raise UsageError(f"found --names or --columns, expected neither with {way}, which holds whole events")
-        if request.keep:
-            raise UsageError(f"found --keep, expected another format than {way}, which has no place for the mark")
-        groups = STORED_GROUPS
-    elif way == "table" and not chosen:
-        columns = (
-            *AT_A_GLANCE[event.name],
-            *(("rule_name",) if request.config else ()),
-            *(("logged",) if request.keep else ()),
-        )
-    return Selection(
-        names=request.names,
-        columns=columns,
-        where=request.where,
-        sort=request.sort,
-        limit=request.limit,
-        groups=groups,
-        event=event,
-        marked=request.keep,
-    )
 
 
 def _pump(

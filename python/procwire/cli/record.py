@@ -12,10 +12,10 @@ from procwire.cli.commands import Command
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.quantities import seconds, size_bytes
 from procwire.cli.request import Level, Names, Request, Sensor, Target, Way
-from procwire.cli.targets import check_lake, check_targets
+from procwire.cli.targets import check_targets
 from procwire.cli.ways import WhereOption, listed
 from procwire.errors import RecordError, UsageError
-from procwire.lake.location import resolve
+from procwire.lake.location import check_location, resolve
 from procwire.sinks.formats import RECORD_FORMATS, canonical, format_named, format_of_path
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def record(
         raise UsageError(_DISABLED)
     if all_ and config is not None:
         raise UsageError(f"found --all with --config {config}, expected one: a configuration says what is logged")
-    check_lake(lake)
+    check_location(lake)
     targets = _targets(_ways(to or [], lake), output or [])
     request = Request(
         images=None if all_ else listed(images),
@@ -231,7 +231,7 @@ def record(
     if sys.platform != "linux":
         raise RecordError(f"found {sys.platform}, expected Linux: other systems' logs can be read, not recorded")
     if request.lake is not None:
-        from procwire.cli.lake_owner import hand_over
+        from procwire.lake.owner import hand_over
 
         hand_over(request.lake, user)
     from procwire.cli.recording import run
