@@ -16,7 +16,7 @@ import pyarrow as pa
 from procwire.event import LIVE_SCHEMA, SCHEMA
 from procwire.rules import Rules
 from procwire.rules import load as load_configuration
-from procwire.rules.trial import Trial
+from procwire.rules.measuring.trial import Trial
 from procwire.sigma import SigmaStream, load
 peak_mb = lambda: int(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0]) / 1024
 row = {"process_name": "C:\\\\a7.exe", "dst_host_name": "host7.example.com", "dst_port": 7, "record_kind": "connection"}

@@ -9,9 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.sought import LakeOption, SinceOption, Sought, UntilOption
+from procwire.cli.options import (
+    EventColumnsOption,
+    ForceOption,
+    LakeOption,
+    Names,
+    NamesOption,
+    OutputOption,
+    QueryOptions,
+    SinceOption,
+    ToOption,
+    UntilOption,
+    WhereOption,
+)
 from procwire.cli.targets import check_targets
-from procwire.cli.ways import ForceOption, OutputOption, ToOption, Way, WhereOption, listed, way_of
+from procwire.cli.ways import Way, listed, way_of
 from procwire.errors import UsageError
 from procwire.words import counted
 
@@ -23,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["EXAMPLES", "export"]
 
-Names = Literal["ossem", "sysmon", "ossem-cdm"]
 Table = Literal["connections", "process_creations", "dns_queries"]
 
 EXAMPLES = """\b
@@ -45,12 +56,8 @@ def export(
     to: ToOption = None,
     output: OutputOption = None,
     force: ForceOption = False,
-    names: Annotated[
-        Names, typer.Option(help="Names of the columns: OSSEM's, Sysmon's own, or OSSEM's of today (CDM).")
-    ] = "ossem",
-    columns: Annotated[
-        str | None, typer.Option(metavar="A,B,...", help="Columns of the result, in this order.")
-    ] = None,
+    names: NamesOption = "ossem",
+    columns: EventColumnsOption = None,
     where: WhereOption = None,
     sort: Annotated[str | None, typer.Option(metavar="COLUMN,...", help="Sort; -COLUMN is descending.")] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N rows.")] = None,
@@ -65,7 +72,7 @@ def export(
     check_targets([("-o", output)], force=force)
     event = event_named(table)
     selection = _selection(event, way, names, listed(columns), where, listed(sort), limit)
-    start, end = Sought(None, location, since, until).period()
+    start, end = QueryOptions(None, location, since, until).period()
     lake = Lake.open(location).beside(table)
     batches = lake.batches(start, end) if lake else iter(())
     with Output(output, force=force) as out:

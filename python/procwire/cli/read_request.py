@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from procwire.cli.options import Names
     from procwire.ledger import Ledger
     from procwire.rules import Rules
     from procwire.sources.limits import UnpackLimits
 
-__all__ = ["Format", "Names", "Request", "Way", "loaded_rules", "written"]
+__all__ = ["Format", "Request", "Way", "loaded_rules", "written"]
 
 Way = Literal["table", "ndjson", "csv", "csv-safe", "parquet", "arrow", "xml", "lake"]
 Format = Literal["evtx", "xml", "json", "csv", "text"]
-Names = Literal["ossem", "sysmon", "ossem-cdm"]
 
 
 @dataclass(frozen=True, slots=True)

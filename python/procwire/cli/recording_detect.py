@@ -123,7 +123,7 @@ class AlertLines:
 
     def __call__(self, alerts: pa.RecordBatch) -> None:
         """Tell of alerts, of `sigma.SCHEMA`."""
-        from procwire.cli.detect_text import alert_line
+        from procwire.sigma.describe import alert_line
 
         self.tick()
         shown = alerts.slice(0, _LINES_A_SECOND - self._told)

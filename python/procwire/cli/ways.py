@@ -1,58 +1,19 @@
-"""Where rows go: the options that verbs share, the formats, and the columns that are asked for."""
+"""Where rows go: the formats, and the columns that are asked for."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, cast
-
-import typer
+from typing import Literal, cast
 
 from procwire.errors import UsageError
 
-__all__ = [
-    "ForceOption",
-    "OutputOption",
-    "RowsToOption",
-    "RowsWay",
-    "ToOption",
-    "Way",
-    "WhereOption",
-    "columns_among",
-    "listed",
-    "rows_way",
-    "way_of",
-]
+__all__ = ["RowsWay", "Way", "columns_among", "listed", "rows_way", "way_of"]
 
 Way = Literal["table", "ndjson", "csv", "csv-safe", "parquet", "arrow", "xml"]
 RowsWay = Literal["table", "ndjson", "csv", "csv-safe", "parquet", "arrow"]
 """Formats for rows that are not events."""
-
-
-def _file(path: Path | None) -> Path | None:
-    """`-` is stdout, as no file is."""
-    return None if path == Path("-") else path
-
-
-_TO = typer.Option(help="Format of the result. [default: by the suffix of -o; table on a terminal; else ndjson]")
-ToOption = Annotated[Way | None, _TO]
-RowsToOption = Annotated[RowsWay | None, _TO]
-OutputOption = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.", callback=_file),
-]
-ForceOption = Annotated[
-    bool, typer.Option("--force", help="Overwrite files that are there: without it they are never touched.")
-]
-WhereOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="SQL",
-        help="Keep rows for which this predicate holds, in DuckDB's SQL over the columns. May be repeated: all must "
-        "hold.",
-    ),
-]
 
 
 def way_of(to: Way | None, path: Path | None) -> Way:

@@ -11,12 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from procwire.lake.functions import network_ends
 from procwire.matching.folding import fold
 from procwire.matching.hits import NO_HITS, Hits
 from procwire.matching.rendering import long_ipv6, text_of
 from procwire.matching.text_index import TextIndex
 from procwire.matching.text_tests import TextPredicate, TextTest
+from procwire.query.functions import network_ends
 from procwire.sigma.fields import ADDRESS_BYTES
 from procwire.sigma.tree import (
     Compared,

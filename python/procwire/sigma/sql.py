@@ -12,9 +12,9 @@ from typing import cast
 
 from procwire.engine import literal
 from procwire.engine.layout import joined
-from procwire.lake.functions import network_ends
 from procwire.matching.folding import fold
 from procwire.matching.rendering import long_ipv6_sql
+from procwire.query.functions import network_ends
 from procwire.sigma.fields import ADDRESS_BYTES, kind_of
 from procwire.sigma.tree import (
     All,

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from procwire.cli import dictionary as dictionary_module
 from procwire.cli import guid as guid_module
+from procwire.cli import options as options_module
 from procwire.cli import read_request, request
 from procwire.cli.app import app
 from procwire.cli.exits import ExitCode
@@ -123,5 +124,5 @@ def test_choices_are_the_packages_own() -> None:
     """The command line names them itself, since it must not import Arrow to do so."""
     assert get_args(read_request.Way) == (*SINKS, "lake")
     assert {str(way) for way in request.Way} == {*WAYS, "lake"}
-    assert get_args(request.Names) == get_args(read_request.Names) == get_args(dictionary_module.Names) == NAMES
+    assert get_args(request.Names) == get_args(options_module.Names) == get_args(dictionary_module.Names) == NAMES
     assert set(get_args(guid_module.GuidFormat)) == {"text", "json"}
