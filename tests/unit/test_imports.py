@@ -19,6 +19,7 @@ LEVELS = (
     {"lake", "spark", "hunts", "sigma", "select"},
     {"sources", "rules", "enrich", "sinks", "vocabularies"},
     {"bounded", "engine", "event", "files", "guid", "ledger"},
+    {"extras"},
     {"errors", "plain", "words"},
 )
 # Siblings that may: hunts, Sigma rules and Spark all start from the lake's views; none of them asks Spark.
