@@ -223,6 +223,7 @@ pub mod truncated {
 pub mod image_state {
     pub const DELETED: u8 = 1;
     pub const MEMFD: u8 = 2;
+    pub const REPLACED: u8 = 3;
 }
 
 record! {
