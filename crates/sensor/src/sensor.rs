@@ -96,7 +96,11 @@ impl Sensor {
     /// nothing happened within `timeout`, or if rows do not become lines.
     pub fn lines(&mut self, timeout: Duration, first_record_id: i64, most: u64) -> Option<&Lines> {
         let end = Instant::now() + timeout;
-        self.decoder.lines.as_mut()?.begin(first_record_id, most);
+        let lines = self.decoder.lines.as_mut()?;
+        lines.begin(first_record_id, most);
+        if lines.resume() {
+            return self.decoder.lines.as_deref();
+        }
         loop {
             self.decoder.wall_offset_ns = wall_offset_ns();
             while !self.decoder.is_full() {
@@ -126,7 +130,9 @@ impl Sensor {
                 if lines.is_empty() { left.min(self.tick(now)) } else { TICK.saturating_sub(now - self.handed_over) };
             std::thread::sleep(wait);
         }
-        self.decoder.lines.as_deref()
+        let lines = self.decoder.lines.as_deref_mut()?;
+        lines.finish();
+        Some(lines)
     }
 
     /// The hooks, attached and not.

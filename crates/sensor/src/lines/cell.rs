@@ -114,7 +114,7 @@ pub fn write(out: &mut Vec<u8>, value: Value<'_>, style: Style) {
         Value::Text(text) => write_text(out, text, style),
         Value::Integer(number) => write_integer(out, number, style),
         Value::Flag(flag) => out.extend_from_slice(if flag { b"true" } else { b"false" }),
-        Value::Address(bytes) => quoted(out, style, |out| write_address(out, bytes, style)),
+        Value::Address(bytes) => quoted(out, style, |out| write_styled_address(out, bytes, style)),
         Value::Bytes(bytes) => quoted(out, style, |out| {
             const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
             out.extend(bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]));
@@ -265,7 +265,12 @@ fn formatted(out: &mut Vec<u8>, arguments: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(arguments);
 }
 
-fn write_address(out: &mut Vec<u8>, bytes: [u8; 16], style: Style) {
+/// Append the text of an address (RFC 5952).
+pub(super) fn write_address(out: &mut Vec<u8>, bytes: [u8; 16]) {
+    write_styled_address(out, bytes, Style::Plain);
+}
+
+fn write_styled_address(out: &mut Vec<u8>, bytes: [u8; 16], style: Style) {
     let address = Ipv6Addr::from(bytes);
     match address.to_ipv4_mapped() {
         Some(ipv4) => {
