@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
-from procwire.recorder.predicates import Where
-from procwire.rules.apply import Rules
 from procwire.rules.evaluate import NO_NAME
 from procwire.rules.forms import COLUMNS, SIZED
+
+if TYPE_CHECKING:
+    from procwire.recorder.predicates import Where
+    from procwire.rules.apply import Rules
 
 __all__ = ["Asked", "Decisions"]
 
