@@ -340,19 +340,42 @@ fn values(columns: &Bound<'_, PyDict>) -> PyResult<Vec<(String, Constant)>> {
     Ok(values)
 }
 
+/// Bytes of the core's, which Python reads where they are.
+#[pyclass(frozen)]
+struct Text(Vec<u8>);
+
+#[pymethods]
+impl Text {
+    #[allow(unsafe_code, reason = "the buffer protocol is C's")]
+    unsafe fn __getbuffer__(
+        slf: Bound<'_, Self>,
+        view: *mut pyo3::ffi::Py_buffer,
+        flags: std::ffi::c_int,
+    ) -> PyResult<()> {
+        let bytes = &slf.get().0;
+        let length = isize::try_from(bytes.len()).map_err(|_| PyValueError::new_err("too long"))?;
+        // SAFETY: Python gives a view to fill, which holds the object; nobody changes its bytes, and read-only it is told so.
+        let failed = unsafe {
+            pyo3::ffi::PyBuffer_FillInfo(view, slf.as_ptr(), bytes.as_ptr().cast_mut().cast(), length, 1, flags)
+        };
+        if failed == 0 { Ok(()) } else { Err(PyErr::fetch(slf.py())) }
+    }
+}
+
 /// Lines, how many, how many rows have no form, how many are not recorded, all rows by kind, and whether some of these
 /// are left for the next call.
 #[cfg(target_os = "linux")]
-type PyLines = (Py<PyBytes>, u64, u64, u64, Py<PyDict>, bool);
+type PyLines = (Py<Text>, u64, u64, u64, Py<PyDict>, bool);
 
 #[cfg(target_os = "linux")]
-fn py_lines(lines: &Lines) -> PyResult<PyLines> {
+fn py_lines(lines: &mut Lines) -> PyResult<PyLines> {
+    let text = Text(lines.take_bytes());
     Python::attach(|py| {
         let counts = lines.counts();
         let captured = counts.captured.iter().map(|(kind, count)| (kind.as_str(), *count));
         let captured = captured.into_py_dict(py)?.unbind();
-        let data = PyBytes::new(py, lines.bytes()).unbind();
-        Ok((data, counts.written, counts.skipped, counts.ruled_out, captured, lines.has_rest()))
+        let text = Py::new(py, text)?;
+        Ok((text, counts.written, counts.skipped, counts.ruled_out, captured, lines.has_rest()))
     })
 }
 
@@ -605,7 +628,7 @@ fn version() -> &'static str {
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use super::{Batch, Feeder, LineForm, Scanner, columns, evtx_chunk, live_columns, version};
+    use super::{Batch, Feeder, LineForm, Scanner, Text, columns, evtx_chunk, live_columns, version};
 
     #[cfg(target_os = "linux")]
     #[pymodule_export]

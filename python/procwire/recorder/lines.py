@@ -21,7 +21,7 @@ Values = dict[str, str | int | None]
 
 class _Lines(Protocol):
     @property
-    def data(self) -> bytes: ...
+    def data(self) -> bytes | memoryview: ...
     @property
     def written(self) -> int: ...
     @property
@@ -50,7 +50,7 @@ class RecordIds(Protocol):
 class LineSink(Counted, Protocol):
     """Takes whole lines."""
 
-    def write(self, lines: bytes, written: int, skipped: int = 0) -> None: ...
+    def write(self, lines: bytes | memoryview, written: int, skipped: int = 0) -> None: ...
     def tick(self) -> None: ...
     def close(self) -> None: ...
 
@@ -62,7 +62,7 @@ class CountedLines:
         self._sink = sink
         self._account = Account(sink, ledger, complain)
 
-    def write(self, lines: bytes, written: int, skipped: int = 0) -> None:
+    def write(self, lines: bytes | memoryview, written: int, skipped: int = 0) -> None:
         """Write whole lines; written, skipped: how many rows they are, and how many have no form."""
         self._sink.write(lines, written, skipped)
         self._account.take()

@@ -26,6 +26,8 @@ use crate::table::{End, Row};
 
 /// Lines are handed over once they have so many bytes: with what reads and writes them they stay in the cache.
 const PIECE_BYTES: usize = 192 << 10;
+/// What a line seldom exceeds.
+const LINE_BYTES: usize = 16 << 10;
 /// The same in rows: of some, a line is short, and of others there is none.
 const PIECE_ROWS: u64 = 4096;
 const RULED_OUT_ROWS: u64 = 65_536;
@@ -551,7 +553,7 @@ impl Lines {
             predicate: layout.predicate.map(|columns| Question::new(&columns, cut)),
             waiting: Vec::new(),
             decided: VecDeque::new(),
-            bytes: Vec::with_capacity(PIECE_BYTES * 2),
+            bytes: Vec::new(),
             scratch: String::new(),
             counts: Counts::default(),
             first_record_id: 0,
@@ -562,8 +564,7 @@ impl Lines {
     /// Begin a step: rows are numbered from `first_record_id` on, and those beyond `most` only counted.
     pub fn begin(&mut self, first_record_id: i64, most: u64) {
         self.bytes.clear();
-        // One of a burst is not kept for ever.
-        self.bytes.shrink_to(PIECE_BYTES * 2);
+        self.bytes.reserve(PIECE_BYTES + LINE_BYTES);
         self.counts = Counts::default();
         (self.first_record_id, self.most) = (first_record_id, most);
         self.known.begin();
@@ -588,6 +589,11 @@ impl Lines {
     /// The step's lines.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Take the step's lines.
+    pub fn take_bytes(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
     }
 
     /// The step's counts.
