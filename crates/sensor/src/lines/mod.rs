@@ -35,7 +35,7 @@ const RULED_OUT_ROWS: u64 = 65_536;
 const STAGED_ROWS: usize = 2048;
 /// Names are asked for again after this: accounts, addresses and answers of the DNS change.
 const NAMES_KEPT: Duration = Duration::from_millis(250);
-/// Processes whose part of the line is kept.
+/// Processes whose part of the line is kept, each with what it does.
 const PROCESSES: usize = 4096;
 const CONNECTION: &str = "connection";
 const CONNECTION_ID: i64 = 3;
@@ -135,7 +135,8 @@ struct Host<'a> {
 
 type Get = for<'a> fn(&Line<'a>) -> Value<'a>;
 
-/// What a column depends on: those of the process, or of an address, alone are written once for it.
+/// What a column depends on: those of the process with what it does (see `Kind`), or of an address, alone are written once
+/// for it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Scope {
     Process,
@@ -156,9 +157,9 @@ fn column(name: &str) -> Option<(Scope, Get)> {
         "process_guid" => (Process, |line| line.process_guid.into()),
         "process_id" => (Process, |line| line.row.process_id.into()),
         "process_name" => (Process, |line| line.row.process_name.into()),
-        "user_name" => (Row, |line| line.user.into()),
-        "network_protocol" => (Row, |line| line.row.protocol.into()),
-        "network_connection_initiated" => (Row, |line| line.row.initiated.into()),
+        "user_name" => (Process, |line| line.user.into()),
+        "network_protocol" => (Process, |line| line.row.protocol.into()),
+        "network_connection_initiated" => (Process, |line| line.row.initiated.into()),
         "src_is_ipv6" => (Source, |line| is_ipv6(&line.row.source).into()),
         "src_ip" => (Source, |line| Value::Address(line.row.source.address)),
         "src_host_name" => (Source, |line| line.source_host.name.into()),
@@ -173,17 +174,17 @@ fn column(name: &str) -> Option<(Scope, Get)> {
         "record_id" => (Row, |line| line.record_id.into()),
         "src_ip_bytes" => (Source, |line| Value::Bytes(&line.row.source.address)),
         "dst_ip_bytes" => (Destination, |line| Value::Bytes(&line.row.destination.address)),
-        "record_kind" => (Row, |line| line.row.record_kind.into()),
-        "outcome" => (Row, |line| line.row.outcome.into()),
-        "error_number" => (Row, |line| line.row.error_number.into()),
+        "record_kind" => (Process, |line| line.row.record_kind.into()),
+        "outcome" => (Process, |line| line.row.outcome.into()),
+        "error_number" => (Process, |line| line.row.error_number.into()),
         "connection_id" => (Row, |line| line.row.connection_id.into()),
-        "attribution" => (Row, |line| line.row.attribution.into()),
-        "user_id" => (Row, |line| line.row.user_id.into()),
+        "attribution" => (Process, |line| line.row.attribution.into()),
+        "user_id" => (Process, |line| line.row.user_id.into()),
         "process_command_line" => (Process, |line| line.row.command_line.into()),
         "process_parent_guid" => (Process, |line| line.parent_guid.into()),
         "process_parent_id" => (Process, |line| line.row.parent_id.into()),
         "process_parent_name" => (Process, |line| line.row.parent_name.into()),
-        "network_namespace_id" => (Row, |line| line.row.network_namespace_id.into()),
+        "network_namespace_id" => (Process, |line| line.row.network_namespace_id.into()),
         "cgroup_path" => (Process, |line| line.row.cgroup_path.into()),
         "container_id" => (Process, |line| line.container.into()),
         "src_host_name_origin" => (Source, |line| line.source_host.origin.into()),
@@ -193,7 +194,7 @@ fn column(name: &str) -> Option<(Scope, Get)> {
         "received_bytes" => (Row, |line| line.row.received_bytes.into()),
         "sent_packets" => (Row, |line| line.row.sent_packets.into()),
         "received_packets" => (Row, |line| line.row.received_packets.into()),
-        "effective_user_id" => (Row, |line| line.row.effective_user_id.into()),
+        "effective_user_id" => (Process, |line| line.row.effective_user_id.into()),
         "process_image_device" => (Process, |line| line.row.image_device.into()),
         "process_image_inode" => (Process, |line| line.row.image_inode.into()),
         "process_mount_namespace_id" => (Process, |line| line.row.mount_namespace_id.into()),
@@ -373,7 +374,33 @@ struct Ruled {
     logs: bool,
 }
 
-/// What lines have of a process; it is held, so that no other has its address.
+/// A process and what it does, as far as many events have it in common. Texts are compared by where they stand: that of
+/// one may stand in two places, but no two in one.
+#[derive(PartialEq, Eq, Hash)]
+struct Kind {
+    process: usize,
+    users: (Option<u32>, Option<u32>),
+    network_namespace_id: u32,
+    error_number: Option<u32>,
+    initiated: Option<bool>,
+    texts: [(usize, usize); 4],
+}
+
+impl Kind {
+    fn of(row: &Row<'_>) -> Self {
+        let text = |text: Option<&'static str>| text.map_or((0, 0), |text| (text.as_ptr().addr(), text.len()));
+        Kind {
+            process: row.process.map_or(0, |process| Arc::as_ptr(process).addr()),
+            users: (row.user_id, row.effective_user_id),
+            network_namespace_id: row.network_namespace_id,
+            error_number: row.error_number,
+            initiated: row.initiated,
+            texts: [Some(row.protocol), Some(row.record_kind), row.outcome, row.attribution].map(text),
+        }
+    }
+}
+
+/// What lines have of a process and what it does; it is held, so that no other has its address.
 struct OfProcess {
     _process: Option<Arc<Described>>,
     guid: Option<Box<str>>,
@@ -420,8 +447,7 @@ struct Known {
     addresses: Addresses,
     /// When names are asked for again.
     due: Instant,
-    processes: HashMap<usize, OfProcess>,
-    nobody: Option<OfProcess>,
+    processes: HashMap<Kind, OfProcess>,
     /// Of this step: Unix time in microseconds, and as a syslog daemon has it.
     now: Option<(i64, String)>,
 }
@@ -434,6 +460,7 @@ impl Known {
             self.due = now + NAMES_KEPT;
             self.users.clear();
             self.addresses.clear();
+            self.processes.clear();
         }
     }
 
@@ -468,7 +495,7 @@ impl Known {
         source: Option<&'a OfAddress>,
         destination: Option<&'a OfAddress>,
     ) -> (Line<'a>, &'a OfProcess) {
-        let Known { ports, names_hosts, names, users, processes, nobody, now, .. } = self;
+        let Known { ports, names_hosts, names, users, processes, now, .. } = self;
         let (recorded_us, stamp) = now.get_or_insert_with(|| (unix_us(), names.stamp()));
         let is_udp = row.protocol == UDP;
         let port_name = |end: &End<'_>| ports.get(&(end.port, is_udp)).filter(|_| *names_hosts).map(String::as_str);
@@ -487,15 +514,10 @@ impl Known {
             recorded_us: *recorded_us,
             stamp,
         };
-        let of_process = match row.process {
-            None => nobody.get_or_insert_with(|| of_process(plan, &line, names.as_mut())),
-            Some(process) => {
-                if processes.len() >= PROCESSES {
-                    processes.clear();
-                }
-                processes.entry(Arc::as_ptr(process).addr()).or_insert_with(|| of_process(plan, &line, names.as_mut()))
-            }
-        };
+        if processes.len() >= PROCESSES {
+            processes.clear();
+        }
+        let of_process = processes.entry(Kind::of(row)).or_insert_with(|| of_process(plan, &line, names.as_mut()));
         line.process_guid = of_process.guid.as_deref();
         line.parent_guid = of_process.parent_guid.as_deref();
         line.container = of_process.container.as_deref();
@@ -544,7 +566,6 @@ impl Lines {
                 addresses: HashMap::new(),
                 due: Instant::now(),
                 processes: HashMap::new(),
-                nobody: None,
                 now: None,
             },
             connections_only,
