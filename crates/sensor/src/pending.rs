@@ -10,6 +10,8 @@ use crate::records::{Claim, Connection, Event, Peer, attribution, kind};
 pub(crate) const HOLD_NS: u64 = 1_000_000_000;
 /// More flows than this are let go before their time: the oldest of the user who has most of them.
 const CAPACITY: usize = 16_384;
+/// Places that are looked at one by one.
+const LAST: usize = 8;
 /// How long a flow waits for an error that says nobody is there; on this machine and its network that comes at once.
 pub(crate) const REFUSAL_NS: u64 = 100_000_000;
 
@@ -85,8 +87,10 @@ impl Pending {
 
 fn forget<K: Eq + Hash>(places: &mut HashMap<K, VecDeque<u64>>, key: &K, place: u64) {
     let Some(own) = places.get_mut(key) else { return };
-    // In order; mostly it is the first.
-    if let Ok(index) = own.binary_search(&place) {
+    // In order; mostly it is the first, for it waited longest, or one of the last, which was claimed at once.
+    let first = (own.front() == Some(&place)).then_some(0);
+    let last = || own.iter().rev().take(LAST).position(|other| *other == place).map(|back| own.len() - 1 - back);
+    if let Some(index) = first.or_else(last).or_else(|| own.binary_search(&place).ok()) {
         own.remove(index);
     }
     if own.is_empty() {

@@ -25,7 +25,7 @@ use crate::processes::Described;
 use crate::table::{End, Row};
 
 /// Lines are handed over once they have so many bytes: with what reads and writes them they stay in the cache.
-const PIECE_BYTES: usize = 192 << 10;
+const PIECE_BYTES: usize = 384 << 10;
 /// What a line seldom exceeds.
 const LINE_BYTES: usize = 16 << 10;
 /// The same in rows: of some, a line is short, and of others there is none.
