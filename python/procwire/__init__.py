@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from procwire.api import Detection, HuntResult, Scan, detect, hunt, read, scan
+    from procwire.api import Detection, HuntResult, Scan, detect, hunt, read, read_into_lake, scan
     from procwire.errors import InputError, ProcwireError, UsageError
     from procwire.event import SCHEMA
     from procwire.guid import ProcessGuid, decode_guid
@@ -41,6 +41,7 @@ __all__ = [
     "detect",
     "hunt",
     "read",
+    "read_into_lake",
     "scan",
 ]
 
@@ -61,6 +62,7 @@ _HOMES = {
     "detect": "api",
     "hunt": "api",
     "read": "api",
+    "read_into_lake": "api",
     "scan": "api",
 }
 
@@ -73,7 +75,10 @@ def __getattr__(name: str) -> Any:
         return version("procwire")
     if name not in _HOMES:
         raise AttributeError(f"module 'procwire' has no attribute {name!r}")
-    return getattr(import_module(f"procwire.{_HOMES[name]}"), name)
+    from procwire.extras import named_extras
+
+    with named_extras():
+        return getattr(import_module(f"procwire.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -144,11 +144,10 @@ def _summarize(report: CheckReport) -> None:
 def _show_sql(path: Path, to: CheckFormat) -> ExitCode:
     """Write each rule's SQL, as a query over the view that has its columns."""
     from procwire.sigma import load
-    from procwire.sigma.sql import rule_query
 
     rules = load([path])
     for rule in rules.rules:
-        query = rule_query(rule)
+        query = rule.query
         if to == "ndjson":
             described = {"path": rule.path, "line": rule.line, "id": rule.id, "title": rule.title, "sql": query}
             sys.stdout.write(json.dumps(described) + "\n")

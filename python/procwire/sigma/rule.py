@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal
 
+from procwire.choices import LEVELS, Level
 from procwire.sigma.fields import DNS_CATEGORIES, DNS_COLUMNS, PROCESS_COLUMNS
 from procwire.sigma.problems import Problem
 from procwire.sigma.sql import to_sql
@@ -25,8 +26,6 @@ __all__ = [
 ]
 
 View = Literal["connections", "enriched", "dns_queries"]
-Level = Literal["informational", "low", "medium", "high", "critical"]
-LEVELS: tuple[Level, ...] = get_args(Level)
 CorrelationType = Literal[
     "event_count", "value_count", "value_sum", "value_avg", "value_percentile", "value_median", "temporal",
     "temporal_ordered",
@@ -91,8 +90,13 @@ class Rule:
 
     @property
     def sql(self) -> str:
-        """What it asks of one event, as a predicate in DuckDB's SQL over `view`; of a correlation nothing."""
+        """What it asks of one event, as a predicate in DuckDB's SQL over `view`; empty for a correlation."""
         return to_sql(self.tree) if self.tree is not None else ""
+
+    @property
+    def query(self) -> str | None:
+        """The query for its matches in DuckDB's SQL, over `view`; None for a correlation."""
+        return f"SELECT * FROM {self.view}\nWHERE {self.sql};" if self.tree is not None else None
 
 
 @dataclass(frozen=True, slots=True)
