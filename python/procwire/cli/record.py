@@ -10,9 +10,9 @@ import typer
 
 from procwire.cli.commands import Command
 from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.options import WhereOption
+from procwire.cli.options import EventColumnsOption, NamesOption, WhereOption
 from procwire.cli.quantities import seconds, size_bytes
-from procwire.cli.request import Level, Names, Request, Sensor, Target, Way
+from procwire.cli.request import Level, Request, Sensor, Target, Way
 from procwire.cli.targets import check_targets
 from procwire.cli.ways import listed
 from procwire.errors import RecordError, UsageError
@@ -113,13 +113,8 @@ def record(
             help="Keep in the lake in DIR, or at a URI. [default of --to lake: PROCWIRE_LAKE, else the account's own]",
         ),
     ] = None,
-    names: Annotated[
-        Names, typer.Option(help="Names of the columns: OSSEM's, Sysmon's own, or OSSEM's of today (CDM).")
-    ] = "ossem",
-    columns: Annotated[
-        str | None,
-        typer.Option(metavar="A,B,...", help="Columns of the result, in this order; `procwire dictionary` lists them."),
-    ] = None,
+    names: NamesOption = "ossem",
+    columns: EventColumnsOption = None,
     where: WhereOption = None,
     duration: Annotated[
         str | None, typer.Option("--for", metavar="DURATION", help="Record for so long: 10s, 5m, 1h.")
