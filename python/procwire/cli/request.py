@@ -7,13 +7,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["Level", "Names", "Request", "Sensor", "Target", "Way"]
+__all__ = ["Level", "Names", "Protocol", "Request", "Sensor", "Target", "Way"]
 
 # Sigma's own, not asked of it: pySigma takes long to import.
 Level = Literal["informational", "low", "medium", "high", "critical"]
 
 Names = Literal["ossem", "sysmon", "ossem-cdm"]
 Sensor = Literal["auto", "ebpf", "poll"]
+Protocol = Literal["all", "tcp"]
 
 
 class Way(StrEnum):
@@ -64,6 +65,7 @@ class Request:
     count: int | None
     sensor: Sensor
     interval_s: float
+    protocol: Protocol
     udp_idle_s: float
     attempts: bool
     closes: bool
