@@ -75,9 +75,10 @@ __attribute__((noinline)) int put_dns_at(u64 from, u32 in_kernel, const struct d
 	return 0;
 }
 
-INLINE void begin_dns(struct dns_record *head, const struct note *note, const struct peer *server, bool sent)
+INLINE void begin_dns(struct dns_record *head, const struct note *note, const struct peer *server, bool sent, bool over_tcp)
 {
 	head->type = RECORD_DNS;
+	head->over_tcp = over_tcp;
 	head->sent = sent;
 	head->peer_port = server->port;
 	copy_address(head->peer, server->address);
@@ -95,7 +96,7 @@ static __attribute__((noinline)) int on_question(struct sk_buff *skb, const stru
 	if (linear <= start)
 		return 0;
 	u32 size = linear - start;
-	begin_dns(&head, note, &packet->peer, true);
+	begin_dns(&head, note, &packet->peer, true, false);
 	u64 from = (u64)READ(skb, head) + READ(skb, transport_header) + 8;
 	put_dns_at(from, true, &head, size < QUESTION_BYTES ? size : QUESTION_BYTES);
 	return 0;
@@ -224,7 +225,7 @@ static __attribute__((noinline)) int on_read(struct sock *sk, struct msghdr *msg
 	if (peer.port != DNS_PORT || !from)
 		return 0;
 	struct dns_record head = {};
-	begin_dns(&head, note, &peer, false);
+	begin_dns(&head, note, &peer, false, false);
 	put_dns_at(from, false, &head, bytes);
 	return 0;
 }
@@ -246,6 +247,99 @@ int read_udp6(u64 *ctx)
 	bpf_get_func_ret(ctx, &result);
 	if ((s32)result > 0)
 		on_read((void *)ctx[0], (void *)ctx[1], ctx[3], (u32)result);
+	return 0;
+}
+
+/* A TCP socket that is connected to a DNS server: that server. */
+INLINE void server_of_tcp(struct sock *sk, struct peer *server)
+{
+	struct ends ends = {};
+	addresses_of(&ends, sk);
+	*server = ends.peer;
+	server->port = DNS_PORT;
+}
+
+/* Buffers of a question by TCP: the C library writes its length in one, and itself in another. */
+enum { BUFFERS = 4 };
+
+static __attribute__((noinline)) int on_written(struct sock *sk, struct msghdr *msg)
+{
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	if (!note || !awaited(bpf_sk_storage_get(&askers, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE), true, 0))
+		return 0;
+	struct peer server = {};
+	struct dns_record head = {};
+	server_of_tcp(sk, &server);
+	begin_dns(&head, note, &server, true, true);
+	head.sequence = READ((struct tcp_sock *)sk, write_seq);
+	struct iov_iter *iter = (void *)AT(msg, msg_iter);
+	u8 type = READ(iter, iter_type);
+	u64 left = READ(iter, count);
+	if (type == ENUM_VALUE(enum iter_type, ITER_UBUF)) {
+		put_dns_at((u64)READ(iter, ubuf) + READ(iter, iov_offset), false, &head, left < DNS_BYTES ? left : DNS_BYTES);
+		return 0;
+	}
+	if (type != ENUM_VALUE(enum iter_type, ITER_IOVEC) || READ(iter, iov_offset))
+		return 0;
+	struct iovec *buffers;
+	if (HAS_FIELD((struct iov_iter *)0, __iov))
+		buffers = (void *)READ(iter, __iov);
+	else
+		buffers = (void *)READ((struct iov_iter___before_6_4 *)iter, iov);
+	for (u32 i = 0; i < BUFFERS && left; i++) {
+		u64 size = READ(buffers + i, iov_len);
+		size = size < left ? size : left;
+		put_dns_at((u64)READ(buffers + i, iov_base), false, &head, size < DNS_BYTES ? size : DNS_BYTES);
+		head.sequence += size;
+		left -= size;
+	}
+	return 0;
+}
+
+/* Looks at the port and is done, but for those who ask a DNS server by TCP. */
+SEC("fentry/tcp_sendmsg")
+int write_tcp(u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	if (sk->__sk_common.skc_dport == __builtin_bswap16(DNS_PORT))
+		on_written(sk, (void *)ctx[1]);
+	return 0;
+}
+
+static __attribute__((noinline)) int on_read_tcp(struct sock *sk, struct msghdr *msg, u64 bytes)
+{
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	if (!note || !awaited(bpf_sk_storage_get(&askers, sk, NULL, 0), false, bytes))
+		return 0;
+	u64 from = read_into(msg, bytes);
+	if (!from)
+		return 0;
+	struct peer server = {};
+	struct dns_record head = {};
+	server_of_tcp(sk, &server);
+	begin_dns(&head, note, &server, false, true);
+	u32 first = READ((struct tcp_sock *)sk, copied_seq) - (u32)bytes;
+	for (u32 i = 0; i < MAX_PIECES; i++) {
+		u64 done = i * DNS_BYTES;
+		if (done >= bytes)
+			return 0;
+		u64 left = bytes - done;
+		head.sequence = first + done;
+		put_dns_at(from + done, false, &head, left < DNS_BYTES ? left : DNS_BYTES);
+	}
+	return 0;
+}
+
+SEC("fexit/tcp_recvmsg")
+int read_tcp(u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	u64 result = 0;
+	if (sk->__sk_common.skc_dport != __builtin_bswap16(DNS_PORT) || ctx[3] & MSG_PEEK)
+		return 0;
+	bpf_get_func_ret(ctx, &result);
+	if ((s32)result > 0)
+		on_read_tcp(sk, (void *)ctx[1], (u32)result);
 	return 0;
 }
 

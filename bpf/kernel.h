@@ -360,6 +360,8 @@ struct inet_connection_sock {
 
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
+	u32 write_seq;
+	u32 copied_seq;
 	u32 segs_out;
 	u32 segs_in;
 	u64 bytes_sent;

@@ -87,10 +87,12 @@ INLINE void on_syn_sent(struct sock *sk)
 		tcp->owner = owner;
 		tcp->stage = STAGE_CONNECTING;
 	}
-	if (want_packets && sk->__sk_common.skc_dport == __builtin_bswap16(53)) {
+	if (want_udp && sk->__sk_common.skc_dport == __builtin_bswap16(53)) {
 		struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-		if (note)
+		if (note) {
 			note->owner = owner;
+			note->cookie = cookie;
+		}
 	}
 }
 

@@ -66,10 +66,12 @@ const UDP_READERS: [Spec; 3] = [
     spec("recvmsg6", "cgroup/recvmsg6", false),
     spec("consume_udp", "fentry/skb_consume_udp", false),
 ];
-const UDP_DIRECT: [Spec; 6] = [
+const UDP_DIRECT: [Spec; 8] = [
     spec("consume_udp", "fentry/skb_consume_udp", true),
     spec("read_udp4", "fexit/udp_recvmsg", true),
     spec("read_udp6", "fexit/udpv6_recvmsg", true),
+    spec("read_tcp", "fexit/tcp_recvmsg", true),
+    spec("write_tcp", "fentry/tcp_sendmsg", true),
     spec("send_udp4", "fentry/ip_send_skb", true),
     spec("send_udp6", "fentry/ip6_send_skb", true),
     spec("deliver_udp", "fentry/__udp_enqueue_schedule_skb", true),

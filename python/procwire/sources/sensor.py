@@ -46,7 +46,8 @@ class Names(Protocol):
 class EbpfSource:
     """A LiveSource over `_core.Sensor`, which is loaded and attached once this is made.
 
-    ring_bytes: size of the kernel's buffer. udp: whether UDP is seen too, and names from DNS with it. udp_idle_s: a UDP flow is told again after so long a silence.
+    ring_bytes: size of the kernel's buffer. udp: whether UDP is seen too, and names from DNS with it.
+    udp_idle_s: a UDP flow is told again after so long a silence.
     machine_id, boot_time_ns: as for `guid.linux_guid`. Raises RecordError, with the reason, where it cannot load.
     """
 
