@@ -65,6 +65,7 @@ class Sensor:
         *,
         cgroup: str | PathLike[str] | None,
         ring_bytes: int,
+        udp: bool,
         udp_idle_s: float,
         attempts: bool,
         closes: bool,

@@ -468,12 +468,13 @@ struct Sensor(Mutex<Option<procwire_sensor::Sensor>>);
 #[pymethods]
 impl Sensor {
     #[new]
-    #[pyo3(signature = (*, cgroup, ring_bytes, udp_idle_s, attempts, closes, existing, boot_time_ns, machine_id))]
+    #[pyo3(signature = (*, cgroup, ring_bytes, udp, udp_idle_s, attempts, closes, existing, boot_time_ns, machine_id))]
     #[allow(clippy::too_many_arguments, reason = "keywords of Python's")]
     fn new(
         py: Python<'_>,
         cgroup: Option<std::path::PathBuf>,
         ring_bytes: u32,
+        udp: bool,
         udp_idle_s: f64,
         attempts: bool,
         closes: bool,
@@ -482,7 +483,7 @@ impl Sensor {
         machine_id: u32,
     ) -> PyResult<Self> {
         let guids = procwire_sensor::processes::Guids { machine_id, boot_time_ns };
-        let settings = procwire_sensor::Settings { ring_bytes, udp_idle_s, attempts, closes, existing, guids };
+        let settings = procwire_sensor::Settings { ring_bytes, udp, udp_idle_s, attempts, closes, existing, guids };
         let sensor = py.detach(|| procwire_sensor::Sensor::start(cgroup.as_deref(), &settings))?;
         Ok(Sensor(Mutex::new(Some(sensor))))
     }
