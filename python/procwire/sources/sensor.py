@@ -143,7 +143,7 @@ class EbpfSource:
         at the next call, which does not wait.
         """
         found = self._sensor.lines(timeout_s, first_record_id, most)
-        return None if found is None else Lines(memoryview(found[0]), *found[1:])
+        return None if found is None else Lines(*found)
 
     def losses(self) -> Mapping[str, int]:
         """Cause to events lost since the start."""
