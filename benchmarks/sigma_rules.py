@@ -43,7 +43,7 @@ def days(folder: Path, events: int) -> list[Path]:
 def detect(rules: Path, paths: Sequence[Path]) -> dict[str, Any]:
     """All rules over all events, as `procwire detect` runs them."""
     from procwire.engine import LocalFile, Served, connect, literal
-    from procwire.lake.views import prepare
+    from procwire.query.views import prepare
     from procwire.sigma import detect, load
 
     started = time.perf_counter()

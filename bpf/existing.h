@@ -47,7 +47,8 @@ int open_sockets(struct bpf_iter__task_file *ctx)
 		note->found_ns = sk->__sk_common.skc_num ? bpf_ktime_get_boot_ns() : 0;
 		owner = note->owner;
 	} else if (state == TCP_LISTEN) {
-		struct listener_key key = {netns_of(sk), sk->__sk_common.skc_num};
+		struct listener_key key;
+		key_of_listener(&key, sk, sk->__sk_common.skc_num);
 		bool known = bpf_map_lookup_elem(&listeners, &key);
 		if (known && !want_existing)
 			return 0;

@@ -308,6 +308,7 @@ struct sock {
 	u16 sk_type;
 	u16 sk_protocol;
 	int sk_err;
+	kuid_t sk_uid;
 	struct socket *sk_socket;
 	struct socket_wq *sk_wq;
 	struct sk_buff_head sk_receive_queue;

@@ -29,9 +29,11 @@ INLINE bool same_process(const struct owner *a, const struct owner *b)
  * Whether it is the current process, with the users that it has now: a daemon that binds as root and then drops that is
  * another owner than the one that was noted.
  */
-INLINE bool is_current(const struct owner *owner)
+__attribute__((noinline)) int is_current(const struct owner *owner)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	if (!owner)
+		return 0;
 	return owner->tgid == task->tgid && owner->exec_id == (u32)task->self_exec_id &&
 	       owner->uid == task->cred->uid.val && owner->euid == task->cred->euid.val;
 }
@@ -157,7 +159,7 @@ INLINE struct draft *draft_at(u32 slot)
 }
 
 /* The slot of a draft, for functions to find it by: older kernels take no other memory for a table's key. DRAFTS: none. */
-INLINE u32 take_draft(void)
+__attribute__((noinline)) u32 take_draft(void)
 {
 	for (u32 slot = 0; slot < DRAFTS; slot++) {
 		struct draft *draft = draft_at(slot);
@@ -453,19 +455,31 @@ struct {
 	__type(value, struct told);
 } recent SEC(".maps");
 
-/* The current process, which user space then knows. */
-static __attribute__((noinline)) void owner_here(struct owner *owner)
+/* Global: of each member that is read through a pointer the verifier searches all types of the kernel. */
+__attribute__((noinline)) int find_owner_here(struct owner *owner)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	u32 zero = 0;
+	if (!owner)
+		return 0;
 	owner_of(owner, task);
 	u64 cgroup_id = task->cgroups->dfl_cgrp->kn->id;
 	u64 requests = requests_for(owner->tgid);
 	struct told *last = bpf_map_lookup_elem(&recent, &zero);
 	if (is_told(last, owner, cgroup_id))
-		return;
+		return 0;
 	if (tell(bpf_get_current_task(), owner, true) && last)
 		*last = (struct told){.owner = *owner, .cgroup_id = cgroup_id, .requests = requests};
+	return 0;
+}
+
+/* The current process, which user space then knows. */
+INLINE void owner_here(struct owner *owner)
+{
+	/* what a global function is given has to be written before, and others may look at `owner` */
+	struct owner here = {};
+	find_owner_here(&here);
+	*owner = here;
 }
 
 /* Noted before it connects, if it ever does: by then its parent may be gone, and its arguments overwritten. */

@@ -32,3 +32,4 @@ const volatile u8 accept_hook = ACCEPT_GETPEERNAME;
 #include "accept.h"
 #include "udp.h"
 #include "existing.h"
+#include "abi.h"

@@ -56,6 +56,8 @@ struct tcp {
 struct listener_key {
 	u32 netns;
 	u32 port;
+	/* all zero, or IPv4's zero in 16 bytes: any */
+	u8 address[16];
 };
 
 /* Where the datagrams of a flow go: its two ends, but for this end's port, which is the socket's. */

@@ -3,6 +3,12 @@
 //! [`decoder`] turns records into rows and knows no kernel; [`kernel`] loads, attaches and reads; [`Sensor`] is the two
 //! together.
 
+mod abi;
+#[cfg(test)]
+#[path = "../bpf_compiler.rs"]
+mod bpf_compiler;
+#[cfg(target_os = "linux")]
+mod btf;
 pub mod decoder;
 pub mod dns;
 #[cfg(target_os = "linux")]

@@ -5,7 +5,8 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 
 use crate::processes::{Described, TICK_NS, Witness, ancestry, command_line};
-use crate::records::{COMMAND_BYTES, Owner};
+use crate::records::Owner;
+use crate::records::limit::COMMAND_BYTES;
 
 /// As many as the kernel side tells of.
 const ANCESTORS: usize = 16;

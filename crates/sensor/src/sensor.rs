@@ -43,6 +43,7 @@ impl Sensor {
         let mut decoder = Decoder::new(settings.guids);
         decoder.wall_offset_ns = wall_offset_ns();
         decoder.attempts = settings.attempts;
+        decoder.closes = settings.closes;
         decoder.holds_existing = true;
         decoder.begin_existing();
         kernel.note_open_sockets(|bytes| decoder.feed(bytes));
@@ -151,8 +152,7 @@ impl Sensor {
     /// What rows lack, by cause.
     pub fn warnings(&self) -> Vec<(String, u64)> {
         let mut warnings = self.kernel.warnings();
-        warnings.push(("events of processes described by /proc, after the event".into(), self.decoder.described_late));
-        warnings.extend(self.decoder.dns_warnings().map(|(cause, count)| (cause.to_owned(), count)));
+        warnings.extend(self.decoder.warnings().map(|(cause, count)| (cause.to_owned(), count)));
         warnings.retain(|(_, count)| *count > 0);
         warnings
     }

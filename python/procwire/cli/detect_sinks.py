@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 import pyarrow as pa
 
 from procwire.cli.detect_overview import Overview
-from procwire.cli.results import Shaped
 from procwire.cli.ways import columns_among
 from procwire.errors import UsageError
 from procwire.event import fields
+from procwire.query import ExportableRows
 from procwire.sigma import SCHEMA
 from procwire.sinks.formats import format_named
 from procwire.sinks.kinds import JSON_COLUMNS
@@ -33,8 +33,10 @@ _TABLE_ROWS = 20
 class MatchSink(Protocol):
     """Takes batches of `sigma.SCHEMA`."""
 
-    count: int
-    """Matches so far."""
+    @property
+    def count(self) -> int:
+        """Matches so far."""
+        ...
 
     @property
     def is_full(self) -> bool:
@@ -80,7 +82,7 @@ class _Rows:
         self.count = 0
         self._limit = limit
         self._names = list(names)
-        self._shaped = partial(Shaped, schema=pa.schema([SCHEMA.field(name) for name in names]), way=way)
+        self._shaped = partial(ExportableRows, schema=pa.schema([SCHEMA.field(name) for name in names]), way=way)
         schema = self._shaped([]).schema
         found = format_named(way)
         options = {"sparse": _SPARSE, "json": JSON_COLUMNS} if found.objects else {}

@@ -7,11 +7,22 @@ from typing import Annotated
 
 import typer
 
-from procwire.choices import EventTable, Names
+from procwire.choices import EventTable
 from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.sought import LakeOption, SinceOption, Sought, UntilOption
+from procwire.cli.options import (
+    EventColumnsOption,
+    ForceOption,
+    LakeOption,
+    NamesOption,
+    OutputOption,
+    QueryOptions,
+    SinceOption,
+    ToOption,
+    UntilOption,
+    WhereOption,
+)
 from procwire.cli.targets import check_targets
-from procwire.cli.ways import ForceOption, OutputOption, ToOption, WhereOption, listed, way_of
+from procwire.cli.ways import listed, way_of
 from procwire.sinks.formats import format_named
 from procwire.words import counted
 
@@ -36,12 +47,8 @@ def export(
     to: ToOption = None,
     output: OutputOption = None,
     force: ForceOption = False,
-    names: Annotated[
-        Names, typer.Option(help="Names of the columns: OSSEM's, Sysmon's own, or OSSEM's of today (CDM).")
-    ] = "ossem",
-    columns: Annotated[
-        str | None, typer.Option(metavar="A,B,...", help="Columns of the result, in this order.")
-    ] = None,
+    names: NamesOption = "ossem",
+    columns: EventColumnsOption = None,
     where: WhereOption = None,
     sort: Annotated[str | None, typer.Option(metavar="COLUMN,...", help="Sort; -COLUMN is descending.")] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N rows.")] = None,
@@ -60,7 +67,7 @@ def export(
     selection = selection_for(
         way, names=names, columns=listed(columns), where=where, sort=listed(sort), limit=limit, event=event, stored=True
     )
-    start, end = Sought(None, location, since, until).period()
+    start, end = QueryOptions(None, location, since, until).period()
     lake = Lake.open(location).beside(table)
     batches = lake.batches(start, end) if lake else iter(())
     if format_named(way).sysmon_events and event == CONNECTION:

@@ -9,13 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from procwire.cli.exits import ExitCode, ends_well
+from procwire.cli.options import (
+    EventColumnsOption,
+    ForceOption,
+    NamesOption,
+    OutputOption,
+    UnpackOption,
+    WhereOption,
+)
 from procwire.cli.progress import OnProgress, shown_progress
-from procwire.cli.read_request import Format, Names, Request, Way, loaded_rules, written
+from procwire.cli.read_request import Format, Request, Way, loaded_rules, written
 from procwire.cli.reading import exit_code, report
 from procwire.cli.signals import Signals
 from procwire.cli.targets import check_targets
-from procwire.cli.unpacking import UnpackOption, unpack_limits
-from procwire.cli.ways import ForceOption, OutputOption, WhereOption, listed, way_of
+from procwire.cli.unpacking import unpack_limits
+from procwire.cli.ways import listed, way_of
 from procwire.errors import UsageError
 from procwire.lake.location import is_lake
 from procwire.sinks.formats import canonical
@@ -76,13 +84,8 @@ def read(
     ] = None,
     output: OutputOption = None,
     force: ForceOption = False,
-    names: Annotated[
-        Names, typer.Option(help="Names of the columns: OSSEM's, Sysmon's own, or OSSEM's of today (CDM).")
-    ] = "ossem",
-    columns: Annotated[
-        str | None,
-        typer.Option(metavar="A,B,...", help="Columns of the result, in this order; `procwire dictionary` lists them."),
-    ] = None,
+    names: NamesOption = "ossem",
+    columns: EventColumnsOption = None,
     where: WhereOption = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N rows.")] = None,
     sort: Annotated[

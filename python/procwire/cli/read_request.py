@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from procwire.rules import Rules
     from procwire.sources.limits import UnpackLimits
 
-__all__ = ["Format", "Names", "Request", "Way", "loaded_rules", "written"]
+__all__ = ["Format", "Request", "Way", "loaded_rules", "written"]
 
 if TYPE_CHECKING:
     Way = str

@@ -60,18 +60,21 @@ def run(request: Request) -> ExitCode:
         configured = None if request.config is None else live_rules(request, request.config, hangups)
         detection = first_rules(request.detect, request.level) if request.detect else None
         ledger_file = _open_ledger(request, account, stack)
-        source, ledger = rights.call(partial(_open_source, request)) if rights else _open_source(request)
+        opened = (rights or KeptRights()).begin(partial(_open_source, request))
+        # Meanwhile: the kernel checks programs for as long as this takes.
+        (_import_all if batches else recording_lines.import_all)(request)
+        source, ledger = opened()
         stack.callback(source.close)
         ledger.configuration = None if configured is None else configured.ledger
         sys.stderr.write("".join(f"procwire: {line}\n" for line in _announcement(ledger, request, account)))
         if batches is None and ledger.sensor != "ebpf":
             batches = _Batches(request)
+            _import_all(request)
         rules = configured or (rules_of_images(request) if request.images and batches else None)
         record_ids = _record_ids(stack)
         on_status = _status(stack)
         from procwire.cli.output import Output
 
-        (_import_all if batches else recording_lines.import_all)(request)
         stdout = Output(None)
         if account is not None:
             _make_files(request, account)

@@ -1,30 +1,16 @@
-"""Where rows go: the options that verbs share, the formats, and the columns that are asked for."""
+"""Where rows go: the formats, and the columns that are asked for."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
-
-import typer
+from typing import TYPE_CHECKING, Literal
 
 from procwire.errors import UsageError
 from procwire.sinks.formats import EXPORT_FORMATS, ROW_FORMATS, canonical, format_named, format_of_path
 
-__all__ = [
-    "ForceOption",
-    "OutputOption",
-    "RowsToOption",
-    "RowsWay",
-    "ToOption",
-    "Way",
-    "WhereOption",
-    "columns_among",
-    "listed",
-    "rows_way",
-    "way_of",
-]
+__all__ = ["RowsWay", "Way", "columns_among", "listed", "rows_way", "way_of"]
 
 if TYPE_CHECKING:
     Way = str
@@ -33,31 +19,6 @@ else:
     Way = Literal[EXPORT_FORMATS]
     RowsWay = Literal[ROW_FORMATS]
     """Formats for rows that are not events."""
-
-
-def _file(path: Path | None) -> Path | None:
-    """`-` is stdout, as no file is."""
-    return None if path == Path("-") else path
-
-
-_TO = typer.Option(help="Format of the result. [default: by the suffix of -o; table on a terminal; else ndjson]")
-ToOption = Annotated[Way | None, _TO]
-RowsToOption = Annotated[RowsWay | None, _TO]
-OutputOption = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.", callback=_file),
-]
-ForceOption = Annotated[
-    bool, typer.Option("--force", help="Overwrite files that are there: without it they are never touched.")
-]
-WhereOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="SQL",
-        help="Keep rows for which this predicate holds, in DuckDB's SQL over the columns. May be repeated: all must "
-        "hold.",
-    ),
-]
 
 
 def way_of(to: Way | None, path: Path | None) -> Way:

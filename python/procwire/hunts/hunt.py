@@ -17,7 +17,7 @@ from procwire.hunts.header import COLUMN_TYPES, Column, Parameter, parse
 from procwire.hunts.values import Value, value_of
 
 if TYPE_CHECKING:
-    from procwire.lake.engines import Connection
+    from procwire.query.protocol import Connection
 
 __all__ = ["Hunt", "find", "load"]
 

@@ -23,11 +23,11 @@ from procwire.lake.duplicates import without_duplicates
 from procwire.lake.files import remove_files, write_days
 from procwire.lake.location import VARIABLE, is_remote, other_lakes, resolve
 from procwire.lake.maintenance import Compaction, Verification, compact, expire, expired, tidy, verify
-from procwire.lake.period import utc
 from procwire.lake.readings import Reading, Readings
 from procwire.lake.schema import CONNECTIONS, CONTEXT, LAYOUTS, READINGS, SCHEMA, Layout, days
 from procwire.lake.table import ConflictError, DataFile, Table, file_system, is_table, lake_errors
 from procwire.lake.verified import damage
+from procwire.period import utc
 
 __all__ = ["Info", "Lake", "verify_tables"]
 

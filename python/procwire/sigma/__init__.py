@@ -9,6 +9,7 @@ from procwire.sigma.hits import SCHEMA
 from procwire.sigma.parse import load
 from procwire.sigma.problems import Problem
 from procwire.sigma.rule import LEVELS, Level, LogSource, Rule, RuleSet
+from procwire.sigma.summary import load_usable, summary
 
 __all__ = [
     "LEVELS",
@@ -23,5 +24,7 @@ __all__ = [
     "check",
     "detect",
     "load",
+    "load_usable",
+    "summary",
     "test",
 ]

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from operator import itemgetter
 
-from procwire.rules.answers import Hits
+from procwire.matching.deciders import Decide, all_of, any_of
+from procwire.matching.hits import Hits
 from procwire.sigma.tree import All, Any, Leaf, Node, Not, Test
 
 __all__ = ["Key", "Numbers", "decider", "explainer"]
@@ -16,31 +17,39 @@ __all__ = ["Key", "Numbers", "decider", "explainer"]
 Key = tuple[tuple[str, ...], Test]
 """A test, and the column, or columns, that it looks at."""
 Numbers = Mapping[Key, int]
-Decide = Callable[[Hits], bool]
 Explain = Callable[[Hits], list[Leaf]]
 
 
 def decider(node: Node, numbers: Numbers) -> Decide:
-    """From the tests that an event fulfils to whether the tree matches."""
+    """Return what decides from the tests that an event fulfils whether the tree matches."""
     match node:
         case Leaf():
-            number = numbers[node.columns, node.test]
-            return lambda hits: number in hits
+            return all_of([numbers[node.columns, node.test]])
+        case Not(Leaf() as leaf):
+            return all_of((), [numbers[leaf.columns, leaf.test]])
         case Not(operand):
-            test = decider(operand, numbers)
-            return lambda hits: not test(hits)
+            decide = decider(operand, numbers)
+            return lambda hits: not decide(hits)
         case All(operands):
-            own, others = _split(operands, numbers)
-            return lambda hits: own <= hits and all(test(hits) for test in others)
+            return all_of(*_split(operands, numbers))
         case Any(operands):
-            own, others = _split(operands, numbers)
-            return lambda hits: not own.isdisjoint(hits) or any(test(hits) for test in others)
+            return any_of(*_split(operands, numbers))
 
 
-def _split(operands: tuple[Node, ...], numbers: Numbers) -> tuple[Hits, list[Decide]]:
-    """The numbers of the operands that are tests, and what decides over the others."""
-    own = frozenset(numbers[one.columns, one.test] for one in operands if isinstance(one, Leaf))
-    return own, [decider(one, numbers) for one in operands if not isinstance(one, Leaf)]
+def _split(operands: tuple[Node, ...], numbers: Numbers) -> tuple[list[int], list[int], list[Decide]]:
+    """The numbers of the operands that are tests, of those that are negated tests, and what decides over the others."""
+    positive: list[int] = []
+    negative: list[int] = []
+    others: list[Decide] = []
+    for operand in operands:
+        match operand:
+            case Leaf():
+                positive.append(numbers[operand.columns, operand.test])
+            case Not(Leaf() as leaf):
+                negative.append(numbers[leaf.columns, leaf.test])
+            case _:
+                others.append(decider(operand, numbers))
+    return positive, negative, others
 
 
 def explainer(node: Node, numbers: Numbers) -> Explain:

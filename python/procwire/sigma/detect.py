@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from procwire.engine import literal
 from procwire.errors import UsageError
-from procwire.lake.engines import duckdb_of
+from procwire.query.protocol import duckdb_of
 from procwire.sigma.correlated import correlation_columns
 from procwire.sigma.fields import kind_of
 from procwire.sigma.hits import SCHEMA, hits_of
@@ -26,7 +26,7 @@ from procwire.sigma.tree import leaves
 if TYPE_CHECKING:
     import duckdb
 
-    from procwire.lake.engines import Connection
+    from procwire.query.protocol import Connection
 
 __all__ = ["detect"]
 

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 
 from procwire.event import LIVE_SCHEMA
+from procwire.matching.rendering import text_of
 from procwire.sigma.fields import ADDRESS_BYTES
 from procwire.sigma.matcher import Found
-from procwire.sigma.predicates import text_of
 from procwire.sigma.rule import Rule
 from procwire.sigma.tree import Leaf
 

@@ -11,11 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from procwire.lake.functions import network_ends
-from procwire.rules.answers import NO_HITS, Answers, Hits
-from procwire.rules.conditions import fold
-from procwire.rules.forms import long_ipv6
-from procwire.rules.model import Filter, Place
+from procwire.matching.folding import fold
+from procwire.matching.hits import NO_HITS, Hits
+from procwire.matching.rendering import long_ipv6, text_of
+from procwire.matching.text_index import TextIndex
+from procwire.matching.text_tests import TextPredicate, TextTest
+from procwire.query.functions import network_ends
 from procwire.sigma.fields import ADDRESS_BYTES
 from procwire.sigma.tree import (
     Compared,
@@ -32,13 +33,12 @@ from procwire.sigma.tree import (
     Wildcard,
 )
 
-__all__ = ["ColumnTests", "text_of"]
+__all__ = ["ColumnTests"]
 
 _Predicate = Callable[[Any], bool]
 _Asked = tuple[Test, int]
 """A test and its number."""
 
-_NOWHERE = Place(0, 0)
 _MAPPED = network_ends("::ffff:0:0/96")
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
@@ -81,55 +81,34 @@ class ColumnTests:
 
 
 class _TextTests:
-    """The same for texts. Whole texts, beginnings and ends are looked up, in lower case."""
+    """Call it with a text to get the numbers of the tests that the text fulfils."""
 
     def __init__(self, asked: Sequence[_Asked]) -> None:
-        plain: list[tuple[Filter, int]] = []
-        self._others: list[tuple[_Predicate, int]] = []
-        for test, number in asked:
-            condition = _condition(test)
-            if condition is None:
-                self._others.append((_of_text(test), number))
-            else:
-                plain.append((Filter("", condition[0], condition[1], "", _NOWHERE), number))
-        self._plain = Answers(plain)
+        cased = [(_text_test(test), number) for test, number in asked if _is_cased(test)]
+        folded = [(_text_test(test), number) for test, number in asked if not _is_cased(test)]
+        self._indexes = [*([TextIndex(folded)] if folded else []), *([TextIndex(cased, cased=True)] if cased else [])]
 
     def __call__(self, text: str) -> Hits:
-        others = [number for predicate, number in self._others if predicate(text)]
-        return self._plain(fold(text)).union(others)
+        return NO_HITS.union(*(index(text) for index in self._indexes))
 
 
-def text_of(value: object) -> str:
-    """A value as text, as SQL casts it; times to the millisecond."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case datetime():
-            return value.astimezone(UTC).isoformat(" ", "milliseconds").removesuffix("+00:00")
-    return str(value)
+def _is_cased(test: Test) -> bool:
+    return isinstance(test, Regex) or (isinstance(test, Equal | Like) and test.cased)
 
 
-def _condition(test: Test) -> tuple[str, str] | None:
-    """The test as one of Sysmon's conditions, where it is one."""
+def _text_test(test: Test) -> TextTest | TextPredicate:
     match test:
-        case Equal(value, False):
-            return "is", text_of(value)
-        case Like((str() as text, Wildcard.ANY), False):
-            return "begin with", text
-        case Like((Wildcard.ANY, str() as text), False):
-            return "end with", text
-        case Like((Wildcard.ANY, str() as text, Wildcard.ANY), False):
-            return "contains", text
-    return None
-
-
-def _of_text(test: Test) -> _Predicate:
-    match test:
-        case Equal(value, _):
-            return lambda text: text == value
+        case Equal(value):
+            return TextTest("equals", text_of(value))
+        case Like((str() as text, Wildcard.ANY)):
+            return TextTest("starts with", text)
+        case Like((Wildcard.ANY, str() as text)):
+            return TextTest("ends with", text)
+        case Like((Wildcard.ANY, str() as text, Wildcard.ANY)):
+            return TextTest("contains", text)
         case Like(parts, cased):
             matches = re.compile(_glob(parts if cased else tuple(map(_folded, parts))), re.DOTALL).fullmatch
-            return (lambda text: matches(text) is not None) if cased else (lambda text: matches(fold(text)) is not None)
+            return lambda text: matches(text) is not None
         case Regex():
             regex = test.whole
             # RE2, as DuckDB has it; Python's own expressions mean something else in places.

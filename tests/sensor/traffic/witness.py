@@ -40,7 +40,7 @@ def process(process_id: int | None = None) -> Row:
         "process_name_truncated": False,
         "process_image_state": ("memfd" if memfd else "deleted") if deleted else None,
         "process_mount_namespace_id": (folder / "ns" / "mnt").stat().st_ino,
-        "process_command_line": command.decode(),
+        "process_command_line": command.decode(errors="replace"),
         "user_id": int(users[0]),
         "effective_user_id": int(users[1]),
         "network_namespace_id": (folder / "ns" / "net").stat().st_ino,

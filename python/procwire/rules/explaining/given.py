@@ -6,7 +6,8 @@ import re
 
 from procwire.errors import UsageError
 from procwire.event import field, fields
-from procwire.rules.forms import COLUMNS, TYPED, long_ipv6
+from procwire.matching.rendering import long_ipv6
+from procwire.rules.forms import COLUMNS, TYPED
 
 __all__ = ["given_texts"]
 

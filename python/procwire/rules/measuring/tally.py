@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from procwire.rules.answers import Hits
-from procwire.rules.combining import AnsweredElement
+from procwire.matching.hits import Hits
+from procwire.rules.decider import fulfils, numbered
+from procwire.rules.element_result import ElementResult
 from procwire.rules.model import Configuration, Element, Filter, Place
-from procwire.rules.outcomes import fulfils, numbered
 
 __all__ = ["Figures", "Tally"]
 
@@ -49,7 +49,7 @@ class Tally:
         self.events = self.logged = self.undecided = 0
 
     def add(self, hits: Hits, failed: frozenset[str], events: int) -> None:
-        """Count so many events with these hits (`rules.answers`), and these fields without a text."""
+        """Count so many events with these hits (`matching.hits`), and these fields without a text."""
         counted = [counter.counted(hits, failed) for counter in self._counters]
         matching = [matches for matches, _ in counted]
         logged = self._fate(matching, self._default)
@@ -98,12 +98,12 @@ class _Counter:
             self._counted[key] = self._answered(*key).matches, Figures()
         return self._counted[key]
 
-    def _answered(self, hits: Hits, failed: frozenset[str]) -> AnsweredElement:
+    def _answered(self, hits: Hits, failed: frozenset[str]) -> ElementResult:
         own = {
             filter_.place: None if filter_.field in failed else fulfils(hits, filter_, number)
             for filter_, number in self._filters
         }
-        return AnsweredElement(self.element, own)
+        return ElementResult(self.element, own)
 
     def total(self) -> dict[Place, Figures]:
         """The figures of the element and its parts."""

@@ -18,7 +18,7 @@ from procwire.sigma.rule import RuleSet
 from procwire.words import counted
 
 if TYPE_CHECKING:
-    from procwire.lake.engines import Connection
+    from procwire.query.protocol import Connection
     from procwire.rules.model import Configuration
     from procwire.sigma.problems import Problem
     from procwire.sigma.rule import Rule

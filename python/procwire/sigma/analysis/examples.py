@@ -24,7 +24,7 @@ import yaml
 from procwire.bounded import read_bounded
 from procwire.errors import UsageError
 from procwire.event import LIVE_SCHEMA
-from procwire.lake.functions import network_ends
+from procwire.query.functions import network_ends
 from procwire.sigma import reading
 from procwire.sigma.fields import ADDRESS_BYTES, Kind, column_of, kind_of
 from procwire.sigma.problems import Unusable

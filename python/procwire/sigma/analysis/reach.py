@@ -16,7 +16,7 @@ from procwire.sigma.predicates import ColumnTests
 from procwire.sigma.tree import All, Any, Leaf, Missing, Node, Not, leaves
 
 if TYPE_CHECKING:
-    from procwire.lake.engines import Connection
+    from procwire.query.protocol import Connection
     from procwire.sigma import Rule
 
 __all__ = ["Present", "blockers", "missing_fields", "present_in", "why"]

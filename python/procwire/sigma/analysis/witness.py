@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import pyarrow as pa
 
 from procwire.event import LIVE_SCHEMA
-from procwire.lake.functions import network_ends
+from procwire.query.functions import network_ends
 from procwire.sigma.fields import ADDRESS_BYTES
 from procwire.sigma.rule import RuleSet
 from procwire.sigma.tree import All, Any, Compared, Equal, InNetwork, Leaf, Like, Missing, Node, Not, Part, Wildcard
