@@ -22,7 +22,7 @@ LEVELS = (
     {"query"},
     {"lake", "select"},
     {"sources", "rules", "enrich", "sinks", "vocabularies"},
-    {"bounded", "engine", "event", "files", "guid", "ledger", "matching", "period"},
+    {"bounded", "engine", "event", "files", "guid", "ledger", "matching", "period", "units"},
     {"choices", "errors", "plain", "words"},
 )
 # The package's own face; and the version for `procwire --version`, without a reader being imported.

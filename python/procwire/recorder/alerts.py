@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
-from procwire.event import LIVE_SCHEMA
 from procwire.recorder.ledger import DetectionLedger
 from procwire.sinks.formats import format_named
 from procwire.sinks.kinds import ALERT, ALERT_COLUMNS
@@ -51,9 +50,9 @@ class Alerts:
 
     def take(self, rules: RuleSet) -> None:
         """Match by these rules from now on; correlations begin anew."""
-        # All that is made at the first match is made now.
-        rules.matches(pa.RecordBatch.from_pylist([], schema=LIVE_SCHEMA))
-        self._rules = rules
+        from procwire.sigma import SigmaStream
+
+        self._stream = SigmaStream(rules)
         self._has_failed = False
         self._ledger.take(len(rules.rules), len(rules.problems))
 
@@ -69,7 +68,7 @@ class Alerts:
 
     def _matches(self, batch: pa.RecordBatch) -> pa.RecordBatch | None:
         try:
-            return self._rules.matches(batch)
+            return self._stream.matches(batch)
         except Exception as error:
             # Whatever a rule may bring about: the events are written, and the next ones have to be.
             self._ledger.unmatched += batch.num_rows

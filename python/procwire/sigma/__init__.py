@@ -9,6 +9,7 @@ from procwire.sigma.hits import SCHEMA
 from procwire.sigma.parse import load
 from procwire.sigma.problems import Problem
 from procwire.sigma.rule import LEVELS, Level, LogSource, Rule, RuleSet
+from procwire.sigma.stream import SigmaStream
 from procwire.sigma.summary import load_usable, summary
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Problem",
     "Rule",
     "RuleSet",
+    "SigmaStream",
     "TestReport",
     "check",
     "detect",

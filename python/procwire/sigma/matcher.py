@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from procwire.matching.combinations import Combination, Decisions, combinations
 from procwire.matching.hits import NO_HITS, Hits
 from procwire.matching.value_classes import ValueClasses
-from procwire.sigma.deciding import Key, Numbers, decider, explainer
-from procwire.sigma.predicates import ColumnTests
+from procwire.sigma.column_tests import ColumnTests
+from procwire.sigma.decider import Key, Numbers, decider, explainer
 from procwire.sigma.rule import Rule
 from procwire.sigma.tree import Leaf, leaves
 

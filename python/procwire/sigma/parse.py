@@ -19,14 +19,13 @@ from sigma.exceptions import SigmaError
 from sigma.filters import SigmaFilter
 from sigma.rule import SigmaRule
 
-from procwire.sigma.correlating import Known, correlation_of
-from procwire.sigma.correlation import Correlation
 from procwire.sigma.documents import Document, documents
 from procwire.sigma.expressions import POLICY
 from procwire.sigma.fields import CATEGORIES, DNS_CATEGORIES
 from procwire.sigma.limits import MOST_TESTS_OF_ALL, check_size, check_tree
+from procwire.sigma.load_correlation import Known, load_correlation
 from procwire.sigma.problems import OtherEvents, Problem, Unusable
-from procwire.sigma.rule import Level, LogSource, Rule, RuleSet
+from procwire.sigma.rule import Correlation, Level, LogSource, Rule, RuleSet
 from procwire.sigma.tree import Equal, Leaf, Missing, Node, Not, all_of, any_of
 from procwire.sigma.values import keyword, test_of
 
@@ -96,7 +95,7 @@ def _rule(document: Document, filters: Sequence[SigmaFilter]) -> Rule:
 
 
 def _correlation(document: Document, known: Known) -> Rule:
-    parsed, correlation = correlation_of(document.content, known)
+    parsed, correlation = load_correlation(document.content, known)
     return _made(document, parsed, LogSource("correlation"), None, correlation)
 
 

@@ -1,26 +1,35 @@
-"""A rule that runs, and sets of them."""
+"""Rules that are ready to run, correlations among them, and sets of rules: data only. `sigma.stream` runs them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Literal
-
-import pyarrow as pa
+from typing import Literal
 
 from procwire.choices import LEVELS, Level
-from procwire.sigma.correlation import Correlation
 from procwire.sigma.fields import DNS_CATEGORIES, DNS_COLUMNS, PROCESS_COLUMNS
 from procwire.sigma.problems import Problem
 from procwire.sigma.sql import to_sql
 from procwire.sigma.tree import Node, leaves
 
-if TYPE_CHECKING:
-    from procwire.sigma.stream import Stream
-
-__all__ = ["LEVELS", "Level", "LogSource", "Rule", "RuleSet", "View"]
+__all__ = [
+    "LEVELS",
+    "Bound",
+    "Correlation",
+    "CorrelationType",
+    "Level",
+    "LogSource",
+    "Presence",
+    "Rule",
+    "RuleSet",
+    "View",
+]
 
 View = Literal["connections", "enriched", "dns_queries"]
+CorrelationType = Literal[
+    "event_count", "value_count", "value_sum", "value_avg", "value_percentile", "value_median", "temporal",
+    "temporal_ordered",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,47 @@ class Rule:
         return to_sql(self.tree) if self.tree is not None else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A comparison of the figure with a number."""
+
+    operator: Literal["lt", "lte", "gt", "gte", "eq", "neq"]
+    number: float
+
+    def __str__(self) -> str:
+        return f"{self.operator} {self.number:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Which of the rules must have matched within the time, by `and`, `or` and `not`; a rule by its place."""
+
+    operator: Literal["and", "or", "not", "rule"]
+    operands: tuple[Presence, ...] = ()
+    place: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Correlation:
+    """What a correlation rule asks of the events that other rules match.
+
+    rules: those that it puts together. timespan_us: of the window that slides over time. group_by: names, and for each
+    the column of each rule. value: the column whose values are counted or summed, likewise. bounds: all of them must
+    hold. presence: in their place, for temporal rules with an extended condition.
+    """
+
+    type: CorrelationType
+    rules: tuple[Rule, ...]
+    timespan_us: int
+    group_by: Mapping[str, tuple[str, ...]]
+    value: tuple[str, ...]
+    bounds: tuple[Bound, ...]
+    percentile: int = 50
+    presence: Presence | None = None
+    generate: bool = False
+    """Whether the rules' own matches are told of, too."""
+
+
 @dataclass(frozen=True)
 class RuleSet:
     """The rules that run, and why others do not."""
@@ -96,14 +146,3 @@ class RuleSet:
         """The set without rules below a level."""
         lowest = LEVELS.index(level)
         return RuleSet(tuple(rule for rule in self.rules if LEVELS.index(rule.level) >= lowest), self.problems)
-
-    def matches(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The matches in a batch of events, of `hits.SCHEMA`: a row for each event and rule. Correlations remember what
-        they have seen, so that a stream is given batch by batch."""
-        return self._stream.matches(batch)
-
-    @cached_property
-    def _stream(self) -> Stream:
-        from procwire.sigma.stream import Stream
-
-        return Stream(self.rules)

@@ -1,4 +1,4 @@
-"""Rules over a stream of batches."""
+"""Sigma rules over a stream of batches."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from procwire.sigma.correlated import Correlated
+from procwire.sigma.correlation_stream import CorrelationStream
 from procwire.sigma.hits import NO_HITS, SCHEMA, hits_of
 from procwire.sigma.matcher import Found, Matcher
-from procwire.sigma.rule import Rule
+from procwire.sigma.rule import Rule, RuleSet
 
-__all__ = ["Stream"]
+__all__ = ["SigmaStream"]
 
 
-class Stream:
-    """Matches of rules in batch after batch, and of correlations over them.
+class SigmaStream:
+    """Runs a set of rules over batch after batch: it remembers what correlations have seen.
 
-    live: correlations are told of when they begin to hold, not when they no longer do.
+    live: report correlations when they begin to hold; else when they no longer do, with all their events.
     """
 
-    def __init__(self, rules: Sequence[Rule], *, live: bool = True) -> None:
+    def __init__(self, ruleset: RuleSet, *, live: bool = True) -> None:
+        rules = ruleset.rules
         own = [rule for rule in rules if rule.tree is not None]
         correlations = [rule for rule in rules if rule.correlation is not None]
         self._reported = len(own)
@@ -29,22 +30,26 @@ class Stream:
         places = {id(rule): place for place, rule in enumerate(own)}
         self._rules = own
         self._matcher = Matcher(own)
-        self._correlated = [
-            Correlated(rule, [places[id(member)] for member in _members(rule)], live=live) for rule in correlations
+        self._correlations = [
+            CorrelationStream(rule, [places[id(member)] for member in _members(rule)], live=live)
+            for rule in correlations
         ]
 
     def matches(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The matches, of `hits.SCHEMA`."""
+        """Return the matches in a batch of events, of `hits.SCHEMA`: a row for each event and rule.
+
+        batch: of `event.LIVE_SCHEMA`, whose columns may lack, and be more.
+        """
         rows, found = self._matcher.find(batch)
-        batches = [hits_of(batch, rows, [self._told(one) for one in found], self._rules)]
-        batches += [correlated.add(batch, rows, found) for correlated in self._correlated]
+        batches = [hits_of(batch, rows, [self._shown(one) for one in found], self._rules)]
+        batches += [correlation.add(batch, rows, found) for correlation in self._correlations]
         return _joined(batches)
 
     def finish(self) -> pa.RecordBatch:
-        """The correlations that still hold at the end, where they are told of then."""
-        return _joined([correlated.finish() for correlated in self._correlated])
+        """Return the correlations that still hold when a log ends; none if live."""
+        return _joined([correlation.finish() for correlation in self._correlations])
 
-    def _told(self, found: Sequence[Found]) -> list[Found]:
+    def _shown(self, found: Sequence[Found]) -> list[Found]:
         return [one for one in found if one.rule < self._reported]
 
 

@@ -17,6 +17,7 @@ from procwire.cli.request import Request
 from procwire.errors import UsageError
 from procwire.event import LIVE_SCHEMA
 from procwire.recorder import RecordingLedger
+from procwire.sigma import SigmaStream
 from sigma_cases import batch_of, document, loaded
 
 RULE = document("DestinationPort: 4444").replace("title: A", "title: Back door\nlevel: high")
@@ -27,7 +28,7 @@ def test_alerts_are_lines_so_many_a_second(capsys: pytest.CaptureFixture[str]) -
     """The others are counted: a rule that matches everything must not hold up the recording."""
     now_s = 5.0
     lines = AlertLines(now=lambda: now_s)
-    found = loaded(RULE).matches(batch_of([HIT] * 30))
+    found = SigmaStream(loaded(RULE)).matches(batch_of([HIT] * 30))
     lines(found.slice(0, 15))
     lines(found.slice(15))
     lines.tick()
@@ -102,5 +103,5 @@ def test_rules_below_a_level_are_left_out(tmp_path: Path, capsys: pytest.Capture
 
 def test_alert_of_an_unknown_direction_names_neither(capsys: pytest.CaptureFixture[str]) -> None:
     lines = AlertLines(now=lambda: 5.0)
-    lines(loaded(RULE).matches(batch_of([{**HIT, "Protocol": "udp"}])))
+    lines(SigmaStream(loaded(RULE)).matches(batch_of([{**HIT, "Protocol": "udp"}])))
     assert "x.exe 7 on WS1 ↔ 8.8.8.8:4444 udp" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from procwire.event import LIVE_SCHEMA
 from procwire.recorder import DetectionLedger, OutputLedger, Recorder, RecordingLedger
 from procwire.recorder.alerts import Alerts
 from procwire.recorder.outputs import SelectedOutput, live_selection, schema_of
-from procwire.sigma import SCHEMA, RuleSet
+from procwire.sigma import SCHEMA, RuleSet, SigmaStream
 from procwire.sinks.kinds import ALERT_COLUMNS
 from sigma_cases import document, loaded
 
@@ -155,7 +155,7 @@ def test_a_rule_that_fails_does_not_end_the_recording(monkeypatch: pytest.Monkey
     ledger, complaints, found = DetectionLedger(), list[str](), rules()
     alerts = Alerts(found, [], ledger, lambda _: None, complaints.append)
     with monkeypatch.context() as patch:
-        patch.setattr(RuleSet, "matches", lambda *_: 1 / 0)
+        patch.setattr(SigmaStream, "matches", lambda *_: 1 / 0)
         for _ in range(2):
             alerts(live(*EVENTS))
     alerts(live(*EVENTS))

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from procwire.engine import connect
-from procwire.sigma import detect
+from procwire.sigma import SigmaStream, detect
 from sigma_cases import Event, batch_of, document, loaded
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -35,7 +35,8 @@ def live(text: str, events: Sequence[Event]) -> list[dict[str, Any]]:
     """What a stream is told, event by event."""
     found = loaded(BASE, text)
     assert not found.problems
-    return [match for event in events for match in found.matches(batch_of([event])).to_pylist()]
+    stream = SigmaStream(found)
+    return [match for event in events for match in stream.matches(batch_of([event])).to_pylist()]
 
 
 def at_rest(text: str, events: Sequence[Event], *documents: str) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from procwire.sigma import load
+from procwire.sigma import SigmaStream, load
 from procwire.sigma.analysis.witness import witnesses
 from sigma_cases import document
 
@@ -29,7 +29,7 @@ def test_made_up_events_match(tmp_path: Path, detection: str) -> None:
     rules = load([path])
     events = witnesses(rules.rules[0])
     assert events.num_rows
-    assert rules.matches(events).num_rows == events.num_rows
+    assert SigmaStream(rules).matches(events).num_rows == events.num_rows
 
 
 def test_what_cannot_be_made_up_is_not_judged(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from procwire.engine import literal
+from procwire.sigma.column_tests import ColumnTests
 from procwire.sigma.fields import DNS_COLUMNS, PROCESS_COLUMNS
 from procwire.sigma.matcher import KINDS
-from procwire.sigma.predicates import ColumnTests
 from procwire.sigma.tree import All, Any, Leaf, Missing, Node, Not, leaves
 
 if TYPE_CHECKING:

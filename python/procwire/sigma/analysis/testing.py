@@ -14,6 +14,7 @@ from procwire.sigma.describe import reason
 from procwire.sigma.documents import rule_files
 from procwire.sigma.parse import load
 from procwire.sigma.rule import RuleSet
+from procwire.sigma.stream import SigmaStream
 
 if TYPE_CHECKING:
     from procwire.sigma.problems import Problem
@@ -119,8 +120,8 @@ def _judged(example: Example, rules: Sequence[Rule]) -> tuple[bool, str]:
     """Return whether a rule does as the example says, and what it does."""
     linux = any(rule.logsource.product == "linux" for rule in rules)
     batch = batch_of(example, linux=linux)
-    # A set of its own: correlations must not remember the examples before.
-    matches = RuleSet(tuple(rules)).matches(batch).to_pylist()
+    # A stream of its own: correlations must not remember the examples before.
+    matches = SigmaStream(RuleSet(tuple(rules))).matches(batch).to_pylist()
     if matches:
         does = f"matches {matches[0]['rule_title']!r} {reason(matches[0])}".rstrip()
     else:

@@ -13,6 +13,7 @@ from procwire.event import LIVE_SCHEMA
 from procwire.query.functions import network_ends
 from procwire.sigma.fields import ADDRESS_BYTES
 from procwire.sigma.rule import RuleSet
+from procwire.sigma.stream import SigmaStream
 from procwire.sigma.tree import All, Any, Compared, Equal, InNetwork, Leaf, Like, Missing, Node, Not, Part, Wildcard
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def witnesses(rule: Rule) -> pa.RecordBatch:
     places = _PLACES[rule.logsource.product == "linux"]
     rows = [row_of({"process_name": place, **values}) for place in places for values in found]
     batch = pa.RecordBatch.from_pylist(rows, schema=LIVE_SCHEMA)
-    matching = set(RuleSet((rule,)).matches(_numbered(batch)).column("record_id").to_pylist())
+    matching = set(SigmaStream(RuleSet((rule,))).matches(_numbered(batch)).column("record_id").to_pylist())
     return batch.filter(pa.array([number in matching for number in range(batch.num_rows)], pa.bool_()))
 
 

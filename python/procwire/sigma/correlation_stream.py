@@ -1,4 +1,4 @@
-"""Correlations over batches: the events of their rules to episodes, and episodes to rows."""
+"""Correlations over a stream of batches: from the events of their rules to episodes, and from episodes to rows."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import pyarrow as pa
 
 from procwire.event import LIVE_SCHEMA
-from procwire.sigma.correlator import Correlator, Episode
+from procwire.sigma.episode_tracker import Episode, EpisodeTracker
 from procwire.sigma.hits import NO_HITS, as_json, hit_batch, rule_columns
 from procwire.sigma.matcher import Found
 from procwire.sigma.rule import Rule
 
-__all__ = ["Correlated", "correlation_columns"]
+__all__ = ["CorrelationStream", "correlation_columns"]
 
 _TIMES = ("event_creation_time", "event_recorded_time")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,7 +28,7 @@ def correlation_columns(rule: Rule) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*_TIMES, *grouped, *correlation.value)))
 
 
-class Correlated:
+class CorrelationStream:
     """A correlation rule over batches. places: for each of its rules, its place among those that a matcher finds."""
 
     def __init__(self, rule: Rule, places: Sequence[int], *, live: bool) -> None:
@@ -36,7 +36,7 @@ class Correlated:
         self._rule = rule
         self._correlation = rule.correlation
         self._own = {place: own for own, place in enumerate(places)}
-        self._correlator = Correlator(rule.correlation, live=live)
+        self._tracker = EpisodeTracker(rule.correlation, live=live)
 
     def add(self, batch: pa.RecordBatch, rows: Sequence[int], found: Sequence[Iterable[Found]]) -> pa.RecordBatch:
         """The episodes that the events of a batch begin, or end, as rows."""
@@ -49,7 +49,7 @@ class Correlated:
 
     def finish(self) -> pa.RecordBatch:
         """The episodes that are open when a log ends."""
-        return self._rows(self._correlator.finish())
+        return self._rows(self._tracker.finish())
 
     def _episodes(self, batch: pa.RecordBatch, matching: Sequence[tuple[int, list[int]]]) -> Iterator[Episode]:
         if not matching:
@@ -62,7 +62,7 @@ class Correlated:
                 continue
             for key, places in self._keys(values, row, own).items():
                 value = values[self._correlation.value[places[0]]][row] if self._correlation.value else None
-                yield from self._correlator.add(time_us, places, key, value)
+                yield from self._tracker.add(time_us, places, key, value)
 
     def _keys(self, values: dict[str, list[Any]], row: int, own: Sequence[int]) -> dict[tuple[Any, ...], list[int]]:
         """The event's groups: rules may name them by different columns."""

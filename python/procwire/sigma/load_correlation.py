@@ -1,4 +1,4 @@
-"""A correlation rule, as pySigma parses it, as ours."""
+"""Read a correlation rule, as pySigma parses it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from sigma.correlations import (
     SigmaRuleReference,
 )
 
-from procwire.sigma.correlation import Bound, Correlation, CorrelationType, Presence
 from procwire.sigma.fields import column_of, kind_of
 from procwire.sigma.problems import Problem, Unusable
-from procwire.sigma.rule import Rule
+from procwire.sigma.rule import Bound, Correlation, CorrelationType, Presence, Rule
 
-__all__ = ["Known", "correlation_of"]
+__all__ = ["Known", "load_correlation"]
 
 Known = dict[str, Rule | Problem]
 """Rules by their id and by their name, and why those that do not run do not."""
@@ -28,8 +27,8 @@ _OPERATORS = ("gt", "gte", "lt", "lte", "eq", "neq")
 _TEMPORAL = ("temporal", "temporal_ordered")
 
 
-def correlation_of(content: Mapping[str, Any], known: Known) -> tuple[SigmaCorrelationRule, Correlation]:
-    """The rule, and what it correlates. Raises Unusable, or pySigma's errors, for what does not run."""
+def load_correlation(content: Mapping[str, Any], known: Known) -> tuple[SigmaCorrelationRule, Correlation]:
+    """Return pySigma's rule, and what it correlates. Raises Unusable, or pySigma's errors, for what does not run."""
     content, bounds = _without_range(content)
     parsed = SigmaCorrelationRule.from_dict(cast(dict[str, Any], content))
     kind = cast(CorrelationType, parsed.type.name.lower())

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from procwire.sigma.correlation import Bound, Correlation
+from procwire.sigma.rule import Bound, Correlation
 from procwire.sigma.windows import Window, window_of
 
-__all__ = ["Correlator", "Episode"]
+__all__ = ["Episode", "EpisodeTracker"]
 
 # Groups that are remembered, at most; the one whose last event is oldest is forgotten first.
 _MOST_GROUPS = 1 << 16
@@ -43,8 +43,8 @@ class _Group:
     episode: Episode | None = None
 
 
-class Correlator:
-    """One correlation. live: episodes are given when they begin; else when they have ended."""
+class EpisodeTracker:
+    """Tracks the groups of one correlation. live: give episodes when they begin, else when they have ended."""
 
     def __init__(self, correlation: Correlation, *, live: bool) -> None:
         self._correlation = correlation
