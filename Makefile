@@ -55,7 +55,7 @@ fuzz: ## Fuzz every parser for SECONDS each (default 60)
 	fuzz/run.sh $(SECONDS)
 
 docs: build ## Write docs/dictionary.md anew from procwire.event
-	$(BIN)/python -m procwire.cli.dictionary docs/dictionary.md
+	$(BIN)/python -m procwire.dictionary docs/dictionary.md
 
 lock: .venv/installed ## Pin every dependency anew after a change of pyproject.toml
 	$(BIN)/pip install --quiet uv==0.13.9

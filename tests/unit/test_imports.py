@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[2] / "python" / "procwire"
 LEVELS = (
     {"cli", "console"},
     # The compositions, without a front end: reading, and recording.
-    {"api", "recorder"},
+    {"api", "dictionary", "recorder"},
     {"spark", "hunts", "sigma"},
     {"query"},
     {"lake", "select"},
