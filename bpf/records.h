@@ -150,7 +150,8 @@ struct ancestor {
 };
 
 enum truncated { TRUNCATED_EXECUTABLE = 1, TRUNCATED_CGROUP = 2 };
-enum image_state { IMAGE_ORDINARY = 0, IMAGE_DELETED = 1, IMAGE_MEMFD = 2 };
+/* REPLACED: the process has its link to the executable point at another file; the record has what was executed */
+enum image_state { IMAGE_ORDINARY = 0, IMAGE_DELETED = 1, IMAGE_MEMFD = 2, IMAGE_REPLACED = 3 };
 
 /*
  * A process. Behind it, one after the other and as many or as long as they are: its ancestors, nearest first; the names

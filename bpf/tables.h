@@ -220,7 +220,9 @@ struct image {
 	char path[IMAGE_PATH_BYTES];
 	char command[COMMAND_BYTES];
 	u32 command_bytes;
-	u32 pad;
+	/* the file, as process_record has it */
+	u32 device;
+	u64 inode;
 	/* user space has its record: how often it had asked for it until then, and one */
 	u64 told;
 };

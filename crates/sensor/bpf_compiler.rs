@@ -9,8 +9,7 @@ use std::process::Command;
 /// # Panics
 /// If there is no Python with ziglang, or if the source does not compile.
 pub(crate) fn compile(arch: &str, source: &Path, out: &Path) {
-    // The interpreter of the active environment, where the build's requirements are.
-    let python = env::var("PROCWIRE_PYTHON").unwrap_or_else(|_| "python3".into());
+    let python = env::var("PROCWIRE_PYTHON").unwrap_or_else(|_| installed_python());
     let status = Command::new(&python)
         .args(["-m", "ziglang", "cc", "-target", "bpfel-freestanding", "-mcpu=v3", "-g", "-O2", "-Wall", "-Werror"])
         .arg(format!("-D__TARGET_ARCH_{arch}"))
@@ -24,4 +23,12 @@ pub(crate) fn compile(arch: &str, source: &Path, out: &Path) {
         Ok(status) => panic!("`{python} -m ziglang cc` ended with {status}: the eBPF program was not compiled"),
         Err(error) => panic!("cannot run {python}, expected a Python with the package ziglang: {error}"),
     }
+}
+
+/// The Python that `make build` installs ziglang for, else that of the active environment.
+fn installed_python() -> String {
+    // At run time: a build folder may be a copy.
+    let crate_folder = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
+    let build = Path::new(&crate_folder).join("../../.venv-build");
+    if build.join("installed").exists() { build.join("bin/python").display().to_string() } else { "python3".into() }
 }

@@ -75,7 +75,10 @@ def __getattr__(name: str) -> Any:
         return version("procwire")
     if name not in _HOMES:
         raise AttributeError(f"module 'procwire' has no attribute {name!r}")
-    return getattr(import_module(f"procwire.{_HOMES[name]}"), name)
+    from procwire.extras import named_extras
+
+    with named_extras():
+        return getattr(import_module(f"procwire.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -224,6 +224,91 @@ def read(
     ).read_all()
 
 
+def hunt(
+    name: str,
+    /,
+    logs: Paths | None = None,
+    *,
+    lake: str | os.PathLike[str] | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    folders: Iterable[str | Path] = (),
+    unpack: UnpackLimits | None = None,
+    memory_bytes: int | None = None,
+    spill_bytes: int | None = None,
+    timeout_s: float | None = TIMEOUT_S,
+    **parameters: object,
+) -> HuntResult:
+    """Hunt in logs, or in a lake: ask a question that is worth asking of every network. docs/hunts.md describes them.
+
+    name: of the hunt. logs: as `connect` takes them. lake: its folder or URI; without either the lake that
+    PROCWIRE_LAKE names, or else the user's own. since, until: events from then on, and before then; without a zone in
+    UTC; a hunt that tells what is new since then reads all before `until`. folders: with hunts of your own. unpack,
+    memory_bytes, spill_bytes, timeout_s: limits, as `connect` has them. parameters: of the hunt.
+
+    Raises UsageError for a hunt, a parameter or a period that cannot be used, and if there is no lake; LimitError, a
+    UsageError, beyond a limit; InputError if not one of the logs could be read; LakeError for a lake that is damaged.
+
+    >>> import procwire
+    >>> found = procwire.hunt("top_talkers", "examples/sysmon.evtx", min_connections=10)
+    >>> found.table["connections"].to_pylist()
+    [123, 12, 10]
+    """
+    from procwire.hunts import find, prepare
+    from procwire.hunts import load as load_hunts
+    from procwire.query import QuerySource, open_source
+
+    source = QuerySource(
+        logs=None if logs is None else _listed(logs), lake=lake, since=since, until=until, unpack=unpack,
+        memory_bytes=memory_bytes, spill_bytes=spill_bytes, timeout_s=timeout_s,
+    )  # fmt: skip
+    prepared = prepare(find(name, load_hunts(folders)), source, parameters)
+    with open_source(prepared.source) as opened:
+        opened.check_read()
+        table = opened.ask(partial(prepared.run, opened.connection)).read_all()
+    return HuntResult(prepared.hunt, table, opened.ledger)
+
+
+def detect(
+    rules: Paths | RuleSet,
+    logs: Paths | None = None,
+    *,
+    lake: str | os.PathLike[str] | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    minimum_level: Level | None = None,
+    unpack: UnpackLimits | None = None,
+    memory_bytes: int | None = None,
+    spill_bytes: int | None = None,
+    timeout_s: float | None = TIMEOUT_S,
+) -> Detection:
+    """Run Sigma rules over logs, or over a lake, and return what matches, and why. docs/sigma.md describes the rules.
+
+    rules: files, or folders with all below them; or what `procwire.sigma.load` returned. minimum_level: leaves out
+    rules below it. The other arguments are those of `hunt`.
+
+    Raises UsageError where no rule runs; all else as `hunt` does.
+
+    >>> import procwire
+    >>> found = procwire.detect("examples/rules", "examples/sysmon.evtx")
+    >>> len(found.rules.rules), found.table.num_rows, found.ledger.damaged
+    (3, 0, False)
+    """
+    from procwire.query import QuerySource, open_source
+    from procwire.sigma import RuleSet, load_usable
+    from procwire.sigma import detect as matches_of
+
+    source = QuerySource(
+        logs=None if logs is None else _listed(logs), lake=lake, since=since, until=until, unpack=unpack,
+        memory_bytes=memory_bytes, spill_bytes=spill_bytes, timeout_s=timeout_s,
+    )  # fmt: skip
+    chosen = load_usable(rules if isinstance(rules, RuleSet) else map(Path, _listed(rules)), minimum_level)
+    with open_source(source) as opened:
+        opened.check_read()
+        table = opened.ask(partial(matches_of, opened.connection, chosen)).read_all()
+    return Detection(chosen, table, opened.ledger)
+
+
 def read_into_lake(
     paths: Paths,
     lake: Lake | str | os.PathLike[str] | None = None,
@@ -357,91 +442,6 @@ def _lake_step(where: list[str], rules: Rules | None, ledger: Ledger) -> Step | 
         return kept if selection is None else next(selection.apply([kept]), kept.slice(0, 0))
 
     return step
-
-
-def hunt(
-    name: str,
-    /,
-    logs: Paths | None = None,
-    *,
-    lake: str | os.PathLike[str] | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    folders: Iterable[str | Path] = (),
-    unpack: UnpackLimits | None = None,
-    memory_bytes: int | None = None,
-    spill_bytes: int | None = None,
-    timeout_s: float | None = TIMEOUT_S,
-    **parameters: object,
-) -> HuntResult:
-    """Hunt in logs, or in a lake: ask a question that is worth asking of every network. docs/hunts.md describes them.
-
-    name: of the hunt. logs: as `connect` takes them. lake: its folder or URI; without either the lake that
-    PROCWIRE_LAKE names, or else the user's own. since, until: events from then on, and before then; without a zone in
-    UTC; a hunt that tells what is new since then reads all before `until`. folders: with hunts of your own. unpack,
-    memory_bytes, spill_bytes, timeout_s: limits, as `connect` has them. parameters: of the hunt.
-
-    Raises UsageError for a hunt, a parameter or a period that cannot be used, and if there is no lake; LimitError, a
-    UsageError, beyond a limit; InputError if not one of the logs could be read; LakeError for a lake that is damaged.
-
-    >>> import procwire
-    >>> found = procwire.hunt("top_talkers", "examples/sysmon.evtx", min_connections=10)
-    >>> [(row["process_name"].rpartition("\\")[2], row["connections"]) for row in found.table.to_pylist()]
-    [('svchost.exe', 123), ('taskhsvc.exe', 12)]
-    """
-    from procwire.hunts import find, prepare
-    from procwire.hunts import load as load_hunts
-    from procwire.query import QuerySource, open_source
-
-    source = QuerySource(
-        logs=None if logs is None else _listed(logs), lake=lake, since=since, until=until, unpack=unpack,
-        memory_bytes=memory_bytes, spill_bytes=spill_bytes, timeout_s=timeout_s,
-    )  # fmt: skip
-    prepared = prepare(find(name, load_hunts(folders)), source, parameters)
-    with open_source(prepared.source) as opened:
-        opened.check_read()
-        table = opened.ask(partial(prepared.run, opened.connection)).read_all()
-    return HuntResult(prepared.hunt, table, opened.ledger)
-
-
-def detect(
-    rules: Paths | RuleSet,
-    logs: Paths | None = None,
-    *,
-    lake: str | os.PathLike[str] | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    minimum_level: Level | None = None,
-    unpack: UnpackLimits | None = None,
-    memory_bytes: int | None = None,
-    spill_bytes: int | None = None,
-    timeout_s: float | None = TIMEOUT_S,
-) -> Detection:
-    """Run Sigma rules over logs, or over a lake, and return what matches, and why. docs/sigma.md describes the rules.
-
-    rules: files, or folders with all below them; or what `procwire.sigma.load` returned. minimum_level: leaves out
-    rules below it. The other arguments are those of `hunt`.
-
-    Raises UsageError where no rule runs; all else as `hunt` does.
-
-    >>> import procwire
-    >>> found = procwire.detect("examples/rules", "examples/sysmon.evtx")
-    >>> len(found.rules.rules), found.table.num_rows, found.ledger.events
-    (3, 0, 153)
-    """
-    from procwire.query import QuerySource, open_source
-    from procwire.sigma import RuleSet, load_usable
-    from procwire.sigma import detect as matches_of
-
-    source = QuerySource(
-        logs=None if logs is None else _listed(logs), lake=lake, since=since, until=until, unpack=unpack,
-        memory_bytes=memory_bytes, spill_bytes=spill_bytes, timeout_s=timeout_s,
-    )  # fmt: skip
-    chosen = load_usable(rules if isinstance(rules, RuleSet) else map(Path, _listed(rules)), minimum_level)
-    with open_source(source) as opened:
-        opened.check_read()
-        table = opened.ask(partial(matches_of, opened.connection, chosen)).read_all()
-    return Detection(chosen, table, opened.ledger)
 
 
 def _checked(batches: Iterator[pa.RecordBatch], ledger: Ledger) -> Iterator[pa.RecordBatch]:

@@ -6,19 +6,24 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from recording import Case
 
 
+def _compiled(folder: Path, name: str) -> Path:
+    """A program of traffic/NAME.c, which every user may run."""
+    source = Path(__file__).parent / "traffic" / f"{name}.c"
+    options = ["-target", f"{platform.machine()}-linux-musl", "-static", "-O1", "-fno-sanitize=all"]
+    subprocess.run([sys.executable, "-m", "ziglang", "cc", *options, "-o", folder / name, source], check=True)
+    return folder / name
+
+
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program of traffic/odd.c."""
-    source = Path(__file__).parent / "traffic" / "odd.c"
-    binary = tmp_path_factory.mktemp("odd") / "odd"
-    options = ["-target", f"{platform.machine()}-linux-musl", "-static", "-O1", "-fno-sanitize=all"]
-    subprocess.run([sys.executable, "-m", "ziglang", "cc", *options, "-o", binary, source], check=True)
-    return binary
+    return _compiled(tmp_path_factory.mktemp("odd"), "odd")
 
 
 @pytest.mark.parametrize("number", [100, 6_000])
@@ -50,6 +55,12 @@ def test_user_of_a_thread_is_its_own(exactly: Case, odd: Path) -> None:
 @pytest.mark.parametrize("name", ["new\nline", "\u2026", "quote\"'\\", "tab\t\x1b[31m", "\udcff\udcfe", "ü\u202eexe"])
 def test_name_of_an_executable_may_be_anything(exactly: Case, tmp_path: Path, name: str) -> None:
     exactly("mistaken.image_called", tmp_path, name)
+
+
+def test_executable_is_what_was_executed_whatever_the_process_points_at(exactly: Case) -> None:
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        exactly("mistaken.points_at_another_file", _compiled(Path(folder), "replaced"))
 
 
 def test_command_line_of_any_bytes(exactly: Case) -> None:

@@ -23,6 +23,7 @@ LEVELS = (
     {"lake", "select"},
     {"sources", "rules", "enrich", "sinks", "vocabularies"},
     {"bounded", "engine", "event", "files", "guid", "ledger", "matching", "period", "units"},
+    {"extras"},
     {"choices", "errors", "plain", "words"},
 )
 # The package's own face; and the version for `procwire --version`, without a reader being imported.

@@ -243,12 +243,7 @@ impl Kernel {
     }
 
     /// Load with the best hook of accept() that the kernel takes. Those that it refuses are among the hooks, with why.
-    fn load_best(
-        loader: EbpfLoader<'_>,
-        btf: &Btf,
-        root: &File,
-        settings: &Settings,
-    ) -> io::Result<(Ebpf, Vec<Hook>)> {
+    fn load_best(loader: EbpfLoader<'_>, btf: &Btf, root: &File, settings: &Settings) -> io::Result<(Ebpf, Vec<Hook>)> {
         let mut refused = Vec::new();
         let mut candidates = AcceptHook::candidates()?;
         let idle_ns = (settings.udp_idle_s * 1e9) as u64;

@@ -41,7 +41,7 @@ pub struct Described {
     pub inode: Option<u64>,
     /// Inode of the mount namespace.
     pub mount_namespace: Option<u32>,
-    /// What became of the executable: `deleted` or `memfd`; None of an ordinary file.
+    /// What became of the executable: `deleted`, `memfd` or `replaced`; None of an ordinary file.
     pub image_state: Option<&'static str>,
     /// Command line, arguments with spaces between them.
     pub command: Option<String>,
@@ -97,6 +97,7 @@ impl Processes {
             image_state: match process.image_state {
                 image_state::DELETED => Some("deleted"),
                 image_state::MEMFD => Some("memfd"),
+                image_state::REPLACED => Some("replaced"),
                 _ => None,
             },
             executable,

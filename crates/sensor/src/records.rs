@@ -312,6 +312,7 @@ values! {
         ORDINARY = 0,
         DELETED = 1,
         MEMFD = 2,
+        REPLACED = 3,
     }
 }
 

@@ -95,9 +95,13 @@ impl Sensor {
 
     /// The lines of what happened, numbered from `first_record_id` on; rows beyond `most` are only counted. None if
     /// nothing happened within `timeout`, or if rows do not become lines.
-    pub fn lines(&mut self, timeout: Duration, first_record_id: i64, most: u64) -> Option<&Lines> {
+    pub fn lines(&mut self, timeout: Duration, first_record_id: i64, most: u64) -> Option<&mut Lines> {
         let end = Instant::now() + timeout;
-        self.decoder.lines.as_mut()?.begin(first_record_id, most);
+        let lines = self.decoder.lines.as_mut()?;
+        lines.begin(first_record_id, most);
+        if lines.resume() {
+            return self.decoder.lines.as_deref_mut();
+        }
         loop {
             self.decoder.wall_offset_ns = wall_offset_ns();
             while !self.decoder.is_full() {
@@ -127,7 +131,9 @@ impl Sensor {
                 if lines.is_empty() { left.min(self.tick(now)) } else { TICK.saturating_sub(now - self.handed_over) };
             std::thread::sleep(wait);
         }
-        self.decoder.lines.as_deref()
+        let lines = self.decoder.lines.as_deref_mut()?;
+        lines.finish();
+        Some(lines)
     }
 
     /// The hooks, attached and not.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
 from typing import BinaryIO
 
 import pyarrow as pa
 
-from procwire.sigma.describe import LEVEL_STYLES, match_lines, shown_time
+from procwire.sigma.describe import Row, reason, shown_time, what_happened
 from procwire.sigma.overview import MatchCount, MatchOverview
 from procwire.sinks import Terminal
 from procwire.sinks.layout import pad, shorten, styled
@@ -16,6 +17,8 @@ from procwire.sinks.plain import plain
 
 __all__ = ["Overview"]
 
+_LEVEL_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
+_INDENT = " " * 4
 _DEFAULT_WIDTH = 160
 _TITLES = ("LEVEL", "MATCHES", "RULE", "HOST", "FIRST (UTC)", "LAST (UTC)")
 _COUNT_WIDTH, _TIME_WIDTH = 8, 19
@@ -50,7 +53,7 @@ class Overview:
             latest = self._matches.latest()
             lines = [*self._overview(self._matches.counts()), "", self._headline(len(latest))]
             for row in latest:
-                lines += match_lines(row, self._width, colours=self._colours)
+                lines += _match_lines(row, self._width, colours=self._colours)
             self._stream.write(("\n".join(lines) + "\n").encode())
 
     def _headline(self, shown: int) -> str:
@@ -68,7 +71,7 @@ class Overview:
             times = (shown_time(time)[:_TIME_WIDTH] for time in (count.first, count.last))
             names = (plain(count.title), plain(count.host or "-"))
             rest = _line((count.level, f"{count.matches:,}", *names, *times), widths)
-            lines.append(self._styled(count.level, LEVEL_STYLES.get(count.level, "")) + rest[len(count.level) :])
+            lines.append(self._styled(count.level, _LEVEL_STYLES.get(count.level, "")) + rest[len(count.level) :])
         return lines
 
     def _styled(self, text: str, style: str) -> str:
@@ -82,3 +85,11 @@ def _line(cells: Sequence[str], widths: tuple[int, ...]) -> str:
         for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
     )
     return "  ".join(fitted).rstrip()
+
+
+def _match_lines(row: Row, width: int, *, colours: bool) -> Iterator[str]:
+    """A match on a terminal: its rule, what happened, and why it matched."""
+    start, end = styled(_LEVEL_STYLES.get(row["rule_level"], "bold")) if colours else ("", "")
+    yield f"{shown_time(row['time'])}  {start}{row['rule_level']}{end}  {plain(row['rule_title'])}"
+    for text in (what_happened(row), reason(row)):
+        yield from wrap(text, max(width, 40), initial_indent=_INDENT, subsequent_indent=_INDENT * 2)

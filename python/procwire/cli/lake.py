@@ -18,7 +18,7 @@ from procwire.cli.lake_export import EXAMPLES as EXPORT_EXAMPLES
 from procwire.cli.lake_export import export
 from procwire.cli.lake_repair import EXAMPLES as REPAIR_EXAMPLES
 from procwire.cli.lake_repair import repair
-from procwire.cli.sought import LakeOption
+from procwire.cli.options import LakeOption
 from procwire.lake.owner import hand_over
 from procwire.units import sized
 from procwire.words import counted, counted_rows

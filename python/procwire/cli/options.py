@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from procwire.choices import EngineName as Engine
-from procwire.choices import Level, Names
+from procwire.choices import EngineName, Names
 from procwire.cli.unpacking import UnpackOption, unpack_limits
 from procwire.cli.ways import RowsWay, Way
 from procwire.errors import UsageError
@@ -25,17 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ColumnsOption",
-    "Engine",
     "EngineOption",
     "EventColumnsOption",
     "FilesOption",
     "ForceOption",
     "LakeOption",
-    "Level",
     "LogsArgument",
     "MasterOption",
     "MemoryOption",
-    "Names",
     "NamesOption",
     "OutputOption",
     "QueryOptions",
@@ -76,7 +72,7 @@ SinceOption = Annotated[
     str | None, typer.Option(metavar="TIME", help="From then on: 7d (ago), 2024-03-01, 2024-03-01T12:00 (UTC).")
 ]
 UntilOption = Annotated[str | None, typer.Option(metavar="TIME", help="Before then, likewise.")]
-EngineOption = Annotated[Engine, typer.Option(help="What answers: DuckDB on this machine, or Spark on a cluster.")]
+EngineOption = Annotated[EngineName, typer.Option(help="What answers: DuckDB on this machine, or Spark on a cluster.")]
 MasterOption = Annotated[
     str | None,
     typer.Option(
@@ -134,7 +130,7 @@ class QueryOptions:
     lake: str | None
     since: str | None
     until: str | None
-    engine: Engine = "duckdb"
+    engine: EngineName = "duckdb"
     master: str | None = None
     memory: str | None = None
     spill: str | None = None

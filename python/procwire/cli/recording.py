@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from procwire.recorder.lines import LineRecorder
     from procwire.recorder.loop import Step
     from procwire.recorder.outputs import SelectedOutput
+    from procwire.recorder.predicates import Where
     from procwire.recorder.record_ids import FreshIds, RecordIds
     from procwire.select import Selection
     from procwire.sinks.recording import RecordingOutput
@@ -54,6 +55,7 @@ def run(request: Request) -> ExitCode:
     # Before anything begins a thread, as importing Arrow does.
     lock_privileges()
     fields = recording_lines.kept_fields(request)
+    predicate = _predicate(request)
     batches = None if fields is not None else _Batches(request)
     with ExitStack() as stack:
         hangups = stack.enter_context(Hangups())
@@ -95,7 +97,9 @@ def run(request: Request) -> ExitCode:
                     ledger,
                     account=account,
                     on_status=on_status,
-                    between=_between(hangups, None, None),
+                    between=_between(hangups, configured, None),
+                    configured=configured,
+                    predicate=predicate,
                     stack=output_stack,
                 )
                 stack.callback(_report, ledger, ledger_file)
@@ -114,7 +118,7 @@ def run(request: Request) -> ExitCode:
                 outputs,
                 enrich=_enrichment(request, configured, output_stack),
                 rules=rules,
-                predicate=batches.predicate,
+                predicate=predicate,
                 envelope=_envelope(record_ids),
                 ledger=ledger,
                 on_status=on_status,
@@ -130,13 +134,20 @@ class _Batches:
 
     def __init__(self, request: Request) -> None:
         from procwire.recorder.outputs import live_selection
-        from procwire.recorder.predicates import Where
 
-        self.predicate = Where(request.where, request.names, complain) if request.where else None
         self.selections = [
             live_selection(target.way, request.names, request.columns, unlogged=request.keep_unlogged)
             for target in request.targets
         ]
+
+
+def _predicate(request: Request) -> Where | None:
+    """Return what `--where` asks for, checked before anything begins. Raises UsageError."""
+    if not request.where:
+        return None
+    from procwire.recorder.predicates import Where
+
+    return Where(request.where, request.names, complain)
 
 
 def _between(hangups: Hangups, configured: LiveRules | None, alerting: Alerting | None) -> Callable[[], None]:

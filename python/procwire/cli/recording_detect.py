@@ -31,10 +31,10 @@ _LINES_A_SECOND = 20
 
 def first_rules(paths: Sequence[Path], level: Level | None = None) -> RuleSet:
     """The rules to begin with, of at least this level, told of on stderr. Raises UsageError where none runs."""
-    from procwire.cli.detecting import loaded, told_of
+    from procwire.sigma import load_usable, summary
 
-    rules = loaded(paths, level)
-    say(told_of(rules, "loaded", level))
+    rules = load_usable(paths, level)
+    say(summary(rules, "loaded", level))
     return rules
 
 
@@ -77,9 +77,9 @@ class Alerting:
             self._take(coming)
 
     def _load(self) -> RuleSet:
-        from procwire.cli.detecting import loaded
+        from procwire.sigma import load_usable
 
-        rules = loaded(self._paths, self._level)
+        rules = load_usable(self._paths, self._level)
         # Fewer for want of rights is worse than the old ones.
         for problem in rules.problems:
             if problem.kind == "unreadable":
@@ -87,7 +87,7 @@ class Alerting:
         return rules
 
     def _take(self, coming: Future[RuleSet]) -> None:
-        from procwire.cli.detecting import told_of
+        from procwire.sigma import summary
 
         try:
             rules = coming.result()
@@ -98,7 +98,7 @@ class Alerting:
             # Whatever a rule may bring about: the recording goes on.
             self._refuse(f"cannot load Sigma rules: {type(error).__name__}: {error}")
         else:
-            say(told_of(rules, "reloaded", self._level))
+            say(summary(rules, "reloaded", self._level))
 
     def _refuse(self, why: str) -> None:
         self._ledger.refused += 1

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from procwire.cli.asking import asking
 from procwire.cli.exits import ExitCode, ends_well
+from procwire.cli.options import QueryOptions, SinceOption, UnpackOption, UntilOption, option_names
+from procwire.cli.progress import query_progress
 from procwire.cli.reading import report as report_reading
 from procwire.cli.signals import Signals
-from procwire.cli.sought import SinceOption, Sought, UntilOption, opened
-from procwire.cli.unpacking import UnpackOption
 from procwire.plain import plain
 from procwire.words import counted
 
@@ -87,30 +86,32 @@ def check(
     """
     if sql:
         return _show_sql(rules, to)
-    sought = Sought(logs, lake, since, until, unpack=unpack)
+    options = QueryOptions(logs, lake, since, until, unpack=unpack)
     with Signals() as signals, signals.ended():
-        return _check(rules, sought, config, signals, show_all=all_, to=to)
+        return _check(rules, options, config, signals, show_all=all_, to=to)
     return ExitCode(128 + (signals.received or 0))
 
 
 def _check(
-    path: Path, sought: Sought, config: Path | None, signals: Signals, *, show_all: bool, to: CheckFormat
+    path: Path, options: QueryOptions, config: Path | None, signals: Signals, *, show_all: bool, to: CheckFormat
 ) -> ExitCode:
+    from procwire.query import QueryRunner, open_source
     from procwire.rules.parse import load as load_configuration
     from procwire.sigma import check, load
 
     configuration = load_configuration(config, lenient=True) if config else None
     rules, damaged = load([path]), False
-    if sought.logs or sought.lake is not None:
-        with opened(sought) as (connection, ledger):
+    if options.logs or options.lake is not None:
+        with open_source(options.source(), progress=query_progress, names=option_names()) as source:
             signals.check()
-            if ledger is not None:
-                report_reading(ledger)
-                damaged = ledger.damaged
-                if ledger.nothing_read:
-                    return ExitCode.NOTHING_READ
-            with asking(connection) as asked:
-                report = asked.run(partial(check, rules, connection=connection, configuration=configuration))
+            if source.ledger is not None:
+                report_reading(source.ledger)
+                damaged = source.ledger.damaged
+            if source.nothing_read:
+                return ExitCode.NOTHING_READ
+            # Without a limit of its own: it asks as many questions as there are rules.
+            runner = QueryRunner(source.connection, progress=query_progress)
+            report = runner.run(partial(check, rules, connection=source.connection, configuration=configuration))
     else:
         report = check(rules, configuration=configuration)
     _write((verdict for verdict in report.verdicts if show_all or verdict.status != "not ours"), to)
@@ -143,11 +144,10 @@ def _summarize(report: CheckReport) -> None:
 def _show_sql(path: Path, to: CheckFormat) -> ExitCode:
     """Write each rule's SQL, as a query over the view that has its columns."""
     from procwire.sigma import load
-    from procwire.sigma.sql import rule_query
 
     rules = load([path])
     for rule in rules.rules:
-        query = rule_query(rule)
+        query = rule.query
         if to == "ndjson":
             described = {"path": rule.path, "line": rule.line, "id": rule.id, "title": rule.title, "sql": query}
             sys.stdout.write(json.dumps(described) + "\n")

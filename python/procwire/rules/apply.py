@@ -46,6 +46,11 @@ class Rules:
         self._decider = decider(configuration)
         self._decisions = Decisions(self._decide)
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns that `names` depends on."""
+        return [COLUMNS[classes.field].name for classes in self._event_classes.fields]
+
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows that the configuration logs; or all of them, marked."""
         names = self.names(batch)

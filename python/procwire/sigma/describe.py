@@ -3,39 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from textwrap import wrap
 from typing import Any
 
-from procwire.sinks.layout import shorten_middle, styled
+from procwire.sinks.layout import shorten_middle
 from procwire.sinks.plain import plain
 
-__all__ = ["LEVEL_STYLES", "alert_line", "match_lines", "reason", "shown_time", "value_text", "what_happened"]
+__all__ = ["Row", "alert_line", "reason", "shown_time", "value_text", "what_happened"]
 
-LEVEL_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 Row = Mapping[str, Any]
+"""A match: a row of `sigma.SCHEMA`, by column."""
 
-_INDENT = " " * 4
 _LONGEST_VALUE = 160
 
 
-def match_lines(row: Row, width: int, *, colours: bool) -> Iterator[str]:
-    """A match on a terminal: its rule, what happened, and why it matched."""
-    start, end = styled(LEVEL_STYLES.get(row["rule_level"], "bold")) if colours else ("", "")
-    yield f"{shown_time(row['time'])}  {start}{row['rule_level']}{end}  {plain(row['rule_title'])}"
-    for text in (what_happened(row), reason(row)):
-        yield from wrap(text, max(width, 40), initial_indent=_INDENT, subsequent_indent=_INDENT * 2)
-
-
 def alert_line(row: Row) -> str:
-    """The same on one line, of a match that happens now."""
-    told = " ".join(text for text in (what_happened(row), reason(row)) if text)
-    return f"ALERT {row['rule_level']}: {plain(row['rule_title'])}: {told}"
+    """Return a line about a match that happens now: its level, its rule, what happened, and why it matched."""
+    text = " ".join(part for part in (what_happened(row), reason(row)) if part)
+    return f"ALERT {row['rule_level']}: {plain(row['rule_title'])}: {text}"
 
 
 def what_happened(row: Row) -> str:
-    """`powershell.exe 4321 (CORP\\alice) on WS1 → 203.0.113.5:443 tcp example.com`; of a correlation its events."""
+    """Return what a match is: `powershell.exe 4321 (CORP\\alice) on WS1 → 203.0.113.5:443 tcp example.com`.
+
+    Of a correlation it is how many events there were, and when. The text is safe for a terminal.
+    """
     if row["correlated_events"] is not None:
         first, last = shown_time(row["first_seen"]), shown_time(row["last_seen"])
         return f"{row['correlated_events']:,} events{_on(row)}, {first} to {last}"
@@ -53,7 +46,7 @@ def what_happened(row: Row) -> str:
 
 
 def reason(row: Row) -> str:
-    """`because Initiated true, DestinationPort 4444`: the fields that made it match, and their values."""
+    """Return the fields that made the rule match, such as `because DestinationPort 4444`; empty without any."""
     matched: dict[str, Any] = json.loads(row["matched"] or "{}")
     if not matched:
         return ""
@@ -62,12 +55,12 @@ def reason(row: Row) -> str:
 
 
 def shown_time(time: datetime | None) -> str:
-    """`2020-10-20 11:22:33.123`, as Sysmon writes it."""
+    """Return a time as Sysmon writes it, such as `2020-10-20 11:22:33.123`; `-` for None."""
     return "-" if time is None else time.strftime("%Y-%m-%d %H:%M:%S.") + f"{time.microsecond // 1000:03}"
 
 
 def value_text(value: object) -> str:
-    """A value of a field, as Sysmon writes it."""
+    """Return a value of a field as Sysmon writes it, shortened if it is long; `missing` for None."""
     if value is None:
         return "missing"
     text = str(value).lower() if isinstance(value, bool) else str(value)

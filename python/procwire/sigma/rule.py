@@ -90,8 +90,13 @@ class Rule:
 
     @property
     def sql(self) -> str:
-        """What it asks of one event, as a predicate in DuckDB's SQL over `view`; of a correlation nothing."""
+        """What it asks of one event, as a predicate in DuckDB's SQL over `view`; empty for a correlation."""
         return to_sql(self.tree) if self.tree is not None else ""
+
+    @property
+    def query(self) -> str | None:
+        """The query for its matches in DuckDB's SQL, over `view`; None for a correlation."""
+        return f"SELECT * FROM {self.view}\nWHERE {self.sql};" if self.tree is not None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from procwire.engine import literal
 from procwire.engine.layout import joined
@@ -34,18 +34,10 @@ from procwire.sigma.tree import (
     Wildcard,
 )
 
-if TYPE_CHECKING:
-    from procwire.sigma.rule import Rule
-
-__all__ = ["rule_query", "to_sql"]
+__all__ = ["to_sql"]
 
 _IPV4 = network_ends("::ffff:0:0/96")
 _TIME_FORMAT = "'%Y-%m-%d %H:%M:%S.%g'"
-
-
-def rule_query(rule: Rule) -> str | None:
-    """Return the query for a rule's matches, over the view that has its columns; None for a correlation."""
-    return f"SELECT * FROM {rule.view}\nWHERE {to_sql(rule.tree)};" if rule.tree is not None else None
 
 
 def to_sql(node: Node) -> str:

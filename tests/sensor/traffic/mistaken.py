@@ -139,6 +139,23 @@ def image_called(witness: Witness, folder: str, name: str) -> None:
         program.communicate(b"end\n")
 
 
+def points_at_another_file(witness: Witness, binary: str) -> None:
+    """A process of an ordinary user has /proc/PID/exe show another program, which it never ran."""
+    nobody = pwd.getpwnam("nobody").pw_uid
+    with listening() as listener:
+        arguments = [binary, str(listener.getsockname()[1]), _bash()]
+        program = subprocess.Popen(["unshare", "--map-root-user", *arguments], user=nobody)
+        reap_program(program)
+        accepted, sender = listener.accept()
+        witness.accepted(accepted)
+        file = Path(binary).stat()
+        who: Row = {"process_id": program.pid, "process_name": os.path.realpath(binary), "start_ticks": ...}
+        who |= {"process_command_line": " ".join(arguments), "process_parent_id": os.getpid()}
+        who |= {"process_image_device": file.st_dev, "process_image_inode": file.st_ino}
+        who |= {"process_image_state": "replaced", "user_id": nobody, "effective_user_id": nobody}
+        witness.event("tcp", True, sender, listener.getsockname(), **who)
+
+
 def command_of_any_bytes(witness: Witness) -> None:
     """Arguments that are no text, have lines, are empty, and go on for longer than what is kept."""
     with listening() as listener:

@@ -40,8 +40,7 @@ def test_columns_are_those_asked_for() -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"where": ["true"]},
-        {"config": Path("sysmonconfig.xml")},
+        {"config": Path("sysmonconfig.xml"), "keep_unlogged": True},
         {"detect": (Path("rules"),)},
         {"sensor": "poll"},
         {"targets": 2},
@@ -52,8 +51,14 @@ def test_columns_are_those_asked_for() -> None:
     ],
     ids=str,
 )
-def test_what_takes_steps_of_python_is_recorded_by_batches(options: dict[str, Any]) -> None:
+def test_what_lines_have_no_place_for_is_recorded_by_batches(options: dict[str, Any]) -> None:
     assert kept_fields(request(**options)) is None
+
+
+@pytest.mark.parametrize("options", [{"where": ["true"]}, {"config": Path("sysmonconfig.xml")}], ids=str)
+@pytest.mark.parametrize("images", [None, ["curl"]])
+def test_rows_that_are_chosen_are_written_as_lines(options: dict[str, Any], images: list[str] | None) -> None:
+    assert kept_fields(request(**options, images=images)) == kept_fields(request())
 
 
 def test_processes_are_chosen_by_their_images() -> None:
@@ -78,7 +83,7 @@ import sys
 from types import SimpleNamespace
 import procwire.cli.app, procwire.cli.recording, procwire.cli.output
 from procwire.cli.recording_lines import import_all
-import_all(SimpleNamespace(dns_lookup=True, images=None))
+import_all(SimpleNamespace(dns_lookup=True, images=None, where=[], config=None))
 import procwire.recorder.status, procwire.recorder.record_ids, procwire.sources.boot
 print(*{"pyarrow", "pandas", "numpy", "duckdb", "rich"} & set(sys.modules))
 """

@@ -17,7 +17,7 @@ from procwire.sigma.tree import All, Any, Leaf, Missing, Node, Not, leaves
 
 if TYPE_CHECKING:
     from procwire.query.protocol import Connection
-    from procwire.sigma import Rule
+    from procwire.sigma.rule import Rule
 
 __all__ = ["Present", "blockers", "missing_fields", "present_in", "why"]
 

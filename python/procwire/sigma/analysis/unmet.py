@@ -12,7 +12,7 @@ from procwire.sigma.tree import All, Any, Leaf, Node, Not
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from procwire.sigma import Rule
+    from procwire.sigma.rule import Rule
 
 __all__ = ["unmet"]
 

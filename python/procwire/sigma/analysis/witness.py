@@ -17,7 +17,7 @@ from procwire.sigma.stream import SigmaStream
 from procwire.sigma.tree import All, Any, Compared, Equal, InNetwork, Leaf, Like, Missing, Node, Not, Part, Wildcard
 
 if TYPE_CHECKING:
-    from procwire.sigma import Rule
+    from procwire.sigma.rule import Rule
 
 __all__ = ["row_of", "witnesses"]
 
