@@ -11,13 +11,13 @@ import typer
 from procwire.cli.commands import Command
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.options import WhereOption
-from procwire.cli.quantities import seconds, size_bytes
 from procwire.cli.request import Level, Names, Protocol, Request, Sensor, Target, Way
 from procwire.cli.targets import check_targets
 from procwire.cli.ways import listed
 from procwire.errors import RecordError, UsageError
 from procwire.lake.location import check_location, resolve
 from procwire.sinks.formats import RECORD_FORMATS, canonical, format_named, format_of_path
+from procwire.units import seconds, size_bytes
 
 if TYPE_CHECKING:
     from typer._click import Context
