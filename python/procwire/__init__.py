@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from procwire.api import Detection, HuntResult, Scan, detect, hunt, read, scan
+    from procwire.api import Detection, HuntResult, Scan, detect, hunt, read, read_into_lake, scan
     from procwire.errors import InputError, ProcwireError, UsageError
     from procwire.event import SCHEMA
     from procwire.guid import ProcessGuid, decode_guid
@@ -41,6 +41,7 @@ __all__ = [
     "detect",
     "hunt",
     "read",
+    "read_into_lake",
     "scan",
 ]
 
@@ -61,6 +62,7 @@ _HOMES = {
     "detect": "api",
     "hunt": "api",
     "read": "api",
+    "read_into_lake": "api",
     "scan": "api",
 }
 

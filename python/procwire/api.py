@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from procwire.choices import InputFormat as Format
 from procwire.engine import TIMEOUT_S
 from procwire.errors import UsageError
 from procwire.event import CONNECTION, Event, Names, event_named
 from procwire.ledger import Ledger
 from procwire.rules import Configuration, Rules, load
-from procwire.select import STORED_GROUPS, Selection
+from procwire.select import STORED_GROUPS, Selection, conjunction
 from procwire.sources import read_batches
 from procwire.sources.inputs import STDIN, check_paths
 from procwire.sources.limits import UnpackLimits
 
 if TYPE_CHECKING:
     from procwire.hunts import Hunt
+    from procwire.lake import Lake
+    from procwire.lake.ingest import Step
+    from procwire.lake.readings import Reading
     from procwire.sigma import Level, RuleSet
 
 __all__ = [
@@ -31,16 +35,17 @@ __all__ = [
     "Detection",
     "Format",
     "HuntResult",
+    "LakeReading",
     "Paths",
     "Scan",
     "detect",
     "hunt",
     "logged_batches",
     "read",
+    "read_into_lake",
     "scan",
 ]
 
-Format = Literal["evtx", "xml", "json", "csv", "text"]
 Config = str | os.PathLike[str] | Configuration | Rules
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -302,6 +307,141 @@ def detect(
         opened.check_read()
         table = opened.ask(partial(matches_of, opened.connection, chosen)).read_all()
     return Detection(chosen, table, opened.ledger)
+
+
+def read_into_lake(
+    paths: Paths,
+    lake: Lake | str | os.PathLike[str] | None = None,
+    *,
+    where: str | Sequence[str] | None = None,
+    format: Format | None = None,
+    recover: bool = False,
+    ledger: Ledger | None = None,
+    config: str | os.PathLike[str] | None = None,
+    unpack: UnpackLimits | None = None,
+) -> LakeReading:
+    """Read logs into a lake, each event once however often its log is read, and return what became of them.
+
+    lake: the lake, its folder or URI, which is made if it is not there; None for the default one. config: the file of a
+    Sysmon configuration: only what it logs is added. Other arguments as for `scan`. What gives connections context
+    (events 1 and 22) is added whole.
+
+    Raises UsageError as `scan` does, and LakeError if the lake cannot be written. What is in the lake by then stays.
+    """
+    reading = LakeReading(
+        paths, lake, where=where, format=format, recover=recover, ledger=ledger, config=config, unpack=unpack
+    )
+    reading.run()
+    return reading
+
+
+class LakeReading:
+    """Reads logs into a lake: `run` reads them, and the attributes then say what became of them.
+
+    Arguments as for `read_into_lake`; lenient, strict: how the configuration is read and applied. What is interrupted
+    goes on where it ended when the same is read again.
+    """
+
+    ledger: Ledger
+    """What was read; a log that the lake has is not read again, and is not in it."""
+    location: str
+    """The lake's absolute path or URI."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        lake: Lake | str | os.PathLike[str] | None = None,
+        *,
+        where: str | Sequence[str] | None = None,
+        format: Format | None = None,
+        recover: bool = False,
+        ledger: Ledger | None = None,
+        config: str | os.PathLike[str] | None = None,
+        lenient: bool = False,
+        strict: bool = False,
+        unpack: UnpackLimits | None = None,
+    ) -> None:
+        from procwire.lake import Lake
+        from procwire.lake.ingest import Ingest, selection_text
+        from procwire.lake.location import check_location
+
+        if not isinstance(lake, Lake):
+            check_location(None if lake is None else os.fspath(lake))
+        predicates = [where] if isinstance(where, str) else list(where or ())
+        rules = None if config is None else Rules(load(config, lenient=lenient), strict=strict)
+        self.ledger = Ledger() if ledger is None else ledger
+        self._paths = _listed(paths)
+        self._format: Format | None = format
+        self._recover = recover
+        self._unpack = unpack
+        step = _lake_step(predicates, rules, self.ledger)
+        if not isinstance(lake, Lake):
+            lake = Lake.open(lake, create=True)
+        self.location = lake.location
+        text = "" if config is None else Path(config).read_text(encoding="utf-8", errors="replace")
+        predicate = predicates[0] if len(predicates) == 1 else conjunction(predicates)
+        chosen = selection_text(predicate, text, format, recover=recover, lenient=lenient, strict=strict)
+        self._ingest = Ingest(lake, step=step, selection=chosen)
+
+    def run(self, *, follow: bool = False, on_progress: Callable[[int, int | None], None] | None = None) -> None:
+        """Read the logs to their end; may be called once.
+
+        follow: wait for more as they grow, and add each event that comes, until a KeyboardInterrupt. on_progress:
+        called with the bytes read so far and in all, None where that is unknown.
+
+        Raises LakeError if the lake cannot be written.
+        """
+        from procwire.lake.owner import hand_over
+
+        try:
+            self._ingest.run(
+                self._paths,
+                format=self._format,
+                recover=self._recover,
+                follow=follow,
+                ledger=self.ledger,
+                on_progress=on_progress,
+                unpack=self._unpack,
+            )
+        finally:
+            hand_over(self.location)
+
+    @property
+    def logs(self) -> Sequence[Reading]:
+        """An entry for each log that was read, with its rows added, left out and there already."""
+        return self._ingest.logs
+
+    @property
+    def added(self) -> Mapping[str, int]:
+        """Rows that the lake got, by table."""
+        return self._ingest.added
+
+    @property
+    def already(self) -> Sequence[str]:
+        """Names of logs that the lake had: they were not read again."""
+        return self._ingest.already
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the lake's own ledger cannot be read or written; None if it can. The rows are in the lake either way."""
+        return self._ingest.trouble
+
+
+def _lake_step(where: list[str], rules: Rules | None, ledger: Ledger) -> Step | None:
+    """Return what keeps the rows to add; None if all are kept: without a step texts stay coded on their way."""
+    selection = Selection(where=where, groups=STORED_GROUPS) if where else None
+    if rules is not None:
+        ledger.configuration = rules.configuration.path
+    elif selection is None:
+        return None
+
+    def step(batch: pa.RecordBatch) -> pa.RecordBatch:
+        kept = batch if rules is None else rules(batch)
+        if rules is not None:
+            ledger.unlogged = rules.unlogged
+        return kept if selection is None else next(selection.apply([kept]), kept.slice(0, 0))
+
+    return step
 
 
 def _checked(batches: Iterator[pa.RecordBatch], ledger: Ledger) -> Iterator[pa.RecordBatch]:

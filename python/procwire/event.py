@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal, get_args
 
+from procwire.choices import NAMES, Names
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,11 +45,8 @@ __all__ = [
     "fields",
 ]
 
-Names = Literal["ossem", "sysmon", "ossem-cdm"]
-"""A vocabulary: `ossem` is the mission's standard names, `sysmon` the raw ones, `ossem-cdm` OSSEM's of today."""
 Group = Literal["event", "system", "provenance", "address", "live", "rules", "derived"]
 
-NAMES: tuple[Names, ...] = get_args(Names)
 GROUPS: tuple[Group, ...] = get_args(Group)
 
 Kind = Literal["text", "time", "int", "long", "flag", "bytes"]

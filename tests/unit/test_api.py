@@ -197,3 +197,16 @@ def test_keep_adds_the_column_logged(example_log: Path) -> None:
     assert table.schema.names == [*(field.name for field in FIELDS), "logged"]
     assert table["logged"].to_pylist() == [False] * 153
     assert procwire.read(example_log, config=nothing).num_rows == 0
+
+
+def test_logs_are_read_into_a_lake_once(example_log: Path, tmp_path: Path) -> None:
+    first = procwire.read_into_lake(example_log, tmp_path / "lake", where="dst_port = 443")
+    assert (first.added["connections"], first.already) == (29, [])
+    assert [log.left_out for log in first.logs] == [153 - 29]
+    again = procwire.read_into_lake(example_log, tmp_path / "lake", where="dst_port = 443")
+    assert (again.added["connections"], again.already, again.ledger.files) == (0, [str(example_log)], [])
+    rest = procwire.read_into_lake([example_log], tmp_path / "lake")
+    assert (rest.added["connections"], sum(log.duplicates for log in rest.logs)) == (153 - 29, 29)
+    with pytest.raises(procwire.UsageError):
+        procwire.read_into_lake(example_log, tmp_path / "other", where="nonsense = 1")
+    assert not (tmp_path / "other").exists()

@@ -23,7 +23,7 @@ LEVELS = (
     {"lake", "select"},
     {"sources", "rules", "enrich", "sinks", "vocabularies"},
     {"bounded", "engine", "event", "files", "guid", "ledger", "matching", "period"},
-    {"errors", "plain", "words"},
+    {"choices", "errors", "plain", "words"},
 )
 # The package's own face; and the version for `procwire --version`, without a reader being imported.
 CORE_USERS = {"sources", "cli/version.py"}
@@ -133,6 +133,7 @@ def test_public_api_is_what_it_says() -> None:
         "detect",
         "hunt",
         "read",
+        "read_into_lake",
         "scan",
     ]
     assert procwire.__all__ == expected

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from procwire.choices import FigureOrder
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.unpacking import UnpackOption, unpack_limits
 
 if TYPE_CHECKING:
     from procwire.rules.measuring.trial import Report
 
-__all__ = ["EXAMPLES", "FiguresFormat", "Order", "try_configuration"]
+__all__ = ["EXAMPLES", "FiguresFormat", "try_configuration"]
 
 FiguresFormat = Literal["text", "json", "csv"]
-Order = Literal["file", "matched", "decided", "alone"]
 
 EXAMPLES = """\b
 Examples:
@@ -43,7 +43,7 @@ def try_configuration(
         typer.Argument(metavar="LOG", help="Logs, as `procwire read` takes them; - is stdin.", show_default=False),
     ],
     sort: Annotated[
-        Order, typer.Option(help="Order of the rules: as in the file, or by this figure, the highest first.")
+        FigureOrder, typer.Option(help="Order of the rules: as in the file, or by this figure, the highest first.")
     ] = "file",
     never: Annotated[bool, typer.Option("--never", help="Show only rules that never matched.")] = False,
     lenient: Annotated[
@@ -76,7 +76,7 @@ def try_configuration(
     return account(ledger)
 
 
-def _write(report: Report, order: Order, never: bool, to: FiguresFormat) -> None:
+def _write(report: Report, order: FigureOrder, never: bool, to: FiguresFormat) -> None:
     from procwire.cli.figures import write_csv, write_json, write_text
     from procwire.rules.measuring.figures import rows
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from procwire.choices import Level
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.options import (
     ColumnsOption,
     EngineOption,
     ForceOption,
     LakeOption,
-    Level,
     LogsArgument,
     MasterOption,
     MemoryOption,

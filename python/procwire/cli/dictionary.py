@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from procwire.choices import Names
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.terminal import styled
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MARKERS", "dictionary", "markdown", "renewed"]
 
-Names = Literal["ossem", "sysmon", "ossem-cdm"]
 DictionaryFormat = Literal["table", "markdown", "json"]
 
 MARKERS = ("<!-- generated: make it anew by `python -m procwire.cli.dictionary FILE` -->", "<!-- end of generated -->")

@@ -6,10 +6,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from procwire.choices import EngineName, Names
 from procwire.cli.quantities import point_in_time, seconds, size_bytes
 from procwire.cli.unpacking import UnpackOption, unpack_limits
 from procwire.cli.ways import RowsWay, Way
@@ -23,17 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ColumnsOption",
-    "Engine",
     "EngineOption",
     "EventColumnsOption",
     "FilesOption",
     "ForceOption",
     "LakeOption",
-    "Level",
     "LogsArgument",
     "MasterOption",
     "MemoryOption",
-    "Names",
     "NamesOption",
     "OutputOption",
     "QueryOptions",
@@ -47,10 +45,6 @@ __all__ = [
     "WhereOption",
     "option_names",
 ]
-
-Engine = Literal["duckdb", "spark"]
-Level = Literal["informational", "low", "medium", "high", "critical"]
-Names = Literal["ossem", "sysmon", "ossem-cdm"]
 
 
 def _file(path: Path | None) -> Path | None:
@@ -78,7 +72,7 @@ SinceOption = Annotated[
     str | None, typer.Option(metavar="TIME", help="From then on: 7d (ago), 2024-03-01, 2024-03-01T12:00 (UTC).")
 ]
 UntilOption = Annotated[str | None, typer.Option(metavar="TIME", help="Before then, likewise.")]
-EngineOption = Annotated[Engine, typer.Option(help="What answers: DuckDB on this machine, or Spark on a cluster.")]
+EngineOption = Annotated[EngineName, typer.Option(help="What answers: DuckDB on this machine, or Spark on a cluster.")]
 MasterOption = Annotated[
     str | None,
     typer.Option(
@@ -136,7 +130,7 @@ class QueryOptions:
     lake: str | None
     since: str | None
     until: str | None
-    engine: Engine = "duckdb"
+    engine: EngineName = "duckdb"
     master: str | None = None
     memory: str | None = None
     spill: str | None = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from procwire.cli.recording_rules import say
 from procwire.errors import UsageError
+from procwire.sinks.formats import format_named
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +27,6 @@ __all__ = ["AlertLines", "Alerting", "first_rules"]
 
 # On stderr: a rule that matches everything must not make the recording wait for a terminal.
 _LINES_A_SECOND = 20
-_WITHOUT_ALERTS = ("xml", "syslog", "lake")
 
 
 def first_rules(paths: Sequence[Path], level: Level | None = None) -> RuleSet:
@@ -107,7 +107,7 @@ class Alerting:
 
 def _wants_lines(request: Request) -> bool:
     """On a terminal, where no table shows them; and wherever no output has a place for them."""
-    if all(target.way in _WITHOUT_ALERTS for target in request.targets):
+    if not any(format_named(target.way).carries_alerts for target in request.targets):
         return True
     shown = any(target.to_stdout and target.way == "table" for target in request.targets) and sys.stdout.isatty()
     return sys.stderr.isatty() and not shown

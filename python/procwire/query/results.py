@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 
 from procwire.errors import UsageError
+from procwire.sinks.formats import format_named
 
 __all__ = ["ExportableRows", "first_rows"]
 
@@ -22,11 +23,11 @@ class ExportableRows:
 
     def __init__(self, rows: Iterable[pa.RecordBatch], schema: pa.Schema, way: str) -> None:
         self._rows = rows
-        if way == "xml":
+        if format_named(way).sysmon_events:
             self.schema = _events(schema)
             return
         names = _distinct(schema.names)
-        kinds = [field.type if way in ("parquet", "arrow") else _kind(field.type) for field in schema]
+        kinds = [field.type if format_named(way).binary else _kind(field.type) for field in schema]
         self.schema = pa.schema([pa.field(name, kind) for name, kind in zip(names, kinds, strict=True)])
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import pyarrow as pa
 
 from procwire.recorder.ledger import DetectionLedger
+from procwire.sinks.formats import format_named
 from procwire.sinks.kinds import ALERT, ALERT_COLUMNS
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from procwire.sigma import RuleSet
 
 __all__ = ["AlertOutput", "Alerts", "alert_rows", "alert_schema", "with_alert_columns"]
-
-_TEXT_WAYS = ("table", "ndjson", "csv")
 
 
 class AlertOutput(Protocol):
@@ -113,7 +112,7 @@ def _told(name: str, way: str) -> pa.Field:
     from procwire.sigma import SCHEMA
 
     field = SCHEMA.field(name)
-    return pa.field(name, pa.string()) if way in _TEXT_WAYS and pa.types.is_list(field.type) else field
+    return field if format_named(way).binary or not pa.types.is_list(field.type) else pa.field(name, pa.string())
 
 
 def _column(alerts: pa.RecordBatch, field: pa.Field) -> pa.Array:

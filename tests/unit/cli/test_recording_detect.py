@@ -13,7 +13,7 @@ import pytest
 from procwire.cli.record import _targets
 from procwire.cli.recording_detect import Alerting, AlertLines, first_rules
 from procwire.cli.recording_rules import Hangups
-from procwire.cli.request import Request, Way
+from procwire.cli.request import Request
 from procwire.errors import UsageError
 from procwire.event import LIVE_SCHEMA
 from procwire.recorder import RecordingLedger
@@ -39,7 +39,7 @@ def test_alerts_are_lines_so_many_a_second(capsys: pytest.CaptureFixture[str]) -
     assert (len(told), told[-1]) == (21, "procwire: and 10 more alerts")
 
 
-def request(folder: Path, *ways: Way) -> Request:
+def request(folder: Path, *ways: str) -> Request:
     names = dict.fromkeys(Request.__dataclass_fields__)
     return Request(**{**names, "detect": (folder,), "targets": _targets(list(ways), [])})  # type: ignore[arg-type]
 
@@ -51,7 +51,7 @@ def test_rules_are_loaded_anew_and_worse_ones_refused(tmp_path: Path, capsys: py
     with ExitStack() as stack:
         hangups = stack.enter_context(Hangups())
         asked_too = hangups.taker()
-        alerting = Alerting(request(tmp_path, Way.NDJSON), first_rules([tmp_path]), [], ledger, hangups, stack)
+        alerting = Alerting(request(tmp_path, "ndjson"), first_rules([tmp_path]), [], ledger, hangups, stack)
 
         def reload() -> str:
             os.kill(os.getpid(), signal.SIGHUP)
@@ -79,7 +79,7 @@ def test_rules_are_loaded_anew_and_worse_ones_refused(tmp_path: Path, capsys: py
 
 def test_lines_go_where_no_output_has_alerts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """stderr is no terminal here."""
-    for way, told in ((Way.LAKE, True), (Way.NDJSON, False)):
+    for way, told in (("lake", True), ("ndjson", False)):
         with ExitStack() as stack:
             hangups = stack.enter_context(Hangups())
             alerting = Alerting(request(tmp_path, way), loaded(RULE), [], RecordingLedger("fake"), hangups, stack)

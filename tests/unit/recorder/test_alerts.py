@@ -69,7 +69,7 @@ def test_the_columns_of_alerts_are_those_of_matches() -> None:
     assert list(ALERT_COLUMNS) == [name for name in SCHEMA.names if name not in LIVE_SCHEMA.names]
 
 
-@pytest.mark.parametrize("way", ["ndjson", "csv", "parquet", "arrow", "table"])
+@pytest.mark.parametrize("way", ["ndjson", "csv", "csv-safe", "parquet", "arrow", "table"])
 def test_alert_is_a_row_of_its_own_behind_its_event(way: str) -> None:
     """One type for both, whatever the format; the tags stay a list where the format has lists."""
     sink, ledger = record(way, *EVENTS)

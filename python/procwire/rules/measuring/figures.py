@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from procwire.rules.explaining.logic import element_text, markup, operand_text
 from procwire.rules.measuring.trial import Trial
@@ -13,14 +13,12 @@ from procwire.rules.model import Element, Filter, Operand, Rule
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from procwire.choices import FigureOrder
     from procwire.rules.measuring.tally import Figures
     from procwire.rules.measuring.trial import Report
     from procwire.rules.model import Configuration
 
-__all__ = ["COLUMNS", "FilterCounts", "Order", "Row", "filter_counts", "measure", "rows", "to_dict"]
-
-Order = Literal["file", "matched", "decided", "alone"]
-"""As in the file; or by a figure, the highest first: `alone` is what changes without the rule."""
+__all__ = ["COLUMNS", "FilterCounts", "Row", "filter_counts", "measure", "rows", "to_dict"]
 
 COLUMNS = (
     "line", "column", "kind", "onmatch", "rule", "name", "matched", "decided", "more_without", "fewer_without",
@@ -82,10 +80,11 @@ def measure(configuration: Configuration, batches: Iterable[pa.RecordBatch]) -> 
     return trial.report()
 
 
-def rows(report: Report, order: Order = "file", *, never_matched: bool = False) -> list[Row]:
+def rows(report: Report, order: FigureOrder = "file", *, never_matched: bool = False) -> list[Row]:
     """Return a row for each element, and each Rule and filter in it.
 
-    never_matched: only rules that never matched. Rules with the same figure stay in the file's order.
+    order: `alone` is by what changes without the rule. never_matched: only rules that never matched. Rules with the
+    same figure stay in the file's order.
     """
     found = [row for row in _rows(report) if not (never_matched and row.figures.matched)]
     return found if order == "file" else sorted(found, key=lambda row: -_height(row.figures, order))
@@ -127,7 +126,7 @@ def _parts(element: Element) -> Iterator[tuple[Element | Operand, tuple[Element 
             yield from ((filter_, (element, operand)) for filter_ in operand.filters)
 
 
-def _height(figures: Figures, order: Order) -> int:
+def _height(figures: Figures, order: FigureOrder) -> int:
     if order == "alone":
         return figures.more_without + figures.fewer_without
     return figures.matched if order == "matched" else figures.decided

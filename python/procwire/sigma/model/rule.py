@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal
 
+from procwire.choices import LEVELS, Level
 from procwire.sigma.model.fields import DNS_CATEGORIES, DNS_COLUMNS, PROCESS_COLUMNS
 from procwire.sigma.model.tree import Node, leaves
 from procwire.sigma.problems import Problem
@@ -25,8 +26,6 @@ __all__ = [
 ]
 
 View = Literal["connections", "enriched", "dns_queries"]
-Level = Literal["informational", "low", "medium", "high", "critical"]
-LEVELS: tuple[Level, ...] = get_args(Level)
 CorrelationType = Literal[
     "event_count", "value_count", "value_sum", "value_avg", "value_percentile", "value_median", "temporal",
     "temporal_ordered",

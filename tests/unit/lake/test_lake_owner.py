@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from procwire.cli import lake_owner
+from procwire.lake import owner
 from procwire.sources.privileges import recording_account
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs root on Linux")
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, re
 
 @pytest.fixture
 def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(lake_owner, "STATE_FOLDER", tmp_path)
+    monkeypatch.setattr(owner, "STATE_FOLDER", tmp_path)
     table = tmp_path / "lake" / "connections"
     (table / "_delta_log").mkdir(parents=True)
     (table / "_delta_log" / "0.json").touch()
@@ -29,7 +29,7 @@ def owners(folder: Path) -> set[int]:
 
 
 def test_folders_that_root_made_are_handed_over(lake: Path) -> None:
-    lake_owner.hand_over(str(lake))
+    owner.hand_over(str(lake))
     assert owners(lake) == {recording_account().pw_uid}
     # Who may write a folder may replace what is in it; a file's own rights are as they were.
     assert (lake / "connections" / "_delta_log" / "0.json").stat().st_uid == 0
@@ -38,7 +38,7 @@ def test_folders_that_root_made_are_handed_over(lake: Path) -> None:
 
 def test_what_is_another_accounts_stays(lake: Path) -> None:
     os.chown(lake / "connections", 4242, 4242)
-    lake_owner.hand_over(str(lake))
+    owner.hand_over(str(lake))
     assert owners(lake) == {recording_account().pw_uid, 4242}
 
 
@@ -46,30 +46,30 @@ def test_a_link_is_not_followed(lake: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.mkdir()
     (lake / "connections" / "day=2024-03-02").symlink_to(secret)
-    lake_owner.hand_over(str(lake))
+    owner.hand_over(str(lake))
     assert secret.stat().st_uid == 0
     moved = lake.rename(tmp_path / "moved")
     lake.symlink_to(secret)
-    lake_owner.hand_over(str(lake))
+    owner.hand_over(str(lake))
     assert (secret.stat().st_uid, moved.is_dir()) == (0, True)
 
 
 def test_any_lake_of_an_account_stays_its_own(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What root makes in it belongs to the owner of its folder."""
-    monkeypatch.setattr(lake_owner, "STATE_FOLDER", lake / "none")
+    monkeypatch.setattr(owner, "STATE_FOLDER", lake / "none")
     os.chown(lake, 4242, 4242)
-    lake_owner.hand_over(str(lake))
+    owner.hand_over(str(lake))
     assert owners(lake) == {4242}
 
 
 def test_a_lake_of_roots_is_left_as_it_is(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lake_owner.hand_over(str(lake / "connections"))
+    owner.hand_over(str(lake / "connections"))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    lake_owner.hand_over(str(lake))
+    owner.hand_over(str(lake))
     assert owners(lake) == {0}
 
 
 def test_without_a_lake_nothing_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lake_owner, "STATE_FOLDER", tmp_path)
-    lake_owner.hand_over(str(tmp_path / "lake"))
+    monkeypatch.setattr(owner, "STATE_FOLDER", tmp_path)
+    owner.hand_over(str(tmp_path / "lake"))
     assert list(tmp_path.iterdir()) == []
