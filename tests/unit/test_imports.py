@@ -17,12 +17,12 @@ PACKAGE = Path(__file__).parents[2] / "python" / "procwire"
 LEVELS = (
     {"cli", "console"},
     # The compositions, without a front end: reading, and recording.
-    {"api", "recorder"},
+    {"api", "dictionary", "recorder"},
     {"spark", "hunts", "sigma"},
     {"query"},
     {"lake", "select"},
     {"sources", "rules", "enrich", "sinks", "vocabularies"},
-    {"bounded", "engine", "event", "files", "guid", "ledger", "matching", "period"},
+    {"bounded", "engine", "event", "files", "guid", "ledger", "matching", "period", "units"},
     {"extras"},
     {"choices", "errors", "plain", "words"},
 )

@@ -20,7 +20,8 @@ from procwire.cli.lake_repair import EXAMPLES as REPAIR_EXAMPLES
 from procwire.cli.lake_repair import repair
 from procwire.cli.options import LakeOption
 from procwire.lake.owner import hand_over
-from procwire.words import counted, counted_rows, sized
+from procwire.units import sized
+from procwire.words import counted, counted_rows
 
 if TYPE_CHECKING:
     from procwire.lake.lake import Info

@@ -13,9 +13,9 @@ import typer
 from procwire.cli.confirming import YesOption, check_terminal, confirmed
 from procwire.cli.exits import ExitCode, complain, ends_well
 from procwire.cli.options import LakeOption
-from procwire.cli.quantities import age
 from procwire.lake.owner import hand_over
-from procwire.words import counted, counted_rows, sized
+from procwire.units import age, sized
+from procwire.words import counted, counted_rows
 
 if TYPE_CHECKING:
     from procwire.lake import Lake

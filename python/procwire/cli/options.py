@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from procwire.choices import EngineName, Names
-from procwire.cli.quantities import point_in_time, seconds, size_bytes
 from procwire.cli.unpacking import UnpackOption, unpack_limits
 from procwire.cli.ways import RowsWay, Way
 from procwire.errors import UsageError
+from procwire.units import point_in_time, seconds, size_bytes
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -11,13 +11,13 @@ import typer
 from procwire.cli.commands import Command
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.options import EventColumnsOption, NamesOption, WhereOption
-from procwire.cli.quantities import seconds, size_bytes
-from procwire.cli.request import Level, Request, Sensor, Target, Way
+from procwire.cli.request import Level, Protocol, Request, Sensor, Target, Way
 from procwire.cli.targets import check_targets
 from procwire.cli.ways import listed
 from procwire.errors import RecordError, UsageError
 from procwire.lake.location import check_location, resolve
 from procwire.sinks.formats import RECORD_FORMATS, canonical, format_named, format_of_path
+from procwire.units import seconds, size_bytes
 
 if TYPE_CHECKING:
     from typer._click import Context
@@ -128,6 +128,10 @@ def record(
         ),
     ] = "auto",
     interval: Annotated[str, typer.Option(metavar="DURATION", help="How often poll looks.")] = "1s",
+    protocol: Annotated[
+        Protocol,
+        typer.Option(help="all: TCP, UDP, and names from DNS. tcp: TCP alone, which costs other programs less."),
+    ] = "all",
     udp_idle: Annotated[
         str, typer.Option(metavar="DURATION", help="Record a UDP flow again after so long a silence.")
     ] = "30m",
@@ -205,6 +209,7 @@ def record(
         count=count,
         sensor=sensor,
         interval_s=seconds(interval),
+        protocol=protocol,
         udp_idle_s=seconds(udp_idle),
         attempts=attempts,
         closes=closes,

@@ -32,6 +32,7 @@ from procwire.cli.signals import Signals
 from procwire.cli.targets import check_targets
 from procwire.cli.ways import Way, way_of
 from procwire.errors import UsageError
+from procwire.words import counted
 
 if TYPE_CHECKING:
     from procwire.cli.output import Output
@@ -155,4 +156,4 @@ def _tell(count: int, most: int | None, out: Output, limit: int | None) -> None:
         sys.stderr.write(f"the first {most} rows; --limit 0 shows all\n")
     elif out.terminal is not None:
         shown = min(count, most or count)
-        sys.stderr.write(f"{shown:,} row{'' if shown == 1 else 's'}\n")
+        sys.stderr.write(f"{counted(shown, 'row')}\n")

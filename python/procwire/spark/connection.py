@@ -135,7 +135,7 @@ def prepare(session: SparkSession, lake: Lake, since: datetime | None = None, un
             files = part.files(*bounds) if part else []
             _rows(session, layout, files, part.table.uri if part else "").createOrReplaceTempView(_ROWS + layout.name)
             views[layout.name] = _view(layout, within(since, until))
-        columns = [*CONNECTIONS.table_schema.names[:-1], LOGGED.name, DAY, *(field.name for field in DERIVED)]
+        columns = [*CONNECTIONS.schema.names, LOGGED.name, DAY, *(field.name for field in DERIVED)]
         views |= {**VIEWS, "enriched": enriched(columns, _view(CONTEXT[0]))}
         for name, sql in views.items():
             session.sql(f"CREATE OR REPLACE TEMPORARY VIEW {name} AS {to_spark(sql)}")

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from procwire.cli.quantities import age, point_in_time, seconds, size_bytes
 from procwire.errors import UsageError
+from procwire.units import age, point_in_time, seconds, size_bytes
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Durations, times and sizes as people write them."""
+"""Durations, times and sizes as people write and read them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from procwire.errors import UsageError
 
-__all__ = ["age", "point_in_time", "seconds", "size_bytes"]
+__all__ = ["age", "point_in_time", "seconds", "size_bytes", "sized"]
 
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", re.IGNORECASE)
 _AGE = re.compile(r"([0-9]{1,5})\s*([dw])", re.IGNORECASE)
@@ -71,6 +71,16 @@ def size_bytes(text: str) -> int:
     if not 1 <= found < 2**63:
         raise UsageError(f"found {text!r}, expected a size from 1 byte to 8,388,607 TiB")
     return int(found)
+
+
+def sized(size_bytes: int) -> str:
+    """Return a size for people, in decimal units: `512 B`, `1.5 MB`."""
+    value, unit = float(size_bytes), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if value < 1_000 or unit == "TB":
+            break
+        value /= 1_000
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
 
 
 def _parsed(text: str, units: dict[str, float] | dict[str, int], expected: str) -> float:
