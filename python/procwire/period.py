@@ -1,4 +1,4 @@
-"""The period that a question is about: from `since` on, and before `until`."""
+"""The period that a query is about: from `since` on, and before `until`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ def check_period(since: datetime | None, until: datetime | None) -> None:
 
 
 def within(since: datetime | None, until: datetime | None) -> str:
-    """The WHERE of a query for the events of a period, in the SQL of DuckDB; empty without bounds. Events without any
-    time are in none."""
+    """Return the WHERE of a query for the events of a period, in DuckDB's SQL; empty without bounds.
+
+    Events without any time are in no period.
+    """
     bounds = [f"{_TIME} {operator} TIMESTAMPTZ '{utc(time).isoformat()}'"
               for operator, time in ((">=", since), ("<", until)) if time is not None]  # fmt: skip
     return f" WHERE {' AND '.join(bounds)}" if bounds else ""
 
 
 def utc(time: datetime) -> datetime:
-    """A time in UTC; without a zone it is that already."""
+    """Return a time in UTC. Without a zone it is taken for UTC."""
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

@@ -57,7 +57,7 @@ _THEN = "coalesce(c.event_creation_time, c.event_recorded_time)"
 
 
 def enriched(columns: Sequence[str], creations: str) -> str:
-    """The SQL of the view, over `connections` with these columns.
+    """Return the SQL of the view, over `connections` with these columns.
 
     creations: the SQL of every process creation there is, however long before the rows that are asked for.
     """

@@ -27,9 +27,10 @@ __all__ = ["selections"]
 def selections(
     connection: duckdb.DuckDBPyConnection, served: Served, tables: Iterable[TableFile]
 ) -> Iterator[tuple[Event, str]]:
-    """Yield what selects the rows of files: one query for all Parquet files that are alike, which `served` gives to the
-    connection; one for each Arrow file, which is read into the schema `stored`. What is unfit for its column is
-    noted in the files' accounts.
+    """Yield the SQL that selects the rows of files, with their event.
+
+    It is one query for all Parquet files that are alike, which `served` gives to the connection, and one for each Arrow
+    file, which is read into the schema `stored`. What is unfit for its column is noted in the files' accounts.
     """
     import duckdb
 

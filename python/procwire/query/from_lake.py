@@ -1,4 +1,4 @@
-"""`connect` to a lake: DuckDB reads the files of its newest snapshot."""
+"""DuckDB over a lake: it reads the files of the newest snapshot."""
 
 from __future__ import annotations
 
@@ -30,11 +30,14 @@ def connect_lake(
     until: datetime | None = None,
     limits: Limits | None = None,
 ) -> duckdb.DuckDBPyConnection:
-    """`connect` to a lake's newest snapshot. Raises UsageError if there is none, DamageError for a damaged file."""
+    """Return DuckDB with the views over a lake's newest snapshot; the caller closes it.
+
+    location: the lake's folder or URI; None for the default. since, until: events from then on, and before then;
+    without a zone in UTC. limits: None for the defaults. Raises UsageError if there is no lake, DamageError for a damaged file.
+    """
     from procwire.lake import Lake
 
     check_period(since, until)
-
     lake = Lake.open(location)
     tables = {part.table.layout.name: part for part in lake.tables()}
     served = Served()

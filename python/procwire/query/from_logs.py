@@ -1,4 +1,4 @@
-"""`connect` to logs, which are read into DuckDB, and to Parquet files, which it reads itself."""
+"""DuckDB over logs, which are read into it, and over Parquet files, which it reads itself."""
 
 from __future__ import annotations
 
@@ -43,8 +43,13 @@ def connect_logs(
     on_progress: OnProgress | None = None,
     unpack: UnpackLimits | None = None,
 ) -> duckdb.DuckDBPyConnection:
-    """`connect` to logs, which are read into DuckDB's memory; what does not fit there lies in a temporary folder.
-    Parquet files among them stay where they are. unpack: limits what packed logs may become."""
+    """Read logs into DuckDB's memory, and return it with the views over them; the caller closes it.
+
+    What does not fit in memory lies in a temporary folder. Parquet files among the paths stay where they are. since,
+    until: events from then on, and before then; without a zone in UTC. ledger: gets the account of the reading; that
+    nothing could be read is no error here. unpack: limits what packed logs may become; None for the default. Raises
+    UsageError for a period in which nothing can be.
+    """
     check_period(since, until)
     tables, accounts = find_tables(paths)
     served = Served()

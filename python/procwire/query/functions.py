@@ -91,7 +91,7 @@ _IN = (
 
 
 def network_ends(network: str) -> tuple[bytes, bytes]:
-    """First and last address of a network, as 16 bytes. Raises ValueError for what is none."""
+    """Return the first and the last address of a network, as 16 bytes each. Raises ValueError for another text."""
     parsed = ip_network(network)
     return _packed(parsed, 0), _packed(parsed, -1)
 
@@ -102,7 +102,7 @@ def _packed(network: IPv4Network | IPv6Network, index: int) -> bytes:
 
 
 def scope_case() -> str:
-    """What kind of address the bytes `address` are: in SQL that Spark speaks as well."""
+    """Return the SQL expression, for DuckDB and Spark, of the kind of address that the bytes `address` are."""
     whens = "".join(
         f" WHEN address BETWEEN unhex('{first.hex()}') AND unhex('{last.hex()}') THEN '{scope}'"
         for scope, networks in SCOPES
@@ -159,6 +159,6 @@ def _macros() -> tuple[str, ...]:
 
 
 def create_functions(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the macros in a DuckDB connection: `ip_in`, `ip_scope`, `is_private` and the like; see docs/sql.md."""
+    """Create the macros in a DuckDB connection: `ip_in`, `ip_scope`, `is_private` and others; see docs/sql.md."""
     for macro in _macros():
         connection.execute(f"CREATE OR REPLACE MACRO {macro}")

@@ -17,8 +17,9 @@ __all__ = ["ExportableRows", "first_rows"]
 class ExportableRows:
     """The rows of a query in types that a format takes, and under names that each occur once.
 
-    Text formats take text, booleans, numbers, times and bytes; lists and the like become JSON. Parquet and Arrow take
-    all as it is. schema: the rows' own. Raises UsageError where the result is not what `way` holds.
+    Text formats take text, booleans, numbers, times and bytes; lists, maps and structs become JSON. Parquet and Arrow
+    take all as it is. schema: that of `rows`. way: the name of a format. Raises UsageError for rows that the format
+    cannot hold.
     """
 
     def __init__(self, rows: Iterable[pa.RecordBatch], schema: pa.Schema, way: str) -> None:
@@ -39,7 +40,7 @@ class ExportableRows:
 
 
 def first_rows(batches: Iterable[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
-    """At most so many rows."""
+    """Yield the first `limit` rows, in batches that are not empty; None for all."""
     left = limit
     for batch in batches:
         part = batch if left is None else batch.slice(0, left)

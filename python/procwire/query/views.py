@@ -1,4 +1,4 @@
-"""The views that a question starts from: `connections`, what is counted from it, and what gives it context."""
+"""The views that a query starts from: `connections`, what is counted from it, and what gives it context."""
 
 from __future__ import annotations
 
@@ -81,13 +81,13 @@ def prepare(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> None:
-    """Make a DuckDB connection ready for questions: the views `connections`, `processes`, `destinations`, `pairs`,
+    """Make a DuckDB connection ready for queries: create the views `connections`, `processes`, `destinations`, `pairs`,
     `process_creations`, `dns_queries` and `enriched`, and the functions on addresses.
 
-    relation: what yields the rows, as it stands after FROM, or a table. It has columns of the event's, under standard
-    names; those that it lacks are null, save that a row without a kind is a connection. Others it has are kept.
-    context: the same of the events 1 and 22, by `event.Event.table`; there are none without it.
-    since, until: leave out what is older, and what is not.
+    relation: what yields the rows of event 3, as it stands after FROM, or a table. Columns of the event have their
+    standard names; those that it lacks are null, but a row without a kind is a connection. Other columns are kept.
+    context: the relations of the events 1 and 22, by `event.Event.table`; None for no rows of either.
+    since, until: leave out the events before `since`, and those from `until` on.
     """
     create_functions(connection)
     rows = {name: _named(connection, rows) for name, rows in {**(context or {}), CONNECTION.table: relation}.items()}
