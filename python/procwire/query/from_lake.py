@@ -33,7 +33,9 @@ def connect_lake(
     """Return DuckDB with the views over a lake's newest snapshot; the caller closes it.
 
     location: the lake's folder or URI; None for the default. since, until: events from then on, and before then;
-    without a zone in UTC. limits: None for the defaults. Raises UsageError if there is no lake, DamageError for a damaged file.
+    without a zone in UTC. limits: None for the defaults.
+
+    Raises UsageError if there is no lake, DamageError for a damaged file.
     """
     from procwire.lake import Lake
 
