@@ -23,7 +23,7 @@ int open_sockets(struct bpf_iter__task_file *ctx)
 	if (family != AF_INET && family != AF_INET6)
 		return 0;
 	u16 protocol = sk->sk_protocol;
-	if (protocol != IPPROTO_TCP && !(protocol == IPPROTO_UDP && sk->sk_type == SOCK_DGRAM))
+	if (protocol != IPPROTO_TCP && !(want_udp && protocol == IPPROTO_UDP && sk->sk_type == SOCK_DGRAM))
 		return 0;
 	u8 state = sk->__sk_common.skc_state;
 	struct owner owner = {};

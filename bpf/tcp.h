@@ -87,10 +87,12 @@ INLINE void on_syn_sent(struct sock *sk)
 		tcp->owner = owner;
 		tcp->stage = STAGE_CONNECTING;
 	}
-	if (sk->__sk_common.skc_dport == __builtin_bswap16(53)) {
+	if (want_udp && sk->__sk_common.skc_dport == __builtin_bswap16(53)) {
 		struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-		if (note)
+		if (note) {
 			note->owner = owner;
+			note->cookie = cookie;
+		}
 	}
 }
 
@@ -444,7 +446,7 @@ INLINE void on_closed(struct sock *sk, int old)
 
 /*
  * A program does not run where it interrupts itself, as one connection's change of state in a soft interrupt does
- * another's. Without want_closes what is missed so is made good by the next hook that sees the socket. With it there are
+ * another's. Without want_again what is missed so is made good by the next hook that sees the socket. With it there are
  * two: the first leaves word of what it runs for, the second runs where that is another change than its own. What they
  * call does no harm twice.
  */
@@ -489,7 +491,7 @@ int set_state(u64 *ctx)
 	struct sock *sk = (void *)ctx[0];
 	if (!matters(ctx[2]) || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
-	if (want_closes) {
+	if (want_again) {
 		u32 zero = 0;
 		struct change *change = bpf_map_lookup_elem(&changes, &zero);
 		if (!change)

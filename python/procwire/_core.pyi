@@ -11,7 +11,6 @@ __all__ = [
     "Replay",
     "Scanner",
     "Sensor",
-    "Text",
     "columns",
     "evtx_chunk",
     "live_columns",
@@ -53,10 +52,6 @@ class LineForm:
     def __new__(cls, parts: Sequence[str | tuple[str, str, str, str, str]]) -> LineForm: ...
     def line(self, columns: dict[str, str | int | bool | bytes | None]) -> bytes: ...
 
-@final
-class Text:
-    def __buffer__(self, flags: int, /) -> memoryview: ...
-
 # On Linux only.
 @final
 class Sensor:
@@ -65,6 +60,7 @@ class Sensor:
         *,
         cgroup: str | PathLike[str] | None,
         ring_bytes: int,
+        udp: bool,
         udp_idle_s: float,
         attempts: bool,
         closes: bool,
@@ -76,7 +72,7 @@ class Sensor:
     def write_lines(self, form: LineForm, names: object, **options: Any) -> None: ...
     def lines(
         self, timeout_s: float, first_record_id: int, most: int
-    ) -> tuple[Text, int, int, int, dict[str, int], bool] | None: ...
+    ) -> tuple[memoryview, int, int, int, dict[str, int], bool] | None: ...
     def hooks(self) -> list[tuple[str, bool, str | None]]: ...
     def losses(self) -> dict[str, int]: ...
     def unattributed(self) -> dict[str, int]: ...
@@ -91,7 +87,7 @@ class Replay:
     def batch(self, records: list[bytes]) -> Batch: ...
     def lines(
         self, records: list[bytes], first_record_id: int, most: int
-    ) -> tuple[Text, int, int, int, dict[str, int], bool] | None: ...
+    ) -> tuple[memoryview, int, int, int, dict[str, int], bool] | None: ...
 
 def evtx_chunk(
     name: str, bytes: bytes, offset: int, *, events: Sequence[str] | None = None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Level = Literal["informational", "low", "medium", "high", "critical"]
     EngineName = Literal["duckdb", "spark"]
     SensorName = Literal["auto", "ebpf", "poll"]
+    ProtocolChoice = Literal["all", "tcp"]
     FigureOrder = Literal["file", "matched", "decided", "alone"]
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "INPUT_FORMATS",
     "LEVELS",
     "NAMES",
+    "PROTOCOLS",
     "SENSORS",
     "EngineName",
     "EventName",
@@ -35,6 +37,7 @@ __all__ = [
     "InputFormat",
     "Level",
     "Names",
+    "ProtocolChoice",
     "SensorName",
 ]
 
@@ -52,6 +55,8 @@ ENGINES: tuple[EngineName, ...] = ("duckdb", "spark")
 """What answers a query."""
 SENSORS: tuple[SensorName, ...] = ("auto", "ebpf", "poll")
 """What a recording sees connections with."""
+PROTOCOLS: tuple[ProtocolChoice, ...] = ("all", "tcp")
+"""What a recording records of protocols."""
 FIGURE_ORDERS: tuple[FigureOrder, ...] = ("file", "matched", "decided", "alone")
 """Orders of a configuration's rules: as in the file, or by a figure, the highest first."""
 
@@ -63,6 +68,7 @@ _TYPES = {
     "Level": LEVELS,
     "EngineName": ENGINES,
     "SensorName": SENSORS,
+    "ProtocolChoice": PROTOCOLS,
     "FigureOrder": FIGURE_ORDERS,
 }
 

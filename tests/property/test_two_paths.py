@@ -157,7 +157,7 @@ class Source:
             return None
         found = self._core.lines(self.parts.pop(0), first_record_id, most)
         assert found is not None
-        return Lines(memoryview(found[0]), *found[1:]) if found[4] else None
+        return Lines(*found) if found[4] else None
 
     def losses(self) -> Mapping[str, int]:
         return {}

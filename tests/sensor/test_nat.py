@@ -89,6 +89,16 @@ def test_service_of_kubernetes_by_tcp(recording: Recording, two_hosts: tuple[Hos
     recording.expect(truth + server.end(), one, other)
 
 
+def test_service_of_kubernetes_where_tcp_alone_is_recorded(two_hosts: tuple[Host, Host]) -> None:
+    one, other = two_hosts
+    one.ip("route add default via 10.1.0.2")
+    translate(one, "output ip daddr 10.96.0.10 tcp dport 80 dnat to 10.1.0.2:8080")
+    with Recording("--protocol", "tcp") as recording:
+        server = other.start("nat.serve_tcp", "10.1.0.2", 8080).ready()
+        truth = one.run("nat.ask_tcp", "10.96.0.10", 80, "10.1.0.2", 8080)
+        recording.expect(truth + server.end(), one, other)
+
+
 def test_redirected_by_tcp(recording: Recording, two_hosts: tuple[Host, Host]) -> None:
     one, other = two_hosts
     one.ip("route add default via 10.1.0.2")

@@ -27,7 +27,7 @@ use procwire_sensor::processes::Guids;
 use pyo3::call::PyCallArgs;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{IntoPyDict, PyBool, PyBytes, PyCapsule, PyDict, PyIterator, PyList, PyTuple};
+use pyo3::types::{IntoPyDict, PyBool, PyBytes, PyCapsule, PyDict, PyIterator, PyList, PyMemoryView, PyTuple};
 
 /// Bytes asked of a file-like object of Python's at a time.
 const PY_READ_BYTES: usize = 1 << 20;
@@ -365,7 +365,7 @@ impl Text {
 /// Lines, how many, how many rows have no form, how many are not recorded, all rows by kind, and whether some of these
 /// are left for the next call.
 #[cfg(target_os = "linux")]
-type PyLines = (Py<Text>, u64, u64, u64, Py<PyDict>, bool);
+type PyLines = (Py<PyMemoryView>, u64, u64, u64, Py<PyDict>, bool);
 
 #[cfg(target_os = "linux")]
 fn py_lines(lines: &mut Lines) -> PyResult<PyLines> {
@@ -374,7 +374,7 @@ fn py_lines(lines: &mut Lines) -> PyResult<PyLines> {
         let counts = lines.counts();
         let captured = counts.captured.iter().map(|(kind, count)| (kind.as_str(), *count));
         let captured = captured.into_py_dict(py)?.unbind();
-        let text = Py::new(py, text)?;
+        let text = PyMemoryView::from(Bound::new(py, text)?.as_any())?.unbind();
         Ok((text, counts.written, counts.skipped, counts.ruled_out, captured, lines.has_rest()))
     })
 }
@@ -416,8 +416,17 @@ impl PyNames {
     where
         T: for<'a, 'py> FromPyObject<'a, 'py>,
     {
+        self.ask_for(method, arguments, |answer| answer.extract::<Option<T>>().ok().flatten())
+    }
+
+    fn ask_for<T>(
+        &self,
+        method: &str,
+        arguments: impl for<'py> PyCallArgs<'py>,
+        read: impl FnOnce(Bound<'_, PyAny>) -> Option<T>,
+    ) -> Option<T> {
         Python::attach(|py| match self.0.bind(py).call_method1(method, arguments) {
-            Ok(answer) => answer.extract::<Option<T>>().ok().flatten(),
+            Ok(answer) => read(answer),
             Err(error) => {
                 error.write_unraisable(py, Some(self.0.bind(py)));
                 None
@@ -454,8 +463,9 @@ impl Names for PyNames {
     }
 
     fn keeps(&mut self, rows: RecordBatch) -> Option<Vec<bool>> {
-        let kept: Vec<u8> = self.ask("keeps", (Batch(Event::Connection, rows),))?;
-        Some(kept.into_iter().map(|kept| kept != 0).collect())
+        self.ask_for("keeps", (Batch(Event::Connection, rows),), |kept| {
+            Some(kept.cast::<PyBytes>().ok()?.as_bytes().iter().map(|kept| *kept != 0).collect())
+        })
     }
 }
 
@@ -468,12 +478,13 @@ struct Sensor(Mutex<Option<procwire_sensor::Sensor>>);
 #[pymethods]
 impl Sensor {
     #[new]
-    #[pyo3(signature = (*, cgroup, ring_bytes, udp_idle_s, attempts, closes, existing, boot_time_ns, machine_id))]
+    #[pyo3(signature = (*, cgroup, ring_bytes, udp, udp_idle_s, attempts, closes, existing, boot_time_ns, machine_id))]
     #[allow(clippy::too_many_arguments, reason = "keywords of Python's")]
     fn new(
         py: Python<'_>,
         cgroup: Option<std::path::PathBuf>,
         ring_bytes: u32,
+        udp: bool,
         udp_idle_s: f64,
         attempts: bool,
         closes: bool,
@@ -482,7 +493,7 @@ impl Sensor {
         machine_id: u32,
     ) -> PyResult<Self> {
         let guids = procwire_sensor::processes::Guids { machine_id, boot_time_ns };
-        let settings = procwire_sensor::Settings { ring_bytes, udp_idle_s, attempts, closes, existing, guids };
+        let settings = procwire_sensor::Settings { ring_bytes, udp, udp_idle_s, attempts, closes, existing, guids };
         let sensor = py.detach(|| procwire_sensor::Sensor::start(cgroup.as_deref(), &settings))?;
         Ok(Sensor(Mutex::new(Some(sensor))))
     }
@@ -628,7 +639,7 @@ fn version() -> &'static str {
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use super::{Batch, Feeder, LineForm, Scanner, Text, columns, evtx_chunk, live_columns, version};
+    use super::{Batch, Feeder, LineForm, Scanner, columns, evtx_chunk, live_columns, version};
 
     #[cfg(target_os = "linux")]
     #[pymodule_export]

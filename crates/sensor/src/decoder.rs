@@ -191,8 +191,12 @@ impl Decoder {
     /// has read the flow's first datagram, since nobody else could.
     pub fn release(&mut self, now_boot_ns: u64, was_read: impl Fn(u64, &Peer) -> bool) {
         while !self.is_full()
-            && let Some(flow) = self.unanswered.due(now_boot_ns)
+            && let Some(mut flow) = self.unanswered.due(now_boot_ns)
         {
+            // Where flows are seen before netfilter, it is known only now.
+            if flow.nat.is_none() {
+                flow.nat = self.translated.get(&(flow.connection.cookie, flow.connection.far_end())).copied();
+            }
             self.push(&flow);
         }
         while !self.is_full()

@@ -50,20 +50,34 @@ const fn spec(program: &'static str, name: &'static str, required: bool) -> Spec
 }
 
 /// Order matters: who accepts is seen before connections are, so that none is accepted unseen in between.
-const SPECS: [Spec; 10] = [
+const PROCESSES: [Spec; 2] = [
     spec("process_forked", "tp_btf/sched_process_fork", false),
     spec("process_executed", "tp_btf/sched_process_exec", false),
-    spec("sock_create", "cgroup/sock_create", true),
+];
+const UDP_SOCKETS: [Spec; 2] =
+    [spec("sock_create", "cgroup/sock_create", true), spec("udp_error", "tp_btf/inet_sk_error_report", false)];
+/// Who reads a datagram, where the kernel takes such a hook; see bpf/readers.h for how it is found elsewhere.
+const UDP_READERS: [Spec; 3] = [
     spec("recvmsg4", "cgroup/recvmsg4", false),
     spec("recvmsg6", "cgroup/recvmsg6", false),
-    // Who reads a datagram, where the kernel takes such a hook; see bpf/readers.h for how it is found elsewhere.
     spec("consume_udp", "fentry/skb_consume_udp", false),
-    spec("udp_error", "tp_btf/inet_sk_error_report", false),
-    spec("egress", "cgroup_skb/egress", true),
-    spec("ingress", "cgroup_skb/ingress", true),
-    spec("set_state", "tp_btf/inet_sock_set_state", true),
 ];
-/// Runs where the first would interrupt itself: attached after it, where the ends of connections are reported.
+const UDP_DIRECT: [Spec; 8] = [
+    spec("consume_udp", "fentry/skb_consume_udp", true),
+    spec("read_udp4", "fexit/udp_recvmsg", true),
+    spec("read_udp6", "fexit/udpv6_recvmsg", true),
+    spec("read_tcp", "fexit/tcp_recvmsg", true),
+    spec("write_tcp", "fentry/tcp_sendmsg", true),
+    spec("send_udp4", "fentry/ip_send_skb", true),
+    spec("send_udp6", "fentry/ip6_send_skb", true),
+    spec("deliver_udp", "fentry/__udp_enqueue_schedule_skb", true),
+];
+/// What netfilter makes of packets, where no program sees these.
+const FILTERED: Spec = spec("filtered", "fexit/nf_hook_slow", true);
+const EGRESS: Spec = spec("egress", "cgroup_skb/egress", true);
+const INGRESS: Spec = spec("ingress", "cgroup_skb/ingress", true);
+const SET_STATE: Spec = spec("set_state", "tp_btf/inet_sock_set_state", true);
+/// Runs where the first would interrupt itself: attached after it, where no other hook makes up for what that misses.
 const AGAIN: Spec = spec("set_state_again", "tp_btf/inet_sock_set_state", true);
 /// With attempts: a connection that fails before its SYN, the best first.
 const CONNECT: [Spec; 2] = [
@@ -118,8 +132,52 @@ impl AcceptHook {
     }
 }
 
+/// How datagrams and translated addresses are seen, the best first; see bpf/direct.h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum UdpHook {
+    /// At functions that only UDP runs: packets run no program.
+    Fentry,
+    /// Where packets pass the root of the control groups.
+    Packets,
+}
+
+impl UdpHook {
+    /// Those to try, in their order.
+    fn candidates() -> io::Result<Vec<Self>> {
+        Ok(match std::env::var(FORCED_UDP_HOOK).as_deref() {
+            Ok("fentry") => vec![Self::Fentry],
+            Ok("packets") => vec![Self::Packets],
+            Ok(other_) => return Err(other(format!("found {FORCED_UDP_HOOK}={other_}, expected fentry or packets"))),
+            // Asked for only, until names that are asked for over TCP are seen by it too.
+            Err(_) => vec![Self::Packets],
+        })
+    }
+
+    fn specs(self, udp: bool, accept: AcceptHook) -> Vec<Spec> {
+        let mut specs = Vec::new();
+        let packets = self == Self::Packets;
+        if udp {
+            specs.extend(UDP_SOCKETS);
+            if packets { specs.extend(UDP_READERS) } else { specs.extend(UDP_DIRECT) }
+        }
+        specs.extend((!packets).then_some(FILTERED));
+        specs.extend(self.sees_packets(accept).then_some(EGRESS));
+        specs.extend((packets && udp).then_some(INGRESS));
+        specs
+    }
+
+    /// Whether a program sees what TCP sends.
+    fn sees_packets(self, accept: AcceptHook) -> bool {
+        self == Self::Packets || accept != AcceptHook::Graft
+    }
+}
+
+/// Chooses the hooks of UDP, for tests.
+const FORCED_UDP_HOOK: &str = "PROCWIRE_UDP_HOOK";
 /// Chooses the hook of accept(): for tests, and for who wants each accept() exactly at its end whatever that costs.
 const FORCED_ACCEPT_HOOK: &str = "PROCWIRE_ACCEPT_HOOK";
+/// What the globals of the programs are set to, which a loader refers to.
+const NUMBERS: [u8; 4] = [0, 1, 2, 3];
 const OPEN_SOCKETS: &str = "iter/task_file";
 const LOOK: &str = "socket";
 /// Programs that do not attach to a hook.
@@ -132,6 +190,8 @@ enum Loaded {
     All(Ebpf, Vec<Hook>),
     /// The hooks of accept() that it refused.
     WithoutAccept(Vec<Hook>),
+    /// The hooks of UDP that it refused.
+    WithoutUdp(Vec<Hook>),
 }
 
 fn push_hook(hooks: &mut Vec<Hook>, name: &'static str, reason: Option<String>) {
@@ -251,7 +311,6 @@ impl Kernel {
         let seed = secret();
         let tcps = if settings.closes { TCPS_WITH_CLOSES } else { TCPS };
         let tcps_mask = tcps - 1;
-        let numbers = [0, AcceptHook::Graft as u8, AcceptHook::Getpeername as u8, AcceptHook::Syscalls as u8];
         // It refers to all of these.
         let mut loader = loader;
         loader.btf(Some(btf)).verifier_log_level(VerifierLogLevel::DISABLE);
@@ -271,13 +330,20 @@ impl Kernel {
             .map_max_entries("tcps", tcps)
             .map_max_entries("ring", settings.ring_bytes);
         for accept in candidates {
-            loader.override_global("accept_hook", &numbers[accept as usize], true);
-            match Self::load(&mut loader, btf, root, settings, accept)? {
-                Loaded::All(ebpf, mut hooks) => {
-                    hooks.append(&mut refused);
-                    return Ok((ebpf, hooks));
+            for udp in UdpHook::candidates()? {
+                match Self::load(&mut loader, btf, root, settings, accept, udp)? {
+                    Loaded::All(ebpf, mut hooks) => {
+                        for Hook { name, reason, .. } in refused {
+                            push_hook(&mut hooks, name, reason);
+                        }
+                        return Ok((ebpf, hooks));
+                    }
+                    Loaded::WithoutUdp(mut hooks) => refused.append(&mut hooks),
+                    Loaded::WithoutAccept(mut hooks) => {
+                        refused.append(&mut hooks);
+                        break;
+                    }
                 }
-                Loaded::WithoutAccept(mut hooks) => refused.append(&mut hooks),
             }
         }
         let reasons: Vec<_> = refused
@@ -293,10 +359,19 @@ impl Kernel {
         root: &File,
         settings: &Settings,
         accept: AcceptHook,
+        udp: UdpHook,
     ) -> io::Result<Loaded> {
+        let again = settings.closes || !udp.sees_packets(accept);
+        loader
+            .override_global("accept_hook", &NUMBERS[accept as usize], true)
+            .override_global("want_udp", &NUMBERS[usize::from(settings.udp)], true)
+            .override_global("want_packets", &NUMBERS[usize::from(settings.udp && udp == UdpHook::Packets)], true)
+            .override_global("want_again", &NUMBERS[usize::from(again)], true);
         let mut ebpf = loader.load(OBJECT).map_err(|error| other(causes(&error)))?;
         let mut hooks = Vec::new();
-        let specs: Vec<_> = SPECS.into_iter().chain(settings.closes.then_some(AGAIN)).collect();
+        let seen = udp.specs(settings.udp, accept);
+        let specs: Vec<_> =
+            PROCESSES.into_iter().chain(seen).chain([SET_STATE]).chain(again.then_some(AGAIN)).collect();
         // Of those that stand for each other the best; the others are loaded if it is refused.
         let best = accept.groups().iter().map(|group| group[0]).chain(settings.attempts.then_some(CONNECT[0]));
         let all: Vec<_> = specs.iter().copied().chain(best).chain(APART).collect();
@@ -327,6 +402,11 @@ impl Kernel {
         }
         for spec in specs {
             let reason = attach_spec(&mut ebpf, &spec, btf, root).err();
+            if spec.required && reason.is_some() && spec.name.starts_with('f') {
+                push_hook(&mut hooks, spec.name, reason);
+                hooks.retain(|hook| !hook.attached);
+                return Ok(Loaded::WithoutUdp(hooks));
+            }
             if spec.required
                 && let Some(reason) = &reason
             {
@@ -678,7 +758,9 @@ mod tests {
     /// nothing jumps past that.
     #[test]
     fn programs_of_control_groups_allow_on_every_path() {
-        let hooks = SPECS.iter().filter(|spec| spec.name.starts_with("cgroup"));
+        let packets = UdpHook::Packets.specs(true, AcceptHook::Getpeername);
+        let accepts = AcceptHook::Getpeername.groups().iter().copied().flatten().copied();
+        let hooks = packets.into_iter().chain(accepts).filter(|spec| spec.name.starts_with("cgroup"));
         let mut exits = 0;
         for Spec { name, .. } in hooks {
             let code = instructions(name);
@@ -692,7 +774,7 @@ mod tests {
                 exits += 1;
             }
         }
-        assert!(exits >= 5, "found {exits} exits, expected one for each of five programs at least");
+        assert!(exits >= 7, "found {exits} exits, expected one for each of seven programs at least");
     }
 
     /// Wherever it is: unified hosts have it at /sys/fs/cgroup, hybrid ones below.

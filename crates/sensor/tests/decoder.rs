@@ -98,6 +98,27 @@ fn long(batch: &RecordBatch, name: &str) -> i64 {
     batch.column_by_name(name).unwrap().as_primitive::<Int64Type>().value(0)
 }
 
+/// Where flows are seen before netfilter, what that makes of one is told behind it.
+#[test]
+fn a_flow_has_its_translation_though_that_comes_later() {
+    let mut flow = connection(kind::SENT, 17);
+    flow.state = state::ESTABLISHED;
+    let mut nat = Nat::new_zeroed();
+    nat.record = 5;
+    (nat.cookie, nat.peer.address, nat.peer.port) = (flow.cookie, flow.peer, flow.peer_port);
+    (nat.translated_local, nat.local_port) = (ipv4(9), 50_000);
+    (nat.translated_peer, nat.peer_port) = (flow.peer, flow.peer_port);
+    let mut decoder = decoder();
+    for record in [process(CURL), sent(&flow), nat.as_bytes().to_vec()] {
+        decoder.feed(&record);
+    }
+    assert_eq!(decoder.rows(), 0);
+    decoder.release(u64::MAX, |_, _| false);
+    let batch = decoder.take().expect("a batch");
+    assert_eq!(text(&batch, "nat_src_ip"), "192.0.2.9");
+    assert_eq!(text(&batch, "dst_ip"), "192.0.2.2");
+}
+
 #[test]
 fn a_connection_is_its_process_s() {
     let mut decoder = decoder();

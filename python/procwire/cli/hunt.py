@@ -100,7 +100,6 @@ def hunt(
     Hunts in the lake, or in logs named with --files. Rows go to stdout or to a file, the most remarkable first.
     """
     from procwire.hunts import find, load, prepare
-    from procwire.query import open_source
 
     known = load(hunts or ())
     if name is None:
@@ -108,6 +107,8 @@ def hunt(
     found = find(name, known)
     if describe:
         return _print(_description(found))
+    from procwire.query import open_source
+
     check_targets([("-o", output)], files or (), force=force)
     options = QueryOptions(files, lake, since, until, engine, master, memory, spill, timeout, unpack)
     names = {**option_names("--files"), "since": "--since", "parameter": "--param"}
@@ -185,7 +186,7 @@ def _write(
 
 
 def _print(text: str) -> ExitCode:
-    from procwire.sinks.plain import plain
+    from procwire.plain import plain
 
     sys.stdout.write("".join(plain(line) + "\n" for line in text.splitlines()))
     return ExitCode.ALL_READ

@@ -11,7 +11,7 @@ import typer
 from procwire.cli.commands import Command
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.options import WhereOption
-from procwire.cli.request import Level, Names, Request, Sensor, Target, Way
+from procwire.cli.request import Level, Names, Protocol, Request, Sensor, Target, Way
 from procwire.cli.targets import check_targets
 from procwire.cli.ways import listed
 from procwire.errors import RecordError, UsageError
@@ -133,6 +133,10 @@ def record(
         ),
     ] = "auto",
     interval: Annotated[str, typer.Option(metavar="DURATION", help="How often poll looks.")] = "1s",
+    protocol: Annotated[
+        Protocol,
+        typer.Option(help="all: TCP, UDP, and names from DNS. tcp: TCP alone, which costs other programs less."),
+    ] = "all",
     udp_idle: Annotated[
         str, typer.Option(metavar="DURATION", help="Record a UDP flow again after so long a silence.")
     ] = "30m",
@@ -210,6 +214,7 @@ def record(
         count=count,
         sensor=sensor,
         interval_s=seconds(interval),
+        protocol=protocol,
         udp_idle_s=seconds(udp_idle),
         attempts=attempts,
         closes=closes,

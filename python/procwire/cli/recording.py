@@ -242,6 +242,7 @@ def _open_source(request: Request) -> tuple[LiveSource, RecordingLedger]:
         try:
             source = EbpfSource(
                 ring_bytes=request.ring_bytes,
+                udp=request.protocol == "all",
                 udp_idle_s=request.udp_idle_s,
                 attempts=request.attempts,
                 closes=request.closes,
@@ -257,7 +258,11 @@ def _open_source(request: Request) -> tuple[LiveSource, RecordingLedger]:
     from procwire.sources.poll import PollSource
 
     source = PollSource(
-        interval_s=request.interval_s, existing=request.existing, machine_id=machine, boot_time_ns=boot_ns
+        interval_s=request.interval_s,
+        existing=request.existing,
+        udp=request.protocol == "all",
+        machine_id=machine,
+        boot_time_ns=boot_ns,
     )
     return source, RecordingLedger(source.name, reason, source.hooks)
 

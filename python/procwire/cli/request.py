@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procwire.choices import Level, Names
+from procwire.choices import ProtocolChoice as Protocol
 from procwire.choices import SensorName as Sensor
 from procwire.sinks.formats import RECORD_FORMATS
 
-__all__ = ["Level", "Names", "Request", "Sensor", "Target", "Way"]
+__all__ = ["Level", "Names", "Protocol", "Request", "Sensor", "Target", "Way"]
 
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Request:
     count: int | None
     sensor: Sensor
     interval_s: float
+    protocol: Protocol
     udp_idle_s: float
     attempts: bool
     closes: bool

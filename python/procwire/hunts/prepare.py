@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from procwire.hunts.hunt import Hunt
     from procwire.query import QuerySource
     from procwire.query.protocol import Connection
@@ -62,6 +61,8 @@ def prepare(
 
 def with_base_names(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return a batch with `process_name`, if it has that column, cut to the file's name: a path fits no table."""
+    import pyarrow.compute as pc
+
     index = batch.schema.get_field_index("process_name")
     if index < 0:
         return batch

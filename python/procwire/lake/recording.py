@@ -15,8 +15,8 @@ from procwire.sources.memory import return_unused
 __all__ = ["LakeOutput"]
 
 _COMMIT_S = 10.0
-# Some 10 MB; so many more would make a commit cheaper by a microsecond a row.
-_COMMIT_ROWS = 12_000
+# Some 7 MB; twice as many would make a row cheaper by a microsecond.
+_COMMIT_ROWS = 8_192
 # What is held while the lake cannot be written: some 300 MB.
 _HELD_ROWS = 500_000
 

@@ -15,13 +15,13 @@ import pyarrow as pa
 from procwire.engine import literal
 from procwire.errors import UsageError
 from procwire.query.protocol import duckdb_of
-from procwire.sigma.correlation_stream import correlation_columns
-from procwire.sigma.fields import kind_of
-from procwire.sigma.hits import SCHEMA, hits_of
-from procwire.sigma.matcher import KINDS, Matcher
-from procwire.sigma.rule import Level, Rule, RuleSet
-from procwire.sigma.stream import SigmaStream
-from procwire.sigma.tree import leaves
+from procwire.sigma.matching.correlation_stream import correlation_columns
+from procwire.sigma.matching.hits import SCHEMA, hits_of
+from procwire.sigma.matching.matcher import KINDS, Matcher
+from procwire.sigma.matching.stream import SigmaStream
+from procwire.sigma.model.fields import kind_of
+from procwire.sigma.model.rule import Level, Rule, RuleSet
+from procwire.sigma.model.tree import leaves
 
 if TYPE_CHECKING:
     import duckdb

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from procwire.sigma.rule import LEVELS, Level
+from procwire.sigma.model.rule import LEVELS, Level
 
 __all__ = ["MatchCount", "MatchOverview"]
 

@@ -15,8 +15,8 @@ from procwire.engine.layout import joined
 from procwire.matching.folding import fold
 from procwire.matching.rendering import long_ipv6_sql
 from procwire.query.functions import network_ends
-from procwire.sigma.fields import ADDRESS_BYTES, kind_of
-from procwire.sigma.tree import (
+from procwire.sigma.model.fields import ADDRESS_BYTES, kind_of
+from procwire.sigma.model.tree import (
     All,
     Any,
     Compared,

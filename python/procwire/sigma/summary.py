@@ -7,8 +7,8 @@ from pathlib import Path
 
 from procwire.errors import UsageError
 from procwire.plain import plain
-from procwire.sigma.parse import load
-from procwire.sigma.rule import Level, RuleSet
+from procwire.sigma.loading.parse import load
+from procwire.sigma.model.rule import Level, RuleSet
 from procwire.words import counted
 
 __all__ = ["load_usable", "summary"]

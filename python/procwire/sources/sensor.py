@@ -50,7 +50,8 @@ class Names(Protocol):
 class EbpfSource:
     """A LiveSource over `_core.Sensor`, which is loaded and attached once this is made.
 
-    ring_bytes: size of the kernel's buffer. udp_idle_s: a UDP flow is told again after so long a silence.
+    ring_bytes: size of the kernel's buffer. udp: whether UDP is seen too, and names from DNS with it.
+    udp_idle_s: a UDP flow is told again after so long a silence.
     machine_id, boot_time_ns: as for `guid.linux_guid`. Raises RecordError, with the reason, where it cannot load.
     """
 
@@ -61,6 +62,7 @@ class EbpfSource:
         self,
         *,
         ring_bytes: int,
+        udp: bool,
         udp_idle_s: float,
         attempts: bool,
         closes: bool,
@@ -75,6 +77,7 @@ class EbpfSource:
             self._sensor = sensor(
                 cgroup=None,
                 ring_bytes=ring_bytes,
+                udp=udp,
                 udp_idle_s=udp_idle_s,
                 attempts=attempts,
                 closes=closes,
@@ -140,7 +143,7 @@ class EbpfSource:
         at the next call, which does not wait.
         """
         found = self._sensor.lines(timeout_s, first_record_id, most)
-        return None if found is None else Lines(memoryview(found[0]), *found[1:])
+        return None if found is None else Lines(*found)
 
     def losses(self) -> Mapping[str, int]:
         """Cause to events lost since the start."""

@@ -138,6 +138,11 @@ def test_defaults_are_those_documented(asked: Callable[..., Request]) -> None:
     assert (request.sensor, request.interval_s, request.udp_idle_s, request.ring_bytes) == ("auto", 1, 1_800, 16 << 20)
     assert (request.attempts, request.closes, request.existing, request.dns_lookup) == (False, False, False, True)
     assert (request.duration_s, request.count, request.user, request.where) == (None, None, None, [])
+    assert request.protocol == "all"
+
+
+def test_protocol_reaches_the_recording(asked: Callable[..., Request]) -> None:
+    assert asked("--all", "--protocol", "tcp").protocol == "tcp"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -48,3 +50,14 @@ def test_base_names_stand_for_paths_where_there_are_any() -> None:
     batch = pa.record_batch({"process_name": ["C:\\a\\b.exe", "/usr/bin/nc", "System", None], "n": [1, 2, 3, 4]})
     assert with_base_names(batch).to_pydict() == {"process_name": ["b.exe", "nc", "System", None], "n": [1, 2, 3, 4]}
     assert with_base_names(batch.select(["n"])) == batch.select(["n"])
+
+
+def test_a_list_of_hunts_needs_no_arrow() -> None:
+    """It takes longer to import than all else that a list needs."""
+    code = """
+import sys
+from procwire.hunts import find, load
+print(find("beacons", load()).title)
+assert not {"pyarrow", "duckdb", "deltalake"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -70,7 +70,7 @@ class FakeSink:
         self.trouble: str | None = None
         self._failing = failing
 
-    def write(self, lines: bytes, written: int, skipped: int = 0) -> None:
+    def write(self, lines: bytes | memoryview, written: int, skipped: int = 0) -> None:
         self.skipped += skipped
         self.trouble = "no place" if self._failing else None
         if self._failing:
@@ -78,7 +78,7 @@ class FakeSink:
             self.lost += written
         else:
             self.written += written
-            self.lines += lines.split(b"\n")[:-1]
+            self.lines += bytes(lines).split(b"\n")[:-1]
 
     def tick(self) -> None:
         pass

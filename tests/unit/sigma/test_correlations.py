@@ -80,6 +80,17 @@ def test_stream_is_told_once_until_it_is_over() -> None:
     assert told(at_rest(text, events)) == [(4, 4, (0, 30)), (2, 2, (200, 210))]
 
 
+def test_streams_of_one_rule_set_remember_nothing_of_each_other() -> None:
+    """Rules are data: what correlations have seen is the stream's, and a set can be run any number of times."""
+    found = loaded(BASE, counted("event_count", "  gt: 1"))
+    first, second = batch_of([after(0)]), batch_of([after(10)])
+    stream = SigmaStream(found)
+    stream.matches(first)
+    assert [match["rule_title"] for match in stream.matches(second).to_pylist()] == ["C"]
+    assert SigmaStream(found).matches(second).num_rows == 0
+    assert SigmaStream(found).matches(pa.concat_batches([first, second])).num_rows == 1
+
+
 def test_groups_do_not_mix() -> None:
     """Values of `group-by` are told, and stand in the event's columns; what is missing is a value of its own."""
     text = counted("event_count", "  gte: 2", "group-by: [Computer, DestinationIp]")

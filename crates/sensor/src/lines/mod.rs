@@ -9,7 +9,6 @@ pub mod cell;
 pub mod form;
 mod staged;
 
-use std::collections::VecDeque;
 use std::net::Ipv6Addr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -525,10 +524,20 @@ impl Known {
     }
 }
 
-/// A row that waits, and the place of the rules' verdict over it.
+/// A row that waits for a decision, or was decided over.
 struct Waiting {
     row: Staged,
+    /// The place of the rules' verdict.
     verdict: Option<usize>,
+    /// The rule's.
+    name: Option<Arc<str>>,
+    is_kept: bool,
+}
+
+impl Waiting {
+    fn new(row: &Row<'_>, verdict: Option<usize>) -> Self {
+        Waiting { row: Staged::new(row), verdict, name: None, is_kept: true }
+    }
 }
 
 /// Lines in the making.
@@ -541,8 +550,8 @@ pub struct Lines {
     rules: Option<Verdicts>,
     predicate: Option<Question>,
     waiting: Vec<Waiting>,
-    /// Rows that are to be written, with their rules' names.
-    decided: VecDeque<(Staged, Option<Arc<str>>)>,
+    /// The first of these that is still to be written; None where they have not been decided over.
+    decided: Option<usize>,
     bytes: Vec<u8>,
     scratch: String,
     counts: Counts,
@@ -573,7 +582,7 @@ impl Lines {
             rules: layout.rules.map(|columns| Verdicts::new(Question::new(&columns, Column::asked))),
             predicate: layout.predicate.map(|columns| Question::new(&columns, cut)),
             waiting: Vec::new(),
-            decided: VecDeque::new(),
+            decided: None,
             bytes: Vec::new(),
             scratch: String::new(),
             counts: Counts::default(),
@@ -633,7 +642,7 @@ impl Lines {
         let Some(rules) = rules else {
             match predicate {
                 None => self.write(row, None),
-                Some(_) => waiting.push(Waiting { row: Staged::new(row), verdict: None }),
+                Some(_) => waiting.push(Waiting::new(row, None)),
             }
             return;
         };
@@ -646,78 +655,84 @@ impl Lines {
                 let name = name.clone();
                 self.write(row, name.as_deref());
             }
-            _ => waiting.push(Waiting { row: Staged::new(row), verdict: Some(place) }),
+            _ => waiting.push(Waiting::new(row, Some(place))),
         }
     }
 
     /// Decide over the rows that wait, and write those that are to be written, in their order: as many as a step should
     /// have, see `has_rest`.
     pub fn finish(&mut self) {
-        let mut waiting = std::mem::take(&mut self.waiting);
-        if waiting.is_empty() {
+        if self.waiting.is_empty() {
             return;
         }
-        let named = self.ruled_in(&mut waiting);
-        let kept = self.kept(&waiting, &named);
-        let chosen = |place: &usize| kept.as_ref().is_none_or(|kept| kept[*place]);
-        let rows = waiting.drain(..).zip(named).enumerate();
-        self.decided.extend(rows.filter(|(place, _)| chosen(place)).map(|(_, (one, name))| (one.row, name)));
+        let mut waiting = std::mem::take(&mut self.waiting);
+        self.rule_out(&mut waiting);
+        let kept = self.kept(&waiting);
+        for (place, one) in waiting.iter_mut().enumerate() {
+            one.is_kept = kept.as_ref().is_none_or(|kept| kept[place]);
+        }
         self.waiting = waiting;
+        self.decided = Some(0);
         self.resume();
     }
 
-    /// Write rows that were decided over before; whether there were any.
+    /// Write rows that were decided over; whether there were any.
     pub fn resume(&mut self) -> bool {
-        let had = self.has_rest();
+        let Some(mut next) = self.decided.take() else { return false };
+        let mut waiting = std::mem::take(&mut self.waiting);
         while self.bytes.len() < PIECE_BYTES
-            && let Some((row, name)) = self.decided.pop_front()
+            && let Some(one) = waiting.get(next)
         {
-            self.write(&row.row(), name.as_deref());
+            if one.is_kept {
+                self.write(&one.row.row(), one.name.as_deref());
+            }
+            next += 1;
         }
-        had
+        if next < waiting.len() {
+            self.decided = Some(next);
+        } else {
+            waiting.clear();
+        }
+        self.waiting = waiting;
+        true
     }
 
     /// Whether rows are left for the next step, which `resume`s. They are counted already.
     pub fn has_rest(&self) -> bool {
-        !self.decided.is_empty()
+        self.decided.is_some()
     }
 
-    /// Ask the rules, and drop what they do not log. The names of the others.
-    fn ruled_in(&mut self, waiting: &mut Vec<Waiting>) -> Vec<Option<Arc<str>>> {
+    /// Ask the rules; drop what they do not log, and name the rest.
+    fn rule_out(&mut self, waiting: &mut Vec<Waiting>) {
         let Lines { rules, known, counts, .. } = self;
-        let Some(rules) = rules else { return vec![None; waiting.len()] };
+        let Some(rules) = rules else { return };
         rules.settle(|rows| {
             let name = |name: String| if name.is_empty() { None } else { Some(name.into()) };
             let answers = known.names.rules(rows)?;
             Some(answers.into_iter().map(|answer| answer.map(name)).collect::<Vec<Verdict>>())
         });
-        let mut names = Vec::with_capacity(waiting.len());
-        waiting.retain(|one| match one.verdict.and_then(|place| rules.given(place)) {
+        waiting.retain_mut(|one| match one.verdict.and_then(|place| rules.given(place)) {
             Some(None) => {
                 counts.ruled_out += 1;
                 false
             }
             Some(Some(name)) => {
-                names.push(name.clone());
+                one.name.clone_from(name);
                 true
             }
-            None => {
-                names.push(None);
-                true
-            }
+            None => true,
         });
-        names
     }
 
     /// Ask the predicate; None if it keeps all.
-    fn kept(&mut self, waiting: &[Waiting], named: &[Option<Arc<str>>]) -> Option<Vec<bool>> {
+    fn kept(&mut self, waiting: &[Waiting]) -> Option<Vec<bool>> {
         let Lines { plan, known, predicate, scratch, .. } = self;
         let question = predicate.as_mut().filter(|_| !waiting.is_empty())?;
-        for (one, name) in waiting.iter().zip(named) {
+        for one in waiting {
             let row = one.row.row();
             let (source, destination) = known.ends(&row);
             let (mut line, _) = known.line(plan, &row, source.as_deref(), destination.as_deref());
-            line.rule_name = name.as_deref();
+            line.rule_name = one.name.as_deref();
             question.push(&line, scratch);
         }
         let rows = question.take().ok()?;

@@ -12,16 +12,16 @@ from procwire.sigma.analysis.reach import blockers, missing_fields, present_in, 
 from procwire.sigma.analysis.witness import witnesses
 from procwire.sigma.describe import value_text
 from procwire.sigma.detect import detect
-from procwire.sigma.fields import column_of
-from procwire.sigma.parse import load
-from procwire.sigma.rule import RuleSet
+from procwire.sigma.loading.parse import load
+from procwire.sigma.model.fields import column_of
+from procwire.sigma.model.rule import RuleSet
 from procwire.words import counted
 
 if TYPE_CHECKING:
     from procwire.query.protocol import Connection
     from procwire.rules.model import Configuration
+    from procwire.sigma.model.rule import Rule
     from procwire.sigma.problems import Problem
-    from procwire.sigma.rule import Rule
 
 __all__ = ["FAULTS", "CheckReport", "Status", "Verdict", "check"]
 

@@ -25,8 +25,8 @@ from procwire.bounded import read_bounded
 from procwire.errors import UsageError
 from procwire.event import LIVE_SCHEMA
 from procwire.query.functions import network_ends
-from procwire.sigma import reading
-from procwire.sigma.fields import ADDRESS_BYTES, Kind, column_of, kind_of
+from procwire.sigma.loading import reading
+from procwire.sigma.model.fields import ADDRESS_BYTES, Kind, column_of, kind_of
 from procwire.sigma.problems import Unusable
 
 __all__ = ["Example", "batch_of", "examples_beside", "read_examples"]

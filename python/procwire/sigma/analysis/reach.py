@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from procwire.engine import literal
-from procwire.sigma.column_tests import ColumnTests
-from procwire.sigma.fields import DNS_COLUMNS, PROCESS_COLUMNS
-from procwire.sigma.matcher import KINDS
-from procwire.sigma.tree import All, Any, Leaf, Missing, Node, Not, leaves
+from procwire.sigma.matching.column_tests import ColumnTests
+from procwire.sigma.matching.matcher import KINDS
+from procwire.sigma.model.fields import DNS_COLUMNS, PROCESS_COLUMNS
+from procwire.sigma.model.tree import All, Any, Leaf, Missing, Node, Not, leaves
 
 if TYPE_CHECKING:
     from procwire.query.protocol import Connection
-    from procwire.sigma.rule import Rule
+    from procwire.sigma.model.rule import Rule
 
 __all__ = ["Present", "blockers", "missing_fields", "present_in", "why"]
 

@@ -11,14 +11,14 @@ from procwire.errors import UsageError
 from procwire.sigma.analysis.examples import Example, batch_of, examples_beside, read_examples
 from procwire.sigma.analysis.unmet import unmet
 from procwire.sigma.describe import reason
-from procwire.sigma.documents import rule_files
-from procwire.sigma.parse import load
-from procwire.sigma.rule import RuleSet
-from procwire.sigma.stream import SigmaStream
+from procwire.sigma.loading.documents import rule_files
+from procwire.sigma.loading.parse import load
+from procwire.sigma.matching.stream import SigmaStream
+from procwire.sigma.model.rule import RuleSet
 
 if TYPE_CHECKING:
+    from procwire.sigma.model.rule import Rule
     from procwire.sigma.problems import Problem
-    from procwire.sigma.rule import Rule
 
 __all__ = ["Outcome", "TestReport", "test"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from procwire.sigma.matcher import Matcher
+from procwire.sigma.matching.matcher import Matcher
+from procwire.sigma.model.tree import All, Any, Leaf, Node, Not
 from procwire.sigma.sql import to_sql
-from procwire.sigma.tree import All, Any, Leaf, Node, Not
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from procwire.sigma.rule import Rule
+    from procwire.sigma.model.rule import Rule
 
 __all__ = ["unmet"]
 

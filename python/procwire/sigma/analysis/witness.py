@@ -11,13 +11,26 @@ import pyarrow as pa
 
 from procwire.event import LIVE_SCHEMA
 from procwire.query.functions import network_ends
-from procwire.sigma.fields import ADDRESS_BYTES
-from procwire.sigma.rule import RuleSet
-from procwire.sigma.stream import SigmaStream
-from procwire.sigma.tree import All, Any, Compared, Equal, InNetwork, Leaf, Like, Missing, Node, Not, Part, Wildcard
+from procwire.sigma.matching.stream import SigmaStream
+from procwire.sigma.model.fields import ADDRESS_BYTES
+from procwire.sigma.model.rule import RuleSet
+from procwire.sigma.model.tree import (
+    All,
+    Any,
+    Compared,
+    Equal,
+    InNetwork,
+    Leaf,
+    Like,
+    Missing,
+    Node,
+    Not,
+    Part,
+    Wildcard,
+)
 
 if TYPE_CHECKING:
-    from procwire.sigma.rule import Rule
+    from procwire.sigma.model.rule import Rule
 
 __all__ = ["row_of", "witnesses"]
 

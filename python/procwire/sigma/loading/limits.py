@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from procwire.sigma.model.tree import All, Any, Node, Not
 from procwire.sigma.problems import Unusable
-from procwire.sigma.tree import All, Any, Node, Not
 
 __all__ = ["MOST_TESTS", "MOST_TESTS_OF_ALL", "check_size", "check_tree"]
 

@@ -14,9 +14,9 @@ from sigma.correlations import (
     SigmaRuleReference,
 )
 
-from procwire.sigma.fields import column_of, kind_of
+from procwire.sigma.model.fields import column_of, kind_of
+from procwire.sigma.model.rule import Bound, Correlation, CorrelationType, Presence, Rule
 from procwire.sigma.problems import Problem, Unusable
-from procwire.sigma.rule import Bound, Correlation, CorrelationType, Presence, Rule
 
 __all__ = ["Known", "load_correlation"]
 

@@ -1,4 +1,4 @@
-"""Rules that are ready to run, correlations among them, and sets of rules: data only. `sigma.stream` runs them."""
+"""Rules that are ready to run, correlations among them, and sets of rules: data only. `matching.stream` runs them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from procwire.choices import LEVELS, Level
-from procwire.sigma.fields import DNS_CATEGORIES, DNS_COLUMNS, PROCESS_COLUMNS
+from procwire.sigma.model.fields import DNS_CATEGORIES, DNS_COLUMNS, PROCESS_COLUMNS
+from procwire.sigma.model.tree import Node, leaves
 from procwire.sigma.problems import Problem
 from procwire.sigma.sql import to_sql
-from procwire.sigma.tree import Node, leaves
 
 __all__ = [
     "LEVELS",

@@ -19,15 +19,15 @@ from sigma.exceptions import SigmaError
 from sigma.filters import SigmaFilter
 from sigma.rule import SigmaRule
 
-from procwire.sigma.documents import Document, documents
-from procwire.sigma.expressions import POLICY
-from procwire.sigma.fields import CATEGORIES, DNS_CATEGORIES
-from procwire.sigma.limits import MOST_TESTS_OF_ALL, check_size, check_tree
-from procwire.sigma.load_correlation import Known, load_correlation
+from procwire.sigma.loading.documents import Document, documents
+from procwire.sigma.loading.expressions import POLICY
+from procwire.sigma.loading.limits import MOST_TESTS_OF_ALL, check_size, check_tree
+from procwire.sigma.loading.load_correlation import Known, load_correlation
+from procwire.sigma.loading.values import keyword, test_of
+from procwire.sigma.model.fields import CATEGORIES, DNS_CATEGORIES
+from procwire.sigma.model.rule import Correlation, Level, LogSource, Rule, RuleSet
+from procwire.sigma.model.tree import Equal, Leaf, Missing, Node, Not, all_of, any_of
 from procwire.sigma.problems import OtherEvents, Problem, Unusable
-from procwire.sigma.rule import Correlation, Level, LogSource, Rule, RuleSet
-from procwire.sigma.tree import Equal, Leaf, Missing, Node, Not, all_of, any_of
-from procwire.sigma.values import keyword, test_of
 
 __all__ = ["load"]
 

@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from procwire.event import LIVE_SCHEMA
 from procwire.matching.rendering import text_of
-from procwire.sigma.fields import ADDRESS_BYTES
-from procwire.sigma.matcher import Found
-from procwire.sigma.rule import Rule
-from procwire.sigma.tree import Leaf
+from procwire.sigma.matching.matcher import Found
+from procwire.sigma.model.fields import ADDRESS_BYTES
+from procwire.sigma.model.rule import Rule
+from procwire.sigma.model.tree import Leaf
 
 __all__ = ["NO_HITS", "SCHEMA", "as_json", "hit_batch", "hits_of", "rule_columns"]
 

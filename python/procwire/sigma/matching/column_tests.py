@@ -17,8 +17,8 @@ from procwire.matching.rendering import long_ipv6, text_of
 from procwire.matching.text_index import TextIndex
 from procwire.matching.text_tests import TextPredicate, TextTest
 from procwire.query.functions import network_ends
-from procwire.sigma.fields import ADDRESS_BYTES
-from procwire.sigma.tree import (
+from procwire.sigma.model.fields import ADDRESS_BYTES
+from procwire.sigma.model.tree import (
     Compared,
     Equal,
     InNetwork,

@@ -28,9 +28,8 @@ from sigma.types import (
     SpecialChars,
 )
 
-from procwire.sigma.fields import ADDRESS_BYTES, KEYWORD_COLUMNS, Column, column_of
-from procwire.sigma.problems import Unusable
-from procwire.sigma.tree import (
+from procwire.sigma.model.fields import ADDRESS_BYTES, KEYWORD_COLUMNS, Column, column_of
+from procwire.sigma.model.tree import (
     Any,
     Compared,
     Equal,
@@ -50,6 +49,7 @@ from procwire.sigma.tree import (
     Wildcard,
     any_of,
 )
+from procwire.sigma.problems import Unusable
 
 __all__ = ["keyword", "test_of"]
 

@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 from procwire.matching.combinations import Combination, Decisions, combinations
 from procwire.matching.hits import NO_HITS, Hits
 from procwire.matching.value_classes import ValueClasses
-from procwire.sigma.column_tests import ColumnTests
-from procwire.sigma.decider import Key, Numbers, decider, explainer
-from procwire.sigma.rule import Rule
-from procwire.sigma.tree import Leaf, leaves
+from procwire.sigma.matching.column_tests import ColumnTests
+from procwire.sigma.matching.decider import Key, Numbers, decider, explainer
+from procwire.sigma.model.rule import Rule
+from procwire.sigma.model.tree import Leaf, leaves
 
 __all__ = ["KINDS", "Found", "Matcher"]
 

@@ -1,7 +1,7 @@
 """What a Sigma rule asks of an event: tests of single columns, put together by and, or, and not.
 
-Everything else is made of this tree: SQL (`sigma.sql`), what decides over batches (`sigma.matcher`), and what is shown.
-Logic is two-valued: a test of a column without a value does not match, so `not` of it does.
+This tree gives SQL (`sigma.sql`), what decides about batches (`sigma.matching`), and what is shown. Logic has two
+values: a test of a column without a value does not match, so `not` of it does.
 """
 
 from __future__ import annotations

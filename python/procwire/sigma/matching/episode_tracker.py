@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from procwire.sigma.rule import Bound, Correlation
-from procwire.sigma.windows import Window, window_of
+from procwire.sigma.matching.windows import Window, window_of
+from procwire.sigma.model.rule import Bound, Correlation
 
 __all__ = ["Episode", "EpisodeTracker"]
 

@@ -13,7 +13,7 @@ from sigma.collection import deep_dict_update
 
 from procwire.bounded import read_bounded
 from procwire.errors import UsageError
-from procwire.sigma import reading
+from procwire.sigma.loading import reading
 from procwire.sigma.problems import Kind, OtherEvents, Problem
 
 __all__ = ["Document", "documents", "rule_files"]

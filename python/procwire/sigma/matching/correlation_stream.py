@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 
 from procwire.event import LIVE_SCHEMA
-from procwire.sigma.episode_tracker import Episode, EpisodeTracker
-from procwire.sigma.hits import NO_HITS, as_json, hit_batch, rule_columns
-from procwire.sigma.matcher import Found
-from procwire.sigma.rule import Rule
+from procwire.sigma.matching.episode_tracker import Episode, EpisodeTracker
+from procwire.sigma.matching.hits import NO_HITS, as_json, hit_batch, rule_columns
+from procwire.sigma.matching.matcher import Found
+from procwire.sigma.model.rule import Rule
 
 __all__ = ["CorrelationStream", "correlation_columns"]
 

@@ -10,7 +10,7 @@ from operator import itemgetter
 
 from procwire.matching.deciders import Decide, all_of, any_of
 from procwire.matching.hits import Hits
-from procwire.sigma.tree import All, Any, Leaf, Node, Not, Test
+from procwire.sigma.model.tree import All, Any, Leaf, Node, Not, Test
 
 __all__ = ["Key", "Numbers", "decider", "explainer"]
 

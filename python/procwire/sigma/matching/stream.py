@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from procwire.sigma.correlation_stream import CorrelationStream
-from procwire.sigma.hits import NO_HITS, SCHEMA, hits_of
-from procwire.sigma.matcher import Found, Matcher
-from procwire.sigma.rule import Rule, RuleSet
+from procwire.sigma.matching.correlation_stream import CorrelationStream
+from procwire.sigma.matching.hits import NO_HITS, SCHEMA, hits_of
+from procwire.sigma.matching.matcher import Found, Matcher
+from procwire.sigma.model.rule import Rule, RuleSet
 
 __all__ = ["SigmaStream"]
 

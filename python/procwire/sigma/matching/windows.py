@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from typing import Any
 
-from procwire.sigma.rule import Correlation, Presence
+from procwire.sigma.model.rule import Correlation, Presence
 
 __all__ = ["Window", "window_of"]
 
