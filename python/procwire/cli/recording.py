@@ -19,6 +19,7 @@ from procwire.cli.recording_rules import Hangups, check_readable, live_rules, ru
 from procwire.cli.signals import Signals
 from procwire.errors import RecordError, UsageError
 from procwire.files import RECORDING_MODE, Place, find, make_folder
+from procwire.sinks.formats import format_named
 from procwire.sources.folders import LOG_FOLDER
 from procwire.sources.memory import keep_memory_small, return_memory
 from procwire.sources.privileges import can_change_account, drop_privileges, lock_privileges, recording_account
@@ -334,10 +335,10 @@ def _make_files(request: Request, account: pwd.struct_passwd) -> None:
     What is there is left alone, and a folder that root does not reach on a path to trust: the account tries for itself.
     """
     # Parquet files appear, and are named, later: for these the folder must be writable.
-    paths = [target.path for target in request.targets if target.path is not None]
-    if any(path.parent == LOG_FOLDER for path in paths) and not LOG_FOLDER.exists():
+    files = [(target.path, format_named(target.way)) for target in request.targets if target.path is not None]
+    if any(path.parent == LOG_FOLDER for path, _ in files) and not LOG_FOLDER.exists():
         make_folder(LOG_FOLDER, 0o750, (account.pw_uid, account.pw_gid))
-    for path in [target.path for target in request.targets if target.path is not None and target.way != "parquet"]:
+    for path in [path for path, way in files if way.recorded != "parts"]:
         with suppress(OSError, UsageError), find(path) as place:
             made = place.make(RECORDING_MODE)
             os.fchown(made, account.pw_uid, account.pw_gid)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from procwire.cli.exits import complain
 from procwire.errors import UsageError
+from procwire.sinks.formats import format_named
 
 if TYPE_CHECKING:
     import pwd
@@ -44,7 +45,7 @@ def kept_fields(request: Request) -> tuple[Field, ...] | None:
         return None
     from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, field, fields
 
-    if request.columns is None or request.targets[0].way in ("xml", "syslog"):
+    if request.columns is None or format_named(request.targets[0].way).whole_events:
         return fields("event", "system", "live")
     kept = tuple(field(name, request.names, FIELDS + LIVE_FIELDS + DERIVED) for name in request.columns)
     if len(set(kept)) < len(kept) or any(field.group == "derived" for field in kept):
@@ -53,7 +54,7 @@ def kept_fields(request: Request) -> tuple[Field, ...] | None:
 
 
 def _takes_lines(target: Target) -> bool:
-    if target.way not in ("ndjson", "csv", "xml", "syslog"):
+    if not format_named(target.way).core_lines:
         return False
     if target.to_stdout:
         return not sys.stdout.isatty()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,11 @@ def test_described_connection_says_what_it_lacks() -> None:
     assert case.decision.logged
     assert "Image" in case.missing
     assert case.to_dict()["rule_name"] == "Outbound"
+
+
+def test_file_is_checked_without_arrow_and_duckdb() -> None:
+    """Both take many times as long to import as the checks take."""
+    code = f"import sys; from procwire.rules.check import check_file; check_file({str(CONFIG)!r}); "
+    code += "print({'pyarrow', 'duckdb'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "set()\n"
