@@ -69,7 +69,7 @@ impl Staged {
     /// The row.
     pub(super) fn row(&self) -> Row<'_> {
         let process = self.process.as_ref();
-        let text = |get: fn(&Described) -> &Option<String>| process.and_then(|process| get(process).as_deref());
+        let text = |get: fn(&Described) -> &Option<Arc<str>>| process.and_then(|process| get(process).as_deref());
         Row {
             process,
             process_name: text(|process| &process.executable),
