@@ -67,7 +67,7 @@ fuzz: ## Fuzz every parser for SECONDS each (default 60)
 	fuzz/run.sh $(SECONDS)
 
 docs: build .venv/developer ## Write docs/dictionary.md anew from procwire.event
-	$(BIN)/python -m procwire.cli.dictionary docs/dictionary.md
+	$(BIN)/python -m procwire.dictionary docs/dictionary.md
 
 lock: .venv-build/installed ## Pin every dependency after a change of pyproject.toml
 	$(BUILD)/pip install --quiet uv==0.13.9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import cast
 
 import pytest
@@ -11,7 +12,7 @@ from random_rules import Sample, events, placeless, samples
 
 from event_rows import Row
 from procwire.event import SCHEMA
-from procwire.rules import apply
+from procwire.matching import combinations, value_classes
 from procwire.rules.apply import Rules
 from procwire.rules.model import Configuration
 from procwire.rules.parse import parse
@@ -63,15 +64,28 @@ def test_rules_forget_nothing_between_batches(sample: Sample, batches: list[list
 
 
 @pytest.mark.parametrize(
-    ("limit", "value"), [("_KNOWN_VALUES", 0), ("_KNOWN_VALUES", 2), ("_LARGEST_CODE", 3), ("_LARGEST_CODE", 40)]
+    ("module", "limit", "value"),
+    [
+        (value_classes, "_KNOWN_VALUES", 0),
+        (value_classes, "_KNOWN_VALUES", 2),
+        (combinations, "_KNOWN_COMBINATIONS", 0),
+        (combinations, "_KNOWN_COMBINATIONS", 2),
+        (combinations, "_LARGEST_CODE", 3),
+        (combinations, "_LARGEST_CODE", 40),
+    ],
 )
 @settings(many, max_examples=40)
 @given(samples(), st.lists(rows, min_size=2, max_size=3))
 def test_rules_beyond_their_limits(
-    monkeypatch: pytest.MonkeyPatch, limit: str, value: int, sample: Sample, batches: list[list[Row]]
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    limit: str,
+    value: int,
+    sample: Sample,
+    batches: list[list[Row]],
 ) -> None:
     """Memory that is full begins anew, and large numbers are counted anew."""
-    monkeypatch.setattr(apply, limit, value)
+    monkeypatch.setattr(module, limit, value)
     rules = Rules(sample.configuration)
     for rows in batches:
         assert rules.names(batch_of(rows)).to_pylist() == by_reference(sample.configuration, rows)

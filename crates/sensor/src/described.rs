@@ -1,5 +1,7 @@
 //! What is known of a process, whoever says it, and the texts that it is written in.
 
+use std::sync::Arc;
+
 /// Who says what a process is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Witness {
@@ -18,7 +20,7 @@ pub struct Described {
     /// Who says so.
     pub witness: Witness,
     /// Full path of the executable.
-    pub executable: Option<String>,
+    pub executable: Option<Arc<str>>,
     /// Whether that lacks its front.
     pub truncated: bool,
     /// The executable's device, as stat() writes it.
@@ -27,20 +29,20 @@ pub struct Described {
     pub inode: Option<u64>,
     /// Inode of the mount namespace.
     pub mount_namespace: Option<u32>,
-    /// What became of the executable: `deleted` or `memfd`; None of an ordinary file.
+    /// What became of the executable: `deleted`, `memfd` or `replaced`; None of an ordinary file.
     pub image_state: Option<&'static str>,
     /// Command line, arguments with spaces between them.
-    pub command: Option<String>,
+    pub command: Option<Arc<str>>,
     /// Path of the control group.
-    pub cgroup: Option<String>,
+    pub cgroup: Option<Arc<str>>,
     /// The parent's process id.
     pub parent_id: Option<u32>,
     /// The parent's start, nanoseconds since boot; None if it has no parent, or is not known.
     pub parent_start_boot_ns: Option<u64>,
     /// Full path of the executable that the parent ran when it forked.
-    pub parent_executable: Option<String>,
+    pub parent_executable: Option<Arc<str>>,
     /// Ancestors up to init, nearest first, as a JSON array of texts; None if none is known.
-    pub ancestry: Option<String>,
+    pub ancestry: Option<Arc<str>>,
 }
 
 /// Process ids and what they ran as a JSON array of texts: `["812 /usr/bin/bash", "2"]`. None of none.

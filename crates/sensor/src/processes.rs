@@ -1,5 +1,6 @@
 //! Processes that the kernel side told of: what a connection's owner is called, and its parent.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::described::ancestry;
@@ -11,17 +12,44 @@ use crate::records::{Ancestor, Description, Image, Owner, Process, image_state, 
 
 /// More than the kernel side remembers having told, of processes and of images.
 const CAPACITY: usize = 32_768;
+/// So many texts are kept at least, shared or not.
+const FEW_TEXTS: usize = 1024;
+/// Texts that many processes share: each is in memory once.
+#[derive(Debug, Default)]
+struct Texts {
+    known: HashSet<Arc<str>>,
+    /// How many there may be before those that nobody has any more are dropped.
+    limit: usize,
+}
+
+impl Texts {
+    /// The text as all who have the same share it.
+    fn share(&mut self, text: String) -> Arc<str> {
+        if let Some(known) = self.known.get(text.as_str()) {
+            return Arc::clone(known);
+        }
+        if self.known.len() >= self.limit {
+            self.known.retain(|known| Arc::strong_count(known) > 1);
+            self.limit = (self.known.len() * 2).max(FEW_TEXTS);
+        }
+        let text: Arc<str> = text.into();
+        self.known.insert(Arc::clone(&text));
+        text
+    }
+}
+
 /// The processes used last, by owner, and the programs that their ancestors ran.
 #[derive(Debug)]
 pub struct Processes {
     known: Lru<Owner, Arc<Described>>,
     images: Lru<u64, Arc<str>>,
+    texts: Texts,
     wanted: Vec<u32>,
 }
 
 impl Default for Processes {
     fn default() -> Self {
-        Processes { known: Lru::new(CAPACITY), images: Lru::new(CAPACITY), wanted: Vec::new() }
+        Processes { known: Lru::new(CAPACITY), images: Lru::new(CAPACITY), texts: Texts::default(), wanted: Vec::new() }
     }
 }
 
@@ -41,7 +69,12 @@ impl Processes {
         let parent = description.ancestors.first();
         let read = command.or_else(|| command_line(description.command));
         let inherits = read.is_none() && executable.is_some();
-        let command = if inherits { parent.and_then(|parent| self.inherited(process, parent)) } else { read };
+        let command = if inherits {
+            parent.and_then(|parent| self.inherited(process, parent))
+        } else {
+            read.map(|text| self.texts.share(text))
+        };
+        let cgroup = path(description.cgroup, cut(truncated::CGROUP)).unwrap_or_else(|| "/".into());
         let described = Described {
             witness: Witness::Kernel,
             truncated: cut(truncated::EXECUTABLE),
@@ -51,21 +84,22 @@ impl Processes {
             image_state: match process.image_state {
                 image_state::DELETED => Some("deleted"),
                 image_state::MEMFD => Some("memfd"),
+                image_state::REPLACED => Some("replaced"),
                 _ => None,
             },
-            executable,
+            executable: executable.map(|text| self.texts.share(text)),
             command,
-            cgroup: path(description.cgroup, cut(truncated::CGROUP)).or(Some("/".into())),
+            cgroup: Some(self.texts.share(cgroup)),
             parent_id: Some(parent.map_or(0, |parent| parent.tgid)),
             parent_start_boot_ns: parent.map(|parent| parent.start_boot_ns),
-            parent_executable: ancestors.first().and_then(|(_, image)| image.as_deref()).map(str::to_owned),
-            ancestry: ancestry(&ancestors),
+            parent_executable: ancestors.first().and_then(|(_, image)| image.clone()),
+            ancestry: ancestry(&ancestors).map(|text| self.texts.share(text)),
         };
         self.put(key(&process.owner), Arc::new(described));
     }
 
     /// The command line of the parent, if the process has not become another program since its parent made it.
-    fn inherited(&mut self, process: &Process, parent: &Ancestor) -> Option<String> {
+    fn inherited(&mut self, process: &Process, parent: &Ancestor) -> Option<Arc<str>> {
         let Ancestor { tgid, start_boot_ns, .. } = *parent;
         self.known.get(&key(&Owner { tgid, start_boot_ns, ..process.owner }))?.command.clone()
     }
@@ -73,7 +107,8 @@ impl Processes {
     /// Take note of a program that ancestors ran.
     pub fn insert_image(&mut self, image: &Image, names: &[u8]) {
         if let Some(path) = path(names, image.truncated != 0) {
-            let forgotten = self.images.insert(image.image, path.into());
+            let path = self.texts.share(path);
+            let forgotten = self.images.insert(image.image, path);
             self.wanted.extend(forgotten.map(slot));
         }
     }
@@ -189,6 +224,21 @@ mod tests {
         assert!(processes.take_wanted().is_empty());
         insert(&mut processes, owner(1), "idle");
         assert_eq!(processes.get(&owner(1)).witness, Witness::Kernel);
+    }
+
+    /// A thousand processes of one program are not a thousand texts, and texts of processes that are gone are dropped.
+    #[test]
+    fn what_processes_have_in_common_is_kept_once() {
+        let mut processes = Processes::default();
+        for client in 1..=1000 {
+            insert(&mut processes, owner(client), "client");
+        }
+        let (one, other) = (processes.get(&owner(1)), processes.get(&owner(1000)));
+        assert!(Arc::ptr_eq(one.executable.as_ref().unwrap(), other.executable.as_ref().unwrap()));
+        for client in 1..=4 * CAPACITY as u32 {
+            insert(&mut processes, owner(client), &client.to_string());
+        }
+        assert!(processes.texts.known.len() <= 2 * CAPACITY + FEW_TEXTS, "{}", processes.texts.known.len());
     }
 
     #[test]

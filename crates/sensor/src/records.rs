@@ -244,8 +244,10 @@ record! {
     pub struct Nat = "nat_record" {
         /// Record type.
         pub record: u8,
+        /// 6 (TCP) or 17 (UDP).
+        pub protocol: u8,
         /// Zero.
-        pub pad: [u8; 3],
+        pub pad: [u8; 2],
         /// This end's port, as translated.
         pub local_port: u16,
         /// The far end's port, as translated.
@@ -258,6 +260,10 @@ record! {
         pub translated_local: [u8; 16],
         /// The far end's address, as translated.
         pub translated_peer: [u8; 16],
+        /// The user who made the socket.
+        pub uid: u32,
+        /// Zero.
+        pub pad2: u32,
     }
 }
 
@@ -306,6 +312,7 @@ values! {
         ORDINARY = 0,
         DELETED = 1,
         MEMFD = 2,
+        REPLACED = 3,
     }
 }
 

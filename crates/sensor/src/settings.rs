@@ -7,6 +7,8 @@ use crate::guids::Guids;
 pub struct Settings {
     /// Size of the ring buffer: a power of two, pages at least.
     pub ring_bytes: u32,
+    /// Also UDP, and with it names from DNS; else TCP only.
+    pub udp: bool,
     /// After this silence a UDP flow is told again.
     pub udp_idle_s: f64,
     /// Tell of connections that failed.

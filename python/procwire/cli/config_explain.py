@@ -83,10 +83,16 @@ def explain(
     elif event is None and not match:
         _explain(configuration, to, strict=strict_sysmon)
     else:
-        from procwire.cli.decisions import tell_decisions
+        from procwire.cli.decisions import show_decisions
 
-        return tell_decisions(
-            configuration, log=event, given=match or [], limit=limit, to=to, strict=strict_sysmon, verbose=verbose
+        return show_decisions(
+            configuration,
+            log=event,
+            descriptions=match or [],
+            limit=limit,
+            to=to,
+            strict=strict_sysmon,
+            verbose=verbose,
         )
     return ExitCode.ALL_READ
 
@@ -100,7 +106,7 @@ def _write_query(configuration: Configuration, *, strict: bool) -> None:
 
 
 def _explain(configuration: Configuration, to: ExplainFormat, *, strict: bool) -> None:
-    from procwire.rules.explain import described
+    from procwire.rules.explaining.logic import described
     from procwire.rules.sql import compile_sql
 
     try:
@@ -116,7 +122,7 @@ def _explain(configuration: Configuration, to: ExplainFormat, *, strict: bool) -
 
 def _write_logic(configuration: Configuration, sql: str) -> None:
     from procwire.cli.page import Page
-    from procwire.rules.explain import element_lines, finding_lines, head_lines
+    from procwire.rules.explaining.logic import element_lines, finding_lines, head_lines
 
     page = Page()
     page.lines(head_lines(configuration))

@@ -8,24 +8,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from procwire.choices import InputFormat as Format
+from procwire.choices import Names
+from procwire.sinks.formats import READ_FORMATS
+
 if TYPE_CHECKING:
     from procwire.ledger import Ledger
     from procwire.rules import Rules
     from procwire.sources.limits import UnpackLimits
 
-__all__ = ["Format", "Names", "Request", "Way", "loaded_rules", "written"]
+__all__ = ["Format", "Request", "Way", "loaded_rules", "written"]
 
-Way = Literal["table", "ndjson", "csv", "csv-safe", "parquet", "arrow", "xml", "lake"]
-Format = Literal["evtx", "xml", "json", "csv", "text"]
-Names = Literal["ossem", "sysmon", "ossem-cdm"]
+if TYPE_CHECKING:
+    Way = str
+else:
+    Way = Literal[READ_FORMATS]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What to read, and what for."""
 
     paths: list[str]
-    to: Way | None
+    to: str | None
+    """A format, under its own name; None for the default."""
     output: Path | None
     names: Names
     columns: list[str] | None

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from procwire.recorder.lines import LineRecorder
     from procwire.recorder.loop import Step
     from procwire.recorder.outputs import SelectedOutput
+    from procwire.recorder.predicates import Where
     from procwire.recorder.record_ids import FreshIds, RecordIds
     from procwire.select import Selection
     from procwire.sinks.recording import RecordingOutput
@@ -54,24 +55,28 @@ def run(request: Request) -> ExitCode:
     # Before anything begins a thread, as importing Arrow does.
     lock_privileges()
     fields = recording_lines.kept_fields(request)
+    predicate = _predicate(request)
     batches = None if fields is not None else _Batches(request)
     with ExitStack() as stack:
         hangups = stack.enter_context(Hangups())
         configured = None if request.config is None else live_rules(request, request.config, hangups)
         detection = first_rules(request.detect, request.level) if request.detect else None
         ledger_file = _open_ledger(request, account, stack)
-        source, ledger = rights.call(partial(_open_source, request)) if rights else _open_source(request)
+        opened = (rights or KeptRights()).begin(partial(_open_source, request))
+        # Meanwhile: the kernel checks programs for as long as this takes.
+        (_import_all if batches else recording_lines.import_all)(request)
+        source, ledger = opened()
         stack.callback(source.close)
         ledger.configuration = None if configured is None else configured.ledger
         sys.stderr.write("".join(f"procwire: {line}\n" for line in _announcement(ledger, request, account)))
         if batches is None and ledger.sensor != "ebpf":
             batches = _Batches(request)
+            _import_all(request)
         rules = configured or (rules_of_images(request) if request.images and batches else None)
         record_ids = _record_ids(stack)
         on_status = _status(stack)
         from procwire.cli.output import Output
 
-        (_import_all if batches else recording_lines.import_all)(request)
         stdout = Output(None)
         if account is not None:
             _make_files(request, account)
@@ -92,7 +97,9 @@ def run(request: Request) -> ExitCode:
                     ledger,
                     account=account,
                     on_status=on_status,
-                    between=_between(hangups, None, None),
+                    between=_between(hangups, configured, None),
+                    configured=configured,
+                    predicate=predicate,
                     stack=output_stack,
                 )
                 stack.callback(_report, ledger, ledger_file)
@@ -111,7 +118,7 @@ def run(request: Request) -> ExitCode:
                 outputs,
                 enrich=_enrichment(request, configured, output_stack),
                 rules=rules,
-                predicate=batches.predicate,
+                predicate=predicate,
                 envelope=_envelope(record_ids),
                 ledger=ledger,
                 on_status=on_status,
@@ -127,13 +134,20 @@ class _Batches:
 
     def __init__(self, request: Request) -> None:
         from procwire.recorder.outputs import live_selection
-        from procwire.recorder.predicates import Where
 
-        self.predicate = Where(request.where, request.names, complain) if request.where else None
         self.selections = [
             live_selection(target.way, request.names, request.columns, unlogged=request.keep_unlogged)
             for target in request.targets
         ]
+
+
+def _predicate(request: Request) -> Where | None:
+    """Return what `--where` asks for, checked before anything begins. Raises UsageError."""
+    if not request.where:
+        return None
+    from procwire.recorder.predicates import Where
+
+    return Where(request.where, request.names, complain)
 
 
 def _between(hangups: Hangups, configured: LiveRules | None, alerting: Alerting | None) -> Callable[[], None]:
@@ -227,6 +241,7 @@ def _open_source(request: Request) -> tuple[LiveSource, RecordingLedger]:
         try:
             source = EbpfSource(
                 ring_bytes=request.ring_bytes,
+                udp=request.protocol == "all",
                 udp_idle_s=request.udp_idle_s,
                 attempts=request.attempts,
                 closes=request.closes,
@@ -242,7 +257,11 @@ def _open_source(request: Request) -> tuple[LiveSource, RecordingLedger]:
     from procwire.sources.poll import PollSource
 
     source = PollSource(
-        interval_s=request.interval_s, existing=request.existing, machine_id=machine, boot_time_ns=boot_ns
+        interval_s=request.interval_s,
+        existing=request.existing,
+        udp=request.protocol == "all",
+        machine_id=machine,
+        boot_time_ns=boot_ns,
     )
     return source, RecordingLedger(source.name, reason, source.hooks)
 

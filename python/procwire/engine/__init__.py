@@ -11,7 +11,7 @@ from procwire.engine.check import one_predicate, one_query
 from procwire.engine.connection import connect
 from procwire.engine.failures import sql_errors
 from procwire.engine.files import LocalFile, Readable, Served
-from procwire.engine.limits import PREDICATE_S, TIMEOUT_S, Limits
+from procwire.engine.limits import PREDICATE_S, TIMEOUT_S, Limits, exceeded
 from procwire.engine.text import literal, quote
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Readable",
     "Served",
     "connect",
+    "exceeded",
     "literal",
     "one_predicate",
     "one_query",

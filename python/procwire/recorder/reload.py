@@ -90,6 +90,11 @@ class LiveRules:
         return self._step(batch)
 
     @property
+    def applied(self) -> Step:
+        """What `apply` made of the configuration that was taken last."""
+        return self._step
+
+    @property
     def dns_lookup(self) -> bool:
         """Whether hosts and ports are to be named."""
         return self._configuration.dns_lookup

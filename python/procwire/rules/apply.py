@@ -1,7 +1,6 @@
 """A configuration over batches: which rows it logs, and under which name.
 
-Events are many, what rules tell apart is little: each filter is asked once per distinct value of its field, values that
-no filter tells apart become one class, and the configuration decides once per combination of classes that occurs.
+How this takes little time for many events, `procwire.matching` describes.
 """
 
 from __future__ import annotations
@@ -13,19 +12,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from procwire.event import LIVE_SCHEMA
-from procwire.rules.answers import NO_HITS, Answers, Hits
-from procwire.rules.conditions import fold
+from procwire.matching.combinations import Combination, Decisions, combinations
+from procwire.matching.hits import NO_HITS, Hits
+from procwire.matching.text_index import TextIndex
+from procwire.matching.value_classes import ValueClasses
+from procwire.rules.atoms import text_tests
+from procwire.rules.decider import decider, numbered
 from procwire.rules.evaluate import NO_NAME, decide
 from procwire.rules.forms import COLUMNS, NAMES_LOOKED_UP, SIZED, sysmon_texts, text_of
 from procwire.rules.model import Configuration, Filter
-from procwire.rules.outcomes import decider, numbered
 
-__all__ = ["EventClasses", "FieldClasses", "Rules", "combinations"]
+__all__ = ["EventClasses", "FieldClasses", "Rules"]
 
-# Values of a field that are remembered with their class, and as many from before.
-_KNOWN_VALUES = 1 << 17
-# Distinct combinations are counted in numbers below this.
-_LARGEST_CODE = 1 << 40
 _ORIGINS = ("src_host_name_origin", "dst_host_name_origin")
 
 
@@ -46,7 +44,12 @@ class Rules:
         self._event_classes = EventClasses(configuration)
         self._missing = sysmon_texts({})
         self._decider = decider(configuration)
-        self._decided: dict[tuple[int, ...], str | None] = {}
+        self._decisions = Decisions(self._decide)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that `names` depends on."""
+        return [COLUMNS[classes.field].name for classes in self._event_classes.fields]
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows that the configuration logs; or all of them, marked."""
@@ -65,20 +68,15 @@ class Rules:
         if batch.num_rows == 0:
             return pa.array([], pa.string())
         codes, found = self._event_classes.of(batch)
-        if len(self._decided) > _KNOWN_VALUES:
-            self._decided.clear()
-        for combination in found:
-            if combination not in self._decided:
-                self._decided[combination] = self._decide(combination)
-        return pa.array([self._decided[combination] for combination in found], pa.string()).take(codes)
+        return pa.array(self._decisions.of(found), pa.string()).take(codes)
 
-    def _decide(self, combination: Sequence[int]) -> str | None:
+    def _decide(self, combination: Combination) -> str | None:
         classes = list(zip(self._event_classes.fields, combination, strict=True))
         hits = [field.hits[number] for field, number in classes]
         if not self._strict and None not in hits:
             return self._decider(self._event_classes.constant.union(*cast(list[Hits], hits)))
         # What is rare may take its time.
-        event = self._missing | {field.field: field.texts[number] for field, number in classes}
+        event = self._missing | {field.field: field.text(number) for field, number in classes}
         decision = decide(self.configuration, event, strict=self._strict)
         return decision.rule_name if decision.logged else None
 
@@ -100,8 +98,8 @@ class Rules:
 class EventClasses:
     """Tells events apart as far as a configuration's filters do.
 
-    fields: the classes of each field that they ask for. constant: the hits that every event has, of filters that ask
-    for what stays empty.
+    fields: the classes of each field that filters look at. constant: the hits that every event has, of filters of
+    fields that stay empty.
     """
 
     def __init__(self, configuration: Configuration) -> None:
@@ -109,98 +107,49 @@ class EventClasses:
         for filter_, number in numbered(configuration):
             filters.setdefault(filter_.field, []).append((filter_, number))
         unseen = {"RuleName", *(() if configuration.dns_lookup else NAMES_LOOKED_UP)} & set(filters)
-        self.constant = NO_HITS.union(*(Answers(filters[name])(NO_NAME) for name in unseen))
+        self.constant = NO_HITS.union(*(index_of(filters[name])(NO_NAME) for name in unseen))
         self.fields = [FieldClasses(name, asked) for name, asked in filters.items() if name not in unseen]
 
-    def of(self, batch: pa.RecordBatch) -> tuple[pa.Int64Array, list[tuple[int, ...]]]:
-        """For each row, which of the combinations of classes that occur is its own; and these, in the fields' order."""
+    def of(self, batch: pa.RecordBatch) -> tuple[pa.Int64Array, list[Combination]]:
+        """Return for each row the place of its combination of classes, and the combinations, in the fields' order."""
         return combinations([classes.of(batch) for classes in self.fields], batch.num_rows)
 
 
 class FieldClasses:
-    """The values of one field, put into classes of those that all its filters answer alike.
+    """The values of one field, in classes of those that all its filters treat alike.
 
     field: Sysmon's name. filters: its filters, and the number of each.
-    texts: one of the texts of each class, as Sysmon has them; None where it has none.
-    hits: those of each class (`rules.answers`); None where it has no text.
     """
 
     def __init__(self, field: str, filters: Sequence[tuple[Filter, int]]) -> None:
         self.field = field
-        self.texts: list[str | None] = []
-        self.hits: list[Hits | None] = []
         self._column = COLUMNS[field].name
-        self._ask = Answers(filters)
-        self._classes: dict[Hits | None, int] = {}
-        self._known: dict[object, int] = {}
-        self._older: dict[object, int] = {}
+        self._index = index_of(filters)
+        self._classes = ValueClasses(self._hits)
+
+    @property
+    def hits(self) -> Sequence[Hits | None]:
+        """The hits of each class (`index_of`); None where its values have no text."""
+        return self._classes.answers
+
+    def text(self, number: int) -> str | None:
+        """Return the text of a value of a class, as Sysmon has it; None where it has none."""
+        return text_of(self.field, self._classes.examples[number])
 
     def of(self, batch: pa.RecordBatch) -> tuple[pa.Int64Array, int]:
-        """The class of each row's value, by number, and how many classes there are."""
-        values = batch.column(self._column).dictionary_encode(null_encoding="encode")
-        distinct = values.dictionary.to_pylist()
-        known = self._known
-        numbers = list(map(known.get, distinct))
-        if None in numbers:
-            for place, number in enumerate(numbers):
-                if number is None:
-                    numbers[place] = self._learn(distinct[place])
-            if len(known) > _KNOWN_VALUES:
-                # Those that come again are taken over; the rest is forgotten the next time.
-                self._known, self._older = {}, known
-        return pa.array(numbers, pa.int64()).take(values.indices), len(self.texts)
+        """Return the class of each row's value, by number, and how many classes there are."""
+        return self._classes.of(batch.column(self._column))
 
-    def _learn(self, value: object) -> int:
-        number = self._older.get(value)
-        if number is None:
-            text = text_of(self.field, value)
-            hits = None if text is None else self._ask(fold(text))
-            number = self._classes.setdefault(hits, len(self.texts))
-            if number == len(self.texts):
-                self.hits.append(hits)
-                self.texts.append(text)
-        self._known[value] = number
-        return number
+    def _hits(self, value: object) -> Hits | None:
+        text = text_of(self.field, value)
+        return None if text is None else self._index(text)
 
 
-def combinations(
-    columns: Sequence[tuple[pa.Int64Array, int]], row_count: int
-) -> tuple[pa.Int64Array, list[tuple[int, ...]]]:
-    """Which numbers stand together in a row: for each row its combination's place in the list of those that occur.
-
-    columns: numbers, and the bound that they stay below.
-    """
-    codes: pa.Int64Array = pa.repeat(pa.scalar(0, pa.int64()), row_count)
-    found: list[tuple[int, ...]] = [()]
-    pending: list[int] = []
-    for numbers, bound in [*columns, (None, 0)]:
-        size = len(found)
-        for other in pending:
-            size *= other
-        if pending and (numbers is None or size * bound > _LARGEST_CODE):
-            codes, found = _compact(codes, found, pending)
-            pending = []
-        if numbers is not None:
-            codes = pc.add(pc.multiply(codes, pa.scalar(bound, pa.int64())), numbers)
-            pending.append(bound)
-    return codes, found
-
-
-def _compact(
-    codes: pa.Int64Array, found: list[tuple[int, ...]], bounds: list[int]
-) -> tuple[pa.Int64Array, list[tuple[int, ...]]]:
-    """Number anew, from 0 and without gaps, what the bounds have been multiplied in for."""
-    encoded = codes.dictionary_encode()
-    rest = encoded.dictionary
-    digits: list[list[int]] = []
-    for bound in reversed(bounds):
-        shorter = pc.divide(rest, pa.scalar(bound, pa.int64()))
-        digits.insert(0, pc.subtract(rest, pc.multiply(shorter, pa.scalar(bound, pa.int64()))).to_pylist())
-        rest = shorter
-    occurring = [
-        found[place] + numbers for place, numbers in zip(rest.to_pylist(), zip(*digits, strict=True), strict=True)
-    ]
-    return encoded.indices.cast(pa.int64()), occurring
+def index_of(filters: Sequence[tuple[Filter, int]]) -> TextIndex:
+    """Return an index of filters, each with its number: its hits are those of `decider.fulfils`."""
+    return TextIndex(
+        (test, number) for filter_, number in filters for test in text_tests(filter_.condition, filter_.value)
+    )
 
 
 def _with(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:

@@ -1,7 +1,7 @@
 """Sysmon's conditions, in plain Python and in SQL.
 
 All of them compare text, whatever the field's type, and know no difference of case (microsoft/SysmonCommon, rules.c,
-MatchFilterOnSpecificRule). Case is folded character by character, as DuckDB's `lower` does it.
+MatchFilterOnSpecificRule).
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from procwire.engine import literal
+from procwire.matching.folding import fold
 
-__all__ = ["OPPOSITES", "Predicate", "condition_sql", "fold", "matches", "predicate", "substrings"]
+__all__ = ["OPPOSITES", "Predicate", "condition_sql", "matches", "predicate", "substrings"]
 
 Predicate = Callable[[str], bool]
 
@@ -24,11 +25,6 @@ OPPOSITES: Mapping[str, str] = {
     "not end with": "end with",
 }
 """Each negative condition, and the one that it is the negation of."""
-
-
-def fold(text: str) -> str:
-    """The text in lower case, each character by itself: str.lower writes two of them otherwise."""
-    return text.replace("İ", "i").replace("Σ", "σ").lower()
 
 
 def matches(condition: str, value: str, text: str) -> bool:

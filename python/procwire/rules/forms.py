@@ -8,10 +8,10 @@ eventsCommon.cpp, EventResolveField).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from ipaddress import AddressValueError, IPv6Address
 
 from procwire.event import Field, field
+from procwire.matching import rendering
+from procwire.matching.rendering import long_ipv6, long_ipv6_sql
 from procwire.rules.manifest import NETWORK_FIELDS
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "NAMES_LOOKED_UP",
     "SIZED",
     "TYPED",
-    "long_ipv6",
     "sysmon_texts",
     "text_of",
     "text_sql",
@@ -60,22 +59,8 @@ def text_of(name: str, value: object) -> str | None:
     """Sysmon's text of a field's value, as Arrow gives it to Python; None where it has none."""
     if value is None:
         return None if name in TYPED else _MISSING
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(" ", "milliseconds").removesuffix("+00:00")
-    return long_ipv6(str(value)) if name in ADDRESSES else str(value)
-
-
-def long_ipv6(text: str) -> str:
-    """`0:0:0:0:0:0:0:1` for `::1`; what is no IPv6 address stays as it is."""
-    if ":" not in text:
-        return text
-    try:
-        packed = IPv6Address(text).packed
-    except AddressValueError:
-        return text
-    return ":".join(f"{packed[place] << 8 | packed[place + 1]:x}" for place in range(0, 16, 2))
+    text = rendering.text_of(value)
+    return long_ipv6(text) if name in ADDRESSES else text
 
 
 def text_sql(name: str, *, dns_lookup: bool = True) -> str:
@@ -89,14 +74,7 @@ def text_sql(name: str, *, dns_lookup: bool = True) -> str:
         return f"lower({column})"
     if name in TYPED:
         return f"CAST({column} AS VARCHAR)"
+    text = f"lower(coalesce({column}, '{_MISSING}'))"
     if name in ADDRESSES:
-        return _address_sql(column, ADDRESSES[name])
-    return f"lower(coalesce({column}, '{_MISSING}'))"
-
-
-def _address_sql(column: str, bytes_column: str) -> str:
-    # A colon before each group of four digits, then of its leading zeros three at most go.
-    parted = rf"regexp_replace(lower(hex({bytes_column})), '(.{{4}})', ':\1', 'g')"
-    groups = f"substr(regexp_replace({parted}, ':0{{1,3}}', ':', 'g'), 2)"
-    is_ipv6 = f"contains({column}, ':') AND {bytes_column} IS NOT NULL"
-    return f"CASE WHEN {is_ipv6} THEN {groups} ELSE lower(coalesce({column}, '{_MISSING}')) END"
+        return long_ipv6_sql(column, ADDRESSES[name], text)
+    return text

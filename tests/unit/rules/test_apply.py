@@ -7,9 +7,7 @@ import pytest
 
 from event_rows import Row
 from procwire.event import LIVE_SCHEMA, SCHEMA
-from procwire.rules import apply
-from procwire.rules.apply import FieldClasses, Rules, combinations
-from procwire.rules.model import Filter, Place
+from procwire.rules.apply import Rules
 from rule_cases import batch_of, by_reference, configuration, row
 
 PORTS = (
@@ -166,24 +164,3 @@ def test_many_values_and_combinations() -> None:
             for n in range(start, start + 1500)
         ]
         assert rules.names(batch_of(rows)).to_pylist() == by_reference(config, rows)
-
-
-def test_memory_of_values_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A recording does not end: what is remembered of a field's values must."""
-    monkeypatch.setattr(apply, "_KNOWN_VALUES", 100)
-    classes = FieldClasses("SourcePort", [(Filter("SourcePort", "contains", "7", "", Place(1, 1)), 1)])
-    for start in range(0, 3000, 30):
-        numbers, count = classes.of(batch_of([row({"SourcePort": start + n}) for n in range(30)]))
-        found = [classes.hits[number] for number in numbers.to_pylist()]
-        assert found == [{1} if "7" in str(start + n) else set() for n in range(30)]
-        assert count <= 2
-    assert len(classes._known) + len(classes._older) <= 2 * 130
-
-
-def test_combinations_are_those_that_occur() -> None:
-    first, second = pa.array([2, 0, 2, 1], pa.int64()), pa.array([1, 1, 1, 0], pa.int64())
-    codes, found = combinations([(first, 3), (second, 2)], 4)
-    assert [found[code] for code in codes.to_pylist()] == [(2, 1), (0, 1), (2, 1), (1, 0)]
-    assert len(found) == 3
-    codes, found = combinations([], 2)
-    assert (codes.to_pylist(), found) == ([0, 0], [()])

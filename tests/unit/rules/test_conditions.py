@@ -1,4 +1,4 @@
-"""Conditions in plain Python, in SQL, and as answers of many filters at once."""
+"""Conditions in plain Python, in SQL, and of many filters at once."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import pytest
 from table_conditions import CONDITIONS
 
 from procwire.engine import connect, literal
+from procwire.matching.folding import fold
 from procwire.rules import manifest
-from procwire.rules.answers import Answers
-from procwire.rules.conditions import condition_sql, fold, matches, substrings
+from procwire.rules.apply import index_of
+from procwire.rules.conditions import condition_sql, matches, substrings
+from procwire.rules.decider import fulfils
 from procwire.rules.model import Filter, Place
-from procwire.rules.outcomes import fulfils
-
-CHARACTERS = "".join(map(chr, [*range(1, 0xD800), *range(0xE000, 0x110000)]))
 
 
 def sql_value(expression: str) -> object:
@@ -40,9 +39,9 @@ def test_sql_is_null_where_there_is_no_text() -> None:
 def test_answers_of_all_conditions_at_once() -> None:
     """Each filter answers as its own condition does, whatever the others are."""
     filters = [Filter("Image", condition, value, "", Place(1, 1)) for condition, value, *_ in CONDITIONS]
-    answers = Answers([(filter_, number) for number, filter_ in enumerate(filters)])
+    index = index_of([(filter_, number) for number, filter_ in enumerate(filters)])
     for text in sorted({text for _, _, text, _ in CONDITIONS}):
-        found = answers(fold(text))
+        found = index(text)
         for number, filter_ in enumerate(filters):
             assert fulfils(found, filter_, number) == matches(filter_.condition, filter_.value, text), (filter_, text)
 
@@ -51,12 +50,6 @@ def test_every_condition_is_in_the_table_both_ways() -> None:
     assert {(condition, expected) for condition, _, _, expected in CONDITIONS} == {
         (condition, expected) for condition in manifest.CONDITIONS for expected in (True, False)
     }
-
-
-def test_fold_is_duckdbs_lower() -> None:
-    """Of every character there is: what is folded here is compared with what DuckDB has folded."""
-    assert sql_value(f"lower({literal(CHARACTERS)})") == fold(CHARACTERS)
-    assert len(fold(CHARACTERS)) == len(CHARACTERS)
 
 
 @pytest.mark.parametrize(

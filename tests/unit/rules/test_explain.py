@@ -8,12 +8,20 @@ import pytest
 
 from procwire.errors import UsageError
 from procwire.rules.evaluate import Decision, decide
-from procwire.rules.explain import Line, default_text, described, element_lines, finding_lines, head_lines, markup
+from procwire.rules.explaining.given import given_texts
+from procwire.rules.explaining.logic import (
+    Line,
+    default_text,
+    described,
+    element_lines,
+    finding_lines,
+    head_lines,
+    markup,
+)
+from procwire.rules.explaining.story import asked_without, story_lines, told, verdict_lines
 from procwire.rules.forms import sysmon_texts
-from procwire.rules.given import given_texts
 from procwire.rules.model import Configuration
 from procwire.rules.parse import parse
-from procwire.rules.story import asked_without, story_lines, told, verdict_lines
 
 EXPLAINED = """\
 <Sysmon schemaversion="4.90">

@@ -8,8 +8,8 @@ import pytest
 
 from event_rows import Row
 from procwire.engine import connect
-from procwire.rules.conditions import fold
-from procwire.rules.forms import ADDRESSES, COLUMNS, NAMES_LOOKED_UP, TYPED, long_ipv6, sysmon_texts, text_sql
+from procwire.matching.folding import fold
+from procwire.rules.forms import ADDRESSES, COLUMNS, NAMES_LOOKED_UP, TYPED, sysmon_texts, text_sql
 from procwire.rules.manifest import NETWORK_FIELDS
 from rule_cases import Changes, batch_of, row
 
@@ -78,18 +78,3 @@ def test_names_are_not_looked_up() -> None:
 def test_every_field_of_event_3_has_its_column() -> None:
     assert tuple(COLUMNS) == NETWORK_FIELDS
     assert set(ADDRESSES) | TYPED | set(NAMES_LOOKED_UP) <= set(COLUMNS)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("::1", "0:0:0:0:0:0:0:1"),
-        ("2001:DB8::", "2001:db8:0:0:0:0:0:0"),
-        ("0:0:0:0:0:0:0:1", "0:0:0:0:0:0:0:1"),
-        ("1.2.3.4", "1.2.3.4"),
-        ("a:b", "a:b"),
-        ("", ""),
-    ],
-)
-def test_long_ipv6(text: str, expected: str) -> None:
-    assert long_ipv6(text) == expected

@@ -16,9 +16,9 @@ from event_rows import Row, full_row
 from procwire.event import SCHEMA
 from procwire.rules.evaluate import decide
 from procwire.rules.forms import sysmon_texts
+from procwire.rules.measuring.trial import Report, Trial
 from procwire.rules.model import Configuration, Element, Filter, Operand, Place
 from procwire.rules.parse import load, parse
-from procwire.rules.trial import Report, Trial
 
 CONFIGS = Path(__file__).parents[3] / "examples" / "configs"
 

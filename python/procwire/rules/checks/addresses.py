@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address
 
-from procwire.rules.checks.implication import Atom
+from procwire.matching.rendering import long_ipv6
+from procwire.rules.atoms import Atom
 from procwire.rules.checks.reasons import Reason, list_hint, without_wildcards
-from procwire.rules.forms import long_ipv6
 
 __all__ = ["why_never_address"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from procwire.rules.atoms import Atom
 from procwire.rules.checks.addresses import why_never_address
-from procwire.rules.checks.implication import Atom
 from procwire.rules.checks.paths import why_never_path
 from procwire.rules.checks.reasons import Reason, list_hint, spaces, without_wildcards
 from procwire.rules.conditions import matches

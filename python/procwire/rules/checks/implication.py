@@ -1,31 +1,19 @@
 """When one filter says all that another says: sound, and complete enough for what people write.
 
-A filter is rewritten as alternatives of atoms: `contains any a;b` is `contains a` or `contains b`, `contains all a;b`
-is both at once. Atoms know what they imply, and what they rule out. A negative condition is the opposite of its
-positive.
+A filter is split into atoms (`rules.atoms`), which know what they imply, and what they rule out. A negative condition
+is the opposite of its positive.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
-from procwire.rules.conditions import OPPOSITES, fold, matches, substrings
+from procwire.rules import atoms
+from procwire.rules.atoms import Alternatives, Atom
+from procwire.rules.conditions import OPPOSITES, matches
 from procwire.rules.model import Filter
 
-__all__ = ["Atom", "alternatives", "contradicts", "fills", "implies"]
-
-
-class Atom(NamedTuple):
-    """One comparison of a field's text with another."""
-
-    kind: str
-    """is, contains, begin with, end with, image (with a base name), less than or more than."""
-    text: str
-    """Folded."""
-
-
-Alternatives = tuple[tuple[Atom, ...], ...]
+__all__ = ["alternatives", "contradicts", "fills", "implies"]
 
 
 def implies(one: Filter, other: Filter) -> bool:
@@ -62,18 +50,10 @@ def fills(one: Filter, other: Filter) -> bool:
 
 @lru_cache(maxsize=1 << 15)
 def alternatives(condition: str, value: str) -> Alternatives:
-    """A condition, or for a negative one its opposite: one of these holds, in which all of its atoms hold."""
-    condition, text = OPPOSITES.get(condition, condition), fold(value)
-    if condition == "contains any":
-        return tuple((Atom("contains", token),) for token in substrings(text))
-    if condition == "contains all":
-        return (tuple(Atom("contains", token) for token in substrings(text)),)
-    if condition == "is any":
-        # An empty token equals nothing: what is missing compares as `-`.
-        return tuple((Atom("is", token),) for token in text.split(";") if token)
-    if condition == "image" and "\\" in text:
-        condition = "is"
-    return ((Atom(condition, text),),)
+    """Return `atoms.alternatives` that some text may fulfil."""
+    found = atoms.alternatives(condition, value)
+    # An empty token equals nothing: what is missing compares as `-`.
+    return tuple(one for one in found if one != (Atom("is", ""),)) if condition == "is any" else found
 
 
 def _of(filter_: Filter) -> Alternatives:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from procwire.rules.checks.implication import Atom
+from procwire.rules.atoms import Atom
 from procwire.rules.checks.reasons import Reason, spaces, without_wildcards
 
 __all__ = ["IMAGES_WITHOUT_PATH", "IMAGE_FIELDS", "why_never_image", "why_never_path"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from procwire.rules.checks.implication import Atom
+from procwire.rules.atoms import Atom
 
 __all__ = ["Reason", "list_hint", "spaces", "without_wildcards"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
 
+from procwire.matching.folding import fold
 from procwire.rules.checks.words import named
-from procwire.rules.conditions import fold
 from procwire.rules.model import Configuration, Filter, Finding, Operand, Rule
 
 __all__ = ["check_repeats", "key"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from procwire.matching.folding import fold
 from procwire.rules.checks.fields import PORT_FIELDS
 from procwire.rules.checks.paths import IMAGE_FIELDS, IMAGES_WITHOUT_PATH
 from procwire.rules.checks.verdicts import Told
 from procwire.rules.checks.words import quoted, shown
-from procwire.rules.conditions import OPPOSITES, fold, matches
+from procwire.rules.conditions import OPPOSITES, matches
 from procwire.rules.manifest import TOKEN_CONDITIONS
 from procwire.rules.model import Configuration, Filter
 

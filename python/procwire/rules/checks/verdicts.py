@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from procwire.matching.folding import fold
+from procwire.rules.atoms import Atom
 from procwire.rules.checks.fields import why_never
-from procwire.rules.checks.implication import Atom, alternatives
+from procwire.rules.checks.implication import alternatives
 from procwire.rules.checks.paths import IMAGE_FIELDS, why_never_image
 from procwire.rules.checks.words import quoted, shown
-from procwire.rules.conditions import OPPOSITES, fold, matches
+from procwire.rules.conditions import OPPOSITES, matches
 from procwire.rules.forms import NAMES_LOOKED_UP
 from procwire.rules.manifest import TOKEN_CONDITIONS
 from procwire.rules.model import Configuration, Filter, Severity

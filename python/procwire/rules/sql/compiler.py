@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from procwire.engine import literal
+from procwire.engine.layout import case, indented
 from procwire.rules.evaluate import NO_NAME
 from procwire.rules.model import Configuration, Element
-from procwire.rules.sql.layout import case, indented
 from procwire.rules.sql.matching import Matching
 from procwire.rules.sql.naming import Name, Naming, either
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from procwire.engine.layout import joined
 from procwire.errors import UsageError
 from procwire.rules.conditions import condition_sql
 from procwire.rules.forms import COLUMNS, TYPED, text_sql
 from procwire.rules.model import Element, Filter, Operand, Rule
-from procwire.rules.sql.layout import joined
 
 __all__ = ["Matching"]
 

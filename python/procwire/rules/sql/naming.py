@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from procwire.engine import literal
+from procwire.engine.layout import case, joined
 from procwire.rules.forms import COLUMNS, TYPED
 from procwire.rules.model import Element, Filter, Operand, Rule
-from procwire.rules.sql.layout import case, joined
 from procwire.rules.sql.matching import Matching
 
 __all__ = ["Name", "Naming", "either"]
