@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
+
+# Used by Arrow's own methods: later it may not be readable any more.
+import pyarrow.compute
 
 from procwire.rules.evaluate import NO_NAME
 from procwire.rules.forms import COLUMNS, SIZED
@@ -40,10 +44,16 @@ class Decisions:
         self._current = rules
         self._rules = rules and rules()
         self._predicate = predicate
+        self._failure: Exception | None = None
 
     @property
     def undecided(self) -> int:
-        """Rows that were kept because the predicate could not be asked of them."""
+        """Rows that were kept because the predicate could not be asked of them.
+
+        Raises what went wrong in an answer: the core has kept all rows then.
+        """
+        if self._failure is not None:
+            raise self._failure
         return 0 if self._predicate is None else self._predicate.undecided
 
     def asked(self) -> Asked:
@@ -64,13 +74,23 @@ class Decisions:
     def rules(self, rows: object) -> list[str | None]:
         """For each row: None where it is not logged, empty where it is logged without a name, else the rule's name."""
         assert self._rules is not None
-        names = self._rules.names(pa.record_batch(rows)).to_pylist()
-        return ["" if name == NO_NAME else name for name in names]
+        with self._noting():
+            names = self._rules.names(pa.record_batch(rows)).to_pylist()
+            return ["" if name == NO_NAME else name for name in names]
 
     def keeps(self, rows: object) -> bytes:
         """For each row a byte: 1 where the predicate keeps it, else 0."""
         assert self._predicate is not None
-        mask = self._predicate.mask(pa.record_batch(rows))
-        kept = mask.cast(pa.uint8())
-        found: bytes = kept.buffers()[1].slice(kept.offset, len(kept)).to_pybytes()
-        return found
+        with self._noting():
+            mask = self._predicate.mask(pa.record_batch(rows))
+            kept = mask.cast(pa.uint8())
+            found: bytes = kept.buffers()[1].slice(kept.offset, len(kept)).to_pybytes()
+            return found
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self._failure = error
+            raise

@@ -90,7 +90,7 @@ class LineRecorder(Turns[CountedLines]):
     """Records from `source`, whose form of lines is set, to one output; otherwise as `loop.Recorder` does.
 
     record_ids: where they come from. losses: makes lines that tell of losses. undecided: how many rows were kept so far
-    because a predicate could not be asked of them.
+    because a predicate could not be asked of them; raises what ends the recording.
     """
 
     def __init__(

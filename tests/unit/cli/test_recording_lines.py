@@ -89,3 +89,52 @@ print(*{"pyarrow", "pandas", "numpy", "duckdb", "rich"} & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
+
+
+def test_rows_are_chosen_without_imports() -> None:
+    """The account that records may not be allowed to read where Python's modules are."""
+    code = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+import pyarrow as pa
+from procwire.cli.recording_lines import import_all
+from procwire.event import LIVE_SCHEMA
+from procwire.recorder.predicates import Where
+from procwire.rules.apply import Rules
+from procwire.rules.parse import load
+
+class Unreadable:
+    def find_spec(self, name, path=None, target=None):
+        raise ImportError(name)
+
+where = Where(["dst_port % 2 = 0 AND process_name IS NULL"], "ossem")
+rules = Rules(load(Path("examples/configs/server-linux.xml")))
+import_all(SimpleNamespace(dns_lookup=True, images=None, where=["dst_port = 1"], config=Path("a")))
+batch = pa.RecordBatch.from_pylist([{"dst_port": port} for port in range(5_000)], schema=LIVE_SCHEMA)
+sys.meta_path.insert(0, Unreadable())
+from procwire.recorder.deciding import Decisions
+decisions = Decisions(lambda: rules, where)
+decisions.asked()
+print(sum(decisions.keeps(batch)), len(decisions.rules(batch)), decisions.undecided)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "2500 5000 0\n"
+
+
+def test_what_goes_wrong_in_an_answer_ends_the_recording() -> None:
+    from procwire.recorder.deciding import Decisions
+
+    class Broken:
+        columns: tuple[str, ...] = ()
+        undecided = 0
+
+        def mask(self, batch: object) -> object:
+            return batch
+
+    decisions = Decisions(None, Broken())  # type: ignore[arg-type]
+    assert decisions.undecided == 0
+    with pytest.raises(TypeError):
+        decisions.keeps(None)
+    with pytest.raises(TypeError):
+        _ = decisions.undecided
