@@ -15,7 +15,7 @@ use aya::{Btf, BtfError, Ebpf, EbpfLoader, VerifierLogLevel};
 use crate::abi;
 use crate::records::limit::REQUESTS;
 use crate::records::{Peer, accept_hook, counter};
-use crate::{Hook, Settings};
+use crate::settings::{Hook, Settings};
 use zerocopy::IntoBytes;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sensor.bpf.o"));

@@ -1,9 +1,11 @@
 //! Processes that the kernel side told of: what a connection's owner is called, and its parent.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::sync::Arc;
 
+use crate::described::ancestry;
+pub use crate::described::{Described, Witness, command_line};
+pub use crate::guids::{Guid, Guids};
 use crate::lru::Lru;
 use crate::procfs;
 use crate::records::{Ancestor, Description, Image, Owner, Process, image_state, truncated};
@@ -12,54 +14,6 @@ use crate::records::{Ancestor, Description, Image, Owner, Process, image_state, 
 const CAPACITY: usize = 32_768;
 /// So many texts are kept at least, shared or not.
 const FEW_TEXTS: usize = 1024;
-pub(crate) const TICK_NS: u64 = 10_000_000;
-/// Marks a key as ours; see `python/procwire/guid.py`, which defines the layout.
-const KEY_MARK: u64 = 0xF2 << 56;
-const KEY_PID_SHIFT: u32 = 34;
-
-/// Who says what a process is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Witness {
-    /// The kernel side, when it met the process.
-    Kernel,
-    /// /proc, when the event was read: exec in between shows.
-    Proc,
-    /// Nobody: the process is gone, or this account may not see its executable.
-    #[default]
-    Nobody,
-}
-
-/// A process described.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Described {
-    /// Who says so.
-    pub witness: Witness,
-    /// Full path of the executable.
-    pub executable: Option<Arc<str>>,
-    /// Whether that lacks its front.
-    pub truncated: bool,
-    /// The executable's device, as stat() writes it.
-    pub device: Option<u64>,
-    /// The executable's inode.
-    pub inode: Option<u64>,
-    /// Inode of the mount namespace.
-    pub mount_namespace: Option<u32>,
-    /// What became of the executable: `deleted`, `memfd` or `replaced`; None of an ordinary file.
-    pub image_state: Option<&'static str>,
-    /// Command line, arguments with spaces between them.
-    pub command: Option<Arc<str>>,
-    /// Path of the control group.
-    pub cgroup: Option<Arc<str>>,
-    /// The parent's process id.
-    pub parent_id: Option<u32>,
-    /// The parent's start, nanoseconds since boot; None if it has no parent, or is not known.
-    pub parent_start_boot_ns: Option<u64>,
-    /// Full path of the executable that the parent ran when it forked.
-    pub parent_executable: Option<Arc<str>>,
-    /// Ancestors up to init, nearest first, as a JSON array of texts; None if none is known.
-    pub ancestry: Option<Arc<str>>,
-}
-
 /// Texts that many processes share: each is in memory once.
 #[derive(Debug, Default)]
 struct Texts {
@@ -217,93 +171,6 @@ fn path(names: &[u8], cut: bool) -> Option<String> {
         path.push_str(&String::from_utf8_lossy(name));
     }
     Some(path)
-}
-
-/// Process ids and what they ran as a JSON array of texts: `["812 /usr/bin/bash", "2"]`. None of none.
-pub(crate) fn ancestry<T: AsRef<str>>(ancestors: &[(u32, Option<T>)]) -> Option<String> {
-    let mut json = String::from("[");
-    for (tgid, image) in ancestors {
-        if json.len() > 1 {
-            json.push_str(", ");
-        }
-        json.push('"');
-        json.push_str(&tgid.to_string());
-        if let Some(image) = image {
-            json.push(' ');
-            push_escaped(&mut json, image.as_ref());
-        }
-        json.push('"');
-    }
-    json.push(']');
-    (!ancestors.is_empty()).then_some(json)
-}
-
-/// Add a text as JSON's strings have it (RFC 8259).
-fn push_escaped(json: &mut String, text: &str) {
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => json.extend(['\\', character]),
-            '\0'..='\x1F' => json.push_str(&format!("\\u{:04x}", u32::from(character))),
-            _ => json.push(character),
-        }
-    }
-}
-
-/// Arguments, each ended by a NUL, as a line.
-pub fn command_line(arguments: &[u8]) -> Option<String> {
-    let end = arguments.iter().rposition(|byte| *byte != 0)? + 1;
-    let line: Vec<u8> = arguments[..end].iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect();
-    Some(String::from_utf8_lossy(&line).into_owned())
-}
-
-/// Writes ProcessGuids of one machine and boot.
-#[derive(Clone, Copy, Debug)]
-pub struct Guids {
-    /// The first 8 digits of /etc/machine-id.
-    pub machine_id: u32,
-    /// Unix time of the boot, nanoseconds.
-    pub boot_time_ns: i64,
-}
-
-impl Guids {
-    /// The GUID of a process.
-    pub fn guid(&self, tgid: u32, start_boot_ns: u64) -> Guid {
-        Guid { of: *self, tgid, start_boot_ns }
-    }
-}
-
-/// The GUID of a process, written when it is asked for; `python/procwire/guid.py`'s `linux_guid` says the same, and a
-/// test holds them together.
-#[derive(Clone, Copy, Debug)]
-pub struct Guid {
-    of: Guids,
-    tgid: u32,
-    start_boot_ns: u64,
-}
-
-impl fmt::Display for Guid {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ticks = self.start_boot_ns / TICK_NS;
-        let start_ns = self.of.boot_time_ns.saturating_add_unsigned(ticks * TICK_NS);
-        let start_s = start_ns.div_euclid(1_000_000_000) as u32;
-        let key = KEY_MARK | u64::from(self.tgid) << KEY_PID_SHIFT | ticks & ((1 << KEY_PID_SHIFT) - 1);
-        let k = key.to_le_bytes();
-        write!(
-            formatter,
-            "{{{:08X}-{:04X}-{:04X}-{:02X}{:02X}-{:02X}{:02X}{:02X}{:02X}{:02X}{:02X}}}",
-            self.of.machine_id,
-            start_s & 0xFFFF,
-            start_s >> 16,
-            k[0],
-            k[1],
-            k[2],
-            k[3],
-            k[4],
-            k[5],
-            k[6],
-            k[7]
-        )
-    }
 }
 
 #[cfg(test)]

@@ -4,12 +4,11 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 
-use crate::processes::{Described, TICK_NS, Witness, ancestry, command_line};
+use crate::described::{Described, Witness, ancestry, command_line};
+use crate::guids::TICK_NS;
 use crate::records::Owner;
-use crate::records::limit::COMMAND_BYTES;
+use crate::records::limit::{ANCESTORS, COMMAND_BYTES};
 
-/// As many as the kernel side tells of.
-const ANCESTORS: usize = 16;
 const DELETED: &str = " (deleted)";
 
 /// Fields of /proc/PID/stat after the name, which is in parentheses and may hold any.

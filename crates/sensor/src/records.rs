@@ -1,6 +1,6 @@
 //! What the kernel side hands over: the structures of bpf/records.h, byte for byte; abi.rs compares the two.
 
-use crate::abi::{Member, Struct};
+use crate::layout::{Member, Struct};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Declares a structure, with the name of its C counterpart, for abi.rs to compare the two.
@@ -37,7 +37,7 @@ macro_rules! values {
         pub mod $name {
             $(pub const $value_name: $type = $value;)*
 
-            pub(crate) const ENUM: crate::abi::Enum = crate::abi::Enum {
+            pub(crate) const ENUM: crate::layout::Enum = crate::layout::Enum {
                 name: $c_name,
                 prefix: $prefix,
                 values: &[$((stringify!($value_name), $value),)*],

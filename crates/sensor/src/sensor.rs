@@ -9,7 +9,7 @@ use arrow_array::RecordBatch;
 use crate::decoder::Decoder;
 use crate::kernel::Kernel;
 use crate::lines::Lines;
-use crate::{Hook, Settings};
+use crate::settings::{Hook, Settings};
 
 /// How often the ring buffer is looked at: the kernel side wakes nobody, which would cost it more than the event.
 const TICK: Duration = Duration::from_millis(50);

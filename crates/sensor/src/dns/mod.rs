@@ -9,6 +9,7 @@ mod message;
 mod names;
 mod questions;
 mod reassembly;
+mod units;
 
 pub use message::{Address, Answer, Message, Question, parse_answer, parse_message};
 pub use names::{Named, Names};
@@ -18,7 +19,6 @@ pub use reassembly::Reassembly;
 use crate::records;
 pub use crate::shared::Holder;
 
-const NS_PER_S: u64 = 1_000_000_000;
 /// Names by process and address.
 const NAMES: u64 = 65_536;
 const MIN_TTL_S: u32 = 300;

@@ -9,8 +9,8 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 use hashbrown::HashMap;
 
-use super::cell::{Value, write_address};
-use super::{Column, Line};
+use crate::lines::cell::{Value, write_address};
+use crate::lines::columns::{Column, Line};
 use crate::table::Table;
 
 /// Bytes of values whose answers are kept; they are forgotten together.

@@ -6,7 +6,9 @@
 
 mod asked;
 pub mod cell;
+mod columns;
 pub mod form;
+mod plan;
 mod staged;
 
 use std::net::Ipv6Addr;
@@ -17,8 +19,10 @@ use arrow_array::RecordBatch;
 use hashbrown::HashMap;
 
 use self::asked::{Question, Verdict, Verdicts};
-use self::cell::Value;
-use self::form::{Cell, Part};
+use self::columns::{Column, Host, Line};
+use self::form::Part;
+pub use self::plan::Constant;
+use self::plan::{Plan, Step, Texts, texts, write_cell, write_steps};
 use self::staged::Staged;
 use crate::processes::Described;
 use crate::table::{End, Row};
@@ -37,10 +41,8 @@ const NAMES_KEPT: Duration = Duration::from_millis(250);
 /// Processes whose part of the line is kept, each with what it does.
 const PROCESSES: usize = 4096;
 const CONNECTION: &str = "connection";
-const CONNECTION_ID: i64 = 3;
 /// As `Row::protocol` has it.
 const UDP: &str = "udp";
-const RULE_NAME: &str = "rule_name";
 
 /// A host's name, and where it comes from.
 pub type HostName = (String, String);
@@ -86,285 +88,6 @@ pub struct Layout {
     pub names_hosts: bool,
     /// Columns of texts that are cut, to so many characters, once rules have seen them.
     pub sizes: HashMap<String, usize>,
-}
-
-/// A value that is kept.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub enum Constant {
-    Text(String),
-    Integer(i64),
-    Flag(bool),
-    Bytes(Vec<u8>),
-}
-
-impl<'a> From<&'a Constant> for Value<'a> {
-    fn from(constant: &'a Constant) -> Self {
-        match constant {
-            Constant::Text(text) => Value::Text(text),
-            Constant::Integer(number) => Value::Integer(*number),
-            Constant::Flag(flag) => Value::Flag(*flag),
-            Constant::Bytes(bytes) => Value::Bytes(bytes),
-        }
-    }
-}
-
-/// A row with all that was found out of it.
-struct Line<'a> {
-    row: &'a Row<'a>,
-    rule_name: Option<&'a str>,
-    process_guid: Option<&'a str>,
-    parent_guid: Option<&'a str>,
-    container: Option<&'a str>,
-    user: Option<&'a str>,
-    source_host: Host<'a>,
-    destination_host: Host<'a>,
-    source_port_name: Option<&'a str>,
-    destination_port_name: Option<&'a str>,
-    record_id: i64,
-    recorded_us: i64,
-    stamp: &'a str,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Host<'a> {
-    name: Option<&'a str>,
-    origin: Option<&'a str>,
-}
-
-type Get = for<'a> fn(&Line<'a>) -> Value<'a>;
-
-/// What a column depends on: those of the process with what it does (see `Kind`), or of an address, alone are written once
-/// for it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Scope {
-    Process,
-    Source,
-    Destination,
-    Row,
-}
-
-fn is_ipv6(end: &End<'_>) -> bool {
-    end.address[..12] != [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255]
-}
-
-/// Columns by their standard names; None is null in every row.
-fn column(name: &str) -> Option<(Scope, Get)> {
-    use Scope::{Destination, Process, Row, Source};
-    let (scope, get): (Scope, Get) = match name {
-        "event_creation_time" => (Row, |line| line.row.time_us.into()),
-        "process_guid" => (Process, |line| line.process_guid.into()),
-        "process_id" => (Process, |line| line.row.process_id.into()),
-        "process_name" => (Process, |line| line.row.process_name.into()),
-        "user_name" => (Process, |line| line.user.into()),
-        "network_protocol" => (Process, |line| line.row.protocol.into()),
-        "network_connection_initiated" => (Process, |line| line.row.initiated.into()),
-        "src_is_ipv6" => (Source, |line| is_ipv6(&line.row.source).into()),
-        "src_ip" => (Source, |line| Value::Address(line.row.source.address)),
-        "src_host_name" => (Source, |line| line.source_host.name.into()),
-        "src_port" => (Row, |line| line.row.source.port.into()),
-        "src_port_name" => (Row, |line| line.source_port_name.into()),
-        "dst_is_ipv6" => (Destination, |line| is_ipv6(&line.row.destination).into()),
-        "dst_ip" => (Destination, |line| Value::Address(line.row.destination.address)),
-        "dst_host_name" => (Destination, |line| line.destination_host.name.into()),
-        "dst_port" => (Row, |line| line.row.destination.port.into()),
-        "dst_port_name" => (Row, |line| line.destination_port_name.into()),
-        "event_recorded_time" => (Row, |line| line.recorded_us.into()),
-        "record_id" => (Row, |line| line.record_id.into()),
-        "src_ip_bytes" => (Source, |line| Value::Bytes(&line.row.source.address)),
-        "dst_ip_bytes" => (Destination, |line| Value::Bytes(&line.row.destination.address)),
-        "record_kind" => (Process, |line| line.row.record_kind.into()),
-        "outcome" => (Process, |line| line.row.outcome.into()),
-        "error_number" => (Process, |line| line.row.error_number.into()),
-        "connection_id" => (Row, |line| line.row.connection_id.into()),
-        "attribution" => (Process, |line| line.row.attribution.into()),
-        "user_id" => (Process, |line| line.row.user_id.into()),
-        "process_command_line" => (Process, |line| line.row.command_line.into()),
-        "process_parent_guid" => (Process, |line| line.parent_guid.into()),
-        "process_parent_id" => (Process, |line| line.row.parent_id.into()),
-        "process_parent_name" => (Process, |line| line.row.parent_name.into()),
-        "network_namespace_id" => (Process, |line| line.row.network_namespace_id.into()),
-        "cgroup_path" => (Process, |line| line.row.cgroup_path.into()),
-        "container_id" => (Process, |line| line.container.into()),
-        "src_host_name_origin" => (Source, |line| line.source_host.origin.into()),
-        "dst_host_name_origin" => (Destination, |line| line.destination_host.origin.into()),
-        "duration_us" => (Row, |line| line.row.duration_us.into()),
-        "sent_bytes" => (Row, |line| line.row.sent_bytes.into()),
-        "received_bytes" => (Row, |line| line.row.received_bytes.into()),
-        "sent_packets" => (Row, |line| line.row.sent_packets.into()),
-        "received_packets" => (Row, |line| line.row.received_packets.into()),
-        "effective_user_id" => (Process, |line| line.row.effective_user_id.into()),
-        "process_image_device" => (Process, |line| line.row.image_device.into()),
-        "process_image_inode" => (Process, |line| line.row.image_inode.into()),
-        "process_mount_namespace_id" => (Process, |line| line.row.mount_namespace_id.into()),
-        "process_image_state" => (Process, |line| line.row.image_state.into()),
-        "process_name_truncated" => (Process, |line| line.row.name_truncated.into()),
-        "process_ancestry" => (Process, |line| line.row.ancestry.into()),
-        "host_name_server" => (Row, |line| line.row.host_name_server.into()),
-        "nat_src_ip" => (Row, |line| translated_address(line.row.nat_source)),
-        "nat_src_port" => (Row, |line| line.row.nat_source.map(|(_, port)| port).into()),
-        "nat_dst_ip" => (Row, |line| translated_address(line.row.nat_destination)),
-        "nat_dst_port" => (Row, |line| line.row.nat_destination.map(|(_, port)| port).into()),
-        "interface_index" => (Row, |line| line.row.interface_index.into()),
-        "stamp" => (Row, |line| line.stamp.into()),
-        RULE_NAME => (Row, |line| line.rule_name.into()),
-        _ => return None,
-    };
-    Some((scope, get))
-}
-
-/// A column's value, as it is written or asked about.
-#[derive(Clone, Copy)]
-struct Column {
-    get: Get,
-    /// Characters that a text may have.
-    size: Option<usize>,
-}
-
-impl Column {
-    /// A column that is null.
-    const NULL: Column = Column { get: |_| Value::Null, size: None };
-
-    /// A column as rules, or a predicate, see it: what comes after them is not there yet.
-    fn asked(name: &str) -> Self {
-        match name {
-            "event_id" => Column { get: |_| Value::Integer(CONNECTION_ID), size: None },
-            "event_recorded_time" | "record_id" | "stamp" => Column::NULL,
-            _ => column(name).map_or(Column::NULL, |(_, get)| Column { get, size: None }),
-        }
-    }
-
-    /// The value; `scratch` holds a text that was cut.
-    #[inline]
-    fn value<'a>(&self, line: &Line<'a>, scratch: &'a mut String) -> Value<'a> {
-        let value = (self.get)(line);
-        match (self.size, value) {
-            (Some(size), Value::Text(text)) => cut(text, size, scratch),
-            _ => value,
-        }
-    }
-}
-
-/// As Sysmon cuts a text to a size: its end is `...`; where that has no place it is left empty.
-fn cut<'a>(text: &'a str, size: usize, scratch: &'a mut String) -> Value<'a> {
-    const END: &str = "...";
-    if text.char_indices().nth(size).is_none() {
-        return Value::Text(text);
-    }
-    let Some(kept) = size.checked_sub(END.len()) else { return Value::Null };
-    scratch.clear();
-    scratch.extend(text.chars().take(kept));
-    scratch.push_str(END);
-    Value::Text(scratch)
-}
-
-fn translated_address(end: Option<([u8; 16], u16)>) -> Value<'static> {
-    end.map_or(Value::Null, |(address, _)| Value::Address(address))
-}
-
-/// A part of a line, resolved.
-enum Step {
-    Bytes(Vec<u8>),
-    Cell(Cell, Column),
-    /// What depends on the process, or an end, alone, by its place among such.
-    Process(usize),
-    Source(usize),
-    Destination(usize),
-}
-
-/// The steps of a line, and those of its parts that depend on the process, or on an end, alone.
-#[derive(Default)]
-struct Plan {
-    line: Vec<Step>,
-    processes: Vec<Vec<Step>>,
-    sources: Vec<Vec<Step>>,
-    destinations: Vec<Vec<Step>>,
-}
-
-impl Plan {
-    fn new(parts: Vec<Part>, constants: &HashMap<String, Constant>, has_rules: bool, sizes: &Sizes) -> Self {
-        let mut plan = Plan::default();
-        let column = |name: &str| column(name).filter(|_| has_rules || name != RULE_NAME);
-        // Steps of one scope, and texts between them.
-        let (mut open, mut scope) = (Vec::new(), Scope::Row);
-        for part in parts {
-            let (bytes, cell) = match part {
-                Part::Literal(text) => (text.into_bytes(), None),
-                Part::Cell(cell) => match (constants.get(&cell.column), column(&cell.column)) {
-                    (Some(constant), _) => {
-                        let mut bytes = Vec::new();
-                        cell.write(&mut bytes, constant.into());
-                        (bytes, None)
-                    }
-                    (None, None) => (cell.null.into_bytes(), None),
-                    (None, Some(found)) => (Vec::new(), Some((cell, found))),
-                },
-            };
-            match cell {
-                None => match open.last_mut() {
-                    Some(Step::Bytes(before)) => before.extend_from_slice(&bytes),
-                    _ => open.push(Step::Bytes(bytes)),
-                },
-                Some((cell, (found, get))) => {
-                    let is_text = open.iter().all(|step| matches!(step, Step::Bytes(_)));
-                    if found != scope && !is_text {
-                        plan.close(std::mem::take(&mut open), scope);
-                    }
-                    scope = found;
-                    let column = Column { get, size: sizes.get(&cell.column).copied() };
-                    open.push(Step::Cell(cell, column));
-                }
-            }
-        }
-        plan.close(open, scope);
-        plan
-    }
-
-    fn close(&mut self, steps: Vec<Step>, scope: Scope) {
-        let (group, step): (_, fn(usize) -> Step) = match scope {
-            Scope::Row => {
-                self.line.extend(steps);
-                return;
-            }
-            Scope::Process => (&mut self.processes, Step::Process),
-            Scope::Source => (&mut self.sources, Step::Source),
-            Scope::Destination => (&mut self.destinations, Step::Destination),
-        };
-        self.line.push(step(group.len()));
-        group.push(steps);
-    }
-}
-
-type Texts = Vec<Box<[u8]>>;
-type Sizes = HashMap<String, usize>;
-
-/// The texts of groups of steps.
-fn texts(groups: &[Vec<Step>], line: &Line<'_>) -> Texts {
-    let text = |steps: &Vec<Step>| {
-        let mut text = Vec::new();
-        write_steps(&mut text, steps, line);
-        text.into_boxed_slice()
-    };
-    groups.iter().map(text).collect()
-}
-
-fn write_steps(out: &mut Vec<u8>, steps: &[Step], line: &Line<'_>) {
-    for step in steps {
-        match step {
-            Step::Bytes(bytes) => out.extend_from_slice(bytes),
-            Step::Cell(cell, column) => write_cell(out, cell, *column, line),
-            Step::Process(_) | Step::Source(_) | Step::Destination(_) => {}
-        }
-    }
-}
-
-#[inline]
-fn write_cell(out: &mut Vec<u8>, cell: &Cell, column: Column, line: &Line<'_>) {
-    if column.size.is_none() {
-        cell.write(out, (column.get)(line));
-    } else {
-        cell.write(out, column.value(line, &mut String::new()));
-    }
 }
 
 /// Whether a process's rows are recorded; it is held for the same reason.
