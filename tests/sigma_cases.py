@@ -16,8 +16,8 @@ from sigma.rule import SigmaRule
 from event_rows import address_bytes
 from procwire.engine import connect
 from procwire.event import FIELDS, LIVE_FIELDS, LIVE_SCHEMA
-from procwire.rules.forms import sysmon_texts
 from procwire.sigma import RuleSet, SigmaStream, load, reference
+from procwire.sysmon.forms import sysmon_texts
 
 Event = Mapping[str, object]
 """Sysmon's field names to the values of the table."""

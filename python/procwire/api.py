@@ -17,11 +17,11 @@ from procwire.engine import TIMEOUT_S
 from procwire.errors import UsageError
 from procwire.event import CONNECTION, Event, Names, event_named
 from procwire.ledger import Ledger
-from procwire.rules import Configuration, Rules, load
 from procwire.select import STORED_GROUPS, Selection, conjunction
 from procwire.sources import read_batches
 from procwire.sources.inputs import STDIN, check_paths
 from procwire.sources.limits import UnpackLimits
+from procwire.sysmon import ConfigFilter, Configuration, load
 
 if TYPE_CHECKING:
     from procwire.hunts import Hunt
@@ -46,7 +46,7 @@ __all__ = [
     "scan",
 ]
 
-Config = str | os.PathLike[str] | Configuration | Rules
+Config = str | os.PathLike[str] | Configuration | ConfigFilter
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
@@ -136,8 +136,8 @@ def scan(
     format: reads every input as this instead of recognising it. recover: carves EVTX slack space too.
     follow: waits for the logs to grow; the batches do not end.
     ledger: is filled as the batches are read, and final at their end; reading again begins it again.
-    config: a Sysmon configuration (a file, or one that `procwire.rules` has parsed or made `Rules` of): only what it
-    logs is read, and `rule_name` is what it gives. keep: all is read, and the column `logged` tells the difference.
+    config: a Sysmon configuration (a file, or one that `procwire.sysmon` has parsed, or a `ConfigFilter` of it): only
+    what it logs is read, and `rule_name` is what it gives. keep: all is read, and `logged` tells the difference.
     event: Sysmon's number or name of it: 3 (connection), 1 (process-creation) or 22 (dns-query).
     unpack: limits what packed files may become; beyond them is damage.
 
@@ -368,7 +368,7 @@ class LakeReading:
         if not isinstance(lake, Lake):
             check_location(None if lake is None else os.fspath(lake))
         predicates = [where] if isinstance(where, str) else list(where or ())
-        rules = None if config is None else Rules(load(config, lenient=lenient), strict=strict)
+        rules = None if config is None else ConfigFilter(load(config, lenient=lenient), strict=strict)
         self.ledger = Ledger() if ledger is None else ledger
         self._paths = _listed(paths)
         self._format: Format | None = format
@@ -427,7 +427,7 @@ class LakeReading:
         return self._ingest.trouble
 
 
-def _lake_step(where: list[str], rules: Rules | None, ledger: Ledger) -> Step | None:
+def _lake_step(where: list[str], rules: ConfigFilter | None, ledger: Ledger) -> Step | None:
     """Return what keeps the rows to add; None if all are kept: without a step texts stay coded on their way."""
     selection = Selection(where=where, groups=STORED_GROUPS) if where else None
     if rules is not None:
@@ -450,7 +450,7 @@ def _checked(batches: Iterator[pa.RecordBatch], ledger: Ledger) -> Iterator[pa.R
     ledger.check_read()
 
 
-def logged_batches(batches: Iterable[pa.RecordBatch], rules: Rules, ledger: Ledger) -> Iterator[pa.RecordBatch]:
+def logged_batches(batches: Iterable[pa.RecordBatch], rules: ConfigFilter, ledger: Ledger) -> Iterator[pa.RecordBatch]:
     """What rules make of batches; what they do not log is counted in the ledger."""
     ledger.configuration = rules.configuration.path
     # They may have decided about other logs before.
@@ -462,11 +462,11 @@ def logged_batches(batches: Iterable[pa.RecordBatch], rules: Rules, ledger: Ledg
             yield logged
 
 
-def _logged_by(config: Config, keep: bool) -> Callable[[], Rules]:
+def _logged_by(config: Config, keep: bool) -> Callable[[], ConfigFilter]:
     """Return what gives the rules of a reading. A configuration is loaded, and judged, once."""
-    if isinstance(config, Rules):
+    if isinstance(config, ConfigFilter):
         return lambda: config
-    return partial(Rules, config if isinstance(config, Configuration) else load(config), keep=keep)
+    return partial(ConfigFilter, config if isinstance(config, Configuration) else load(config), keep=keep)
 
 
 def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:

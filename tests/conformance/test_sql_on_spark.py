@@ -18,8 +18,8 @@ from procwire.lake import Lake
 from procwire.lake.schema import TABLE_SCHEMA
 from procwire.query import connect_lake
 from procwire.query.views import VIEWS
-from procwire.rules import compile_sql, parse
 from procwire.spark.connection import prepare
+from procwire.sysmon import compile_sql, parse
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -1,4 +1,4 @@
-"""On random configurations and events the SQL and `Rules` say what the slow, obvious reference says."""
+"""On random configurations and events the SQL and `ConfigFilter` say what the slow, obvious reference says."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from random_rules import Sample, events, placeless, samples
 from event_rows import Row
 from procwire.event import SCHEMA
 from procwire.matching import combinations, value_classes
-from procwire.rules.apply import Rules
-from procwire.rules.model import Configuration
-from procwire.rules.parse import parse
+from procwire.sysmon.config_filter import ConfigFilter
+from procwire.sysmon.model import Configuration
+from procwire.sysmon.parse import parse
 from rule_cases import Verdict, batch_of, by_reference, by_rules, by_sql
 
 rows = st.lists(events, min_size=1, max_size=12)
@@ -57,7 +57,7 @@ def test_stale_names_are_the_reference(sample: Sample, rows: list[Row]) -> None:
 @given(samples(), st.lists(rows, max_size=4), st.booleans())
 def test_rules_forget_nothing_between_batches(sample: Sample, batches: list[list[Row]], strict: bool) -> None:
     """What is learnt of one batch is right for the next."""
-    rules = Rules(sample.configuration, strict=strict)
+    rules = ConfigFilter(sample.configuration, strict=strict)
     for rows in batches:
         expected = by_reference(sample.configuration, rows, strict=strict)
         assert rules.names(batch_of(rows)).to_pylist() == expected
@@ -86,7 +86,7 @@ def test_rules_beyond_their_limits(
 ) -> None:
     """Memory that is full begins anew, and large numbers are counted anew."""
     monkeypatch.setattr(module, limit, value)
-    rules = Rules(sample.configuration)
+    rules = ConfigFilter(sample.configuration)
     for rows in batches:
         assert rules.names(batch_of(rows)).to_pylist() == by_reference(sample.configuration, rows)
 
@@ -99,8 +99,8 @@ def test_rows_are_kept_or_left_out(sample: Sample, rows: list[Row]) -> None:
     logged = [row | {"rule_name": _told(verdict)} for row, verdict in zip(rows, verdicts, strict=True) if verdict]
     marked = [row | {"rule_name": _told(verdict)} for row, verdict in zip(rows, verdicts, strict=True)]
     batch = batch_of(rows)
-    assert Rules(sample.configuration)(batch).to_pylist() == _written(sample.configuration, logged)
-    kept = Rules(sample.configuration, keep=True)(batch)
+    assert ConfigFilter(sample.configuration)(batch).to_pylist() == _written(sample.configuration, logged)
+    kept = ConfigFilter(sample.configuration, keep=True)(batch)
     assert kept.column("logged").to_pylist() == [verdict is not None for verdict in verdicts]
     assert kept.select(SCHEMA.names).to_pylist() == _written(sample.configuration, marked)
 

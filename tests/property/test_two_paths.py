@@ -26,10 +26,10 @@ from procwire.recorder import ConfigurationLedger, LiveRules, Recorder, Recordin
 from procwire.recorder.images import with_images
 from procwire.recorder.predicates import Where
 from procwire.recorder.record_ids import FreshIds
-from procwire.rules import Configuration
-from procwire.rules.apply import Rules
 from procwire.sources.live import completed
 from procwire.sources.sensor import LineForm, Lines
+from procwire.sysmon import Configuration
+from procwire.sysmon.config_filter import ConfigFilter
 
 Piece = list[bytes]
 
@@ -184,7 +184,7 @@ def live_rules(configurations: list[Configuration], strict: bool) -> LiveRules |
 
     return LiveRules(
         lambda: next(coming),
-        lambda configuration: Rules(configuration, strict=strict),
+        lambda configuration: ConfigFilter(configuration, strict=strict),
         changes=cast("Any", _Unchanged()),
         asked=asked,
         ledger=ConfigurationLedger("rules"),

@@ -11,7 +11,7 @@ import pytest
 
 import procwire
 from procwire.event import FIELDS
-from procwire.rules import Rules, parse
+from procwire.sysmon import ConfigFilter, parse
 
 
 def test_read_gives_the_whole_table(example_log: Path) -> None:
@@ -66,7 +66,7 @@ def test_scan_can_be_read_more_than_once(example_log: Path, tmp_path: Path) -> N
 
 
 def test_rules_that_decided_before_do_not_spoil_the_ledger(example_log: Path) -> None:
-    rules = Rules(parse(b'<Sysmon schemaversion="4.90"/>'))
+    rules = ConfigFilter(parse(b'<Sysmon schemaversion="4.90"/>'))
     for _ in range(2):
         ledger = procwire.Ledger()
         procwire.read(example_log, config=rules, ledger=ledger)
@@ -183,7 +183,7 @@ def test_config_is_a_file_a_configuration_or_rules(example_log: Path, tmp_path: 
         <DestinationPort name="web">443</DestinationPort></NetworkConnect></EventFiltering></Sysmon>"""
     path = tmp_path / "web.xml"
     path.write_bytes(text)
-    for config in (path, str(path), parse(text), Rules(parse(text))):
+    for config in (path, str(path), parse(text), ConfigFilter(parse(text))):
         ledger = procwire.Ledger()
         table = procwire.read(example_log, config=config, ledger=ledger)
         assert set(table["dst_port"].to_pylist()) == {443}

@@ -21,7 +21,7 @@ LEVELS = (
     {"spark", "hunts", "sigma"},
     {"query"},
     {"lake", "select"},
-    {"sources", "rules", "enrich", "sinks", "vocabularies"},
+    {"sources", "sysmon", "enrich", "sinks", "vocabularies"},
     {"bounded", "engine", "event", "files", "guid", "ledger", "matching", "period", "units"},
     {"extras"},
     {"choices", "errors", "plain", "words"},
@@ -101,7 +101,7 @@ def test_both_kinds_of_rules_share_only_what_lies_below_both() -> None:
     """Sigma rules need nothing of Sysmon's configurations, nor the other way round: what they share is `matching`."""
     # Whether a rule sees anything under a configuration is a question about both.
     both = PACKAGE / "sigma" / "analysis" / "check.py"
-    for own, other in (("sigma", "rules"), ("rules", "sigma"), ("matching", "rules"), ("matching", "sigma")):
+    for own, other in (("sigma", "sysmon"), ("sysmon", "sigma"), ("matching", "sysmon"), ("matching", "sigma")):
         found = [path for path in modules() if path != both and room(path) == own and other in imports(path)]
         assert found == [], f"{own} imports {other}"
 

@@ -15,8 +15,8 @@ from procwire.plain import plain
 from procwire.words import counted
 
 if TYPE_CHECKING:
-    from procwire.rules.check import CheckedFile
-    from procwire.rules.model import Finding
+    from procwire.sysmon.check import CheckedFile
+    from procwire.sysmon.model import Finding
 
 __all__ = ["EXAMPLES", "CheckFormat", "check"]
 
@@ -81,7 +81,7 @@ def check(
 
 def _checked(path: str, lenient: bool) -> CheckedFile | None:
     """Check a file; None, with a complaint, if it cannot be read."""
-    from procwire.rules.check import check_file
+    from procwire.sysmon.check import check_file
 
     try:
         return check_file(path, lenient=lenient)

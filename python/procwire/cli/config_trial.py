@@ -12,7 +12,7 @@ from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.unpacking import UnpackOption, unpack_limits
 
 if TYPE_CHECKING:
-    from procwire.rules.measuring.trial import Report
+    from procwire.sysmon.measuring.trial import Report
 
 __all__ = ["EXAMPLES", "FiguresFormat", "try_configuration"]
 
@@ -62,9 +62,9 @@ def try_configuration(
     from procwire.cli.progress import shown_progress
     from procwire.cli.reading import account
     from procwire.ledger import Ledger
-    from procwire.rules.measuring.figures import measure
-    from procwire.rules.parse import load
     from procwire.sources import read_batches
+    from procwire.sysmon.measuring.figures import measure
+    from procwire.sysmon.parse import load
 
     limits = unpack_limits(unpack)
     configuration = load(file, lenient=lenient)
@@ -78,7 +78,7 @@ def try_configuration(
 
 def _write(report: Report, order: FigureOrder, never: bool, to: FiguresFormat) -> None:
     from procwire.cli.figures import write_csv, write_json, write_text
-    from procwire.rules.measuring.figures import rows
+    from procwire.sysmon.measuring.figures import rows
 
     shown = rows(report, order, never_matched=never)
     if to == "json":

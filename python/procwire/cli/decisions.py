@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from procwire.cli.exits import ExitCode, complain
 from procwire.cli.page import Page
 from procwire.ledger import Ledger
-from procwire.rules.explaining.decisions import Case, described_case, logged_cases
-from procwire.rules.explaining.story import story_lines, verdict_lines
+from procwire.sysmon.explaining.decisions import Case, described_case, logged_cases
+from procwire.sysmon.explaining.story import story_lines, verdict_lines
 from procwire.words import counted
 
 if TYPE_CHECKING:
-    from procwire.rules.model import Configuration
+    from procwire.sysmon.model import Configuration
 
 __all__ = ["show_decisions"]
 

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from procwire.rules.measuring.figures import COLUMNS, Row, filter_counts, to_dict
+from procwire.sysmon.measuring.figures import COLUMNS, Row, filter_counts, to_dict
 
 if TYPE_CHECKING:
-    from procwire.rules.measuring.tally import Figures
-    from procwire.rules.measuring.trial import Report
+    from procwire.sysmon.measuring.tally import Figures
+    from procwire.sysmon.measuring.trial import Report
 
 __all__ = ["write_csv", "write_json", "write_text"]
 

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from procwire.cli.output import Output
     from procwire.event import Event
     from procwire.ledger import Ledger
-    from procwire.rules import Rules
     from procwire.select import Selection
     from procwire.sinks import Sink
+    from procwire.sysmon import ConfigFilter
 
 __all__ = ["EXAMPLES", "read"]
 
@@ -257,7 +257,7 @@ def _pump(
     request: Request,
     event: Event,
     selection: Selection,
-    rules: Rules | None,
+    rules: ConfigFilter | None,
     ledger: Ledger,
     output: Output,
     sink: Sink,
@@ -280,7 +280,7 @@ def _pump(
 
 
 def _batches(
-    request: Request, event: Event, rules: Rules | None, ledger: Ledger, on_progress: OnProgress | None
+    request: Request, event: Event, rules: ConfigFilter | None, ledger: Ledger, on_progress: OnProgress | None
 ) -> Iterator[pa.RecordBatch]:
     from procwire.sources import read_batches
 

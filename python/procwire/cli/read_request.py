@@ -14,8 +14,8 @@ from procwire.sinks.formats import READ_FORMATS
 
 if TYPE_CHECKING:
     from procwire.ledger import Ledger
-    from procwire.rules import Rules
     from procwire.sources.limits import UnpackLimits
+    from procwire.sysmon import ConfigFilter
 
 __all__ = ["Format", "Request", "Way", "loaded_rules", "written"]
 
@@ -73,11 +73,11 @@ def written(ledger: Ledger, path: Path | None, *, force: bool) -> Iterator[None]
             output.commit()
 
 
-def loaded_rules(request: Request) -> Rules | None:
+def loaded_rules(request: Request) -> ConfigFilter | None:
     """The rules of --config."""
     if request.config is None:
         return None
-    from procwire.rules import Rules, load
+    from procwire.sysmon import ConfigFilter, load
 
     configuration = load(request.config, lenient=request.lenient)
-    return Rules(configuration, strict=request.strict_sysmon, keep=request.keep)
+    return ConfigFilter(configuration, strict=request.strict_sysmon, keep=request.keep)

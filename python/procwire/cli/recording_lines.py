@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from procwire.recorder.lines import LineLosses, LineRecorder
     from procwire.recorder.predicates import Where
     from procwire.recorder.record_ids import FreshIds, RecordIds
-    from procwire.rules.apply import Rules
     from procwire.sources.sensor import EbpfSource
+    from procwire.sysmon.config_filter import ConfigFilter
 
 __all__ = ["import_all", "kept_fields", "opening", "recorder"]
 
@@ -78,7 +78,7 @@ def import_all(request: Request) -> None:
         import procwire.recorder.deciding
     if request.images:
         import procwire.recorder.images
-        import procwire.rules  # noqa: F401
+        import procwire.sysmon  # noqa: F401
     if request.dns_lookup:
         import dns.resolver
         import dns.reversename  # noqa: F401
@@ -180,7 +180,7 @@ def _decisions(configured: LiveRules | None, predicate: Where | None) -> Decisio
         return None
     from procwire.recorder.deciding import Decisions
 
-    return Decisions(None if configured is None else lambda: cast("Rules", configured.applied), predicate)
+    return Decisions(None if configured is None else lambda: cast("ConfigFilter", configured.applied), predicate)
 
 
 def _losses(

@@ -96,8 +96,8 @@ def _check(
     path: Path, options: QueryOptions, config: Path | None, signals: Signals, *, show_all: bool, to: CheckFormat
 ) -> ExitCode:
     from procwire.query import QueryRunner, open_source
-    from procwire.rules.parse import load as load_configuration
     from procwire.sigma import check, load
+    from procwire.sysmon.parse import load as load_configuration
 
     configuration = load_configuration(config, lenient=True) if config else None
     rules, damaged = load([path]), False

@@ -11,12 +11,12 @@ import pyarrow as pa
 # Used by Arrow's own methods: later it may not be readable any more.
 import pyarrow.compute
 
-from procwire.rules.evaluate import NO_NAME
-from procwire.rules.forms import COLUMNS, SIZED
+from procwire.sysmon.evaluate import NO_NAME
+from procwire.sysmon.forms import COLUMNS, SIZED
 
 if TYPE_CHECKING:
     from procwire.recorder.predicates import Where
-    from procwire.rules.apply import Rules
+    from procwire.sysmon.config_filter import ConfigFilter
 
 __all__ = ["Asked", "Decisions"]
 
@@ -40,7 +40,7 @@ class Decisions:
     rules: gives those of a configuration that are applied now; None without one.
     """
 
-    def __init__(self, rules: Callable[[], Rules] | None, predicate: Where | None) -> None:
+    def __init__(self, rules: Callable[[], ConfigFilter] | None, predicate: Where | None) -> None:
         self._current = rules
         self._rules = rules and rules()
         self._predicate = predicate

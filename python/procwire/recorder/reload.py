@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from procwire.errors import UsageError
 from procwire.recorder.ledger import ConfigurationLedger
-from procwire.rules.model import Configuration
+from procwire.sysmon.model import Configuration
 
 __all__ = ["Changes", "LiveRules"]
 

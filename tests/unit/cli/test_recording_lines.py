@@ -101,15 +101,15 @@ import pyarrow as pa
 from procwire.cli.recording_lines import import_all
 from procwire.event import LIVE_SCHEMA
 from procwire.recorder.predicates import Where
-from procwire.rules.apply import Rules
-from procwire.rules.parse import load
+from procwire.sysmon.config_filter import ConfigFilter
+from procwire.sysmon.parse import load
 
 class Unreadable:
     def find_spec(self, name, path=None, target=None):
         raise ImportError(name)
 
 where = Where(["dst_port % 2 = 0 AND process_name IS NULL"], "ossem")
-rules = Rules(load(Path("examples/configs/server-linux.xml")))
+rules = ConfigFilter(load(Path("examples/configs/server-linux.xml")))
 import_all(SimpleNamespace(dns_lookup=True, images=None, where=["dst_port = 1"], config=Path("a")))
 batch = pa.RecordBatch.from_pylist([{"dst_port": port} for port in range(5_000)], schema=LIVE_SCHEMA)
 sys.meta_path.insert(0, Unreadable())

@@ -9,8 +9,8 @@ import pytest
 
 import procwire
 from procwire import sigma
-from procwire.rules import parse
 from procwire.sigma.analysis import testing
+from procwire.sysmon import parse
 from sigma_cases import document
 
 HIT = "- {match: true, event: {DestinationPort: 4444}}\n"

@@ -19,9 +19,9 @@ from procwire.words import counted
 
 if TYPE_CHECKING:
     from procwire.query.protocol import Connection
-    from procwire.rules.model import Configuration
     from procwire.sigma.model.rule import Rule
     from procwire.sigma.problems import Problem
+    from procwire.sysmon.model import Configuration
 
 __all__ = ["FAULTS", "CheckReport", "Status", "Verdict", "check"]
 
@@ -130,11 +130,11 @@ def _matches(
 ) -> tuple[Counter[str], Counter[str]]:
     """Count how often each rule matches, and how often in events that the configuration logs."""
     from procwire.event import LIVE_SCHEMA
-    from procwire.rules.apply import Rules
+    from procwire.sysmon.config_filter import ConfigFilter
 
     found: Counter[str] = Counter()
     logged: Counter[str] = Counter()
-    keep = None if configuration is None else Rules(configuration, keep=True)
+    keep = None if configuration is None else ConfigFilter(configuration, keep=True)
     for batch in detect(connection, rules):
         ids = batch.column("rule_id").to_pylist()
         found.update(ids)
@@ -147,10 +147,10 @@ def _matches(
 
 def _under(rule: Rule, verdict: Verdict, configuration: Configuration) -> Verdict:
     """Return the verdict under a configuration, by events that are made up to match."""
-    from procwire.rules.apply import Rules
+    from procwire.sysmon.config_filter import ConfigFilter
 
     events = witnesses(rule)
-    if events.num_rows == 0 or Rules(configuration)(events).num_rows:
+    if events.num_rows == 0 or ConfigFilter(configuration)(events).num_rows:
         return verdict
     first = events.slice(0, 1).to_pylist()[0]
     values = {name: first.get(column_of(name).name) for name in rule.fields}
