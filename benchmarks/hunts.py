@@ -44,7 +44,7 @@ def connect(folder: Path) -> duckdb.DuckDBPyConnection:
     """The fleet's files as the view `connections`, within the memory that the target allows."""
     import duckdb
 
-    from procwire.lake.views import prepare
+    from procwire.query.views import prepare
 
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": str(_THREADS),

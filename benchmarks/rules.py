@@ -14,11 +14,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from procwire.engine import connect
-from procwire.rules.apply import Rules
-from procwire.rules.evaluate import decide
-from procwire.rules.forms import sysmon_texts
-from procwire.rules.parse import parse
-from procwire.rules.sql import compile_sql
+from procwire.sysmon.config_filter import ConfigFilter
+from procwire.sysmon.evaluate import decide
+from procwire.sysmon.forms import sysmon_texts
+from procwire.sysmon.parse import parse
+from procwire.sysmon.sql import compile_sql
 from rules_load import BATCH_ROWS, configuration, event_batches
 
 SIZES = (90, 1_000)
@@ -54,7 +54,7 @@ def measure(filters: int, events: int) -> list[str]:
     started = time.perf_counter()
     parsed = parse(text)
     expression = compile_sql(parsed)
-    rules = Rules(parsed)
+    rules = ConfigFilter(parsed)
     compile_s = time.perf_counter() - started
     rates = [rate("procwire, batches", rules_rate(rules), events)]
     rates.append(
@@ -81,7 +81,7 @@ def rate(name: str, logged_of: Callable[[Sequence[pa.RecordBatch]], int], events
     return f"{name} | {events:,} | {events / elapsed_s:,.0f} | {logged / events:.1%}"
 
 
-def rules_rate(rules: Rules) -> Callable[[Sequence[pa.RecordBatch]], int]:
+def rules_rate(rules: ConfigFilter) -> Callable[[Sequence[pa.RecordBatch]], int]:
     return lambda batches: sum(rules(batch).num_rows for batch in batches)
 
 

@@ -43,7 +43,7 @@ def days(folder: Path, events: int) -> list[Path]:
 def detect(rules: Path, paths: Sequence[Path]) -> dict[str, Any]:
     """All rules over all events, as `procwire detect` runs them."""
     from procwire.engine import LocalFile, Served, connect, literal
-    from procwire.lake.views import prepare
+    from procwire.query.views import prepare
     from procwire.sigma import detect, load
 
     started = time.perf_counter()
@@ -65,13 +65,14 @@ def live(rules: Path, paths: Sequence[Path]) -> dict[str, Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from procwire.sigma import load
+    from procwire.sigma import SigmaStream, load
 
     table = pa.concat_tables(pq.read_table(path) for path in days(paths[0].parent, _LIVE_EVENTS)).slice(0, _LIVE_EVENTS)
     batches = table.combine_chunks().to_batches(max_chunksize=_LIVE_ROWS)
     found = load([rules])
     begun = time.perf_counter()
-    matches = sum(found.matches(batch).num_rows for batch in batches)
+    stream = SigmaStream(found)
+    matches = sum(stream.matches(batch).num_rows for batch in batches)
     return {"rules": len(found.rules), "events": table.num_rows, "matches": matches, "load_s": 0.0,
             "wall_s": time.perf_counter() - begun}  # fmt: skip
 

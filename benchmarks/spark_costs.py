@@ -25,7 +25,7 @@ from procwire.spark import connect
 from scale import DEFAULT_DIRECTORY
 
 if TYPE_CHECKING:
-    from procwire.lake.engines import Connection
+    from procwire.query.protocol import Connection
 
 HUNTS = ("beacons", "first_seen", "port_scans", "top_talkers")
 _TIMES = 2

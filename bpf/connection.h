@@ -64,6 +64,8 @@ INLINE void ends_of(struct connection_record *record, struct sock *sk)
 /* The same of a socket that the verifier vouches for and that is open, without a call for each member. */
 INLINE void ends_of_open(struct ends *ends, struct sock *sk)
 {
+	/* before any branch, see find_owner_here */
+	ends->netns = sk->__sk_common.skc_net.net->ns.inum;
 	if (sk->__sk_common.skc_family == AF_INET) {
 		map_ipv4(ends->local, sk->__sk_common.skc_rcv_saddr);
 		map_ipv4(ends->peer.address, sk->__sk_common.skc_daddr);
@@ -72,7 +74,6 @@ INLINE void ends_of_open(struct ends *ends, struct sock *sk)
 	}
 	ends->local_port = sk->__sk_common.skc_num;
 	ends->peer.port = __builtin_bswap16(sk->__sk_common.skc_dport);
-	ends->netns = sk->__sk_common.skc_net.net->ns.inum;
 	if (is_scoped(ends->local))
 		ends->interface = sk->__sk_common.skc_bound_dev_if;
 }

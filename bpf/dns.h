@@ -91,9 +91,8 @@ __attribute__((noinline)) int put_dns(struct __sk_buff *skb, const struct dns_re
 }
 
 /* Of a question: whether its answers are awaited now. Of an answer: whether it is. */
-INLINE bool awaited(struct bpf_sock *sk, bool sent, u32 size)
+INLINE bool awaited(u64 *allowance, bool sent, u32 size)
 {
-	u64 *allowance = bpf_sk_storage_get(&askers, sk, NULL, sent ? BPF_SK_STORAGE_GET_F_CREATE : 0);
 	if (!allowance)
 		return false;
 	u64 left = *allowance;
@@ -110,12 +109,12 @@ INLINE bool awaited(struct bpf_sock *sk, bool sent, u32 size)
  * Whoever sends by UDP is current, if he has the socket; he does not where a packet filter lets datagrams go later. TCP
  * sends in interrupts too, so that is whoever connected.
  */
-INLINE void asker_of(struct dns_record *record, struct __sk_buff *skb, const struct note *note)
+INLINE void asker_of(struct dns_record *record, const struct note *note)
 {
 	struct owner owner = note->owner;
 	struct task_struct *task = bpf_get_current_task_btf();
 	if (record->sent && !record->over_tcp && task->tgid != owner.tgid && !(task->flags & PF_KTHREAD) &&
-	    holds(bpf_get_current_task(), file_of(READ((struct sk_buff *)skb, sk)), SCRATCH_EGRESS))
+	    holds(bpf_get_current_task(), file_of((struct sock *)note->sk), SCRATCH_EGRESS))
 		owner_of(&owner, task);
 	record->tgid = owner.tgid;
 	record->uid = owner.uid;
@@ -145,14 +144,14 @@ __attribute__((noinline)) int on_dns(struct __sk_buff *skb, const struct note *n
 	if (skb->len <= start)
 		return 0;
 	u32 size = skb->len - start;
-	if (!awaited(sk, sent, size)) {
+	if (!awaited(bpf_sk_storage_get(&askers, sk, NULL, sent ? BPF_SK_STORAGE_GET_F_CREATE : 0), sent, size)) {
 		count(sent ? COUNTER_LOST_DNS : COUNTER_UNASKED_DNS);
 		return 0;
 	}
 	server_of(&head, sk, packet);
 	head.cookie = bpf_get_socket_cookie(skb);
 	head.time_boot_ns = bpf_ktime_get_boot_ns();
-	asker_of(&head, skb, note);
+	asker_of(&head, note);
 	if (!over_tcp) {
 		u32 most = sent ? QUESTION_BYTES : DNS_BYTES;
 		put_dns(skb, &head, start, size < most ? size : most);

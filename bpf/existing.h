@@ -23,7 +23,7 @@ int open_sockets(struct bpf_iter__task_file *ctx)
 	if (family != AF_INET && family != AF_INET6)
 		return 0;
 	u16 protocol = sk->sk_protocol;
-	if (protocol != IPPROTO_TCP && !(protocol == IPPROTO_UDP && sk->sk_type == SOCK_DGRAM))
+	if (protocol != IPPROTO_TCP && !(want_udp && protocol == IPPROTO_UDP && sk->sk_type == SOCK_DGRAM))
 		return 0;
 	u8 state = sk->__sk_common.skc_state;
 	struct owner owner = {};
@@ -47,7 +47,8 @@ int open_sockets(struct bpf_iter__task_file *ctx)
 		note->found_ns = sk->__sk_common.skc_num ? bpf_ktime_get_boot_ns() : 0;
 		owner = note->owner;
 	} else if (state == TCP_LISTEN) {
-		struct listener_key key = {netns_of(sk), sk->__sk_common.skc_num};
+		struct listener_key key;
+		key_of_listener(&key, sk, sk->__sk_common.skc_num);
 		bool known = bpf_map_lookup_elem(&listeners, &key);
 		if (known && !want_existing)
 			return 0;

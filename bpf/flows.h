@@ -20,10 +20,9 @@ INLINE bool same_local(const struct route *a, const struct route *b)
 	return x[0] == y[0] && x[1] == y[1];
 }
 
-/* `interface`: on which the datagram travels; of no matter unless the flow is link-local. */
-INLINE bool same_route(const struct route *a, const struct route *b, u32 interface)
+INLINE bool same_route(const struct route *a, const struct route *b)
 {
-	return same_peer(&a->peer, &b->peer) && same_local(a, b) && (!b->interface || b->interface == interface);
+	return same_peer(&a->peer, &b->peer) && same_local(a, b) && a->interface == b->interface;
 }
 
 INLINE bool is_idle(u64 last_ns, u64 now_ns)

@@ -55,6 +55,8 @@ enum {
 /* of sk_flags: the peer's FIN has come */
 enum { SOCK_DONE = 1 << 1 };
 enum { PF_KTHREAD = 0x00200000 };
+enum { NFPROTO_IPV4 = 2, NFPROTO_IPV6 = 10, NF_INET_LOCAL_OUT = 3, NF_INET_POST_ROUTING = 4 };
+enum { MSG_PEEK = 2 };
 
 /* The parts of the user-space API that programs get as context; fixed, not relocated. */
 struct bpf_sock {
@@ -199,8 +201,22 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct netns_nf {
+	void *hooks_ipv4[5];
+	void *hooks_ipv6[5];
+};
+
 struct net {
 	struct ns_common ns;
+	struct netns_nf nf;
+};
+
+struct net_device {
+	int ifindex;
+};
+
+struct dst_entry {
+	struct net_device *dev;
 };
 
 struct nsproxy {
@@ -277,7 +293,11 @@ struct sk_buff_head {
 
 struct sk_buff {
 	struct sock *sk;
+	struct net_device *dev;
+	unsigned long _skb_refdst;
 	unsigned long _nfct;
+	u32 len;
+	u32 data_len;
 	u16 transport_header;
 	u16 network_header;
 	unsigned char *head;
@@ -308,6 +328,7 @@ struct sock {
 	u16 sk_type;
 	u16 sk_protocol;
 	int sk_err;
+	kuid_t sk_uid;
 	struct socket *sk_socket;
 	struct socket_wq *sk_wq;
 	struct sk_buff_head sk_receive_queue;
@@ -340,6 +361,8 @@ struct inet_connection_sock {
 
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
+	u32 write_seq;
+	u32 copied_seq;
 	u32 segs_out;
 	u32 segs_in;
 	u64 bytes_sent;
@@ -368,6 +391,38 @@ struct io_kiocb {
 /* until Linux 6.12 */
 struct io_kiocb___before_6_13 {
 	struct task_struct *task;
+};
+
+struct nf_hook_state {
+	u8 hook;
+	u8 pf;
+	struct sock *sk;
+};
+
+struct iovec {
+	void *iov_base;
+	u64 iov_len;
+};
+
+enum iter_type { ITER_UBUF, ITER_IOVEC };
+
+struct iov_iter {
+	u8 iter_type;
+	u64 iov_offset;
+	const struct iovec *__iov;
+	void *ubuf;
+	u64 count;
+	u64 nr_segs;
+};
+
+/* until Linux 6.3 */
+struct iov_iter___before_6_4 {
+	const struct iovec *iov;
+};
+
+struct msghdr {
+	void *msg_name;
+	struct iov_iter msg_iter;
 };
 
 struct pt_regs {
@@ -418,6 +473,7 @@ static void (*const bpf_ringbuf_submit)(void *data, u64 flags) = (void *)132;
 static struct tcp_sock *(*const bpf_skc_to_tcp_sock)(void *sk) = (void *)137;
 static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158;
 static struct pt_regs *(*const bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
+static long (*const bpf_get_func_ret)(void *ctx, u64 *value) = (void *)184;
 static struct socket *(*const bpf_sock_from_file)(struct file *file) = (void *)162;
 
 /* Read a member through a pointer that the verifier does not vouch for. */
@@ -445,6 +501,7 @@ enum { FIELD_BYTE_OFFSET = 0, FIELD_BYTE_SIZE = 1, FIELD_EXISTS = 2, FIELD_LSHIF
 		_value <<= __builtin_preserve_field_info((pointer)->member, FIELD_LSHIFT_U64);                         \
 		_value >> __builtin_preserve_field_info((pointer)->member, FIELD_RSHIFT_U64);                          \
 	})
+#define ENUM_VALUE(type, value) __builtin_preserve_enum_value(*(type *)value, 1)
 #define HAS_FIELD(pointer, member) __builtin_preserve_field_info((pointer)->member, FIELD_EXISTS)
 
 #endif

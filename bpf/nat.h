@@ -105,12 +105,13 @@ static __attribute__((noinline)) int untranslate(struct __sk_buff *skb, struct p
 }
 
 /* Tell of a translation, before the flow or connection that it is of. `wire`: its ends as they are translated. */
-INLINE void emit_nat(u64 cookie, const struct peer *peer, const struct route *wire, u16 local_port)
+INLINE void emit_nat(u8 protocol, u32 uid, u64 cookie, const struct peer *peer, const struct route *wire, u16 local_port)
 {
 	struct nat_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record)
 		return;
 	record->type = RECORD_NAT;
+	record->protocol = protocol;
 	__builtin_memset(record->pad, 0, sizeof(record->pad));
 	record->local_port = local_port;
 	record->peer_port = wire->peer.port;
@@ -118,6 +119,8 @@ INLINE void emit_nat(u64 cookie, const struct peer *peer, const struct route *wi
 	record->peer = *peer;
 	copy_address(record->translated_local, wire->local);
 	copy_address(record->translated_peer, wire->peer.address);
+	record->uid = uid;
+	record->pad2 = 0;
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
 
@@ -135,7 +138,8 @@ static __attribute__((noinline)) int on_tcp_nat(struct __sk_buff *skb)
 	ends.peer.port = __builtin_bswap16(READ(sk, __sk_common.skc_dport));
 	if (!same_address(ends.peer.address, wire.peer.address) || ends.peer.port != wire.peer.port ||
 	    !same_address(ends.local, wire.route.local) || READ(sk, __sk_common.skc_num) != wire.local_port)
-		emit_nat(bpf_get_socket_cookie(skb), &ends.peer, &wire.route, wire.local_port);
+		emit_nat(IPPROTO_TCP, READ(sk, sk_uid.val), bpf_get_socket_cookie(skb), &ends.peer, &wire.route,
+			 wire.local_port);
 	return 0;
 }
 

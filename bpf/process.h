@@ -29,9 +29,11 @@ INLINE bool same_process(const struct owner *a, const struct owner *b)
  * Whether it is the current process, with the users that it has now: a daemon that binds as root and then drops that is
  * another owner than the one that was noted.
  */
-INLINE bool is_current(const struct owner *owner)
+__attribute__((noinline)) int is_current(const struct owner *owner)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	if (!owner)
+		return 0;
 	return owner->tgid == task->tgid && owner->exec_id == (u32)task->self_exec_id &&
 	       owner->uid == task->cred->uid.val && owner->euid == task->cred->euid.val;
 }
@@ -157,7 +159,7 @@ INLINE struct draft *draft_at(u32 slot)
 }
 
 /* The slot of a draft, for functions to find it by: older kernels take no other memory for a table's key. DRAFTS: none. */
-INLINE u32 take_draft(void)
+__attribute__((noinline)) u32 take_draft(void)
 {
 	for (u32 slot = 0; slot < DRAFTS; slot++) {
 		struct draft *draft = draft_at(slot);
@@ -186,6 +188,18 @@ INLINE u32 put_command(void *to, struct mm_struct *mm)
 	return bpf_probe_read_user(to, size, (void *)start) ? 0 : size;
 }
 
+/* As stat() writes the number of a device (the kernel's new_encode_dev). */
+INLINE u32 encoded_device(u32 device)
+{
+	u32 major = device >> 20, minor = device & 0xfffff;
+	return (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
+}
+
+INLINE u32 device_of(struct inode *inode)
+{
+	return encoded_device(READ(READ(inode, i_sb), s_dev));
+}
+
 /* Remember what a process runs; `here`: it is the current one. The image's id, 0 if there is none. */
 INLINE u64 note_image(struct draft *draft, struct task_struct *task, bool here)
 {
@@ -194,7 +208,9 @@ INLINE u64 note_image(struct draft *draft, struct task_struct *task, bool here)
 	if (!mm)
 		return 0;
 	struct image *image = &draft->image;
-	u32 path = put_path((void *)draft->bytes, &draft->walk, READ(mm, exe_file));
+	struct file *file = READ(mm, exe_file);
+	struct inode *inode = READ(file, f_inode);
+	u32 path = put_path((void *)draft->bytes, &draft->walk, file);
 	u32 bytes = path & ~TRUNCATED;
 	if (bytes > IMAGE_PATH_BYTES) {
 		bytes = IMAGE_PATH_BYTES;
@@ -208,6 +224,8 @@ INLINE u64 note_image(struct draft *draft, struct task_struct *task, bool here)
 	image->record.image = (now_ns << 22 | now_ns >> 42) ^ READ(task, tgid);
 	bpf_probe_read_kernel(image->path, IMAGE_PATH_BYTES, draft->bytes);
 	image->command_bytes = here ? put_command(image->command, mm) : 0;
+	image->device = device_of(inode);
+	image->inode = READ(inode, i_ino);
 	image->told = 0;
 	bpf_map_update_elem(&images, &image->record.image, image, BPF_ANY);
 	return image->record.image;
@@ -310,13 +328,6 @@ __attribute__((noinline)) u32 put_ancestors(struct names *to, u32 tgid, u64 star
 /* Where the next part of a description goes; the mask changes nothing, it is there for the verifier. */
 #define PART(draft, length) ((void *)(draft)->bytes + ((length)&8191))
 
-/* As stat() writes the number of a device (the kernel's new_encode_dev). */
-INLINE u32 encoded_device(u32 device)
-{
-	u32 major = device >> 20, minor = device & 0xfffff;
-	return (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
-}
-
 __attribute__((noinline)) int put_image(u32 slot, u64 file_address)
 {
 	struct file *file = (void *)file_address;
@@ -326,7 +337,7 @@ __attribute__((noinline)) int put_image(u32 slot, u64 file_address)
 	struct process_record *record = &draft->record;
 	struct inode *inode = READ(file, f_inode);
 	struct dentry *dentry = READ(file, f_path.dentry);
-	record->device = encoded_device(READ(READ(inode, i_sb), s_dev));
+	record->device = device_of(inode);
 	record->inode = READ(inode, i_ino);
 	if (READ(dentry, d_parent) == dentry) {
 		/* in no tree; the root of one is no file */
@@ -341,6 +352,14 @@ __attribute__((noinline)) int put_image(u32 slot, u64 file_address)
 	return 0;
 }
 
+/* What a process executed, as it was noted then; NULL if it is not known. */
+INLINE struct image *executed(const struct owner *owner)
+{
+	struct origin *origin = origin_of(owner->tgid, owner->start_boot_ns);
+	u64 id = origin && origin->exec_id == owner->exec_id ? origin->image : 0;
+	return bpf_map_lookup_elem(&images, &id);
+}
+
 /* The command line after `length` bytes: as executed, for a process can write another over it. Bytes of it. */
 __attribute__((noinline)) u32 put_command_of(u32 slot, u64 task_address, u32 length, u32 here)
 {
@@ -348,10 +367,7 @@ __attribute__((noinline)) u32 put_command_of(u32 slot, u64 task_address, u32 len
 	struct draft *draft = draft_at(slot);
 	if (!draft)
 		return 0;
-	const struct owner *owner = &draft->record.owner;
-	struct origin *origin = origin_of(owner->tgid, owner->start_boot_ns);
-	u64 image_id = origin && origin->exec_id == owner->exec_id ? origin->image : 0;
-	struct image *image = bpf_map_lookup_elem(&images, &image_id);
+	struct image *image = executed(&draft->record.owner);
 	u32 size = image ? image->command_bytes : 0;
 	FORGET(size);
 	if (image && size) {
@@ -361,6 +377,26 @@ __attribute__((noinline)) u32 put_command_of(u32 slot, u64 task_address, u32 len
 	}
 	struct mm_struct *mm = here ? READ(task, mm) : NULL;
 	return mm ? put_command(PART(draft, length), mm) : 0;
+}
+
+/* What was executed, after `length` bytes, if the process runs another file now: no exec did that. As the next. */
+__attribute__((noinline)) u32 put_replaced(u32 slot, u32 length)
+{
+	struct draft *draft = draft_at(slot);
+	if (!draft)
+		return 0;
+	struct process_record *record = &draft->record;
+	struct image *image = executed(&record->owner);
+	if (!image || !image->inode || (image->inode == record->inode && image->device == record->device))
+		return 0;
+	u64 bytes = image->record.path_bytes;
+	FORGET(bytes);
+	if (!bytes || bytes > IMAGE_PATH_BYTES || bpf_probe_read_kernel(PART(draft, length), bytes, image->path))
+		return 0;
+	record->device = image->device;
+	record->inode = image->inode;
+	record->image_state = IMAGE_REPLACED;
+	return image->record.truncated ? bytes | TRUNCATED : bytes;
 }
 
 /* The executable after `length` bytes. The bytes written, or with TRUNCATED. */
@@ -373,6 +409,9 @@ __attribute__((noinline)) u32 put_executable(u32 slot, u64 task_address, u32 len
 	if (!draft || !file)
 		return 0;
 	put_image(slot, (u64)file);
+	u32 replaced = put_replaced(slot, length);
+	if (replaced)
+		return replaced;
 	return put_path(PART(draft, length), &draft->walk, file);
 }
 
@@ -453,19 +492,31 @@ struct {
 	__type(value, struct told);
 } recent SEC(".maps");
 
-/* The current process, which user space then knows. */
-static __attribute__((noinline)) void owner_here(struct owner *owner)
+/* Global: of each member that is read through a pointer the verifier searches all types of the kernel. */
+__attribute__((noinline)) int find_owner_here(struct owner *owner)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	u32 zero = 0;
+	if (!owner)
+		return 0;
 	owner_of(owner, task);
 	u64 cgroup_id = task->cgroups->dfl_cgrp->kn->id;
 	u64 requests = requests_for(owner->tgid);
 	struct told *last = bpf_map_lookup_elem(&recent, &zero);
 	if (is_told(last, owner, cgroup_id))
-		return;
+		return 0;
 	if (tell(bpf_get_current_task(), owner, true) && last)
 		*last = (struct told){.owner = *owner, .cgroup_id = cgroup_id, .requests = requests};
+	return 0;
+}
+
+/* The current process, which user space then knows. */
+INLINE void owner_here(struct owner *owner)
+{
+	/* what a global function is given has to be written before, and others may look at `owner` */
+	struct owner here = {};
+	find_owner_here(&here);
+	*owner = here;
 }
 
 /* Noted before it connects, if it ever does: by then its parent may be gone, and its arguments overwritten. */

@@ -10,7 +10,7 @@
 #include "process.h"
 
 /* The descriptors looked at of a process: so many at a time, so often. A table's size is a multiple of 64. */
-enum { DESCRIPTORS = 64, LOOKS = 64 };
+enum { DESCRIPTORS = 64, LOOKS = 64, LOOKS_OF_SENDER = 1024 };
 
 struct descriptors {
 	u64 files[DESCRIPTORS];
@@ -39,7 +39,9 @@ __attribute__((noinline)) int is_among(u32 slot, u64 file)
 	return 0;
 }
 
-/* Whether a task has a file, among its first 4,096 descriptors. */
+/*
+ * Whether a task has a file, among its first 4,096 descriptors; of a task that sends, which pays for it itself, 65,536.
+ */
 __attribute__((noinline)) int holds(u64 task_address, u64 file, u32 slot)
 {
 	struct task_struct *task = (void *)task_address;
@@ -49,7 +51,8 @@ __attribute__((noinline)) int holds(u64 task_address, u64 file, u32 slot)
 	struct fdtable *table = READ(READ(task, files), fdt);
 	u32 size = READ(table, max_fds);
 	u64 all = (u64)READ(table, fd);
-	for (u32 i = 0; i < LOOKS && i * DESCRIPTORS < size; i++) {
+	u32 looks = slot == SCRATCH_EGRESS ? LOOKS_OF_SENDER : LOOKS;
+	for (u32 i = 0; i < LOOKS_OF_SENDER && i < looks && i * DESCRIPTORS < size; i++) {
 		if (bpf_probe_read_kernel(some, sizeof(*some), (void *)(all + i * sizeof(*some))))
 			return 0;
 		if (is_among(slot, file))

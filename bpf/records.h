@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the kernel side hands to user space through the ring buffer. crates/sensor/src/records.rs mirrors it, and a
- * test there holds the two together. Every field is written for every record: the ring buffer's memory is not zeroed.
+ * What the kernel side hands to user space through the ring buffer. crates/sensor/src/records.rs mirrors it;
+ * crates/sensor/src/abi.rs compares the two: list a new structure or enum in abi.h. Every field is written for every record: the ring buffer's memory is not zeroed.
  */
 #ifndef PROCWIRE_RECORDS_H
 #define PROCWIRE_RECORDS_H
@@ -106,13 +106,17 @@ struct close_record {
  */
 struct nat_record {
 	u8 type;
-	u8 pad[3];
+	u8 protocol;
+	u8 pad[2];
 	u16 local_port;
 	u16 peer_port;
 	u64 cookie;
 	struct peer peer;
 	u8 translated_local[16];
 	u8 translated_peer[16];
+	/* whose flow it is, for fair shares */
+	u32 uid;
+	u32 pad2;
 };
 
 /* Who really sent or received the first datagram of a flow that was handed over as PENDING. */
@@ -146,7 +150,8 @@ struct ancestor {
 };
 
 enum truncated { TRUNCATED_EXECUTABLE = 1, TRUNCATED_CGROUP = 2 };
-enum image_state { IMAGE_ORDINARY = 0, IMAGE_DELETED = 1, IMAGE_MEMFD = 2 };
+/* REPLACED: the process has its link to the executable point at another file; the record has what was executed */
+enum image_state { IMAGE_ORDINARY = 0, IMAGE_DELETED = 1, IMAGE_MEMFD = 2, IMAGE_REPLACED = 3 };
 
 /*
  * A process. Behind it, one after the other and as many or as long as they are: its ancestors, nearest first; the names

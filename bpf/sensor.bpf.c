@@ -19,6 +19,11 @@ const volatile u64 udp_idle_ns = 30ULL * 60 * 1000 * 1000 * 1000;
 const volatile u8 want_attempts = 0;
 const volatile u8 want_closes = 0;
 const volatile u8 want_existing = 0;
+const volatile u8 want_udp = 1;
+/* UDP and DNS are seen by the programs of packets: not by direct.h, and not by none */
+const volatile u8 want_packets = 1;
+/* a second program sees the changes of state that the first misses: where they must be exact, or no packet is seen */
+const volatile u8 want_again = 0;
 /* a secret, so that nobody can choose on which shelf flows stand */
 const volatile u64 flow_seed = 0;
 /* one less than the slots for TCP sockets, a power of two */
@@ -31,4 +36,6 @@ const volatile u8 accept_hook = ACCEPT_GETPEERNAME;
 #include "connection.h"
 #include "accept.h"
 #include "udp.h"
+#include "direct.h"
 #include "existing.h"
+#include "abi.h"

@@ -56,6 +56,8 @@ struct tcp {
 struct listener_key {
 	u32 netns;
 	u32 port;
+	/* all zero, or IPv4's zero in 16 bytes: any */
+	u8 address[16];
 };
 
 /* Where the datagrams of a flow go: its two ends, but for this end's port, which is the socket's. */
@@ -78,11 +80,17 @@ struct note {
 	u8 initiated;
 	/* found by the walk over what was open */
 	u8 walked;
+	/* of a flow that was reported where netfilter has rules: it may yet be translated, or stopped */
+	u8 unsettled;
+	u8 pad[7];
 	/* flows received whose reader is not known, and when the last of them came */
 	u64 unread;
 	u64 unread_ns;
 	/* the address of the owner's task, which may be gone */
 	u64 task;
+	/* the socket: what names it, and its address; since its first datagram */
+	u64 cookie;
+	u64 sk;
 	/* when a socket was found that had been open before: how it was used until then is not known */
 	u64 found_ns;
 	/* the latest flow, spared a look into the table: as the socket sees it, and as it goes out if it is translated */
@@ -218,7 +226,9 @@ struct image {
 	char path[IMAGE_PATH_BYTES];
 	char command[COMMAND_BYTES];
 	u32 command_bytes;
-	u32 pad;
+	/* the file, as process_record has it */
+	u32 device;
+	u64 inode;
 	/* user space has its record: how often it had asked for it until then, and one */
 	u64 told;
 };

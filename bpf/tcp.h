@@ -87,10 +87,12 @@ INLINE void on_syn_sent(struct sock *sk)
 		tcp->owner = owner;
 		tcp->stage = STAGE_CONNECTING;
 	}
-	if (sk->__sk_common.skc_dport == __builtin_bswap16(53)) {
+	if (want_udp && sk->__sk_common.skc_dport == __builtin_bswap16(53)) {
 		struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-		if (note)
+		if (note) {
 			note->owner = owner;
+			note->cookie = cookie;
+		}
 	}
 }
 
@@ -117,7 +119,7 @@ INLINE void put_listener(const struct listener_key *key, const struct owner *own
 {
 	struct owner *before = bpf_map_lookup_elem(&listeners, key);
 	if (before) {
-		/* several sockets share the port: the latest */
+		/* several sockets share address and port, all of one user: the latest */
 		u32 uid = before->uid;
 		if (uid != owner->uid && !take_share(owner->uid))
 			return;
@@ -129,20 +131,58 @@ INLINE void put_listener(const struct listener_key *key, const struct owner *own
 	}
 }
 
+INLINE void key_of_listener(struct listener_key *key, struct sock *sk, u16 port)
+{
+	struct ends ends = {};
+	addresses_of(&ends, sk);
+	key->netns = netns_of(sk);
+	key->port = port;
+	copy_address(key->address, ends.local);
+}
+
 INLINE void on_listen(struct sock *sk)
 {
 	struct owner owner;
+	struct listener_key key;
 	owner_here(&owner);
-	struct listener_key key = {sk->__sk_common.skc_net.net->ns.inum, sk->__sk_common.skc_num};
+	key_of_listener(&key, sk, sk->__sk_common.skc_num);
 	put_listener(&key, &owner);
 }
 
-/* A listener is gone. If another shares its port, that is without an owner until it listens again. */
+/* Who listens where a connection was made: at its own address, or at any. All zero where that is not known. */
+static __attribute__((noinline)) int listener_of(struct owner *listener, const struct tcp *tcp)
+{
+	if (!listener || !tcp)
+		return 0;
+	struct listener_key key = {tcp->ends.netns, tcp->ends.local_port};
+	copy_address(key.address, tcp->ends.local);
+	struct owner *found = bpf_map_lookup_elem(&listeners, &key);
+	if (!found) {
+		map_ipv4(key.address, 0);
+		u64 words[2], any[2];
+		copy_address((u8 *)words, tcp->ends.local);
+		copy_address((u8 *)any, key.address);
+		if (words[0] == any[0] && (u32)words[1] == (u32)any[1])
+			found = bpf_map_lookup_elem(&listeners, &key);
+	}
+	if (!found) {
+		__builtin_memset(key.address, 0, sizeof(key.address));
+		found = bpf_map_lookup_elem(&listeners, &key);
+	}
+	if (found)
+		*listener = *found;
+	else
+		__builtin_memset(listener, 0, sizeof(*listener));
+	return found != NULL;
+}
+
+/* A listener is gone. If another shares its address and port, that is without an owner until it listens again. */
 INLINE void on_listener_closed(struct sock *sk)
 {
 	/* the port is given back before the state changes */
 	u16 port = __builtin_bswap16(READ((struct inet_sock *)sk, inet_sport));
-	struct listener_key key = {sk->__sk_common.skc_net.net->ns.inum, port};
+	struct listener_key key;
+	key_of_listener(&key, sk, port);
 	struct owner *owner = bpf_map_lookup_elem(&listeners, &key);
 	if (!owner)
 		return;
@@ -345,11 +385,7 @@ INLINE void on_closing(struct sock *sk)
 	if (is_users(sk)) {
 		owner_here(&owner);
 	} else {
-		struct listener_key key = {tcp->ends.netns, tcp->ends.local_port};
-		struct owner *listener = bpf_map_lookup_elem(&listeners, &key);
-		attribution = listener ? ATTRIBUTION_LISTENER : ATTRIBUTION_NONE;
-		if (listener)
-			owner = *listener;
+		attribution = listener_of(&owner, tcp) ? ATTRIBUTION_LISTENER : ATTRIBUTION_NONE;
 	}
 	take_waiting(tcp, &owner, attribution);
 }
@@ -372,10 +408,9 @@ INLINE void on_closed_waiting(struct sock *sk, struct tcp *tcp, int old)
 		}
 		return;
 	}
-	struct listener_key key = {tcp->ends.netns, tcp->ends.local_port};
-	struct owner *listener = bpf_map_lookup_elem(&listeners, &key);
-	struct owner nobody = {};
-	tcp->owner = listener ? *listener : nobody;
+	struct owner listener;
+	listener_of(&listener, tcp);
+	tcp->owner = listener;
 	emit_tcp(sk, &tcp->owner, tcp->cookie, KIND_ACCEPT, ATTRIBUTION_PENDING);
 	if (want_closes)
 		emit_close(sk, tcp, old);
@@ -411,7 +446,7 @@ INLINE void on_closed(struct sock *sk, int old)
 
 /*
  * A program does not run where it interrupts itself, as one connection's change of state in a soft interrupt does
- * another's. Without want_closes what is missed so is made good by the next hook that sees the socket. With it there are
+ * another's. Without want_again what is missed so is made good by the next hook that sees the socket. With it there are
  * two: the first leaves word of what it runs for, the second runs where that is another change than its own. What they
  * call does no harm twice.
  */
@@ -456,7 +491,7 @@ int set_state(u64 *ctx)
 	struct sock *sk = (void *)ctx[0];
 	if (!matters(ctx[2]) || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
-	if (want_closes) {
+	if (want_again) {
 		u32 zero = 0;
 		struct change *change = bpf_map_lookup_elem(&changes, &zero);
 		if (!change)

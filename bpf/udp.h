@@ -82,9 +82,8 @@ INLINE void on_read_from(struct bpf_sock_addr *ctx, const struct peer *peer)
 		own(note);
 	if (!note->unread || !awaits_reader(note, bpf_ktime_get_boot_ns()))
 		return;
-	u64 cookie = bpf_get_socket_cookie(ctx);
-	u32 key = shelf_of(cookie, peer);
-	struct flow *flow = flow_at(key, unread_place(key, cookie, peer));
+	u32 key = shelf_of(note->cookie, peer);
+	struct flow *flow = flow_at(key, unread_place(key, note->cookie, peer));
 	if (flow)
 		claim_received(note, flow);
 }
@@ -144,17 +143,11 @@ int consume_udp(u64 *ctx)
 	struct peer peer = {};
 	if (!sender_of((void *)ctx[1], &peer))
 		return 0;
-	u64 cookie = READ(sk, __sk_common.skc_cookie.counter);
-	u32 key = shelf_of(cookie, &peer);
-	struct flow *flow = flow_at(key, unread_place(key, cookie, &peer));
+	u32 key = shelf_of(note->cookie, &peer);
+	struct flow *flow = flow_at(key, unread_place(key, note->cookie, &peer));
 	if (flow)
 		claim_received(note, flow);
 	return 0;
-}
-
-INLINE u32 scope_of(struct __sk_buff *skb, const struct route *route)
-{
-	return is_scoped(route->peer.address) || is_scoped(route->local) ? skb->ifindex : 0;
 }
 
 /* Which way a flow goes whose first datagram was seen going out, or coming in. */
@@ -169,14 +162,13 @@ INLINE u8 direction(const struct note *note, bool sent, bool answer, u64 now_ns)
 }
 
 /* Who sends? The current process, if it has the socket; it does not where a packet filter lets datagrams go later. */
-static __attribute__((noinline)) int on_sender(struct __sk_buff *skb, struct note *note)
+static __attribute__((noinline)) int on_sender(struct note *note)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	if (task->tgid != note->owner.tgid) {
-		struct sock *sk = READ((struct sk_buff *)skb, sk);
-		if (task->flags & PF_KTHREAD || !holds(bpf_get_current_task(), file_of(sk), SCRATCH_EGRESS))
-			return ATTRIBUTION_OWNER;
-	}
+	if (task->tgid != note->owner.tgid &&
+	    (task->flags & PF_KTHREAD ||
+	     !holds(bpf_get_current_task(), file_of((struct sock *)note->sk), SCRATCH_EGRESS)))
+		return ATTRIBUTION_OWNER;
 	own(note);
 	return ATTRIBUTION_CALLER;
 }
@@ -196,11 +188,10 @@ INLINE void refresh(struct note *note)
 }
 
 /* Who will read? Whoever waits for it; if nobody does it is seen later: by how it reads, by its answer, or not. */
-static __attribute__((noinline)) int on_receiver(struct __sk_buff *skb, struct note *note)
+static __attribute__((noinline)) int on_receiver(struct note *note)
 {
-	struct sock *sk = READ((struct sk_buff *)skb, sk);
-	u64 file = file_of(sk);
-	u64 reader = waiting_process((u64)sk, file);
+	u64 file = file_of((struct sock *)note->sk);
+	u64 reader = waiting_process(note->sk, file);
 	if (reader) {
 		read_owner(&note->owner, reader);
 		note->task = reader;
@@ -210,11 +201,11 @@ static __attribute__((noinline)) int on_receiver(struct __sk_buff *skb, struct n
 	refresh(note);
 	note->unread += 1;
 	note->unread_ns = bpf_ktime_get_boot_ns();
-	u64 cookie = bpf_get_socket_cookie(skb);
+	u64 cookie = note->cookie;
 	struct flow *flow = find_flow(shelf_of(cookie, &note->flow.peer), cookie, &note->flow, false);
 	if (flow) {
 		flow->unread = 1;
-		flow->sk = (u64)sk;
+		flow->sk = note->sk;
 		flow->task = is_sole(file) ? note->task : 0;
 	}
 	return ATTRIBUTION_PENDING;
@@ -222,17 +213,19 @@ static __attribute__((noinline)) int on_receiver(struct __sk_buff *skb, struct n
 
 enum { DUE_EVENT = 1, DUE_CLAIM = 2 };
 
-/* A datagram that is not of the socket's latest flow, or comes after a silence. Returns what is due for it. */
+/*
+ * A datagram that is not of the socket's latest flow, or comes after a silence. Returns what is due for it. `skb`: its
+ * context where it may have been translated, else NULL.
+ */
 static __attribute__((noinline)) int note_flow(struct __sk_buff *skb, struct note *note, struct packet *packet, bool sent)
 {
 	u64 now_ns = bpf_ktime_get_boot_ns();
-	u64 cookie = bpf_get_socket_cookie(skb);
+	u64 cookie = note->cookie;
 	u16 wire_port = packet->local_port;
 	bool answer = false;
-	packet->route.interface = scope_of(skb, &packet->route);
 	note->sent = packet->route;
-	bool translated = sent && untranslate(skb, packet, &answer);
-	bool same = note->flow_ns && same_route(&packet->route, &note->flow, packet->route.interface);
+	bool translated = sent && skb && untranslate(skb, packet, &answer);
+	bool same = note->flow_ns && same_route(&packet->route, &note->flow);
 	if (note->flow_ns && !same) {
 		/* what the note held goes back to the table, or a flow that took turns with others would look idle */
 		u32 before = shelf_of(cookie, &note->flow.peer);
@@ -260,19 +253,19 @@ static __attribute__((noinline)) int note_flow(struct __sk_buff *skb, struct not
 	if (last_ns && !is_idle(last_ns, now_ns))
 		return due;
 	if (translated)
-		emit_nat(cookie, &packet->peer, &note->sent, wire_port);
+		emit_nat(IPPROTO_UDP, note->owner.uid, cookie, &packet->peer, &note->sent, wire_port);
 	return due | DUE_EVENT;
 }
 
-static __attribute__((noinline)) int emit_flow(struct __sk_buff *skb, const struct note *note,
-					       const struct packet *packet, bool sent, u8 attribution)
+static __attribute__((noinline)) int emit_flow(const struct note *note, const struct packet *packet, bool sent,
+					       u8 attribution)
 {
 	struct connection_record *record =
 		reserve(sent ? KIND_SENT : KIND_RECEIVED, attribution, IPPROTO_UDP, note->flow_ns);
 	if (!record)
 		return 0;
 	record->owner = note->owner;
-	record->cookie = bpf_get_socket_cookie(skb);
+	record->cookie = note->cookie;
 	record->netns = note->netns;
 	record->initiated = note->initiated;
 	record->interface = packet->route.interface;
@@ -287,21 +280,37 @@ static __attribute__((noinline)) int emit_flow(struct __sk_buff *skb, const stru
 }
 
 /* The latest flow's sender may have read what came in before. */
-static __attribute__((noinline)) int on_answer(struct __sk_buff *skb, struct note *note, u64 now_ns)
+static __attribute__((noinline)) int on_answer(struct note *note, u64 now_ns)
 {
 	if (!awaits_reader(note, now_ns))
 		return 0;
-	u64 cookie = bpf_get_socket_cookie(skb);
+	u64 cookie = note->cookie;
 	struct flow *flow = find_flow(shelf_of(cookie, &note->flow.peer), cookie, &note->flow, true);
 	if (flow && flow->unread)
 		claim_received(note, flow);
 	return 0;
 }
 
+/*
+ * Whether netfilter has rules for what a socket sends. A flow that is reported before they are asked is then held by user
+ * space for a moment, as one that may be refused.
+ */
+INLINE bool has_rules(struct note *note)
+{
+	struct net *net = READ((struct sock *)note->sk, __sk_common.skc_net.net);
+	void *hooks[2] = {}, *hooks6[2] = {};
+	if (!HAS_FIELD((struct net *)0, nf))
+		return false;
+	bpf_probe_read_kernel(hooks, sizeof(hooks), (void *)AT(net, nf.hooks_ipv4) + NF_INET_LOCAL_OUT * 8);
+	bpf_probe_read_kernel(hooks6, sizeof(hooks6), (void *)AT(net, nf.hooks_ipv6) + NF_INET_LOCAL_OUT * 8);
+	return hooks[0] || hooks[1] || hooks6[0] || hooks6[1];
+}
+
+/* `skb`: NULL where datagrams are seen before they are packets, see direct.h. */
 INLINE void on_datagram(struct __sk_buff *skb, struct note *note, struct packet *packet, bool sent)
 {
 	const struct route *latest = sent ? &note->sent : &note->flow;
-	bool same = note->flow_ns && same_route(&packet->route, latest, skb->ifindex);
+	bool same = note->flow_ns && same_route(&packet->route, latest);
 	u64 jiffies = bpf_jiffies64();
 	if (same && note->flow_jiffies == jiffies && !(sent && note->unread)) {
 		packet->peer = note->flow.peer;
@@ -311,15 +320,19 @@ INLINE void on_datagram(struct __sk_buff *skb, struct note *note, struct packet 
 	if (same && !is_idle(note->flow_ns, now_ns)) {
 		note->flow_ns = now_ns;
 		if (sent && note->unread)
-			on_answer(skb, note, now_ns);
+			on_answer(note, now_ns);
 	} else {
 		/* one after the other, and not within each other, for the stack's sake */
 		u32 due = note_flow(skb, note, packet, sent);
 		if (due & DUE_CLAIM)
-			on_answer(skb, note, now_ns);
+			on_answer(note, now_ns);
 		if (due & DUE_EVENT) {
-			int attribution = sent ? on_sender(skb, note) : on_receiver(skb, note);
-			emit_flow(skb, note, packet, sent, attribution);
+			int attribution = sent ? on_sender(note) : on_receiver(note);
+			if (sent && !skb && has_rules(note)) {
+				note->unsettled = 1;
+				packet->state = TCP_ESTABLISHED;
+			}
+			emit_flow(note, packet, sent, attribution);
 		}
 	}
 	note->flow_jiffies = jiffies;
@@ -328,17 +341,14 @@ INLINE void on_datagram(struct __sk_buff *skb, struct note *note, struct packet 
 }
 
 /* A socket that has no note: the kernel's own, as of tunnels, or one that nobody had when the open ones were noted. */
-static __attribute__((noinline)) struct note *find_out(struct __sk_buff *skb, struct bpf_sock *sk)
+static __attribute__((noinline)) int find_out(struct note *note)
 {
-	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!note)
-		return NULL;
-	struct sock *address = READ((struct sk_buff *)skb, sk);
+	struct sock *sk = (void *)note->sk;
 	note->is_udp = 1;
-	note->foreign = !file_of(address);
-	note->netns = netns_of(address);
+	note->foreign = !file_of(sk);
+	note->netns = netns_of(sk);
 	note->found_ns = bpf_ktime_get_boot_ns();
-	return note;
+	return 0;
 }
 
 /* Functions, so that what they need of the stack is not added to what on_flow() needs. */
@@ -361,18 +371,28 @@ INLINE void on_packet(struct __sk_buff *skb, bool sent)
 	bool udp = sk->protocol == IPPROTO_UDP && sk->type == SOCK_DGRAM;
 	if (sent && sk->protocol == IPPROTO_TCP)
 		on_tcp_packet(skb, sk);
+	if (!want_packets)
+		return;
 	bool dns_over_tcp = sk->protocol == IPPROTO_TCP && sk->dst_port == __builtin_bswap16(53);
 	if (!udp && !dns_over_tcp)
 		return;
-	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
-	if (!note && udp)
-		note = find_out(skb, sk);
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, udp ? BPF_SK_STORAGE_GET_F_CREATE : 0);
 	if (!note || note->foreign)
 		return;
+	if (udp && !note->cookie) {
+		note->cookie = bpf_get_socket_cookie(skb);
+		note->sk = (u64)READ((struct sk_buff *)skb, sk);
+		if (!note->is_udp)
+			find_out(note);
+		if (note->foreign)
+			return;
+	}
 	struct packet packet;
 	if (!parse(skb, sent, &packet))
 		return;
 	packet.state = sk->state;
+	if (is_scoped(packet.route.local) || is_scoped(packet.peer.address))
+		packet.route.interface = skb->ifindex;
 	if (udp)
 		on_datagram(skb, note, &packet, sent);
 	if (!udp || packet.peer.port == 53)
@@ -394,22 +414,15 @@ int ingress(struct __sk_buff *skb)
 }
 
 /*
- * An error is reported to a socket: what it sent was refused. Then that was an attempt, and what it sends next counts
- * as the first of a flow again.
+ * What a socket sent was refused. Then that was an attempt, and what it sends next counts as the first of a flow again.
  */
-SEC("tp_btf/inet_sk_error_report")
-int udp_error(u64 *ctx)
+static __attribute__((noinline)) int on_refused(struct note *note, u16 error)
 {
-	struct sock *sk = (void *)ctx[0];
-	if (sk->sk_protocol != IPPROTO_UDP || sk->__sk_common.skc_state != TCP_ESTABLISHED)
-		return 0;
-	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
-	u16 error = sk->sk_err;
 	/* an answer that does not reach whoever asked is no attempt */
-	if (!note || !note->flow_ns || note->initiated == INITIATED_NO ||
-	    (error != ECONNREFUSED && error != EHOSTUNREACH && error != ENETUNREACH && error != EACCES))
+	if (!note->flow_ns || note->initiated == INITIATED_NO ||
+	    (error != ECONNREFUSED && error != EHOSTUNREACH && error != ENETUNREACH && error != EACCES && error != EPERM))
 		return 0;
-	u64 cookie = READ(sk, __sk_common.skc_cookie.counter);
+	u64 cookie = note->cookie;
 	struct flow *flow = find_flow(shelf_of(cookie, &note->flow.peer), cookie, &note->flow, false);
 	if (flow)
 		flow->last_ns = 0;
@@ -420,10 +433,28 @@ int udp_error(u64 *ctx)
 		return 0;
 	record->owner = note->owner;
 	record->cookie = cookie;
-	ends_of(record, sk);
+	record->netns = note->netns;
+	record->interface = note->flow.interface;
+	copy_address(record->local, note->flow.local);
+	record->local_port = READ((struct sock *)note->sk, __sk_common.skc_num);
+	copy_address(record->peer, note->flow.peer.address);
+	record->peer_port = note->flow.peer.port;
 	record->initiated = note->initiated;
 	record->error = error;
 	submit(record);
+	return 0;
+}
+
+/* An error is reported to a socket. */
+SEC("tp_btf/inet_sk_error_report")
+int udp_error(u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	if (sk->sk_protocol != IPPROTO_UDP || sk->__sk_common.skc_state != TCP_ESTABLISHED)
+		return 0;
+	struct note *note = bpf_sk_storage_get(&notes, sk, NULL, 0);
+	if (note)
+		on_refused(note, sk->sk_err);
 	return 0;
 }
 

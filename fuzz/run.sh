@@ -19,6 +19,8 @@ else
     export RUSTC_BOOTSTRAP=1
 fi
 
+# It compiles the eBPF program.
+export PROCWIRE_PYTHON="${PROCWIRE_PYTHON:-$PWD/../.venv/bin/python}"
 python3 seeds.py
 crashed=0
 for target in $targets; do

@@ -63,6 +63,42 @@ def dns_seeds() -> list[bytes]:
     return [query, answer, *framed, pieces]
 
 
+def sensor_seeds() -> list[bytes]:
+    """Records of the sensor, each with its type and length before it: a connection that is known, and flows."""
+    owner = struct.pack("<QIIII", 12_340_000_000, 4711, 3, 1000, 1000)
+    address = b"\0" * 10 + b"\xff\xff\xc0\0\2\1"
+    peer = address + struct.pack("<H6x", 443)
+
+    def record(number: int, rest: bytes) -> bytes:
+        return struct.pack("<BH", number, len(rest)) + rest
+
+    def connection(kind: int, attribution: int, protocol: int, behind: bytes = b"") -> bytes:
+        head = struct.pack("<BBBBBHIHHQQ", kind, attribution, protocol, 1, 1, 0, 9, 40_000, 443, 60_000_000_000, 77)
+        return record(2, head + owner + address * 2 + bytes(8) + behind)
+
+    image = record(6, struct.pack("<BHIQ", 0, 9, 0, 71) + b"bash\0bin\0")
+    texts = b"curl\0bin\0", b"a.slice\0", b"curl\0-s\0"
+    described = struct.pack("<BBBHHH2xIQI4x", 0, 0, 1, *map(len, texts), 0x801, 4242, 4_026_531_841) + owner
+    process = record(1, described + struct.pack("<QQII", 5_000_000_000, 71, 812, 0) + b"".join(texts))
+    claim = record(3, struct.pack("<BB5xQ", 4, 1, 77) + owner + peer)
+    nat = record(5, struct.pack("<3xHHQ", 1, 2, 77) + peer + address * 2)
+    dns = []
+    for sent, message in zip((1, 0), dns_seeds()[:2], strict=True):
+        head = struct.pack(
+            "<BBxHHIIQQQ16sI4x", 0, sent, len(message), 53, 4711, 1000, 12_340_000_000, 77, 1, address, 0
+        )
+        dns.append(record(4, head + message))
+    closed = connection(6, 1, 6, bytes(32))
+    held = [connection(4, 4, 17), claim, connection(3, 1, 17), connection(5, 1, 17)]
+    existing = connection(7, 1, 6), bytes([64 | 7, 0, 0]), bytes([128, 0, 0])
+    return [
+        image + process + connection(1, 1, 6) + closed,
+        nat + b"".join(held),
+        b"".join(dns) + connection(1, 1, 6),
+        b"".join(existing),
+    ]
+
+
 def seeds() -> dict[str, list[bytes]]:
     found: dict[str, list[bytes]] = {name: [] for name in ("evtx", "xml", "json", "csv", "text")}
     for path in [
@@ -88,9 +124,12 @@ def seeds() -> dict[str, list[bytes]]:
     found["csv"] = [lines(unpacked(path)) for path in sorted((DATA / "csv-azure").glob("*.csv"))]
     found["text"] = [OSSEC, found["xml"][3], found["json"][0]]
     found["dns"] = dns_seeds()
+    found["sensor"] = sensor_seeds()
     # The lengths of the pieces come first.
     found["pieces"] = [
-        bytes([1, 16, 0, 3]) + raw for group in [found[name] for name in found if name != "dns"] for raw in group[:6]
+        bytes([1, 16, 0, 3]) + raw
+        for group in [found[name] for name in found if name not in ("dns", "sensor")]
+        for raw in group[:6]
     ]
     return found
 

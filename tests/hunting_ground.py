@@ -12,7 +12,7 @@ import pyarrow as pa
 from event_rows import Row, address_bytes
 from procwire.event import DERIVED, LIVE_SCHEMA
 from procwire.hunts import find, load
-from procwire.lake.enriched import ADDED
+from procwire.query.enriched import ADDED
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
 HOUR_S = 3_600

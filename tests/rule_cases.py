@@ -15,12 +15,12 @@ import pyarrow as pa
 from event_rows import Row, full_row
 from procwire.engine import connect
 from procwire.event import SCHEMA
-from procwire.rules.apply import Rules
-from procwire.rules.evaluate import decide
-from procwire.rules.forms import COLUMNS, sysmon_texts
-from procwire.rules.model import Configuration
-from procwire.rules.parse import parse
-from procwire.rules.sql import compile_sql
+from procwire.sysmon.config_filter import ConfigFilter
+from procwire.sysmon.evaluate import decide
+from procwire.sysmon.forms import COLUMNS, sysmon_texts
+from procwire.sysmon.model import Configuration
+from procwire.sysmon.parse import parse
+from procwire.sysmon.sql import compile_sql
 
 Changes = Mapping[str, object]
 """Sysmon's field names to values other than those of `EVENT`."""
@@ -138,7 +138,7 @@ def _connection() -> duckdb.DuckDBPyConnection:
 
 def by_rules(configuration: Configuration, rows: list[Row], *, strict: bool = False) -> list[Verdict]:
     """All rows in one batch, through what `read` and `record` use."""
-    return cast(list[Verdict], Rules(configuration, strict=strict).names(batch_of(rows)).to_pylist())
+    return cast(list[Verdict], ConfigFilter(configuration, strict=strict).names(batch_of(rows)).to_pylist())
 
 
 def batch_of(rows: list[Row]) -> pa.RecordBatch:

@@ -16,8 +16,8 @@ from sigma.rule import SigmaRule
 from event_rows import address_bytes
 from procwire.engine import connect
 from procwire.event import FIELDS, LIVE_FIELDS, LIVE_SCHEMA
-from procwire.rules.forms import sysmon_texts
-from procwire.sigma import RuleSet, load, reference
+from procwire.sigma import RuleSet, SigmaStream, load, reference
+from procwire.sysmon.forms import sysmon_texts
 
 Event = Mapping[str, object]
 """Sysmon's field names to the values of the table."""
@@ -69,7 +69,7 @@ def by_sql(rules: RuleSet, events: Sequence[Event]) -> list[bool]:
 
 def by_matches(rules: RuleSet, events: Sequence[Event]) -> list[bool]:
     """Which events the matcher finds, that a stream is given to."""
-    found = rules.matches(batch_of(events))["record_id"].to_pylist()
+    found = SigmaStream(rules).matches(batch_of(events))["record_id"].to_pylist()
     return [number in found for number in range(len(events))]
 
 

@@ -12,8 +12,8 @@ import pytest
 
 import context_rows
 import fleet
-from procwire.database import connect_lake
 from procwire.lake import Lake
+from procwire.query import connect_lake
 
 # They stand in tests/conformance, which is on the path once its tests are collected.
 if TYPE_CHECKING:

@@ -2,7 +2,9 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+#[path = "bpf_compiler.rs"]
+mod bpf_compiler;
 
 fn main() {
     let folder = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
@@ -26,21 +28,7 @@ fn main() {
 fn compile(arch: &str, source: &Path, out: &Path) {
     if arch.is_empty() {
         std::fs::write(out, b"").expect("OUT_DIR can be written");
-        return;
-    }
-    // The interpreter of the active environment, where the build's requirements are.
-    let python = env::var("PROCWIRE_PYTHON").unwrap_or_else(|_| "python3".into());
-    let status = Command::new(&python)
-        .args(["-m", "ziglang", "cc", "-target", "bpfel-freestanding", "-mcpu=v3", "-g", "-O2", "-Wall", "-Werror"])
-        .arg(format!("-D__TARGET_ARCH_{arch}"))
-        .arg("-c")
-        .arg(source)
-        .arg("-o")
-        .arg(out)
-        .status();
-    match status {
-        Ok(status) if status.success() => {}
-        Ok(status) => panic!("`{python} -m ziglang cc` ended with {status}: the eBPF program was not compiled"),
-        Err(error) => panic!("cannot run {python}, expected a Python with the package ziglang: {error}"),
+    } else {
+        bpf_compiler::compile(arch, source, out);
     }
 }

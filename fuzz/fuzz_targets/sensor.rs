@@ -4,29 +4,43 @@
 use libfuzzer_sys::fuzz_target;
 use procwire_sensor::decoder::Decoder;
 use procwire_sensor::processes::Guids;
+use zerocopy::IntoBytes;
 
-/// The length of each record type, from 1 on; a description's with texts of the greatest length.
-const LENGTHS: [usize; 4] = [4920, 136, 72, 2088];
+/// Types of records, and one that does not exist.
+const TYPES: u8 = 8;
+const END_EXISTING: u8 = 64;
+const RELEASE: u8 = 128;
 
+// Before each record: its type and what happens before it, and its length.
 fuzz_target!(|bytes: &[u8]| {
     let mut decoder = Decoder::new(Guids { machine_id: 1, boot_time_ns: 0 });
+    let mut existing = bytes.len() % 2 == 0;
+    decoder.holds_existing = existing;
+    if existing {
+        decoder.begin_existing();
+    }
     let mut rest = bytes;
-    while let [kind, body @ ..] = rest {
-        let kind = kind % 4;
-        // Aligned as the ring buffer's are; short ones are filled up.
-        let mut record = vec![0_u64; LENGTHS[usize::from(kind)] / 8];
-        let length = body.len().min(LENGTHS[usize::from(kind)] - 1);
-        let mut flat: Vec<u8> = vec![kind + 1];
-        flat.extend_from_slice(&body[..length]);
-        for (word, chunk) in record.iter_mut().zip(flat.chunks(8)) {
-            let mut whole = [0; 8];
-            whole[..chunk.len()].copy_from_slice(chunk);
-            *word = u64::from_le_bytes(whole);
+    while let [what, low, high, body @ ..] = rest {
+        if what & END_EXISTING != 0 && existing {
+            decoder.end_existing(true);
+            existing = false;
         }
-        let record: Vec<u8> = record.iter().flat_map(|word| word.to_le_bytes()).collect();
-        decoder.feed(&record);
-        rest = &body[length..];
+        if what & RELEASE != 0 {
+            decoder.release(1 << 40, |cookie, _| cookie % 2 == 0);
+        }
+        let (own, behind) = body.split_at(body.len().min(u16::from_le_bytes([*low, *high]).into()));
+        // Aligned, and filled up, as the ring buffer's are.
+        let mut record = vec![0_u64; (1 + own.len()).div_ceil(8)];
+        let flat = record.as_mut_slice().as_mut_bytes();
+        flat[0] = what % TYPES;
+        flat[1..=own.len()].copy_from_slice(own);
+        decoder.feed(flat);
+        rest = behind;
+    }
+    if existing {
+        decoder.end_existing(true);
     }
     decoder.release(u64::MAX, |cookie, _| cookie % 2 == 0);
+    decoder.take_wanted();
     decoder.take().expect("columns of one length");
 });

@@ -1,8 +1,9 @@
 """procwire: which process talked to whom.
 
 Reads Sysmon's network connection events (event 3) from every log in which they reach people, into one
-typed table. `read` gives a table, `scan` a stream, `connect` a database to ask; `Ledger` tells what was seen,
-and what was damaged.
+typed table. `read` gives a table, `scan` batches, `connect` a database to ask; `hunt` and `detect` look for what is
+remarkable; `Lake` keeps events for months. `Ledger` has what was seen, and what was damaged. docs/python.md has
+examples.
 """
 
 from __future__ import annotations
@@ -12,50 +13,75 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from procwire.api import read, scan
-    from procwire.database import connect
+    from procwire.api import Detection, HuntResult, Scan, detect, hunt, read, read_into_lake, scan
     from procwire.errors import InputError, ProcwireError, UsageError
     from procwire.event import SCHEMA
     from procwire.guid import ProcessGuid, decode_guid
+    from procwire.lake import Lake
     from procwire.ledger import Ledger
+    from procwire.query import connect
     from procwire.sources.limits import UnpackLimits
+
+    __version__: str
 
 __all__ = [
     "SCHEMA",
+    "Detection",
+    "HuntResult",
     "InputError",
+    "Lake",
     "Ledger",
     "ProcessGuid",
     "ProcwireError",
+    "Scan",
     "UnpackLimits",
     "UsageError",
+    "__version__",
     "connect",
     "decode_guid",
+    "detect",
+    "hunt",
     "read",
+    "read_into_lake",
     "scan",
 ]
 
 _HOMES = {
     "SCHEMA": "event",
+    "Detection": "api",
+    "HuntResult": "api",
     "InputError": "errors",
+    "Lake": "lake",
     "Ledger": "ledger",
     "ProcessGuid": "guid",
     "ProcwireError": "errors",
+    "Scan": "api",
     "UnpackLimits": "sources.limits",
     "UsageError": "errors",
-    "connect": "database",
+    "connect": "query",
     "decode_guid": "guid",
+    "detect": "api",
+    "hunt": "api",
     "read": "api",
+    "read_into_lake": "api",
     "scan": "api",
 }
 
 
 def __getattr__(name: str) -> Any:
     # On first use: importing Arrow takes longer than `procwire --version` may.
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("procwire")
     if name not in _HOMES:
         raise AttributeError(f"module 'procwire' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"procwire.{_HOMES[name]}"), name)
+    from procwire.extras import named_extras
+
+    with named_extras():
+        return getattr(import_module(f"procwire.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -4,7 +4,18 @@ from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import Any, BinaryIO, final
 
-__all__ = ["Batch", "Feeder", "LineForm", "Scanner", "Sensor", "columns", "evtx_chunk", "live_columns", "version"]
+__all__ = [
+    "Batch",
+    "Feeder",
+    "LineForm",
+    "Replay",
+    "Scanner",
+    "Sensor",
+    "columns",
+    "evtx_chunk",
+    "live_columns",
+    "version",
+]
 
 @final
 class Batch:
@@ -49,6 +60,7 @@ class Sensor:
         *,
         cgroup: str | PathLike[str] | None,
         ring_bytes: int,
+        udp: bool,
         udp_idle_s: float,
         attempts: bool,
         closes: bool,
@@ -57,25 +69,25 @@ class Sensor:
         machine_id: int,
     ) -> Sensor: ...
     def step(self, timeout_s: float) -> Batch | None: ...
-    def write_lines(
-        self,
-        form: LineForm,
-        *,
-        constants: dict[str, str | int],
-        ports: dict[tuple[int, str], str],
-        namespace: int | None,
-        connections_only: bool,
-        by_image: bool,
-        names: object,
-    ) -> None: ...
+    def write_lines(self, form: LineForm, names: object, **options: Any) -> None: ...
     def lines(
         self, timeout_s: float, first_record_id: int, most: int
-    ) -> tuple[bytes, int, int, int, dict[str, int]] | None: ...
+    ) -> tuple[memoryview, int, int, int, dict[str, int], bool] | None: ...
     def hooks(self) -> list[tuple[str, bool, str | None]]: ...
     def losses(self) -> dict[str, int]: ...
     def unattributed(self) -> dict[str, int]: ...
     def warnings(self) -> dict[str, int]: ...
     def close(self) -> None: ...
+
+# On Linux only, for tests.
+@final
+class Replay:
+    def __new__(cls, *, boot_time_ns: int, machine_id: int) -> Replay: ...
+    def write_lines(self, form: LineForm, names: object, **options: Any) -> None: ...
+    def batch(self, records: list[bytes]) -> Batch: ...
+    def lines(
+        self, records: list[bytes], first_record_id: int, most: int
+    ) -> tuple[memoryview, int, int, int, dict[str, int], bool] | None: ...
 
 def evtx_chunk(
     name: str, bytes: bytes, offset: int, *, events: Sequence[str] | None = None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal, get_args
 
+from procwire.choices import NAMES, Names
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,11 +45,8 @@ __all__ = [
     "fields",
 ]
 
-Names = Literal["ossem", "sysmon", "ossem-cdm"]
-"""A vocabulary: `ossem` is the mission's standard names, `sysmon` the raw ones, `ossem-cdm` OSSEM's of today."""
 Group = Literal["event", "system", "provenance", "address", "live", "rules", "derived"]
 
-NAMES: tuple[Names, ...] = get_args(Names)
 GROUPS: tuple[Group, ...] = get_args(Group)
 
 Kind = Literal["text", "time", "int", "long", "flag", "bytes"]
@@ -253,7 +251,8 @@ LIVE_FIELDS: tuple[Field, ...] = (
           "4026531841"),
     _ours("process_image_state", "ImageState", _TEXT, "live",
           "What is unusual about the executable file: deleted (no path leads to it any more), memfd (it was never on "
-          "a disk); null for an ordinary file", "deleted"),
+          "a disk), replaced (the process has its link to the executable point at another file; what it executed is "
+          "shown); null for an ordinary file", "deleted"),
     _ours("process_name_truncated", "ImageTruncated", _FLAG, "live",
           "Whether process_name lacks its front, because the path is too long; null where that is not known", "false"),
     _ours("process_ancestry", "ProcessAncestry", _TEXT, "live",

@@ -99,6 +99,27 @@ class ProcessGuid:
         """Start of the process in ticks of 1/100 s since boot, where the key holds it."""
         return self.key & (1 << _PID_SHIFT) - 1 if self.scheme == "procwire" else None
 
+    def to_dict(self) -> dict[str, str | int | None]:
+        """Return the parts by name, as texts that people read; after the scheme those that this scheme has."""
+        return {
+            "process_guid": str(self),
+            "machine_id": f"0x{self.machine_id:08X}",
+            "process_start_time": f"{self.process_start_time:%Y-%m-%dT%H:%M:%SZ}",
+            "key": f"0x{self.key:X}",
+            "scheme": self.scheme,
+            **self._key_parts(),
+        }
+
+    def _key_parts(self) -> dict[str, str | int | None]:
+        match self.scheme:
+            case "luid":
+                return {"luid": f"0x{self.luid:X}"}
+            case "start-key":
+                return {"boot_id": self.boot_id, "sequence": self.sequence}
+            case "procwire":
+                return {"process_id": self.process_id, "start_ticks": self.start_ticks}
+        return {}
+
     def __str__(self) -> str:
         start = f"{self.process_start_s:08X}"
         key = self.key.to_bytes(8, "little").hex().upper()

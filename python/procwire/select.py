@@ -11,11 +11,12 @@ import pyarrow as pa
 from procwire.engine import PREDICATE_S, Limits, connect, one_predicate, quote, sql_errors
 from procwire.errors import UsageError
 from procwire.event import CONNECTION, LIVE_FIELDS, LOGGED, Event, Field, Group, Names, field
+from procwire.sinks.formats import format_named
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["LIVE_GROUPS", "STORED_GROUPS", "TEXT_GROUPS", "Selection", "conjunction"]
+__all__ = ["LIVE_GROUPS", "STORED_GROUPS", "TEXT_GROUPS", "Selection", "conjunction", "selection_for"]
 
 STORED_GROUPS: tuple[Group, ...] = ("event", "system", "provenance", "address")
 """Columns of the whole table."""
@@ -136,6 +137,54 @@ class Selection:
         if self._order:
             query += f" ORDER BY {', '.join(self._order)}"
         return query
+
+
+def selection_for(
+    way: str,
+    *,
+    names: Names = "ossem",
+    columns: Sequence[str] | None = None,
+    where: str | Sequence[str] | None = None,
+    sort: Sequence[str] | None = None,
+    limit: int | None = None,
+    event: Event = CONNECTION,
+    stored: bool = False,
+    configured: bool = False,
+    marked: bool = False,
+) -> Selection:
+    """Return the selection for an output format: without `columns`, those that the format shows.
+
+    way: a name of `sinks.formats`. stored: the rows are a lake's, where those of recordings stand among the others.
+    configured: a configuration names the rules. marked: rows that it does not log are there, and marked.
+
+    Raises UsageError where columns are chosen, or rows are marked, and the format holds whole events; else as
+    Selection does.
+    """
+    from procwire.sinks import AT_A_GLANCE, RECORDING_COLUMNS
+
+    chosen = columns is not None or names != "ossem"
+    live = stored and event == CONNECTION
+    groups: Sequence[Group] = (*LIVE_GROUPS, "provenance") if stored else TEXT_GROUPS
+    if format_named(way).whole_events:
+        if chosen:
+            raise UsageError(f"found --names or --columns, expected neither with {way}, which holds whole events")
+        if marked:
+            raise UsageError(f"found --keep, expected another format than {way}, which has no place for the mark")
+        groups = STORED_GROUPS
+    elif way == "table" and not chosen:
+        shown = RECORDING_COLUMNS if live else AT_A_GLANCE[event.name]
+        columns = (*shown, *(("rule_name",) if configured else ()), *(("logged",) if marked else ()))
+    return Selection(
+        names=names,
+        columns=columns,
+        where=where,
+        sort=sort,
+        limit=limit,
+        groups=groups,
+        event=event,
+        live=live,
+        marked=marked,
+    )
 
 
 def conjunction(predicates: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["counted", "counted_rows", "sized"]
+__all__ = ["counted", "counted_rows"]
 
 
 def counted(count: int, thing: str, things: str | None = None) -> str:
@@ -15,13 +15,3 @@ def counted_rows(count: int, rows: str) -> str:
     if count != 1:
         return f"{count:,} {rows}"
     return f"1 {rows.removesuffix('ies') + 'y' if rows.endswith('ies') else rows.removesuffix('s')}"
-
-
-def sized(size_bytes: int) -> str:
-    """Return a size for people, in decimal units: `512 B`, `1.5 MB`."""
-    value, unit = float(size_bytes), "B"
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if value < 1_000 or unit == "TB":
-            break
-        value /= 1_000
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

@@ -18,9 +18,9 @@ import pytest
 
 import fleet
 import procwire
-from procwire.database import Database
 from procwire.hunts import load
 from procwire.hunts.hunt import find
+from procwire.query import Database
 
 _FLEET = fleet.Fleet(seed=3, hosts=60, days=8)
 _KEY = ("computer_name", "process_name", "dst_ip", "dst_port")

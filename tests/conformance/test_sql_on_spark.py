@@ -11,15 +11,15 @@ from agreement import Engines
 from odd_rows import ODD_TEXTS
 from sql_cases import ADDRESSES, AGGREGATES, EXPRESSIONS, NETWORKS, NO_NETWORKS
 
-from procwire.database import connect_lake
 from procwire.engine import literal
 from procwire.errors import UsageError
 from procwire.event import DNS_QUERY, PROCESS_CREATION, Event
 from procwire.lake import Lake
 from procwire.lake.schema import TABLE_SCHEMA
-from procwire.lake.views import VIEWS
-from procwire.rules import compile_sql, parse
+from procwire.query import connect_lake
+from procwire.query.views import VIEWS
 from procwire.spark.connection import prepare
+from procwire.sysmon import compile_sql, parse
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import procwire
-from procwire.rules.check import check
-from procwire.rules.parse import load
+from procwire.sysmon.check import check
+from procwire.sysmon.parse import load
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "examples" / "configs"

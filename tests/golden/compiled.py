@@ -10,8 +10,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from procwire.rules.manifest import CONDITIONS, EVENTS
-from procwire.rules.model import Element, Filter
+from procwire.sysmon.manifest import CONDITIONS, EVENTS
+from procwire.sysmon.model import Element, Filter
 
 # In the order in which they came, from binary version 14 on: `not ...` came with the next, at the end.
 _CONDITIONS = [

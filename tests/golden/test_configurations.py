@@ -19,10 +19,10 @@ from compiled import decode, ordered, printed
 
 import procwire
 from procwire.errors import ConfigurationError
-from procwire.rules.apply import Rules
-from procwire.rules.forms import COLUMNS
-from procwire.rules.model import Configuration
-from procwire.rules.parse import parse
+from procwire.sysmon.config_filter import ConfigFilter
+from procwire.sysmon.forms import COLUMNS
+from procwire.sysmon.model import Configuration
+from procwire.sysmon.parse import parse
 from rule_cases import Verdict, by_reference, by_sql
 
 CORPUS = Path(os.environ["PROCWIRE_CORPUS"]) if os.environ.get("PROCWIRE_CORPUS") else None
@@ -100,7 +100,7 @@ def test_all_ways_agree_over_real_events(path: Path) -> None:
     for strict in (False, True):
         expected = by_reference(configuration, rows, strict=strict)
         assert by_sql(configuration, rows, strict=strict) == expected
-        assert Rules(configuration, strict=strict).names(batch).to_pylist() == expected
+        assert ConfigFilter(configuration, strict=strict).names(batch).to_pylist() == expected
 
 
 def test_real_configurations_tell_events_apart() -> None:

@@ -21,7 +21,7 @@ import yaml
 from sigma.rule import SigmaRule
 
 import procwire
-from procwire.sigma import RuleSet, load, reference
+from procwire.sigma import RuleSet, SigmaStream, load, reference
 from procwire.sources import read_batches
 
 CORPUS = Path(os.environ["PROCWIRE_CORPUS"]) if os.environ.get("PROCWIRE_CORPUS") else None
@@ -48,6 +48,11 @@ def rules_of(path: Path) -> RuleSet:
 
 
 @cache
+def stream_of(path: Path) -> SigmaStream:
+    return SigmaStream(rules_of(path))
+
+
+@cache
 def parsed(path: Path) -> dict[str, SigmaRule]:
     """pySigma's rules by their id, those that run."""
     files = [path] if path.is_file() else sorted(path.rglob("*.yml"))
@@ -59,7 +64,7 @@ def parsed(path: Path) -> dict[str, SigmaRule]:
 def matches(case: truth.Case, rules: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The ids of rules, and the rows that they match."""
     for batch in read_batches([case.path], ledger=procwire.Ledger()):
-        for match in rules_of(rules).matches(batch).to_pylist():
+        for match in stream_of(rules).matches(batch).to_pylist():
             yield match["rule_id"], match
 
 

@@ -11,10 +11,10 @@ from typer.testing import CliRunner, Result
 
 from procwire.cli.app import app
 from procwire.errors import ConfigurationError, UsageError
-from procwire.rules import load, parse
-from procwire.rules.check import check
-from procwire.rules.model import Configuration
-from procwire.rules.sql import compile_sql
+from procwire.sysmon import load, parse
+from procwire.sysmon.check import check
+from procwire.sysmon.model import Configuration
+from procwire.sysmon.sql import compile_sql
 
 HEAD = '<Sysmon schemaversion="4.90"><EventFiltering>'
 FOOT = "</EventFiltering></Sysmon>"

@@ -17,7 +17,7 @@ from procwire.cli.app import app
 from procwire.cli.record import _targets
 from procwire.cli.recording_detect import Alerting, first_rules
 from procwire.cli.recording_rules import Hangups
-from procwire.cli.request import Request, Way
+from procwire.cli.request import Request
 from procwire.recorder import RecordingLedger
 from procwire.sigma import load
 
@@ -234,7 +234,7 @@ def test_a_name_that_is_no_utf_8(folder: Path) -> None:
 def test_a_running_recorder_keeps_its_rules(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """At SIGHUP, with nothing left but broken rules: the old ones stay, and stderr says so."""
     names = dict.fromkeys(Request.__dataclass_fields__)
-    request = Request(**{**names, "detect": (folder,), "targets": _targets([Way.NDJSON], [])})  # type: ignore[arg-type]
+    request = Request(**{**names, "detect": (folder,), "targets": _targets(["ndjson"], [])})  # type: ignore[arg-type]
     ledger = RecordingLedger("fake")
     with ExitStack() as stack:
         hangups = stack.enter_context(Hangups())
@@ -256,7 +256,7 @@ def test_what_nobody_thought_of_does_not_end_a_recording(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = dict.fromkeys(Request.__dataclass_fields__)
-    request = Request(**{**names, "detect": (folder,), "targets": _targets([Way.NDJSON], [])})  # type: ignore[arg-type]
+    request = Request(**{**names, "detect": (folder,), "targets": _targets(["ndjson"], [])})  # type: ignore[arg-type]
     with ExitStack() as stack:
         hangups = stack.enter_context(Hangups())
         alerting = Alerting(request, first_rules([folder]), [], RecordingLedger("fake"), hangups, stack)

@@ -14,24 +14,24 @@ import sys
 from pathlib import Path
 import pyarrow as pa
 from procwire.event import LIVE_SCHEMA, SCHEMA
-from procwire.rules import Rules
-from procwire.rules import load as load_configuration
-from procwire.rules.trial import Trial
-from procwire.sigma import load
+from procwire.sysmon import ConfigFilter
+from procwire.sysmon import load as load_configuration
+from procwire.sysmon.measuring.trial import Trial
+from procwire.sigma import SigmaStream, load
 peak_mb = lambda: int(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0]) / 1024
 row = {"process_name": "C:\\\\a7.exe", "dst_host_name": "host7.example.com", "dst_port": 7, "record_kind": "connection"}
 before_mb = peak_mb()
 if sys.argv[1].endswith(".xml"):
     configuration = load_configuration(sys.argv[1])
     batch = pa.RecordBatch.from_pylist([{name: row.get(name) for name in SCHEMA.names}], schema=SCHEMA)
-    Rules(configuration)(batch)
+    ConfigFilter(configuration)(batch)
     trial = Trial(configuration)
     trial.add(batch)
     trial.report()
 else:
     rules = load([sys.argv[1]])
     assert len(rules.rules) == 1, rules.problems
-    rules.matches(pa.RecordBatch.from_pylist([row], schema=LIVE_SCHEMA))
+    SigmaStream(rules).matches(pa.RecordBatch.from_pylist([row], schema=LIVE_SCHEMA))
 print(peak_mb() - before_mb)
 """
 

@@ -18,10 +18,10 @@ from typer.testing import CliRunner, Result
 
 import procwire
 from procwire.cli.app import app
-from procwire.database import Database
 from procwire.engine import one_predicate, one_query
 from procwire.errors import ProcwireError, UsageError
 from procwire.event import LIVE_SCHEMA
+from procwire.query import Database
 from procwire.recorder.predicates import Where
 from procwire.spark.connection import SparkConnection
 

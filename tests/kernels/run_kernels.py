@@ -1,9 +1,10 @@
 """Runs a part of tests/sensor on kernels that this machine does not run: Debian's, from its packages, under qemu.
 
-    .venv/bin/python tests/kernels/run_kernels.py [KERNEL[:VARIANT]...]
+    .venv/bin/python tests/kernels/run_kernels.py [KERNEL[:ACCEPT[:UDP]]...]
 
-KERNEL is the beginning of a version, `6.1`; of those that Debian has the last is taken. VARIANT is a value of
-PROCWIRE_ACCEPT_HOOK. The machine's own files are the guest's, read only, so it runs this checkout with its .venv.
+KERNEL is the beginning of a version, `6.1`; of those that Debian has the last is taken. ACCEPT is a value of
+PROCWIRE_ACCEPT_HOOK, UDP one of PROCWIRE_UDP_HOOK; empty for the sensor's own choice. The machine's own files are the
+guest's, read only, so it runs this checkout with its .venv.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ _UNWANTED = (
     *("20000", "1000", "many.example", "alias.example", "both.example", "capabilities", "config", "loss", "mix"),
     *("-v6", "[v6", "True-v4", "closes-", "plain-allows", "recv_into", "recvmmsg", "[recv-", "peeked", "[mptcp-tcp]"),
 )
+_HOOKS = ("PROCWIRE_ACCEPT_HOOK", "PROCWIRE_UDP_HOOK")
 _TIMEOUT_S = 1800
 _TRIES = 3
 # How many times longer tests wait where qemu emulates the processor.
@@ -68,7 +70,7 @@ class Kernel:
 def main() -> int:
     """Test kernels, and print a line for each; 1 if one of them failed."""
     parser = argparse.ArgumentParser(description="Run a part of tests/sensor on other kernels, under qemu.")
-    parser.add_argument("kernels", nargs="*", default=_KERNELS, metavar="KERNEL[:VARIANT]")
+    parser.add_argument("kernels", nargs="*", default=_KERNELS, metavar="KERNEL[:ACCEPT[:UDP]]")
     parser.add_argument("--tests", nargs="+", help="instead of the smoke run: paths below tests/sensor")
     parser.add_argument("--command", help="a shell command to run in the guest, instead of tests")
     parser.add_argument("--timeout", type=float, default=_TIMEOUT_S, help="seconds for each kernel")
@@ -82,15 +84,18 @@ def main() -> int:
         return 1
     results = []
     for wanted in options.kernels:
-        series, _, variant = wanted.partition(":")
+        series, *variants = wanted.split(":")
         command = options.command or _test_command(options.tests)
         work = (options.work or _STORE) / series
-        results.append(_run(_kernel(series), variant, command, work, options.timeout, options.kvm, options.verbose))
+        results.append(_run(_kernel(series), variants, command, work, options.timeout, options.kvm, options.verbose))
     return 0 if all(results) else 1
 
 
-def _run(kernel: Kernel, variant: str, command: str, work: Path, timeout_s: float, kvm: bool, verbose: bool) -> bool:
+def _run(
+    kernel: Kernel, variants: Sequence[str], command: str, work: Path, timeout_s: float, kvm: bool, verbose: bool
+) -> bool:
     """Boot, run the command in the guest, and print how it went; whether it went well."""
+    variant = "-".join(filter(None, variants))
     out = work.resolve() / (f"out-{variant}" if variant else "out")
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
@@ -100,7 +105,7 @@ def _run(kernel: Kernel, variant: str, command: str, work: Path, timeout_s: floa
         "LANG": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PROCWIRE_TEST_PATIENCE": str(1 if kvm else _PATIENCE),
-        **({"PROCWIRE_ACCEPT_HOOK": variant} if variant else {}),
+        **{name: value for name, value in zip(_HOOKS, variants, strict=False) if value},
     }
     busybox = shutil.which("busybox")
     lines = [

@@ -9,8 +9,8 @@ from xml.sax.saxutils import escape, quoteattr
 from hypothesis import strategies as st
 
 from event_rows import Row
-from procwire.rules.manifest import CONDITIONS
-from procwire.rules.model import Configuration, Element, Filter, OnMatch, Place, Relation, Rule
+from procwire.sysmon.manifest import CONDITIONS
+from procwire.sysmon.model import Configuration, Element, Filter, OnMatch, Place, Relation, Rule
 from rule_cases import row
 
 VALUES: dict[str, tuple[object, ...]] = {

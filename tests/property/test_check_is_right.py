@@ -14,13 +14,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from procwire.rules.check import check
-from procwire.rules.checks.implication import contradicts, fills, implies
-from procwire.rules.checks.verdicts import outcome
-from procwire.rules.conditions import matches
-from procwire.rules.evaluate import decide
-from procwire.rules.manifest import CONDITIONS, NETWORK_FIELDS
-from procwire.rules.model import Configuration, Element, Filter, OnMatch, Operand, Place, Relation, Rule
+from procwire.sysmon.check import check
+from procwire.sysmon.checks.implication import contradicts, fills, implies
+from procwire.sysmon.checks.verdicts import outcome
+from procwire.sysmon.conditions import matches
+from procwire.sysmon.evaluate import decide
+from procwire.sysmon.manifest import CONDITIONS, NETWORK_FIELDS
+from procwire.sysmon.model import Configuration, Element, Filter, OnMatch, Operand, Place, Relation, Rule
 
 texts = st.text("aB\\", min_size=1, max_size=5)
 conditions = st.sampled_from(sorted(CONDITIONS))

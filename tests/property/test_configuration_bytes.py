@@ -11,9 +11,9 @@ from scanning import DATA
 
 from event_rows import full_row
 from procwire.errors import ConfigurationError
-from procwire.rules.document import MAX_BYTES
-from procwire.rules.model import Configuration
-from procwire.rules.parse import parse
+from procwire.sysmon.document import MAX_BYTES
+from procwire.sysmon.model import Configuration
+from procwire.sysmon.parse import parse
 from rule_cases import by_reference, by_rules, by_sql, document
 
 SMALL = document(

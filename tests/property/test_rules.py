@@ -1,7 +1,8 @@
-"""On random configurations and events the SQL and `Rules` say what the slow, obvious reference says."""
+"""On random configurations and events the SQL and `ConfigFilter` say what the slow, obvious reference says."""
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import cast
 
 import pytest
@@ -11,10 +12,10 @@ from random_rules import Sample, events, placeless, samples
 
 from event_rows import Row
 from procwire.event import SCHEMA
-from procwire.rules import apply
-from procwire.rules.apply import Rules
-from procwire.rules.model import Configuration
-from procwire.rules.parse import parse
+from procwire.matching import combinations, value_classes
+from procwire.sysmon.config_filter import ConfigFilter
+from procwire.sysmon.model import Configuration
+from procwire.sysmon.parse import parse
 from rule_cases import Verdict, batch_of, by_reference, by_rules, by_sql
 
 rows = st.lists(events, min_size=1, max_size=12)
@@ -56,23 +57,36 @@ def test_stale_names_are_the_reference(sample: Sample, rows: list[Row]) -> None:
 @given(samples(), st.lists(rows, max_size=4), st.booleans())
 def test_rules_forget_nothing_between_batches(sample: Sample, batches: list[list[Row]], strict: bool) -> None:
     """What is learnt of one batch is right for the next."""
-    rules = Rules(sample.configuration, strict=strict)
+    rules = ConfigFilter(sample.configuration, strict=strict)
     for rows in batches:
         expected = by_reference(sample.configuration, rows, strict=strict)
         assert rules.names(batch_of(rows)).to_pylist() == expected
 
 
 @pytest.mark.parametrize(
-    ("limit", "value"), [("_KNOWN_VALUES", 0), ("_KNOWN_VALUES", 2), ("_LARGEST_CODE", 3), ("_LARGEST_CODE", 40)]
+    ("module", "limit", "value"),
+    [
+        (value_classes, "_KNOWN_VALUES", 0),
+        (value_classes, "_KNOWN_VALUES", 2),
+        (combinations, "_KNOWN_COMBINATIONS", 0),
+        (combinations, "_KNOWN_COMBINATIONS", 2),
+        (combinations, "_LARGEST_CODE", 3),
+        (combinations, "_LARGEST_CODE", 40),
+    ],
 )
 @settings(many, max_examples=40)
 @given(samples(), st.lists(rows, min_size=2, max_size=3))
 def test_rules_beyond_their_limits(
-    monkeypatch: pytest.MonkeyPatch, limit: str, value: int, sample: Sample, batches: list[list[Row]]
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    limit: str,
+    value: int,
+    sample: Sample,
+    batches: list[list[Row]],
 ) -> None:
     """Memory that is full begins anew, and large numbers are counted anew."""
-    monkeypatch.setattr(apply, limit, value)
-    rules = Rules(sample.configuration)
+    monkeypatch.setattr(module, limit, value)
+    rules = ConfigFilter(sample.configuration)
     for rows in batches:
         assert rules.names(batch_of(rows)).to_pylist() == by_reference(sample.configuration, rows)
 
@@ -85,8 +99,8 @@ def test_rows_are_kept_or_left_out(sample: Sample, rows: list[Row]) -> None:
     logged = [row | {"rule_name": _told(verdict)} for row, verdict in zip(rows, verdicts, strict=True) if verdict]
     marked = [row | {"rule_name": _told(verdict)} for row, verdict in zip(rows, verdicts, strict=True)]
     batch = batch_of(rows)
-    assert Rules(sample.configuration)(batch).to_pylist() == _written(sample.configuration, logged)
-    kept = Rules(sample.configuration, keep=True)(batch)
+    assert ConfigFilter(sample.configuration)(batch).to_pylist() == _written(sample.configuration, logged)
+    kept = ConfigFilter(sample.configuration, keep=True)(batch)
     assert kept.column("logged").to_pylist() == [verdict is not None for verdict in verdicts]
     assert kept.select(SCHEMA.names).to_pylist() == _written(sample.configuration, marked)
 

@@ -9,6 +9,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from procwire.sigma import SigmaStream
 from sigma_cases import LINUX, WINDOWS, Event, batch_of, by_matches, by_reference, by_sql, loaded
 
 many = settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
@@ -112,7 +113,7 @@ def test_reasons_are_what_it_asked_for(text: str, rows: list[Event]) -> None:
     """Each is a field of the rule, or a column that has a word, with the event's own value."""
     found = loaded(text)
     [rule] = found.rules
-    for match in found.matches(batch_of(rows)).to_pylist():
+    for match in SigmaStream(found).matches(batch_of(rows)).to_pylist():
         event = rows[match["record_id"]]
         reasons = json.loads(match["matched"])
         assert set(reasons) <= set(rule.fields)
@@ -126,7 +127,7 @@ def test_reasons_are_what_it_asked_for(text: str, rows: list[Event]) -> None:
 def test_many_rules_are_as_one(texts: list[str], rows: list[Event]) -> None:
     """Rules that are asked together do not know of each other."""
     together = loaded(*texts)
-    matches = together.matches(batch_of(rows)).to_pylist()
+    matches = SigmaStream(together).matches(batch_of(rows)).to_pylist()
     for text, rule in zip(texts, together.rules, strict=True):
         mine = {match["record_id"] for match in matches if match["rule_id"] == rule.id}
         assert [number in mine for number in range(len(rows))] == by_reference(text, rows)

@@ -58,6 +58,7 @@ class Recording:
         self._rows: list[Row] = []
         self._marks: set[int] = set()
         self.log: list[str] = []
+        self._has_udp = "tcp" not in options
         code = "from procwire.cli import main; main()"
         what = ["--all"] if config is None else ["--config", str(config)]
         names = [] if "--dns-lookup" in options else ["--no-dns-lookup"]
@@ -98,9 +99,10 @@ class Recording:
 
         The socket's owner is named where the kernel takes no hook on reading.
         """
-        return "caller" if any("fentry/skb_consume_udp" in hook for hook in self._hooks()) else "owner"
+        return "caller" if any("fentry/skb_consume_udp" in hook for hook in self.hooks()) else "owner"
 
-    def _hooks(self) -> list[str]:
+    def hooks(self) -> list[str]:
+        """What is attached, as it says when it begins."""
         [line] = [line for line in self.log if "hooks: " in line]
         return line.partition("hooks: ")[2].partition(";")[0].split(", ")
 
@@ -217,14 +219,29 @@ class Recording:
         deadline_s = time.monotonic() + _ARRIVAL_S
         # Again and again: where the kernel's buffer is full, a mark is lost too.
         while time.monotonic() < deadline_s:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-                sock.bind(("127.0.0.1", 0))
-                sock.sendto(b"mark", sock.getsockname())
-                marks.add(int.from_bytes(sock.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, 8), sys.byteorder))
+            marks.add(_datagram() if self._has_udp else _connection())
             with self._arrived:
                 if self._arrived.wait_for(lambda: not marks.isdisjoint(self._marks), _MARK_S):
                     return
-        raise RuntimeError(f"no datagram of this process was recorded within {_ARRIVAL_S} s; {''.join(self.log)}")
+        raise RuntimeError(f"no mark of this process was recorded within {_ARRIVAL_S} s; {''.join(self.log)}")
+
+
+def _datagram() -> int:
+    """Send one to oneself; the socket's cookie."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.sendto(b"mark", sock.getsockname())
+        return _cookie(sock)
+
+
+def _connection() -> int:
+    """Connect to oneself; the connecting socket's cookie."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as sock:
+        return _cookie(sock)
+
+
+def _cookie(sock: socket.socket) -> int:
+    return int.from_bytes(sock.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, 8), sys.byteorder)
 
 
 def _check_closes(seen: Sequence[Row]) -> None:

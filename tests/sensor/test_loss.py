@@ -100,6 +100,15 @@ def test_table_that_another_user_fills(two_hosts: tuple[Host, Host], host: Host,
         assert (code, ledger["lost"], ledger["unattributed"]) == (130, {}, {})
 
 
+def test_listeners_of_another_user_hide_no_listener(host: Host) -> None:
+    """Who listens is the only owner of what is accepted unseen and reset at once."""
+    with Recording() as recording:
+        filler = host.start("fillers.listeners", 2_000).ready()
+        recording.expect(host.run("mistaken.accepts_unseen", "127.0.0.2", "last"), host)
+        filler.go_on()
+        filler.end()
+
+
 def test_table_of_waiting_connections_full(host: Host) -> None:
     """More connections that wait to be accepted than the kernel side keeps: all can be made, and accepted."""
     host.set("net.core.somaxconn", 65_536)

@@ -25,13 +25,13 @@ _HINDRANCE = _hindrance()
 pytestmark = pytest.mark.skipif(_HINDRANCE is not None, reason=str(_HINDRANCE))
 
 
-def translate(host: Host, *rules: str) -> None:
+def translate(host: Host, *rules: str, family: str = "ip") -> None:
     """Add rules to a host: `output ...` for what it sends, `postrouting ...` for what leaves."""
     chains = "".join(
-        f"add chain ip nat {name} {{ type nat hook {name} priority {priority}; }}\n"
+        f"add chain {family} nat {name} {{ type nat hook {name} priority {priority}; }}\n"
         for name, priority in (("output", -100), ("postrouting", 100))
     )
-    host.nft("add table ip nat\n" + chains + "".join(f"add rule ip nat {rule}\n" for rule in rules))
+    host.nft(f"add table {family} nat\n" + chains + "".join(f"add rule {family} nat {rule}\n" for rule in rules))
 
 
 WAYS = ["connected", "unconnected"]
@@ -89,6 +89,16 @@ def test_service_of_kubernetes_by_tcp(recording: Recording, two_hosts: tuple[Hos
     recording.expect(truth + server.end(), one, other)
 
 
+def test_service_of_kubernetes_where_tcp_alone_is_recorded(two_hosts: tuple[Host, Host]) -> None:
+    one, other = two_hosts
+    one.ip("route add default via 10.1.0.2")
+    translate(one, "output ip daddr 10.96.0.10 tcp dport 80 dnat to 10.1.0.2:8080")
+    with Recording("--protocol", "tcp") as recording:
+        server = other.start("nat.serve_tcp", "10.1.0.2", 8080).ready()
+        truth = one.run("nat.ask_tcp", "10.96.0.10", 80, "10.1.0.2", 8080)
+        recording.expect(truth + server.end(), one, other)
+
+
 def test_redirected_by_tcp(recording: Recording, two_hosts: tuple[Host, Host]) -> None:
     one, other = two_hosts
     one.ip("route add default via 10.1.0.2")
@@ -96,3 +106,38 @@ def test_redirected_by_tcp(recording: Recording, two_hosts: tuple[Host, Host]) -
     proxy = one.start("nat.serve_tcp", "127.0.0.1", 15001).ready()
     truth = one.run("nat.ask_tcp", "8.8.8.8", 443, "127.0.0.1", 15001)
     recording.expect(truth + proxy.end(), one, other)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_service_of_kubernetes_by_ipv6(recording: Recording, two_hosts: tuple[Host, Host], way: str) -> None:
+    one, other = two_hosts
+    one.ip("route add default via fd00:1::2")
+    translate(one, "output ip6 daddr fd00:96::10 udp dport 53 dnat to [fd00:1::2]:5353", family="ip6")
+    server = other.start("nat.serve_udp", "fd00:1::2", 5353, 3, "fd00:1::1").ready()
+    truth = one.run("nat.ask_udp", way, "", "fd00:1::1", "fd00:96::10", 53, "fd00:1::2", 5353, 3)
+    recording.expect(truth + server.end(), one, other)
+
+
+def test_service_of_kubernetes_by_tcp_and_ipv6(recording: Recording, two_hosts: tuple[Host, Host]) -> None:
+    one, other = two_hosts
+    one.ip("route add default via fd00:1::2")
+    translate(one, "output ip6 daddr fd00:96::10 tcp dport 80 dnat to [fd00:1::2]:8080", family="ip6")
+    server = other.start("nat.serve_tcp", "fd00:1::2", 8080).ready()
+    truth = one.run("nat.ask_tcp", "fd00:96::10", 80, "fd00:1::2", 8080)
+    recording.expect(truth + server.end(), one, other)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_ipv4_of_an_ipv6_socket_is_translated_too(recording: Recording, two_hosts: tuple[Host, Host], way: str) -> None:
+    one, other = two_hosts
+    one.ip("route add default via 10.1.0.2")
+    translate(
+        one,
+        "output ip daddr 10.96.0.10 udp dport 53 dnat to 10.1.0.2:5353",
+        "output ip daddr 10.96.0.10 tcp dport 80 dnat to 10.1.0.2:8080",
+    )
+    server = other.start("nat.serve_udp", "10.1.0.2", 5353, 3, "10.1.0.1").ready()
+    truth = one.run("nat.ask_udp", way, "", "10.1.0.1", "::ffff:10.96.0.10", 53, "10.1.0.2", 5353, 3)
+    listener = other.start("nat.serve_tcp", "10.1.0.2", 8080).ready()
+    truth += one.run("nat.ask_tcp", "::ffff:10.96.0.10", 80, "10.1.0.2", 8080)
+    recording.expect(truth + server.end() + listener.end(), one, other)

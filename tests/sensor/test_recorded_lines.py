@@ -51,7 +51,7 @@ def recorder(path: Path, *options: str) -> Iterator[None]:
 
 @pytest.mark.parametrize("way", ["ndjson", "csv", "xml", "syslog"])
 def test_lines_are_those_of_batches(way: str, host: Host) -> None:
-    """Two recorders at once, one of which is asked a predicate, so that it records by batches."""
+    """Two recorders at once, one of which has two outputs, so that it records by batches."""
     columns = ["--columns", _CSV] if way == "csv" else []
     options = ["--to", way, "--attempts", "--closes", *columns]
     with TemporaryDirectory() as name:
@@ -60,7 +60,7 @@ def test_lines_are_those_of_batches(way: str, host: Host) -> None:
         paths = folder / "lines", folder / "batches"
         with ExitStack() as stack:
             stack.enter_context(recorder(paths[0], *options))
-            stack.enter_context(recorder(paths[1], *options, "--where", "true"))
+            stack.enter_context(recorder(paths[1], *options, "--to", "ndjson", "-o", str(folder / "other")))
             # Both are attached, and what is in the middle of something else is seen by both.
             time.sleep(_ATTACHED_S)
             truth = host.run("mix.run", way, 300)

@@ -11,7 +11,7 @@ import pytest
 
 import procwire
 from procwire.event import FIELDS
-from procwire.rules import Rules, parse
+from procwire.sysmon import ConfigFilter, parse
 
 
 def test_read_gives_the_whole_table(example_log: Path) -> None:
@@ -29,10 +29,11 @@ def test_paths_may_be_one_or_many_texts_or_paths(example_log: Path) -> None:
 
 def test_scan_streams_and_fills_the_ledger(example_log: Path) -> None:
     ledger = procwire.Ledger()
-    reader = procwire.scan(example_log, ledger=ledger)
-    assert isinstance(reader, pa.RecordBatchReader)
+    rows = procwire.scan(example_log, ledger=ledger)
+    assert isinstance(rows.to_reader(), pa.RecordBatchReader)
+    assert rows.schema == procwire.SCHEMA
     assert ledger.events == 0
-    assert sum(batch.num_rows for batch in reader) == 153
+    assert sum(batch.num_rows for batch in rows) == 153
     assert (ledger.events, ledger.records, ledger.bytes) == (153, 1730, example_log.stat().st_size)
 
 
@@ -41,9 +42,54 @@ def test_scan_that_is_left_early_lets_go(example_log: Path) -> None:
     ledger = procwire.Ledger()
     assert procwire.read(example_log, limit=1, ledger=ledger).num_rows == 1
     assert 0 < ledger.events <= 153
-    reader = procwire.scan([example_log] * 100)
+    reader = procwire.scan([example_log] * 100).to_reader()
     assert reader.read_next_batch().num_rows > 0
     reader.close()
+    assert next(iter(procwire.scan([example_log] * 100))).num_rows > 0
+
+
+def test_scan_can_be_read_more_than_once(example_log: Path, tmp_path: Path) -> None:
+    """Each time from the beginning; the ledger is that of the latest reading, also after one that was left early."""
+    ledger = procwire.Ledger()
+    rows = procwire.scan(example_log, where="dst_port = 443", ledger=ledger)
+    first = rows.read_all()
+    assert first.num_rows == 29
+    next(iter(rows))
+    assert rows.read_all() == first == pa.table(rows)
+    assert (len(ledger.files), ledger.events, rows.ledger is ledger) == (1, 153, True)
+    log = tmp_path / "grown.evtx"
+    log.write_bytes(example_log.read_bytes()[:1_000_000])
+    rows = procwire.scan(log)
+    assert rows.read_all().num_rows == 131
+    log.write_bytes(example_log.read_bytes())
+    assert rows.read_all().num_rows == 153
+
+
+def test_rules_that_decided_before_do_not_spoil_the_ledger(example_log: Path) -> None:
+    rules = ConfigFilter(parse(b'<Sysmon schemaversion="4.90"/>'))
+    for _ in range(2):
+        ledger = procwire.Ledger()
+        procwire.read(example_log, config=rules, ledger=ledger)
+        assert ledger.unlogged == 153
+
+
+def test_scan_of_nothing_is_an_error_that_says_why(tmp_path: Path) -> None:
+    """A mistyped path at once, what holds no log once it is read: neither is an empty result."""
+    with pytest.raises(procwire.InputError, match=r"missing: No such file or directory"):
+        procwire.scan(tmp_path / "missing")
+    (tmp_path / "empty").touch()
+    for _ in range(2):
+        with pytest.raises(procwire.InputError, match=r"empty: found an empty file, expected a log"):
+            list(procwire.scan(tmp_path / "empty"))
+
+
+def test_standard_input_is_scanned_once(example_log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with example_log.open() as log:
+        monkeypatch.setattr("sys.stdin", log)
+        rows = procwire.scan("-")
+        assert rows.read_all().num_rows == 153
+    with pytest.raises(procwire.UsageError, match="second reading of standard input"):
+        list(rows)
 
 
 def test_arguments_are_judged_before_anything_is_read(tmp_path: Path) -> None:
@@ -137,7 +183,7 @@ def test_config_is_a_file_a_configuration_or_rules(example_log: Path, tmp_path: 
         <DestinationPort name="web">443</DestinationPort></NetworkConnect></EventFiltering></Sysmon>"""
     path = tmp_path / "web.xml"
     path.write_bytes(text)
-    for config in (path, str(path), parse(text), Rules(parse(text))):
+    for config in (path, str(path), parse(text), ConfigFilter(parse(text))):
         ledger = procwire.Ledger()
         table = procwire.read(example_log, config=config, ledger=ledger)
         assert set(table["dst_port"].to_pylist()) == {443}
@@ -151,3 +197,16 @@ def test_keep_adds_the_column_logged(example_log: Path) -> None:
     assert table.schema.names == [*(field.name for field in FIELDS), "logged"]
     assert table["logged"].to_pylist() == [False] * 153
     assert procwire.read(example_log, config=nothing).num_rows == 0
+
+
+def test_logs_are_read_into_a_lake_once(example_log: Path, tmp_path: Path) -> None:
+    first = procwire.read_into_lake(example_log, tmp_path / "lake", where="dst_port = 443")
+    assert (first.added["connections"], first.already) == (29, [])
+    assert [log.left_out for log in first.logs] == [153 - 29]
+    again = procwire.read_into_lake(example_log, tmp_path / "lake", where="dst_port = 443")
+    assert (again.added["connections"], again.already, again.ledger.files) == (0, [str(example_log)], [])
+    rest = procwire.read_into_lake([example_log], tmp_path / "lake")
+    assert (rest.added["connections"], sum(log.duplicates for log in rest.logs)) == (153 - 29, 29)
+    with pytest.raises(procwire.UsageError):
+        procwire.read_into_lake(example_log, tmp_path / "other", where="nonsense = 1")
+    assert not (tmp_path / "other").exists()

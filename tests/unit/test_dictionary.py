@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from procwire.cli.app import app
-from procwire.cli.dictionary import MARKERS, markdown, renewed
+from procwire.dictionary import MARKERS, markdown, renewed
 from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, NAMES, Names
 
 ALL_FIELDS = FIELDS + LIVE_FIELDS + DERIVED
@@ -23,7 +23,7 @@ def printed(*arguments: str) -> str:
 
 
 def test_document_is_current() -> None:
-    """If not: python -m procwire.cli.dictionary docs/dictionary.md"""
+    """If not: python -m procwire.dictionary docs/dictionary.md"""
     text = DOCUMENT.read_text(encoding="utf-8")
     assert all(text.count(marker) == 1 for marker in MARKERS)
     assert text == renewed(text)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,14 +17,15 @@ PACKAGE = Path(__file__).parents[2] / "python" / "procwire"
 LEVELS = (
     {"cli", "console"},
     # The compositions, without a front end: reading, and recording.
-    {"api", "database", "recorder"},
-    {"lake", "spark", "hunts", "sigma", "select"},
-    {"sources", "rules", "enrich", "sinks", "vocabularies"},
-    {"bounded", "engine", "event", "files", "guid", "ledger"},
-    {"errors", "plain", "words"},
+    {"api", "dictionary", "recorder"},
+    {"spark", "hunts", "sigma"},
+    {"query"},
+    {"lake", "select"},
+    {"sources", "sysmon", "enrich", "sinks", "vocabularies"},
+    {"bounded", "engine", "event", "files", "guid", "ledger", "matching", "period", "units"},
+    {"extras"},
+    {"choices", "errors", "plain", "words"},
 )
-# Siblings that may: hunts, Sigma rules and Spark all start from the lake's views; none of them asks Spark.
-SIBLINGS = {("hunts", "lake"), ("sigma", "lake"), ("spark", "lake")}
 # The package's own face; and the version for `procwire --version`, without a reader being imported.
 CORE_USERS = {"sources", "cli/version.py"}
 
@@ -70,8 +73,37 @@ def test_imports_go_downwards(path: Path) -> None:
             assert {own, str(path.relative_to(PACKAGE))} & CORE_USERS
         elif own == "__init__":
             assert other in set().union(*LEVELS[1:])
-        elif (own, other) not in SIBLINGS:
+        else:
             assert level(own) < level(other), f"{own} imports {other}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nothing_imports_a_front_end(path: Path) -> None:
+    """The command line and the console are left out when procwire is used from Python."""
+    if room(path) not in LEVELS[0]:
+        assert not imports(path) & LEVELS[0]
+
+
+@pytest.mark.parametrize("module", ["procwire.query", "procwire.hunts", "procwire.sigma", "procwire.api"])
+def test_the_packages_work_without_the_command_line(module: str) -> None:
+    """In a process of its own, in which everything that a package has is asked for."""
+    code = f"""
+import sys, importlib
+package = importlib.import_module({module!r})
+for name in package.__all__:
+    getattr(package, name)
+assert not [name for name in sys.modules if name.split(".")[:2] == ["procwire", "cli"] or name == "typer"]
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_both_kinds_of_rules_share_only_what_lies_below_both() -> None:
+    """Sigma rules need nothing of Sysmon's configurations, nor the other way round: what they share is `matching`."""
+    # Whether a rule sees anything under a configuration is a question about both.
+    both = PACKAGE / "sigma" / "analysis" / "check.py"
+    for own, other in (("sigma", "sysmon"), ("sysmon", "sigma"), ("matching", "sysmon"), ("matching", "sigma")):
+        found = [path for path in modules() if path != both and room(path) == own and other in imports(path)]
+        assert found == [], f"{own} imports {other}"
 
 
 def test_imports_are_absolute() -> None:
@@ -86,15 +118,23 @@ def test_imports_are_absolute() -> None:
 def test_public_api_is_what_it_says() -> None:
     expected = [
         "SCHEMA",
+        "Detection",
+        "HuntResult",
         "InputError",
+        "Lake",
         "Ledger",
         "ProcessGuid",
         "ProcwireError",
+        "Scan",
         "UnpackLimits",
         "UsageError",
+        "__version__",
         "connect",
         "decode_guid",
+        "detect",
+        "hunt",
         "read",
+        "read_into_lake",
         "scan",
     ]
     assert procwire.__all__ == expected

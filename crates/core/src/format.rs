@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::columns::Tables;
-use crate::event::{Event, Events};
-use crate::ledger::{Ledger, Place};
+use crate::table::columns::Tables;
+use crate::table::event::{Event, Events};
+use crate::table::ledger::{Ledger, Place};
 
 /// The longest record, of any format, that is read; a longer one is dropped and counted.
 pub const MAX_RECORD_BYTES: usize = 16 << 20;

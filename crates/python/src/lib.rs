@@ -14,16 +14,20 @@ use procwire_core::format::FormatName;
 use procwire_core::ledger::{Ledger, Tally};
 use procwire_core::scan::{FileLedger, Input, Scan, Step};
 use procwire_core::stream::{Job, Options, Stream};
+#[cfg(target_os = "linux")]
+use procwire_sensor::decoder::Decoder;
 use procwire_sensor::lines::Constant;
 use procwire_sensor::lines::cell::{Style, Value};
 use procwire_sensor::lines::form::{Cell, Part, write_line};
 #[cfg(target_os = "linux")]
 use procwire_sensor::lines::{HostName, Layout, Lines, Names};
 #[cfg(target_os = "linux")]
+use procwire_sensor::processes::Guids;
+#[cfg(target_os = "linux")]
 use pyo3::call::PyCallArgs;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{IntoPyDict, PyBool, PyBytes, PyCapsule, PyDict, PyIterator, PyList, PyTuple};
+use pyo3::types::{IntoPyDict, PyBool, PyBytes, PyCapsule, PyDict, PyIterator, PyList, PyMemoryView, PyTuple};
 
 /// Bytes asked of a file-like object of Python's at a time.
 const PY_READ_BYTES: usize = 1 << 20;
@@ -336,9 +340,71 @@ fn values(columns: &Bound<'_, PyDict>) -> PyResult<Vec<(String, Constant)>> {
     Ok(values)
 }
 
-/// Lines, how many, how many rows have no form, how many are of processes not recorded, and all rows by kind.
+/// Bytes of the core's, which Python reads where they are.
+#[pyclass(frozen)]
+struct Text(Vec<u8>);
+
+#[pymethods]
+impl Text {
+    #[allow(unsafe_code, reason = "the buffer protocol is C's")]
+    unsafe fn __getbuffer__(
+        slf: Bound<'_, Self>,
+        view: *mut pyo3::ffi::Py_buffer,
+        flags: std::ffi::c_int,
+    ) -> PyResult<()> {
+        let bytes = &slf.get().0;
+        let length = isize::try_from(bytes.len()).map_err(|_| PyValueError::new_err("too long"))?;
+        // SAFETY: Python gives a view to fill, which holds the object; nobody changes its bytes, and read-only it is told so.
+        let failed = unsafe {
+            pyo3::ffi::PyBuffer_FillInfo(view, slf.as_ptr(), bytes.as_ptr().cast_mut().cast(), length, 1, flags)
+        };
+        if failed == 0 { Ok(()) } else { Err(PyErr::fetch(slf.py())) }
+    }
+}
+
+/// Lines, how many, how many rows have no form, how many are not recorded, all rows by kind, and whether some of these
+/// are left for the next call.
 #[cfg(target_os = "linux")]
-type PyLines = (Py<PyBytes>, u64, u64, u64, Py<PyDict>);
+type PyLines = (Py<PyMemoryView>, u64, u64, u64, Py<PyDict>, bool);
+
+#[cfg(target_os = "linux")]
+fn py_lines(lines: &mut Lines) -> PyResult<PyLines> {
+    let text = Text(lines.take_bytes());
+    Python::attach(|py| {
+        let counts = lines.counts();
+        let captured = counts.captured.iter().map(|(kind, count)| (kind.as_str(), *count));
+        let captured = captured.into_py_dict(py)?.unbind();
+        let text = PyMemoryView::from(Bound::new(py, text)?.as_any())?.unbind();
+        Ok((text, counts.written, counts.skipped, counts.ruled_out, captured, lines.has_rest()))
+    })
+}
+
+/// What lines are made of, by keywords. constants: columns that are the same in every line. ports: (port, protocol) to
+/// name. namespace: inode of the recorder's network namespace. connections_only: whether other rows have no form.
+/// by_image: whether it is asked which processes are recorded. rules, predicate: the columns that these refer to, where
+/// they are asked which rows are recorded. names_hosts: whether hosts and ports have names. sizes: columns to the length
+/// of their texts, after rules.
+#[cfg(target_os = "linux")]
+fn layout(form: &LineForm, options: Option<&Bound<'_, PyDict>>) -> PyResult<Layout> {
+    let option = |name: &str| {
+        let found = options.map(|options| options.get_item(name)).transpose()?.flatten();
+        found.ok_or_else(|| PyTypeError::new_err(format!("found no {name}")))
+    };
+    let ports: std::collections::HashMap<(u16, String), String> = option("ports")?.extract()?;
+    let sizes: std::collections::HashMap<String, usize> = option("sizes")?.extract()?;
+    Ok(Layout {
+        parts: form.0.clone(),
+        constants: values(option("constants")?.cast()?)?.into_iter().collect(),
+        ports: ports.into_iter().map(|((port, protocol), name)| ((port, protocol == "udp"), name)).collect(),
+        namespace: option("namespace")?.extract()?,
+        connections_only: option("connections_only")?.extract()?,
+        by_image: option("by_image")?.extract()?,
+        rules: option("rules")?.extract()?,
+        predicate: option("predicate")?.extract()?,
+        names_hosts: option("names_hosts")?.extract()?,
+        sizes: sizes.into_iter().collect(),
+    })
+}
 
 /// An object of Python's that is asked for names. What it raises ends up nowhere but in a null, and on stderr.
 #[cfg(target_os = "linux")]
@@ -350,8 +416,17 @@ impl PyNames {
     where
         T: for<'a, 'py> FromPyObject<'a, 'py>,
     {
+        self.ask_for(method, arguments, |answer| answer.extract::<Option<T>>().ok().flatten())
+    }
+
+    fn ask_for<T>(
+        &self,
+        method: &str,
+        arguments: impl for<'py> PyCallArgs<'py>,
+        read: impl FnOnce(Bound<'_, PyAny>) -> Option<T>,
+    ) -> Option<T> {
         Python::attach(|py| match self.0.bind(py).call_method1(method, arguments) {
-            Ok(answer) => answer.extract::<Option<T>>().ok().flatten(),
+            Ok(answer) => read(answer),
             Err(error) => {
                 error.write_unraisable(py, Some(self.0.bind(py)));
                 None
@@ -382,6 +457,16 @@ impl Names for PyNames {
     fn stamp(&mut self) -> String {
         self.ask("stamp", ()).unwrap_or_default()
     }
+
+    fn rules(&mut self, rows: RecordBatch) -> Option<Vec<Option<String>>> {
+        self.ask("rules", (Batch(Event::Connection, rows),))
+    }
+
+    fn keeps(&mut self, rows: RecordBatch) -> Option<Vec<bool>> {
+        self.ask_for("keeps", (Batch(Event::Connection, rows),), |kept| {
+            Some(kept.cast::<PyBytes>().ok()?.as_bytes().iter().map(|kept| *kept != 0).collect())
+        })
+    }
 }
 
 /// Records this machine's connections: loads and attaches the eBPF program. Only the constructor needs root.
@@ -393,12 +478,13 @@ struct Sensor(Mutex<Option<procwire_sensor::Sensor>>);
 #[pymethods]
 impl Sensor {
     #[new]
-    #[pyo3(signature = (*, cgroup, ring_bytes, udp_idle_s, attempts, closes, existing, boot_time_ns, machine_id))]
+    #[pyo3(signature = (*, cgroup, ring_bytes, udp, udp_idle_s, attempts, closes, existing, boot_time_ns, machine_id))]
     #[allow(clippy::too_many_arguments, reason = "keywords of Python's")]
     fn new(
         py: Python<'_>,
         cgroup: Option<std::path::PathBuf>,
         ring_bytes: u32,
+        udp: bool,
         udp_idle_s: f64,
         attempts: bool,
         closes: bool,
@@ -407,7 +493,7 @@ impl Sensor {
         machine_id: u32,
     ) -> PyResult<Self> {
         let guids = procwire_sensor::processes::Guids { machine_id, boot_time_ns };
-        let settings = procwire_sensor::Settings { ring_bytes, udp_idle_s, attempts, closes, existing, guids };
+        let settings = procwire_sensor::Settings { ring_bytes, udp, udp_idle_s, attempts, closes, existing, guids };
         let sensor = py.detach(|| procwire_sensor::Sensor::start(cgroup.as_deref(), &settings))?;
         Ok(Sensor(Mutex::new(Some(sensor))))
     }
@@ -421,53 +507,26 @@ impl Sensor {
         })
     }
 
-    /// Let rows become lines from here on, see `lines`.
-    ///
-    /// form: of a line. constants: columns that are the same in every line. ports: (port, protocol) to name. namespace:
-    /// inode of the recorder's network namespace. by_image: whether it is asked which processes are recorded. names:
-    /// asked that, and for users, hosts, containers and stamps.
-    #[pyo3(signature = (form, *, constants, ports, namespace, connections_only, by_image, names))]
-    #[allow(clippy::too_many_arguments, reason = "keywords of Python's")]
-    fn write_lines(
-        &self,
-        form: &LineForm,
-        constants: &Bound<'_, PyDict>,
-        ports: std::collections::HashMap<(u16, String), String>,
-        namespace: Option<u32>,
-        connections_only: bool,
-        by_image: bool,
-        names: Py<PyAny>,
-    ) -> PyResult<()> {
-        let layout = Layout {
-            parts: form.0.clone(),
-            constants: values(constants)?.into_iter().collect(),
-            ports: ports.into_iter().map(|((port, protocol), name)| ((port, protocol == "udp"), name)).collect(),
-            namespace,
-            connections_only,
-            by_image,
-        };
+    /// Let rows become lines from here on, which `lines` gives. form: of a line; options: see `layout`; names: asked for
+    /// users, hosts, containers and stamps, and which rows are recorded.
+    #[pyo3(signature = (form, names, **options))]
+    fn write_lines(&self, form: &LineForm, names: Py<PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+        let lines = Lines::new(layout(form, options)?, Box::new(PyNames(names)));
         if let Some(sensor) = lock(&self.0)?.as_mut() {
-            sensor.write_lines(Lines::new(layout, Box::new(PyNames(names))));
+            sensor.write_lines(lines);
         }
         Ok(())
     }
 
-    /// Lines of what happened: their bytes, how many, how many rows have no form, how many are of processes that are not
-    /// recorded, and all rows by kind. None if nothing happened within `timeout_s`, or after `close`. Rows beyond `most` are only counted.
+    /// Lines of what happened, see `PyLines`; None if nothing happened within `timeout_s`, or after `close`. Rows beyond
+    /// `most` are only counted.
     fn lines(&self, py: Python<'_>, timeout_s: f64, first_record_id: i64, most: u64) -> PyResult<Option<PyLines>> {
         let timeout = Duration::from_secs_f64(timeout_s.clamp(0.0, 3600.0));
         // Names are asked for meanwhile, so the GIL is free.
         py.detach(|| {
             let mut guard = lock(&self.0)?;
             let lines = guard.as_mut().and_then(|sensor| sensor.lines(timeout, first_record_id, most));
-            let Some(lines) = lines else { return Ok(None) };
-            Python::attach(|py| {
-                let counts = lines.counts();
-                let captured = counts.captured.iter().map(|(kind, count)| (kind.as_str(), *count));
-                let captured = captured.into_py_dict(py)?.unbind();
-                let data = PyBytes::new(py, lines.bytes()).unbind();
-                Ok(Some((data, counts.written, counts.skipped, counts.ruled_out, captured)))
-            })
+            lines.map(py_lines).transpose()
         })
     }
 
@@ -500,6 +559,63 @@ impl Sensor {
     }
 }
 
+/// Records as the kernel side sends them, without a kernel: what tests feed becomes batches, or lines.
+#[cfg(target_os = "linux")]
+#[pyclass(frozen)]
+struct Replay(Mutex<Decoder>);
+
+#[cfg(target_os = "linux")]
+#[pymethods]
+impl Replay {
+    #[new]
+    #[pyo3(signature = (*, boot_time_ns, machine_id))]
+    fn new(boot_time_ns: i64, machine_id: u32) -> Self {
+        let mut decoder = Decoder::new(Guids { machine_id, boot_time_ns });
+        decoder.wall_offset_ns = boot_time_ns;
+        Replay(Mutex::new(decoder))
+    }
+
+    /// See `Sensor.write_lines`.
+    #[pyo3(signature = (form, names, **options))]
+    fn write_lines(&self, form: &LineForm, names: Py<PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+        let lines = Lines::new(layout(form, options)?, Box::new(PyNames(names)));
+        lock(&self.0)?.lines = Some(Box::new(lines));
+        Ok(())
+    }
+
+    /// A batch of the rows of these records.
+    fn batch(&self, records: Vec<Vec<u8>>) -> PyResult<Batch> {
+        let mut decoder = lock(&self.0)?;
+        records.iter().for_each(|record| decoder.feed(record));
+        decoder.release(u64::MAX, |_, _| false);
+        Ok(Batch(Event::Connection, decoder.take().map_err(arrow_error)?))
+    }
+
+    /// Lines of these records, see `Sensor.lines`; None before `write_lines`.
+    fn lines(
+        &self,
+        py: Python<'_>,
+        records: Vec<Vec<u8>>,
+        first_record_id: i64,
+        most: u64,
+    ) -> PyResult<Option<PyLines>> {
+        py.detach(|| {
+            let mut decoder = lock(&self.0)?;
+            if let Some(lines) = &mut decoder.lines {
+                lines.begin(first_record_id, most);
+                if lines.resume() {
+                    return py_lines(lines).map(Some);
+                }
+            }
+            records.iter().for_each(|record| decoder.feed(record));
+            decoder.release(u64::MAX, |_, _| false);
+            let Some(lines) = &mut decoder.lines else { return Ok(None) };
+            lines.finish();
+            py_lines(lines).map(Some)
+        })
+    }
+}
+
 /// The columns of an event's table, as (name, Arrow type in Arrow's notation).
 #[pyfunction]
 fn columns(event: &str) -> PyResult<Vec<(String, String)>> {
@@ -527,5 +643,5 @@ mod _core {
 
     #[cfg(target_os = "linux")]
     #[pymodule_export]
-    use super::Sensor;
+    use super::{Replay, Sensor};
 }

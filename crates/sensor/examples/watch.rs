@@ -8,8 +8,15 @@ use procwire_sensor::{Sensor, Settings};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seconds: u64 = std::env::args().nth(1).map_or(Ok(5), |text| text.parse())?;
     let guids = Guids { machine_id: 1, boot_time_ns: 0 };
-    let settings =
-        Settings { ring_bytes: 16 << 20, udp_idle_s: 1800.0, attempts: true, closes: true, existing: true, guids };
+    let settings = Settings {
+        ring_bytes: 16 << 20,
+        udp: true,
+        udp_idle_s: 1800.0,
+        attempts: true,
+        closes: true,
+        existing: true,
+        guids,
+    };
     let mut sensor = Sensor::start(None, &settings)?;
     for hook in sensor.hooks() {
         eprintln!("{} {} {}", hook.name, hook.attached, hook.reason.as_deref().unwrap_or(""));

@@ -9,19 +9,20 @@ use arrow_schema::ArrowError;
 
 use crate::dns::Dns;
 use crate::lines::Lines;
-use crate::lru::Lru;
 use crate::pending::{Pending, Unanswered};
 use crate::processes::{Described, Guids, Processes, Witness};
 use crate::procfs;
 use crate::records::{Connection, Description, Event, Nat, Peer, Record, attribution, initiated, kind, state};
+use crate::shared::{Holder, Shared};
 use crate::table::{End, Row, Table, ip_text};
 
+const TCP: u8 = 6;
 const UDP: u8 = 17;
 /// Attributions of rows without their process.
 const UNDESCRIBED: &str = "undescribed";
 const UNSEEN: &str = "unseen";
 /// Translations kept for their flows' records.
-const TRANSLATIONS: usize = 4096;
+const TRANSLATIONS: u64 = 16_384;
 
 /// What was met while existing sockets were told.
 #[derive(Default)]
@@ -39,6 +40,8 @@ pub struct Decoder {
     processes: Processes,
     /// Whether attempts are asked for.
     pub attempts: bool,
+    /// Whether the ends of connections are asked for.
+    pub closes: bool,
     pending: Pending,
     dns: Dns,
     unanswered: Unanswered,
@@ -51,7 +54,9 @@ pub struct Decoder {
     pub holds_existing: bool,
     held: VecDeque<Event>,
     /// How the ends of flows are translated on the way, by socket and far end.
-    translated: Lru<(u64, Peer), Nat>,
+    translated: Shared<(u64, Peer), Nat>,
+    /// Of connections, how many were forgotten for want of room.
+    translations_forgotten: u64,
     /// Existing connections that had been accepted: the kernel side cannot tell when they close.
     accepted: HashSet<u64>,
     /// Rows whose process /proc described, when they were read.
@@ -72,6 +77,7 @@ impl Decoder {
             wall_offset_ns: 0,
             processes: Processes::default(),
             attempts: true,
+            closes: true,
             pending: Pending::default(),
             dns: Dns::default(),
             unanswered: Unanswered::default(),
@@ -80,7 +86,8 @@ impl Decoder {
             held: VecDeque::new(),
             holds_existing: false,
             existing: None,
-            translated: Lru::new(TRANSLATIONS),
+            translated: Shared::new(TRANSLATIONS),
+            translations_forgotten: 0,
             accepted: HashSet::new(),
             described_late: 0,
             undescribed: 0,
@@ -151,11 +158,15 @@ impl Decoder {
         match Record::parse(bytes) {
             Some(Record::Process(description)) => self.process(&description),
             Some(Record::Connection(connection, counts)) => {
-                let nat = self.translated.get(&(connection.cookie, connection.far_end())).copied();
+                let nat = self.translation(connection);
                 self.event(Event { connection: *connection, counts: counts.copied(), nat });
             }
             Some(Record::Nat(nat)) => {
-                self.translated.insert((nat.cookie, nat.peer), *nat);
+                let holder = Holder { user: nat.uid, process: 0 };
+                self.translated.put(holder, (nat.cookie, nat.peer), *nat, 1);
+                while let Some((_, forgotten)) = self.translated.evict() {
+                    self.translations_forgotten += u64::from(forgotten.protocol == TCP);
+                }
             }
             Some(Record::Claim(claim)) => {
                 while let Some(flow) = self.pending.claim(claim) {
@@ -180,8 +191,12 @@ impl Decoder {
     /// has read the flow's first datagram, since nobody else could.
     pub fn release(&mut self, now_boot_ns: u64, was_read: impl Fn(u64, &Peer) -> bool) {
         while !self.is_full()
-            && let Some(flow) = self.unanswered.due(now_boot_ns)
+            && let Some(mut flow) = self.unanswered.due(now_boot_ns)
         {
+            // Where flows are seen before netfilter, it is known only now.
+            if flow.nat.is_none() {
+                flow.nat = self.translated.get(&(flow.connection.cookie, flow.connection.far_end())).copied();
+            }
             self.push(&flow);
         }
         while !self.is_full()
@@ -210,6 +225,17 @@ impl Decoder {
         let unread = description.command.is_empty() && !description.executable.is_empty();
         let command = if unread { procfs::command_of(&description.process.owner) } else { None };
         self.processes.insert(description, command);
+    }
+
+    /// How the ends of a connection or flow are translated, which is kept as long as another record may ask for it. (Of
+    /// a flow that may be refused nobody says when it cannot be any more.)
+    fn translation(&mut self, connection: &Connection) -> Option<Nat> {
+        let key = (connection.cookie, connection.far_end());
+        let is_kept = match connection.protocol {
+            UDP => may_be_refused(connection),
+            _ => connection.kind == kind::CONNECT && self.closes,
+        };
+        if is_kept { self.translated.get(&key).copied() } else { self.translated.remove(&key) }
     }
 
     fn event(&mut self, event: Event) {
@@ -333,9 +359,13 @@ impl Decoder {
         Some(name)
     }
 
-    /// What names nothing, by cause.
-    pub fn dns_warnings(&self) -> [(&'static str, u64); 4] {
-        self.dns.warnings()
+    /// What rows lack, by cause.
+    pub fn warnings(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let own = [
+            ("events of processes described by /proc, after the event", self.described_late),
+            ("translated addresses forgotten: table full", self.translations_forgotten),
+        ];
+        own.into_iter().chain(self.dns.warnings())
     }
 
     /// Rows without their process so far, by what they have as attribution.

@@ -6,16 +6,16 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use aya::maps::{Map, MapData, RingBuf};
-use aya::programs::{
-    BtfTracePoint, CgroupAttachMode, CgroupSkbAttachType, CgroupSock, CgroupSockAddr, FEntry, FExit, Iter, Program,
-    ProgramError, SocketFilter, TracePoint,
-};
-use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
+use aya::programs::{CgroupAttachMode, CgroupSkbAttachType, FExit, Iter, Program, SocketFilter, TracePoint};
+use aya::{Btf, BtfError, Ebpf, EbpfLoader, VerifierLogLevel};
 
-use crate::records::Peer;
-use crate::{Hook, Settings};
+use crate::abi;
+use crate::records::limit::REQUESTS;
+use crate::records::{Peer, accept_hook, counter};
+use crate::settings::{Hook, Settings};
 use zerocopy::IntoBytes;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sensor.bpf.o"));
@@ -26,22 +26,19 @@ const TCPS: u32 = 65_536;
 const TCPS_WITH_CLOSES: u32 = 262_144;
 
 /// The counters of bpf/records.h that count lost rows, by cause.
-const LOSSES: [(&str, u32); 1] = [("ring buffer full", 0)];
+const LOSSES: [(&str, u32); 1] = [("ring buffer full", counter::LOST_CONNECTION)];
 /// Those that count what rows lack.
 const WARNINGS: [(&str, u32); 6] = [
-    ("processes not described: ring buffer full", 1),
-    ("UDP senders and readers not told: ring buffer full", 2),
-    ("DNS questions and answers not seen: ring buffer full", 3),
-    ("sockets whose owner could not be noted", 4),
-    ("TCP connections not remembered: no memory", 5),
-    ("DNS answers to sockets that asked nothing", 8),
+    ("processes not described: ring buffer full", counter::LOST_PROCESS),
+    ("UDP senders and readers not told: ring buffer full", counter::LOST_CLAIM),
+    ("DNS questions and answers not seen: ring buffer full", counter::LOST_DNS),
+    ("sockets whose owner could not be noted", counter::UNOWNED),
+    ("TCP connections not remembered: no memory", counter::TCPS_FULL),
+    ("DNS answers to sockets that asked nothing", counter::UNASKED_DNS),
 ];
-const EVICTED: u32 = 6;
-const COUNTERS: u32 = 9;
-/// As bpf/records.h has it.
-const REQUESTS: u32 = 4096;
 
 /// A hook: the program's name, where it attaches, whether nothing goes without it.
+#[derive(Clone, Copy)]
 struct Spec {
     program: &'static str,
     name: &'static str,
@@ -53,20 +50,34 @@ const fn spec(program: &'static str, name: &'static str, required: bool) -> Spec
 }
 
 /// Order matters: who accepts is seen before connections are, so that none is accepted unseen in between.
-const SPECS: [Spec; 10] = [
+const PROCESSES: [Spec; 2] = [
     spec("process_forked", "tp_btf/sched_process_fork", false),
     spec("process_executed", "tp_btf/sched_process_exec", false),
-    spec("sock_create", "cgroup/sock_create", true),
+];
+const UDP_SOCKETS: [Spec; 2] =
+    [spec("sock_create", "cgroup/sock_create", true), spec("udp_error", "tp_btf/inet_sk_error_report", false)];
+/// Who reads a datagram, where the kernel takes such a hook; see bpf/readers.h for how it is found elsewhere.
+const UDP_READERS: [Spec; 3] = [
     spec("recvmsg4", "cgroup/recvmsg4", false),
     spec("recvmsg6", "cgroup/recvmsg6", false),
-    // Who reads a datagram, where the kernel takes such a hook; see bpf/readers.h for how it is found elsewhere.
     spec("consume_udp", "fentry/skb_consume_udp", false),
-    spec("udp_error", "tp_btf/inet_sk_error_report", false),
-    spec("egress", "cgroup_skb/egress", true),
-    spec("ingress", "cgroup_skb/ingress", true),
-    spec("set_state", "tp_btf/inet_sock_set_state", true),
 ];
-/// Runs where the first would interrupt itself: attached after it, where the ends of connections are reported.
+const UDP_DIRECT: [Spec; 8] = [
+    spec("consume_udp", "fentry/skb_consume_udp", true),
+    spec("read_udp4", "fexit/udp_recvmsg", true),
+    spec("read_udp6", "fexit/udpv6_recvmsg", true),
+    spec("read_tcp", "fexit/tcp_recvmsg", true),
+    spec("write_tcp", "fentry/tcp_sendmsg", true),
+    spec("send_udp4", "fentry/ip_send_skb", true),
+    spec("send_udp6", "fentry/ip6_send_skb", true),
+    spec("deliver_udp", "fentry/__udp_enqueue_schedule_skb", true),
+];
+/// What netfilter makes of packets, where no program sees these.
+const FILTERED: Spec = spec("filtered", "fexit/nf_hook_slow", true);
+const EGRESS: Spec = spec("egress", "cgroup_skb/egress", true);
+const INGRESS: Spec = spec("ingress", "cgroup_skb/ingress", true);
+const SET_STATE: Spec = spec("set_state", "tp_btf/inet_sock_set_state", true);
+/// Runs where the first would interrupt itself: attached after it, where no other hook makes up for what that misses.
 const AGAIN: Spec = spec("set_state_again", "tp_btf/inet_sock_set_state", true);
 /// With attempts: a connection that fails before its SYN, the best first.
 const CONNECT: [Spec; 2] = [
@@ -76,13 +87,14 @@ const CONNECT: [Spec; 2] = [
 
 /// How a process is seen that accepts a connection, the best first; see bpf/tcp.h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 enum AcceptHook {
     /// Where the kernel gives the connection its socket: all ways to accept, at no cost for others.
-    Graft = 1,
+    Graft = accept_hook::GRAFT,
     /// Where accept() asks for the address; else the first use.
-    Getpeername = 2,
+    Getpeername = accept_hook::GETPEERNAME,
     /// Where accept() ends; else the first use. Any such hook slows each system call of the machine.
-    Syscalls = 3,
+    Syscalls = accept_hook::SYSCALLS,
 }
 
 impl AcceptHook {
@@ -120,15 +132,66 @@ impl AcceptHook {
     }
 }
 
+/// How datagrams and translated addresses are seen, the best first; see bpf/direct.h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum UdpHook {
+    /// At functions that only UDP runs: packets run no program.
+    Fentry,
+    /// Where packets pass the root of the control groups.
+    Packets,
+}
+
+impl UdpHook {
+    /// Those to try, in their order.
+    fn candidates() -> io::Result<Vec<Self>> {
+        Ok(match std::env::var(FORCED_UDP_HOOK).as_deref() {
+            Ok("fentry") => vec![Self::Fentry],
+            Ok("packets") => vec![Self::Packets],
+            Ok(other_) => return Err(other(format!("found {FORCED_UDP_HOOK}={other_}, expected fentry or packets"))),
+            // Asked for only, until names that are asked for over TCP are seen by it too.
+            Err(_) => vec![Self::Packets],
+        })
+    }
+
+    fn specs(self, udp: bool, accept: AcceptHook) -> Vec<Spec> {
+        let mut specs = Vec::new();
+        let packets = self == Self::Packets;
+        if udp {
+            specs.extend(UDP_SOCKETS);
+            if packets { specs.extend(UDP_READERS) } else { specs.extend(UDP_DIRECT) }
+        }
+        specs.extend((!packets).then_some(FILTERED));
+        specs.extend(self.sees_packets(accept).then_some(EGRESS));
+        specs.extend((packets && udp).then_some(INGRESS));
+        specs
+    }
+
+    /// Whether a program sees what TCP sends.
+    fn sees_packets(self, accept: AcceptHook) -> bool {
+        self == Self::Packets || accept != AcceptHook::Graft
+    }
+}
+
+/// Chooses the hooks of UDP, for tests.
+const FORCED_UDP_HOOK: &str = "PROCWIRE_UDP_HOOK";
 /// Chooses the hook of accept(): for tests, and for who wants each accept() exactly at its end whatever that costs.
 const FORCED_ACCEPT_HOOK: &str = "PROCWIRE_ACCEPT_HOOK";
+/// What the globals of the programs are set to, which a loader refers to.
+const NUMBERS: [u8; 4] = [0, 1, 2, 3];
 const OPEN_SOCKETS: &str = "iter/task_file";
+const LOOK: &str = "socket";
+/// Programs that do not attach to a hook.
+const APART: [Spec; 2] = [spec("open_sockets", OPEN_SOCKETS, false), spec("look", LOOK, true)];
+/// The kernel checks it for longer than any other: it is begun first.
+const LONGEST: &str = "cgroup_skb/egress";
 
 /// What a kernel took.
 enum Loaded {
     All(Ebpf, Vec<Hook>),
     /// The hooks of accept() that it refused.
     WithoutAccept(Vec<Hook>),
+    /// The hooks of UDP that it refused.
+    WithoutUdp(Vec<Hook>),
 }
 
 fn push_hook(hooks: &mut Vec<Hook>, name: &'static str, reason: Option<String>) {
@@ -137,9 +200,35 @@ fn push_hook(hooks: &mut Vec<Hook>, name: &'static str, reason: Option<String>) 
     }
 }
 
+/// Have the kernel check programs, at once on as many cores as there are: that is most of what a start takes. What it
+/// refuses is not loaded then; who attaches it learns why.
+fn load_all(ebpf: &mut Ebpf, specs: &[Spec], btf: &Btf) {
+    let find = |name: &str| specs.iter().find(|spec| spec.program == name);
+    let mut waiting: Vec<_> =
+        ebpf.programs_mut().filter_map(|(name, program)| find(name).map(|spec| (spec.name, program))).collect();
+    waiting.sort_by_key(|(hook, _)| *hook == LONGEST);
+    let waiting = Mutex::new(waiting);
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let work = || {
+        while let Some((hook, program)) = next() {
+            let _ = load(program, hook, btf);
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(specs.len());
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        work();
+        // Each is gone, with its rights, before anything else happens.
+        for other in others {
+            let _ = other.join();
+        }
+    });
+}
+
 fn attach_spec(ebpf: &mut Ebpf, spec: &Spec, btf: &Btf, root: &File) -> Result<(), String> {
     let program = ebpf.program_mut(spec.program).ok_or_else(|| format!("no program: {}", spec.program))?;
-    attach(program, spec.name, btf, root)
+    load(program, spec.name, btf)?;
+    attach(program, spec.name, root)
 }
 
 /// The kernel side at work. Dropped, it is detached.
@@ -174,8 +263,10 @@ impl Kernel {
         if OBJECT.is_empty() {
             return Err(other("found another architecture, expected x86_64 or aarch64: no sensor was built for it"));
         }
+        abi::check(OBJECT).map_err(other)?;
         lift_memory_limit();
-        let btf = Btf::from_sys_fs().map_err(|error| {
+        let (btf, loader) = types_and_loader();
+        let btf = btf.map_err(|error| {
             other(format!("the kernel's types (/sys/kernel/btf/vmlinux) cannot be read: {}", causes(&error)))
         })?;
         let root = match cgroup {
@@ -184,18 +275,18 @@ impl Kernel {
                 .ok_or_else(|| other("no cgroup2 file system is mounted"))?,
         };
         let root = File::open(&root).map_err(|error| other(format!("{}: {error}", root.display())))?;
-        let (mut ebpf, hooks) = Self::load_best(&btf, &root, settings)?;
+        let (mut ebpf, hooks) = Self::load_best(loader, &btf, &root, settings)?;
         let ring = ebpf.take_map("ring").ok_or_else(|| other("no map: ring"))?;
         let counters = ebpf.take_map("counters").ok_or_else(|| other("no map: counters"))?;
         let requests = ebpf.take_map("requests").ok_or_else(|| other("no map: requests"))?;
         let answer = ebpf.take_map("answer").ok_or_else(|| other("no map: answer"))?;
         let mut kernel = Kernel {
             ring: RingBuf::try_from(ring).map_err(|error| other(causes(&error)))?,
-            counters: Shared::map(counters, COUNTERS)?,
-            requests: Shared::map(requests, REQUESTS)?,
+            counters: Shared::map(counters, counter::COUNTERS)?,
+            requests: Shared::map(requests, REQUESTS as u32)?,
             programs: fdinfos(&ebpf)?,
             open_sockets: None,
-            look: attach_look(&mut ebpf)?,
+            look: attach_look(&mut ebpf, &btf)?,
             answer: Shared::map(answer, 1)?,
             hooks,
             _ebpf: ebpf,
@@ -212,22 +303,47 @@ impl Kernel {
     }
 
     /// Load with the best hook of accept() that the kernel takes. Those that it refuses are among the hooks, with why.
-    fn load_best(btf: &Btf, root: &File, settings: &Settings) -> io::Result<(Ebpf, Vec<Hook>)> {
+    fn load_best(loader: EbpfLoader<'_>, btf: &Btf, root: &File, settings: &Settings) -> io::Result<(Ebpf, Vec<Hook>)> {
         let mut refused = Vec::new();
         let mut candidates = AcceptHook::candidates()?;
+        let idle_ns = (settings.udp_idle_s * 1e9) as u64;
+        let flags = [settings.attempts, settings.closes, settings.existing || settings.closes].map(u8::from);
+        let seed = secret();
+        let tcps = if settings.closes { TCPS_WITH_CLOSES } else { TCPS };
+        let tcps_mask = tcps - 1;
+        // It refers to all of these.
+        let mut loader = loader;
+        loader.btf(Some(btf)).verifier_log_level(VerifierLogLevel::DISABLE);
         if candidates.len() > 1
-            && let Err(reason) = takes_fexit(btf)
+            && let Err(reason) = takes_fexit(&mut loader, btf)
         {
             candidates.retain(|accept| *accept != AcceptHook::Graft);
             push_hook(&mut refused, "fentry/security_sock_graft", Some(reason));
         }
+        loader
+            .override_global("udp_idle_ns", &idle_ns, true)
+            .override_global("want_attempts", &flags[0], true)
+            .override_global("want_closes", &flags[1], true)
+            .override_global("want_existing", &flags[2], true)
+            .override_global("flow_seed", &seed, true)
+            .override_global("tcps_mask", &tcps_mask, true)
+            .map_max_entries("tcps", tcps)
+            .map_max_entries("ring", settings.ring_bytes);
         for accept in candidates {
-            match Self::load(btf, root, settings, accept)? {
-                Loaded::All(ebpf, mut hooks) => {
-                    hooks.append(&mut refused);
-                    return Ok((ebpf, hooks));
+            for udp in UdpHook::candidates()? {
+                match Self::load(&mut loader, btf, root, settings, accept, udp)? {
+                    Loaded::All(ebpf, mut hooks) => {
+                        for Hook { name, reason, .. } in refused {
+                            push_hook(&mut hooks, name, reason);
+                        }
+                        return Ok((ebpf, hooks));
+                    }
+                    Loaded::WithoutUdp(mut hooks) => refused.append(&mut hooks),
+                    Loaded::WithoutAccept(mut hooks) => {
+                        refused.append(&mut hooks);
+                        break;
+                    }
                 }
-                Loaded::WithoutAccept(mut hooks) => refused.append(&mut hooks),
             }
         }
         let reasons: Vec<_> = refused
@@ -237,40 +353,41 @@ impl Kernel {
         Err(other(reasons.join("; ")))
     }
 
-    fn load(btf: &Btf, root: &File, settings: &Settings, accept: AcceptHook) -> io::Result<Loaded> {
-        let idle_ns = (settings.udp_idle_s * 1e9) as u64;
-        let flags = [settings.attempts, settings.closes, settings.existing || settings.closes].map(u8::from);
-        let seed = secret();
-        let accept_hook = accept as u8;
-        let tcps = if settings.closes { TCPS_WITH_CLOSES } else { TCPS };
-        let tcps_mask = tcps - 1;
-        let mut loader = EbpfLoader::new();
+    fn load(
+        loader: &mut EbpfLoader<'_>,
+        btf: &Btf,
+        root: &File,
+        settings: &Settings,
+        accept: AcceptHook,
+        udp: UdpHook,
+    ) -> io::Result<Loaded> {
+        let again = settings.closes || !udp.sees_packets(accept);
         loader
-            .btf(Some(btf))
-            .verifier_log_level(VerifierLogLevel::DISABLE)
-            .override_global("udp_idle_ns", &idle_ns, true)
-            .override_global("want_attempts", &flags[0], true)
-            .override_global("want_closes", &flags[1], true)
-            .override_global("want_existing", &flags[2], true)
-            .override_global("flow_seed", &seed, true)
-            .override_global("accept_hook", &accept_hook, true)
-            .override_global("tcps_mask", &tcps_mask, true)
-            .map_max_entries("tcps", tcps)
-            .map_max_entries("ring", settings.ring_bytes);
+            .override_global("accept_hook", &NUMBERS[accept as usize], true)
+            .override_global("want_udp", &NUMBERS[usize::from(settings.udp)], true)
+            .override_global("want_packets", &NUMBERS[usize::from(settings.udp && udp == UdpHook::Packets)], true)
+            .override_global("want_again", &NUMBERS[usize::from(again)], true);
         let mut ebpf = loader.load(OBJECT).map_err(|error| other(causes(&error)))?;
         let mut hooks = Vec::new();
+        let seen = udp.specs(settings.udp, accept);
+        let specs: Vec<_> =
+            PROCESSES.into_iter().chain(seen).chain([SET_STATE]).chain(again.then_some(AGAIN)).collect();
+        // Of those that stand for each other the best; the others are loaded if it is refused.
+        let best = accept.groups().iter().map(|group| group[0]).chain(settings.attempts.then_some(CONNECT[0]));
+        let all: Vec<_> = specs.iter().copied().chain(best).chain(APART).collect();
+        load_all(&mut ebpf, &all, btf);
         for group in accept.groups() {
-            let mut refused = Vec::new();
+            let mut missing = Vec::new();
             let taken = group.iter().find(|spec| match attach_spec(&mut ebpf, spec, btf, root) {
                 Ok(()) => true,
                 Err(reason) => {
-                    push_hook(&mut refused, spec.name, Some(reason));
+                    push_hook(&mut missing, spec.name, Some(reason));
                     false
                 }
             });
             match taken {
                 Some(spec) => push_hook(&mut hooks, spec.name, None),
-                None => return Ok(Loaded::WithoutAccept(refused)),
+                None => return Ok(Loaded::WithoutAccept(missing)),
             }
         }
         if settings.attempts {
@@ -283,8 +400,13 @@ impl Kernel {
                 }
             }
         }
-        for spec in SPECS.into_iter().chain(settings.closes.then_some(AGAIN)) {
+        for spec in specs {
             let reason = attach_spec(&mut ebpf, &spec, btf, root).err();
+            if spec.required && reason.is_some() && spec.name.starts_with('f') {
+                push_hook(&mut hooks, spec.name, reason);
+                hooks.retain(|hook| !hook.attached);
+                return Ok(Loaded::WithoutUdp(hooks));
+            }
             if spec.required
                 && let Some(reason) = &reason
             {
@@ -297,8 +419,8 @@ impl Kernel {
 
     fn iterator(&mut self, btf: &Btf) -> Result<File, String> {
         let program = self._ebpf.program_mut("open_sockets").ok_or("no program: open_sockets")?;
+        load(program, OPEN_SOCKETS, btf)?;
         let program: &mut Iter = program.try_into().map_err(|error| causes(&error))?;
-        program.load("task_file", btf).map_err(|error| causes(&error))?;
         let id = program.attach().map_err(|error| causes(&error))?;
         let link = program.take_link(id).map_err(|error| causes(&error))?;
         link.into_file().map_err(|error| causes(&error))
@@ -355,7 +477,7 @@ impl Kernel {
     /// Have processes (their tgids) described again when they are met next, known or not.
     pub fn request(&self, tgids: &[u32]) {
         for tgid in tgids {
-            self.requests.add(tgid % REQUESTS);
+            self.requests.add(tgid % REQUESTS as u32);
         }
     }
 
@@ -373,7 +495,7 @@ impl Kernel {
     /// What rows lack, by cause.
     pub fn warnings(&self) -> Vec<(String, u64)> {
         let mut warnings = self.counted(&WARNINGS);
-        warnings.push(("UDP flows evicted, told again if they go on".into(), self.counters.get(EVICTED)));
+        warnings.push(("UDP flows evicted, told again if they go on".into(), self.counters.get(counter::EVICTED)));
         // A tracepoint's program does not run where it interrupts itself; the kernel counts how often.
         warnings.push(("hooks that did not run: program interrupted by itself".into(), self.misses()));
         warnings
@@ -421,9 +543,18 @@ fn secret() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
+/// The kernel's types, and a loader, which reads them for itself and is not asked not to: at the same time.
+fn types_and_loader() -> (Result<Btf, BtfError>, EbpfLoader<'static>) {
+    std::thread::scope(|scope| {
+        let loader = scope.spawn(EbpfLoader::new);
+        let types = Btf::from_sys_fs();
+        (types, loader.join().unwrap_or_default())
+    })
+}
+
 /// Whether the kernel takes fexit programs: those that do not, refuse them all.
-fn takes_fexit(btf: &Btf) -> Result<(), String> {
-    let mut ebpf = EbpfLoader::new().btf(Some(btf)).load(PROBE).map_err(|error| causes(&error))?;
+fn takes_fexit(loader: &mut EbpfLoader<'_>, btf: &Btf) -> Result<(), String> {
+    let mut ebpf = loader.load(PROBE).map_err(|error| causes(&error))?;
     let program = ebpf.program_mut("probe").ok_or("no program: probe")?;
     let program: &mut FExit = program.try_into().map_err(|error| causes(&error))?;
     program.load("inet_csk_accept", btf).map_err(|error| causes(&error))
@@ -432,51 +563,58 @@ fn takes_fexit(btf: &Btf) -> Result<(), String> {
 /// No flags: a link shares the group with other programs anyway, and the kernel takes none for it.
 const MODE: CgroupAttachMode = CgroupAttachMode::Single;
 
-fn attach(program: &mut Program, hook: &str, btf: &Btf, root: &File) -> Result<(), String> {
+/// Have the kernel check a program and take it, unless it has.
+fn load(program: &mut Program, hook: &str, btf: &Btf) -> Result<(), String> {
+    if program.fd().is_ok() {
+        return Ok(());
+    }
+    let target = hook.rsplit('/').next().unwrap_or(hook);
     let result = match program {
-        Program::BtfTracePoint(program) => load_tracepoint(program, hook, btf),
-        Program::FEntry(program) => attach_fentry(program, hook, btf),
-        Program::FExit(program) => attach_fexit(program, hook, btf),
+        Program::BtfTracePoint(program) => program.load(target, btf),
+        Program::FEntry(program) => program.load(target, btf),
+        Program::FExit(program) => program.load(target, btf),
+        Program::Iter(program) => program.load(target, btf),
+        Program::TracePoint(program) => program.load(),
+        Program::CgroupSkb(program) => program.load(),
+        Program::CgroupSock(program) => program.load(),
+        Program::CgroupSockAddr(program) => program.load(),
+        Program::SocketFilter(program) => program.load(),
+        _ => return Err("a program of another type".into()),
+    };
+    result.map_err(|error| causes(&error))
+}
+
+/// Attach a program that is loaded.
+fn attach(program: &mut Program, hook: &str, root: &File) -> Result<(), String> {
+    let result = match program {
+        Program::BtfTracePoint(program) => program.attach().map(|_| ()),
+        Program::FEntry(program) => program.attach().map(|_| ()),
+        Program::FExit(program) => program.attach().map(|_| ()),
         Program::TracePoint(program) => return attach_tracepoint(program, hook),
         Program::CgroupSkb(program) => {
             let direction =
                 if hook.ends_with("egress") { CgroupSkbAttachType::Egress } else { CgroupSkbAttachType::Ingress };
-            program.load().and_then(|()| program.attach(root, direction, MODE).map(|_| ()))
+            program.attach(root, direction, MODE).map(|_| ())
         }
-        Program::CgroupSock(program) => attach_sock(program, root),
-        Program::CgroupSockAddr(program) => attach_sock_addr(program, root),
+        Program::CgroupSock(program) => program.attach(root, MODE).map(|_| ()),
+        Program::CgroupSockAddr(program) => program.attach(root, MODE).map(|_| ()),
         _ => return Err("a program of another type".into()),
     };
     result.map_err(|error| causes(&error))
 }
 
 /// A pair of sockets: the filter of the second drops all that the first sends.
-fn attach_look(ebpf: &mut Ebpf) -> io::Result<(UnixDatagram, UnixDatagram)> {
+fn attach_look(ebpf: &mut Ebpf, btf: &Btf) -> io::Result<(UnixDatagram, UnixDatagram)> {
     let (ask, asked) = UnixDatagram::pair()?;
     let program = ebpf.program_mut("look").ok_or_else(|| other("no program: look"))?;
+    load(program, LOOK, btf).map_err(other)?;
     let program: &mut SocketFilter = program.try_into().map_err(|error| other(causes(&error)))?;
-    program.load().and_then(|()| program.attach(&asked)).map_err(|error| other(causes(&error)))?;
+    program.attach(&asked).map_err(|error| other(causes(&error)))?;
     Ok((ask, asked))
-}
-
-fn load_tracepoint(program: &mut BtfTracePoint, hook: &str, btf: &Btf) -> Result<(), ProgramError> {
-    program.load(hook.trim_start_matches("tp_btf/"), btf)?;
-    program.attach().map(|_| ())
-}
-
-fn attach_fentry(program: &mut FEntry, hook: &str, btf: &Btf) -> Result<(), ProgramError> {
-    program.load(hook.trim_start_matches("fentry/"), btf)?;
-    program.attach().map(|_| ())
-}
-
-fn attach_fexit(program: &mut FExit, hook: &str, btf: &Btf) -> Result<(), ProgramError> {
-    program.load(hook.trim_start_matches("fexit/"), btf)?;
-    program.attach().map(|_| ())
 }
 
 /// A tracepoint of perf's, whose number is in tracefs: where that is not mounted, a thread mounts it for itself.
 fn attach_tracepoint(program: &mut TracePoint, hook: &str) -> Result<(), String> {
-    program.load().map_err(|error| causes(&error))?;
     let attach = |program: &mut TracePoint| {
         let name = hook.trim_start_matches("tracepoint/syscalls/");
         program.attach("syscalls", name).map(|_| ()).map_err(|error| causes(&error))
@@ -505,16 +643,6 @@ fn mount_tracefs() -> io::Result<()> {
     let name = c"tracefs".as_ptr();
     // SAFETY: as above.
     check(unsafe { libc::mount(name, c"/sys/kernel/tracing".as_ptr(), name, 0, none.cast()) })
-}
-
-fn attach_sock(program: &mut CgroupSock, root: &File) -> Result<(), ProgramError> {
-    program.load()?;
-    program.attach(root, MODE).map(|_| ())
-}
-
-fn attach_sock_addr(program: &mut CgroupSockAddr, root: &File) -> Result<(), ProgramError> {
-    program.load()?;
-    program.attach(root, MODE).map(|_| ())
 }
 
 /// Where cgroup v2 is mounted, from the text of /proc/self/mountinfo (proc(5)).
@@ -630,7 +758,9 @@ mod tests {
     /// nothing jumps past that.
     #[test]
     fn programs_of_control_groups_allow_on_every_path() {
-        let hooks = SPECS.iter().filter(|spec| spec.name.starts_with("cgroup"));
+        let packets = UdpHook::Packets.specs(true, AcceptHook::Getpeername);
+        let accepts = AcceptHook::Getpeername.groups().iter().copied().flatten().copied();
+        let hooks = packets.into_iter().chain(accepts).filter(|spec| spec.name.starts_with("cgroup"));
         let mut exits = 0;
         for Spec { name, .. } in hooks {
             let code = instructions(name);
@@ -644,7 +774,7 @@ mod tests {
                 exits += 1;
             }
         }
-        assert!(exits >= 5, "found {exits} exits, expected one for each of five programs at least");
+        assert!(exits >= 7, "found {exits} exits, expected one for each of seven programs at least");
     }
 
     /// Wherever it is: unified hosts have it at /sys/fs/cgroup, hybrid ones below.

@@ -1,129 +1,158 @@
 //! UDP flows whose process is not certain when their first datagram passes, and connections that ended while they were
 //! being accepted: held until the process that really sends, reads or accepts is seen, for a second at most.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::hash::Hash;
+use std::collections::VecDeque;
+
+use hashbrown::HashMap;
 
 use crate::records::{Claim, Connection, Event, Peer, attribution, kind};
+use crate::shared::{Holder, Shared};
 
 /// How long a flow is held.
 pub(crate) const HOLD_NS: u64 = 1_000_000_000;
-/// More flows than this are let go before their time: the oldest of the user who has most of them.
-const CAPACITY: usize = 16_384;
+/// More flows than this are let go before their time, fairly: those of the user who has most of them.
+const CAPACITY: u64 = 16_384;
 /// How long a flow waits for an error that says nobody is there; on this machine and its network that comes at once.
 pub(crate) const REFUSAL_NS: u64 = 100_000_000;
 
-/// Flows in the order they were seen, and those that go on.
+/// Events that wait, in the order they came; those of a socket are found by it.
+#[derive(Debug)]
+struct Waiting {
+    events: Shared<u64, Event>,
+    /// Places in `events`; some of them are free by now.
+    order: VecDeque<u64>,
+    /// The places of each socket: whoever has none is spared a search.
+    sockets: HashMap<u64, VecDeque<u64>>,
+    next: u64,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        let (order, sockets) = (VecDeque::new(), HashMap::new());
+        Waiting { events: Shared::new(CAPACITY), order, sockets, next: 0 }
+    }
+}
+
+impl Waiting {
+    /// Hold an event. Gives back another, if there are too many.
+    fn hold(&mut self, event: Event) -> Option<Event> {
+        let place = self.next;
+        self.next += 1;
+        self.sockets.entry(event.connection.cookie).or_default().push_back(place);
+        self.order.push_back(place);
+        if self.order.len() as u64 > 2 * CAPACITY {
+            let events = &self.events;
+            self.order.retain(|place| *place == self.next - 1 || events.peek(place).is_some());
+        }
+        self.events.put(Holder::from(&event.connection.owner), place, event, 1);
+        let (place, pushed_out) = self.events.evict()?;
+        self.forget(pushed_out.connection.cookie, place);
+        Some(pushed_out)
+    }
+
+    /// Whether anything of a socket is held.
+    fn holds(&self, cookie: u64) -> bool {
+        self.sockets.contains_key(&cookie)
+    }
+
+    /// Take out the first event of a socket that matches.
+    fn take(&mut self, cookie: u64, matches: impl Fn(&Connection) -> bool) -> Option<Event> {
+        let is_it = |place: &&u64| self.events.peek(place).is_some_and(|event| matches(&event.connection));
+        let place = *self.sockets.get(&cookie)?.iter().find(is_it)?;
+        self.remove(place)
+    }
+
+    /// The next event that waited for so long.
+    fn due(&mut self, now_boot_ns: u64, hold_ns: u64) -> Option<Event> {
+        let place = loop {
+            let place = *self.order.front()?;
+            match self.events.peek(&place) {
+                None => self.order.pop_front(),
+                Some(event) if now_boot_ns.saturating_sub(event.connection.time_boot_ns) < hold_ns => return None,
+                Some(_) => break place,
+            };
+        };
+        self.remove(place)
+    }
+
+    fn remove(&mut self, place: u64) -> Option<Event> {
+        let event = self.events.remove(&place)?;
+        self.forget(event.connection.cookie, place);
+        Some(event)
+    }
+
+    fn forget(&mut self, cookie: u64, place: u64) {
+        let Some(places) = self.sockets.get_mut(&cookie) else { return };
+        // In order; mostly it is the first.
+        if let Ok(index) = places.binary_search(&place) {
+            places.remove(index);
+        }
+        if places.is_empty() {
+            self.sockets.remove(&cookie);
+        }
+    }
+}
+
+/// Flows whose process is to be seen yet, and connections that ended while they were being accepted.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
-    flows: BTreeMap<u64, Event>,
-    next: u64,
-    /// The places in `flows` of each socket: whoever has none is spared a search.
-    sockets: HashMap<u64, VecDeque<u64>>,
-    users: HashMap<u32, VecDeque<u64>>,
+    flows: Waiting,
 }
 
 impl Pending {
-    /// Hold a flow. Gives back another, if there are too many.
+    /// Hold a flow. Gives back another as its socket's owner's, if there are too many.
     pub(crate) fn hold(&mut self, flow: Event) -> Option<Event> {
-        let place = self.next;
-        self.next += 1;
-        self.sockets.entry(flow.connection.cookie).or_default().push_back(place);
-        self.users.entry(flow.connection.owner.uid).or_default().push_back(place);
-        self.flows.insert(place, flow);
-        if self.flows.len() <= CAPACITY {
-            return None;
-        }
-        let most = self.users.values().max_by_key(|places| places.len())?;
-        let place = *most.front()?;
-        self.let_go(place)
+        self.flows.hold(flow).map(let_go)
     }
 
     /// Whether anything of a socket is held.
     pub(crate) fn holds(&self, cookie: u64) -> bool {
-        self.sockets.contains_key(&cookie)
+        self.flows.holds(cookie)
     }
 
     /// The flow that a claim is about, now with the process that claims it; of a connection that ended while it was
     /// being accepted its accept first, its end when asked again.
     pub(crate) fn claim(&mut self, claim: &Claim) -> Option<Event> {
-        let matches = |Event { connection: flow, .. }: &Event| {
+        let flow = self.flows.take(claim.cookie, |flow| {
             (flow.kind == claim.kind || (claim.kind == kind::ACCEPT && flow.kind == kind::CLOSE))
                 && (claim.has_peer == 0 || same(&flow.far_end(), &claim.peer))
-        };
-        let places = self.sockets.get(&claim.cookie)?;
-        let place = *places.iter().find(|place| self.flows.get(place).is_some_and(matches))?;
-        let flow = self.remove(place)?;
+        })?;
         let connection = Connection { owner: claim.owner, attribution: attribution::CALLER, ..flow.connection };
         Some(Event { connection, ..flow })
     }
 
     /// The next flow that waited long enough, as its socket's owner's.
     pub(crate) fn due(&mut self, now_boot_ns: u64) -> Option<Event> {
-        let (place, first) = self.flows.first_key_value()?;
-        if now_boot_ns.saturating_sub(first.connection.time_boot_ns) < HOLD_NS {
-            return None;
-        }
-        let place = *place;
-        self.let_go(place)
-    }
-
-    fn let_go(&mut self, place: u64) -> Option<Event> {
-        let mut flow = self.remove(place)?;
-        let tcp = matches!(flow.connection.kind, kind::ACCEPT | kind::CLOSE);
-        flow.connection.attribution = if tcp { attribution::LISTENER } else { attribution::OWNER };
-        Some(flow)
-    }
-
-    fn remove(&mut self, place: u64) -> Option<Event> {
-        let flow = self.flows.remove(&place)?;
-        forget(&mut self.sockets, &flow.connection.cookie, place);
-        forget(&mut self.users, &flow.connection.owner.uid, place);
-        Some(flow)
+        self.flows.due(now_boot_ns, HOLD_NS).map(let_go)
     }
 }
 
-fn forget<K: Eq + Hash>(places: &mut HashMap<K, VecDeque<u64>>, key: &K, place: u64) {
-    let Some(own) = places.get_mut(key) else { return };
-    // In order; mostly it is the first.
-    if let Ok(index) = own.binary_search(&place) {
-        own.remove(index);
-    }
-    if own.is_empty() {
-        places.remove(key);
-    }
+fn let_go(mut flow: Event) -> Event {
+    let tcp = matches!(flow.connection.kind, kind::ACCEPT | kind::CLOSE);
+    flow.connection.attribution = if tcp { attribution::LISTENER } else { attribution::OWNER };
+    flow
 }
 
 /// Flows that connected sockets have sent, until it is likely that nobody refused them.
 #[derive(Debug, Default)]
 pub(crate) struct Unanswered {
-    order: VecDeque<Event>,
+    flows: Waiting,
 }
 
 impl Unanswered {
-    /// Hold a flow. Gives back the oldest, if there are too many.
+    /// Hold a flow. Gives back another, if there are too many.
     pub(crate) fn hold(&mut self, flow: Event) -> Option<Event> {
-        self.order.push_back(flow);
-        if self.order.len() > CAPACITY { self.order.pop_front() } else { None }
+        self.flows.hold(flow)
     }
 
     /// Take a flow back that was refused.
     pub(crate) fn refuse(&mut self, attempt: &Connection) {
-        let of = |Event { connection: flow, .. }: &Event| {
-            flow.cookie == attempt.cookie && same(&flow.far_end(), &attempt.far_end())
-        };
-        if let Some(index) = self.order.iter().rposition(of) {
-            self.order.remove(index);
-        }
+        self.flows.take(attempt.cookie, |flow| same(&flow.far_end(), &attempt.far_end()));
     }
 
     /// The next flow that waited long enough.
     pub(crate) fn due(&mut self, now_boot_ns: u64) -> Option<Event> {
-        let first = self.order.front()?;
-        if now_boot_ns.saturating_sub(first.connection.time_boot_ns) < REFUSAL_NS {
-            return None;
-        }
-        self.order.pop_front()
+        self.flows.due(now_boot_ns, REFUSAL_NS)
     }
 }
 
@@ -177,18 +206,31 @@ mod tests {
         assert!(pending.due(HOLD_NS).is_none());
         assert_eq!(pending.due(HOLD_NS + 5).unwrap().connection.attribution, attribution::OWNER);
         assert!(pending.due(u64::MAX).is_none());
-        assert!(pending.sockets.is_empty());
+        assert!(pending.flows.sockets.is_empty());
     }
 
     #[test]
     fn memory_is_bounded_and_nothing_is_lost() {
         let mut pending = Pending::default();
         let let_go = (0..20_000).filter_map(|cookie| pending.hold(flow(cookie, 1, 0))).count();
-        assert_eq!(let_go + pending.flows.len(), 20_000);
-        assert_eq!(pending.flows.len(), CAPACITY);
-        assert_eq!(pending.sockets.len(), CAPACITY);
+        assert_eq!(let_go + pending.flows.events.len(), 20_000);
+        assert_eq!(pending.flows.events.len() as u64, CAPACITY);
+        assert_eq!(pending.flows.sockets.len() as u64, CAPACITY);
         while pending.due(u64::MAX).is_some() {}
-        assert!(pending.sockets.is_empty() && pending.users.is_empty());
+        assert!(pending.flows.sockets.is_empty() && pending.flows.events.is_empty() && pending.flows.order.is_empty());
+    }
+
+    /// What is claimed at once leaves nothing behind, though one that nobody claims stands before it.
+    #[test]
+    fn the_order_is_bounded_too() {
+        let mut pending = Pending::default();
+        pending.hold(flow(7, 1000, 5));
+        for cookie in 100..100_000 {
+            pending.hold(flow(cookie, 1, 5));
+            assert!(pending.claim(&claim(cookie, None, 42)).is_some());
+            assert!(pending.flows.order.len() as u64 <= 2 * CAPACITY);
+        }
+        assert_eq!(pending.due(u64::MAX).unwrap().connection.cookie, 7);
     }
 
     /// Whoever makes many flows that nobody reads takes no other user's process away.
@@ -204,6 +246,24 @@ mod tests {
             }
         }
         assert_eq!(pending.claim(&claim(7, Some(1000), 42)).unwrap().connection.owner.tgid, 42);
+    }
+
+    /// A refusal takes its flow back, whoever sends to where nobody is meanwhile.
+    #[test]
+    fn one_user_pushes_out_no_flow_that_another_waits_for() {
+        let mut unanswered = Unanswered::default();
+        assert!(unanswered.hold(flow(7, 1000, 0)).is_none());
+        for cookie in 100..50_000 {
+            let mut other = flow(cookie, 1, 0);
+            other.connection.owner.uid = 1001;
+            if let Some(pushed_out) = unanswered.hold(other) {
+                assert_eq!(pushed_out.connection.owner.uid, 1001);
+            }
+        }
+        unanswered.refuse(&flow(7, 1000, 6).connection);
+        while let Some(flow) = unanswered.due(u64::MAX) {
+            assert_eq!(flow.connection.owner.uid, 1001);
+        }
     }
 
     #[test]

@@ -1,60 +1,41 @@
 //! Processes that the kernel side told of: what a connection's owner is called, and its parent.
 
-use std::fmt;
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::described::ancestry;
+pub use crate::described::{Described, Witness, command_line};
+pub use crate::guids::{Guid, Guids};
 use crate::lru::Lru;
 use crate::procfs;
 use crate::records::{Ancestor, Description, Image, Owner, Process, image_state, truncated};
 
 /// More than the kernel side remembers having told, of processes and of images.
 const CAPACITY: usize = 32_768;
-pub(crate) const TICK_NS: u64 = 10_000_000;
-/// Marks a key as ours; see `python/procwire/guid.py`, which defines the layout.
-const KEY_MARK: u64 = 0xF2 << 56;
-const KEY_PID_SHIFT: u32 = 34;
-
-/// Who says what a process is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Witness {
-    /// The kernel side, when it met the process.
-    Kernel,
-    /// /proc, when the event was read: exec in between shows.
-    Proc,
-    /// Nobody: the process is gone, or this account may not see its executable.
-    #[default]
-    Nobody,
+/// So many texts are kept at least, shared or not.
+const FEW_TEXTS: usize = 1024;
+/// Texts that many processes share: each is in memory once.
+#[derive(Debug, Default)]
+struct Texts {
+    known: HashSet<Arc<str>>,
+    /// How many there may be before those that nobody has any more are dropped.
+    limit: usize,
 }
 
-/// A process described.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Described {
-    /// Who says so.
-    pub witness: Witness,
-    /// Full path of the executable.
-    pub executable: Option<String>,
-    /// Whether that lacks its front.
-    pub truncated: bool,
-    /// The executable's device, as stat() writes it.
-    pub device: Option<u64>,
-    /// The executable's inode.
-    pub inode: Option<u64>,
-    /// Inode of the mount namespace.
-    pub mount_namespace: Option<u32>,
-    /// What became of the executable: `deleted` or `memfd`; None of an ordinary file.
-    pub image_state: Option<&'static str>,
-    /// Command line, arguments with spaces between them.
-    pub command: Option<String>,
-    /// Path of the control group.
-    pub cgroup: Option<String>,
-    /// The parent's process id.
-    pub parent_id: Option<u32>,
-    /// The parent's start, nanoseconds since boot; None if it has no parent, or is not known.
-    pub parent_start_boot_ns: Option<u64>,
-    /// Full path of the executable that the parent ran when it forked.
-    pub parent_executable: Option<String>,
-    /// Ancestors up to init, nearest first, as a JSON array of texts; None if none is known.
-    pub ancestry: Option<String>,
+impl Texts {
+    /// The text as all who have the same share it.
+    fn share(&mut self, text: String) -> Arc<str> {
+        if let Some(known) = self.known.get(text.as_str()) {
+            return Arc::clone(known);
+        }
+        if self.known.len() >= self.limit {
+            self.known.retain(|known| Arc::strong_count(known) > 1);
+            self.limit = (self.known.len() * 2).max(FEW_TEXTS);
+        }
+        let text: Arc<str> = text.into();
+        self.known.insert(Arc::clone(&text));
+        text
+    }
 }
 
 /// The processes used last, by owner, and the programs that their ancestors ran.
@@ -62,12 +43,13 @@ pub struct Described {
 pub struct Processes {
     known: Lru<Owner, Arc<Described>>,
     images: Lru<u64, Arc<str>>,
+    texts: Texts,
     wanted: Vec<u32>,
 }
 
 impl Default for Processes {
     fn default() -> Self {
-        Processes { known: Lru::new(CAPACITY), images: Lru::new(CAPACITY), wanted: Vec::new() }
+        Processes { known: Lru::new(CAPACITY), images: Lru::new(CAPACITY), texts: Texts::default(), wanted: Vec::new() }
     }
 }
 
@@ -87,7 +69,12 @@ impl Processes {
         let parent = description.ancestors.first();
         let read = command.or_else(|| command_line(description.command));
         let inherits = read.is_none() && executable.is_some();
-        let command = if inherits { parent.and_then(|parent| self.inherited(process, parent)) } else { read };
+        let command = if inherits {
+            parent.and_then(|parent| self.inherited(process, parent))
+        } else {
+            read.map(|text| self.texts.share(text))
+        };
+        let cgroup = path(description.cgroup, cut(truncated::CGROUP)).unwrap_or_else(|| "/".into());
         let described = Described {
             witness: Witness::Kernel,
             truncated: cut(truncated::EXECUTABLE),
@@ -97,21 +84,22 @@ impl Processes {
             image_state: match process.image_state {
                 image_state::DELETED => Some("deleted"),
                 image_state::MEMFD => Some("memfd"),
+                image_state::REPLACED => Some("replaced"),
                 _ => None,
             },
-            executable,
+            executable: executable.map(|text| self.texts.share(text)),
             command,
-            cgroup: path(description.cgroup, cut(truncated::CGROUP)).or(Some("/".into())),
+            cgroup: Some(self.texts.share(cgroup)),
             parent_id: Some(parent.map_or(0, |parent| parent.tgid)),
             parent_start_boot_ns: parent.map(|parent| parent.start_boot_ns),
-            parent_executable: ancestors.first().and_then(|(_, image)| image.as_deref()).map(str::to_owned),
-            ancestry: ancestry(&ancestors),
+            parent_executable: ancestors.first().and_then(|(_, image)| image.clone()),
+            ancestry: ancestry(&ancestors).map(|text| self.texts.share(text)),
         };
         self.put(key(&process.owner), Arc::new(described));
     }
 
     /// The command line of the parent, if the process has not become another program since its parent made it.
-    fn inherited(&mut self, process: &Process, parent: &Ancestor) -> Option<String> {
+    fn inherited(&mut self, process: &Process, parent: &Ancestor) -> Option<Arc<str>> {
         let Ancestor { tgid, start_boot_ns, .. } = *parent;
         self.known.get(&key(&Owner { tgid, start_boot_ns, ..process.owner }))?.command.clone()
     }
@@ -119,7 +107,8 @@ impl Processes {
     /// Take note of a program that ancestors ran.
     pub fn insert_image(&mut self, image: &Image, names: &[u8]) {
         if let Some(path) = path(names, image.truncated != 0) {
-            let forgotten = self.images.insert(image.image, path.into());
+            let path = self.texts.share(path);
+            let forgotten = self.images.insert(image.image, path);
             self.wanted.extend(forgotten.map(slot));
         }
     }
@@ -184,93 +173,6 @@ fn path(names: &[u8], cut: bool) -> Option<String> {
     Some(path)
 }
 
-/// Process ids and what they ran as a JSON array of texts: `["812 /usr/bin/bash", "2"]`. None of none.
-pub(crate) fn ancestry<T: AsRef<str>>(ancestors: &[(u32, Option<T>)]) -> Option<String> {
-    let mut json = String::from("[");
-    for (tgid, image) in ancestors {
-        if json.len() > 1 {
-            json.push_str(", ");
-        }
-        json.push('"');
-        json.push_str(&tgid.to_string());
-        if let Some(image) = image {
-            json.push(' ');
-            push_escaped(&mut json, image.as_ref());
-        }
-        json.push('"');
-    }
-    json.push(']');
-    (!ancestors.is_empty()).then_some(json)
-}
-
-/// Add a text as JSON's strings have it (RFC 8259).
-fn push_escaped(json: &mut String, text: &str) {
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => json.extend(['\\', character]),
-            '\0'..='\x1F' => json.push_str(&format!("\\u{:04x}", u32::from(character))),
-            _ => json.push(character),
-        }
-    }
-}
-
-/// Arguments, each ended by a NUL, as a line.
-pub fn command_line(arguments: &[u8]) -> Option<String> {
-    let end = arguments.iter().rposition(|byte| *byte != 0)? + 1;
-    let line: Vec<u8> = arguments[..end].iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect();
-    Some(String::from_utf8_lossy(&line).into_owned())
-}
-
-/// Writes ProcessGuids of one machine and boot.
-#[derive(Clone, Copy, Debug)]
-pub struct Guids {
-    /// The first 8 digits of /etc/machine-id.
-    pub machine_id: u32,
-    /// Unix time of the boot, nanoseconds.
-    pub boot_time_ns: i64,
-}
-
-impl Guids {
-    /// The GUID of a process.
-    pub fn guid(&self, tgid: u32, start_boot_ns: u64) -> Guid {
-        Guid { of: *self, tgid, start_boot_ns }
-    }
-}
-
-/// The GUID of a process, written when it is asked for; `python/procwire/guid.py`'s `linux_guid` says the same, and a
-/// test holds them together.
-#[derive(Clone, Copy, Debug)]
-pub struct Guid {
-    of: Guids,
-    tgid: u32,
-    start_boot_ns: u64,
-}
-
-impl fmt::Display for Guid {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ticks = self.start_boot_ns / TICK_NS;
-        let start_ns = self.of.boot_time_ns.saturating_add_unsigned(ticks * TICK_NS);
-        let start_s = start_ns.div_euclid(1_000_000_000) as u32;
-        let key = KEY_MARK | u64::from(self.tgid) << KEY_PID_SHIFT | ticks & ((1 << KEY_PID_SHIFT) - 1);
-        let k = key.to_le_bytes();
-        write!(
-            formatter,
-            "{{{:08X}-{:04X}-{:04X}-{:02X}{:02X}-{:02X}{:02X}{:02X}{:02X}{:02X}{:02X}}}",
-            self.of.machine_id,
-            start_s & 0xFFFF,
-            start_s >> 16,
-            k[0],
-            k[1],
-            k[2],
-            k[3],
-            k[4],
-            k[5],
-            k[6],
-            k[7]
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use zerocopy::FromZeros;
@@ -322,6 +224,21 @@ mod tests {
         assert!(processes.take_wanted().is_empty());
         insert(&mut processes, owner(1), "idle");
         assert_eq!(processes.get(&owner(1)).witness, Witness::Kernel);
+    }
+
+    /// A thousand processes of one program are not a thousand texts, and texts of processes that are gone are dropped.
+    #[test]
+    fn what_processes_have_in_common_is_kept_once() {
+        let mut processes = Processes::default();
+        for client in 1..=1000 {
+            insert(&mut processes, owner(client), "client");
+        }
+        let (one, other) = (processes.get(&owner(1)), processes.get(&owner(1000)));
+        assert!(Arc::ptr_eq(one.executable.as_ref().unwrap(), other.executable.as_ref().unwrap()));
+        for client in 1..=4 * CAPACITY as u32 {
+            insert(&mut processes, owner(client), &client.to_string());
+        }
+        assert!(processes.texts.known.len() <= 2 * CAPACITY + FEW_TEXTS, "{}", processes.texts.known.len());
     }
 
     #[test]

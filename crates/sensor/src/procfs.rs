@@ -4,11 +4,11 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 
-use crate::processes::{Described, TICK_NS, Witness, ancestry, command_line};
-use crate::records::{COMMAND_BYTES, Owner};
+use crate::described::{Described, Witness, ancestry, command_line};
+use crate::guids::TICK_NS;
+use crate::records::Owner;
+use crate::records::limit::{ANCESTORS, COMMAND_BYTES};
 
-/// As many as the kernel side tells of.
-const ANCESTORS: usize = 16;
 const DELETED: &str = " (deleted)";
 
 /// Fields of /proc/PID/stat after the name, which is in parentheses and may hold any.
@@ -26,19 +26,19 @@ pub(crate) fn described(owner: &Owner) -> Option<Described> {
         inode: image.as_ref().map(MetadataExt::ino),
         mount_namespace: fs::metadata(format!("/proc/{}/ns/mnt", owner.tgid)).ok().map(|file| file.ino() as u32),
         image_state: image_state(owner.tgid),
-        ancestry: ancestry(&ancestors),
-        command: command(owner.tgid),
-        cgroup: cgroup(owner.tgid),
+        ancestry: ancestry(&ancestors).map(Into::into),
+        command: command(owner.tgid).map(Into::into),
+        cgroup: cgroup(owner.tgid).map(Into::into),
         parent_id: Some(parent),
         parent_start_boot_ns: stat(parent).map(|(_, start_ticks)| start_ticks * TICK_NS),
-        parent_executable: ancestors.into_iter().next().and_then(|(_, executable)| executable),
+        parent_executable: ancestors.into_iter().next().and_then(|(_, executable)| executable).map(Into::into),
         ..Described::default()
     };
     if parent_of(owner)? != parent || self::executable(owner.tgid) != executable {
         return None;
     }
     let witness = if executable.is_some() { Witness::Proc } else { Witness::Nobody };
-    Some(Described { witness, executable, ..described })
+    Some(Described { witness, executable: executable.map(Into::into), ..described })
 }
 
 /// The command line of a process, if it still is the one that started then.

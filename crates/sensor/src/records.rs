@@ -1,43 +1,133 @@
-//! What the kernel side hands over: the structures of bpf/records.h, byte for byte.
+//! What the kernel side hands over: the structures of bpf/records.h, byte for byte; abi.rs compares the two.
 
+use crate::layout::{Member, Struct};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+/// Declares a structure, with the name of its C counterpart, for abi.rs to compare the two.
 macro_rules! record {
-    ($(#[$doc:meta])* pub struct $name:ident { $($(#[$field_doc:meta])* pub $field:ident: $type:ty,)* }) => {
+    ($(#[$doc:meta])* pub struct $name:ident = $c_name:literal {
+        $($(#[$field_doc:meta])* pub $field:ident: $type:ty,)*
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, FromBytes, Immutable, IntoBytes, KnownLayout)]
         #[repr(C)]
         pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
+
+        impl $name {
+            pub(crate) const LAYOUT: Struct = Struct {
+                name: $c_name,
+                size: size_of::<$name>(),
+                members: &[$(Member {
+                    name: stringify!($field),
+                    offset: std::mem::offset_of!($name, $field),
+                    size: size_of::<$type>(),
+                },)*],
+            };
+        }
     };
 }
 
-/// What happened, `enum connection_kind`.
-#[allow(missing_docs)]
-pub mod kind {
-    pub const CONNECT: u8 = 1;
-    pub const ACCEPT: u8 = 2;
-    pub const SENT: u8 = 3;
-    pub const RECEIVED: u8 = 4;
-    pub const ATTEMPT: u8 = 5;
-    pub const CLOSE: u8 = 6;
-    pub const EXISTING: u8 = 7;
+/// Declares the values of a C enum, whose names begin with `$prefix`.
+macro_rules! values {
+    ($(#[$doc:meta])* pub mod $name:ident = $c_name:literal $prefix:literal: $type:ty {
+        $($value_name:ident = $value:literal,)*
+    }) => {
+        $(#[$doc])*
+        #[allow(missing_docs)]
+        pub mod $name {
+            $(pub const $value_name: $type = $value;)*
+
+            pub(crate) const ENUM: crate::layout::Enum = crate::layout::Enum {
+                name: $c_name,
+                prefix: $prefix,
+                values: &[$((stringify!($value_name), $value),)*],
+            };
+        }
+    };
 }
 
-/// How the owner was found, `enum attribution`.
-#[allow(missing_docs)]
-pub mod attribution {
-    pub const CALLER: u8 = 1;
-    pub const LISTENER: u8 = 2;
-    pub const OWNER: u8 = 3;
-    pub const PENDING: u8 = 4;
+values! {
+    /// What a record is, its first byte.
+    pub mod record_type = "record_type" "RECORD_": u8 {
+        PROCESS = 1,
+        CONNECTION = 2,
+        CLAIM = 3,
+        DNS = 4,
+        NAT = 5,
+        IMAGE = 6,
+    }
 }
 
-/// Which end began, `enum initiated`.
-#[allow(missing_docs)]
-pub mod initiated {
-    pub const NO: u8 = 0;
-    pub const YES: u8 = 1;
-    pub const UNKNOWN: u8 = 2;
+values! {
+    /// What happened.
+    pub mod kind = "connection_kind" "KIND_": u8 {
+        CONNECT = 1,
+        ACCEPT = 2,
+        SENT = 3,
+        RECEIVED = 4,
+        ATTEMPT = 5,
+        CLOSE = 6,
+        EXISTING = 7,
+    }
+}
+
+values! {
+    /// How the owner was found.
+    pub mod attribution = "attribution" "ATTRIBUTION_": u8 {
+        NONE = 0,
+        CALLER = 1,
+        LISTENER = 2,
+        OWNER = 3,
+        PENDING = 4,
+    }
+}
+
+values! {
+    /// Which end began.
+    pub mod initiated = "initiated" "INITIATED_": u8 {
+        NO = 0,
+        YES = 1,
+        UNKNOWN = 2,
+    }
+}
+
+values! {
+    /// The setting that chooses how accepting processes are seen.
+    pub mod accept_hook = "accept_hook" "ACCEPT_": u8 {
+        GRAFT = 1,
+        GETPEERNAME = 2,
+        SYSCALLS = 3,
+    }
+}
+
+values! {
+    /// Indices of the kernel side's counters, and how many there are.
+    pub mod counter = "counter" "COUNTER_": u32 {
+        LOST_CONNECTION = 0,
+        LOST_PROCESS = 1,
+        LOST_CLAIM = 2,
+        LOST_DNS = 3,
+        UNOWNED = 4,
+        TCPS_FULL = 5,
+        EVICTED = 6,
+        OVERFLOWED = 7,
+        UNASKED_DNS = 8,
+        COUNTERS = 9,
+    }
+}
+
+values! {
+    /// The sizes of the kernel side's tables and texts.
+    pub mod limit = "limit" "LIMIT_": usize {
+        PATH_BYTES = 4096,
+        NAME_BYTES = 256,
+        CGROUP_BYTES = 1024,
+        COMMAND_BYTES = 1024,
+        IMAGE_PATH_BYTES = 512,
+        ANCESTORS = 16,
+        DNS_BYTES = 4096,
+        REQUESTS = 4096,
+    }
 }
 
 /// The kernel's TCP states.
@@ -59,7 +149,7 @@ pub mod state {
 record! {
     /// A process as it was when it was seen; all zero where it is not known.
     #[derive(PartialEq, Eq, Hash, Default)]
-    pub struct Owner {
+    pub struct Owner = "owner" {
         /// Its start, nanoseconds since boot.
         pub start_boot_ns: u64,
         /// Process id.
@@ -76,7 +166,7 @@ record! {
 record! {
     /// The far end; IPv4 as `::ffff:a.b.c.d`.
     #[derive(PartialEq, Eq, Hash)]
-    pub struct Peer {
+    pub struct Peer = "peer" {
         /// 16 bytes in network order.
         pub address: [u8; 16],
         /// Port.
@@ -88,7 +178,7 @@ record! {
 
 record! {
     /// A connection, a flow, an attempt, an end.
-    pub struct Connection {
+    pub struct Connection = "connection_record" {
         /// Record type.
         pub record: u8,
         /// One of [`kind`].
@@ -135,7 +225,7 @@ impl Connection {
 
 record! {
     /// What went over a connection that is closed.
-    pub struct Counts {
+    pub struct Counts = "close_record" {
         /// Since it was established; 0 if that was not seen.
         pub duration_ns: u64,
         /// Bytes that this end sent and the far end acknowledged.
@@ -151,11 +241,13 @@ record! {
 
 record! {
     /// The ends of a flow as they were translated on the way; comes before the flow's own record.
-    pub struct Nat {
+    pub struct Nat = "nat_record" {
         /// Record type.
         pub record: u8,
+        /// 6 (TCP) or 17 (UDP).
+        pub protocol: u8,
         /// Zero.
-        pub pad: [u8; 3],
+        pub pad: [u8; 2],
         /// This end's port, as translated.
         pub local_port: u16,
         /// The far end's port, as translated.
@@ -168,12 +260,16 @@ record! {
         pub translated_local: [u8; 16],
         /// The far end's address, as translated.
         pub translated_peer: [u8; 16],
+        /// The user who made the socket.
+        pub uid: u32,
+        /// Zero.
+        pub pad2: u32,
     }
 }
 
 record! {
     /// Who really sent or received the first datagram of a pending flow.
-    pub struct Claim {
+    pub struct Claim = "claim_record" {
         /// Record type.
         pub record: u8,
         /// [`kind::SENT`] or [`kind::RECEIVED`].
@@ -202,26 +298,27 @@ pub struct Event {
     pub nat: Option<Nat>,
 }
 
-/// Bytes kept of a command line.
-pub const COMMAND_BYTES: usize = 1024;
-
-/// Of what a description lacks the front, `enum truncated`.
-#[allow(missing_docs)]
-pub mod truncated {
-    pub const EXECUTABLE: u8 = 1;
-    pub const CGROUP: u8 = 2;
+values! {
+    /// Which texts of a description lack their front.
+    pub mod truncated = "truncated" "TRUNCATED_": u8 {
+        EXECUTABLE = 1,
+        CGROUP = 2,
+    }
 }
 
-/// What became of an executable, `enum image_state`.
-#[allow(missing_docs)]
-pub mod image_state {
-    pub const DELETED: u8 = 1;
-    pub const MEMFD: u8 = 2;
+values! {
+    /// What became of an executable.
+    pub mod image_state = "image_state" "IMAGE_": u8 {
+        ORDINARY = 0,
+        DELETED = 1,
+        MEMFD = 2,
+        REPLACED = 3,
+    }
 }
 
 record! {
     /// A process, told before its first connection. Its ancestors and texts stand behind this, see [`Description`].
-    pub struct Process {
+    pub struct Process = "process_record" {
         /// Record type.
         pub record: u8,
         /// Of [`truncated`].
@@ -254,7 +351,7 @@ record! {
 record! {
     /// A process that led to another.
     #[derive(PartialEq, Eq)]
-    pub struct Ancestor {
+    pub struct Ancestor = "ancestor" {
         /// Its start, nanoseconds since boot.
         pub start_boot_ns: u64,
         /// The program that it ran then; 0: none, or not known.
@@ -295,7 +392,7 @@ impl<'a> Description<'a> {
 
 record! {
     /// A program that an ancestor ran. Told before the first process that refers to it.
-    pub struct Image {
+    pub struct Image = "image_record" {
         /// Record type.
         pub record: u8,
         /// Whether its path lacks its front.
@@ -311,7 +408,7 @@ record! {
 
 record! {
     /// A DNS message over UDP, or a piece of a segment of a connection to a DNS server; its payload is behind it.
-    pub struct Dns {
+    pub struct Dns = "dns_record" {
         /// Record type.
         pub record: u8,
         /// Whether it is of a segment of TCP.
@@ -364,20 +461,20 @@ impl<'a> Record<'a> {
     /// The record in `bytes`; None if it is of no known type, too short or not aligned.
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         match *bytes.first()? {
-            1 => Description::parse(bytes).map(Record::Process),
-            2 => {
+            record_type::PROCESS => Description::parse(bytes).map(Record::Process),
+            record_type::CONNECTION => {
                 let (connection, rest) = Connection::ref_from_prefix(bytes).ok()?;
                 let closed = connection.kind == kind::CLOSE;
                 let counts = if closed { Some(Counts::ref_from_prefix(rest).ok()?.0) } else { None };
                 Some(Record::Connection(connection, counts))
             }
-            3 => Claim::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Claim(record)),
-            4 => {
+            record_type::CLAIM => Claim::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Claim(record)),
+            record_type::DNS => {
                 let (dns, rest) = Dns::ref_from_prefix(bytes).ok()?;
                 Some(Record::Dns(dns, rest.get(..dns.payload_bytes.into())?))
             }
-            5 => Nat::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Nat(record)),
-            6 => {
+            record_type::NAT => Nat::ref_from_prefix(bytes).ok().map(|(record, _)| Record::Nat(record)),
+            record_type::IMAGE => {
                 let (image, path) = Image::ref_from_prefix(bytes).ok()?;
                 Some(Record::Image(image, path.get(..image.path_bytes.into())?))
             }
@@ -389,21 +486,6 @@ impl<'a> Record<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The sizes that the compiler gives to the C structures, as the program's own BTF has them.
-    #[test]
-    fn layouts_are_those_of_the_header() {
-        assert_eq!(size_of::<Owner>(), 24);
-        assert_eq!(size_of::<Peer>(), 24);
-        assert_eq!(size_of::<Connection>(), 96);
-        assert_eq!(size_of::<Counts>(), 32);
-        assert_eq!(size_of::<Nat>(), 72);
-        assert_eq!(size_of::<Claim>(), 64);
-        assert_eq!(size_of::<Process>(), 56);
-        assert_eq!(size_of::<Ancestor>(), 24);
-        assert_eq!(size_of::<Image>(), 16);
-        assert_eq!(size_of::<Dns>(), 64);
-    }
 
     #[test]
     fn what_is_no_record_is_none() {

@@ -9,7 +9,7 @@ use arrow_array::RecordBatch;
 use crate::decoder::Decoder;
 use crate::kernel::Kernel;
 use crate::lines::Lines;
-use crate::{Hook, Settings};
+use crate::settings::{Hook, Settings};
 
 /// How often the ring buffer is looked at: the kernel side wakes nobody, which would cost it more than the event.
 const TICK: Duration = Duration::from_millis(50);
@@ -43,6 +43,7 @@ impl Sensor {
         let mut decoder = Decoder::new(settings.guids);
         decoder.wall_offset_ns = wall_offset_ns();
         decoder.attempts = settings.attempts;
+        decoder.closes = settings.closes;
         decoder.holds_existing = true;
         decoder.begin_existing();
         kernel.note_open_sockets(|bytes| decoder.feed(bytes));
@@ -94,9 +95,13 @@ impl Sensor {
 
     /// The lines of what happened, numbered from `first_record_id` on; rows beyond `most` are only counted. None if
     /// nothing happened within `timeout`, or if rows do not become lines.
-    pub fn lines(&mut self, timeout: Duration, first_record_id: i64, most: u64) -> Option<&Lines> {
+    pub fn lines(&mut self, timeout: Duration, first_record_id: i64, most: u64) -> Option<&mut Lines> {
         let end = Instant::now() + timeout;
-        self.decoder.lines.as_mut()?.begin(first_record_id, most);
+        let lines = self.decoder.lines.as_mut()?;
+        lines.begin(first_record_id, most);
+        if lines.resume() {
+            return self.decoder.lines.as_deref_mut();
+        }
         loop {
             self.decoder.wall_offset_ns = wall_offset_ns();
             while !self.decoder.is_full() {
@@ -126,7 +131,9 @@ impl Sensor {
                 if lines.is_empty() { left.min(self.tick(now)) } else { TICK.saturating_sub(now - self.handed_over) };
             std::thread::sleep(wait);
         }
-        self.decoder.lines.as_deref()
+        let lines = self.decoder.lines.as_deref_mut()?;
+        lines.finish();
+        Some(lines)
     }
 
     /// The hooks, attached and not.
@@ -151,8 +158,7 @@ impl Sensor {
     /// What rows lack, by cause.
     pub fn warnings(&self) -> Vec<(String, u64)> {
         let mut warnings = self.kernel.warnings();
-        warnings.push(("events of processes described by /proc, after the event".into(), self.decoder.described_late));
-        warnings.extend(self.decoder.dns_warnings().map(|(cause, count)| (cause.to_owned(), count)));
+        warnings.extend(self.decoder.warnings().map(|(cause, count)| (cause.to_owned(), count)));
         warnings.retain(|(_, count)| *count > 0);
         warnings
     }

@@ -1,7 +1,11 @@
-//! A table of bounded size that users share: who fills it makes place himself, and takes nothing from others.
+//! A table of bounded size that users share: who fills it makes place with entries of their own.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
+
+use hashbrown::HashMap;
+
+use crate::records::Owner;
 
 /// Who an entry is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -10,6 +14,19 @@ pub struct Holder {
     pub user: u32,
     /// What tells processes of a boot apart.
     pub process: u64,
+}
+
+impl Holder {
+    /// A process of a user.
+    pub fn new(user: u32, tgid: u32, start_boot_ns: u64) -> Self {
+        Holder { user, process: start_boot_ns.rotate_left(22) ^ u64::from(tgid) }
+    }
+}
+
+impl From<&Owner> for Holder {
+    fn from(owner: &Owner) -> Self {
+        Holder::new(owner.uid, owner.tgid, owner.start_boot_ns)
+    }
 }
 
 #[derive(Debug)]
@@ -21,6 +38,29 @@ struct Entry<V> {
     used: u64,
 }
 
+/// What a process has in the table.
+#[derive(Debug)]
+struct Account<K> {
+    /// Its entries in the order of use.
+    order: BTreeMap<u64, K>,
+    load: u64,
+}
+
+/// Users, and the processes of each, by load.
+#[derive(Debug, Default)]
+struct Ranks {
+    users: BTreeSet<(u64, u32)>,
+    processes: BTreeSet<(u32, u64, u64)>,
+}
+
+impl Ranks {
+    fn heaviest(&self) -> Option<Holder> {
+        let &(_, user) = self.users.last()?;
+        let &(user, _, process) = self.processes.range(..=(user, u64::MAX, u64::MAX)).next_back()?;
+        Some(Holder { user, process })
+    }
+}
+
 /// A map whose entries weigh no more than so much together.
 ///
 /// When it is full, the process that holds most, of the user that holds most, loses the entry that it has not used for
@@ -28,13 +68,10 @@ struct Entry<V> {
 #[derive(Debug)]
 pub(crate) struct Shared<K, V> {
     entries: HashMap<K, Entry<V>>,
-    /// Of each process, its entries in the order of use.
-    order: HashMap<Holder, BTreeMap<u64, K>>,
-    process_loads: HashMap<Holder, u64>,
+    processes: HashMap<Holder, Account<K>>,
     user_loads: HashMap<u32, u64>,
-    /// The same by load: users, and the processes of each.
-    heavy_users: BTreeSet<(u64, u32)>,
-    heavy_processes: BTreeSet<(u32, u64, u64)>,
+    /// Kept from the first eviction until half of the table is free: most tables are never full.
+    ranks: Option<Ranks>,
     load: u64,
     capacity: u64,
     uses: u64,
@@ -46,11 +83,9 @@ impl<K: Clone + Eq + Hash, V> Shared<K, V> {
     pub(crate) fn new(capacity: u64) -> Self {
         Shared {
             entries: HashMap::new(),
-            order: HashMap::new(),
-            process_loads: HashMap::new(),
+            processes: HashMap::new(),
             user_loads: HashMap::new(),
-            heavy_users: BTreeSet::new(),
-            heavy_processes: BTreeSet::new(),
+            ranks: None,
             load: 0,
             capacity,
             uses: 0,
@@ -61,34 +96,58 @@ impl<K: Clone + Eq + Hash, V> Shared<K, V> {
     /// Put in a value, as the one used last, instead of what the key had. What weighs more than the whole table is
     /// evicted at once.
     pub(crate) fn insert(&mut self, holder: Holder, key: K, value: V, weight: u64) {
+        self.put(holder, key, value, weight);
+        while self.evict().is_some() {}
+    }
+
+    /// The same, but what must make place is left to [`Shared::evict`].
+    pub(crate) fn put(&mut self, holder: Holder, key: K, value: V, weight: u64) {
         self.remove(&key);
         self.uses += 1;
         let entry = Entry { value, holder, weight, used: self.uses };
-        self.order.entry(holder).or_default().insert(entry.used, key.clone());
+        let account = self.processes.entry(holder).or_insert_with(|| Account { order: BTreeMap::new(), load: 0 });
+        account.order.insert(entry.used, key.clone());
         self.change_load(holder, |load| load + weight);
         self.entries.insert(key, entry);
-        while self.load > self.capacity && self.evict() {}
+    }
+
+    /// Take out what must make place; None if the table is not too full. To be called until then.
+    pub(crate) fn evict(&mut self) -> Option<(K, V)> {
+        if self.load <= self.capacity {
+            return None;
+        }
+        let holder = match &self.ranks {
+            Some(ranks) => ranks.heaviest(),
+            None => self.ranks.insert(Self::ranked(&self.processes, &self.user_loads)).heaviest(),
+        }?;
+        let (key, _) = self.oldest(holder)?;
+        let key = key.clone();
+        self.evicted += 1;
+        let value = self.remove(&key)?;
+        Some((key, value))
     }
 
     /// The value of a key, which is then the one used last.
     pub(crate) fn get(&mut self, key: &K) -> Option<&mut V> {
         let entry = self.entries.get_mut(key)?;
         self.uses += 1;
-        let order = self.order.get_mut(&entry.holder)?;
+        let order = &mut self.processes.get_mut(&entry.holder)?.order;
         let key = order.remove(&entry.used)?;
         entry.used = self.uses;
         order.insert(entry.used, key);
         Some(&mut entry.value)
     }
 
+    /// The value of a key, which is thereby not used.
+    pub(crate) fn peek(&self, key: &K) -> Option<&V> {
+        Some(&self.entries.get(key)?.value)
+    }
+
     /// Take a value out.
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         let Entry { value, holder, weight, used } = self.entries.remove(key)?;
-        if let Some(order) = self.order.get_mut(&holder) {
-            order.remove(&used);
-            if order.is_empty() {
-                self.order.remove(&holder);
-            }
+        if let Some(account) = self.processes.get_mut(&holder) {
+            account.order.remove(&used);
         }
         self.change_load(holder, |load| load - weight);
         Some(value)
@@ -96,7 +155,7 @@ impl<K: Clone + Eq + Hash, V> Shared<K, V> {
 
     /// The value that a process has not used for longest, with its key.
     pub(crate) fn oldest(&self, holder: Holder) -> Option<(&K, &V)> {
-        let (_, key) = self.order.get(&holder)?.first_key_value()?;
+        let (_, key) = self.processes.get(&holder)?.order.first_key_value()?;
         Some((key, &self.entries.get(key)?.value))
     }
 
@@ -115,31 +174,47 @@ impl<K: Clone + Eq + Hash, V> Shared<K, V> {
         self.evicted
     }
 
-    fn evict(&mut self) -> bool {
-        let Some(&(_, user)) = self.heavy_users.last() else { return false };
-        let heaviest = self.heavy_processes.range(..=(user, u64::MAX, u64::MAX)).next_back();
-        let Some(&(user, _, process)) = heaviest else { return false };
-        let Some(key) = self.oldest(Holder { user, process }).map(|(key, _)| key.clone()) else { return false };
-        self.evicted += 1;
-        self.remove(&key).is_some()
+    fn ranked(processes: &HashMap<Holder, Account<K>>, user_loads: &HashMap<u32, u64>) -> Ranks {
+        Ranks {
+            users: user_loads.iter().map(|(&user, &load)| (load, user)).collect(),
+            processes: processes
+                .iter()
+                .map(|(&Holder { user, process }, account)| (user, account.load, process))
+                .collect(),
+        }
     }
 
     fn change_load(&mut self, holder: Holder, change: impl Fn(u64) -> u64) {
         let Holder { user, process } = holder;
         self.load = change(self.load);
-        let before = self.user_loads.remove(&user).unwrap_or_default();
-        self.heavy_users.remove(&(before, user));
-        let before_process = self.process_loads.remove(&holder).unwrap_or_default();
-        self.heavy_processes.remove(&(user, before_process, process));
-        if self.order.contains_key(&holder) {
-            let after = change(before_process);
-            self.process_loads.insert(holder, after);
-            self.heavy_processes.insert((user, after, process));
+        if self.load <= self.capacity / 2 {
+            self.ranks = None;
         }
+        let before = self.user_loads.get(&user).copied().unwrap_or_default();
         let after = change(before);
+        if let Some(ranks) = &mut self.ranks {
+            ranks.users.remove(&(before, user));
+            if after > 0 {
+                ranks.users.insert((after, user));
+            }
+        }
         if after > 0 {
             self.user_loads.insert(user, after);
-            self.heavy_users.insert((after, user));
+        } else {
+            self.user_loads.remove(&user);
+        }
+        let Some(account) = self.processes.get_mut(&holder) else { return };
+        let before = account.load;
+        account.load = change(before);
+        let is_left = account.order.is_empty();
+        if let Some(ranks) = &mut self.ranks {
+            ranks.processes.remove(&(user, before, process));
+            if !is_left {
+                ranks.processes.insert((user, account.load, process));
+            }
+        }
+        if is_left {
+            self.processes.remove(&holder);
         }
     }
 }
@@ -165,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_fills_the_table_loses_his_own_entries() {
+    fn whoever_fills_the_table_loses_their_own_entries() {
         let mut table = Shared::new(100);
         for key in 0..10 {
             table.insert(holder(7, 1), key, (), 1);
@@ -225,12 +300,18 @@ mod tests {
                 prop_assert!(table.load <= capacity);
                 for (&user, &sum) in &table.user_loads {
                     prop_assert_eq!(sum, load(&|holder| holder.user == user));
-                    prop_assert!(table.heavy_users.contains(&(sum, user)));
                 }
-                prop_assert_eq!(table.heavy_users.len(), table.user_loads.len());
-                prop_assert_eq!(table.heavy_processes.len(), table.order.len());
-                prop_assert_eq!(table.process_loads.len(), table.order.len());
-                prop_assert_eq!(table.order.values().map(BTreeMap::len).sum::<usize>(), table.len());
+                for (&holder, account) in &table.processes {
+                    prop_assert_eq!(account.load, load(&|other| other == holder));
+                    prop_assert!(!account.order.is_empty());
+                }
+                if let Some(ranks) = &table.ranks {
+                    let ranked = Shared::<u8, ()>::ranked(&table.processes, &table.user_loads);
+                    prop_assert_eq!(&ranks.users, &ranked.users);
+                    prop_assert_eq!(&ranks.processes, &ranked.processes);
+                }
+                let entries = table.processes.values().map(|account| account.order.len()).sum::<usize>();
+                prop_assert_eq!(entries, table.len());
             }
         }
     }

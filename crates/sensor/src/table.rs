@@ -23,7 +23,7 @@ pub struct End<'a> {
 }
 
 /// A row; None is null.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
 pub struct Row<'a> {
     pub time_us: i64,
@@ -32,15 +32,15 @@ pub struct Row<'a> {
     pub process_guid: Option<Guid>,
     pub process_id: Option<u32>,
     pub process_name: Option<&'a str>,
-    pub protocol: &'a str,
+    pub protocol: &'static str,
     pub initiated: Option<bool>,
     pub source: End<'a>,
     pub destination: End<'a>,
-    pub record_kind: &'a str,
-    pub outcome: Option<&'a str>,
+    pub record_kind: &'static str,
+    pub outcome: Option<&'static str>,
     pub error_number: Option<u32>,
     pub connection_id: Option<u64>,
-    pub attribution: Option<&'a str>,
+    pub attribution: Option<&'static str>,
     pub user_id: Option<u32>,
     pub command_line: Option<&'a str>,
     pub parent_guid: Option<Guid>,
@@ -57,7 +57,7 @@ pub struct Row<'a> {
     pub image_device: Option<u64>,
     pub image_inode: Option<u64>,
     pub mount_namespace_id: Option<u32>,
-    pub image_state: Option<&'a str>,
+    pub image_state: Option<&'static str>,
     pub name_truncated: Option<bool>,
     /// A JSON array of texts, the parent first.
     pub ancestry: Option<&'a str>,

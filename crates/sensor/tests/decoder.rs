@@ -6,7 +6,7 @@ use arrow_array::{Array, RecordBatch};
 use procwire_sensor::decoder::Decoder;
 use procwire_sensor::processes::Guids;
 use procwire_sensor::records::{
-    Ancestor, Claim, Connection, Counts, Dns, Image, Owner, Process, attribution, kind, state,
+    Ancestor, Claim, Connection, Counts, Dns, Image, Nat, Owner, Peer, Process, attribution, kind, state,
 };
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -96,6 +96,27 @@ fn text(batch: &RecordBatch, name: &str) -> String {
 
 fn long(batch: &RecordBatch, name: &str) -> i64 {
     batch.column_by_name(name).unwrap().as_primitive::<Int64Type>().value(0)
+}
+
+/// Where flows are seen before netfilter, what that makes of one is told behind it.
+#[test]
+fn a_flow_has_its_translation_though_that_comes_later() {
+    let mut flow = connection(kind::SENT, 17);
+    flow.state = state::ESTABLISHED;
+    let mut nat = Nat::new_zeroed();
+    nat.record = 5;
+    (nat.cookie, nat.peer.address, nat.peer.port) = (flow.cookie, flow.peer, flow.peer_port);
+    (nat.translated_local, nat.local_port) = (ipv4(9), 50_000);
+    (nat.translated_peer, nat.peer_port) = (flow.peer, flow.peer_port);
+    let mut decoder = decoder();
+    for record in [process(CURL), sent(&flow), nat.as_bytes().to_vec()] {
+        decoder.feed(&record);
+    }
+    assert_eq!(decoder.rows(), 0);
+    decoder.release(u64::MAX, |_, _| false);
+    let batch = decoder.take().expect("a batch");
+    assert_eq!(text(&batch, "nat_src_ip"), "192.0.2.9");
+    assert_eq!(text(&batch, "dst_ip"), "192.0.2.2");
 }
 
 #[test]
@@ -387,7 +408,7 @@ fn an_answer_to_no_question_names_nothing_and_is_counted() {
     }
     let mut decoder = decoder();
     decoder.feed(&answer);
-    assert_eq!(decoder.dns_warnings()[0], ("DNS answers to no question", 1));
+    assert!(decoder.warnings().any(|warning| warning == ("DNS answers to no question", 1)));
 }
 
 /// What a server sends names nothing for itself, nor does a question that comes in open anything.
@@ -473,4 +494,42 @@ fn a_step_of_the_clock_moves_what_comes_after() {
     // ProcessGuids hold the start by the boot's wall time as the first recorder found it: no step changes them.
     let guids = texts(&batch, "process_guid");
     assert_eq!(guids[0], guids[1]);
+}
+
+/// A record of a translation: the far end of the socket is 10.0.0.9:80 on the wire.
+fn translation(user: u32, cookie: u64) -> Vec<u8> {
+    let mut nat = Nat::new_zeroed();
+    (nat.record, nat.protocol, nat.uid, nat.cookie) = (5, 6, user, cookie);
+    nat.peer = Peer { address: ipv4(2), port: 443, pad: [0; 6] };
+    (nat.translated_local, nat.local_port) = (ipv4(1), 40_000);
+    (nat.translated_peer, nat.peer_port) = (ipv4(9), 80);
+    nat.as_bytes().to_vec()
+}
+
+fn translated_to(decoder: &mut Decoder, kind: u8) -> Option<String> {
+    decoder.feed(&sent(&Connection { initiated: 1, ..connection(kind, 6) }));
+    texts(&decoder.take().unwrap(), "nat_dst_ip").pop().flatten()
+}
+
+#[test]
+fn a_connection_and_its_end_have_its_translation() {
+    let mut decoder = decoder();
+    decoder.feed(&translation(1000, 77));
+    assert_eq!(translated_to(&mut decoder, kind::CONNECT).as_deref(), Some("192.0.2.9"));
+    assert_eq!(translated_to(&mut decoder, kind::CLOSE).as_deref(), Some("192.0.2.9"));
+    // Nothing is kept of what has ended.
+    assert_eq!(translated_to(&mut decoder, kind::CLOSE), None);
+}
+
+/// Whoever makes many translated connections, which never are established, takes no translation from others.
+#[test]
+fn one_user_s_translations_push_out_their_own() {
+    let mut decoder = decoder();
+    decoder.feed(&translation(0, 77));
+    for cookie in 100..50_000 {
+        decoder.feed(&translation(1000, cookie));
+    }
+    let warnings: Vec<_> = decoder.warnings().filter(|(_, count)| *count > 0).collect();
+    assert_eq!(warnings, [("translated addresses forgotten: table full", 49_900 + 1 - 16_384)]);
+    assert_eq!(translated_to(&mut decoder, kind::CONNECT).as_deref(), Some("192.0.2.9"));
 }

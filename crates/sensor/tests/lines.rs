@@ -1,8 +1,10 @@
 //! Lines and batches of the same records have the same values.
 
+use std::sync::{Arc, Mutex};
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 use hashbrown::HashMap;
 use procwire_sensor::decoder::Decoder;
@@ -19,8 +21,9 @@ const BETWEEN: char = '\u{1f}';
 const NULL: &str = "null";
 const HERE: u32 = 4_026_531_840;
 
-/// Says what it was asked.
-struct Asked;
+/// Says what it was asked; keeps the rows that rules were asked about.
+#[derive(Clone, Default)]
+struct Asked(Arc<Mutex<Vec<RecordBatch>>>);
 
 impl Names for Asked {
     fn user(&mut self, uid: u32) -> Option<String> {
@@ -42,6 +45,23 @@ impl Names for Asked {
     fn stamp(&mut self) -> String {
         "Nov  4 10:00:00 ".into()
     }
+
+    fn rules(&mut self, rows: RecordBatch) -> Option<Vec<Option<String>>> {
+        self.0.lock().unwrap().push(rows.clone());
+        let ports = rows.column_by_name("dst_port")?.as_primitive::<Int32Type>();
+        Some(
+            ports
+                .values()
+                .iter()
+                .map(|port| (*port != 53).then(|| if *port == 443 { "web" } else { "" }.into()))
+                .collect(),
+        )
+    }
+
+    fn keeps(&mut self, rows: RecordBatch) -> Option<Vec<bool>> {
+        let kinds = rows.column_by_name("record_kind")?.as_string::<i32>();
+        Some(kinds.iter().map(|kind| kind != Some("attempt")).collect())
+    }
 }
 
 fn decoder() -> Decoder {
@@ -52,6 +72,16 @@ fn decoder() -> Decoder {
 
 /// Lines of these columns.
 fn lines(columns: &[&str], connections_only: bool) -> Box<Lines> {
+    begun(layout(columns, connections_only), &Asked::default())
+}
+
+fn begun(layout: Layout, asked: &Asked) -> Box<Lines> {
+    let mut lines = Lines::new(layout, Box::new(asked.clone()));
+    lines.begin(1, u64::MAX);
+    Box::new(lines)
+}
+
+fn layout(columns: &[&str], connections_only: bool) -> Layout {
     let mut parts = Vec::new();
     for column in columns {
         let cell = |text: &str| text.to_owned();
@@ -65,17 +95,18 @@ fn lines(columns: &[&str], connections_only: bool) -> Box<Lines> {
         parts.push(Part::Literal(BETWEEN.into()));
     }
     parts.push(Part::Literal("\n".into()));
-    let layout = Layout {
+    Layout {
         parts,
         constants: HashMap::from([("event_id".to_owned(), Constant::Integer(3))]),
         ports: HashMap::from([((443, false), "https".to_owned()), ((53, true), "domain".to_owned())]),
         namespace: Some(HERE),
         connections_only,
         by_image: connections_only,
-    };
-    let mut lines = Lines::new(layout, Box::new(Asked));
-    lines.begin(1, u64::MAX);
-    Box::new(lines)
+        rules: None,
+        predicate: None,
+        names_hosts: true,
+        sizes: HashMap::new(),
+    }
 }
 
 fn written(decoder: &Decoder) -> Vec<Vec<String>> {
@@ -266,4 +297,119 @@ fn existing_connections_wait_for_their_form() {
         told += count;
     }
     assert_eq!(told, 10_000);
+}
+
+fn columns(names: &[&str]) -> Option<Vec<String>> {
+    Some(names.iter().map(|name| (*name).to_owned()).collect())
+}
+
+/// What `Asked` says to the rows of `records`: flows to port 53 are not logged, those to 443 have a name.
+#[test]
+fn rules_choose_and_name_rows_in_their_order() {
+    let asked = Asked::default();
+    let layout = Layout { rules: columns(&["dst_port"]), ..layout(&["record_id", "dst_port", "rule_name"], false) };
+    let mut decoder = decoder();
+    decoder.lines = Some(begun(layout, &asked));
+    records().iter().for_each(|record| decoder.feed(record));
+    decoder.lines.as_mut().unwrap().finish();
+    let first = [
+        ["1", "443", "web"],
+        ["2", "40000", NULL],
+        ["3", "443", "web"],
+        ["4", "443", "web"],
+        ["5", "40000", NULL],
+        ["6", "443", "web"],
+    ];
+    assert_eq!(written(&decoder), first);
+    assert_eq!(decoder.lines.as_ref().unwrap().counts().ruled_out, 1);
+    // Each port was asked once, and is not asked again.
+    decoder.lines.as_mut().unwrap().begin(1, 3);
+    records().iter().for_each(|record| decoder.feed(record));
+    decoder.lines.as_mut().unwrap().finish();
+    assert_eq!(written(&decoder), first[..3]);
+    let counts = decoder.lines.as_ref().unwrap().counts();
+    assert_eq!((counts.taken(), counts.ruled_out), (3, 1));
+    assert_eq!(asked.0.lock().unwrap().iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [3]);
+}
+
+/// Rows that wait are written as those that do not.
+#[test]
+fn rows_that_wait_are_whole() {
+    let schema = decoder().take().unwrap().schema();
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let columns = |row: &Vec<String>| row.clone();
+    let mut plain = decoder();
+    plain.lines = Some(lines(&names, false));
+    records().iter().for_each(|record| plain.feed(record));
+    let all = written(&plain);
+    let kind = names.iter().position(|name| *name == "record_kind").unwrap();
+    let id = names.iter().position(|name| *name == "record_id").unwrap();
+    let time = names.iter().position(|name| *name == "event_recorded_time").unwrap();
+    let due: Vec<_> = all.iter().filter(|row| row[kind] != "attempt").map(columns).collect();
+    let mut decoder = decoder();
+    let layout =
+        Layout { predicate: Some(names.iter().map(|name| (*name).to_owned()).collect()), ..layout(&names, false) };
+    decoder.lines = Some(begun(layout, &Asked::default()));
+    records().iter().for_each(|record| decoder.feed(record));
+    decoder.lines.as_mut().unwrap().finish();
+    let without = |row: &Vec<String>| {
+        let mut row = row.clone();
+        (row[id], row[time]) = (String::new(), String::new());
+        row
+    };
+    let found = written(&decoder);
+    assert_eq!(found.iter().map(without).collect::<Vec<_>>(), due.iter().map(without).collect::<Vec<_>>());
+    assert_eq!(found.iter().map(|row| row[id].clone()).collect::<Vec<_>>(), ["1", "2", "3", "4", "5", "6"]);
+}
+
+#[test]
+fn names_that_are_not_to_be_looked_up_are_null() {
+    let mut decoder = decoder();
+    let columns = ["src_host_name", "dst_host_name", "src_port_name", "dst_port_name", "dst_host_name_origin"];
+    decoder.lines = Some(begun(Layout { names_hosts: false, ..layout(&columns, false) }, &Asked::default()));
+    records().iter().for_each(|record| decoder.feed(record));
+    assert!(written(&decoder).iter().flatten().all(|value| value == NULL));
+}
+
+#[test]
+fn texts_are_cut_to_their_size() {
+    let mut decoder = decoder();
+    let sizes = [("process_name", 8), ("user_name", 6), ("network_protocol", 2), ("dst_host_name", 100)];
+    let sizes = HashMap::from(sizes.map(|(name, size)| (name.to_owned(), size)));
+    let names = ["process_name", "user_name", "network_protocol", "dst_host_name"];
+    decoder.lines = Some(begun(Layout { sizes, ..layout(&names, false) }, &Asked::default()));
+    records().iter().for_each(|record| decoder.feed(record));
+    let rows = written(&decoder);
+    assert_eq!(rows[0], ["/usr/...", "use...", NULL, "192.0.2.2-false"]);
+    assert_eq!(rows[3][1], "user-1");
+}
+
+/// However many combinations of values there are, those that are kept have a bound.
+#[test]
+fn verdicts_are_bounded() {
+    let asked = Asked::default();
+    let mut decoder = decoder();
+    decoder.lines = Some(begun(
+        Layout { rules: columns(&["src_port", "dst_port", "src_ip"]), ..layout(&["src_port"], false) },
+        &asked,
+    ));
+    let mut event = connection(kind::CONNECT, 6, owner(4711, 1000));
+    let mut rounds = |decoder: &mut Decoder, ports: std::ops::Range<u32>| {
+        let mut rows = 0;
+        for number in ports {
+            event.local[8..12].copy_from_slice(&number.to_ne_bytes());
+            decoder.feed(&sent(&event));
+            if decoder.is_full() {
+                decoder.lines.as_mut().unwrap().finish();
+                rows += written(decoder).len();
+                decoder.lines.as_mut().unwrap().begin(1, u64::MAX);
+            }
+        }
+        rows
+    };
+    // Two rounds of so many fit in no table.
+    let count = 1 << 16;
+    assert_eq!(rounds(&mut decoder, 0..count) + rounds(&mut decoder, 0..count), 2 * count as usize);
+    let rows: usize = asked.0.lock().unwrap().iter().map(RecordBatch::num_rows).sum();
+    assert!(rows > count as usize);
 }

@@ -37,9 +37,9 @@ def main() -> None:
         return
     sys.meta_path.insert(0, _Hidden())
     try:
-        from procwire.cli.app import app
+        from procwire.cli.verbs import app_of
 
-        app(prog_name="procwire")
+        app_of(*sys.argv[1:2])(prog_name="procwire")
     except SystemExit as ended:
         _leave(ended.code if isinstance(ended.code, int) else 1)
     except KeyboardInterrupt:

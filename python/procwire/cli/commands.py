@@ -13,7 +13,10 @@ from typer.models import CommandFunctionType
 
 if TYPE_CHECKING:
     from typer._click import Context
+    from typer._click.core import Parameter
     from typer._click.parser import _Option, _OptionParser, _ParsingState
+
+from procwire.cli.values import without_pydantic
 
 __all__ = ["App", "Command", "Group"]
 
@@ -25,6 +28,12 @@ class Command(TyperCommand):
         """Build the parser of the tokens."""
         return _strict(super().make_parser(ctx), ctx)
 
+    def get_params(self, ctx: Context) -> list[Parameter]:
+        """List the options and arguments, and --help."""
+        parameters = super().get_params(ctx)
+        without_pydantic(parameters)
+        return parameters
+
 
 class Group(TyperGroup):
     """A group of verbs; its own options are checked in the same way."""
@@ -32,6 +41,12 @@ class Group(TyperGroup):
     def make_parser(self, ctx: Context) -> _OptionParser:
         """Build the parser of the tokens."""
         return _strict(super().make_parser(ctx), ctx)
+
+    def get_params(self, ctx: Context) -> list[Parameter]:
+        """List the options and arguments, and --help."""
+        parameters = super().get_params(ctx)
+        without_pydantic(parameters)
+        return parameters
 
 
 class App(typer.Typer):

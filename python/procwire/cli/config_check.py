@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, cast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from procwire.cli.exits import ExitCode, complain, ends_well
-from procwire.errors import ConfigurationError, UsageError
+from procwire.errors import UsageError
+from procwire.plain import plain
 from procwire.words import counted
 
 if TYPE_CHECKING:
-    from procwire.rules.model import Configuration, Finding
+    from procwire.sysmon.check import CheckedFile
+    from procwire.sysmon.model import Finding
 
 __all__ = ["EXAMPLES", "CheckFormat", "check"]
 
@@ -44,13 +45,6 @@ Exit codes:
 """
 
 
-class _Checked(NamedTuple):
-    path: str
-    findings: Sequence[Finding]
-    about: str
-    """What the configuration does, in short."""
-
-
 @ends_well
 def check(
     paths: Annotated[
@@ -75,78 +69,40 @@ def check(
     they look. All checks look at NetworkConnect; those of text (repeats, lists of tokens, paths) at every event.
     Findings go to stdout; a summary of each file goes to stderr.
     """
-    checked = [one for path in paths if (one := _checked(path, lenient))]
-    for one in checked:
-        _write(one.path, [finding for finding in one.findings if notes or finding.severity != "note"], to)
-        _summarize(one, notes)
+    checked = [file for path in paths if (file := _checked(path, lenient))]
+    for file in checked:
+        _write(file.path, [finding for finding in file.findings if notes or finding.severity != "note"], to)
+        _summarize(file, notes)
     if len(checked) < len(paths):
         return ExitCode.USAGE
-    failing = ("error", "warning") if strict else ("error",)
-    failed = any(finding.severity in failing for one in checked for finding in one.findings)
+    failed = any(file.count("error") or (strict and file.count("warning")) for file in checked)
     return ExitCode.INVALID if failed else ExitCode.VALID
 
 
-def _checked(path: str, lenient: bool) -> _Checked | None:
-    """A file's findings; None, with a complaint, if it cannot be read."""
-    from procwire.rules.check import check as check_configuration
+def _checked(path: str, lenient: bool) -> CheckedFile | None:
+    """Check a file; None, with a complaint, if it cannot be read."""
+    from procwire.sysmon.check import check_file
 
-    name = "stdin" if path == "-" else path
     try:
-        configuration = _configuration(path)
-    except ConfigurationError as error:
-        return _Checked(name, cast("Sequence[Finding]", error.findings), "no configuration that can be read on")
+        return check_file(path, lenient=lenient)
     except UsageError as error:
         complain(str(error))
         return None
-    findings = configuration.findings
-    if not lenient and any(finding.severity == "error" for finding in findings):
-        # What was left out for an error would make for findings that are none.
-        return _Checked(name, findings, "the rules are checked when the errors are gone, or with --lenient")
-    read_on = [replace(found, severity="warning") if found.severity == "error" else found for found in findings]
-    return _Checked(name, sorted({*read_on, *check_configuration(configuration)}), _about(configuration))
-
-
-def _configuration(path: str) -> Configuration:
-    """Read leniently, so that all the errors are told, and not only those before the first grave one."""
-    from procwire.rules.document import MAX_BYTES
-    from procwire.rules.parse import load, parse
-
-    # One byte more than may be, so that more is found out.
-    return (
-        parse(sys.stdin.buffer.read(MAX_BYTES + 1), "stdin", lenient=True) if path == "-" else load(path, lenient=True)
-    )
-
-
-def _about(configuration: Configuration) -> str:
-    elements = configuration.network_connect
-    parts = [f"{sum(element.onmatch == kind for element in elements)} {kind}" for kind in ("include", "exclude")]
-    rest = "logged" if configuration.logs_by_default else "not logged"
-    return (
-        f"schema {configuration.schema}, {counted(len(elements), 'NetworkConnect element')} ({', '.join(parts)}) with "
-        f"{counted(configuration.filter_count, 'filter')}; what matches none is {rest}"
-    )
 
 
 def _write(path: str, findings: Iterable[Finding], to: CheckFormat) -> None:
-    from procwire.sinks.plain import plain
-
     for finding in findings:
         line, column = finding.place
         if to == "json":
-            told = {"file": path, "line": line, "column": column, "severity": finding.severity, "text": finding.text}
-            sys.stdout.write(json.dumps(told) + "\n")
+            found = {"file": path, "line": line, "column": column, "severity": finding.severity, "text": finding.text}
+            sys.stdout.write(json.dumps(found) + "\n")
         else:
             sys.stdout.write(plain(f"{path}:{line}:{column}: {finding.severity}: {finding.text}") + "\n")
     sys.stdout.flush()
 
 
-def _summarize(checked: _Checked, notes: bool) -> None:
-    from procwire.sinks.plain import plain
-
-    errors, warnings, noted = (
-        sum(finding.severity == severity for finding in checked.findings) for severity in ("error", "warning", "note")
-    )
-    counts = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
-    if noted:
+def _summarize(checked: CheckedFile, notes: bool) -> None:
+    counts = f"{counted(checked.count('error'), 'error')}, {counted(checked.count('warning'), 'warning')}"
+    if noted := checked.count("note"):
         counts += f", {counted(noted, 'note')}" + ("" if notes else " (--notes)")
     sys.stderr.write(plain(f"{checked.path}: {checked.about}; {counts}") + "\n")

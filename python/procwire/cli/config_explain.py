@@ -13,7 +13,7 @@ from procwire.cli.exits import ExitCode, ends_well
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
-    from procwire.rules.model import Configuration
+    from procwire.sysmon.model import Configuration
 
 __all__ = ["EXAMPLES", "ExplainFormat", "explain"]
 
@@ -73,7 +73,7 @@ def explain(
 
     With --event or --match: what it decides over a connection, step by step, and which rule decided.
     """
-    from procwire.rules.parse import load
+    from procwire.sysmon.parse import load
 
     if (event is not None) + bool(match) + sql > 1:
         raise UsageError("found several of --event, --match and --sql, expected one of them")
@@ -83,25 +83,31 @@ def explain(
     elif event is None and not match:
         _explain(configuration, to, strict=strict_sysmon)
     else:
-        from procwire.cli.decisions import tell_decisions
+        from procwire.cli.decisions import show_decisions
 
-        return tell_decisions(
-            configuration, log=event, given=match or [], limit=limit, to=to, strict=strict_sysmon, verbose=verbose
+        return show_decisions(
+            configuration,
+            log=event,
+            descriptions=match or [],
+            limit=limit,
+            to=to,
+            strict=strict_sysmon,
+            verbose=verbose,
         )
     return ExitCode.ALL_READ
 
 
 def _write_query(configuration: Configuration, *, strict: bool) -> None:
-    from procwire.rules.query import query
     from procwire.sinks.plain import plain
+    from procwire.sysmon.query import query
 
     text = query(configuration, strict=strict)
     sys.stdout.write(plain(text) if sys.stdout.isatty() else text)
 
 
 def _explain(configuration: Configuration, to: ExplainFormat, *, strict: bool) -> None:
-    from procwire.rules.explain import described
-    from procwire.rules.sql import compile_sql
+    from procwire.sysmon.explaining.logic import described
+    from procwire.sysmon.sql import compile_sql
 
     try:
         sql = compile_sql(configuration, strict=strict)
@@ -116,7 +122,7 @@ def _explain(configuration: Configuration, to: ExplainFormat, *, strict: bool) -
 
 def _write_logic(configuration: Configuration, sql: str) -> None:
     from procwire.cli.page import Page
-    from procwire.rules.explain import element_lines, finding_lines, head_lines
+    from procwire.sysmon.explaining.logic import element_lines, finding_lines, head_lines
 
     page = Page()
     page.lines(head_lines(configuration))

@@ -7,20 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from procwire.choices import FigureOrder
 from procwire.cli.exits import ExitCode, ends_well
 from procwire.cli.unpacking import UnpackOption, unpack_limits
 
 if TYPE_CHECKING:
-    from procwire.ledger import Ledger
-    from procwire.rules.model import Configuration
-    from procwire.rules.tally import Figures
-    from procwire.rules.trial import Report
-    from procwire.sources.limits import UnpackLimits
+    from procwire.sysmon.measuring.trial import Report
 
-__all__ = ["EXAMPLES", "FiguresFormat", "Order", "try_configuration"]
+__all__ = ["EXAMPLES", "FiguresFormat", "try_configuration"]
 
 FiguresFormat = Literal["text", "json", "csv"]
-Order = Literal["file", "matched", "decided", "alone"]
 
 EXAMPLES = """\b
 Examples:
@@ -47,7 +43,7 @@ def try_configuration(
         typer.Argument(metavar="LOG", help="Logs, as `procwire read` takes them; - is stdin.", show_default=False),
     ],
     sort: Annotated[
-        Order, typer.Option(help="Order of the rules: as in the file, or by this figure, the highest first.")
+        FigureOrder, typer.Option(help="Order of the rules: as in the file, or by this figure, the highest first.")
     ] = "file",
     never: Annotated[bool, typer.Option("--never", help="Show only rules that never matched.")] = False,
     lenient: Annotated[
@@ -63,47 +59,31 @@ def try_configuration(
     the file. A rule is a filter, a <Rule> or a whole element; without an element, what no other matches may have
     another fate: only a sole element that excludes logs it.
     """
+    from procwire.cli.progress import shown_progress
     from procwire.cli.reading import account
     from procwire.ledger import Ledger
-    from procwire.rules.parse import load
+    from procwire.sources import read_batches
+    from procwire.sysmon.measuring.figures import measure
+    from procwire.sysmon.parse import load
 
     limits = unpack_limits(unpack)
     configuration = load(file, lenient=lenient)
     ledger = Ledger()
-    report = _tried(configuration, logs, ledger, limits)
+    with shown_progress(hidden=False) as on_progress:
+        report = measure(configuration, read_batches(logs, ledger=ledger, on_progress=on_progress, unpack=limits))
     if not ledger.nothing_read:
         _write(report, sort, never, to)
     return account(ledger)
 
 
-def _tried(configuration: Configuration, logs: list[str], ledger: Ledger, limits: UnpackLimits) -> Report:
-    from procwire.cli.progress import shown_progress
-    from procwire.rules.trial import Trial
-    from procwire.sources import read_batches
+def _write(report: Report, order: FigureOrder, never: bool, to: FiguresFormat) -> None:
+    from procwire.cli.figures import write_csv, write_json, write_text
+    from procwire.sysmon.measuring.figures import rows
 
-    trial = Trial(configuration)
-    with shown_progress(hidden=False) as on_progress:
-        for batch in read_batches(logs, ledger=ledger, on_progress=on_progress, unpack=limits):
-            trial.add(batch)
-    return trial.report()
-
-
-def _write(report: Report, order: Order, never: bool, to: FiguresFormat) -> None:
-    from procwire.cli.figures import rows, write_csv, write_json, write_text
-
-    shown = [row for row in rows(report) if not (never and row.figures.matched)]
-    if order != "file":
-        # Stable: rules that are equal stay as in the file.
-        shown.sort(key=lambda row: -_height(row.figures, order))
+    shown = rows(report, order, never_matched=never)
     if to == "json":
         write_json(report, shown)
     elif to == "csv":
         write_csv(shown)
     else:
         write_text(report, shown, indented=order == "file" and not never)
-
-
-def _height(figures: Figures, order: Order) -> int:
-    if order == "alone":
-        return figures.more_without + figures.fewer_without
-    return figures.matched if order == "matched" else figures.decided

@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from procwire.cli.detecting import Request, run
+from procwire.choices import Level
 from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.request import Level
-from procwire.cli.sought import (
+from procwire.cli.options import (
+    ColumnsOption,
     EngineOption,
+    ForceOption,
     LakeOption,
+    LogsArgument,
     MasterOption,
     MemoryOption,
+    OutputOption,
+    QueryOptions,
+    RowsToOption,
     SinceOption,
-    Sought,
     SpillOption,
     TimeoutOption,
+    UnpackOption,
     UntilOption,
+    option_names,
 )
+from procwire.cli.progress import query_progress
+from procwire.cli.reading import report
+from procwire.cli.signals import Signals
 from procwire.cli.targets import check_targets
-from procwire.cli.unpacking import UnpackOption
-from procwire.cli.ways import ForceOption, OutputOption, RowsToOption
+from procwire.cli.ways import RowsWay, rows_way
+from procwire.words import counted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from procwire.query import OpenSource
+    from procwire.sigma import RuleSet
 
 __all__ = ["EXAMPLES", "detect"]
 
@@ -54,12 +71,7 @@ def detect(
         list[Path],
         typer.Option(metavar="PATH", help="Sigma rules: a file, or a folder with all below it. May be repeated."),
     ],
-    logs: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[LOG]...", help="Logs to look in, or Parquet files; without one the lake.", show_default=False
-        ),
-    ] = None,
+    logs: LogsArgument = None,
     lake: LakeOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
@@ -67,7 +79,7 @@ def detect(
     to: RowsToOption = None,
     output: OutputOption = None,
     force: ForceOption = False,
-    columns: Annotated[str | None, typer.Option(metavar="A,B,...", help="These columns of the matches.")] = None,
+    columns: ColumnsOption = None,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -89,5 +101,58 @@ def detect(
     matched on which host. Exit code 4 says that there are matches.
     """
     check_targets([("-o", output)], [*(logs or ()), *rules], force=force)
-    sought = Sought(logs, lake, since, until, engine, master, memory, spill, timeout, unpack)
-    return run(Request(rules, sought, level, to, output, columns, limit, force))
+    options = QueryOptions(logs, lake, since, until, engine, master, memory, spill, timeout, unpack)
+    with Signals() as signals, signals.ended():
+        from procwire.cli.detect_sinks import columns_of
+        from procwire.query import open_source
+        from procwire.sigma import load_usable, summary
+
+        # Before anything is read: what is mistyped must not cost the reading.
+        ruleset, way = load_usable(rules, level), rows_way(to, output)
+        names = columns_of(columns, way)
+        with open_source(options.source(), progress=query_progress, names=option_names()) as source:
+            signals.check()
+            if source.ledger is not None:
+                report(source.ledger)
+            if source.nothing_read:
+                return ExitCode.NOTHING_READ
+            count = _write(_matches(source, ruleset), names, way, limit, output, signals, force=force)
+        sys.stderr.write(summary(ruleset, "ran", level) + "\n")
+        first = "the first " if way != "table" and limit and count == limit else ""
+        sys.stderr.write(first + (counted(count, "match", "matches") if count else "nothing found") + "\n")
+        if count:
+            return ExitCode.MATCHED
+        return ExitCode.DAMAGED if source.ledger is not None and source.ledger.damaged else ExitCode.ALL_READ
+    return ExitCode(128 + (signals.received or 0))
+
+
+def _matches(source: OpenSource, ruleset: RuleSet) -> Iterable[pa.RecordBatch]:
+    from procwire.sigma import detect as matches_of
+
+    return source.ask(lambda: matches_of(source.connection, ruleset))
+
+
+def _write(
+    matches: Iterable[pa.RecordBatch],
+    names: list[str],
+    way: RowsWay,
+    limit: int | None,
+    path: Path | None,
+    signals: Signals,
+    *,
+    force: bool,
+) -> int:
+    """Write the matches, and return their number: all of a table, of which only some are shown."""
+    from procwire.cli.detect_sinks import open_matches
+    from procwire.cli.output import Output
+
+    with Output(path, force=force) as output:
+        sink = open_matches(way, output.stream, names, output.terminal, limit)
+        for batch in matches:
+            with signals.held():
+                sink.write(batch)
+            if sink.is_full:
+                break
+        sink.close()
+        output.commit()
+    return sink.count

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from typing import Any, BinaryIO
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
+from typing import BinaryIO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from procwire.cli.detect_text import LEVEL_STYLES, match_lines, shown_time
-from procwire.sigma import LEVELS
+from procwire.sigma.describe import Row, reason, shown_time, what_happened
+from procwire.sigma.overview import MatchCount, MatchOverview
 from procwire.sinks import Terminal
 from procwire.sinks.layout import pad, shorten, styled
 from procwire.sinks.plain import plain
 
 __all__ = ["Overview"]
 
-Row = dict[str, Any]
-
-_NEEDED = (
-    "rule_id", "rule_title", "rule_level", "matched", "correlated_events", "first_seen", "last_seen", "computer_name",
-    "process_name", "process_id", "user_name", "process_command_line", "network_protocol",
-    "network_connection_initiated", "src_ip", "src_port", "src_host_name", "dst_ip", "dst_port", "dst_host_name",
-    "record_kind", "outcome", "record_id",
-)  # fmt: skip
-_KEYS = ("rule_level", "rule_title", "rule_id", "computer_name")
+_LEVEL_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
+_INDENT = " " * 4
 _DEFAULT_WIDTH = 160
 _TITLES = ("LEVEL", "MATCHES", "RULE", "HOST", "FIRST (UTC)", "LAST (UTC)")
 _COUNT_WIDTH, _TIME_WIDTH = 8, 19
@@ -35,13 +28,15 @@ class Overview:
     """Keeps what it is given, and shows at the end what matched on which host, then the latest `most` matches."""
 
     def __init__(self, stream: BinaryIO, terminal: Terminal | None, most: int | None) -> None:
-        self.count = 0
+        self._matches = MatchOverview(most)
         self._stream = stream
         self._width = terminal.width if terminal else shutil.get_terminal_size((_DEFAULT_WIDTH, 0)).columns
         self._colours = terminal is not None and terminal.colours
-        self._most = most
-        self._counts: list[pa.Table] = []
-        self._latest: list[pa.Table] = []
+
+    @property
+    def count(self) -> int:
+        """Matches so far."""
+        return self._matches.count
 
     @property
     def is_full(self) -> bool:
@@ -50,62 +45,38 @@ class Overview:
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Count the matches, and keep those that may be among the latest."""
-        time = pc.coalesce(batch.column("event_creation_time"), batch.column("event_recorded_time"))
-        first = pc.coalesce(batch.column("first_seen"), time)
-        rows = pa.Table.from_batches([batch]).select(_NEEDED).append_column("time", time)
-        counted = rows.select(_KEYS).append_column("first", first).append_column("last", time)
-        counted = counted.append_column("matches", pa.repeat(pa.scalar(1, pa.int64()), batch.num_rows))
-        self._counts = [_summed([*self._counts, counted])]
-        self._latest = [_newest([*self._latest, rows], self._most)]
-        self.count += batch.num_rows
+        self._matches.add(batch)
 
     def close(self) -> None:
         """Show both."""
         if self.count:
-            lines = [*self._overview(self._counts[0].to_pylist()), "", self._headline()]
-            for row in self._latest[0].to_pylist():
-                lines += match_lines(row, self._width, colours=self._colours)
+            latest = self._matches.latest()
+            lines = [*self._overview(self._matches.counts()), "", self._headline(len(latest))]
+            for row in latest:
+                lines += _match_lines(row, self._width, colours=self._colours)
             self._stream.write(("\n".join(lines) + "\n").encode())
 
-    def _headline(self) -> str:
-        shown = self._latest[0].num_rows
+    def _headline(self, shown: int) -> str:
         text = f"The latest {shown:,} of {self.count:,} matches" if shown < self.count else "Matches, the latest first"
         return self._styled(text, "bold")
 
-    def _overview(self, rows: list[Row]) -> list[str]:
-        rows.sort(key=lambda row: (-LEVELS.index(row["rule_level"]), -row["matches"], row["rule_title"]))
-        level = max(len(row["rule_level"]) for row in rows)
+    def _overview(self, counts: Sequence[MatchCount]) -> list[str]:
+        level = max(len(count.level) for count in counts)
         free = self._width - level - _COUNT_WIDTH - 2 * _TIME_WIDTH - 5 * 2
-        host = min(max(len(row["computer_name"] or "-") for row in rows), max(free * 2 // 5, 12))
-        rule = min(max(len(row["rule_title"]) for row in rows), max(free - host, 20))
+        host = min(max(len(count.host or "-") for count in counts), max(free * 2 // 5, 12))
+        rule = min(max(len(count.title) for count in counts), max(free - host, 20))
         widths = (max(level, 5), _COUNT_WIDTH, rule, host, _TIME_WIDTH, _TIME_WIDTH)
         lines = [self._styled(_line(_TITLES, widths), "bold")]
-        for row in rows:
-            times = (shown_time(row[name])[:_TIME_WIDTH] for name in ("first", "last"))
-            names = (plain(row["rule_title"]), plain(row["computer_name"] or "-"))
-            level = row["rule_level"]
-            rest = _line((level, f"{row['matches']:,}", *names, *times), widths)
-            lines.append(self._styled(level, LEVEL_STYLES.get(level, "")) + rest[len(level) :])
+        for count in counts:
+            times = (shown_time(time)[:_TIME_WIDTH] for time in (count.first, count.last))
+            names = (plain(count.title), plain(count.host or "-"))
+            rest = _line((count.level, f"{count.matches:,}", *names, *times), widths)
+            lines.append(self._styled(count.level, _LEVEL_STYLES.get(count.level, "")) + rest[len(count.level) :])
         return lines
 
     def _styled(self, text: str, style: str) -> str:
         start, end = styled(style) if self._colours and style else ("", "")
         return f"{start}{text}{end}"
-
-
-def _summed(tables: list[pa.Table]) -> pa.Table:
-    sums = [("matches", "sum"), ("first", "min"), ("last", "max")]
-    found = pa.concat_tables(tables).group_by(list(_KEYS)).aggregate(sums)
-    names = {f"{name}_{kind}": name for name, kind in sums}
-    return found.rename_columns([names.get(name, name) for name in found.column_names]).select(
-        [*_KEYS, "first", "last", "matches"]
-    )
-
-
-def _newest(tables: list[pa.Table], most: int | None) -> pa.Table:
-    found = pa.concat_tables(tables)
-    order = pc.sort_indices(found, sort_keys=[("time", "descending"), ("record_id", "descending")])
-    return found.take(order if most is None else order[:most])
 
 
 def _line(cells: Sequence[str], widths: tuple[int, ...]) -> str:
@@ -114,3 +85,11 @@ def _line(cells: Sequence[str], widths: tuple[int, ...]) -> str:
         for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
     )
     return "  ".join(fitted).rstrip()
+
+
+def _match_lines(row: Row, width: int, *, colours: bool) -> Iterator[str]:
+    """A match on a terminal: its rule, what happened, and why it matched."""
+    start, end = styled(_LEVEL_STYLES.get(row["rule_level"], "bold")) if colours else ("", "")
+    yield f"{shown_time(row['time'])}  {start}{row['rule_level']}{end}  {plain(row['rule_title'])}"
+    for text in (what_happened(row), reason(row)):
+        yield from wrap(text, max(width, 40), initial_indent=_INDENT, subsequent_indent=_INDENT * 2)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 import pyarrow as pa
 
 from procwire.cli.detect_overview import Overview
-from procwire.cli.results import Shaped
 from procwire.cli.ways import columns_among
 from procwire.errors import UsageError
 from procwire.event import fields
+from procwire.query import ExportableRows
 from procwire.sigma import SCHEMA
-from procwire.sinks import open_sink
+from procwire.sinks.formats import format_named
 from procwire.sinks.kinds import JSON_COLUMNS
-from procwire.sinks.ndjson import NdjsonSink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +33,10 @@ _TABLE_ROWS = 20
 class MatchSink(Protocol):
     """Takes batches of `sigma.SCHEMA`."""
 
-    count: int
-    """Matches so far."""
+    @property
+    def count(self) -> int:
+        """Matches so far."""
+        ...
 
     @property
     def is_full(self) -> bool:
@@ -57,7 +58,7 @@ def columns_of(given: str | None, way: str) -> list[str]:
     Raises UsageError for one that there is not.
     """
     if given is None:
-        return [name for name in SCHEMA.names if way in ("parquet", "arrow") or name not in _ADDRESSES]
+        return [name for name in SCHEMA.names if format_named(way).binary or name not in _ADDRESSES]
     if way == "table":
         raise UsageError("found --columns with a table, expected another format: --to csv")
     return columns_among(given, SCHEMA.names)
@@ -81,13 +82,11 @@ class _Rows:
         self.count = 0
         self._limit = limit
         self._names = list(names)
-        self._shaped = partial(Shaped, schema=pa.schema([SCHEMA.field(name) for name in names]), way=way)
+        self._shaped = partial(ExportableRows, schema=pa.schema([SCHEMA.field(name) for name in names]), way=way)
         schema = self._shaped([]).schema
-        self._sink = (
-            NdjsonSink(stream, schema, terminal, sparse=_SPARSE, json=JSON_COLUMNS)
-            if way == "ndjson"
-            else open_sink(way, stream, schema, terminal)
-        )
+        found = format_named(way)
+        options = {"sparse": _SPARSE, "json": JSON_COLUMNS} if found.objects else {}
+        self._sink = found.open(stream, schema, terminal, **options)
 
     @property
     def is_full(self) -> bool:

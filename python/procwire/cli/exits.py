@@ -13,6 +13,7 @@ from typing import ParamSpec
 import typer
 
 from procwire.errors import DamageError, ProcwireError, UsageError
+from procwire.extras import named_extras
 
 __all__ = ["ExitCode", "complain", "ends_well", "hush"]
 
@@ -68,7 +69,8 @@ def ends_well(verb: Callable[P, ExitCode]) -> Callable[P, None]:
 
 def _run(verb: Callable[[], ExitCode]) -> ExitCode:
     try:
-        code = verb()
+        with named_extras():
+            code = verb()
         sys.stdout.flush()
         return code
     except UsageError as error:

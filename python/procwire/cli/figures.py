@@ -6,61 +6,21 @@ import csv
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from procwire.rules.explain import element_text, markup, operand_text
-from procwire.rules.model import Element, Filter, Operand, Rule
+from procwire.sysmon.measuring.figures import COLUMNS, Row, filter_counts, to_dict
 
 if TYPE_CHECKING:
-    from procwire.rules.trial import Figures, Report
+    from procwire.sysmon.measuring.tally import Figures
+    from procwire.sysmon.measuring.trial import Report
 
-__all__ = ["Row", "rows", "write_csv", "write_json", "write_text"]
+__all__ = ["write_csv", "write_json", "write_text"]
 
 _HEADINGS = ("MATCHED", "DECIDED", "WITHOUT IT", "LINE")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A rule and its figures."""
-
-    rule: Element | Operand
-    inside: tuple[Element | Operand, ...]
-    """What it stands in, from the outside: nothing, its element, or its element and Rule."""
-    figures: Figures
-    logged_without: int
-
-    @property
-    def is_filter(self) -> bool:
-        return isinstance(self.rule, Filter)
-
-    @property
-    def element(self) -> Element:
-        """That it stands in, or is."""
-        return cast(Element, (*self.inside, self.rule)[0])
-
-    def text(self, inherited: str = "") -> str:
-        """What it says; with its name, where that is not the inherited one."""
-        return element_text(self.rule) if isinstance(self.rule, Element) else operand_text(self.rule, inherited)
-
-
-def rows(report: Report) -> Iterator[Row]:
-    """A row for each element, and each Rule and filter in it, in the order of the file."""
-    for element in report.configuration.network_connect:
-        for part, inside in _parts(element):
-            yield Row(part, inside, report.figures[part.place], report.logged_without(part.place))
-
-
-def _parts(element: Element) -> Iterator[tuple[Element | Operand, tuple[Element | Operand, ...]]]:
-    yield element, ()
-    for operand in element.operands:
-        yield operand, (element,)
-        if isinstance(operand, Rule):
-            yield from ((filter_, (element, operand)) for filter_ in operand.filters)
-
-
 def write_text(report: Report, shown: list[Row], *, indented: bool) -> None:
-    """A table, with the totals below it."""
+    """Write a table, with the totals below it."""
     from procwire.cli.page import Page
     from procwire.sinks.layout import shorten
 
@@ -73,6 +33,18 @@ def write_text(report: Report, shown: list[Row], *, indented: bool) -> None:
         page.line(shorten(text, page.width) if page.width else text, strong=indented and not row.inside)
     page.line()
     page.lines(_totals(report))
+
+
+def write_json(report: Report, shown: list[Row]) -> None:
+    """Write totals and rules."""
+    sys.stdout.write(json.dumps(to_dict(report, shown), indent=2) + "\n")
+
+
+def write_csv(shown: list[Row]) -> None:
+    """Write a line per rule."""
+    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row.to_dict() for row in shown)
 
 
 def _indented(row: Row) -> str:
@@ -105,43 +77,8 @@ def _totals(report: Report) -> Iterator[str]:
     yield f"{report.events:,} connections: {report.logged:,} logged{share}, {report.events - report.logged:,} not"
     fate = "logged" if report.configuration.logs_by_default else "not logged"
     yield f"{report.undecided:,} matched by no element, and so {fate}"
-    filters = [row for row in rows(report) if row.is_filter]
-    never = sum(not row.figures.matched for row in filters)
-    idle = sum(row.figures.matched > 0 and not row.figures.decided for row in filters)
-    yield f"{len(filters):,} filters: {never:,} never matched, {idle:,} matched and decided nothing"
-
-
-def write_json(report: Report, shown: list[Row]) -> None:
-    """Totals and rules."""
-    document = {
-        "path": report.configuration.path,
-        "events": report.events,
-        "logged": report.logged,
-        "undecided": report.undecided,
-        "logs_by_default": report.configuration.logs_by_default,
-        "rules": [_record(row) for row in shown],
-    }
-    sys.stdout.write(json.dumps(document, indent=2) + "\n")
-
-
-def write_csv(shown: list[Row]) -> None:
-    """A line per rule."""
-    records = [_record(row) for row in shown]
-    writer = csv.DictWriter(sys.stdout, _COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-
-
-_COLUMNS = (
-    "line", "column", "kind", "onmatch", "rule", "name", "matched", "decided", "more_without", "fewer_without",
-    "logged_without",
-)  # fmt: skip
-
-
-def _record(row: Row) -> dict[str, str | int]:
-    rule, figures = row.rule, row.figures
-    values = (
-        rule.place.line, rule.place.column, type(rule).__name__.lower(), row.element.onmatch, markup(rule), rule.name,
-        figures.matched, figures.decided, figures.more_without, figures.fewer_without, row.logged_without,
-    )  # fmt: skip
-    return dict(zip(_COLUMNS, values, strict=True))
+    counts = filter_counts(report)
+    yield (
+        f"{counts.filters:,} filters: {counts.never_matched:,} never matched, {counts.never_decided:,} matched and "
+        "decided nothing"
+    )

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 import typer
 
 from procwire.cli.exits import ExitCode, ends_well
-from procwire.guid import ProcessGuid, decode_guid
+from procwire.guid import decode_guid
 
-__all__ = ["describe", "guid"]
+__all__ = ["guid"]
 
 GuidFormat = Literal["text", "json"]
 
@@ -41,33 +41,12 @@ def guid(
 
     Which kind of key it is, is judged by its looks, since a GUID does not name its writer.
     """
-    described = [describe(decode_guid(text)) for text in guids]
+    described = [decode_guid(text).to_dict() for text in guids]
     if to == "json":
         sys.stdout.write(json.dumps(described, indent=2) + "\n")
     else:
         sys.stdout.write("\n".join(_lines(parts) for parts in described))
     return ExitCode.ALL_READ
-
-
-def describe(guid: ProcessGuid) -> dict[str, str | int | None]:
-    """The parts of a ProcessGuid, by name."""
-    return {
-        "process_guid": str(guid),
-        "machine_id": f"0x{guid.machine_id:08X}",
-        "process_start_time": f"{guid.process_start_time:%Y-%m-%dT%H:%M:%SZ}",
-        "key": f"0x{guid.key:X}",
-        **_key_parts(guid),
-    }
-
-
-def _key_parts(guid: ProcessGuid) -> dict[str, str | int | None]:
-    if guid.luid is not None:
-        return {"scheme": guid.scheme, "luid": f"0x{guid.luid:X}"}
-    if guid.boot_id is not None:
-        return {"scheme": guid.scheme, "boot_id": guid.boot_id, "sequence": guid.sequence}
-    if guid.process_id is not None:
-        return {"scheme": guid.scheme, "process_id": guid.process_id, "start_ticks": guid.start_ticks}
-    return {"scheme": guid.scheme}
 
 
 def _lines(parts: dict[str, str | int | None]) -> str:

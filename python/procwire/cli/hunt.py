@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.hunting import Request, run
-from procwire.cli.sought import (
+from procwire.cli.options import (
+    ColumnsOption,
     EngineOption,
+    FilesOption,
+    ForceOption,
     LakeOption,
     MasterOption,
     MemoryOption,
+    OutputOption,
+    QueryOptions,
+    RowsToOption,
     SinceOption,
-    Sought,
     SpillOption,
     TimeoutOption,
+    UnpackOption,
     UntilOption,
+    option_names,
 )
+from procwire.cli.progress import query_progress
+from procwire.cli.reading import account
+from procwire.cli.signals import Signals
 from procwire.cli.targets import check_targets
-from procwire.cli.unpacking import UnpackOption
-from procwire.cli.ways import ForceOption, OutputOption, RowsToOption
+from procwire.cli.ways import RowsWay, columns_among, rows_way
+from procwire.errors import UsageError
+from procwire.words import counted
 
 if TYPE_CHECKING:
-    from procwire.hunts import Hunt
+    import pyarrow as pa
+
+    from procwire.hunts import Hunt, PreparedHunt
+    from procwire.query import OpenSource
 
 __all__ = ["EXAMPLES", "hunt"]
 
@@ -58,10 +72,7 @@ def hunt(
         str | None, typer.Argument(metavar="NAME", help="The hunt; without one, all are listed.", show_default=False)
     ] = None,
     describe: Annotated[bool, typer.Option("--describe", help="Tell what the hunt does, takes and gives.")] = False,
-    files: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATH", help="Hunt in logs instead of the lake, or in Parquet files; repeatable."),
-    ] = None,
+    files: FilesOption = None,
     lake: LakeOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
@@ -75,7 +86,7 @@ def hunt(
     to: RowsToOption = None,
     output: OutputOption = None,
     force: ForceOption = False,
-    columns: Annotated[str | None, typer.Option(metavar="A,B,...", help="These columns of the result.")] = None,
+    columns: ColumnsOption = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="The first N rows.")] = None,
     engine: EngineOption = "duckdb",
     master: MasterOption = None,
@@ -88,7 +99,7 @@ def hunt(
 
     Hunts in the lake, or in logs named with --files. Rows go to stdout or to a file, the most remarkable first.
     """
-    from procwire.hunts import find, load
+    from procwire.hunts import find, load, prepare
 
     known = load(hunts or ())
     if name is None:
@@ -96,13 +107,86 @@ def hunt(
     found = find(name, known)
     if describe:
         return _print(_description(found))
+    from procwire.query import open_source
+
     check_targets([("-o", output)], files or (), force=force)
-    sought = Sought(files, lake, since, until, engine, master, memory, spill, timeout, unpack)
-    return run(found, Request(sought, param or [], to, output, columns, limit, force))
+    options = QueryOptions(files, lake, since, until, engine, master, memory, spill, timeout, unpack)
+    names = {**option_names("--files"), "since": "--since", "parameter": "--param"}
+    with Signals() as signals, signals.ended():
+        # Before anything is read: what is mistyped must not cost the reading.
+        prepared = prepare(found, options.source(), _parameters(param or ()), names=names)
+        schema, way = _schema(found, columns), rows_way(to, output)
+        source = open_source(prepared.source, progress=query_progress, names=names)
+        return _hunt(prepared, source, signals, lambda rows: _write(rows, schema, way, limit, output, force=force))
+    return ExitCode(128 + (signals.received or 0))
+
+
+def _parameters(texts: Iterable[str]) -> Mapping[str, object]:
+    """Return what `--param NAME=VALUE` gives, by name. Raises UsageError for another text, and a name given twice."""
+    given: dict[str, object] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"found --param {text!r}, expected NAME=VALUE")
+        if name.strip() in given:
+            raise UsageError(f"found --param {name.strip()} twice, {given[name.strip()]!r} and {value!r}, expected one")
+        given[name.strip()] = value
+    return given
+
+
+def _schema(hunt: Hunt, columns: str | None) -> pa.Schema:
+    import pyarrow as pa
+
+    if columns is None:
+        return hunt.schema
+    return pa.schema([hunt.schema.field(name) for name in columns_among(columns, hunt.schema.names)])
+
+
+def _hunt(
+    prepared: PreparedHunt,
+    source: AbstractContextManager[OpenSource],
+    signals: Signals,
+    write: Callable[[Iterable[pa.RecordBatch]], int],
+) -> ExitCode:
+    with source as opened:
+        # What reads the logs for DuckDB may have swallowed it.
+        signals.check()
+        code = ExitCode.ALL_READ if opened.ledger is None else account(opened.ledger)
+        if not opened.nothing_read:
+            rows = write(opened.ask(lambda: prepared.run(opened.connection)))
+            sys.stderr.write(f"{prepared.hunt.name}: {counted(rows, 'row') if rows else 'nothing'} found\n")
+    return code
+
+
+def _write(
+    found: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    way: RowsWay,
+    limit: int | None,
+    path: Path | None,
+    *,
+    force: bool,
+) -> int:
+    """Write the rows, and return how many there are."""
+    from procwire.cli.output import Output
+    from procwire.hunts import with_base_names
+    from procwire.sinks import open_sink
+
+    rows = 0
+    with Output(path, force=force) as output:
+        sink = open_sink(way, output.stream, schema, output.terminal)
+        for batch in found:
+            part = (with_base_names(batch) if way == "table" else batch).select(schema.names)
+            part = part if limit is None else part.slice(0, limit - rows)
+            sink.write(part)
+            rows += part.num_rows
+        sink.close()
+        output.commit()
+    return rows
 
 
 def _print(text: str) -> ExitCode:
-    from procwire.sinks.plain import plain
+    from procwire.plain import plain
 
     sys.stdout.write("".join(plain(line) + "\n" for line in text.splitlines()))
     return ExitCode.ALL_READ

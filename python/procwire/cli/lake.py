@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,11 +16,12 @@ from procwire.cli.lake_expire import EXAMPLES as EXPIRE_EXAMPLES
 from procwire.cli.lake_expire import expire
 from procwire.cli.lake_export import EXAMPLES as EXPORT_EXAMPLES
 from procwire.cli.lake_export import export
-from procwire.cli.lake_owner import hand_over
 from procwire.cli.lake_repair import EXAMPLES as REPAIR_EXAMPLES
 from procwire.cli.lake_repair import repair
-from procwire.cli.sought import LakeOption
-from procwire.words import counted, counted_rows, sized
+from procwire.cli.options import LakeOption
+from procwire.lake.owner import hand_over
+from procwire.units import sized
+from procwire.words import counted, counted_rows
 
 if TYPE_CHECKING:
     from procwire.lake.lake import Info
@@ -69,7 +69,7 @@ def info(
         complain(f"the ledger cannot be read: {found.trouble}")
         code = ExitCode.DAMAGED
     if to == "json":
-        sys.stdout.write(json.dumps(_as_json(found, context), indent=2) + "\n")
+        sys.stdout.write(json.dumps(found.to_dict(context), indent=2) + "\n")
         return code
     shown = found.readings if readings else found.readings[-_SHOWN:]
     hidden = len(found.readings) - len(shown)
@@ -180,18 +180,3 @@ def _told(reading: Reading) -> str:
     parts += [f"{reading.left_out:,} left out"] if reading.left_out else []
     parts += [f"{reading.lost:,} damaged or lost"] if reading.lost else []
     return f"{when}{reading.kind} {reading.name}: {', '.join(parts)}"
-
-
-def _as_json(found: Info, context: Sequence[Info]) -> dict[str, Any]:
-    readings = [
-        {
-            **asdict(reading),
-            "end_time": None if reading.end_time is None else reading.end_time.isoformat(),
-            "account": json.loads(reading.account),
-        }
-        for reading in found.readings
-    ]
-    days = {name: None if day is None else day.isoformat() for name, day in
-            (("first_day", found.first_day), ("last_day", found.last_day))}  # fmt: skip
-    beside = {part.table: {"events": part.events, "files": part.files, "bytes": part.bytes} for part in context}
-    return {**asdict(found), **days, "context": beside, "readings": readings}

@@ -12,10 +12,10 @@ import typer
 
 from procwire.cli.confirming import YesOption, check_terminal, confirmed
 from procwire.cli.exits import ExitCode, complain, ends_well
-from procwire.cli.lake_owner import hand_over
-from procwire.cli.quantities import age
-from procwire.cli.sought import LakeOption
-from procwire.words import counted, counted_rows, sized
+from procwire.cli.options import LakeOption
+from procwire.lake.owner import hand_over
+from procwire.units import age, sized
+from procwire.words import counted, counted_rows
 
 if TYPE_CHECKING:
     from procwire.lake import Lake

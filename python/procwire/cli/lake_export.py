@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from procwire.choices import EventTable
 from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.sought import LakeOption, SinceOption, Sought, UntilOption
+from procwire.cli.options import (
+    EventColumnsOption,
+    ForceOption,
+    LakeOption,
+    NamesOption,
+    OutputOption,
+    QueryOptions,
+    SinceOption,
+    ToOption,
+    UntilOption,
+    WhereOption,
+)
 from procwire.cli.targets import check_targets
-from procwire.cli.ways import ForceOption, OutputOption, ToOption, Way, WhereOption, listed, way_of
-from procwire.errors import UsageError
+from procwire.cli.ways import listed, way_of
+from procwire.sinks.formats import format_named
 from procwire.words import counted
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from procwire.event import Event
-    from procwire.select import Selection
-
 __all__ = ["EXAMPLES", "export"]
-
-Names = Literal["ossem", "sysmon", "ossem-cdm"]
-Table = Literal["connections", "process_creations", "dns_queries"]
 
 EXAMPLES = """\b
 Examples:
@@ -37,7 +39,7 @@ Examples:
 @ends_well
 def export(
     location: LakeOption = None,
-    table: Annotated[Table, typer.Option(help="What to write: the connections, or what gives them context.")] = (
+    table: Annotated[EventTable, typer.Option(help="What to write: the connections, or what gives them context.")] = (
         "connections"
     ),
     since: SinceOption = None,
@@ -45,12 +47,8 @@ def export(
     to: ToOption = None,
     output: OutputOption = None,
     force: ForceOption = False,
-    names: Annotated[
-        Names, typer.Option(help="Names of the columns: OSSEM's, Sysmon's own, or OSSEM's of today (CDM).")
-    ] = "ossem",
-    columns: Annotated[
-        str | None, typer.Option(metavar="A,B,...", help="Columns of the result, in this order.")
-    ] = None,
+    names: NamesOption = "ossem",
+    columns: EventColumnsOption = None,
     where: WhereOption = None,
     sort: Annotated[str | None, typer.Option(metavar="COLUMN,...", help="Sort; -COLUMN is descending.")] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N rows.")] = None,
@@ -59,60 +57,29 @@ def export(
     from procwire.cli.output import Output
     from procwire.event import CONNECTION, event_named
     from procwire.lake import Lake
+    from procwire.select import selection_for
     from procwire.sinks import open_sink
+    from procwire.sinks.kinds import events
 
     way = way_of(to, output)
     check_targets([("-o", output)], force=force)
     event = event_named(table)
-    selection = _selection(event, way, names, listed(columns), where, listed(sort), limit)
-    start, end = Sought(None, location, since, until).period()
+    selection = selection_for(
+        way, names=names, columns=listed(columns), where=where, sort=listed(sort), limit=limit, event=event, stored=True
+    )
+    start, end = QueryOptions(None, location, since, until).period()
     lake = Lake.open(location).beside(table)
     batches = lake.batches(start, end) if lake else iter(())
+    if format_named(way).sysmon_events and event == CONNECTION:
+        # Others are no events of Sysmon's.
+        batches = map(events, batches)
     with Output(output, force=force) as out:
         sink = open_sink(way, out.stream, selection.schema, out.terminal)
         count = 0
-        for batch in selection.apply(_events(batches) if way == "xml" and event == CONNECTION else batches):
+        for batch in selection.apply(batches):
             sink.write(batch)
             count += batch.num_rows
         sink.close()
         out.commit()
     sys.stderr.write(f"{counted(count, 'row')}\n")
     return ExitCode.ALL_READ
-
-
-def _selection(
-    event: Event,
-    way: Way,
-    names: Names,
-    columns: list[str] | None,
-    where: list[str] | None,
-    sort: list[str] | None,
-    limit: int | None,
-) -> Selection:
-    from procwire.event import CONNECTION
-    from procwire.select import LIVE_GROUPS, STORED_GROUPS, Selection
-    from procwire.sinks import AT_A_GLANCE, RECORDING_COLUMNS
-
-    chosen = columns is not None or names != "ossem"
-    if way == "xml" and chosen:
-        raise UsageError("found --names or --columns, expected neither with xml, which holds whole events")
-    if way == "table" and not chosen:
-        columns = list(RECORDING_COLUMNS if event == CONNECTION else AT_A_GLANCE[event.name])
-    groups = STORED_GROUPS if way == "xml" else (*LIVE_GROUPS, "provenance")
-    return Selection(
-        names=names,
-        columns=columns,
-        where=where,
-        sort=sort,
-        limit=limit,
-        groups=groups,
-        event=event,
-        live=event == CONNECTION,
-    )
-
-
-def _events(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """What Sysmon has an event for."""
-    from procwire.sinks.kinds import events
-
-    return map(events, batches)

@@ -10,8 +10,8 @@ import typer
 
 from procwire.cli.confirming import YesOption, check_terminal, confirmed
 from procwire.cli.exits import ExitCode, complain, ends_well
-from procwire.cli.lake_owner import hand_over
-from procwire.cli.sought import LakeOption
+from procwire.cli.options import LakeOption
+from procwire.lake.owner import hand_over
 from procwire.words import counted
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from procwire.cli.output import Output
 from procwire.cli.terminal import styled
 
 if TYPE_CHECKING:
-    from procwire.rules.explain import Line
+    from procwire.sysmon.explaining.logic import Line
 
 __all__ = ["Page"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from procwire.cli.terminal import styled
@@ -13,7 +13,7 @@ from procwire.cli.terminal import styled
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-__all__ = ["OnProgress", "ProgressLine", "shown_progress"]
+__all__ = ["OnProgress", "ProgressLine", "query_progress", "shown_progress"]
 
 Unit = Literal["bytes", "%"]
 OnProgress = Callable[[int, int | None], None]
@@ -53,6 +53,11 @@ def shown_progress(hidden: bool, unit: Unit = "bytes") -> Iterator[OnProgress | 
         return
     with ProgressLine(unit) as line:
         yield line.update
+
+
+def query_progress(unit: Unit) -> AbstractContextManager[OnProgress | None]:
+    """Show how far the reading for a query, or the query, is: the `query.protocol.Progress` of the command line."""
+    return shown_progress(hidden=False, unit=unit)
 
 
 def _start(unit: Unit) -> tuple[Progress, TaskID]:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from procwire.cli.exits import ExitCode, ends_well
+from procwire.cli.options import (
+    EventColumnsOption,
+    ForceOption,
+    NamesOption,
+    OutputOption,
+    UnpackOption,
+    WhereOption,
+)
 from procwire.cli.progress import OnProgress, shown_progress
-from procwire.cli.read_request import Format, Names, Request, Way, loaded_rules, written
+from procwire.cli.read_request import Format, Request, Way, loaded_rules, written
 from procwire.cli.reading import exit_code, report
 from procwire.cli.signals import Signals
 from procwire.cli.targets import check_targets
-from procwire.cli.unpacking import UnpackOption, unpack_limits
-from procwire.cli.ways import ForceOption, OutputOption, WhereOption, listed, way_of
-from procwire.cli.ways import Way as FileWay
+from procwire.cli.unpacking import unpack_limits
+from procwire.cli.ways import listed, way_of
 from procwire.errors import UsageError
+from procwire.lake.location import is_lake
+from procwire.sinks.formats import canonical
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,9 +34,9 @@ if TYPE_CHECKING:
     from procwire.cli.output import Output
     from procwire.event import Event
     from procwire.ledger import Ledger
-    from procwire.rules import Rules
     from procwire.select import Selection
     from procwire.sinks import Sink
+    from procwire.sysmon import ConfigFilter
 
 __all__ = ["EXAMPLES", "read"]
 
@@ -76,13 +84,8 @@ def read(
     ] = None,
     output: OutputOption = None,
     force: ForceOption = False,
-    names: Annotated[
-        Names, typer.Option(help="Names of the columns: OSSEM's, Sysmon's own, or OSSEM's of today (CDM).")
-    ] = "ossem",
-    columns: Annotated[
-        str | None,
-        typer.Option(metavar="A,B,...", help="Columns of the result, in this order; `procwire dictionary` lists them."),
-    ] = None,
+    names: NamesOption = "ossem",
+    columns: EventColumnsOption = None,
     where: WhereOption = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N rows.")] = None,
     sort: Annotated[
@@ -138,9 +141,27 @@ def read(
     Rows go to stdout or to a file; progress and the account of the reading go to stderr.
     """
     request = Request(
-        paths, to, output, names, listed(columns), where or [], limit, listed(sort), follow, recover, source_format,
-        ledger, config, keep, lenient, strict_sysmon, lake, event, force, unpack_limits(unpack),
-    )  # fmt: skip
+        paths=paths,
+        to=None if to is None else canonical(to),
+        output=output,
+        names=names,
+        columns=listed(columns),
+        where=where or [],
+        limit=limit,
+        sort=listed(sort),
+        follow=follow,
+        recover=recover,
+        format=source_format,
+        ledger=ledger,
+        config=config,
+        keep=keep,
+        lenient=lenient,
+        strict_sysmon=strict_sysmon,
+        lake=lake,
+        event=event,
+        force=force,
+        unpack=unpack_limits(unpack),
+    )
     _check(request)
     check_targets([("-o", output), ("--ledger", ledger)], [*paths, *([config] if config else [])], force=force)
     if request.into_lake:
@@ -180,12 +201,23 @@ def _check_for_lake(request: Request) -> None:
 def _read(request: Request) -> ExitCode:
     from procwire.cli.output import Output
     from procwire.ledger import Ledger
+    from procwire.select import selection_for
     from procwire.sinks import open_sink
 
     _check_no_lake(request.paths)
-    way = way_of(cast("FileWay | None", request.to), request.output)
+    way = way_of(request.to, request.output)
     event = _event(request)
-    selection = _selection(request, way, event)
+    selection = selection_for(
+        way,
+        names=request.names,
+        columns=request.columns,
+        where=request.where,
+        sort=request.sort,
+        limit=request.limit,
+        event=event,
+        configured=request.config is not None,
+        marked=request.keep,
+    )
     rules = loaded_rules(request)
     ledger = Ledger()
     with (
@@ -206,8 +238,7 @@ def _read(request: Request) -> ExitCode:
 def _check_no_lake(paths: Sequence[str]) -> None:
     """A lake's commits look like logs without events: to whoever names one, nothing would seem to be there."""
     for path in paths:
-        # Unlike Path's, it raises nothing for what cannot be looked into.
-        if os.path.isdir(os.path.join(path, "connections", "_delta_log")):  # noqa: PTH112, PTH118
+        if is_lake(path):
             raise UsageError(
                 f"found the lake {path}, expected logs: `procwire lake export --lake {path}` writes its rows"
             )
@@ -222,42 +253,11 @@ def _event(request: Request) -> Event:
     return event
 
 
-def _selection(request: Request, way: FileWay, event: Event) -> Selection:
-    from procwire.select import STORED_GROUPS, TEXT_GROUPS, Selection
-    from procwire.sinks import AT_A_GLANCE
-
-    groups = TEXT_GROUPS
-    columns: Sequence[str] | None = request.columns
-    chosen = columns is not None or request.names != "ossem"
-    if way == "xml":
-        if chosen:
-            raise UsageError("found --names or --columns, expected neither with xml, which holds whole events")
-        if request.keep:
-            raise UsageError("found --keep, expected another format than xml, which has no place for the mark")
-        groups = STORED_GROUPS
-    elif way == "table" and not chosen:
-        columns = (
-            *AT_A_GLANCE[event.name],
-            *(("rule_name",) if request.config else ()),
-            *(("logged",) if request.keep else ()),
-        )
-    return Selection(
-        names=request.names,
-        columns=columns,
-        where=request.where,
-        sort=request.sort,
-        limit=request.limit,
-        groups=groups,
-        event=event,
-        marked=request.keep,
-    )
-
-
 def _pump(
     request: Request,
     event: Event,
     selection: Selection,
-    rules: Rules | None,
+    rules: ConfigFilter | None,
     ledger: Ledger,
     output: Output,
     sink: Sink,
@@ -280,7 +280,7 @@ def _pump(
 
 
 def _batches(
-    request: Request, event: Event, rules: Rules | None, ledger: Ledger, on_progress: OnProgress | None
+    request: Request, event: Event, rules: ConfigFilter | None, ledger: Ledger, on_progress: OnProgress | None
 ) -> Iterator[pa.RecordBatch]:
     from procwire.sources import read_batches
 

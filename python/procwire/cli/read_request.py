@@ -8,24 +8,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from procwire.choices import InputFormat as Format
+from procwire.choices import Names
+from procwire.sinks.formats import READ_FORMATS
+
 if TYPE_CHECKING:
     from procwire.ledger import Ledger
-    from procwire.rules import Rules
     from procwire.sources.limits import UnpackLimits
+    from procwire.sysmon import ConfigFilter
 
-__all__ = ["Format", "Names", "Request", "Way", "loaded_rules", "written"]
+__all__ = ["Format", "Request", "Way", "loaded_rules", "written"]
 
-Way = Literal["table", "ndjson", "csv", "csv-safe", "parquet", "arrow", "xml", "lake"]
-Format = Literal["evtx", "xml", "json", "csv", "text"]
-Names = Literal["ossem", "sysmon", "ossem-cdm"]
+if TYPE_CHECKING:
+    Way = str
+else:
+    Way = Literal[READ_FORMATS]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What to read, and what for."""
 
     paths: list[str]
-    to: Way | None
+    to: str | None
+    """A format, under its own name; None for the default."""
     output: Path | None
     names: Names
     columns: list[str] | None
@@ -67,11 +73,11 @@ def written(ledger: Ledger, path: Path | None, *, force: bool) -> Iterator[None]
             output.commit()
 
 
-def loaded_rules(request: Request) -> Rules | None:
+def loaded_rules(request: Request) -> ConfigFilter | None:
     """The rules of --config."""
     if request.config is None:
         return None
-    from procwire.rules import Rules, load
+    from procwire.sysmon import ConfigFilter, load
 
     configuration = load(request.config, lenient=request.lenient)
-    return Rules(configuration, strict=request.strict_sysmon, keep=request.keep)
+    return ConfigFilter(configuration, strict=request.strict_sysmon, keep=request.keep)

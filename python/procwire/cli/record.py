@@ -10,12 +10,14 @@ import typer
 
 from procwire.cli.commands import Command
 from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.quantities import seconds, size_bytes
-from procwire.cli.request import Level, Names, Request, Sensor, Target, Way
-from procwire.cli.targets import check_lake, check_targets
-from procwire.cli.ways import WhereOption, listed
+from procwire.cli.options import EventColumnsOption, NamesOption, WhereOption
+from procwire.cli.request import Level, Protocol, Request, Sensor, Target, Way
+from procwire.cli.targets import check_targets
+from procwire.cli.ways import listed
 from procwire.errors import RecordError, UsageError
-from procwire.lake.location import resolve
+from procwire.lake.location import check_location, resolve
+from procwire.sinks.formats import RECORD_FORMATS, canonical, format_named, format_of_path
+from procwire.units import seconds, size_bytes
 
 if TYPE_CHECKING:
     from typer._click import Context
@@ -45,9 +47,6 @@ Exit codes:
   130  ended by Ctrl-C, 143 by SIGTERM: what was recorded is kept
 """
 
-
-_SUFFIXES = {".csv": Way.CSV, ".parquet": Way.PARQUET, ".arrow": Way.ARROW, ".xml": Way.XML}
-"""Formats by suffix, where it is not ndjson. Not asked of the sinks, since Arrow must not be imported yet."""
 _DISABLED = (
     "network connection logging is disabled by default: enable it with --all, for every process, -n PROCESS,... "
     "for some, or --config FILE, for what a configuration logs"
@@ -98,7 +97,7 @@ def record(
         list[Way] | None,
         typer.Option(
             metavar="FORMAT",
-            help="table, ndjson, csv, csv-safe, parquet, arrow, xml, syslog or lake; once for each output, in their "
+            help=f"{', '.join(RECORD_FORMATS[:-1])} or {RECORD_FORMATS[-1]}; once for each output, in their "
             "order. [default: by the suffix of -o; table on a terminal; else ndjson] xml and syslog hold Sysmon's "
             "events: connections, and losses, only. syslog without -o goes to the system's log, lake to --lake.",
         ),
@@ -114,13 +113,8 @@ def record(
             help="Keep in the lake in DIR, or at a URI. [default of --to lake: PROCWIRE_LAKE, else the account's own]",
         ),
     ] = None,
-    names: Annotated[
-        Names, typer.Option(help="Names of the columns: OSSEM's, Sysmon's own, or OSSEM's of today (CDM).")
-    ] = "ossem",
-    columns: Annotated[
-        str | None,
-        typer.Option(metavar="A,B,...", help="Columns of the result, in this order; `procwire dictionary` lists them."),
-    ] = None,
+    names: NamesOption = "ossem",
+    columns: EventColumnsOption = None,
     where: WhereOption = None,
     duration: Annotated[
         str | None, typer.Option("--for", metavar="DURATION", help="Record for so long: 10s, 5m, 1h.")
@@ -134,6 +128,10 @@ def record(
         ),
     ] = "auto",
     interval: Annotated[str, typer.Option(metavar="DURATION", help="How often poll looks.")] = "1s",
+    protocol: Annotated[
+        Protocol,
+        typer.Option(help="all: TCP, UDP, and names from DNS. tcp: TCP alone, which costs other programs less."),
+    ] = "all",
     udp_idle: Annotated[
         str, typer.Option(metavar="DURATION", help="Record a UDP flow again after so long a silence.")
     ] = "30m",
@@ -190,12 +188,12 @@ def record(
     if status:
         from procwire.cli.record_status import print_status
 
-        return print_status(as_json=to == [Way.NDJSON])
+        return print_status(as_json=[canonical(way) for way in to or ()] == ["ndjson"])
     if not all_ and images is None and config is None:
         raise UsageError(_DISABLED)
     if all_ and config is not None:
         raise UsageError(f"found --all with --config {config}, expected one: a configuration says what is logged")
-    check_lake(lake)
+    check_location(lake)
     targets = _targets(_ways(to or [], lake), output or [])
     request = Request(
         images=None if all_ else listed(images),
@@ -211,6 +209,7 @@ def record(
         count=count,
         sensor=sensor,
         interval_s=seconds(interval),
+        protocol=protocol,
         udp_idle_s=seconds(udp_idle),
         attempts=attempts,
         closes=closes,
@@ -226,14 +225,14 @@ def record(
         level=level,
         force=force,
         # Once, for it depends on account and environment; the recording changes its account.
-        lake=resolve(lake) if any(target.way == Way.LAKE for target in targets) else None,
+        lake=resolve(lake) if any(target.way == "lake" for target in targets) else None,
     )
     _check(request)
     _check_files(request)
     if sys.platform != "linux":
         raise RecordError(f"found {sys.platform}, expected Linux: other systems' logs can be read, not recorded")
     if request.lake is not None:
-        from procwire.cli.lake_owner import hand_over
+        from procwire.lake.owner import hand_over
 
         hand_over(request.lake, user)
     from procwire.cli.recording import run
@@ -241,32 +240,33 @@ def record(
     return run(request)
 
 
-def _ways(to: list[Way], lake: str | None) -> list[Way]:
+def _ways(to: list[str], lake: str | None) -> list[str]:
     """--lake alone says --to lake."""
-    return to if lake is None or Way.LAKE in to else [*to, Way.LAKE]
+    named = [canonical(way) for way in to]
+    return named if lake is None or "lake" in named else [*named, "lake"]
 
 
-def _targets(ways: list[Way], paths: list[Path]) -> tuple[Target, ...]:
+def _targets(ways: list[str], paths: list[Path]) -> tuple[Target, ...]:
     """The first format is for the first file, and so on; a lake is no file."""
-    lakes = ways.count(Way.LAKE)
+    lakes = ways.count("lake")
     if lakes > 1:
         raise UsageError("found --to lake twice, expected it once: a recording is kept in one lake")
-    ways = [way for way in ways if way != Way.LAKE]
+    ways = [way for way in ways if way != "lake"]
     count = max(len(ways), len(paths), 0 if lakes else 1)
-    padded_ways: list[Way | None] = [*ways, *[None] * (count - len(ways))]
+    padded_ways: list[str | None] = [*ways, *[None] * (count - len(ways))]
     padded_paths: list[Path | None] = [*paths, *[None] * (count - len(paths))]
-    targets = (*map(_target, padded_ways, padded_paths), *[Target(Way.LAKE, None, False)] * lakes)
+    targets = (*map(_target, padded_ways, padded_paths), *[Target("lake", None, False)] * lakes)
     if sum(target.to_stdout for target in targets) > 1:
         raise UsageError("found more than one output to stdout, expected -o FILE for all but one")
     return targets
 
 
-def _target(way: Way | None, path: Path | None) -> Target:
+def _target(way: str | None, path: Path | None) -> Target:
     if path is None or path == Path("-"):
-        to_system = way == Way.SYSLOG and path is None
-        return Target(way or (Way.TABLE if sys.stdout.isatty() else Way.NDJSON), None, not to_system)
+        to_system = way == "syslog" and path is None
+        return Target(way or ("table" if sys.stdout.isatty() else "ndjson"), None, not to_system)
     if way is None:
-        way = _SUFFIXES.get(path.suffix.lower(), Way.NDJSON)
+        way = format_of_path(path)
     return Target(way, path, False)
 
 
@@ -282,7 +282,7 @@ def _check_files(request: Request) -> None:
 def _check(request: Request) -> None:
     if request.columns == []:
         raise UsageError("found no column in --columns, expected names with commas between them")
-    whole = [target.way for target in request.targets if target.way in (Way.XML, Way.SYSLOG, Way.LAKE)]
+    whole = [target.way for target in request.targets if format_named(target.way).whole_events]
     if len(whole) == len(request.targets) and (request.columns or request.names != "ossem"):
         raise UsageError(f"found --names or --columns, expected neither with {whole[0]}, which holds whole events")
     if request.config is None and (request.lenient or request.strict_sysmon or request.keep_unlogged):

@@ -19,6 +19,7 @@ from procwire.cli.recording_rules import Hangups, check_readable, live_rules, ru
 from procwire.cli.signals import Signals
 from procwire.errors import RecordError, UsageError
 from procwire.files import RECORDING_MODE, Place, find, make_folder
+from procwire.sinks.formats import format_named
 from procwire.sources.folders import LOG_FOLDER
 from procwire.sources.memory import keep_memory_small, return_memory
 from procwire.sources.privileges import can_change_account, drop_privileges, lock_privileges, recording_account
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from procwire.recorder.lines import LineRecorder
     from procwire.recorder.loop import Step
     from procwire.recorder.outputs import SelectedOutput
+    from procwire.recorder.predicates import Where
     from procwire.recorder.record_ids import FreshIds, RecordIds
     from procwire.select import Selection
     from procwire.sinks.recording import RecordingOutput
@@ -54,24 +56,28 @@ def run(request: Request) -> ExitCode:
     # Before anything begins a thread, as importing Arrow does.
     lock_privileges()
     fields = recording_lines.kept_fields(request)
+    predicate = _predicate(request)
     batches = None if fields is not None else _Batches(request)
     with ExitStack() as stack:
         hangups = stack.enter_context(Hangups())
         configured = None if request.config is None else live_rules(request, request.config, hangups)
         detection = first_rules(request.detect, request.level) if request.detect else None
         ledger_file = _open_ledger(request, account, stack)
-        source, ledger = rights.call(partial(_open_source, request)) if rights else _open_source(request)
+        opened = (rights or KeptRights()).begin(partial(_open_source, request))
+        # Meanwhile: the kernel checks programs for as long as this takes.
+        (_import_all if batches else recording_lines.import_all)(request)
+        source, ledger = opened()
         stack.callback(source.close)
         ledger.configuration = None if configured is None else configured.ledger
         sys.stderr.write("".join(f"procwire: {line}\n" for line in _announcement(ledger, request, account)))
         if batches is None and ledger.sensor != "ebpf":
             batches = _Batches(request)
+            _import_all(request)
         rules = configured or (rules_of_images(request) if request.images and batches else None)
         record_ids = _record_ids(stack)
         on_status = _status(stack)
         from procwire.cli.output import Output
 
-        (_import_all if batches else recording_lines.import_all)(request)
         stdout = Output(None)
         if account is not None:
             _make_files(request, account)
@@ -92,7 +98,9 @@ def run(request: Request) -> ExitCode:
                     ledger,
                     account=account,
                     on_status=on_status,
-                    between=_between(hangups, None, None),
+                    between=_between(hangups, configured, None),
+                    configured=configured,
+                    predicate=predicate,
                     stack=output_stack,
                 )
                 stack.callback(_report, ledger, ledger_file)
@@ -111,7 +119,7 @@ def run(request: Request) -> ExitCode:
                 outputs,
                 enrich=_enrichment(request, configured, output_stack),
                 rules=rules,
-                predicate=batches.predicate,
+                predicate=predicate,
                 envelope=_envelope(record_ids),
                 ledger=ledger,
                 on_status=on_status,
@@ -127,13 +135,20 @@ class _Batches:
 
     def __init__(self, request: Request) -> None:
         from procwire.recorder.outputs import live_selection
-        from procwire.recorder.predicates import Where
 
-        self.predicate = Where(request.where, request.names, complain) if request.where else None
         self.selections = [
             live_selection(target.way, request.names, request.columns, unlogged=request.keep_unlogged)
             for target in request.targets
         ]
+
+
+def _predicate(request: Request) -> Where | None:
+    """Return what `--where` asks for, checked before anything begins. Raises UsageError."""
+    if not request.where:
+        return None
+    from procwire.recorder.predicates import Where
+
+    return Where(request.where, request.names, complain)
 
 
 def _between(hangups: Hangups, configured: LiveRules | None, alerting: Alerting | None) -> Callable[[], None]:
@@ -227,6 +242,7 @@ def _open_source(request: Request) -> tuple[LiveSource, RecordingLedger]:
         try:
             source = EbpfSource(
                 ring_bytes=request.ring_bytes,
+                udp=request.protocol == "all",
                 udp_idle_s=request.udp_idle_s,
                 attempts=request.attempts,
                 closes=request.closes,
@@ -242,7 +258,11 @@ def _open_source(request: Request) -> tuple[LiveSource, RecordingLedger]:
     from procwire.sources.poll import PollSource
 
     source = PollSource(
-        interval_s=request.interval_s, existing=request.existing, machine_id=machine, boot_time_ns=boot_ns
+        interval_s=request.interval_s,
+        existing=request.existing,
+        udp=request.protocol == "all",
+        machine_id=machine,
+        boot_time_ns=boot_ns,
     )
     return source, RecordingLedger(source.name, reason, source.hooks)
 
@@ -315,10 +335,10 @@ def _make_files(request: Request, account: pwd.struct_passwd) -> None:
     What is there is left alone, and a folder that root does not reach on a path to trust: the account tries for itself.
     """
     # Parquet files appear, and are named, later: for these the folder must be writable.
-    paths = [target.path for target in request.targets if target.path is not None]
-    if any(path.parent == LOG_FOLDER for path in paths) and not LOG_FOLDER.exists():
+    files = [(target.path, format_named(target.way)) for target in request.targets if target.path is not None]
+    if any(path.parent == LOG_FOLDER for path, _ in files) and not LOG_FOLDER.exists():
         make_folder(LOG_FOLDER, 0o750, (account.pw_uid, account.pw_gid))
-    for path in [target.path for target in request.targets if target.path is not None and target.way != "parquet"]:
+    for path in [path for path, way in files if way.recorded != "parts"]:
         with suppress(OSError, UsageError), find(path) as place:
             made = place.make(RECORDING_MODE)
             os.fchown(made, account.pw_uid, account.pw_gid)

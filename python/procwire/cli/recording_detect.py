@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from procwire.cli.recording_rules import say
 from procwire.errors import UsageError
+from procwire.sinks.formats import format_named
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,15 +27,14 @@ __all__ = ["AlertLines", "Alerting", "first_rules"]
 
 # On stderr: a rule that matches everything must not make the recording wait for a terminal.
 _LINES_A_SECOND = 20
-_WITHOUT_ALERTS = ("xml", "syslog", "lake")
 
 
 def first_rules(paths: Sequence[Path], level: Level | None = None) -> RuleSet:
     """The rules to begin with, of at least this level, told of on stderr. Raises UsageError where none runs."""
-    from procwire.cli.detecting import loaded, told_of
+    from procwire.sigma import load_usable, summary
 
-    rules = loaded(paths, level)
-    say(told_of(rules, "loaded", level))
+    rules = load_usable(paths, level)
+    say(summary(rules, "loaded", level))
     return rules
 
 
@@ -77,9 +77,9 @@ class Alerting:
             self._take(coming)
 
     def _load(self) -> RuleSet:
-        from procwire.cli.detecting import loaded
+        from procwire.sigma import load_usable
 
-        rules = loaded(self._paths, self._level)
+        rules = load_usable(self._paths, self._level)
         # Fewer for want of rights is worse than the old ones.
         for problem in rules.problems:
             if problem.kind == "unreadable":
@@ -87,7 +87,7 @@ class Alerting:
         return rules
 
     def _take(self, coming: Future[RuleSet]) -> None:
-        from procwire.cli.detecting import told_of
+        from procwire.sigma import summary
 
         try:
             rules = coming.result()
@@ -98,7 +98,7 @@ class Alerting:
             # Whatever a rule may bring about: the recording goes on.
             self._refuse(f"cannot load Sigma rules: {type(error).__name__}: {error}")
         else:
-            say(told_of(rules, "reloaded", self._level))
+            say(summary(rules, "reloaded", self._level))
 
     def _refuse(self, why: str) -> None:
         self._ledger.refused += 1
@@ -107,7 +107,7 @@ class Alerting:
 
 def _wants_lines(request: Request) -> bool:
     """On a terminal, where no table shows them; and wherever no output has a place for them."""
-    if all(target.way in _WITHOUT_ALERTS for target in request.targets):
+    if not any(format_named(target.way).carries_alerts for target in request.targets):
         return True
     shown = any(target.to_stdout and target.way == "table" for target in request.targets) and sys.stdout.isatty()
     return sys.stderr.isatty() and not shown
@@ -123,7 +123,7 @@ class AlertLines:
 
     def __call__(self, alerts: pa.RecordBatch) -> None:
         """Tell of alerts, of `sigma.SCHEMA`."""
-        from procwire.cli.detect_text import alert_line
+        from procwire.sigma.describe import alert_line
 
         self.tick()
         shown = alerts.slice(0, _LINES_A_SECOND - self._told)

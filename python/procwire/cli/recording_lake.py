@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import secrets
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,4 +41,4 @@ def open_lake(location: str | None) -> LakeOutput:
     lake = Lake.open(location, create=True)
     if not is_remote(lake.location) and not os.access(lake.table.uri, os.W_OK | os.X_OK):
         raise UsageError(f"cannot write the lake {lake.location}: permission denied")
-    return LakeOutput(lake, f"recording:{machine_id():08x}:{secrets.token_hex(8)}", socket.gethostname())
+    return LakeOutput(lake, f"recording:{machine_id():08x}:{os.urandom(8).hex()}", socket.gethostname())

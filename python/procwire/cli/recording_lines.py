@@ -1,4 +1,4 @@
-"""A recording that the core writes as lines, where nothing asked for takes a step of Python's."""
+"""A recording that the core writes as lines, set up."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from procwire.cli.exits import complain
 from procwire.errors import UsageError
+from procwire.sinks.formats import format_named
 
 if TYPE_CHECKING:
     import pwd
@@ -20,27 +21,31 @@ if TYPE_CHECKING:
 
     from procwire.cli.request import Request, Target
     from procwire.event import Field
+    from procwire.recorder import LiveRules
+    from procwire.recorder.deciding import Decisions
     from procwire.recorder.ledger import RecordingLedger
     from procwire.recorder.lines import LineLosses, LineRecorder
+    from procwire.recorder.predicates import Where
     from procwire.recorder.record_ids import FreshIds, RecordIds
     from procwire.sources.sensor import EbpfSource
+    from procwire.sysmon.config_filter import ConfigFilter
 
 __all__ = ["import_all", "kept_fields", "opening", "recorder"]
 
 
 def kept_fields(request: Request) -> tuple[Field, ...] | None:
-    """The columns of the lines; None where batches must be recorded: for a configuration, predicates, alerts, other
+    """The columns of the lines; None where batches must be recorded: for alerts, rows that rules do not log, other
     formats, a terminal, several outputs, or columns that are computed.
 
     Raises UsageError for a column that does not exist.
     """
-    if request.where or request.config or request.detect or request.sensor == "poll":
+    if request.detect or request.keep_unlogged or request.sensor == "poll":
         return None
     if len(request.targets) != 1 or not _takes_lines(request.targets[0]):
         return None
     from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, field, fields
 
-    if request.columns is None or request.targets[0].way in ("xml", "syslog"):
+    if request.columns is None or format_named(request.targets[0].way).whole_events:
         return fields("event", "system", "live")
     kept = tuple(field(name, request.names, FIELDS + LIVE_FIELDS + DERIVED) for name in request.columns)
     if len(set(kept)) < len(kept) or any(field.group == "derived" for field in kept):
@@ -49,7 +54,7 @@ def kept_fields(request: Request) -> tuple[Field, ...] | None:
 
 
 def _takes_lines(target: Target) -> bool:
-    if target.way not in ("ndjson", "csv", "xml", "syslog"):
+    if not format_named(target.way).core_lines:
         return False
     if target.to_stdout:
         return not sys.stdout.isatty()
@@ -69,9 +74,11 @@ def import_all(request: Request) -> None:
     import procwire.recorder.lines
     import procwire.sinks.lines
 
+    if request.where or request.config:
+        import procwire.recorder.deciding
     if request.images:
         import procwire.recorder.images
-        import procwire.rules  # noqa: F401
+        import procwire.sysmon  # noqa: F401
     if request.dns_lookup:
         import dns.resolver
         import dns.reversename  # noqa: F401
@@ -88,6 +95,8 @@ def recorder(
     account: pwd.struct_passwd | None,
     on_status: Callable[[RecordingLedger], None],
     between: Callable[[], None],
+    configured: LiveRules | None,
+    predicate: Where | None,
     stack: ExitStack,
 ) -> LineRecorder:
     """Set up the only output, and how lines are written; `stack` closes it."""
@@ -121,15 +130,37 @@ def recorder(
     def start() -> str:
         return stamp(time.time(), computer_name) if output.has_hostname else f"<14>{stamp(time.time(), None)}"
 
-    source.write_lines(
-        LineForm(line_form(target.way, fields, request.names)),
-        constants=constants,
-        ports=port_names(),
-        namespace=hosts.namespace,
-        connections_only=target.way in SYSMON_WAYS,
-        by_image=bool(request.images),
-        names=Naming(users, hosts, start, logged_images(request)),
+    decisions = _decisions(configured, predicate)
+    # With a configuration its own rules have those of `-n`.
+    by_image = bool(request.images) and configured is None
+    rules, keeps = (None, None) if decisions is None else (decisions.rules, decisions.keeps)
+    names = Naming(
+        users, hosts, start, logged_images(request) if by_image else lambda _: True, rules=rules, keeps=keeps
     )
+    form = LineForm(line_form(target.way, fields, request.names))
+
+    def write_lines() -> None:
+        asked = None if decisions is None else decisions.asked()
+        source.write_lines(
+            form,
+            constants=constants,
+            ports=port_names(),
+            namespace=hosts.namespace,
+            connections_only=target.way in SYSMON_WAYS,
+            by_image=by_image,
+            rules=asked and asked.rules,
+            predicate=asked and asked.predicate,
+            names_hosts=asked is None or asked.names_hosts,
+            sizes=asked.sizes if asked else {},
+            names=names,
+        )
+
+    def refresh() -> None:
+        between()
+        if decisions is not None and decisions.are_changed:
+            write_lines()
+
+    write_lines()
     losses = _losses(request, fields, constants, start)
     return LineRecorder(
         source,
@@ -138,8 +169,18 @@ def recorder(
         losses=losses,
         ledger=ledger,
         on_status=on_status,
-        between_batches=between,
+        between_batches=refresh,
+        undecided=lambda: 0 if decisions is None else decisions.undecided,
     )
+
+
+def _decisions(configured: LiveRules | None, predicate: Where | None) -> Decisions | None:
+    """What decides which rows are written; None where all are."""
+    if configured is None and predicate is None:
+        return None
+    from procwire.recorder.deciding import Decisions
+
+    return Decisions(None if configured is None else lambda: cast("ConfigFilter", configured.applied), predicate)
 
 
 def _losses(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from procwire.cli.request import Request
     from procwire.recorder import LiveRules
     from procwire.recorder.reload import Step
-    from procwire.rules.model import Configuration
+    from procwire.sysmon.model import Configuration
 
 __all__ = [
     "Hangups",
@@ -105,7 +105,7 @@ def live_rules(request: Request, path: Path, hangups: Hangups) -> LiveRules:
 
 def _loader(request: Request, path: Path) -> Callable[[], Configuration]:
     from procwire.recorder.images import with_images
-    from procwire.rules.parse import load
+    from procwire.sysmon.parse import load
 
     def read() -> Configuration:
         configuration = load(path, lenient=request.lenient)
@@ -115,10 +115,10 @@ def _loader(request: Request, path: Path) -> Callable[[], Configuration]:
 
 
 def _compiler(request: Request) -> Callable[[Configuration], Step]:
-    from procwire.rules.apply import Rules
+    from procwire.sysmon.config_filter import ConfigFilter
 
     def compiled(configuration: Configuration) -> Step:
-        return Rules(configuration, strict=request.strict_sysmon, keep=request.keep_unlogged)
+        return ConfigFilter(configuration, strict=request.strict_sysmon, keep=request.keep_unlogged)
 
     return compiled
 
@@ -126,7 +126,7 @@ def _compiler(request: Request) -> Callable[[Configuration], Step]:
 def rules_of_images(request: Request) -> Step:
     """The rules that `-n` stands for where there is no configuration."""
     from procwire.recorder.images import with_images
-    from procwire.rules.model import Configuration
+    from procwire.sysmon.model import Configuration
 
     nothing = Configuration("-n", (4, 90), (), dns_lookup=True, field_sizes={}, findings=())
     return _compiler(request)(with_images(nothing, request.images or ()))
@@ -137,8 +137,8 @@ def logged_images(request: Request) -> Callable[[str | None], bool]:
     if not request.images:
         return lambda _: True
     from procwire.recorder.images import with_images
-    from procwire.rules import Configuration, decide
-    from procwire.rules.forms import text_of
+    from procwire.sysmon import Configuration, decide
+    from procwire.sysmon.forms import text_of
 
     nothing = Configuration("-n", (4, 90), (), dns_lookup=True, field_sizes={}, findings=())
     rules = with_images(nothing, request.images)

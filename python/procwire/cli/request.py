@@ -5,43 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
-__all__ = ["Level", "Names", "Request", "Sensor", "Target", "Way"]
+from procwire.choices import Level, Names
+from procwire.choices import ProtocolChoice as Protocol
+from procwire.choices import SensorName as Sensor
+from procwire.sinks.formats import RECORD_FORMATS
 
-# Sigma's own, not asked of it: pySigma takes long to import.
-Level = Literal["informational", "low", "medium", "high", "critical"]
-
-Names = Literal["ossem", "sysmon", "ossem-cdm"]
-Sensor = Literal["auto", "ebpf", "poll"]
+__all__ = ["Level", "Names", "Protocol", "Request", "Sensor", "Target", "Way"]
 
 
-class Way(StrEnum):
-    """A format; an enumeration, since Typer takes no list of a Literal."""
-
-    TABLE = "table"
-    NDJSON = "ndjson"
-    CSV = "csv"
-    CSV_SAFE = "csv-safe"
-    PARQUET = "parquet"
-    ARROW = "arrow"
-    XML = "xml"
-    SYSLOG = "syslog"
-    LAKE = "lake"
+if TYPE_CHECKING:
+    Way = str
+else:
+    Way = StrEnum("Way", [(name.replace("-", "_").upper(), name) for name in RECORD_FORMATS])
+    """The formats; an enumeration, since Typer takes no list of a Literal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where rows go: a file, or stdout (with syslog the system's log, with lake a lake) without one."""
 
-    way: Way
+    way: str
     path: Path | None
     to_stdout: bool
 
     @property
     def name(self) -> str:
         """What the account calls it."""
-        elsewhere = "the lake" if self.way == Way.LAKE else "the system's log"
+        elsewhere = "the lake" if self.way == "lake" else "the system's log"
         return "stdout" if self.to_stdout else str(self.path or elsewhere)
 
 
@@ -64,6 +56,7 @@ class Request:
     count: int | None
     sensor: Sensor
     interval_s: float
+    protocol: Protocol
     udp_idle_s: float
     attempts: bool
     closes: bool

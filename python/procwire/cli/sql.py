@@ -8,31 +8,35 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from procwire.cli.asking import asking
 from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.reading import account
-from procwire.cli.signals import Signals
-from procwire.cli.sought import (
+from procwire.cli.options import (
     EngineOption,
+    FilesOption,
+    ForceOption,
     LakeOption,
     MasterOption,
     MemoryOption,
+    OutputOption,
+    QueryOptions,
     SinceOption,
-    Sought,
     SpillOption,
     TimeoutOption,
+    ToOption,
+    UnpackOption,
     UntilOption,
-    opened,
+    option_names,
 )
+from procwire.cli.progress import query_progress
+from procwire.cli.reading import account
+from procwire.cli.signals import Signals
 from procwire.cli.targets import check_targets
-from procwire.cli.unpacking import UnpackOption
-from procwire.cli.ways import ForceOption, OutputOption, ToOption, Way, way_of
+from procwire.cli.ways import Way, way_of
 from procwire.errors import UsageError
+from procwire.words import counted
 
 if TYPE_CHECKING:
     from procwire.cli.output import Output
-    from procwire.engine import Limits
-    from procwire.lake.engines import Connection
+    from procwire.query import OpenSource
 
 __all__ = ["EXAMPLES", "sql"]
 
@@ -64,10 +68,7 @@ def sql(
         str | None, typer.Argument(metavar="[QUERY]", help="A query in DuckDB's SQL; - is stdin.", show_default=False)
     ] = None,
     file: Annotated[Path | None, typer.Option(metavar="FILE", help="Read the query from FILE; - is stdin.")] = None,
-    files: Annotated[
-        list[str] | None,
-        typer.Option("--files", metavar="PATH", help="Ask logs instead of the lake, or Parquet files; repeatable."),
-    ] = None,
+    files: FilesOption = None,
     lake: LakeOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
@@ -92,63 +93,51 @@ def sql(
     is_private(dst_ip) and other functions test addresses.
     """
     check_targets([("-o", output)], [*(files or ()), *([file] if file else [])], force=force)
-    from procwire.engine import one_query
+    from procwire.query import open_source
 
     # Before anything is read: what is mistyped must not cost the reading.
-    text = one_query(_query_text(query, file))
-    sought = Sought(files, lake, since, until, engine, master, memory, spill, timeout, unpack)
-    source = opened(sought, called="--files")
-    with Signals() as signals, signals.ended(), source as (connection, ledger):
-        if ledger is not None and ledger.nothing_read:
-            return account(ledger)
+    text = _query(query, file)
+    options = QueryOptions(files, lake, since, until, engine, master, memory, spill, timeout, unpack)
+    source = open_source(options.source(), progress=query_progress, names=option_names("--files"))
+    with Signals() as signals, signals.ended(), source as opened:
+        if opened.ledger is not None and opened.nothing_read:
+            return account(opened.ledger)
         # What reads the logs for DuckDB may have swallowed it.
         signals.check()
-        _answer(connection, text, to, output, limit, sought.limits(), signals, force=force)
-        return ExitCode.ALL_READ if ledger is None else account(ledger)
+        _answer(opened, text, to, output, limit, signals, force=force)
+        return ExitCode.ALL_READ if opened.ledger is None else account(opened.ledger)
     return ExitCode(128 + (signals.received or 0))
 
 
-def _query_text(query: str | None, file: Path | None) -> str:
-    from procwire.engine.check import MOST_BYTES
+def _query(query: str | None, file: Path | None) -> str:
+    from procwire.query.statement import checked_query, read_query
 
     if (query is None) == (file is None):
         raise UsageError("expected a query, or --file FILE with one; found " + ("neither" if query is None else "both"))
     if query == "-" or file == Path("-"):
-        text = sys.stdin.read(MOST_BYTES + 1)
-    elif file is not None:
-        try:
-            with file.open(encoding="utf-8") as lines:
-                # It may be endless; one more than is allowed is refused.
-                text = lines.read(MOST_BYTES + 1)
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"cannot read {file}: {error}") from error
-    else:
-        text = query or ""
-    if not text.strip():
-        raise UsageError("found an empty query, expected SQL such as SELECT * FROM connections")
-    return text
+        return read_query(sys.stdin)
+    return checked_query(query or "") if file is None else read_query(file)
 
 
 def _answer(
-    connection: Connection,
+    source: OpenSource,
     query: str,
     to: Way | None,
     output: Path | None,
     limit: int | None,
-    limits: Limits,
     signals: Signals,
     *,
     force: bool,
 ) -> None:
     """Run the query and write what it gives."""
     from procwire.cli.output import Output
-    from procwire.cli.results import Shaped, first_rows
+    from procwire.query import ExportableRows, first_rows
     from procwire.sinks import open_sink
 
     way = way_of(to, output)
-    with asking(connection, limits) as asked, Output(output, force=force) as out:
-        reader = asked.run(lambda: connection.sql(query).to_arrow_reader())
-        rows = Shaped(asked.each(reader), reader.schema, way)
+    with Output(output, force=force) as out:
+        found = source.sql(query)
+        rows = ExportableRows(found, found.schema, way)
         sink = open_sink(way, out.stream, rows.schema, out.terminal)
         most = limit if limit is not None else _TERMINAL_ROWS if out.terminal and way == "table" else None
         count = 0
@@ -167,4 +156,4 @@ def _tell(count: int, most: int | None, out: Output, limit: int | None) -> None:
         sys.stderr.write(f"the first {most} rows; --limit 0 shows all\n")
     elif out.terminal is not None:
         shown = min(count, most or count)
-        sys.stderr.write(f"{shown:,} row{'' if shown == 1 else 's'}\n")
+        sys.stderr.write(f"{counted(shown, 'row')}\n")

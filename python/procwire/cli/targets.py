@@ -9,12 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from procwire.errors import UsageError
-from procwire.files import Place, check_links, find, is_among, taken
-from procwire.lake.location import VARIABLE, is_remote
+from procwire.files import Place, find, is_among, taken
+from procwire.lake.location import is_lake
 
-__all__ = ["check_lake", "check_targets"]
-
-_LAKE_LOGS = ("_delta_log", "connections/_delta_log")
+__all__ = ["check_targets"]
 
 
 def check_targets(
@@ -42,19 +40,6 @@ def check_targets(
                 _check_file(option, place, seen, force=force)
 
 
-def check_lake(location: str | None) -> None:
-    """Refuse a lake that lies behind a link which others may have planted.
-
-    location: as it was given; else that of the environment, or the default, which nobody can plant. Raises UsageError.
-    """
-    found = (location or os.environ.get(VARIABLE, "")).removeprefix("file://")
-    if not found or is_remote(found):
-        return
-    lake = Path(os.path.expanduser(found))  # noqa: PTH111 - it raises nothing where there is no home
-    for folder in ("connections", "process_creations", "dns_queries", "readings"):
-        check_links(lake / folder / "_delta_log")
-
-
 def _check_file(option: str, place: Place, seen: dict[tuple[int, int, str], str], *, force: bool) -> None:
     if _in_lake(place.path):
         raise UsageError(f"found {option} {place.path} in the folder of a lake: name a file outside of it")
@@ -74,7 +59,7 @@ def _is_input(found: os.stat_result | None, inputs: list[str | os.PathLike[str]]
 
 
 def _in_lake(path: Path) -> bool:
-    return any((folder / log).is_dir() for folder in path.resolve().parents for log in _LAKE_LOGS)
+    return any((folder / "_delta_log").is_dir() or is_lake(str(folder)) for folder in path.resolve().parents)
 
 
 def _stdout() -> os.stat_result | None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from procwire.cli.quantities import size_bytes
 from procwire.errors import UsageError
+from procwire.units import size_bytes
 
 if TYPE_CHECKING:
     from procwire.sources.limits import UnpackLimits

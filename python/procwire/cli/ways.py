@@ -1,76 +1,43 @@
-"""Where rows go: the options that verbs share, the formats, and the columns that are asked for."""
+"""Where rows go: the formats, and the columns that are asked for."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, cast
-
-import typer
+from typing import TYPE_CHECKING, Literal
 
 from procwire.errors import UsageError
+from procwire.sinks.formats import EXPORT_FORMATS, ROW_FORMATS, canonical, format_named, format_of_path
 
-__all__ = [
-    "ForceOption",
-    "OutputOption",
-    "RowsToOption",
-    "RowsWay",
-    "ToOption",
-    "Way",
-    "WhereOption",
-    "columns_among",
-    "listed",
-    "rows_way",
-    "way_of",
-]
+__all__ = ["RowsWay", "Way", "columns_among", "listed", "rows_way", "way_of"]
 
-Way = Literal["table", "ndjson", "csv", "csv-safe", "parquet", "arrow", "xml"]
-RowsWay = Literal["table", "ndjson", "csv", "csv-safe", "parquet", "arrow"]
-"""Formats for rows that are not events."""
-
-
-def _file(path: Path | None) -> Path | None:
-    """`-` is stdout, as no file is."""
-    return None if path == Path("-") else path
-
-
-_TO = typer.Option(help="Format of the result. [default: by the suffix of -o; table on a terminal; else ndjson]")
-ToOption = Annotated[Way | None, _TO]
-RowsToOption = Annotated[RowsWay | None, _TO]
-OutputOption = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.", callback=_file),
-]
-ForceOption = Annotated[
-    bool, typer.Option("--force", help="Overwrite files that are there: without it they are never touched.")
-]
-WhereOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="SQL",
-        help="Keep rows for which this predicate holds, in DuckDB's SQL over the columns. May be repeated: all must "
-        "hold.",
-    ),
-]
+if TYPE_CHECKING:
+    Way = str
+    RowsWay = str
+else:
+    Way = Literal[EXPORT_FORMATS]
+    RowsWay = Literal[ROW_FORMATS]
+    """Formats for rows that are not events."""
 
 
 def way_of(to: Way | None, path: Path | None) -> Way:
-    """The format asked for, else of the file's name, on a terminal a table."""
-    from procwire.sinks import sink_for_suffix
+    """Return the format asked for, else that of the file's name; on a terminal a table.
 
+    Raises UsageError for a file with an unknown suffix.
+    """
     if to is not None:
-        return to
+        return canonical(to)
     if path is None:
         return "table" if sys.stdout.isatty() else "ndjson"
-    return cast(Way, sink_for_suffix(path.suffix) or "ndjson")
+    return format_of_path(path)
 
 
 def rows_way(to: RowsWay | None, path: Path | None) -> RowsWay:
-    """The same for rows that are not events. Raises UsageError for a file of xml."""
+    """Return the format of rows that are not events, as `way_of` does. Raises UsageError for a file of events."""
     way = way_of(to, path)
-    if way == "xml":
-        raise UsageError("found .xml in -o, expected another format: xml holds events only")
+    if format_named(way).whole_events:
+        raise UsageError(f"found .{way} in -o, expected another format: {way} holds events only")
     return way
 
 

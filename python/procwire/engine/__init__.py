@@ -7,12 +7,14 @@ one statement that only reads (`check`), of functions that are safe (`functions`
 
 from __future__ import annotations
 
-from procwire.engine.check import one_predicate, one_query
-from procwire.engine.connection import connect
-from procwire.engine.failures import sql_errors
-from procwire.engine.files import LocalFile, Readable, Served
-from procwire.engine.limits import PREDICATE_S, TIMEOUT_S, Limits
-from procwire.engine.text import literal, quote
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from procwire.engine.check import one_predicate, one_query
+    from procwire.engine.connection import connect
+    from procwire.engine.failures import sql_errors
+    from procwire.engine.files import LocalFile, Readable, Served
+    from procwire.engine.limits import PREDICATE_S, TIMEOUT_S, Limits, exceeded
+    from procwire.engine.text import literal, quote
 
 __all__ = [
     "PREDICATE_S",
@@ -22,9 +24,35 @@ __all__ = [
     "Readable",
     "Served",
     "connect",
+    "exceeded",
     "literal",
     "one_predicate",
     "one_query",
     "quote",
     "sql_errors",
 ]
+
+_HOMES = {
+    "PREDICATE_S": "limits",
+    "TIMEOUT_S": "limits",
+    "Limits": "limits",
+    "LocalFile": "files",
+    "Readable": "files",
+    "Served": "files",
+    "connect": "connection",
+    "exceeded": "limits",
+    "literal": "text",
+    "one_predicate": "check",
+    "one_query": "check",
+    "quote": "text",
+    "sql_errors": "failures",
+}
+
+
+def __getattr__(name: str) -> object:
+    # On first use: who only quotes SQL, as `config check` does, needs neither Arrow nor DuckDB.
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f"procwire.engine.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,6 +8,7 @@ from procwire.engine.files import Served
 from procwire.engine.limits import Limits
 from procwire.engine.spill import spill_folder
 from procwire.engine.text import literal
+from procwire.extras import named_extras
 
 if TYPE_CHECKING:
     import duckdb
@@ -31,7 +32,8 @@ def connect(
     rather than to be an error.
     """
     # Here, for it takes longer to import than most questions need.
-    import duckdb
+    with named_extras():
+        import duckdb
 
     limits = limits or Limits()
     folder = _spill_folder() if spills else ""

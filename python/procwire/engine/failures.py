@@ -9,20 +9,22 @@ from contextlib import contextmanager
 import pyarrow as pa
 
 from procwire import errors
-from procwire.errors import LakeError, LimitError, ProcwireError, UsageError
+from procwire.engine.limits import Limit, exceeded
+from procwire.errors import LakeError, ProcwireError, UsageError
 
 __all__ = ["sql_errors"]
 
 # What a file that procwire serves raised, as DuckDB passes it on: a traceback of Python's, its last line last.
 _RAISED = re.compile(r"^(?:procwire\.errors\.)?(\w+)(?:: (.*))?$")
 _FILE = re.compile(r'Cannot access \w+ ("[^"]*")')
-_LIMITS = (
-    ("maximum execution time", "ran longer than its limit: ask for less, or raise it with --timeout"),
-    ("max_temp_directory_size", "needs more temporary space than its limit: ask for less, or raise it with --spill"),
-    ("failed to offload", "needs more temporary space than its limit: ask for less, or raise it with --spill"),
-    ("Out of Memory", "needs more memory than its limit: ask for less, or raise it with --memory"),
-    ("Allocation failure", "needs more memory than its limit: ask for less, or raise it with --memory"),
+_LIMITS: tuple[tuple[str, Limit], ...] = (
+    ("maximum execution time", "time"),
+    ("max_temp_directory_size", "spill"),
+    ("failed to offload", "spill"),
+    ("Out of Memory", "memory"),
+    ("Allocation failure", "memory"),
 )
+"""What DuckDB's message has of a limit that was exceeded, and which it is."""
 
 
 @contextmanager
@@ -54,9 +56,9 @@ def _ours(told: str) -> ProcwireError:
     # DuckDB puts words of its own before it, or none.
     if any("Traceback (most recent call last)" in line for line in lines):
         return _raised(lines)
-    for sign, text in _LIMITS:
+    for sign, limit in _LIMITS:
         if sign in told:
-            return LimitError(f"SQL: the query {text}")
+            return exceeded(limit, prefix="SQL: ")
     # DuckDB took the name of a table for that of a file.
     if "file system operations are disabled" in told and (match := _FILE.search(told)):
         return UsageError(f"SQL: found the file {match[1]}, expected a table such as connections; --files names files")

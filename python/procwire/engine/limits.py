@@ -9,14 +9,35 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-__all__ = ["PREDICATE_S", "TIMEOUT_S", "Limits", "default_memory_bytes", "default_spill_bytes"]
+from procwire.errors import LimitError
+
+__all__ = [
+    "EXCEEDED",
+    "PREDICATE_S",
+    "TIMEOUT_S",
+    "Limit",
+    "Limits",
+    "default_memory_bytes",
+    "default_spill_bytes",
+    "exceeded",
+]
 
 _CGROUP = Path("/sys/fs/cgroup")
 TIMEOUT_S = 3_600.0
 """How long a query may take unless its limit is another, in seconds."""
 PREDICATE_S = 60.0
 """How long a predicate may take for one batch of rows, in seconds."""
+
+
+Limit = Literal["time", "spill", "memory"]
+EXCEEDED: dict[Limit, tuple[str, str]] = {
+    "time": ("ran longer than its limit", "--timeout"),
+    "spill": ("needs more temporary space than its limit", "--spill"),
+    "memory": ("needs more memory than its limit", "--memory"),
+}
+"""What a query does that exceeds a limit, and the option that raises the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +52,13 @@ class Limits:
     memory_bytes: int = field(default_factory=lambda: default_memory_bytes())
     spill_bytes: int = field(default_factory=lambda: default_spill_bytes())
     timeout_s: float | None = TIMEOUT_S
+
+
+def exceeded(limit: Limit, amount: str = "", *, prefix: str = "") -> LimitError:
+    """Return the error of a query that exceeds a limit; amount: the limit itself, such as `60 s`, where it is known."""
+    what, option = EXCEEDED[limit]
+    of = f" of {amount}" if amount else ""
+    return LimitError(f"{prefix}the query {what}{of}: ask for less, or raise it with {option}")
 
 
 def default_memory_bytes() -> int:

@@ -10,7 +10,12 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 
-__all__ = ["Addresses", "OwnAddresses", "can_be_asked", "can_be_own"]
+__all__ = ["LOOPBACK", "Addresses", "Named", "OwnAddresses", "can_be_asked", "can_be_own"]
+
+LOOPBACK = "127.0.0.1"
+"""An address that is this machine's for sure."""
+Named = tuple[str | None, str | None]
+"""The name of an address and the name's origin; None for none."""
 
 _RTM_GETADDR, _NLMSG_ERROR, _NLMSG_DONE = 22, 2, 3
 _REQUEST_DUMP = 0x301

@@ -8,9 +8,8 @@ from typing import cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from procwire.enrich.addresses import can_be_own
+from procwire.enrich.addresses import LOOPBACK, Named, can_be_own
 from procwire.enrich.columns import Distinct, column, replaced
-from procwire.enrich.hosts import LOOPBACK, Named
 
 __all__ = ["filled"]
 

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from procwire.enrich.addresses import Addresses, OwnAddresses, can_be_asked, can_be_own
+from procwire.enrich.addresses import LOOPBACK, Addresses, Named, OwnAddresses, can_be_asked, can_be_own
 from procwire.enrich.lookups import Answer, Lookups
 from procwire.enrich.reverse import ReverseLookup
 from procwire.enrich.watched import Watched
@@ -17,18 +17,13 @@ from procwire.enrich.watched import Watched
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["LOOPBACK", "HostNames", "Named"]
-
-Named = tuple[str | None, str | None]
-"""A name and its origin."""
+__all__ = ["HostNames"]
 
 _HOSTS = Path("/etc/hosts")
 _NAMESPACE = Path("/proc/self/ns/net")
 _THREADS = 8
 _UNNAMED: Named = (None, None)
 _LOCAL, _REVERSE = "local", "reverse"
-LOOPBACK = "127.0.0.1"
-"""An address that is this machine's for sure."""
 
 
 class HostNames:

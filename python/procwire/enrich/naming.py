@@ -14,7 +14,8 @@ __all__ = ["Naming"]
 class Naming:
     """Is asked by the core while it writes.
 
-    stamp: gives what stands in front of a line of syslog. logs: whether rows of an image are recorded.
+    stamp: gives what stands in front of a line of syslog. logs: whether rows of an image are recorded. rules, keeps:
+    see `recorder.deciding.Decisions`.
     """
 
     def __init__(
@@ -23,11 +24,16 @@ class Naming:
         hosts: HostNames,
         stamp: Callable[[], str],
         logs: Callable[[str | None], bool] = lambda _: True,
+        *,
+        rules: Callable[[object], list[str | None]] | None = None,
+        keeps: Callable[[object], bytes] | None = None,
     ) -> None:
         self._users = users
         self._hosts = hosts
         self._stamp = stamp
         self._logs = logs
+        self._rules = rules
+        self._keeps = keeps
 
     def user(self, uid: int) -> str | None:
         """The name of an account."""
@@ -49,3 +55,11 @@ class Naming:
     def stamp(self) -> str:
         """What stands in front of a line of syslog now."""
         return self._stamp()
+
+    def rules(self, rows: object) -> list[str | None] | None:
+        """What rules say of each row, see `recorder.deciding.Decisions`."""
+        return None if self._rules is None else self._rules(rows)
+
+    def keeps(self, rows: object) -> bytes | None:
+        """Whether a predicate keeps each row, likewise."""
+        return None if self._keeps is None else self._keeps(rows)

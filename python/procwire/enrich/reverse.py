@@ -20,15 +20,18 @@ _KEPT_AT_LEAST_S, _KEPT_AT_MOST_S = 60.0, 3600.0
 _NO_NAME_KEPT_S = 300.0
 _NO_ANSWER_KEPT_S = 60.0
 _LIFETIME_S = 3.0
-# One zone whose servers are down is common; so many in a row are a resolver that is.
+# So many silences in a row are a resolver that is down, or zones whose servers are: whoever connects there makes them.
+# What a resolver answers whichever zones are down tells one from the other.
 _SILENCES = 8
+_ANSWERED_BY_ALL = (".", "NS")
 _PAUSE_S = 30.0
 
 
 class ReverseLookup:
     """Asks for the PTR record of an address. May take 3 s; used by several threads.
 
-    A resolver that has answered nothing for 8 questions in a row is not asked for 30 s.
+    A resolver that has answered nothing for 8 questions in a row, and does not name the root's servers either, is not
+    asked for 30 s.
     """
 
     def __init__(self, resolv_conf: Path = _RESOLV_CONF, port: int = 53, lifetime_s: float = _LIFETIME_S) -> None:
@@ -48,7 +51,7 @@ class ReverseLookup:
         with self._lock:
             resolver = self._resolver.parsed
         if resolver is None or time.monotonic() < self._pause_until_s:
-            self._count(self._silent)
+            self._count()
             return Answer(None, _NO_ANSWER_KEPT_S)
         try:
             found = resolver.resolve_address(address)
@@ -56,7 +59,11 @@ class ReverseLookup:
             self._silent = 0
             return Answer(None, _NO_NAME_KEPT_S)
         except (DNSException, OSError) as error:
-            self._count(self._silent + 1 if isinstance(error, Timeout) else 0)
+            if not isinstance(error, Timeout):
+                self._silent = 0
+            elif self._is_silent_again() and not self._answers(resolver):
+                self._pause_until_s = time.monotonic() + _PAUSE_S
+            self._count()
             return Answer(None, _NO_ANSWER_KEPT_S)
         self._silent = 0
         # One of several, the same each time; names compare without case, and 0x20 randomisation comes back.
@@ -65,13 +72,30 @@ class ReverseLookup:
         kept_s = min(max(ttl_s, _KEPT_AT_LEAST_S), _KEPT_AT_MOST_S)
         return Answer(name or None, kept_s)
 
-    def _count(self, silent: int) -> None:
+    def _count(self) -> None:
         with self._lock:
             self.unanswered += 1
-            self._silent = silent
-            if silent >= _SILENCES:
-                self._silent = 0
-                self._pause_until_s = time.monotonic() + _PAUSE_S
+
+    def _is_silent_again(self) -> bool:
+        """Count a silence; whether it is the last of so many in a row."""
+        with self._lock:
+            self._silent += 1
+            if self._silent < _SILENCES:
+                return False
+            self._silent = 0
+            return True
+
+    def _answers(self, resolver: Resolver) -> bool:
+        """Whether a resolver answers at all, if only that it will not."""
+        from dns.exception import DNSException, Timeout
+
+        try:
+            resolver.resolve(*_ANSWERED_BY_ALL)
+        except Timeout:
+            return False
+        except (DNSException, OSError):
+            return True
+        return True
 
     def _configured(self, text: str) -> Resolver | None:
         from io import StringIO

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Iterable, Iterator
+
+from procwire.files.patterns import is_pattern, matches
 
 __all__ = ["is_among"]
 
@@ -24,11 +25,12 @@ def _stats(paths: Iterable[str | os.PathLike[str]]) -> Iterator[os.stat_result]:
     for path in [os.fspath(path) for path in paths]:
         if path == _STDIN:
             yield from _stat(0)
-        elif os.path.lexists(path) or not glob.has_magic(path):
+        elif os.path.lexists(path) or not is_pattern(path):
             yield from _below(path)
         else:
-            for match in glob.iglob(path, recursive=True):  # noqa: PTH207 - the pattern may be absolute
-                yield from _below(match)
+            for match, error in matches(path):
+                if error is None:
+                    yield from _below(match)
 
 
 def _below(path: str) -> Iterator[os.stat_result]:

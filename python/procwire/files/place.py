@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -98,7 +97,7 @@ class Place:
         flags |= os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         if not replace:
             return os.open(self.name, flags, mode, dir_fd=self.folder)
-        temporary = f".procwire-{secrets.token_hex(8)}.new"
+        temporary = f".procwire-{os.urandom(8).hex()}.new"
         made = os.open(temporary, flags, mode, dir_fd=self.folder)
         try:
             os.rename(temporary, self.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)

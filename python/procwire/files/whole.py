@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import secrets
 import stat
 from contextlib import suppress
 from pathlib import PurePath
@@ -116,7 +115,7 @@ def _remove_stale(folder: int, name: str) -> None:
 def _new_part(place: Place, mode: int) -> tuple[str, int]:
     """Make a part and lock it; return its name and descriptor."""
     while True:
-        name = f".procwire-{secrets.token_hex(8)}.part"
+        name = f".procwire-{os.urandom(8).hex()}.part"
         part = place.beside(name)
         descriptor = part.make(mode)
         part.close()

@@ -24,21 +24,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-import pyarrow as pa
-
 from procwire.errors import UsageError
 from procwire.hunts.values import KINDS, Value, value_of
 
 __all__ = ["COLUMN_TYPES", "Column", "Header", "Parameter", "parse"]
 
-COLUMN_TYPES: dict[str, pa.DataType] = {
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "text": pa.string(),
-    "boolean": pa.bool_(),
-    "time": pa.timestamp("us", tz="UTC"),
+# By name: pyarrow takes long to import, and a list of hunts needs no types.
+COLUMN_TYPES: dict[str, tuple[str, ...]] = {
+    "integer": ("int64",),
+    "number": ("float64",),
+    "text": ("string",),
+    "boolean": ("bool_",),
+    "time": ("timestamp", "us", "UTC"),
 }
-"""What a column's type may be called, and what it is in Arrow."""
+"""What a column's type may be called, and the function of pyarrow that makes it, with its arguments."""
 
 _ENTRY = re.compile(r"  (?P<name>[a-z_][a-z0-9_]*) +(?P<type>[a-z]+)(?P<default> = .*?)?(?:  +(?P<meaning>.*))?")
 # The expression above takes time with the square of a line's spaces.

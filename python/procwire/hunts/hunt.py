@@ -8,16 +8,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from procwire.bounded import read_bounded
-from procwire.engine import one_query, sql_errors
 from procwire.errors import UsageError
 from procwire.hunts.header import COLUMN_TYPES, Column, Parameter, parse
 from procwire.hunts.values import Value, value_of
 
 if TYPE_CHECKING:
-    from procwire.lake.engines import Connection
+    import pyarrow as pa
+
+    from procwire.query.protocol import Connection
 
 __all__ = ["Hunt", "find", "load"]
 
@@ -42,7 +41,10 @@ class Hunt:
     @property
     def schema(self) -> pa.Schema:
         """The Arrow schema of what it gives."""
-        return pa.schema([pa.field(column.name, COLUMN_TYPES[column.type]) for column in self.columns])
+        import pyarrow as pa
+
+        makers = [(column.name, *COLUMN_TYPES[column.type]) for column in self.columns]
+        return pa.schema([pa.field(name, getattr(pa, maker)(*arguments)) for name, maker, *arguments in makers])
 
     def run(self, connection: Connection, **parameters: object) -> pa.RecordBatchReader:
         """Hunt on a connection that has the view `connections`: DuckDB's (`procwire.connect`), or Spark's.
@@ -51,6 +53,10 @@ class Hunt:
         Raises UsageError for a parameter that the hunt does not have, that it lacks, or of another type; and for SQL
         that is not one query, or that the engine refuses.
         """
+        import pyarrow as pa
+
+        from procwire.engine import one_query, sql_errors
+
         values = self.values(parameters)
         with sql_errors():
             found = connection.sql(one_query(self.sql), params=values).to_arrow_reader()
@@ -79,6 +85,8 @@ class Hunt:
                              f"{', '.join(self.schema.names)}")  # fmt: skip
 
     def _typed(self, found: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        from procwire.engine import sql_errors
+
         with sql_errors():
             for batch in found:
                 yield batch.cast(self.schema)

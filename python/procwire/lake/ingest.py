@@ -44,7 +44,7 @@ from procwire.sources.limits import UnpackLimits
 from procwire.sources.table_rows import log_rows
 from procwire.sources.tables import open_table
 
-__all__ = ["Ingest", "Step"]
+__all__ = ["Ingest", "Step", "selection_text"]
 
 Batches = Generator[tuple[Event, pa.RecordBatch], None, None]
 Step = Callable[[pa.RecordBatch], pa.RecordBatch]
@@ -55,6 +55,19 @@ _APPEND_ROWS = 256 << 10
 _FOLLOW_S = 1.0
 _PART = "part"
 _TRIES = 1_000
+
+
+def selection_text(
+    where: str, configuration: str, format: str | None, *, recover: bool, lenient: bool, strict: bool
+) -> str:
+    """Return what decides which rows a log gives, as a text; empty if it gives all.
+
+    A lake knows logs by it, so it must stay the same for the same options in all versions. where: the predicate.
+    configuration: the text of Sysmon's configuration. lenient, strict: how it is read.
+    """
+    chosen = [where, configuration, format or "", "recover" if recover else ""]
+    chosen += ["lenient"] * lenient + ["strict"] * strict
+    return "\0".join(chosen) if any(chosen) else ""
 
 
 @dataclass(slots=True)

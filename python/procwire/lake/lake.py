@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,11 +23,11 @@ from procwire.lake.duplicates import without_duplicates
 from procwire.lake.files import remove_files, write_days
 from procwire.lake.location import VARIABLE, is_remote, other_lakes, resolve
 from procwire.lake.maintenance import Compaction, Verification, compact, expire, expired, tidy, verify
-from procwire.lake.period import utc
 from procwire.lake.readings import Reading, Readings
 from procwire.lake.schema import CONNECTIONS, CONTEXT, LAYOUTS, READINGS, SCHEMA, Layout, days
 from procwire.lake.table import ConflictError, DataFile, Table, file_system, is_table, lake_errors
 from procwire.lake.verified import damage
+from procwire.period import utc
 
 __all__ = ["Info", "Lake", "verify_tables"]
 
@@ -52,6 +54,21 @@ class Info:
     readings: list[Reading] = field(default_factory=list)
     trouble: str | None = None
     """Why the readings cannot be told: their table is damaged."""
+
+    def to_dict(self, context: Iterable[Info] = ()) -> dict[str, Any]:
+        """Return it for JSON; context: of the lake's other tables, by name."""
+        readings = [
+            {
+                **asdict(reading),
+                "end_time": None if reading.end_time is None else reading.end_time.isoformat(),
+                "account": json.loads(reading.account),
+            }
+            for reading in self.readings
+        ]
+        days = {name: None if day is None else day.isoformat() for name, day in
+                (("first_day", self.first_day), ("last_day", self.last_day))}  # fmt: skip
+        beside = {part.table: {"events": part.events, "files": part.files, "bytes": part.bytes} for part in context}
+        return {**asdict(self), **days, "context": beside, "readings": readings}
 
 
 class Lake:

@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from procwire.choices import EVENT_TABLES
 from procwire.errors import UsageError
+from procwire.files import check_links
 from procwire.sources.folders import STATE_FOLDER, home_folder
 
-__all__ = ["VARIABLE", "default_folder", "is_remote", "other_lakes", "resolve"]
+__all__ = ["TABLES", "VARIABLE", "check_location", "default_folder", "is_lake", "is_remote", "other_lakes", "resolve"]
 
 VARIABLE = "PROCWIRE_LAKE"
 """Environment variable that names the lake."""
+TABLES = (*EVENT_TABLES, "readings")
+"""The folders of a lake's tables; `schema.LAYOUTS` says what is in them, which takes Arrow to say."""
 _BELOW_HOME = Path(".local", "share", "procwire", "lake")
 
 
@@ -59,6 +63,25 @@ def other_lakes(location: str | os.PathLike[str] | None) -> str:
     if location is not None or os.environ.get(VARIABLE):
         return ""
     return "".join(f". {hint}" for hint in (*_machines(), *_users()))
+
+
+def check_location(location: str | None) -> None:
+    """Refuse a lake that lies behind a link which others may have planted.
+
+    location: as it was given; else that of the environment, or the default, which nobody can plant. Raises UsageError.
+    """
+    found = (location or os.environ.get(VARIABLE, "")).removeprefix("file://")
+    if not found or is_remote(found):
+        return
+    lake = Path(os.path.expanduser(found))  # noqa: PTH111 - it raises nothing where there is no home
+    for folder in TABLES:
+        check_links(lake / folder / "_delta_log")
+
+
+def is_lake(folder: str) -> bool:
+    """Tell whether a folder is a lake; False for what cannot be looked into."""
+    # Unlike Path's, it raises nothing for what cannot be looked into.
+    return os.path.isdir(os.path.join(folder, "connections", "_delta_log"))  # noqa: PTH112, PTH118
 
 
 def is_remote(location: str) -> bool:

@@ -64,7 +64,6 @@ class DataFile:
     size_bytes: int
     rows: int
     day: date | None
-    modified_ms: int
     bounds: Mapping[str, tuple[Any, Any]]
     """Least and greatest value of the columns of `schema.STATISTICS`; without those that are all null."""
 
@@ -377,7 +376,6 @@ def _data_file(entry: Mapping[str, Any]) -> DataFile:
         entry["size_bytes"],
         entry["num_records"] or 0,
         _date(entry.get(f"partition.{DAY}")),
-        entry["modification_time"],
         {name: (low, high) for name, (low, high) in bounds.items() if low is not None and high is not None},
     )
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
-from procwire.event import LIVE_SCHEMA
 from procwire.recorder.ledger import DetectionLedger
+from procwire.sinks.formats import format_named
 from procwire.sinks.kinds import ALERT, ALERT_COLUMNS
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from procwire.sigma import RuleSet
 
 __all__ = ["AlertOutput", "Alerts", "alert_rows", "alert_schema", "with_alert_columns"]
-
-_TEXT_WAYS = ("table", "ndjson", "csv")
 
 
 class AlertOutput(Protocol):
@@ -52,9 +50,9 @@ class Alerts:
 
     def take(self, rules: RuleSet) -> None:
         """Match by these rules from now on; correlations begin anew."""
-        # All that is made at the first match is made now.
-        rules.matches(pa.RecordBatch.from_pylist([], schema=LIVE_SCHEMA))
-        self._rules = rules
+        from procwire.sigma import SigmaStream
+
+        self._stream = SigmaStream(rules)
         self._has_failed = False
         self._ledger.take(len(rules.rules), len(rules.problems))
 
@@ -70,7 +68,7 @@ class Alerts:
 
     def _matches(self, batch: pa.RecordBatch) -> pa.RecordBatch | None:
         try:
-            return self._rules.matches(batch)
+            return self._stream.matches(batch)
         except Exception as error:
             # Whatever a rule may bring about: the events are written, and the next ones have to be.
             self._ledger.unmatched += batch.num_rows
@@ -114,7 +112,7 @@ def _told(name: str, way: str) -> pa.Field:
     from procwire.sigma import SCHEMA
 
     field = SCHEMA.field(name)
-    return pa.field(name, pa.string()) if way in _TEXT_WAYS and pa.types.is_list(field.type) else field
+    return field if format_named(way).binary or not pa.types.is_list(field.type) else pa.field(name, pa.string())
 
 
 def _column(alerts: pa.RecordBatch, field: pa.Field) -> pa.Array:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from procwire.errors import ConfigurationError
-from procwire.rules.model import NETWORK_CONNECT, Configuration, Element, Filter, Finding, OnMatch, Place
+from procwire.sysmon.model import NETWORK_CONNECT, Configuration, Element, Filter, Finding, OnMatch, Place
 
 __all__ = ["with_images"]
 

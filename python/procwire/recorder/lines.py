@@ -1,4 +1,4 @@
-"""A recording by lines: the core writes rows as text in one pass, and no step is Python's."""
+"""A recording by lines: the core writes rows as text in one pass, and asks Python which where that must be decided."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from procwire.recorder.turns import ERROR_EVENT_ID, Counting, Turns
 
 __all__ = ["CountedLines", "LineLosses", "LineRecorder"]
 
-# More rows than a step of the core has, whose ids must be known before.
+# More rows than a step of the core has, whose ids must be known before it.
 _MOST_ROWS = 8_192
 _NO_LIMIT = 2**63 - 1
 
@@ -21,7 +21,7 @@ Values = dict[str, str | int | None]
 
 class _Lines(Protocol):
     @property
-    def data(self) -> bytes: ...
+    def data(self) -> bytes | memoryview: ...
     @property
     def written(self) -> int: ...
     @property
@@ -30,6 +30,8 @@ class _Lines(Protocol):
     def ruled_out(self) -> int: ...
     @property
     def captured(self) -> Mapping[str, int]: ...
+    @property
+    def has_rest(self) -> bool: ...
 
 
 class LineSource(Counting, Protocol):
@@ -48,7 +50,7 @@ class RecordIds(Protocol):
 class LineSink(Counted, Protocol):
     """Takes whole lines."""
 
-    def write(self, lines: bytes, written: int, skipped: int = 0) -> None: ...
+    def write(self, lines: bytes | memoryview, written: int, skipped: int = 0) -> None: ...
     def tick(self) -> None: ...
     def close(self) -> None: ...
 
@@ -60,7 +62,7 @@ class CountedLines:
         self._sink = sink
         self._account = Account(sink, ledger, complain)
 
-    def write(self, lines: bytes, written: int, skipped: int = 0) -> None:
+    def write(self, lines: bytes | memoryview, written: int, skipped: int = 0) -> None:
         """Write whole lines; written, skipped: how many rows they are, and how many have no form."""
         self._sink.write(lines, written, skipped)
         self._account.take()
@@ -87,7 +89,8 @@ LineLosses = Callable[[Values], bytes]
 class LineRecorder(Turns[CountedLines]):
     """Records from `source`, whose form of lines is set, to one output; otherwise as `loop.Recorder` does.
 
-    record_ids: where they come from. losses: makes lines that tell of losses.
+    record_ids: where they come from. losses: makes lines that tell of losses. undecided: how many rows were kept so far
+    because a predicate could not be asked of them; raises what ends the recording.
     """
 
     def __init__(
@@ -100,22 +103,34 @@ class LineRecorder(Turns[CountedLines]):
         ledger: RecordingLedger,
         on_status: Callable[[RecordingLedger], None],
         between_batches: Callable[[], None] = lambda: None,
+        undecided: Callable[[], int] = lambda: 0,
     ) -> None:
         super().__init__(source, [output], ledger=ledger, on_status=on_status, between_batches=between_batches)
         self._source = source
         self._output = output
         self._record_ids = record_ids
         self._losses = losses
+        self._undecided = undecided
 
     def _step(self, timeout_s: float, left: int | None) -> int | None:
-        lines = self._source.lines(timeout_s, self._record_ids.ahead(_MOST_ROWS), _NO_LIMIT if left is None else left)
+        most = _NO_LIMIT if left is None else left
+        lines = self._source.lines(timeout_s, self._record_ids.ahead(_MOST_ROWS), most)
         if lines is None:
             return None
+        captured, kept = sum(lines.captured.values()), self._take(lines)
+        # Before the rules may change.
+        while lines.has_rest and (lines := self._source.lines(0.0, self._record_ids.ahead(_MOST_ROWS), most - kept)):
+            kept += self._take(lines)
+        self._ledger.filtered += captured - kept
+        self._ledger.undecided = self._undecided()
+        return kept
+
+    def _take(self, lines: _Lines) -> int:
+        """Count lines and write them; how many rows were kept."""
         kept = lines.written + lines.skipped
         self._record_ids.take(kept)
         self._ledger.captured.update(lines.captured)
         self._ledger.filtered_by_rules += lines.ruled_out
-        self._ledger.filtered += sum(lines.captured.values()) - kept
         self._output.write(lines.data, lines.written, lines.skipped)
         return kept
 

@@ -13,11 +13,9 @@ from procwire.recorder.alerts import alert_schema, with_alert_columns
 from procwire.recorder.ledger import OutputLedger
 from procwire.select import LIVE_GROUPS, Selection
 from procwire.sinks import RECORDING_COLUMNS
-from procwire.sinks.forms import SYSMON_WAYS
+from procwire.sinks.formats import format_named
 
-__all__ = ["SYSMON_WAYS", "Output", "SelectedOutput", "live_selection", "schema_of"]
-
-_WHOLE_WAYS = (*SYSMON_WAYS, "lake")
+__all__ = ["Output", "SelectedOutput", "live_selection", "schema_of"]
 
 
 class Output(Counted, Protocol):
@@ -37,7 +35,7 @@ def live_selection(
 
     Raises UsageError for a column that does not exist.
     """
-    if way in _WHOLE_WAYS:
+    if format_named(way).whole_events:
         return None
     if way == "table" and columns is None and names == "ossem":
         columns = RECORDING_COLUMNS

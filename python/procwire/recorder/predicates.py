@@ -33,13 +33,18 @@ class Where:
         Selection(names=names, where=where, live=True)
         self.undecided = 0
         """Rows that were kept because the predicate could not be asked of them."""
-        self._needed, self._sql = _query(conjunction(where), names)
+        self.columns, self._sql = _query(conjunction(where), names)
+        """The stored columns that the predicates refer to; at least one."""
         self._complain = complain
         self._timeouts = 0
         self._connection = connect(threads=1, limits=Limits(timeout_s=_BATCH_S), spills=False)
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the rows to keep."""
+        return batch.filter(self.mask(batch))
+
+    def mask(self, batch: pa.RecordBatch) -> pa.BooleanArray:
+        """Return for each row whether to keep it; the batch needs no other columns than `columns`."""
         if self._timeouts >= _MOST_TIMEOUTS:
             return self._undecided(batch)
         try:
@@ -51,26 +56,21 @@ class Where:
             if batch.num_rows == 1:
                 return self._undecided(batch, error)
             # Row by row, so that the others are decided.
-            return _together([self(batch.slice(row, 1)) for row in range(batch.num_rows)])
+            return pa.concat_arrays([self.mask(batch.slice(row, 1)) for row in range(batch.num_rows)])
         self._timeouts = 0
         return kept
 
-    def _kept(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        self._connection.register("batch", pa.table(batch.select(self._needed)))
+    def _kept(self, batch: pa.RecordBatch) -> pa.BooleanArray:
+        self._connection.register("batch", pa.table(batch.select(self.columns)))
         with sql_errors():
             kept = self._connection.sql(self._sql).to_arrow_reader().read_all().column(0)
-        return batch.filter(kept.combine_chunks())
+        return kept.combine_chunks()
 
-    def _undecided(self, batch: pa.RecordBatch, error: UsageError | None = None) -> pa.RecordBatch:
+    def _undecided(self, batch: pa.RecordBatch, error: UsageError | None = None) -> pa.BooleanArray:
         if error is not None and not self.undecided:
             self._complain(f"cannot ask --where of every row, and keeps those: {error}")
         self.undecided += batch.num_rows
-        return batch
-
-
-def _together(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
-    [batch] = pa.Table.from_batches(parts).combine_chunks().to_batches() or [parts[0]]
-    return batch
+        return pa.repeat(pa.scalar(True), batch.num_rows)
 
 
 def _query(where: str, names: Names) -> tuple[list[str], str]:

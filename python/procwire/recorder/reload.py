@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from procwire.errors import UsageError
 from procwire.recorder.ledger import ConfigurationLedger
-from procwire.rules.model import Configuration
+from procwire.sysmon.model import Configuration
 
 __all__ = ["Changes", "LiveRules"]
 
@@ -88,6 +88,11 @@ class LiveRules:
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         return self._step(batch)
+
+    @property
+    def applied(self) -> Step:
+        """What `apply` made of the configuration that was taken last."""
+        return self._step
 
     @property
     def dns_lookup(self) -> bool:

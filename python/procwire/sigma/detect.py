@@ -14,19 +14,19 @@ import pyarrow as pa
 
 from procwire.engine import literal
 from procwire.errors import UsageError
-from procwire.lake.engines import duckdb_of
-from procwire.sigma.correlated import correlation_columns
-from procwire.sigma.fields import kind_of
-from procwire.sigma.hits import SCHEMA, hits_of
-from procwire.sigma.matcher import KINDS, Matcher
-from procwire.sigma.rule import Level, Rule, RuleSet
-from procwire.sigma.stream import Stream
-from procwire.sigma.tree import leaves
+from procwire.query.protocol import duckdb_of
+from procwire.sigma.matching.correlation_stream import correlation_columns
+from procwire.sigma.matching.hits import SCHEMA, hits_of
+from procwire.sigma.matching.matcher import KINDS, Matcher
+from procwire.sigma.matching.stream import SigmaStream
+from procwire.sigma.model.fields import kind_of
+from procwire.sigma.model.rule import Level, Rule, RuleSet
+from procwire.sigma.model.tree import leaves
 
 if TYPE_CHECKING:
     import duckdb
 
-    from procwire.lake.engines import Connection
+    from procwire.query.protocol import Connection
 
 __all__ = ["detect"]
 
@@ -155,7 +155,7 @@ def _whole_rows(connection: duckdb.DuckDBPyConnection, source: _Source, matcher:
 
 
 def _correlation(connection: Connection, source: _Source, rule: Rule) -> Iterator[pa.RecordBatch]:
-    stream = Stream([rule], live=False)
+    stream = SigmaStream(RuleSet((rule,)), live=False)
     names = dict.fromkeys(("record_kind", *correlation_columns(rule), *source.columns))
     query = (
         f"SELECT {', '.join(names)} FROM {source.sql} WHERE {_IS_EVENT} AND (\n  {source.predicate})\n"

@@ -11,12 +11,12 @@ from itertools import groupby
 from typing import cast
 
 from procwire.engine import literal
-from procwire.lake.functions import network_ends
-from procwire.rules.conditions import fold
-from procwire.rules.forms import text_sql
-from procwire.rules.sql.layout import joined
-from procwire.sigma.fields import ADDRESS_BYTES, kind_of
-from procwire.sigma.tree import (
+from procwire.engine.layout import joined
+from procwire.matching.folding import fold
+from procwire.matching.rendering import long_ipv6_sql
+from procwire.query.functions import network_ends
+from procwire.sigma.model.fields import ADDRESS_BYTES, kind_of
+from procwire.sigma.model.tree import (
     All,
     Any,
     Compared,
@@ -138,12 +138,8 @@ def _either_form(leaf: Leaf, parts: Sequence[Part], test: Callable[[str], str]) 
     short = test(_subject(leaf))
     if leaf.column not in ADDRESS_BYTES or not any(isinstance(part, str) and ":" in part for part in parts):
         return short
-    return f"({short} OR contains({leaf.column}, ':') AND {test(long_form(leaf.column))})"
-
-
-def long_form(column: str) -> str:
-    """An IPv6 address as Sysmon writes it, without `::`."""
-    return text_sql("SourceIp" if column == "src_ip" else "DestinationIp")
+    long = long_ipv6_sql(leaf.column, ADDRESS_BYTES[leaf.column], f"lower({leaf.column})")
+    return f"({short} OR contains({leaf.column}, ':') AND {test(long)})"
 
 
 def _like(text: str, parts: Sequence[Part]) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from procwire.event import Field, Names, fields
+from procwire.sinks.formats import FORMATS
 
 __all__ = [
     "DESCRIPTION",
@@ -33,9 +34,9 @@ __all__ = [
 Part: TypeAlias = str | tuple[str, str, str, str, str]
 """A text; or a column: its name, what stands before and behind its value, what in place of null, and the style."""
 
-LINE_WAYS = ("ndjson", "csv", "xml", "syslog")
+LINE_WAYS = tuple(each.name for each in FORMATS if each.core_lines)
 """The formats that the core writes."""
-SYSMON_WAYS = ("xml", "syslog")
+SYSMON_WAYS = tuple(each.name for each in FORMATS if each.sysmon_events)
 """Those among them that hold Sysmon's events, whole: connections, and losses as its Error event."""
 STAMP = "stamp"
 """What a syslog daemon writes in front of a line, as a column."""

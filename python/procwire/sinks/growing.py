@@ -34,7 +34,7 @@ __all__ = [
 
 _STEP_BYTES = 1 << 16
 _HEAD_BYTES = 256
-Bytes: TypeAlias = "bytes | pa.Buffer"
+Bytes: TypeAlias = "bytes | memoryview | pa.Buffer"
 
 
 @dataclass(frozen=True, slots=True)

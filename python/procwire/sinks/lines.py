@@ -12,7 +12,7 @@ from typing import BinaryIO, Protocol
 from procwire.errors import UsageError
 from procwire.files import find
 from procwire.sinks.forms import header
-from procwire.sinks.growing import Form, begun_with, last_line_end, not_ours
+from procwire.sinks.growing import Bytes, Form, begun_with, last_line_end, not_ours
 from procwire.sinks.logsocket import SYSTEM_LOG, LogSocket
 from procwire.sinks.rotating import RotatingFile
 from procwire.sinks.rotation import Rotation
@@ -27,7 +27,7 @@ class _Target(Protocol):
     @property
     def trouble(self) -> str | None: ...
 
-    def write(self, lines: bytes, count: int) -> int:
+    def write(self, lines: Bytes, count: int) -> int:
         """Write whole lines, so many; return how many were lost."""
         ...
 
@@ -52,7 +52,7 @@ class LineOutput:
         """What went wrong last; None if all is well again."""
         return self._target.trouble
 
-    def write(self, lines: bytes, written: int, skipped: int = 0) -> None:
+    def write(self, lines: Bytes, written: int, skipped: int = 0) -> None:
         """Write whole lines; written, skipped: how many rows they are, and how many the format has no form for."""
         self.skipped += skipped
         lost = self._target.write(lines, written) if written else 0
@@ -130,7 +130,7 @@ class _Stream:
         self._end = b"</Events>\n" if way == "xml" else b""
         stream.write(header(way, columns).encode())
 
-    def write(self, lines: bytes, count: int) -> int:
+    def write(self, lines: Bytes, count: int) -> int:
         del count
         self._stream.write(lines)
         self._stream.flush()
@@ -155,7 +155,7 @@ class _File:
         self._file = file
         self.trouble: str | None = None
 
-    def write(self, lines: bytes, count: int) -> int:
+    def write(self, lines: Bytes, count: int) -> int:
         try:
             self._file.append(lines)
         except (OSError, UsageError) as error:
@@ -184,8 +184,8 @@ class _Datagrams:
     def trouble(self) -> str | None:
         return self._log.trouble
 
-    def write(self, lines: bytes, count: int) -> int:
-        return count - self._log.send(lines.split(b"\n")[:-1])
+    def write(self, lines: Bytes, count: int) -> int:
+        return count - self._log.send(bytes(lines).split(b"\n")[:-1])
 
     def tick(self) -> None:
         pass

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Sink", "Terminal", "Way"]
+__all__ = ["Sink", "Terminal"]
 
 
 class Sink(Protocol):
@@ -30,13 +29,3 @@ class Terminal:
 
     width: int
     colours: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A way out: how to open it and which files it is for."""
-
-    open: Callable[[BinaryIO, pa.Schema, Terminal | None], Sink]
-    suffixes: tuple[str, ...] = ()
-    binary: bool = False
-    """Whether its bytes are no sight for a terminal."""

@@ -8,7 +8,6 @@ import shutil
 import stat
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
@@ -17,18 +16,15 @@ import pyarrow as pa
 from procwire.errors import UsageError
 from procwire.event import LIVE_SCHEMA, NAMES, fields
 from procwire.files import Place, find
-from procwire.sinks import SINKS
 from procwire.sinks.datagrams import SYSTEM_LOG, SyslogSocket
-from procwire.sinks.forms import SYSMON_WAYS
+from procwire.sinks.formats import FORMATS, Format, format_named
 from procwire.sinks.growing import Bytes
 from procwire.sinks.journal import ParquetParts, message_form
 from procwire.sinks.kinds import ALERT_COLUMNS, JSON_COLUMNS, events
 from procwire.sinks.lines import text_form
-from procwire.sinks.ndjson import NdjsonSink
-from procwire.sinks.protocol import Sink, Terminal, Way
+from procwire.sinks.protocol import Sink, Terminal
 from procwire.sinks.rotating import RotatingFile
 from procwire.sinks.rotation import Rotation
-from procwire.sinks.syslog import SyslogSink
 
 __all__ = ["WAYS", "RecordingOutput"]
 
@@ -37,14 +33,12 @@ _SPARSE = frozenset(kept.named(names) for kept in fields("live", "provenance", "
     ALERT_COLUMNS
 )
 
-WAYS: dict[str, Way] = {
-    **SINKS,
-    "ndjson": Way(partial(NdjsonSink, sparse=_SPARSE, json=JSON_COLUMNS), SINKS["ndjson"].suffixes),
-    "syslog": Way(SyslogSink),
-}
-"""The ways out of a recording."""
+WAYS = {each.name: each for each in FORMATS if each.sink is not None}
+"""The ways out of a recording, by name."""
+for _way in WAYS.values():
+    # Now: the account that records may not be allowed to read modules later.
+    _way.load()
 
-_BATCHED = ("arrow", "parquet")
 # A message of Arrow's costs 8 KB, however few rows it holds.
 _GATHER_S = 1.0
 _GATHER_ROWS = 16_384
@@ -96,10 +90,11 @@ class RecordingOutput:
         stream: BinaryIO | None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        if way in SYSMON_WAYS and schema != LIVE_SCHEMA:
+        found = format_named(way)
+        if found.sysmon_events and schema != LIVE_SCHEMA:
             raise UsageError(f"found --names or --columns, expected neither with {way}, which holds whole events")
-        self._events_only = way in SYSMON_WAYS
-        self._target = _target(way, path, schema, Rotation(rotate_bytes, rotate_s, keep, now), terminal, stream)
+        self._events_only = found.sysmon_events
+        self._target = _target(found, path, schema, Rotation(rotate_bytes, rotate_s, keep, now), terminal, stream)
         self.written = self.skipped = self.lost = 0
 
     @property
@@ -128,8 +123,13 @@ class RecordingOutput:
         self.lost += lost
 
 
+def _opened(way: Format, stream: BinaryIO, schema: pa.Schema, terminal: Terminal | None) -> Sink:
+    options = {"sparse": _SPARSE, "json": JSON_COLUMNS} if way.objects else {}
+    return way.open(stream, schema, terminal, **options)
+
+
 def _target(
-    way: str,
+    way: Format,
     path: Path | None,
     schema: pa.Schema,
     rotation: Rotation,
@@ -137,37 +137,38 @@ def _target(
     stream: BinaryIO | None,
 ) -> _Target:
     if path is None and stream is None:
-        if way != "syslog":
-            raise UsageError(f"found no output, expected a file or a stream for {way}")
+        if way.name != "syslog":
+            raise UsageError(f"found no output, expected a file or a stream for {way.name}")
         return SyslogSocket(SYSTEM_LOG)
     if path is None:
         assert stream is not None
-        if WAYS[way].binary and terminal is not None:
-            raise UsageError(f"found a terminal, expected a file or a pipe for {way}: use -o FILE or |")
-        return _Stream(WAYS[way].open(stream, schema, terminal), stream, closes=False)
+        return _Stream(_opened(way, stream, schema, terminal), stream, closes=False)
     place = find(path)
     found = place.stat()
     if place.descriptor is None and (found is None or stat.S_ISREG(found.st_mode)):
         return _file(way, place, schema, rotation)
     with place:
         if found is not None and stat.S_ISSOCK(found.st_mode):
-            if way != "syslog":
-                raise UsageError(f"found the socket {path}, expected a file or a pipe for {way}")
+            if way.name != "syslog":
+                raise UsageError(f"found the socket {path}, expected a file or a pipe for {way.name}")
             return SyslogSocket(path.resolve())
         try:
             opened = os.fdopen(place.open(os.O_WRONLY), "wb")
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror}") from error
     width = shutil.get_terminal_size().columns
-    return _Stream(WAYS[way].open(opened, schema, Terminal(width) if opened.isatty() else None), opened, closes=True)
+    return _Stream(_opened(way, opened, schema, Terminal(width) if opened.isatty() else None), opened, closes=True)
 
 
-def _file(way: str, place: Place, schema: pa.Schema, rotation: Rotation) -> _Target:
-    if way == "parquet":
+def _file(way: Format, place: Place, schema: pa.Schema, rotation: Rotation) -> _Target:
+    if way.recorded == "parts":
         return _Gathered(ParquetParts(place, schema, rotation))
-    if way == "arrow":
+    if way.recorded == "messages":
         return _Gathered(_Messages(RotatingFile(place, message_form(schema), rotation)))
-    return _Lines(way, schema, RotatingFile(place, text_form(way, schema.names), rotation))
+    if way.recorded == "text":
+        return _Lines(way, schema, RotatingFile(place, text_form(way.name, schema.names), rotation))
+    place.close()
+    raise UsageError(f"found {way.name}, expected a format of which a recording can keep a file")
 
 
 class _Gather(io.RawIOBase):
@@ -220,10 +221,10 @@ class _Stream:
 class _Lines:
     """A file of text."""
 
-    def __init__(self, way: str, schema: pa.Schema, file: RotatingFile) -> None:
+    def __init__(self, way: Format, schema: pa.Schema, file: RotatingFile) -> None:
         self._file = file
         self._gather = _Gather()
-        self._sink = WAYS[way].open(cast(BinaryIO, self._gather), schema, None)
+        self._sink = _opened(way, cast(BinaryIO, self._gather), schema, None)
         # The header is the file's.
         self._gather.take()
         self.trouble: str | None = None

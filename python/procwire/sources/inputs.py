@@ -12,9 +12,9 @@ from typing import BinaryIO, Literal, cast
 
 from procwire.errors import InputError
 from procwire.files import PART
+from procwire.files.patterns import is_pattern, matches
 from procwire.sources.limits import Budget, UnpackLimits
 from procwire.sources.packings import NoLogError, NotFollowed, unpack
-from procwire.sources.patterns import is_pattern, matches
 from procwire.sources.streams import Pieces, packing_of
 
 __all__ = [

@@ -5,9 +5,22 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
-__all__ = ["keep_memory_small", "return_memory"]
+__all__ = ["keep_memory_small", "return_memory", "return_unused"]
 
+_libc = ctypes.CDLL(None)
+# linux/mman.h
+_MADV_DONTNEED = 4
+# A library that is mapped to be read or run, but not written, and what /proc says of it.
+_MAPPING = re.compile(
+    r"^(?P<start>[0-9a-f]+)-(?P<end>[0-9a-f]+) r-[x-]p \S+ \S+ \S+ +/.*\.so\b.*\n(?P<sizes>(?:\w+:.*\n)*)",
+    re.MULTILINE,
+)
+_UNWRITTEN = re.compile(r"^Anonymous: +0 kB$", re.MULTILINE)
 # malloc.h
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 # Above what comes and goes with each piece or small batch: pages that are given back are dear to get again.
@@ -22,7 +35,7 @@ def keep_memory_small() -> None:
     What the environment says of either stands. Without glibc only the second happens.
     """
     os.environ.setdefault(_POOL, "system")
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = getattr(_libc, "mallopt", None)
     if mallopt is not None:
         if "MALLOC_ARENA_MAX" not in os.environ:
             mallopt(_M_ARENA_MAX, 1)
@@ -34,6 +47,25 @@ def keep_memory_small() -> None:
 def return_memory() -> None:
     """Give back what setting up took."""
     gc.collect()
-    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    return_unused()
+
+
+def return_unused() -> None:
+    """Give back what malloc holds free, and the code of libraries, which the kernel maps again where it runs."""
+    malloc_trim = getattr(_libc, "malloc_trim", None)
     if malloc_trim is not None:
         malloc_trim(0)
+    with suppress(OSError, ValueError):
+        for start, size in _unwritten_code(Path("/proc/self/smaps").read_text()):
+            _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), _MADV_DONTNEED)
+
+
+def _unwritten_code(smaps: str) -> Iterator[tuple[int, int]]:
+    """Yield start and size of what is mapped of libraries and was never written, as it is where they are relocated.
+
+    smaps: the text of /proc/PID/smaps (proc(5)).
+    """
+    for mapping in _MAPPING.finditer(smaps):
+        if _UNWRITTEN.search(mapping["sizes"]):
+            start = int(mapping["start"], 16)
+            yield start, int(mapping["end"], 16) - start

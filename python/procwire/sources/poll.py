@@ -40,15 +40,18 @@ Row = dict[str, Any]
 class PollSource:
     """A LiveSource that needs no privilege; with those that it names it sees the processes of all users.
 
-    interval_s: seconds between looks. existing: whether to give what is open at the first.
+    interval_s: seconds between looks. existing: whether to give what is open at the first. udp: whether UDP is wanted.
     machine_id, boot_time_ns: as for `guid.linux_guid`. Raises OSError where the kernel does not list sockets.
     """
 
     name = "poll"
     capabilities = (CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE)
 
-    def __init__(self, *, interval_s: float, existing: bool, machine_id: int, boot_time_ns: int) -> None:
+    def __init__(
+        self, *, interval_s: float, existing: bool, machine_id: int, boot_time_ns: int, udp: bool = True
+    ) -> None:
         self._interval_s = interval_s
+        self._udp = udp
         self._machine_id = machine_id
         self._boot_time_ns = boot_time_ns
         self._namespace_id = _namespace_id()
@@ -90,7 +93,7 @@ class PollSource:
         self._table.close()
 
     def _look(self, kind: str) -> pa.RecordBatch | None:
-        sockets = list(self._table.sockets())
+        sockets = [found for found in self._table.sockets() if self._udp or found.protocol == "tcp"]
         listening = {_end(found) for found in sockets if _listens(found)}
         connections = {_key(found): found for found in sockets if _is_connection(found)}
         news = [found for key, found in connections.items() if key not in self._seen and not self._waits(found)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from procwire import _core
@@ -22,15 +22,17 @@ LineForm = _core.LineForm
 class Lines(NamedTuple):
     """Rows that became lines."""
 
-    data: bytes
+    data: memoryview
     written: int
     """Rows that `data` has."""
     skipped: int
     """Rows that have no form, but a record id."""
     ruled_out: int
-    """Rows of processes that are not recorded."""
+    """Rows that rules do not log, of a configuration or by their process."""
     captured: Mapping[str, int]
     """All rows by their record_kind, those beyond the limit included."""
+    has_rest: bool
+    """Whether some of them are left for the next call."""
 
 
 class Names(Protocol):
@@ -41,12 +43,15 @@ class Names(Protocol):
     def container(self, cgroup: str) -> str | None: ...
     def logs(self, image: str | None) -> bool: ...
     def stamp(self) -> str: ...
+    def rules(self, rows: object) -> list[str | None] | None: ...
+    def keeps(self, rows: object) -> bytes | None: ...
 
 
 class EbpfSource:
     """A LiveSource over `_core.Sensor`, which is loaded and attached once this is made.
 
-    ring_bytes: size of the kernel's buffer. udp_idle_s: a UDP flow is told again after so long a silence.
+    ring_bytes: size of the kernel's buffer. udp: whether UDP is seen too, and names from DNS with it.
+    udp_idle_s: a UDP flow is told again after so long a silence.
     machine_id, boot_time_ns: as for `guid.linux_guid`. Raises RecordError, with the reason, where it cannot load.
     """
 
@@ -57,6 +62,7 @@ class EbpfSource:
         self,
         *,
         ring_bytes: int,
+        udp: bool,
         udp_idle_s: float,
         attempts: bool,
         closes: bool,
@@ -71,6 +77,7 @@ class EbpfSource:
             self._sensor = sensor(
                 cgroup=None,
                 ring_bytes=ring_bytes,
+                udp=udp,
                 udp_idle_s=udp_idle_s,
                 attempts=attempts,
                 closes=closes,
@@ -100,28 +107,40 @@ class EbpfSource:
         namespace: int | None,
         connections_only: bool,
         by_image: bool,
+        rules: Sequence[str] | None,
+        predicate: Sequence[str] | None,
+        names_hosts: bool,
+        sizes: Mapping[str, int],
         names: Names,
     ) -> None:
         """Make lines of rows from here on, which `lines` gives; `step` gives none any more.
 
         constants: columns that every line has the same. ports: (port, protocol) to name. namespace: inode of the
         recorder's network namespace. connections_only: whether rows of other kinds have no form. by_image:
-        whether `names` is asked which processes are recorded.
+        whether `names` is asked which processes are recorded. rules, predicate: columns of the rows in which `names` is
+        asked for what rules say, and whether they are kept; None where it is not asked. Rules depend on these alone:
+        their answers are kept until this is called again. names_hosts: whether hosts and ports have names. sizes:
+        characters that the texts of columns may have, once rules have seen them.
         """
         self._sensor.write_lines(
             form,
+            names,
             constants=dict(constants),
             ports=dict(ports),
             namespace=namespace,
             connections_only=connections_only,
             by_image=by_image,
-            names=names,
+            rules=None if rules is None else list(rules),
+            predicate=None if predicate is None else list(predicate),
+            names_hosts=names_hosts,
+            sizes=dict(sizes),
         )
 
     def lines(self, timeout_s: float, first_record_id: int, most: int) -> Lines | None:
         """Lines of what the kernel has handed over, waiting for it at most `timeout_s`; None where none came.
 
-        They are numbered from `first_record_id` on. Rows beyond `most` are counted, and no lines.
+        They are numbered from `first_record_id` on. Rows beyond `most` are counted, and no lines. What is left is given
+        at the next call, which does not wait.
         """
         found = self._sensor.lines(timeout_s, first_record_id, most)
         return None if found is None else Lines(*found)

@@ -1,4 +1,4 @@
-"""The functions on addresses for Spark, which has no macros: `lake.functions` again, put in place of each call.
+"""The functions on addresses for Spark, which has no macros: `query.functions` again, put in place of each call.
 
 An argument stands where it is named if it is a column or a constant; else it is bound first, so that it is computed
 once.
@@ -14,7 +14,7 @@ from ipaddress import IPv4Network, ip_network
 import sqlglot
 from sqlglot import exp
 
-from procwire.lake.functions import SCOPES, network_ends, scope_case
+from procwire.query.functions import SCOPES, network_ends, scope_case
 
 __all__ = ["FUNCTIONS", "expand"]
 

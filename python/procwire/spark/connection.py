@@ -13,10 +13,10 @@ import pyarrow as pa
 from procwire.engine import TIMEOUT_S, one_query
 from procwire.errors import UsageError
 from procwire.event import CONNECTION, DERIVED, EVENTS, LOGGED, PROCESS_CREATION
-from procwire.lake.enriched import enriched
-from procwire.lake.period import check_period, within
 from procwire.lake.schema import CONNECTIONS, CONTEXT, DAY, Layout
-from procwire.lake.views import VIEWS
+from procwire.period import check_period, within
+from procwire.query.enriched import enriched
+from procwire.query.views import VIEWS
 from procwire.spark.dialect import to_spark
 from procwire.spark.session import interruptible, spark_errors, start
 
@@ -124,7 +124,7 @@ def connect(
 
 
 def prepare(session: SparkSession, lake: Lake, since: datetime | None = None, until: datetime | None = None) -> None:
-    """Make the views of `lake.views` in a session, over the Parquet files of a lake."""
+    """Make the views of `query.views` in a session, over the Parquet files of a lake."""
     tables = {part.table.layout.name: part for part in lake.tables()}
     views: dict[str, str] = {}
     with spark_errors():
@@ -135,7 +135,7 @@ def prepare(session: SparkSession, lake: Lake, since: datetime | None = None, un
             files = part.files(*bounds) if part else []
             _rows(session, layout, files, part.table.uri if part else "").createOrReplaceTempView(_ROWS + layout.name)
             views[layout.name] = _view(layout, within(since, until))
-        columns = [*CONNECTIONS.table_schema.names[:-1], LOGGED.name, DAY, *(field.name for field in DERIVED)]
+        columns = [*CONNECTIONS.schema.names, LOGGED.name, DAY, *(field.name for field in DERIVED)]
         views |= {**VIEWS, "enriched": enriched(columns, _view(CONTEXT[0]))}
         for name, sql in views.items():
             session.sql(f"CREATE OR REPLACE TEMPORARY VIEW {name} AS {to_spark(sql)}")

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
+from procwire.engine import exceeded
 from procwire.errors import DamageError, LakeError, LimitError, UsageError
 from procwire.spark.java import find_java
 
@@ -72,7 +73,7 @@ def interruptible(job: Callable[[], T], session: SparkSession | None = None, tim
     try:
         thread.start()
         if not wait([done], timeout_s).done:
-            raise LimitError(f"the query ran longer than its limit of {timeout_s:g} s: ask for less, or raise it")
+            raise exceeded("time", f"{timeout_s:g} s")
         return done.result()
     except (KeyboardInterrupt, LimitError):
         # Again and again, for what was not begun yet.

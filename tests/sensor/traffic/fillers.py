@@ -78,6 +78,15 @@ def backlogs(witness: Witness, count: str) -> None:
                     client.connect(listener.getsockname())
 
 
+def listeners(witness: Witness, count: str) -> None:
+    """Listeners at ports of one address, more than the recorder remembers of a user."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with _kept(witness):
+        # Not used: they are only to be there.
+        _kept_open = [socket.create_server(("127.0.0.1", 0), backlog=1) for _ in _paced(int(count))]
+
+
 def flows(witness: Witness, count: str) -> None:
     """UDP flows of one socket, to where nobody is."""
     with _kept(witness), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:

@@ -9,9 +9,13 @@ from traffic.witness import Witness
 _SIZE = 65536
 
 
+def _family(ip: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in ip else socket.AF_INET
+
+
 def serve_udp(witness: Witness, ip: str, port: str, count: str, source: str) -> None:
     """Answer `count` questions; who asks comes from `source`."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    with socket.socket(_family(ip), socket.SOCK_DGRAM) as sock:
         sock.bind((ip, int(port)))
         witness.tell({"ready": True})
         for number in range(int(count)):
@@ -30,7 +34,7 @@ def ask_udp(
     local: the address to bind to, empty for none. source: the one that the question then has. nat, nat_port: where the
     far end is translated to; empty where it is this end that is, to `nat_port`.
     """
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    with socket.socket(_family(to), socket.SOCK_DGRAM) as sock:
         if local:
             sock.bind((local, 0))
         if way == "connected":
@@ -40,13 +44,13 @@ def ask_udp(
                 sock.send(b"question")
             else:
                 sock.sendto(b"question", (to, int(port)))
-            assert sock.recvfrom(_SIZE)[1] == (to, int(port))
+            assert sock.recvfrom(_SIZE)[1][:2] == (to, int(port))
         witness.sent(sock, (to, int(port)), source, **_translated(nat, nat_port))
 
 
 def serve_tcp(witness: Witness, ip: str, port: str) -> None:
     """Accept a connection."""
-    with socket.create_server((ip, int(port))) as listener:
+    with socket.create_server((ip, int(port)), family=_family(ip)) as listener:
         witness.tell({"ready": True})
         with listener.accept()[0] as accepted:
             accepted.recv(1)

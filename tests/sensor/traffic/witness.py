@@ -26,9 +26,9 @@ def process(process_id: int | None = None) -> Row:
     """What tells a process, by default this one."""
     folder = Path("/proc", str(process_id or os.getpid()))
     # The name may hold anything, so what follows its last bracket is split: field 3 on.
-    stat = (folder / "stat").read_text().rpartition(")")[2].split()
+    stat = (folder / "stat").read_bytes().rpartition(b")")[2].split()
     command = (folder / "cmdline").read_bytes()[:_COMMAND_BYTES].rstrip(b"\0").replace(b"\0", b" ")
-    status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+    status = dict(line.split(":", 1) for line in (folder / "status").read_text(errors="replace").splitlines())
     executable = str((folder / "exe").readlink())
     deleted, memfd = executable.endswith(_DELETED), executable.startswith("/memfd:")
     users = status["Uid"].split()
@@ -40,7 +40,7 @@ def process(process_id: int | None = None) -> Row:
         "process_name_truncated": False,
         "process_image_state": ("memfd" if memfd else "deleted") if deleted else None,
         "process_mount_namespace_id": (folder / "ns" / "mnt").stat().st_ino,
-        "process_command_line": command.decode(),
+        "process_command_line": command.decode(errors="replace"),
         "user_id": int(users[0]),
         "effective_user_id": int(users[1]),
         "network_namespace_id": (folder / "ns" / "net").stat().st_ino,

@@ -13,10 +13,10 @@ from typer.testing import CliRunner, Result
 
 import procwire
 from procwire.cli.app import app
-from procwire.rules.evaluate import decide
-from procwire.rules.forms import sysmon_texts
-from procwire.rules.parse import load
-from procwire.rules.sql import compile_sql
+from procwire.sysmon.evaluate import decide
+from procwire.sysmon.forms import sysmon_texts
+from procwire.sysmon.parse import load
+from procwire.sysmon.sql import compile_sql
 
 CONFIG = Path(__file__).parents[3] / "examples" / "configs" / "server-windows.xml"
 

@@ -7,19 +7,16 @@ import shlex
 from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import typer.main
 from typer.testing import CliRunner
 
-from procwire.cli import dictionary as dictionary_module
-from procwire.cli import guid as guid_module
-from procwire.cli import read_request, request
+from procwire.choices import FIGURE_ORDERS, LEVELS, NAMES
 from procwire.cli.app import app
 from procwire.cli.exits import ExitCode
-from procwire.event import NAMES
-from procwire.sinks import SINKS
+from procwire.sinks.formats import FORMATS
 from procwire.sinks.recording import WAYS
 
 _LINES = re.MULTILINE | re.DOTALL
@@ -120,8 +117,20 @@ def test_every_exit_code_is_documented() -> None:
 
 
 def test_choices_are_the_packages_own() -> None:
-    """The command line names them itself, since it must not import Arrow to do so."""
-    assert get_args(read_request.Way) == (*SINKS, "lake")
-    assert {str(way) for way in request.Way} == {*WAYS, "lake"}
-    assert get_args(request.Names) == get_args(read_request.Names) == get_args(dictionary_module.Names) == NAMES
-    assert set(get_args(guid_module.GuidFormat)) == {"text", "json"}
+    """Those of formats are of the table of formats, with other names of theirs; all others are declared once, too."""
+    formats = {name for each in FORMATS for name in (each.name, *each.aliases)}
+    assert choices(("read",), "--to") == formats - {"syslog"}
+    assert choices(("lake", "export"), "--to") == choices(("sql",), "--to") == formats - {"syslog", "lake"}
+    for verb in ("hunt", "detect"):
+        assert choices((verb,), "--to") == formats - {"syslog", "lake", "xml"}
+    assert choices(("record",), "--to") == formats == {*WAYS, "json", "lake"}
+    for path in (("read",), ("record",), ("lake", "export"), ("dictionary",)):
+        assert choices(path, "--names") == set(NAMES)
+    for path in (("record",), ("detect",)):
+        assert choices(path, "--level") == set(LEVELS)
+    assert choices(("config", "test"), "--sort") == set(FIGURE_ORDERS)
+
+
+def choices(path: tuple[str, ...], option: str) -> set[str]:
+    [found] = [parameter for parameter in COMMANDS[path].params if option in parameter.opts]
+    return set(found.type_descriptor.choices)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import get_args
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,9 +11,7 @@ from typer.testing import CliRunner, Result
 
 from event_rows import Row
 from procwire.cli.app import app
-from procwire.cli.ways import RowsWay
 from procwire.hunts import load
-from procwire.sinks import SINKS
 
 COUNT = """-- Count: how many there are
 --
@@ -169,7 +166,3 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, example_log: Path) -> None:
     damaged = tmp_path / "cut.evtx"
     damaged.write_bytes(example_log.read_bytes()[: 4096 + 8 * 65536 + 30_000])
     assert hunt("top_talkers", "--files", damaged).exit_code == 3
-
-
-def test_formats_are_those_of_any_table() -> None:
-    assert {*get_args(RowsWay), "xml"} == set(SINKS)

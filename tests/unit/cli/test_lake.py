@@ -13,10 +13,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from procwire.cli.app import app
-from procwire.cli.quantities import point_in_time
 from procwire.errors import UsageError
 from procwire.lake import ingest
 from procwire.sources import read_events
+from procwire.units import point_in_time
 
 
 def run(*arguments: str | Path) -> Result:

@@ -228,7 +228,7 @@ def test_an_interrupt_before_a_verb_runs_is_no_traceback() -> None:
 import builtins
 real = builtins.__import__
 def importing(name, *rest):
-    if name == 'procwire.cli.app':
+    if name == 'procwire.cli.verbs':
         raise KeyboardInterrupt
     return real(name, *rest)
 builtins.__import__ = importing

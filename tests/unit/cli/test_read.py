@@ -50,7 +50,7 @@ def test_pipe_gets_ndjson_and_stderr_the_account(example_log: Path) -> None:
     assert result.stderr.startswith("1 file, 1,730 records, 153 network connections")
 
 
-@pytest.mark.parametrize("suffix", [".ndjson", ".json", ".jsonl", ".txt", ""])
+@pytest.mark.parametrize("suffix", [".ndjson", ".json", ".jsonl", ""])
 def test_output_is_ndjson_by_suffix_and_by_default(example_log: Path, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"rows{suffix}"
     result = run(example_log, "-o", path)
@@ -66,6 +66,20 @@ def test_output_format_follows_the_suffix(example_log: Path, tmp_path: Path) -> 
     assert len(list(csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text())))) == EVENTS
     assert (tmp_path / "a.xml").read_text().count("<Event ") == EVENTS
     assert {path.name for path in tmp_path.iterdir()} == {"a.parquet", "a.arrow", "a.csv", "a.xml"}
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".html", ".txt", ".ndjsn"])
+def test_unknown_suffix_is_refused_with_those_there_are(example_log: Path, tmp_path: Path, suffix: str) -> None:
+    result = run(example_log, "-o", tmp_path / f"rows{suffix}")
+    assert result.exit_code == 2
+    assert f"found the suffix {suffix} in -o" in result.stderr
+    assert ".ndjson, .json, .jsonl, .csv, .parquet, .arrow, .xml" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+    assert run(example_log, "-o", tmp_path / f"rows{suffix}", "--to", "csv").exit_code == 0
+
+
+def test_json_is_another_name_of_ndjson(example_log: Path) -> None:
+    assert run(example_log, "--to", "json").stdout == run(example_log, "--to", "ndjson").stdout
 
 
 def test_to_overrides_the_suffix(example_log: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from procwire.cli import record as record_module
 from procwire.cli import recording
 from procwire.cli.app import app
 from procwire.cli.exits import ExitCode
-from procwire.cli.request import Request, Target, Way
+from procwire.cli.request import Request, Target
 from recordings import COMMAND, EXECUTABLE, POLL, Recording, Server, ports
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="recording needs Linux")
@@ -80,24 +80,24 @@ def test_n_takes_a_list_or_none(asked: Callable[..., Request], arguments: list[s
     assert asked(*arguments).images == images
 
 
-STDOUT = Target(Way.NDJSON, None, True)
+STDOUT = Target("ndjson", None, True)
 
 
 @pytest.mark.parametrize(
     ("arguments", "targets"),
     [
         ([], [STDOUT]),
-        (["--to", "csv"], [Target(Way.CSV, None, True)]),
+        (["--to", "csv"], [Target("csv", None, True)]),
         (["-o", "-"], [STDOUT]),
-        (["-o", "a.parquet"], [Target(Way.PARQUET, Path("a.parquet"), False)]),
-        (["-o", "a.txt", "-o", "b.CSV"],
-         [Target(Way.NDJSON, Path("a.txt"), False), Target(Way.CSV, Path("b.CSV"), False)]),
+        (["-o", "a.parquet"], [Target("parquet", Path("a.parquet"), False)]),
+        (["-o", "a.json", "-o", "b.CSV"],
+         [Target("ndjson", Path("a.json"), False), Target("csv", Path("b.CSV"), False)]),
         (["--to", "xml", "-o", "a", "--to", "table"],
-         [Target(Way.XML, Path("a"), False), Target(Way.TABLE, None, True)]),
-        (["--to", "syslog"], [Target(Way.SYSLOG, None, False)]),
-        (["--to", "syslog", "-o", "-"], [Target(Way.SYSLOG, None, True)]),
+         [Target("xml", Path("a"), False), Target("table", None, True)]),
+        (["--to", "syslog"], [Target("syslog", None, False)]),
+        (["--to", "syslog", "-o", "-"], [Target("syslog", None, True)]),
         (["--to", "ndjson", "--to", "syslog", "-o", "a"],
-         [Target(Way.NDJSON, Path("a"), False), Target(Way.SYSLOG, None, False)]),
+         [Target("ndjson", Path("a"), False), Target("syslog", None, False)]),
     ],
 )  # fmt: skip
 def test_outputs_are_paired_in_order(
@@ -138,6 +138,11 @@ def test_defaults_are_those_documented(asked: Callable[..., Request]) -> None:
     assert (request.sensor, request.interval_s, request.udp_idle_s, request.ring_bytes) == ("auto", 1, 1_800, 16 << 20)
     assert (request.attempts, request.closes, request.existing, request.dns_lookup) == (False, False, False, True)
     assert (request.duration_s, request.count, request.user, request.where) == (None, None, None, [])
+    assert request.protocol == "all"
+
+
+def test_protocol_reaches_the_recording(asked: Callable[..., Request]) -> None:
+    assert asked("--all", "--protocol", "tcp").protocol == "tcp"
 
 
 @pytest.mark.parametrize(

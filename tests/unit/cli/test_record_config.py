@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from procwire.cli.recording_rules import described
-from procwire.rules.parse import parse
+from procwire.sysmon.parse import parse
 from recordings import COMMAND, EXECUTABLE, Recording, Server, ports
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="recording needs Linux")

@@ -13,10 +13,11 @@ import pytest
 from procwire.cli.record import _targets
 from procwire.cli.recording_detect import Alerting, AlertLines, first_rules
 from procwire.cli.recording_rules import Hangups
-from procwire.cli.request import Request, Way
+from procwire.cli.request import Request
 from procwire.errors import UsageError
 from procwire.event import LIVE_SCHEMA
 from procwire.recorder import RecordingLedger
+from procwire.sigma import SigmaStream
 from sigma_cases import batch_of, document, loaded
 
 RULE = document("DestinationPort: 4444").replace("title: A", "title: Back door\nlevel: high")
@@ -27,7 +28,7 @@ def test_alerts_are_lines_so_many_a_second(capsys: pytest.CaptureFixture[str]) -
     """The others are counted: a rule that matches everything must not hold up the recording."""
     now_s = 5.0
     lines = AlertLines(now=lambda: now_s)
-    found = loaded(RULE).matches(batch_of([HIT] * 30))
+    found = SigmaStream(loaded(RULE)).matches(batch_of([HIT] * 30))
     lines(found.slice(0, 15))
     lines(found.slice(15))
     lines.tick()
@@ -38,7 +39,7 @@ def test_alerts_are_lines_so_many_a_second(capsys: pytest.CaptureFixture[str]) -
     assert (len(told), told[-1]) == (21, "procwire: and 10 more alerts")
 
 
-def request(folder: Path, *ways: Way) -> Request:
+def request(folder: Path, *ways: str) -> Request:
     names = dict.fromkeys(Request.__dataclass_fields__)
     return Request(**{**names, "detect": (folder,), "targets": _targets(list(ways), [])})  # type: ignore[arg-type]
 
@@ -50,7 +51,7 @@ def test_rules_are_loaded_anew_and_worse_ones_refused(tmp_path: Path, capsys: py
     with ExitStack() as stack:
         hangups = stack.enter_context(Hangups())
         asked_too = hangups.taker()
-        alerting = Alerting(request(tmp_path, Way.NDJSON), first_rules([tmp_path]), [], ledger, hangups, stack)
+        alerting = Alerting(request(tmp_path, "ndjson"), first_rules([tmp_path]), [], ledger, hangups, stack)
 
         def reload() -> str:
             os.kill(os.getpid(), signal.SIGHUP)
@@ -78,7 +79,7 @@ def test_rules_are_loaded_anew_and_worse_ones_refused(tmp_path: Path, capsys: py
 
 def test_lines_go_where_no_output_has_alerts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """stderr is no terminal here."""
-    for way, told in ((Way.LAKE, True), (Way.NDJSON, False)):
+    for way, told in (("lake", True), ("ndjson", False)):
         with ExitStack() as stack:
             hangups = stack.enter_context(Hangups())
             alerting = Alerting(request(tmp_path, way), loaded(RULE), [], RecordingLedger("fake"), hangups, stack)
@@ -102,5 +103,5 @@ def test_rules_below_a_level_are_left_out(tmp_path: Path, capsys: pytest.Capture
 
 def test_alert_of_an_unknown_direction_names_neither(capsys: pytest.CaptureFixture[str]) -> None:
     lines = AlertLines(now=lambda: 5.0)
-    lines(loaded(RULE).matches(batch_of([{**HIT, "Protocol": "udp"}])))
+    lines(SigmaStream(loaded(RULE)).matches(batch_of([{**HIT, "Protocol": "udp"}])))
     assert "x.exe 7 on WS1 ↔ 8.8.8.8:4444 udp" in capsys.readouterr().err

@@ -12,20 +12,20 @@ import pytest
 
 from procwire.cli.recording_lines import kept_fields
 from procwire.cli.recording_rules import logged_images
-from procwire.cli.request import Request, Target, Way
+from procwire.cli.request import Request, Target
 from procwire.errors import UsageError
 
 FILE = Path("connections")
 
 
-def request(way: Way = Way.NDJSON, path: Path | None = FILE, *, targets: int = 1, **options: Any) -> Request:
+def request(way: str = "ndjson", path: Path | None = FILE, *, targets: int = 1, **options: Any) -> Request:
     plain: dict[str, Any] = {field.name: None for field in fields(Request)}
     plain |= {"targets": (Target(way, path, False),) * targets, "where": [], "detect": (), "names": "ossem"}
     return Request(**{**plain, "sensor": "auto", **options})
 
 
-@pytest.mark.parametrize("way", [Way.NDJSON, Way.CSV, Way.XML, Way.SYSLOG])
-def test_text_of_everything_is_written_as_lines(way: Way) -> None:
+@pytest.mark.parametrize("way", ["ndjson", "csv", "xml", "syslog"])
+def test_text_of_everything_is_written_as_lines(way: str) -> None:
     kept = kept_fields(request(way))
     assert kept is not None
     assert {field.group for field in kept} == {"event", "system", "live"}
@@ -40,20 +40,25 @@ def test_columns_are_those_asked_for() -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"where": ["true"]},
-        {"config": Path("sysmonconfig.xml")},
+        {"config": Path("sysmonconfig.xml"), "keep_unlogged": True},
         {"detect": (Path("rules"),)},
         {"sensor": "poll"},
         {"targets": 2},
         {"columns": ["process_base_name"]},
         {"columns": ["src_ip", "src_ip"]},
         {"path": Path("/dev/null")},
-        *({"way": way} for way in (Way.TABLE, Way.CSV_SAFE, Way.PARQUET, Way.ARROW, Way.LAKE)),
+        *({"way": way} for way in ("table", "csv-safe", "parquet", "arrow", "lake")),
     ],
     ids=str,
 )
-def test_what_takes_steps_of_python_is_recorded_by_batches(options: dict[str, Any]) -> None:
+def test_what_lines_have_no_place_for_is_recorded_by_batches(options: dict[str, Any]) -> None:
     assert kept_fields(request(**options)) is None
+
+
+@pytest.mark.parametrize("options", [{"where": ["true"]}, {"config": Path("sysmonconfig.xml")}], ids=str)
+@pytest.mark.parametrize("images", [None, ["curl"]])
+def test_rows_that_are_chosen_are_written_as_lines(options: dict[str, Any], images: list[str] | None) -> None:
+    assert kept_fields(request(**options, images=images)) == kept_fields(request())
 
 
 def test_processes_are_chosen_by_their_images() -> None:
@@ -78,9 +83,58 @@ import sys
 from types import SimpleNamespace
 import procwire.cli.app, procwire.cli.recording, procwire.cli.output
 from procwire.cli.recording_lines import import_all
-import_all(SimpleNamespace(dns_lookup=True, images=None))
+import_all(SimpleNamespace(dns_lookup=True, images=None, where=[], config=None))
 import procwire.recorder.status, procwire.recorder.record_ids, procwire.sources.boot
 print(*{"pyarrow", "pandas", "numpy", "duckdb", "rich"} & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
+
+
+def test_rows_are_chosen_without_imports() -> None:
+    """The account that records may not be allowed to read where Python's modules are."""
+    code = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+import pyarrow as pa
+from procwire.cli.recording_lines import import_all
+from procwire.event import LIVE_SCHEMA
+from procwire.recorder.predicates import Where
+from procwire.sysmon.config_filter import ConfigFilter
+from procwire.sysmon.parse import load
+
+class Unreadable:
+    def find_spec(self, name, path=None, target=None):
+        raise ImportError(name)
+
+where = Where(["dst_port % 2 = 0 AND process_name IS NULL"], "ossem")
+rules = ConfigFilter(load(Path("examples/configs/server-linux.xml")))
+import_all(SimpleNamespace(dns_lookup=True, images=None, where=["dst_port = 1"], config=Path("a")))
+batch = pa.RecordBatch.from_pylist([{"dst_port": port} for port in range(5_000)], schema=LIVE_SCHEMA)
+sys.meta_path.insert(0, Unreadable())
+from procwire.recorder.deciding import Decisions
+decisions = Decisions(lambda: rules, where)
+decisions.asked()
+print(sum(decisions.keeps(batch)), len(decisions.rules(batch)), decisions.undecided)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "2500 5000 0\n"
+
+
+def test_what_goes_wrong_in_an_answer_ends_the_recording() -> None:
+    from procwire.recorder.deciding import Decisions
+
+    class Broken:
+        columns: tuple[str, ...] = ()
+        undecided = 0
+
+        def mask(self, batch: object) -> object:
+            return batch
+
+    decisions = Decisions(None, Broken())  # type: ignore[arg-type]
+    assert decisions.undecided == 0
+    with pytest.raises(TypeError):
+        decisions.keeps(None)
+    with pytest.raises(TypeError):
+        _ = decisions.undecided

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dns.flags
 import dns.message
+import dns.name
 import dns.rcode
 import dns.rrset
 import pytest
@@ -146,6 +147,25 @@ def test_a_resolver_silent_for_long_is_not_asked_for_a_while(server: Server, mon
     monkeypatch.setattr("procwire.enrich.watched._LOOK_AGAIN_S", 0.0)
     lookup._resolver._look_again_s = 0.0
     assert lookup("192.0.2.1").value == "host.example"
+
+
+def test_zones_whose_servers_are_down_take_no_names_from_others(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever connects to addresses that no server names does not stop the resolver from being asked about others."""
+    monkeypatch.setattr("procwire.enrich.reverse._SILENCES", 2)
+
+    def reply(query: dns.message.Message) -> list[bytes]:
+        if query.question[0].name == dns.name.root:
+            return denying(dns.rcode.REFUSED)(query)
+        return [] if "66" in query.question[0].name.to_text() else answering("host.example.")(query)
+
+    server.reply = reply
+    lookup = server.lookup(LIFETIME_S)
+    for last in range(4):
+        assert lookup(f"66.0.2.{last}").value is None
+    assert lookup("192.0.2.1").value == "host.example"
+    assert server.queries.count(".") == 2
 
 
 def test_garbage_and_answers_to_other_questions_are_not_believed(server: Server) -> None:

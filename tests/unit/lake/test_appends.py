@@ -13,11 +13,11 @@ import pytest
 from deltalake import DeltaTable
 
 from event_rows import BatchOf
-from procwire.database import connect_lake
 from procwire.errors import LakeError, UsageError
 from procwire.event import LIVE_SCHEMA
 from procwire.lake.lake import Lake
 from procwire.lake.schema import SCHEMA, in_milliseconds
+from procwire.query import connect_lake
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pytest
 
 from event_rows import BatchOf
-from procwire.database import connect_lake
 from procwire.event import LIVE_FIELDS
 from procwire.hunts import load
 from procwire.lake.ingest import Ingest
 from procwire.lake.lake import Lake
 from procwire.ledger import Ledger
+from procwire.query import connect_lake
 
 LAKES = sorted(path for path in (Path(__file__).parents[2] / "data" / "lakes").iterdir() if path.is_dir())
 Tables = dict[str, list[dict[str, Any]]]

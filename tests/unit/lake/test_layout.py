@@ -13,12 +13,12 @@ import pytest
 from deltalake import DeltaTable
 
 from event_rows import BatchOf
-from procwire.database import connect_lake
 from procwire.errors import LakeError
 from procwire.event import LIVE_FIELDS
 from procwire.lake.lake import Lake
 from procwire.lake.repair import repair
 from procwire.lake.schema import CONNECTIONS, CONTEXT, LAYOUT_VERSION, READINGS
+from procwire.query import connect_lake
 
 GOLDEN = Path(__file__).parents[2] / "data" / "lakes" / "0.1.0-a" / "lake"
 

@@ -13,7 +13,7 @@ from procwire.event import LIVE_SCHEMA
 from procwire.recorder import DetectionLedger, OutputLedger, Recorder, RecordingLedger
 from procwire.recorder.alerts import Alerts
 from procwire.recorder.outputs import SelectedOutput, live_selection, schema_of
-from procwire.sigma import SCHEMA, RuleSet
+from procwire.sigma import SCHEMA, RuleSet, SigmaStream
 from procwire.sinks.kinds import ALERT_COLUMNS
 from sigma_cases import document, loaded
 
@@ -69,7 +69,7 @@ def test_the_columns_of_alerts_are_those_of_matches() -> None:
     assert list(ALERT_COLUMNS) == [name for name in SCHEMA.names if name not in LIVE_SCHEMA.names]
 
 
-@pytest.mark.parametrize("way", ["ndjson", "csv", "parquet", "arrow", "table"])
+@pytest.mark.parametrize("way", ["ndjson", "csv", "csv-safe", "parquet", "arrow", "table"])
 def test_alert_is_a_row_of_its_own_behind_its_event(way: str) -> None:
     """One type for both, whatever the format; the tags stay a list where the format has lists."""
     sink, ledger = record(way, *EVENTS)
@@ -155,7 +155,7 @@ def test_a_rule_that_fails_does_not_end_the_recording(monkeypatch: pytest.Monkey
     ledger, complaints, found = DetectionLedger(), list[str](), rules()
     alerts = Alerts(found, [], ledger, lambda _: None, complaints.append)
     with monkeypatch.context() as patch:
-        patch.setattr(RuleSet, "matches", lambda *_: 1 / 0)
+        patch.setattr(SigmaStream, "matches", lambda *_: 1 / 0)
         for _ in range(2):
             alerts(live(*EVENTS))
     alerts(live(*EVENTS))

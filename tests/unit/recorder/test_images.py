@@ -7,9 +7,9 @@ from fakes import live
 
 from procwire.errors import ConfigurationError
 from procwire.recorder.images import with_images
-from procwire.rules.apply import Rules
-from procwire.rules.model import Configuration
-from procwire.rules.parse import parse
+from procwire.sysmon.config_filter import ConfigFilter
+from procwire.sysmon.model import Configuration
+from procwire.sysmon.parse import parse
 
 PATHS = ["/usr/bin/curl", "/usr/bin/wget", "/opt/CURL", "/usr/bin/curl2", None, "/usr/bin/Ärger", "curl"]
 ROWS = live(*({"process_name": path, "dst_port": port} for port, path in enumerate(PATHS)))
@@ -21,7 +21,7 @@ def configuration(rules: str) -> Configuration:
 
 
 def kept(applied: Configuration) -> list[int]:
-    return [row["dst_port"] for row in Rules(applied)(ROWS).to_pylist()]
+    return [row["dst_port"] for row in ConfigFilter(applied)(ROWS).to_pylist()]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_image_is_the_base_name_or_the_whole_path(names: list[str], ports: list[
 
 
 def test_batch_that_is_kept_whole_has_no_rule() -> None:
-    assert set(Rules(with_images(NOTHING, []))(ROWS).column("rule_name").to_pylist()) == {None}
+    assert set(ConfigFilter(with_images(NOTHING, []))(ROWS).column("rule_name").to_pylist()) == {None}
 
 
 def test_filters_stand_first_in_the_first_element_that_includes() -> None:
@@ -63,7 +63,7 @@ def test_filters_stand_first_in_the_first_element_that_includes() -> None:
     ]
     assert added.network_connect[1] is given.network_connect[1]
     assert [element.event for element in added.elements] == ["NetworkConnect", "ProcessCreate", "NetworkConnect"]
-    found = Rules(added)(ROWS)
+    found = ConfigFilter(added)(ROWS)
     assert found.column("dst_port").to_pylist() == [0, 2, 3, 5, 6]
     assert found.column("rule_name").to_pylist() == ["one", "one", None, "own", "one"]
 

@@ -16,13 +16,19 @@ class Piece(NamedTuple):
     skipped: int
     ruled_out: int
     captured: Mapping[str, int]
+    has_rest: bool = False
 
 
 class FakeSource:
-    """Gives so many rows in each step, as the core does: numbered, and those beyond the limit counted."""
+    """Gives so many rows in each step, as the core does: numbered, and those beyond the limit counted. rest: so many
+    more of the first step come by themselves."""
 
-    def __init__(self, *rows: int | None, losses: Sequence[int] = (), unattributed: int = 0, skipped: int = 0) -> None:
+    def __init__(
+        self, *rows: int | None, losses: Sequence[int] = (), unattributed: int = 0, skipped: int = 0, rest: int = 0
+    ) -> None:
         self.steps = list(rows)
+        self._rest = rest
+        self._is_rest = False
         self._losses = list(losses)
         self._lost = 0
         self._unattributed = unattributed
@@ -38,7 +44,12 @@ class FakeSource:
         kept = min(rows, most)
         written = max(0, kept - self._skipped)
         data = b"".join(b"%d\n" % (first_record_id + row) for row in range(written))
-        return Piece(data, written, kept - written, 0, {"connection": rows})
+        counted = {} if self._is_rest else {"connection": rows + (self._rest or 0)}
+        self._is_rest, rest = self._rest > 0, self._rest
+        if rest:
+            self.steps.insert(0, rest)
+            self._rest = 0
+        return Piece(data, written, kept - written, 0, counted, rest > 0)
 
     def losses(self) -> Mapping[str, int]:
         return {"buffer full": self._lost, "never": 0}
@@ -59,7 +70,7 @@ class FakeSink:
         self.trouble: str | None = None
         self._failing = failing
 
-    def write(self, lines: bytes, written: int, skipped: int = 0) -> None:
+    def write(self, lines: bytes | memoryview, written: int, skipped: int = 0) -> None:
         self.skipped += skipped
         self.trouble = "no place" if self._failing else None
         if self._failing:
@@ -67,7 +78,7 @@ class FakeSink:
             self.lost += written
         else:
             self.written += written
-            self.lines += lines.split(b"\n")[:-1]
+            self.lines += bytes(lines).split(b"\n")[:-1]
 
     def tick(self) -> None:
         pass
@@ -124,6 +135,17 @@ def test_rows_without_a_form_are_left_out_and_take_a_number() -> None:
     ledger, _ = record(FakeSource(3, 2, skipped=1), sink)
     assert sink.lines == [b"1", b"2", b"4"]
     assert (ledger.outputs[0].written, ledger.outputs[0].left_out, ledger.filtered) == (3, 2, 0)
+
+
+def test_what_is_left_of_a_step_is_written_and_counted_before_all_else() -> None:
+    sink = FakeSink()
+    ledger, _ = record(FakeSource(2, 1, rest=3), sink)
+    assert sink.lines == [b"%d" % number for number in range(1, 7)]
+    assert (ledger.captured.total(), ledger.filtered) == (6, 0)
+    sink = FakeSink()
+    ledger, _ = record(FakeSource(2, rest=3), sink, count=3)
+    assert sink.lines == [b"1", b"2", b"3"]
+    assert (ledger.captured.total(), ledger.filtered) == (5, 2)
 
 
 def test_losses_stand_in_the_stream_once() -> None:

@@ -12,9 +12,9 @@ from fakes import FakeOutput, FakeSource, live
 
 from procwire.errors import ConfigurationError
 from procwire.recorder import Changes, ConfigurationLedger, LiveRules, Recorder, RecordingLedger
-from procwire.rules.apply import Rules
-from procwire.rules.model import Configuration
-from procwire.rules.parse import load
+from procwire.sysmon.config_filter import ConfigFilter
+from procwire.sysmon.model import Configuration
+from procwire.sysmon.parse import load
 
 
 def written(port: int, name: str = "") -> str:
@@ -125,7 +125,7 @@ class Fixed:
         self.ledger = ConfigurationLedger(str(path))
         self.rules = LiveRules(
             lambda: load(path),
-            Rules,
+            ConfigFilter,
             changes=Changes(path, look_again_s=look_again_s),
             asked=self._take,
             ledger=self.ledger,

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from procwire.engine import connect
-from procwire.sigma import detect
+from procwire.sigma import SigmaStream, detect
 from sigma_cases import Event, batch_of, document, loaded
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -35,7 +35,8 @@ def live(text: str, events: Sequence[Event]) -> list[dict[str, Any]]:
     """What a stream is told, event by event."""
     found = loaded(BASE, text)
     assert not found.problems
-    return [match for event in events for match in found.matches(batch_of([event])).to_pylist()]
+    stream = SigmaStream(found)
+    return [match for event in events for match in stream.matches(batch_of([event])).to_pylist()]
 
 
 def at_rest(text: str, events: Sequence[Event], *documents: str) -> list[dict[str, Any]]:
@@ -77,6 +78,17 @@ def test_stream_is_told_once_until_it_is_over() -> None:
     events = [after(second) for second in (0, 10, 20, 30, 200, 210)]
     assert told(live(text, events)) == [(2, 2, (0, 10)), (2, 2, (200, 210))]
     assert told(at_rest(text, events)) == [(4, 4, (0, 30)), (2, 2, (200, 210))]
+
+
+def test_streams_of_one_rule_set_remember_nothing_of_each_other() -> None:
+    """Rules are data: what correlations have seen is the stream's, and a set can be run any number of times."""
+    found = loaded(BASE, counted("event_count", "  gt: 1"))
+    first, second = batch_of([after(0)]), batch_of([after(10)])
+    stream = SigmaStream(found)
+    stream.matches(first)
+    assert [match["rule_title"] for match in stream.matches(second).to_pylist()] == ["C"]
+    assert SigmaStream(found).matches(second).num_rows == 0
+    assert SigmaStream(found).matches(pa.concat_batches([first, second])).num_rows == 1
 
 
 def test_groups_do_not_mix() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from procwire.sigma import LogSource, load
+from procwire.sigma import LogSource, SigmaStream, load
 from sigma_cases import batch_of, by_matches, document, loaded
 
 RULE = r"""
@@ -60,7 +60,7 @@ def test_sql_is_readable() -> None:
 def test_match_tells_the_rule_the_reason_and_the_event() -> None:
     found = loaded(RULE)
     event = {"Image": r"C:\WScript.exe", "Initiated": True, "DestinationIp": "1.2.3.4", "DestinationPort": 443}
-    [match] = found.matches(batch_of([event])).to_pylist()
+    [match] = SigmaStream(found).matches(batch_of([event])).to_pylist()
     assert match["rule_id"] == found.rules[0].id
     assert (match["rule_title"], match["rule_level"]) == ("Beacon of a script", "high")
     assert match["rule_tags"] == ["attack.command-and-control", "attack.t1071"]
@@ -88,7 +88,7 @@ def test_global_document() -> None:
     shared = "action: global\ntitle: A\nlogsource: {category: network_connection}\n"
     found = loaded(shared, "detection: {a: {Image: 'a'}, condition: a}", "detection: {a: {Image: 'b'}, condition: a}")
     assert [rule.title for rule in found.rules] == ["A", "A"]
-    matches = found.matches(batch_of([{"Image": "a"}, {"Image": "b"}]))
+    matches = SigmaStream(found).matches(batch_of([{"Image": "a"}, {"Image": "b"}]))
     assert matches["record_id"].to_pylist() == [0, 1]
 
 

@@ -14,7 +14,7 @@ from procwire.sources.live import Hook, LiveSource, completed
 from procwire.sources.sensor import EbpfSource
 
 OPTIONS: dict[str, Any] = {
-    "ring_bytes": 1 << 20, "udp_idle_s": 60.0, "attempts": True, "closes": False, "existing": False,
+    "ring_bytes": 1 << 20, "udp": True, "udp_idle_s": 60.0, "attempts": True, "closes": False, "existing": False,
     "boot_time_ns": 17, "machine_id": 4,
 }  # fmt: skip
 

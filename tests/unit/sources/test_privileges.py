@@ -101,7 +101,7 @@ def test_one_thread_keeps_its_rights_for_one_call() -> None:
         "from procwire.sources import privileges; from procwire.sources.rights import KeptRights\n"
         "privileges._set_capabilities((12,)); rights = KeptRights(); lock_privileges(); import pyarrow\n"
         "own = lambda: pathlib.Path('/proc/thread-self/status').read_text().partition('CapEff:')[2].split()[0]\n"
-        "print(can_change_account(), own(), rights.call(own)); told()"
+        "print(can_change_account(), own(), rights.begin(own)()); told()"
     )
     first, found = done.stdout.splitlines()
     assert first == f"False {NONE} {1 << 12:016x}"

@@ -9,6 +9,7 @@ mod message;
 mod names;
 mod questions;
 mod reassembly;
+mod units;
 
 pub use message::{Address, Answer, Message, Question, parse_answer, parse_message};
 pub use names::{Named, Names};
@@ -18,7 +19,6 @@ pub use reassembly::Reassembly;
 use crate::records;
 pub use crate::shared::Holder;
 
-const NS_PER_S: u64 = 1_000_000_000;
 /// Names by process and address.
 const NAMES: u64 = 65_536;
 const MIN_TTL_S: u32 = 300;
@@ -53,7 +53,7 @@ impl Dns {
     /// Take a message, or a segment, as it was sent or received.
     pub fn feed(&mut self, record: &records::Dns, payload: &[u8]) {
         let Dns { questions, names, sent, received, unasked } = self;
-        let holder = Holder { user: record.uid, process: process_key(record.tgid, record.start_boot_ns) };
+        let holder = Holder::new(record.uid, record.tgid, record.start_boot_ns);
         let records::Dns { cookie, peer, time_boot_ns, .. } = *record;
         let server = (peer, record.peer_port);
         let is_sent = record.sent != 0;
@@ -80,7 +80,7 @@ impl Dns {
 
     /// The name by which a process last asked for an address, unless that was too long ago.
     pub fn name(&mut self, tgid: u32, start_boot_ns: u64, address: &[u8; 16], now_ns: u64) -> Option<Named<'_>> {
-        self.names.get(process_key(tgid, start_boot_ns), address, now_ns)
+        self.names.get(Holder::new(0, tgid, start_boot_ns).process, address, now_ns)
     }
 
     /// What names nothing, by cause.
@@ -92,9 +92,4 @@ impl Dns {
             ("names from DNS forgotten: table full", self.names.evicted()),
         ]
     }
-}
-
-/// Tells processes of a boot apart.
-fn process_key(tgid: u32, start_boot_ns: u64) -> u64 {
-    start_boot_ns.rotate_left(22) ^ u64::from(tgid)
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::NS_PER_S;
 use super::message::Answer;
+use super::units::NS_PER_S;
 use crate::shared::{Holder, Shared};
 
 /// Names by process and address; a bounded number of them, shared fairly.

@@ -1,7 +1,7 @@
 //! Questions that are open: an answer names something only if it is to one of them.
 
-use super::NS_PER_S;
 use super::message::Question;
+use super::units::NS_PER_S;
 use crate::shared::{Holder, Shared};
 
 /// The address and port of a server, as the socket sees them.

@@ -2,6 +2,7 @@
 //!
 //! python/procwire/sinks writes the same, column by column; tests/unit/sinks/test_lines.py holds the two together.
 
+use std::cell::Cell;
 use std::io::Write;
 use std::net::Ipv6Addr;
 
@@ -114,7 +115,7 @@ pub fn write(out: &mut Vec<u8>, value: Value<'_>, style: Style) {
         Value::Text(text) => write_text(out, text, style),
         Value::Integer(number) => write_integer(out, number, style),
         Value::Flag(flag) => out.extend_from_slice(if flag { b"true" } else { b"false" }),
-        Value::Address(bytes) => quoted(out, style, |out| write_address(out, bytes, style)),
+        Value::Address(bytes) => quoted(out, style, |out| write_styled_address(out, bytes, style)),
         Value::Bytes(bytes) => quoted(out, style, |out| {
             const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
             out.extend(bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]));
@@ -265,7 +266,12 @@ fn formatted(out: &mut Vec<u8>, arguments: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(arguments);
 }
 
-fn write_address(out: &mut Vec<u8>, bytes: [u8; 16], style: Style) {
+/// Append the text of an address (RFC 5952).
+pub(super) fn write_address(out: &mut Vec<u8>, bytes: [u8; 16]) {
+    write_styled_address(out, bytes, Style::Plain);
+}
+
+fn write_styled_address(out: &mut Vec<u8>, bytes: [u8; 16], style: Style) {
     let address = Ipv6Addr::from(bytes);
     match address.to_ipv4_mapped() {
         Some(ipv4) => {
@@ -314,16 +320,28 @@ fn write_integer(out: &mut Vec<u8>, number: i64, style: Style) {
     }
 }
 
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
+
 fn digits(out: &mut Vec<u8>, mut number: u64) {
     let mut buffer = [0; 20];
     let mut at = buffer.len();
-    loop {
+    while number >= 10 {
+        at -= 2;
+        buffer[at..at + 2].copy_from_slice(&PAIRS[(number % 100) as usize]);
+        number /= 100;
+    }
+    // Of an even number of digits none is left.
+    if number > 0 || at == buffer.len() {
         at -= 1;
-        buffer[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
+        buffer[at] = b'0' + number as u8;
     }
     out.extend_from_slice(&buffer[at..]);
 }
@@ -337,18 +355,43 @@ enum Fraction {
     Micro,
 }
 
-fn write_time(out: &mut Vec<u8>, time_us: i64, between: u8, fraction: Fraction) {
-    const DAY_S: i64 = 86_400;
-    let (seconds, us) = (time_us.div_euclid(1_000_000), time_us.rem_euclid(1_000_000));
-    let (year, month, day) = civil(seconds.div_euclid(DAY_S));
-    let second = seconds.rem_euclid(DAY_S);
-    let mut text = *b"0000-00-00T00:00:00.000000";
-    text[10] = between;
-    for (place, number) in [(5, month), (8, day), (11, second / 3600), (14, second / 60 % 60), (17, second % 60)] {
-        two_digits(&mut text, place, number);
+/// A time's text but for its fraction.
+#[derive(Clone, Copy)]
+struct Second {
+    seconds: i64,
+    year: i64,
+    text: [u8; 26],
+}
+
+impl Second {
+    fn new(seconds: i64) -> Self {
+        const DAY_S: i64 = 86_400;
+        let (year, month, day) = civil(seconds.div_euclid(DAY_S));
+        let second = seconds.rem_euclid(DAY_S);
+        let mut text = *b"0000-00-00T00:00:00.000000";
+        for (place, number) in [(5, month), (8, day), (11, second / 3600), (14, second / 60 % 60), (17, second % 60)] {
+            two_digits(&mut text, place, number);
+        }
+        two_digits(&mut text, 0, year / 100 % 100);
+        two_digits(&mut text, 2, year % 100);
+        Second { seconds, year, text }
     }
-    two_digits(&mut text, 0, year / 100 % 100);
-    two_digits(&mut text, 2, year % 100);
+}
+
+thread_local! {
+    /// The second that was written last: events are many in one.
+    static LAST: Cell<Option<Second>> = const { Cell::new(None) };
+}
+
+fn write_time(out: &mut Vec<u8>, time_us: i64, between: u8, fraction: Fraction) {
+    let (seconds, us) = (time_us.div_euclid(1_000_000), time_us.rem_euclid(1_000_000));
+    let second = LAST.get().filter(|last| last.seconds == seconds).unwrap_or_else(|| {
+        let second = Second::new(seconds);
+        LAST.set(Some(second));
+        second
+    });
+    let Second { year, mut text, .. } = second;
+    text[10] = between;
     two_digits(&mut text, 20, us / 10_000);
     two_digits(&mut text, 22, us / 100 % 100);
     two_digits(&mut text, 24, us % 100);
@@ -363,8 +406,7 @@ fn write_time(out: &mut Vec<u8>, time_us: i64, between: u8, fraction: Fraction) 
 }
 
 fn two_digits(text: &mut [u8], place: usize, number: i64) {
-    text[place] = b'0' + (number / 10 % 10) as u8;
-    text[place + 1] = b'0' + (number % 10) as u8;
+    text[place..place + 2].copy_from_slice(&PAIRS[number.rem_euclid(100) as usize]);
 }
 
 /// Year, month and day of a day since 1970, in the Gregorian calendar.
@@ -401,6 +443,14 @@ mod tests {
         assert_eq!(written(exact, Style::SysmonTime), "2018-04-11 05:29:35.394");
         assert_eq!(written(Value::Integer(951_782_400_000_000), Style::XmlTime), "2000-02-29 00:00:00.000");
         assert_eq!(written(Value::Integer(-1), Style::XmlTime), "1969-12-31 23:59:59.999999");
+    }
+
+    #[test]
+    fn numbers_have_all_their_digits() {
+        for number in (0..2_000).chain((0..63).flat_map(|power| [(1_i64 << power) - 1, 1 << power])) {
+            assert_eq!(written(Value::Integer(number), Style::Plain), number.to_string());
+            assert_eq!(written(Value::Integer(number.wrapping_neg()), Style::Plain), number.wrapping_neg().to_string());
+        }
     }
 
     #[test]

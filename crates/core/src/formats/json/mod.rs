@@ -1,0 +1,272 @@
+//! JSON events in the shape of every shipper: lines, lists, objects one after the other.
+//!
+//! [`split`] finds where records end, [`parse`] reads one into a [`Record`] by the table of
+//! [`keys`](crate::shapes::keys). Shapes are told apart by what a record holds, each for itself.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bumpalo::Bump;
+
+use crate::format::{
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, Pending, Verdict, add_overlong,
+    count_lines, warn_invalid_utf8,
+};
+use crate::shapes::keys::{Keys, Scope};
+use crate::shapes::record::{Nested, Record};
+use crate::table::columns::{Place, Row, Tables};
+use crate::table::event::Events;
+use crate::table::ledger::Ledger;
+
+pub(crate) mod parse;
+mod split;
+
+use parse::read_object;
+use split::{Reached, Scanner, is_between, record_end};
+
+/// Read one JSON object into `row`. Values that need unescaping are kept in `arena`.
+///
+/// The error says what was found and what was expected.
+pub(crate) fn read_event<'a>(
+    json: &'a str,
+    arena: &'a Bump,
+    row: &mut Row<'a>,
+    asked: Events,
+    nested: &'static dyn Nested,
+) -> Result<Verdict, String> {
+    let mut record = Record::new(arena, asked, nested);
+    read_into(json, Scope::Record, &mut record)?;
+    let verdict = record.resolve()?;
+    *row = record.row().clone();
+    Ok(verdict)
+}
+
+/// Read one JSON object, whose keys mean what they do in `scope`, into `record`.
+pub(crate) fn read_into<'a>(json: &'a str, scope: Scope, record: &mut Record<'a>) -> Result<(), String> {
+    let start = json.len() - json.trim_ascii_start().len();
+    read_object(json, start, scope, &mut Keys::uncached(), record).map(|_| ()).map_err(|broken| broken.describe(json))
+}
+
+/// The JSON format.
+pub struct Json {
+    nested: &'static dyn Nested,
+    /// How far the pending bytes have been looked at.
+    at: usize,
+    /// Where the record begins that `at` is in.
+    start: usize,
+    /// Where `at` is in that record, once it has begun.
+    scanner: Option<Scanner>,
+    /// The record is too long and being dropped.
+    dropping: bool,
+}
+
+impl Format for Json {
+    fn name(&self) -> FormatName {
+        FormatName::Json
+    }
+
+    fn cut(&mut self, pending: Pending<'_>, ledger: &mut Ledger) -> Cut {
+        if self.dropping {
+            return self.drop_rest(pending);
+        }
+        if pending.at_end {
+            return Cut::Take(pending.bytes.len());
+        }
+        self.advance(pending.bytes);
+        match self.start {
+            0 if pending.bytes.len() < MAX_RECORD_BYTES => Cut::More,
+            0 => {
+                ledger.records += 1;
+                add_overlong(pending.offset, pending.line, ledger);
+                self.dropping = true;
+                self.drop_rest(pending)
+            }
+            end => {
+                self.at -= end;
+                self.start = 0;
+                Cut::Take(end)
+            }
+        }
+    }
+
+    fn decoder(&self) -> Arc<dyn Decode> {
+        Arc::new(JsonDecoder { nested: self.nested })
+    }
+}
+
+impl Json {
+    pub(crate) fn new(nested: &'static dyn Nested) -> Self {
+        Json { nested, at: 0, start: 0, scanner: None, dropping: false }
+    }
+
+    /// Go over what has not been looked at yet; `start` ends up after the last whole record.
+    fn advance(&mut self, bytes: &[u8]) {
+        if let Some(end) = last_line_end(bytes, self.at) {
+            (self.at, self.start, self.scanner) = (end, end, None);
+        }
+        loop {
+            let scanner = match &mut self.scanner {
+                Some(scanner) => scanner,
+                None => {
+                    let between = bytes[self.start..].iter().take_while(|byte| is_between(**byte)).count();
+                    self.start += between;
+                    self.at = self.start;
+                    if self.start == bytes.len() {
+                        return;
+                    }
+                    self.scanner.insert(Scanner::default())
+                }
+            };
+            match scanner.run(bytes, self.at) {
+                Reached::More(at) => {
+                    self.at = at;
+                    return;
+                }
+                Reached::End(end) => (self.start, self.scanner) = (end, None),
+            }
+        }
+    }
+
+    fn drop_rest(&mut self, pending: Pending<'_>) -> Cut {
+        let scanner = self.scanner.get_or_insert_default();
+        let len = match scanner.run(pending.bytes, self.at) {
+            Reached::End(end) => {
+                *self = Json::new(self.nested);
+                end
+            }
+            // What follows a line feed is kept until it is known.
+            Reached::More(at) if at > 0 && !pending.at_end => {
+                self.at = 0;
+                at
+            }
+            Reached::More(_) if pending.at_end => pending.bytes.len(),
+            Reached::More(_) => return Cut::More,
+        };
+        Cut::Drop(len)
+    }
+}
+
+/// Where the last line ends, of those that end at or after `from`, that ends in `}` before a line that begins
+/// with `{`. A record ends there whatever came before, for within one a comma would stand between the two.
+fn last_line_end(bytes: &[u8], from: usize) -> Option<usize> {
+    memchr::memrchr_iter(b'\n', &bytes[from..])
+        .map(|found| from + found)
+        .find(|at| bytes.get(at + 1) == Some(&b'{') && bytes[..*at].trim_ascii_end().last() == Some(&b'}'))
+        .map(|at| at + 1)
+}
+
+struct JsonDecoder {
+    nested: &'static dyn Nested,
+}
+
+impl Decode for JsonDecoder {
+    fn decode(&self, block: Block<'_>, out: &mut Tables, ledger: &mut Ledger) {
+        let mut reader =
+            Reader { keys: Keys::cached(), nested: self.nested, arena: Bump::new(), out, ledger, lossy: false };
+        match std::str::from_utf8(block.bytes) {
+            Ok(text) => reader.records(text, block.offset, block.line, 0),
+            Err(_) => reader.records_lossy(block),
+        }
+    }
+}
+
+/// Wrappers in wrappers are followed this far.
+const MAX_WRAPPERS: usize = 4;
+
+struct Reader<'b> {
+    keys: Keys,
+    nested: &'static dyn Nested,
+    arena: Bump,
+    out: &'b mut Tables,
+    ledger: &'b mut Ledger,
+    lossy: bool,
+}
+
+impl Reader<'_> {
+    /// Read the records of `text`, which stands at `offset`, in `line`.
+    fn records(&mut self, text: &str, offset: u64, mut line: u64, wrappers: usize) {
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while let Some(next) = bytes[at..].iter().position(|byte| !is_between(*byte)) {
+            line += count_lines(&bytes[at..at + next]);
+            at += next;
+            let place = Place { offset: offset + at as u64, line: Some(line), recovered: false };
+            let (end, lines) = self.record(text, at, place, wrappers);
+            line += lines;
+            at = end;
+        }
+    }
+
+    /// Read the record at `start`; says where it ends, and how many lines.
+    fn record(&mut self, text: &str, start: usize, place: Place, wrappers: usize) -> (usize, u64) {
+        let mut arena = std::mem::take(&mut self.arena);
+        let (read, wrapped) = self.record_in(&arena, text, start, place, wrappers);
+        arena.reset();
+        self.arena = arena;
+        if let Some(list) = wrapped {
+            let line = place.line.unwrap_or_default() + count_lines(&text.as_bytes()[start..list.start]);
+            self.records(&text[list.clone()], place.offset + (list.start - start) as u64, line, wrappers + 1);
+        }
+        read
+    }
+
+    /// The same, with the list of records that the object may turn out to wrap.
+    fn record_in(
+        &mut self,
+        arena: &Bump,
+        text: &str,
+        start: usize,
+        place: Place,
+        wrappers: usize,
+    ) -> ((usize, u64), Option<Range<usize>>) {
+        let mut record = Record::new(arena, self.out.events(), self.nested);
+        let read = read_object(text, start, Scope::Record, &mut self.keys, &mut record);
+        let (end, lines) = read.unwrap_or_else(|_| {
+            let end = record_end(text.as_bytes(), start);
+            (end, count_lines(&text.as_bytes()[start..end]))
+        });
+        if end - start > MAX_RECORD_BYTES {
+            self.ledger.records += 1;
+            add_overlong(place.offset, place.line.unwrap_or_default(), self.ledger);
+            return ((end, lines), None);
+        }
+        let verdict = match read {
+            Ok(_) => match record.wrapped().filter(|_| wrappers < MAX_WRAPPERS) {
+                Some(list) => return ((end, lines), Some(list)),
+                None => record.resolve(),
+            },
+            // What follows the record is not its fault.
+            Err(broken) => Err(broken.describe(&text[..end])),
+        };
+        self.account(verdict, record.row(), place);
+        ((end, lines), None)
+    }
+
+    fn account(&mut self, verdict: Result<Verdict, String>, row: &Row<'_>, place: Place) {
+        self.ledger.records += 1;
+        match verdict {
+            Ok(Verdict::Asked(event)) => self.out.of(event).push(row, place, self.ledger),
+            Ok(other) => other.count(self.ledger),
+            Err(reason) => self.ledger.damage.add(BROKEN_RECORD, place.offset, place.line, || reason),
+        }
+        if self.lossy {
+            warn_invalid_utf8(place, self.ledger);
+        }
+    }
+
+    /// The records of a block that is not UTF-8 throughout, each for itself.
+    fn records_lossy(&mut self, block: Block<'_>) {
+        let bytes = block.bytes;
+        let (mut at, mut line) = (0, block.line);
+        while let Some(next) = bytes[at..].iter().position(|byte| !is_between(*byte)) {
+            line += count_lines(&bytes[at..at + next]);
+            at += next;
+            let end = record_end(bytes, at);
+            let text = String::from_utf8_lossy(&bytes[at..end]);
+            self.lossy = matches!(text, std::borrow::Cow::Owned(_));
+            self.records(&text, block.offset + at as u64, line, 0);
+            line += count_lines(&bytes[at..end]);
+            at = end;
+        }
+    }
+}

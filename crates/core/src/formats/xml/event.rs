@@ -1,0 +1,189 @@
+//! One `<Event>` element into a row.
+
+use bumpalo::Bump;
+
+use super::markup::{Item, Reader, Tag, found, shorten, unescape};
+use crate::format::Verdict;
+use crate::table::columns::Row;
+use crate::table::event::{Event, Events};
+use crate::table::schema::Field;
+use crate::table::value::{Value, parse_int};
+
+/// Read one `<Event>` element into `row`. Values that need unescaping are kept in `arena`.
+///
+/// An event that is not asked for is read only as far as needed to say so. The error says what was found and
+/// what was expected.
+pub fn read_event<'a>(xml: &'a str, arena: &'a Bump, row: &mut Row<'a>, asked: Events) -> Result<Verdict, String> {
+    let mut reader = Reader::new(xml);
+    let event = first_tag(&mut reader)?;
+    if event.name != "Event" {
+        return Err(found(&format!("<{}>", shorten(event.name)), "<Event>"));
+    }
+    while !event.empty
+        && let Some(part) = reader.child(event.name)?
+    {
+        match part.name {
+            "System" if !part.empty => {
+                if let Some(other) = read_system(&mut reader, arena, row, asked)? {
+                    return Ok(other);
+                }
+            }
+            "EventData" if !part.empty => read_event_data(&mut reader, arena, row)?,
+            // RenderingInfo has a Level, a Task and more of System's names: they are not ours.
+            _ => reader.skip(part)?,
+        }
+    }
+    verdict(row, asked)
+}
+
+/// Read every `<Data Name="...">` of a fragment (an `EventData` element, say) into `row`.
+pub fn read_data<'a>(xml: &'a str, arena: &'a Bump, row: &mut Row<'a>) -> Result<(), String> {
+    let mut reader = Reader::new(xml);
+    let mut unnamed = Unnamed::default();
+    while let Some(item) = reader.item()? {
+        match item {
+            Item::Open(tag) if tag.name == "Data" => read_datum(&mut reader, tag, arena, row, &mut unnamed)?,
+            _ => {}
+        }
+    }
+    unnamed.place(row)
+}
+
+fn first_tag<'a>(reader: &mut Reader<'a>) -> Result<Tag<'a>, String> {
+    loop {
+        match reader.item()? {
+            Some(Item::Open(tag)) => return Ok(tag),
+            Some(_) => {}
+            None => return Err(found("no element", "<Event>")),
+        }
+    }
+}
+
+/// Read `System`; gives the verdict as soon as it is clear that the event is not for us.
+fn read_system<'a>(
+    reader: &mut Reader<'a>,
+    arena: &'a Bump,
+    row: &mut Row<'a>,
+    asked: Events,
+) -> Result<Option<Verdict>, String> {
+    while let Some(tag) = reader.child("System")? {
+        match Field::from_system_element(tag.name) {
+            Some(field) => {
+                let text = reader.value(tag, arena)?;
+                row.set(field, Value::Text(text));
+            }
+            None => {
+                read_attributes(tag, arena, row)?;
+                reader.skip(tag)?;
+            }
+        }
+        if matches!(tag.name, "EventID" | "Provider")
+            && let (Value::Text(provider), Some(id)) = (row.get(Field::ProviderName), event_id(row))
+            && let other @ (Verdict::OtherEvent | Verdict::OtherProvider) =
+                Verdict::of(Some(provider), Some(id), false, asked)
+        {
+            return Ok(Some(other));
+        }
+    }
+    Ok(None)
+}
+
+fn read_attributes<'a>(tag: Tag<'a>, arena: &'a Bump, row: &mut Row<'a>) -> Result<(), String> {
+    for (name, value) in tag.attributes() {
+        if let Some(field) = Field::from_system_attribute(tag.name, name) {
+            row.set(field, Value::Text(unescape(value, arena)?));
+        }
+    }
+    Ok(())
+}
+
+fn read_event_data<'a>(reader: &mut Reader<'a>, arena: &'a Bump, row: &mut Row<'a>) -> Result<(), String> {
+    let mut unnamed = Unnamed::default();
+    loop {
+        while let Some((field, text)) = reader.usual_datum(Field::from_data_name) {
+            row.set(field, Value::Text(unescape(text, arena)?));
+            unnamed.among += 1;
+        }
+        let Some(tag) = reader.child("EventData")? else { break };
+        match tag.name {
+            "Data" => read_datum(reader, tag, arena, row, &mut unnamed)?,
+            _ => reader.skip(tag)?,
+        }
+    }
+    unnamed.place(row)
+}
+
+fn read_datum<'a>(
+    reader: &mut Reader<'a>,
+    tag: Tag<'a>,
+    arena: &'a Bump,
+    row: &mut Row<'a>,
+    unnamed: &mut Unnamed<'a>,
+) -> Result<(), String> {
+    let Some((_, name)) = tag.attributes().find(|(attribute, _)| *attribute == "Name") else {
+        unnamed.push(reader.value(tag, arena)?);
+        return Ok(());
+    };
+    unnamed.among += 1;
+    match Field::from_data_name(name) {
+        Some(field) => {
+            let text = reader.value(tag, arena)?;
+            row.set(field, Value::Text(text));
+            Ok(())
+        }
+        None => reader.skip(tag),
+    }
+}
+
+/// Values without names, in Sysmon's order.
+#[derive(Default)]
+struct Unnamed<'a> {
+    values: Vec<&'a str>,
+    /// How many do have names.
+    among: usize,
+}
+
+impl<'a> Unnamed<'a> {
+    fn push(&mut self, value: &'a str) {
+        self.values.push(value);
+    }
+
+    /// Give the values to the fields that their count says they are.
+    fn place(self, row: &mut Row<'a>) -> Result<(), String> {
+        let count = self.values.len();
+        if count == 0 {
+            return Ok(());
+        }
+        let event = event_id(row).and_then(Event::of_id).unwrap_or(Event::Connection);
+        let Some(fields) = event.unnamed(count).filter(|_| self.among == 0) else {
+            let what = format!("{count} Data without a Name beside {} with one", self.among);
+            return Err(found(&what, &format!("{}, or none", event.field_counts())));
+        };
+        for (field, value) in fields.zip(self.values) {
+            row.set(field, Value::Text(value));
+        }
+        Ok(())
+    }
+}
+
+fn event_id(row: &Row<'_>) -> Option<i64> {
+    match row.get(Field::EventId) {
+        Value::Int(id) => Some(id),
+        Value::Text(id) => parse_int(id),
+        _ => None,
+    }
+}
+
+/// Judge an event that was read to its end.
+fn verdict(row: &Row<'_>, asked: Events) -> Result<Verdict, String> {
+    let provider = match row.get(Field::ProviderName) {
+        Value::Text(name) => Some(name),
+        _ => None,
+    };
+    let looks_like_sysmon = row.get(Field::EventCreationTime) != Value::Null
+        || matches!(row.get(Field::Channel), Value::Text(channel) if channel.contains("Sysmon"));
+    match (Verdict::of(provider, event_id(row), looks_like_sysmon, asked), event_id(row)) {
+        (Verdict::OtherEvent, None) => Err(found("no number in EventID", "one")),
+        (verdict, _) => Ok(verdict),
+    }
+}

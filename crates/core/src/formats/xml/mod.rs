@@ -1,0 +1,136 @@
+//! XML events: exported documents, bare sequences, one a line, or inside syslog.
+
+mod event;
+mod markup;
+mod records;
+mod skeleton;
+
+use std::sync::Arc;
+
+use bumpalo::Bump;
+
+pub use self::event::{read_data, read_event};
+use self::records::{End, Record, Records, is_plain, last_end};
+use self::skeleton::Skeletons;
+use crate::format::{
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending, Verdict,
+    count_lines, warn_invalid_utf8,
+};
+use crate::table::columns::{Place, Row, Tables};
+use crate::table::ledger::Ledger;
+
+/// The XML format.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Xml;
+
+struct XmlDecoder;
+
+impl Format for Xml {
+    fn name(&self) -> FormatName {
+        FormatName::Xml
+    }
+
+    fn cut(&mut self, pending: Pending<'_>, ledger: &mut Ledger) -> Cut {
+        if pending.at_end {
+            return Cut::Take(pending.bytes.len());
+        }
+        // Behind an end tag that nothing hides no event is open.
+        match last_end(pending.bytes).filter(|_| is_plain(pending.bytes)) {
+            Some(end) => Cut::Take(end),
+            None => cut_records(pending, ledger),
+        }
+    }
+
+    fn decoder(&self) -> Arc<dyn Decode> {
+        Arc::new(XmlDecoder)
+    }
+}
+
+/// Cut behind the last record that is decided.
+fn cut_records(pending: Pending<'_>, ledger: &mut Ledger) -> Cut {
+    let mut records = Records::new(pending.bytes, false);
+    let mut taken = 0;
+    for record in records.by_ref() {
+        match (record.how, taken) {
+            (End::Whole | End::CutOff, _) => taken = record.end,
+            // Not worth a way through the decoder.
+            (End::Overlong, 0) => {
+                let line = pending.line + count_lines(&pending.bytes[..record.start]);
+                account_for_loss(record, pending.offset + record.start as u64, line, ledger);
+                return Cut::Drop(record.end);
+            }
+            (End::Overlong, _) => break,
+        }
+    }
+    match (taken, records.decided()) {
+        (0, 0) => Cut::More,
+        (0, nothing) => Cut::Drop(nothing),
+        (taken, _) => Cut::Take(taken),
+    }
+}
+
+impl Decode for XmlDecoder {
+    fn decode(&self, block: Block<'_>, out: &mut Tables, ledger: &mut Ledger) {
+        let mut arena = Bump::new();
+        let mut skeletons = Skeletons::default();
+        let (mut line, mut counted) = (block.line, 0);
+        for record in Records::new(block.bytes, true) {
+            line += count_lines(&block.bytes[counted..record.start]);
+            counted = record.start;
+            let offset = block.offset + record.start as u64;
+            match record.how {
+                End::Whole => {
+                    let place = Place { offset, line: Some(line), recovered: false };
+                    ledger.records += 1;
+                    decode_event(&block.bytes[record.start..record.end], place, &arena, &mut skeletons, out, ledger);
+                    arena.reset();
+                }
+                End::CutOff | End::Overlong => account_for_loss(record, offset, line, ledger),
+            }
+        }
+    }
+}
+
+fn decode_event(
+    bytes: &[u8],
+    place: Place,
+    arena: &Bump,
+    skeletons: &mut Skeletons,
+    out: &mut Tables,
+    ledger: &mut Ledger,
+) {
+    let (xml, lossy) = match std::str::from_utf8(bytes) {
+        Ok(xml) => (xml, false),
+        Err(_) => (&*arena.alloc_str(&String::from_utf8_lossy(bytes)), true),
+    };
+    let mut row = Row::default();
+    if !lossy && let Some(event) = skeletons.read(xml, &mut row) {
+        return out.of(event).push(&row, place, ledger);
+    }
+    let mut row = Row::default();
+    match read_event(xml, arena, &mut row, out.events()) {
+        Ok(Verdict::Asked(event)) => {
+            out.of(event).push(&row, place, ledger);
+            if lossy {
+                warn_invalid_utf8(place, ledger);
+            } else {
+                skeletons.learn(xml, &row, event);
+            }
+        }
+        Ok(other) => other.count(ledger),
+        Err(detail) => ledger.damage.add(BROKEN_RECORD, place.offset, place.line, || detail),
+    }
+}
+
+fn account_for_loss(record: Record, offset: u64, line: u64, ledger: &mut Ledger) {
+    ledger.records += 1;
+    match record.how {
+        End::Whole => {}
+        End::CutOff => ledger.damage.add(BROKEN_RECORD, offset, Some(line), || {
+            "found the next event or the end of the input, expected </Event>".into()
+        }),
+        End::Overlong => ledger.damage.add(OVERLONG_RECORD, offset, Some(line), || {
+            format!("found no </Event> within {} MiB, expected one", MAX_RECORD_BYTES >> 20)
+        }),
+    }
+}

@@ -1,0 +1,78 @@
+//! Recognising a format by its first bytes.
+
+use crate::format::FormatName;
+use crate::formats::{csv, text};
+
+/// Bytes looked at to recognise a format.
+pub const SNIFF_BYTES: usize = 64 << 10;
+
+/// What an input looks like from its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sniffed {
+    /// A format.
+    Known(FormatName),
+    /// More bytes are needed.
+    Unsure,
+    /// Nothing we read.
+    Unknown,
+}
+
+/// Where the first chunk of an EVTX file stands, whose header may be broken.
+const FIRST_CHUNK: std::ops::Range<usize> = 4096..4104;
+
+/// Recognise a format by its first bytes (UTF-8 by now, where it is text).
+///
+/// The result depends on the bytes alone, not on how many of them are at hand: unless `Unsure`, more bytes do not
+/// change it. So what comes slowly through a pipe is recognised as it is in a file, by its first line of ours.
+pub fn sniff(head: &[u8], at_end: bool) -> Sniffed {
+    if head.starts_with(b"ElfFile\0") || head.starts_with(b"ElfChnk\0") {
+        return Sniffed::Known(FormatName::Evtx);
+    }
+    let whole = at_end || head.len() >= SNIFF_BYTES;
+    let head = &head[..head.len().min(SNIFF_BYTES)];
+    let start = head.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(head.len());
+    let text = &head[start..];
+    match text {
+        [b'<', next, ..] if !next.is_ascii_digit() => return Sniffed::Known(FormatName::Xml),
+        [b'{', ..] => return Sniffed::Known(FormatName::Json),
+        [b'[', rest @ ..] => match rest.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            Some(b'{' | b']') => return Sniffed::Known(FormatName::Json),
+            None if !whole => return Sniffed::Unsure,
+            _ => {}
+        },
+        _ => {}
+    }
+    sniff_lines(text, whole).unwrap_or_else(|| sniff_binary(head, whole))
+}
+
+/// Line by line, so that a log that grows is recognised by its first line of ours, however little it holds.
+/// None for what is no text.
+fn sniff_lines(start: &[u8], whole: bool) -> Option<Sniffed> {
+    for (number, line) in start.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        if line.contains(&0) {
+            return None;
+        }
+        if !whole && !line.ends_with(b"\n") {
+            return Some(Sniffed::Unsure);
+        }
+        if number == 0 && csv::is_header(line) {
+            return Some(Sniffed::Known(FormatName::Csv));
+        }
+        if memchr::memmem::find(line, b"<Event").is_some() {
+            return Some(Sniffed::Known(FormatName::Xml));
+        }
+        if text::looks_like_log(line) {
+            return Some(Sniffed::Known(FormatName::Text));
+        }
+    }
+    Some(if whole { Sniffed::Unknown } else { Sniffed::Unsure })
+}
+
+/// An EVTX file without its header is recognised by its first chunk.
+fn sniff_binary(head: &[u8], whole: bool) -> Sniffed {
+    match head.get(FIRST_CHUNK) {
+        Some(b"ElfChnk\0") => Sniffed::Known(FormatName::Evtx),
+        None if !whole => Sniffed::Unsure,
+        _ => Sniffed::Unknown,
+    }
+}

@@ -1,0 +1,290 @@
+//! One input, byte by byte: recognise it, cut it into jobs of whole records.
+
+use std::sync::Arc;
+
+use encoding_rs::{Decoder, Encoding};
+
+use crate::format::{Block, Cut, Decode, Format, FormatName, Pending, count_lines};
+use crate::formats::open;
+use crate::input::sniff::{Sniffed, sniff};
+use crate::table::columns::{Batch, Tables};
+use crate::table::event::Events;
+use crate::table::ledger::Ledger;
+
+/// How to read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Read every input as this format instead of recognising it.
+    pub format: Option<FormatName>,
+    /// Carve records from slack space and broken chunks.
+    pub recover: bool,
+    /// Which events to read.
+    pub events: Events,
+    /// Whether texts and bytes come as dictionaries, in which each stands once.
+    pub is_coded: bool,
+}
+
+/// Bytes that tell the encoding: a mark, or two characters.
+const ENCODING_BYTES: usize = 4;
+
+/// The encoding of UTF-16 text, by its byte order mark or by where its zero bytes stand.
+fn utf16_encoding(head: &[u8]) -> Option<&'static Encoding> {
+    match head {
+        [0xff, 0xfe, ..] => Some(encoding_rs::UTF_16LE),
+        [0xfe, 0xff, ..] => Some(encoding_rs::UTF_16BE),
+        [b'<' | b'{' | b'[', 0, _, 0, ..] => Some(encoding_rs::UTF_16LE),
+        [0, b'<' | b'{' | b'[', 0, _, ..] => Some(encoding_rs::UTF_16BE),
+        _ => None,
+    }
+}
+
+/// A block of whole records on its way to a decoder.
+pub struct Job {
+    bytes: Vec<u8>,
+    offset: u64,
+    line: u64,
+    source: Arc<str>,
+    events: Events,
+    is_coded: bool,
+    decoder: Arc<dyn Decode>,
+}
+
+impl Job {
+    /// Decode the block; gives its buffer back for reuse.
+    pub fn run(self) -> (Vec<Batch>, Ledger, Vec<u8>) {
+        let mut ledger = Ledger::default();
+        let mut tables = Tables::new(self.events, &self.source, self.is_coded);
+        let block = Block { bytes: &self.bytes, offset: self.offset, line: self.line };
+        self.decoder.decode(block, &mut tables, &mut ledger);
+        ledger.sort();
+        let mut batches = Vec::new();
+        for batch in tables.finish() {
+            match batch {
+                Ok(batch) => batches.push(batch),
+                // Columns builds what the schema says; if it does not, the rows are lost, and said to be.
+                Err(error) => {
+                    ledger.damage.add("lost batch", self.offset, Some(self.line), || error.to_string());
+                }
+            }
+        }
+        (batches, ledger, self.bytes)
+    }
+}
+
+/// One input being read.
+pub struct Stream {
+    source: Arc<str>,
+    options: Options,
+    format: Option<Box<dyn Format>>,
+    encoding: Option<Decoder>,
+    started: bool,
+    unknown: bool,
+    ended: bool,
+    pending: Vec<u8>,
+    offset: u64,
+    line: u64,
+    ledger: Ledger,
+}
+
+impl Stream {
+    /// Start reading the input called `source`.
+    pub fn new(source: &str, options: Options) -> Self {
+        Stream {
+            source: source.into(),
+            options,
+            format: None,
+            encoding: None,
+            started: false,
+            unknown: false,
+            ended: false,
+            pending: Vec::new(),
+            offset: 0,
+            line: 1,
+            ledger: Ledger::default(),
+        }
+    }
+
+    /// The format, once recognised.
+    pub fn format(&self) -> Option<FormatName> {
+        self.format.as_ref().map(|format| format.name())
+    }
+
+    /// Whether the input turned out to be nothing we read.
+    pub fn is_unknown(&self) -> bool {
+        self.unknown
+    }
+
+    /// What was seen while cutting: belongs to the input's account beside the jobs' own.
+    pub fn take_ledger(&mut self) -> Ledger {
+        std::mem::take(&mut self.ledger)
+    }
+
+    /// Move the bytes that are still pending to the front of `buffer`, so that new ones can be read in
+    /// behind them and the whole be fed without a copy.
+    pub fn lend(&mut self, buffer: &mut Vec<u8>) {
+        if self.encoding.is_none() {
+            buffer.append(&mut self.pending);
+        }
+    }
+
+    /// Take in the next bytes; `at_end` says that they are the last, and no later call does anything.
+    /// Blocks that became whole are added to `jobs`.
+    pub fn feed(&mut self, bytes: Vec<u8>, at_end: bool, jobs: &mut Vec<Job>) {
+        if self.unknown || self.ended {
+            return;
+        }
+        self.ended = at_end;
+        self.take_in(bytes, at_end);
+        if !self.started || (self.format.is_none() && !self.recognise(at_end)) {
+            return;
+        }
+        while !self.pending.is_empty() {
+            let Some(format) = self.format.as_mut() else { return };
+            let pending = Pending { bytes: &self.pending, offset: self.offset, line: self.line, at_end };
+            match format.cut(pending, &mut self.ledger) {
+                Cut::More => break,
+                Cut::Take(len) => {
+                    let decoder = format.decoder();
+                    let (offset, line) = (self.offset, self.line);
+                    let bytes = self.advance(len);
+                    let Options { events, is_coded, .. } = self.options;
+                    jobs.push(Job { bytes, offset, line, source: Arc::clone(&self.source), events, is_coded, decoder });
+                }
+                Cut::Drop(len) => drop(self.advance(len)),
+            }
+        }
+        if at_end {
+            self.pending.clear();
+        }
+    }
+
+    /// Append to the pending bytes, as UTF-8 if the input is UTF-16. Before there are enough to tell the
+    /// encoding, they are only kept.
+    fn take_in(&mut self, mut bytes: Vec<u8>, at_end: bool) {
+        if !self.started {
+            if !self.pending.is_empty() {
+                bytes.splice(..0, self.pending.drain(..));
+            }
+            if bytes.len() < ENCODING_BYTES && !at_end {
+                self.pending = bytes;
+                return;
+            }
+            self.started = true;
+            self.encoding = utf16_encoding(&bytes).map(|encoding| encoding.new_decoder());
+        }
+        let Some(decoder) = &mut self.encoding else {
+            if self.pending.is_empty() {
+                self.pending = bytes;
+            } else {
+                self.pending.extend_from_slice(&bytes);
+            }
+            return;
+        };
+        let mut text = String::new();
+        if let Some(room) = decoder.max_utf8_buffer_length(bytes.len()) {
+            text.reserve(room);
+            let _ = decoder.decode_to_string(&bytes, &mut text, at_end);
+            self.pending.extend_from_slice(text.as_bytes());
+        }
+    }
+
+    fn recognise(&mut self, at_end: bool) -> bool {
+        if self.offset == 0 && self.pending.starts_with(b"\xef\xbb\xbf") {
+            self.advance(3);
+        }
+        let sniffed = match self.options.format {
+            Some(format) => Sniffed::Known(format),
+            None => sniff(&self.pending, at_end),
+        };
+        match sniffed {
+            Sniffed::Known(format) => self.format = Some(open(format, self.options.recover)),
+            Sniffed::Unsure => {}
+            Sniffed::Unknown => {
+                self.unknown = true;
+                self.pending.clear();
+            }
+        }
+        self.format.is_some()
+    }
+
+    /// Take the first `len` pending bytes off.
+    fn advance(&mut self, len: usize) -> Vec<u8> {
+        debug_assert!(len > 0, "a cut of nothing would go on for ever");
+        let len = len.min(self.pending.len());
+        // Jobs wait with their buffers: a buffer much larger than its block stays here.
+        let taken = if len < self.pending.capacity() / 2 {
+            self.pending.drain(..len).collect()
+        } else {
+            let rest = self.pending.split_off(len);
+            std::mem::replace(&mut self.pending, rest)
+        };
+        self.offset += taken.len() as u64;
+        if self.format() != Some(FormatName::Evtx) {
+            self.line += count_lines(&taken);
+        }
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::sniff::SNIFF_BYTES;
+
+    #[test]
+    fn the_end_may_be_told_twice_whatever_the_encoding() {
+        for bytes in ["<Events>".as_bytes(), b"\xff\xfe<\0E\0v\0", b"\xfe\xff\0<\0E\0v"] {
+            let (mut stream, mut jobs) = (Stream::new("twice", Options::default()), Vec::new());
+            for _ in 0..2 {
+                stream.feed(bytes.to_vec(), true, &mut jobs);
+            }
+            assert_eq!((stream.format(), jobs.len()), (Some(FormatName::Xml), 1));
+        }
+    }
+
+    /// `bytes`, fed in pieces of `len`, and then the end.
+    fn recognised(bytes: &[u8], len: usize) -> (Option<FormatName>, bool) {
+        let (mut stream, mut jobs) = (Stream::new("pieces", Options::default()), Vec::new());
+        for piece in bytes.chunks(len) {
+            stream.feed(piece.to_vec(), false, &mut jobs);
+        }
+        stream.feed(Vec::new(), true, &mut jobs);
+        (stream.format(), stream.is_unknown())
+    }
+
+    #[test]
+    fn recognition_depends_on_the_bytes_alone() {
+        let headless = |start: &[u8]| {
+            let mut log = start.to_vec();
+            log.resize(4096, 0);
+            [log.as_slice(), b"ElfChnk\0", &[0; 200]].concat()
+        };
+        let evtx = Some(FormatName::Evtx);
+        for (bytes, expected) in [
+            (headless(b""), evtx),
+            (headless(b"\0\0\n\0"), evtx),
+            (headless(b"broken\nhea\0der"), evtx),
+            (headless(b"\n\0 <Event>\n"), evtx),
+            (headless(b"<Event>"), Some(FormatName::Xml)),
+            (headless(b"a line\n<Event>\n"), Some(FormatName::Xml)),
+            (b"a\0line\n<Event>\n".to_vec(), None),
+            (vec![0; 4100], None),
+            (vec![b' '; SNIFF_BYTES + 10], None),
+            (b"[ \n 1]".to_vec(), None),
+            (b"[ \n {}]".to_vec(), Some(FormatName::Json)),
+            (b"\xef\xbb\xbf{}".to_vec(), Some(FormatName::Json)),
+            (b"<\0E\0v\0e\0n\0t\0>\0".to_vec(), Some(FormatName::Xml)),
+        ] {
+            let lens = [1, 2, 3, 7, 100, 4095, 4096, 4097, bytes.len()];
+            for len in lens.into_iter().filter(|len| bytes.len() / len < 5_000) {
+                let (format, is_unknown) = recognised(&bytes, len);
+                assert_eq!(
+                    (format, is_unknown),
+                    (expected, expected.is_none()),
+                    "{len} of {:?}",
+                    &bytes[..12.min(bytes.len())]
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! The events that have a table of their own: what each one is called, and which fields it has. An event is
+//! data; no reader knows one of them in particular.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow_schema::{Field as ArrowField, Schema, SchemaRef};
+
+use crate::table::schema::Field;
+use Field::{
+    DnsQueryName, DnsQueryResults, DnsQueryStatus, EventCreationTime, FileCompany, FileDescription, FileNameOriginal,
+    FileProduct, FileVersion, Hash, ProcessCommandLine, ProcessCurrentDirectory, ProcessGuid, ProcessId,
+    ProcessIntegrityLevel, ProcessName, ProcessParentCommandLine, ProcessParentGuid, ProcessParentId,
+    ProcessParentName, ProcessParentUserName, RuleName, UserLogonGuid, UserLogonId, UserName, UserSessionId,
+};
+
+/// An event of Sysmon's that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(usize)]
+pub enum Event {
+    /// Event 3.
+    Connection,
+    /// Event 1.
+    ProcessCreation,
+    /// Event 22.
+    DnsQuery,
+}
+
+/// What is said of an event once, for all readers.
+struct Definition {
+    id: i64,
+    name: &'static str,
+    /// What its task is called: in configurations, and by Windows.
+    tasks: [&'static str; 2],
+    /// `EventData`'s fields, in Sysmon's order but for `RuleName`, which came late and stands last.
+    data: &'static [Field],
+    /// What no other event has: by these a record is known that does not say what it is. The first suffices where
+    /// the record has fields.
+    marks: &'static [Field],
+    /// The last field that every version has.
+    last: Field,
+    /// What versions before the newest lacked, by how many fields they had.
+    older: &'static [(usize, &'static [Field])],
+}
+
+static DEFINITIONS: [Definition; Event::COUNT] = [
+    Definition {
+        id: 3,
+        name: "connection",
+        tasks: ["NetworkConnect", "Network connection"],
+        data: Field::CONNECTION,
+        marks: &[Field::DstIp, Field::SrcIp, Field::DstPort],
+        last: Field::DstPortName,
+        older: &[(17, &[RuleName])],
+    },
+    Definition {
+        id: 1,
+        name: "process-creation",
+        tasks: ["ProcessCreate", "Process Create"],
+        data: &[
+            EventCreationTime,
+            ProcessGuid,
+            ProcessId,
+            ProcessName,
+            FileVersion,
+            FileDescription,
+            FileProduct,
+            FileCompany,
+            FileNameOriginal,
+            ProcessCommandLine,
+            ProcessCurrentDirectory,
+            UserName,
+            UserLogonGuid,
+            UserLogonId,
+            UserSessionId,
+            ProcessIntegrityLevel,
+            Hash,
+            ProcessParentGuid,
+            ProcessParentId,
+            ProcessParentName,
+            ProcessParentCommandLine,
+            ProcessParentUserName,
+            RuleName,
+        ],
+        marks: &[ProcessParentGuid, ProcessParentName, ProcessCommandLine],
+        last: ProcessParentCommandLine,
+        older: &[
+            (22, &[ProcessParentUserName]),
+            (21, &[ProcessParentUserName, FileNameOriginal]),
+            (20, &[ProcessParentUserName, FileNameOriginal, RuleName]),
+            (
+                16,
+                &[
+                    ProcessParentUserName,
+                    FileNameOriginal,
+                    RuleName,
+                    FileVersion,
+                    FileDescription,
+                    FileProduct,
+                    FileCompany,
+                ],
+            ),
+        ],
+    },
+    Definition {
+        id: 22,
+        name: "dns-query",
+        tasks: ["DnsQuery", "Dns query"],
+        data: &[
+            EventCreationTime,
+            ProcessGuid,
+            ProcessId,
+            DnsQueryName,
+            DnsQueryStatus,
+            DnsQueryResults,
+            ProcessName,
+            UserName,
+            RuleName,
+        ],
+        marks: &[DnsQueryName, DnsQueryStatus, DnsQueryResults],
+        last: ProcessName,
+        older: &[(8, &[UserName])],
+    },
+];
+
+impl Event {
+    /// Every event, in the order of their tables.
+    pub const ALL: [Event; 3] = [Event::Connection, Event::ProcessCreation, Event::DnsQuery];
+    /// How many there are.
+    pub const COUNT: usize = Self::ALL.len();
+
+    fn definition(self) -> &'static Definition {
+        &DEFINITIONS[self as usize]
+    }
+
+    /// Sysmon's number of it.
+    pub fn id(self) -> i64 {
+        self.definition().id
+    }
+
+    /// The event with Sysmon's number.
+    #[inline]
+    pub fn of_id(id: i64) -> Option<Event> {
+        Self::ALL.into_iter().find(|event| event.id() == id)
+    }
+
+    /// The name that users write.
+    pub fn name(self) -> &'static str {
+        self.definition().name
+    }
+
+    /// The event that users call `name`.
+    pub fn parse(name: &str) -> Option<Event> {
+        Self::ALL.into_iter().find(|event| event.name() == name)
+    }
+
+    /// The event whose task is called so by Windows.
+    pub fn of_task(task: &str) -> Option<Event> {
+        let is = |event: &Event| {
+            let [name, heading] = event.definition().tasks;
+            task.contains(name) || task.starts_with(heading)
+        };
+        Self::ALL.into_iter().find(is)
+    }
+
+    /// `EventData`'s fields, `RuleName` last.
+    pub fn data(self) -> &'static [Field] {
+        self.definition().data
+    }
+
+    /// `EventData`'s fields in Sysmon's order.
+    pub fn in_order(self) -> impl DoubleEndedIterator<Item = Field> {
+        std::iter::once(RuleName).chain(self.data().iter().copied().filter(|field| *field != RuleName))
+    }
+
+    /// The fields of the version that has `count` of them, in Sysmon's order.
+    pub fn unnamed(self, count: usize) -> Option<impl Iterator<Item = Field>> {
+        let lacking = match count {
+            _ if count == self.data().len() => &[],
+            _ => self.definition().older.iter().find(|(fields, _)| *fields == count)?.1,
+        };
+        Some(self.in_order().filter(|field| !lacking.contains(field)))
+    }
+
+    /// How many fields its versions have, in words: `17 or 18`.
+    pub fn field_counts(self) -> String {
+        let older = self.definition().older.iter().rev().map(|(count, _)| count.to_string());
+        format!("{} or {}", older.collect::<Vec<_>>().join(", "), self.data().len())
+    }
+
+    /// Fields that no other event has.
+    pub fn marks(self) -> &'static [Field] {
+        self.definition().marks
+    }
+
+    /// The last field that every version has.
+    pub fn last(self) -> Field {
+        self.definition().last
+    }
+
+    /// The table's columns, in order; addresses' bytes last.
+    pub fn fields(self) -> &'static [Field] {
+        static FIELDS: LazyLock<[Vec<Field>; Event::COUNT]> = LazyLock::new(|| {
+            Event::ALL.map(|event| {
+                let addresses = if event == Event::Connection { Field::ADDRESSES } else { &[] };
+                [event.data(), Field::SYSTEM, Field::PLACE, addresses].concat()
+            })
+        });
+        &FIELDS[self as usize]
+    }
+
+    /// The Arrow schema of the table.
+    pub fn schema(self) -> SchemaRef {
+        static SCHEMAS: LazyLock<[SchemaRef; Event::COUNT]> =
+            LazyLock::new(|| Event::ALL.map(|event| event.schema_of(Field::arrow)));
+        Arc::clone(&SCHEMAS[self as usize])
+    }
+
+    /// The same with texts and bytes as dictionaries.
+    pub fn coded_schema(self) -> SchemaRef {
+        static SCHEMAS: LazyLock<[SchemaRef; Event::COUNT]> =
+            LazyLock::new(|| Event::ALL.map(|event| event.schema_of(Field::coded_arrow)));
+        Arc::clone(&SCHEMAS[self as usize])
+    }
+
+    fn schema_of(self, column: fn(Field) -> ArrowField) -> SchemaRef {
+        Arc::new(Schema::new(self.fields().iter().map(|field| column(*field)).collect::<Vec<_>>()))
+    }
+}
+
+/// Some of the events: those that a reading is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Events([bool; Event::COUNT]);
+
+impl Events {
+    /// Event 3 alone.
+    pub const CONNECTIONS: Events = Events([true, false, false]);
+    /// Every event.
+    pub const ALL: Events = Events([true; Event::COUNT]);
+
+    /// Whether `event` is among them.
+    #[inline]
+    pub fn contains(self, event: Event) -> bool {
+        self.0[event as usize]
+    }
+
+    /// The one with Sysmon's number, if it is among them.
+    #[inline]
+    pub fn of_id(self, id: i64) -> Option<Event> {
+        Event::of_id(id).filter(|event| self.contains(*event))
+    }
+}
+
+/// Connections, unless told otherwise.
+impl Default for Events {
+    fn default() -> Self {
+        Events::CONNECTIONS
+    }
+}
+
+impl FromIterator<Event> for Events {
+    fn from_iter<I: IntoIterator<Item = Event>>(events: I) -> Self {
+        let mut asked = [false; Event::COUNT];
+        events.into_iter().for_each(|event| asked[event as usize] = true);
+        Events(asked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_have_as_many_fields_as_they_say() {
+        for event in Event::ALL {
+            let counts = event.definition().older.iter().map(|(count, _)| *count);
+            for count in counts.chain([event.data().len()]) {
+                assert_eq!(event.unnamed(count).expect("a version").count(), count, "{event:?}");
+            }
+            assert!(event.unnamed(5).is_none());
+        }
+    }
+
+    #[test]
+    fn events_are_told_apart_by_their_marks() {
+        for event in Event::ALL {
+            for other in Event::ALL.into_iter().filter(|other| *other != event) {
+                assert!(!event.marks().iter().any(|mark| other.data().contains(mark)), "{event:?}, {other:?}");
+            }
+            assert!(event.marks().iter().all(|mark| event.data().contains(mark)));
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The tables that events become: their columns, how a value gets into one, and the ledger of what did not.
+
+mod bytes;
+pub mod cells;
+pub mod columns;
+pub mod event;
+pub mod ledger;
+pub mod schema;
+pub mod value;

@@ -1,0 +1,82 @@
+"""The closed vocabularies: every list of words of which an option or an argument takes one, declared once.
+
+Imports nothing, not even `typing` until a type is asked for, so that the command line can list its choices at no cost.
+Output formats have a table of their own: `sinks.formats`.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    Names = Literal["ossem", "sysmon", "ossem-cdm"]
+    EventName = Literal["connection", "process-creation", "dns-query"]
+    EventTable = Literal["connections", "process_creations", "dns_queries"]
+    InputFormat = Literal["evtx", "xml", "json", "csv", "text"]
+    Level = Literal["informational", "low", "medium", "high", "critical"]
+    EngineName = Literal["duckdb", "spark"]
+    SensorName = Literal["auto", "ebpf", "poll"]
+    ProtocolChoice = Literal["all", "tcp"]
+    FigureOrder = Literal["file", "matched", "decided", "alone"]
+
+__all__ = [
+    "ENGINES",
+    "EVENT_NAMES",
+    "EVENT_TABLES",
+    "FIGURE_ORDERS",
+    "INPUT_FORMATS",
+    "LEVELS",
+    "NAMES",
+    "PROTOCOLS",
+    "SENSORS",
+    "EngineName",
+    "EventName",
+    "EventTable",
+    "FigureOrder",
+    "InputFormat",
+    "Level",
+    "Names",
+    "ProtocolChoice",
+    "SensorName",
+]
+
+NAMES: tuple[Names, ...] = ("ossem", "sysmon", "ossem-cdm")
+"""Vocabularies of columns: the standard names, Sysmon's own, and OSSEM's of today."""
+EVENT_NAMES: tuple[EventName, ...] = ("connection", "process-creation", "dns-query")
+"""The events, as `--event` takes them: Sysmon's 3, 1 and 22."""
+EVENT_TABLES: tuple[EventTable, ...] = ("connections", "process_creations", "dns_queries")
+"""The tables of their rows, in the same order."""
+INPUT_FORMATS: tuple[InputFormat, ...] = ("evtx", "xml", "json", "csv", "text")
+"""Formats of logs."""
+LEVELS: tuple[Level, ...] = ("informational", "low", "medium", "high", "critical")
+"""Levels of Sigma rules, from the lowest."""
+ENGINES: tuple[EngineName, ...] = ("duckdb", "spark")
+"""What answers a query."""
+SENSORS: tuple[SensorName, ...] = ("auto", "ebpf", "poll")
+"""What a recording sees connections with."""
+PROTOCOLS: tuple[ProtocolChoice, ...] = ("all", "tcp")
+"""What a recording records of protocols."""
+FIGURE_ORDERS: tuple[FigureOrder, ...] = ("file", "matched", "decided", "alone")
+"""Orders of a configuration's rules: as in the file, or by a figure, the highest first."""
+
+_TYPES = {
+    "Names": NAMES,
+    "EventName": EVENT_NAMES,
+    "EventTable": EVENT_TABLES,
+    "InputFormat": INPUT_FORMATS,
+    "Level": LEVELS,
+    "EngineName": ENGINES,
+    "SensorName": SENSORS,
+    "ProtocolChoice": PROTOCOLS,
+    "FigureOrder": FIGURE_ORDERS,
+}
+
+
+def __getattr__(name: str) -> object:
+    # The types at run time, for annotations that are evaluated.
+    if name in _TYPES:
+        from typing import Literal
+
+        return Literal[_TYPES[name]]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

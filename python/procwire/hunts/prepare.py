@@ -1,0 +1,69 @@
+"""A hunt with all that it needs: its parameters checked, and the source that it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from procwire.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from procwire.hunts.hunt import Hunt
+    from procwire.query import QuerySource
+    from procwire.query.protocol import Connection
+
+__all__ = ["PreparedHunt", "prepare", "with_base_names"]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedHunt:
+    """A hunt that can run: `source` is to be opened, and its connection passed to `run`."""
+
+    hunt: Hunt
+    source: QuerySource
+    parameters: Mapping[str, object]
+
+    def run(self, connection: Connection) -> pa.RecordBatchReader:
+        """Return what the hunt finds, of `hunt.schema`. Raises as `Hunt.run` does."""
+        return self.hunt.run(connection, **self.parameters)
+
+
+def prepare(
+    hunt: Hunt,
+    source: QuerySource,
+    parameters: Mapping[str, object],
+    *,
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> PreparedHunt:
+    """Check what a hunt is to do, before anything is read.
+
+    A hunt with a parameter `since` needs the past to tell what is new: it gets the source's `since` as this parameter,
+    and the source is not cut there. names: what the user calls the attributes of the source, and `parameter`.
+
+    Raises UsageError for a source that contradicts itself, and for parameters that `hunt` does not take.
+    """
+    source.check(names)
+    given = dict(parameters)
+    if any(parameter.name == "since" for parameter in hunt.parameters):
+        if source.since is not None:
+            if "since" in given:
+                since, parameter = (names.get(name, name) for name in ("since", "parameter"))
+                raise UsageError(f"found {since} and {parameter} since={given['since']}, expected one of them")
+            given["since"] = source.since.isoformat()
+        source = replace(source, since=None)
+    hunt.values(given)
+    return PreparedHunt(hunt, source, given)
+
+
+def with_base_names(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a batch with `process_name`, if it has that column, cut to the file's name: a path fits no table."""
+    import pyarrow.compute as pc
+
+    index = batch.schema.get_field_index("process_name")
+    if index < 0:
+        return batch
+    return batch.set_column(index, "process_name", pc.replace_substring_regex(batch.column(index), r"^.*[\\/]", ""))

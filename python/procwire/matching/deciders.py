@@ -1,0 +1,58 @@
+"""Functions that decide from the numbers of fulfilled tests (`hits.Hits`), combined by and, or, and not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from procwire.matching.hits import Hits
+
+__all__ = ["Decide", "all_of", "any_of", "first_of"]
+
+Decide = Callable[[Hits], bool]
+"""Whether the tests that an event fulfils are what is wanted."""
+
+
+def all_of(positive: Iterable[int], negative: Iterable[int] = (), others: Sequence[Decide] = ()) -> Decide:
+    """Return what decides whether all positive tests are fulfilled, no negative one, and all others decide so.
+
+    Without any it is always so.
+    """
+    needed, excluded = frozenset(positive), frozenset(negative)
+    if not others:
+        if not excluded:
+            # Built-in methods: they take a fraction of the time of a call.
+            return needed.issubset
+        if not needed:
+            return excluded.isdisjoint
+        return lambda hits: needed <= hits and excluded.isdisjoint(hits)
+    return lambda hits: needed <= hits and excluded.isdisjoint(hits) and all(decide(hits) for decide in others)
+
+
+def any_of(positive: Iterable[int], negative: Iterable[int] = (), others: Sequence[Decide] = ()) -> Decide:
+    """Return what decides whether a positive test is fulfilled, a negative one is not, or another decides so.
+
+    Without any it is never so.
+    """
+    accepted, excluded = frozenset(positive), frozenset(negative)
+    if not others:
+        if not excluded:
+            return lambda hits: not accepted.isdisjoint(hits)
+        return lambda hits: not accepted.isdisjoint(hits) or not excluded <= hits
+    return lambda hits: not accepted.isdisjoint(hits) or not excluded <= hits or any(decide(hits) for decide in others)
+
+
+def first_of(positive: Iterable[int], negative: Iterable[int] = ()) -> Callable[[Hits], int | None]:
+    """Return what finds the lowest number of a positive test that is fulfilled or a negative one that is not.
+
+    It gives None where there is none.
+    """
+    accepted, in_order = frozenset(positive), sorted(negative)
+
+    def first(hits: Hits) -> int | None:
+        found = min(accepted & hits, default=None)
+        unfulfilled = next((number for number in in_order if number not in hits), None)
+        if found is None or unfulfilled is None:
+            return unfulfilled if found is None else found
+        return min(found, unfulfilled)
+
+    return first

@@ -1,0 +1,178 @@
+"""Opens what is to be queried: logs, or the lake, all of it or a period, with DuckDB or another engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from procwire.engine import TIMEOUT_S, Limits, sql_errors
+from procwire.engine.limits import default_memory_bytes, default_spill_bytes
+from procwire.errors import UsageError
+from procwire.ledger import Ledger
+from procwire.period import check_period
+from procwire.query.from_lake import connect_lake
+from procwire.query.from_logs import connect_logs
+from procwire.query.protocol import no_progress
+from procwire.query.runner import AbandonedError, QueryRunner, Rows
+from procwire.sources.limits import UnpackLimits
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from procwire.query.protocol import Connection, Engine, Progress
+
+__all__ = ["OpenSource", "QuerySource", "open_source"]
+
+# Kept until the process ends, for to close them would be to wait.
+_ABANDONED: list[object] = []
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySource:
+    """What is queried, and what a query of it may use.
+
+    logs: paths of logs, and of Parquet and Arrow files; None or empty for the lake. lake: its folder or URI; None for
+    the default. since, until: events from then on, and before then; without a zone in UTC. engine: what reads the lake;
+    None for DuckDB. memory_bytes, spill_bytes: limits of the engine's memory and of its temporary files; None for the
+    engine's default. timeout_s: of all questions together, in seconds; None for no limit. unpack: limits of what packed
+    logs may become; None for the default.
+    """
+
+    logs: Sequence[str | os.PathLike[str]] | None = None
+    lake: str | os.PathLike[str] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    engine: Engine | None = None
+    memory_bytes: int | None = None
+    spill_bytes: int | None = None
+    timeout_s: float | None = TIMEOUT_S
+    unpack: UnpackLimits | None = None
+
+    def check(self, names: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Raise UsageError for values that contradict each other, and for a period in which nothing can be.
+
+        names: what the user calls the attributes, for the error's text; their own names without it.
+        """
+        logs, lake, engine, spill, unpack = (
+            names.get(name, name) for name in ("logs", "lake", "engine", "spill_bytes", "unpack")
+        )
+        if self.logs and self.lake is not None:
+            raise UsageError(f"found {logs} and {lake}, expected one of them")
+        if self.logs and self.engine is not None:
+            raise UsageError(
+                f"found {logs} and {engine}, expected a lake, which the cluster can read: `read --to lake`"
+            )
+        if self.unpack is not None and not self.logs:
+            raise UsageError(f"found {unpack}, expected {logs} with it: a lake is not packed")
+        if self.engine is not None and self.spill_bytes is not None:
+            raise UsageError(f"found {spill} and {engine}, which has no such limit; expected one of them")
+        check_period(self.since, self.until)
+
+    @property
+    def limits(self) -> Limits:
+        """What a query may use, defaults filled in."""
+        return Limits(
+            default_memory_bytes() if self.memory_bytes is None else self.memory_bytes,
+            default_spill_bytes() if self.spill_bytes is None else self.spill_bytes,
+            self.timeout_s,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSource:
+    """A source that is open: questions are asked of `connection`, by `ask`."""
+
+    connection: Connection
+    ledger: Ledger | None
+    """The account of reading the logs; None of a lake."""
+    _runner: QueryRunner
+
+    @property
+    def nothing_read(self) -> bool:
+        """Whether there are logs, not one of which could be read."""
+        return self.ledger is not None and self.ledger.nothing_read
+
+    def check_read(self) -> None:
+        """Raise InputError, which says why, if not one of the logs could be read."""
+        if self.ledger is not None:
+            self.ledger.check_read()
+
+    def ask(self, question: Callable[[], pa.RecordBatchReader]) -> Rows:
+        """Run a question of `connection` in a thread of its own, and return its rows.
+
+        Raises what the question raises, and LimitError when it exceeds a limit, now and as the rows are read.
+        """
+        return self._runner.ask(question)
+
+    def sql(self, query: str) -> Rows:
+        """Run a query that `engine.one_query` has passed. Raises as `ask` does."""
+        return self.ask(lambda: self.connection.sql(query).to_arrow_reader())
+
+
+def open_source(
+    source: QuerySource, *, progress: Progress = no_progress, names: Mapping[str, str] = MappingProxyType({})
+) -> AbstractContextManager[OpenSource]:
+    """Return what opens a source, and closes it at the end of the block.
+
+    progress: shows how far the reading of logs, and each question, is. names: what the user calls the attributes of
+    `QuerySource`. Raises UsageError, at once, for a source that contradicts itself; when it is entered, UsageError if
+    there is no lake, and DamageError for a damaged file.
+    """
+    source.check(names)
+    return _opened(source, progress)
+
+
+@contextmanager
+def _opened(source: QuerySource, progress: Progress) -> Iterator[OpenSource]:
+    # Whatever is asked: a file may be damaged, which DuckDB says in its own way.
+    with sql_errors(), _connected(source, progress) as (connection, ledger):
+        yield OpenSource(connection, ledger, QueryRunner(connection, source.limits, progress))
+
+
+@contextmanager
+def _connected(source: QuerySource, progress: Progress) -> Iterator[tuple[Connection, Ledger | None]]:
+    since, until = source.since, source.until
+    # Time is kept where the question is asked, not by the engine: what takes the rows may take its time.
+    limits = Limits(source.limits.memory_bytes, source.limits.spill_bytes, timeout_s=None)
+    if source.logs:
+        ledger = Ledger()
+        with progress("bytes") as on_progress:
+            connection = connect_logs(
+                source.logs,
+                since=since,
+                until=until,
+                limits=limits,
+                ledger=ledger,
+                on_progress=on_progress,
+                unpack=source.unpack,
+            )
+        with _closed(connection):
+            yield connection, ledger
+    elif source.engine is not None:
+        cluster = source.engine.connect(source.lake, since=since, until=until, memory_bytes=source.memory_bytes)
+        with cluster as other:
+            yield other, None
+    else:
+        with _closed(connect_lake(source.lake, since=since, until=until, limits=limits)) as database:
+            yield database, None
+
+
+@contextmanager
+def _closed(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Close a connection at the end of the block, unless it is still busy with what was abandoned."""
+    try:
+        yield connection
+    except AbandonedError:
+        _ABANDONED.append(connection)
+        raise
+    except BaseException:
+        connection.close()
+        raise
+    connection.close()

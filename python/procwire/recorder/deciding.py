@@ -1,0 +1,96 @@
+"""Which rows of a recording by lines are written: what the core asks Python about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import pyarrow as pa
+
+# Used by Arrow's own methods: later it may not be readable any more.
+import pyarrow.compute
+
+from procwire.sysmon.evaluate import NO_NAME
+from procwire.sysmon.forms import COLUMNS, SIZED
+
+if TYPE_CHECKING:
+    from procwire.recorder.predicates import Where
+    from procwire.sysmon.config_filter import ConfigFilter
+
+__all__ = ["Asked", "Decisions"]
+
+
+class Asked(NamedTuple):
+    """What the core asks, and what rules make of a row."""
+
+    rules: list[str] | None
+    """The columns that rules depend on; None without rules."""
+    predicate: list[str] | None
+    """Those that a predicate refers to; None without one."""
+    names_hosts: bool
+    """Whether hosts and ports have names."""
+    sizes: Mapping[str, int]
+    """Characters that the texts of a column may have, once rules have seen them."""
+
+
+class Decisions:
+    """Answers the core, in batches that have the columns of `asked` only.
+
+    rules: gives those of a configuration that are applied now; None without one.
+    """
+
+    def __init__(self, rules: Callable[[], ConfigFilter] | None, predicate: Where | None) -> None:
+        self._current = rules
+        self._rules = rules and rules()
+        self._predicate = predicate
+        self._failure: Exception | None = None
+
+    @property
+    def undecided(self) -> int:
+        """Rows that were kept because the predicate could not be asked of them.
+
+        Raises what went wrong in an answer: the core has kept all rows then.
+        """
+        if self._failure is not None:
+            raise self._failure
+        return 0 if self._predicate is None else self._predicate.undecided
+
+    def asked(self) -> Asked:
+        """What is to be asked, by the rules of now; what the core was answered before is no longer valid."""
+        self._rules = self._current and self._current()
+        predicate = None if self._predicate is None else self._predicate.columns
+        if self._rules is None:
+            return Asked(None, predicate, True, {})
+        configuration = self._rules.configuration
+        sizes = {COLUMNS[field].name: size for field, size in configuration.field_sizes.items() if field in SIZED}
+        return Asked(self._rules.columns, predicate, configuration.dns_lookup, sizes)
+
+    @property
+    def are_changed(self) -> bool:
+        """Whether other rules are applied than when `asked` was called last."""
+        return self._current is not None and self._current() is not self._rules
+
+    def rules(self, rows: object) -> list[str | None]:
+        """For each row: None where it is not logged, empty where it is logged without a name, else the rule's name."""
+        assert self._rules is not None
+        with self._noting():
+            names = self._rules.names(pa.record_batch(rows)).to_pylist()
+            return ["" if name == NO_NAME else name for name in names]
+
+    def keeps(self, rows: object) -> bytes:
+        """For each row a byte: 1 where the predicate keeps it, else 0."""
+        assert self._predicate is not None
+        with self._noting():
+            mask = self._predicate.mask(pa.record_batch(rows))
+            kept = mask.cast(pa.uint8())
+            found: bytes = kept.buffers()[1].slice(kept.offset, len(kept)).to_pybytes()
+            return found
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self._failure = error
+            raise

@@ -1,0 +1,92 @@
+"""What a rule's tree says to the tests that an event fulfils, and which of them made it match.
+
+Tests are numbered; what an event fulfils is the set of their numbers, which is small where the tests are many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from operator import itemgetter
+
+from procwire.matching.deciders import Decide, all_of, any_of
+from procwire.matching.hits import Hits
+from procwire.sigma.model.tree import All, Any, Leaf, Node, Not, Test
+
+__all__ = ["Key", "Numbers", "decider", "explainer"]
+
+Key = tuple[tuple[str, ...], Test]
+"""A test, and the column, or columns, that it looks at."""
+Numbers = Mapping[Key, int]
+Explain = Callable[[Hits], list[Leaf]]
+
+
+def decider(node: Node, numbers: Numbers) -> Decide:
+    """Return what decides from the tests that an event fulfils whether the tree matches."""
+    match node:
+        case Leaf():
+            return all_of([numbers[node.columns, node.test]])
+        case Not(Leaf() as leaf):
+            return all_of((), [numbers[leaf.columns, leaf.test]])
+        case Not(operand):
+            decide = decider(operand, numbers)
+            return lambda hits: not decide(hits)
+        case All(operands):
+            return all_of(*_split(operands, numbers))
+        case Any(operands):
+            return any_of(*_split(operands, numbers))
+
+
+def _split(operands: tuple[Node, ...], numbers: Numbers) -> tuple[list[int], list[int], list[Decide]]:
+    """The numbers of the operands that are tests, of those that are negated tests, and what decides over the others."""
+    positive: list[int] = []
+    negative: list[int] = []
+    others: list[Decide] = []
+    for operand in operands:
+        match operand:
+            case Leaf():
+                positive.append(numbers[operand.columns, operand.test])
+            case Not(Leaf() as leaf):
+                negative.append(numbers[leaf.columns, leaf.test])
+            case _:
+                others.append(decider(operand, numbers))
+    return positive, negative, others
+
+
+def explainer(node: Node, numbers: Numbers) -> Explain:
+    """From the tests that an event fulfils to those that made the tree match: the fulfilled ones, in its parts that
+    match; none of what stands under a `not`."""
+    explain = _explainer(node, numbers)
+    return lambda hits: explain(hits, True)
+
+
+def _explainer(node: Node, numbers: Numbers) -> Callable[[Hits, bool], list[Leaf]]:
+    """The same for a part of a tree, and whether it is wanted: not under an odd number of `not`."""
+    match node:
+        case Leaf():
+            return lambda _, wanted: [node] if wanted else []
+        case Not(operand):
+            explain = _explainer(operand, numbers)
+            return lambda hits, wanted: explain(hits, not wanted)
+        case All(operands) | Any(operands):
+            return _Operands(operands, numbers)
+
+
+class _Operands:
+    """The reasons of several operands. Tests are found by what is fulfilled: they may be many, and hits are few."""
+
+    def __init__(self, operands: tuple[Node, ...], numbers: Numbers) -> None:
+        self._leaves: dict[int, list[tuple[int, Leaf]]] = {}
+        for place, one in enumerate(operands):
+            if isinstance(one, Leaf):
+                self._leaves.setdefault(numbers[one.columns, one.test], []).append((place, one))
+        self._others = [
+            (place, decider(one, numbers), _explainer(one, numbers))
+            for place, one in enumerate(operands)
+            if not isinstance(one, Leaf)
+        ]
+
+    def __call__(self, hits: Hits, wanted: bool) -> list[Leaf]:
+        found = [(place, [leaf]) for number in hits if wanted for place, leaf in self._leaves.get(number, ())]
+        found += [(place, explain(hits, wanted)) for place, decide, explain in self._others if decide(hits) == wanted]
+        found.sort(key=itemgetter(0))
+        return [leaf for _, leaves in found for leaf in leaves]

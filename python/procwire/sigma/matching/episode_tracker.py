@@ -1,0 +1,98 @@
+"""A correlation over events as they come: when its condition begins to hold, and how long.
+
+A group's condition is looked at whenever one of its events comes, over the time before it. From when it begins to hold
+until it no longer does, that is one match: a stream is told of it when it begins, a whole log when it is over.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from procwire.sigma.matching.windows import Window, window_of
+from procwire.sigma.model.rule import Bound, Correlation
+
+__all__ = ["Episode", "EpisodeTracker"]
+
+# Groups that are remembered, at most; the one whose last event is oldest is forgotten first.
+_MOST_GROUPS = 1 << 16
+_COMPARE: Mapping[str, Callable[[float, float], bool]] = {
+    "lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": operator.ge, "eq": operator.eq,
+    "neq": operator.ne,
+}  # fmt: skip
+_HOLDS = Bound("gte", 1)
+
+
+@dataclass(slots=True)
+class Episode:
+    """That a group's condition held: its values of `group-by`, how many events it took, the figure that was compared,
+    its largest or for upper bounds its smallest, and when its first and last event were."""
+
+    key: tuple[Any, ...]
+    events: int
+    figure: float
+    first_us: int
+    last_us: int
+
+
+@dataclass(slots=True)
+class _Group:
+    window: Window
+    episode: Episode | None = None
+
+
+class EpisodeTracker:
+    """Tracks the groups of one correlation. live: give episodes when they begin, else when they have ended."""
+
+    def __init__(self, correlation: Correlation, *, live: bool) -> None:
+        self._correlation = correlation
+        self._bounds = (_HOLDS,) if correlation.presence is not None else correlation.bounds
+        self._rises = any(bound.operator in ("gt", "gte") for bound in self._bounds)
+        self._live = live
+        self._groups: dict[tuple[Any, ...], _Group] = {}
+
+    def add(self, time_us: int, places: Sequence[int], key: tuple[Any, ...], value: Any = None) -> Iterator[Episode]:
+        """An event of a group: which of the rules match it, and its value. Gives the episodes that are to be told."""
+        yield from self._forget(time_us)
+        # Anew at the end: groups stand in the order of their last events.
+        group = self._groups.pop(key, None) or _Group(window_of(self._correlation))
+        self._groups[key] = group
+        group.window.add(time_us, places, value)
+        figure = group.window.figure
+        if figure is not None and all(_COMPARE[bound.operator](figure, bound.number) for bound in self._bounds):
+            yield from self._held(group, key, figure)
+        elif group.episode is not None:
+            yield from self._ended(group)
+
+    def finish(self) -> Iterator[Episode]:
+        """No more events come: the episodes that are still open, of a log."""
+        for group in self._groups.values():
+            yield from self._ended(group)
+
+    def _held(self, group: _Group, key: tuple[Any, ...], figure: float) -> Iterator[Episode]:
+        window, episode = group.window, group.episode
+        if episode is None:
+            group.episode = Episode(key, len(window.events), figure, window.events[0][0], window.newest_us)
+            if self._live:
+                yield group.episode
+        elif not self._live:
+            episode.events += 1
+            episode.figure = (max if self._rises else min)(episode.figure, figure)
+            episode.last_us = window.newest_us
+
+    def _ended(self, group: _Group) -> Iterator[Episode]:
+        if group.episode is not None and not self._live:
+            yield group.episode
+        group.episode = None
+
+    def _forget(self, time_us: int) -> Iterator[Episode]:
+        """Groups without an event within the time: theirs are over."""
+        oldest_us = time_us - self._correlation.timespan_us
+        while self._groups:
+            key, group = next(iter(self._groups.items()))
+            if group.window.newest_us >= oldest_us and len(self._groups) <= _MOST_GROUPS:
+                break
+            del self._groups[key]
+            yield from self._ended(group)

@@ -1,0 +1,153 @@
+"""Rules that are ready to run, correlations among them, and sets of rules: data only. `matching.stream` runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from procwire.choices import LEVELS, Level
+from procwire.sigma.model.fields import DNS_CATEGORIES, DNS_COLUMNS, PROCESS_COLUMNS
+from procwire.sigma.model.tree import Node, leaves
+from procwire.sigma.problems import Problem
+from procwire.sigma.sql import to_sql
+
+__all__ = [
+    "LEVELS",
+    "Bound",
+    "Correlation",
+    "CorrelationType",
+    "Level",
+    "LogSource",
+    "Presence",
+    "Rule",
+    "RuleSet",
+    "View",
+]
+
+View = Literal["connections", "enriched", "dns_queries"]
+CorrelationType = Literal[
+    "event_count", "value_count", "value_sum", "value_avg", "value_percentile", "value_median", "temporal",
+    "temporal_ordered",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LogSource:
+    """Which events a rule is about."""
+
+    category: str | None = None
+    product: str | None = None
+    service: str | None = None
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.product, self.service, self.category) if part)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule, ready to run. level: informational where the rule has none. tree: what it asks of one event; without
+    one it is a correlation, which asks for many."""
+
+    id: str
+    title: str
+    level: Level
+    status: str | None
+    tags: tuple[str, ...]
+    author: str | None
+    description: str | None
+    path: str
+    line: int
+    logsource: LogSource
+    tree: Node | None
+    correlation: Correlation | None = None
+    name: str | None = None
+    references: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of Sigma's fields that it asks for, in their order."""
+        found = leaves(self.tree) if self.tree is not None else ()
+        return tuple(dict.fromkeys(leaf.field for leaf in found if leaf.field))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The table's columns that it asks for."""
+        found = leaves(self.tree) if self.tree is not None else ()
+        return tuple(dict.fromkeys(column for leaf in found for column in leaf.columns))
+
+    @property
+    def view(self) -> View:
+        """The view that has its columns; `connections` has those of a recording, too."""
+        if self.logsource.category in DNS_CATEGORIES:
+            return "dns_queries"
+        return "connections" if (PROCESS_COLUMNS | DNS_COLUMNS).isdisjoint(self.columns) else "enriched"
+
+    @property
+    def needs_processes(self) -> bool:
+        """Whether it asks for what event 3 lacks, and the process's creation, or a recording, tells."""
+        return not PROCESS_COLUMNS.isdisjoint(self.columns)
+
+    @property
+    def sql(self) -> str:
+        """What it asks of one event, as a predicate in DuckDB's SQL over `view`; empty for a correlation."""
+        return to_sql(self.tree) if self.tree is not None else ""
+
+    @property
+    def query(self) -> str | None:
+        """The query for its matches in DuckDB's SQL, over `view`; None for a correlation."""
+        return f"SELECT * FROM {self.view}\nWHERE {self.sql};" if self.tree is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A comparison of the figure with a number."""
+
+    operator: Literal["lt", "lte", "gt", "gte", "eq", "neq"]
+    number: float
+
+    def __str__(self) -> str:
+        return f"{self.operator} {self.number:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Which of the rules must have matched within the time, by `and`, `or` and `not`; a rule by its place."""
+
+    operator: Literal["and", "or", "not", "rule"]
+    operands: tuple[Presence, ...] = ()
+    place: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Correlation:
+    """What a correlation rule asks of the events that other rules match.
+
+    rules: those that it puts together. timespan_us: of the window that slides over time. group_by: names, and for each
+    the column of each rule. value: the column whose values are counted or summed, likewise. bounds: all of them must
+    hold. presence: in their place, for temporal rules with an extended condition.
+    """
+
+    type: CorrelationType
+    rules: tuple[Rule, ...]
+    timespan_us: int
+    group_by: Mapping[str, tuple[str, ...]]
+    value: tuple[str, ...]
+    bounds: tuple[Bound, ...]
+    percentile: int = 50
+    presence: Presence | None = None
+    generate: bool = False
+    """Whether the rules' own matches are told of, too."""
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """The rules that run, and why others do not."""
+
+    rules: tuple[Rule, ...]
+    problems: tuple[Problem, ...] = ()
+
+    def at_least(self, level: Level) -> RuleSet:
+        """The set without rules below a level."""
+        lowest = LEVELS.index(level)
+        return RuleSet(tuple(rule for rule in self.rules if LEVELS.index(rule.level) >= lowest), self.problems)

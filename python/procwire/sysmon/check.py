@@ -1,0 +1,105 @@
+"""What is legal in a configuration, and wrong: rules that never match, or always, or say what another says already."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from procwire.errors import ConfigurationError
+from procwire.sysmon.checks.coverage import check_coverage
+from procwire.sysmon.checks.elements import check_elements
+from procwire.sysmon.checks.logic import check_logic
+from procwire.sysmon.checks.repeats import check_repeats
+from procwire.sysmon.checks.values import check_values
+from procwire.sysmon.checks.words import one_line
+from procwire.sysmon.document import MAX_BYTES
+from procwire.sysmon.manifest import TOKEN_CONDITIONS
+from procwire.sysmon.model import Configuration, Finding
+from procwire.sysmon.parse import load, parse
+from procwire.words import counted
+
+__all__ = ["CheckedFile", "check", "check_file"]
+
+# The last two compare each filter with each of its field: minutes, at more than this.
+_CHECKS = (check_values, check_repeats, check_elements)
+_COMPARING = (check_logic, check_coverage)
+_MOST_COMPARED = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFile:
+    """A configuration file, and all that is wrong with it."""
+
+    path: str
+    """`stdin` for standard input."""
+    findings: Sequence[Finding]
+    """What the parser and the checks found, in the order of their places."""
+    about: str
+    """What the configuration does, in short; or why its rules were not checked."""
+
+    def count(self, severity: str) -> int:
+        """Return the number of findings of a severity."""
+        return sum(finding.severity == severity for finding in self.findings)
+
+
+def check_file(path: str, *, lenient: bool = False) -> CheckedFile:
+    """Check a configuration file; `-` is standard input.
+
+    lenient: read on where Sysmon refuses or skips something; errors become warnings. Without it, the rules of a file
+    with errors are not checked.
+
+    Raises UsageError if the file cannot be read.
+    """
+    name = "stdin" if path == "-" else path
+    try:
+        # Leniently in any case: that finds all the errors, and not only those before the first grave one.
+        configuration = (
+            # One byte more than may be, so that a longer file is refused.
+            parse(sys.stdin.buffer.read(MAX_BYTES + 1), "stdin", lenient=True)
+            if path == "-"
+            else load(path, lenient=True)
+        )
+    except ConfigurationError as error:
+        return CheckedFile(name, cast("Sequence[Finding]", error.findings), "no configuration that can be read on")
+    findings = configuration.findings
+    if not lenient and any(finding.severity == "error" for finding in findings):
+        # What was left out for an error would lead to findings that are not true.
+        return CheckedFile(name, findings, "the rules are checked when the errors are gone, or with --lenient")
+    read_on = [replace(found, severity="warning") if found.severity == "error" else found for found in findings]
+    return CheckedFile(name, sorted({*read_on, *check(configuration)}), _about(configuration))
+
+
+def _about(configuration: Configuration) -> str:
+    elements = configuration.network_connect
+    parts = [f"{sum(element.onmatch == kind for element in elements)} {kind}" for kind in ("include", "exclude")]
+    rest = "logged" if configuration.logs_by_default else "not logged"
+    return (
+        f"schema {configuration.schema}, {counted(len(elements), 'NetworkConnect element')} ({', '.join(parts)}) with "
+        f"{counted(configuration.filter_count, 'filter')}; what matches none is {rest}"
+    )
+
+
+def check(configuration: Configuration) -> tuple[Finding, ...]:
+    """Warnings, and some notes, in the order of their places; what the parser found is not repeated."""
+    skipped = list(_not_compared(configuration))
+    checks = _CHECKS if skipped else (*_CHECKS, *_COMPARING)
+    findings = {finding for check in checks for finding in check(configuration)} | set(skipped)
+    return tuple(sorted(replace(finding, text=one_line(finding.text)) for finding in findings))
+
+
+def _not_compared(configuration: Configuration) -> Iterator[Finding]:
+    """That a field has too many values to compare each with each."""
+    values: Counter[str] = Counter()
+    for element in configuration.network_connect:
+        for filter_ in element.filters:
+            values[filter_.field] += filter_.value.count(";") + 1 if filter_.condition in TOKEN_CONDITIONS else 1
+    for field, count in values.items():
+        if count > _MOST_COMPARED:
+            text = (
+                f"found {count:,} values of {field}: of more than {_MOST_COMPARED:,} it is not checked whether rules "
+                "contradict or repeat each other"
+            )
+            yield Finding(configuration.network_connect[0].place, "warning", text)

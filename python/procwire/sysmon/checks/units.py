@@ -1,0 +1,63 @@
+"""An element of event 3 as the things that match by themselves, each as alternatives of filters that match together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import product
+from math import prod
+from typing import NamedTuple
+
+from procwire.sysmon.model import Element, Filter, Operand, Rule
+
+__all__ = ["Alternative", "Unit", "filters_by_field", "units"]
+
+Alternative = tuple[Filter, ...]
+"""Filters that match together."""
+
+_MOST_ALTERNATIVES = 256
+
+
+class Unit(NamedTuple):
+    """An operand of an OR element, or a whole AND element."""
+
+    owner: Operand | Element
+    element: Element
+    alternatives: tuple[Alternative, ...]
+
+    @property
+    def names(self) -> set[str]:
+        """The names that it may give."""
+        return {next((filter_.name for filter_ in filters[::-1] if filter_.name), "") for filters in self.alternatives}
+
+
+def units(element: Element) -> Iterator[Unit]:
+    """The units in the order in which Sysmon asks them; an AND element with very many alternatives has none."""
+    if element.relation == "or":
+        for operand in element.operands:
+            yield Unit(operand, element, _of_operand(operand))
+    elif element.operands:
+        choices = _choices(element)
+        few = prod(map(len, choices)) <= _MOST_ALTERNATIVES
+        yield Unit(element, element, tuple(sum(parts, ()) for parts in product(*choices)) if few else ())
+
+
+def filters_by_field(filters: Iterable[Operand]) -> dict[str, list[Filter]]:
+    """The filters among operands, field by field."""
+    found: dict[str, list[Filter]] = {}
+    for filter_ in filters:
+        if isinstance(filter_, Filter):
+            found.setdefault(filter_.field, []).append(filter_)
+    return found
+
+
+def _of_operand(operand: Operand) -> tuple[Alternative, ...]:
+    if isinstance(operand, Filter):
+        return ((operand,),)
+    return (operand.filters,) if operand.relation == "and" else tuple((filter_,) for filter_ in operand.filters)
+
+
+def _choices(element: Element) -> list[tuple[Alternative, ...]]:
+    """Within an AND element, filters of one field are alternatives, and each Rule is an operand of its own."""
+    fields = filters_by_field(element.operands).values()
+    rules = [operand for operand in element.operands if isinstance(operand, Rule)]
+    return [tuple((filter_,) for filter_ in filters) for filters in fields] + [_of_operand(rule) for rule in rules]

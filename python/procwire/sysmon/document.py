@@ -1,0 +1,162 @@
+"""A configuration file's bytes as a tree of XML elements that know where they stand.
+
+Read as Sysmon reads it (microsoft/SysmonCommon, xml.cpp, which uses pugixml), but for what is not well-formed: a byte
+order mark or a zero byte tells UTF-16, the declared encoding only counts where it is ISO-8859-1; an element's value is
+its first piece of text, which a comment ends, and white space alone is none.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass, field
+from xml.parsers import expat
+
+from procwire.sysmon.model import Place
+
+__all__ = ["MAX_BYTES", "DocumentError", "Node", "parse_document"]
+
+MAX_BYTES = 16 << 20
+"""Longer files are refused; the longest known configuration has 1 MB."""
+
+_MOST_ELEMENTS = 250_000
+_MOST_ATTRIBUTES = 64
+_DEEPEST = 100
+_EVTX = b"ElfFile\0"
+_INVALID_TOKEN = expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]
+_LONGEST_NAME = 100
+_BLANK = " \t\r\n"
+
+
+class DocumentError(Exception):
+    """The bytes are not well-formed XML."""
+
+    def __init__(self, place: Place, text: str) -> None:
+        super().__init__(text)
+        self.place = place
+        self.text = text
+
+
+@dataclass(slots=True)
+class Node:
+    """An element: its name, attributes, children and text."""
+
+    tag: str
+    attributes: dict[str, str]
+    place: Place
+    children: list[Node] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    """Pieces of text that are more than white space or CDATA, as comments and children part them."""
+
+    @property
+    def value(self) -> str:
+        """What Sysmon takes for the element's text."""
+        return self.texts[0] if self.texts else ""
+
+
+def parse_document(data: bytes) -> Node:
+    """The root element.
+
+    Raises DocumentError, with the place, for what cannot be decoded or is not well-formed.
+    """
+    if data.startswith(_EVTX):
+        raise DocumentError(Place(1, 1), "found a Windows event log, expected a configuration")
+    if len(data) > MAX_BYTES:
+        raise DocumentError(Place(1, 1), f"found {len(data):,} bytes, expected {MAX_BYTES:,} at most")
+    builder = _Builder()
+    text = _decoded(data).encode("utf-8", "replace")
+    try:
+        builder.parser.Parse(text, True)
+    except expat.ExpatError as error:
+        place = Place(error.lineno, error.offset + 1)
+        before = text[max(builder.parser.ErrorByteIndex - _LONGEST_NAME, 0) : builder.parser.ErrorByteIndex]
+        is_bare = error.code == _INVALID_TOKEN and re.search(rb"&\w*$", before)
+        hint = "; a & by itself is written &amp;" if is_bare else ""
+        raise DocumentError(place, f"found XML that does not parse: {expat.ErrorString(error.code)}{hint}") from error
+    [root] = builder.root.children
+    return root
+
+
+def _decoded(data: bytes) -> str:
+    encoding = _encoding(data)
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode(encoding, "replace")
+        place = Place(before.count("\n") + 1, len(before) - before.rfind("\n"))
+        found = data[error.start : error.start + 1].hex()
+        raise DocumentError(place, f"found byte 0x{found} at offset {error.start:,}, expected {encoding}") from error
+
+
+def _encoding(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if data.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    if data[1:2] == b"\0":
+        return "utf-16-le"
+    declaration = data[: data.find(b"?>") + 1].lower() if data.lstrip().startswith(b"<?xml") else b""
+    return "iso-8859-1" if b"iso-8859-1" in declaration else "utf-8"
+
+
+class _Builder:
+    """Puts the tree together from what expat meets."""
+
+    def __init__(self) -> None:
+        self.root = Node("", {}, Place(1, 1))
+        self._open = [self.root]
+        self._pieces: list[str] = []
+        self._elements = 0
+        # The bytes are UTF-8 by now, whatever the declaration says.
+        self.parser = expat.ParserCreate("utf-8")
+        self.parser.buffer_text = True
+        # Not those that a document type would add.
+        self.parser.specified_attributes = True
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._add
+        self.parser.CommentHandler = lambda _: self._part()
+        self.parser.ProcessingInstructionHandler = lambda *_: self._part()
+        self.parser.StartCdataSectionHandler = self._part
+        self.parser.EndCdataSectionHandler = self._part_whole
+        self.parser.EntityDeclHandler = self._refuse_entity
+
+    @property
+    def _place(self) -> Place:
+        return Place(self.parser.CurrentLineNumber, self.parser.CurrentColumnNumber + 1)
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._part()
+        self._elements += 1
+        self._check("elements", self._elements, _MOST_ELEMENTS)
+        self._check("attributes in an element", len(attributes), _MOST_ATTRIBUTES)
+        self._check("levels of elements", len(self._open), _DEEPEST)
+        node = Node(tag, attributes, self._place)
+        self._open[-1].children.append(node)
+        self._open.append(node)
+
+    def _end(self, _: str) -> None:
+        self._part()
+        self._open.pop()
+
+    def _add(self, text: str) -> None:
+        self._pieces.append(text)
+
+    def _part(self) -> None:
+        text = "".join(self._pieces)
+        self._pieces.clear()
+        if text.strip(_BLANK):
+            self._open[-1].texts.append(text)
+
+    def _part_whole(self) -> None:
+        # In CDATA white space counts, and so does nothing at all.
+        self._open[-1].texts.append("".join(self._pieces))
+        self._pieces.clear()
+
+    def _check(self, what: str, found: int, most: int) -> None:
+        if found > most:
+            raise DocumentError(self._place, f"found {found:,} {what}, expected {most:,} at most")
+
+    def _refuse_entity(self, name: str, *_: object) -> None:
+        # Sysmon reads no entities of a document's own; and they are how small files become endless ones.
+        raise DocumentError(self._place, f"found the declaration of entity {name!r}, expected none")

@@ -1,0 +1,97 @@
+"""Findings while a configuration is read: errors, warnings and notes, each with the place of an element."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from functools import lru_cache
+
+from procwire.sysmon.document import Node
+from procwire.sysmon.manifest import Version
+from procwire.sysmon.model import Finding, Severity
+
+__all__ = ["Findings", "TooManyFindings", "dotted", "nearest", "one_line", "quoted"]
+
+_LONGEST = 60
+_MOST = 10_000
+_ESCAPES = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
+
+
+class TooManyFindings(Exception):  # noqa: N818 - it becomes a ConfigurationError
+    """A file with so many mistakes is no configuration; `findings` are the first of them."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        super().__init__(f"found more than {_MOST:,} findings")
+        self.findings = findings
+
+
+class Findings:
+    """Collects them, in whatever order they are met, up to a limit: raises TooManyFindings beyond."""
+
+    def __init__(self) -> None:
+        self._found: list[Finding] = []
+
+    @property
+    def sorted(self) -> tuple[Finding, ...]:
+        """By their places."""
+        return tuple(sorted(self._found, key=lambda found: (found.place, found.severity, found.text)))
+
+    def error(self, node: Node, text: str) -> None:
+        """What Sysmon refuses, or reads otherwise than it is written."""
+        self._add(node, "error", text)
+
+    def warn(self, node: Node, text: str) -> None:
+        """What is legal and likely wrong."""
+        self._add(node, "warning", text)
+
+    def note(self, node: Node, text: str) -> None:
+        """What is legal and has no effect here."""
+        self._add(node, "note", text)
+
+    def _add(self, node: Node, severity: Severity, text: str) -> None:
+        if len(self._found) == _MOST:
+            last = Finding(node.place, "error", f"found more than {_MOST:,} mistakes, and stopped to look for more")
+            raise TooManyFindings((*self.sorted, last))
+        self._found.append(Finding(node.place, severity, text))
+
+    def check_attributes(self, node: Node, known: tuple[str, ...]) -> None:
+        """Warn of attributes that Sysmon does not look at: it tells upper from lower case."""
+        for name in node.attributes:
+            if name not in known:
+                found = f"found attribute {name!r} of <{node.tag}>"
+                self.warn(node, f"{found}, which Sysmon does not look at{nearest(name, known)}")
+
+    def check_texts(self, node: Node) -> None:
+        """Warn of text beside the children of an element that only has children."""
+        if node.texts:
+            self.warn(node, f"found text in <{node.tag}>, {quoted(node.value.strip())}, which Sysmon does not look at")
+
+
+def nearest(found: str, known: Iterable[str]) -> str:
+    """`; did you mean 'contains any'?`, or nothing where no known name comes near."""
+    return _nearest(found.strip().casefold()[:_LONGEST], tuple(known))
+
+
+@lru_cache(maxsize=1 << 10)
+def _nearest(found: str, known: tuple[str, ...]) -> str:
+    # One mistake may stand in a file many times.
+    by_folded = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(found, by_folded, n=1)
+    return f"; did you mean {by_folded[near[0]]!r}?" if near else ""
+
+
+def dotted(version: Version) -> str:
+    """As Sysmon prints it: 4.90."""
+    return f"{version[0]}.{version[1]:02}"
+
+
+def quoted(text: str, longest: int = _LONGEST) -> str:
+    """A value from the file, on one line, its middle left out if it is long: the ends of paths tell most."""
+    if len(text) > longest:
+        text = f"{text[: longest // 2]}...{text[-(longest // 2) :]}"
+    return f"'{one_line(text)}'"
+
+
+def one_line(text: str) -> str:
+    """A text with the line ends that came in with values made visible."""
+    return text.translate(_ESCAPES)

@@ -1,0 +1,1 @@
+"""What each rule of a configuration does over many connections: how often it matches and decides."""

@@ -1,0 +1,90 @@
+"""XML as Sysmon's parser reads it, with places."""
+
+from __future__ import annotations
+
+import codecs
+
+import pytest
+
+from procwire.sysmon.document import DocumentError, Node, parse_document
+from procwire.sysmon.model import Place
+
+
+def test_tree_with_places() -> None:
+    """Lines and columns count from 1; columns count characters, not bytes."""
+    root = parse_document('<a x="é"><b/>é<c>\n  <d y="1"/>\n</c></a>'.encode())
+    assert (root.tag, root.attributes, root.place) == ("a", {"x": "é"}, (1, 1))
+    [b, c] = root.children
+    assert (b.place, c.place) == ((1, 10), (1, 15))
+    [d] = c.children
+    assert (d.tag, d.attributes, d.place) == ("d", {"y": "1"}, (2, 3))
+
+
+@pytest.mark.parametrize(
+    ("inside", "texts"),
+    [
+        ("", []),
+        (" \r\n\t", []),
+        (" a ", [" a "]),
+        ("a\r\nb\rc", ["a\nb\nc"]),
+        ("a<!-- b -->c", ["a", "c"]),
+        ("a<?b?>c", ["a", "c"]),
+        ("a<b>c</b>d", ["a", "d"]),
+        ("<![CDATA[ ]]>", [" "]),
+        ("<![CDATA[]]>a", ["", "a"]),
+        ("a<![CDATA[<b>]]>c", ["a", "<b>", "c"]),
+        ("&lt;&amp;&#228;", ["<&ä"]),
+        ("\u00a0", ["\u00a0"]),
+    ],
+)
+def test_texts(inside: str, texts: list[str]) -> None:
+    """Pieces as comments, instructions, CDATA and children part them; the first is the value."""
+    root = parse_document(f"<a>{inside}</a>".encode())
+    assert root.texts == texts
+    assert root.value == (texts[0] if texts else "")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "<a>é</a>".encode(),
+        codecs.BOM_UTF8 + "<a>é</a>".encode(),
+        '<?xml version="1.0" encoding="UTF-16"?><a>é</a>'.encode(),
+        '<?xml version="1.0" encoding="windows-1252"?><a>é</a>'.encode(),
+        '<?xml version="1.0" encoding="ISO-8859-1"?><a>é</a>'.encode("iso-8859-1"),
+        '<?xml version="1.0" encoding="UTF-8"?><a>é</a>'.encode("utf-16"),
+        "<a>é</a>".encode("utf-16-le"),
+        codecs.BOM_UTF16_BE + "<a>é</a>".encode("utf-16-be"),
+    ],
+)
+def test_encodings(data: bytes) -> None:
+    """Marks and zero bytes tell them, and of those declared only ISO-8859-1."""
+    assert parse_document(data).value == "é"
+
+
+@pytest.mark.parametrize(
+    ("data", "place", "text"),
+    [
+        (b"", (1, 1), "found XML that does not parse: no element found"),
+        (b"<a>\n <b>\n</a>", (3, 3), "found XML that does not parse: mismatched tag"),
+        (b"<a/>\n<b/>", (2, 1), "found XML that does not parse: junk after document element"),
+        (
+            b"<a>R&D</a>",
+            (1, 7),
+            "found XML that does not parse: not well-formed (invalid token); a & by itself is written &amp;",
+        ),
+        (b"<a x='1' x='2'/>", (1, 10), "found XML that does not parse: duplicate attribute"),
+        (b"<a>\n\xe4</a>", (2, 1), "found byte 0xe4 at offset 4, expected utf-8"),
+        (b"<a>&#0;</a>", (1, 4), "found XML that does not parse: reference to invalid character number"),
+        (b'<!DOCTYPE a [\n<!ENTITY e "x">]><a>&e;</a>', (2, 12), "found the declaration of entity 'e', expected none"),
+    ],
+)
+def test_what_is_not_well_formed(data: bytes, place: tuple[int, int], text: str) -> None:
+    with pytest.raises(DocumentError) as raised:
+        parse_document(data)
+    assert (raised.value.text, raised.value.place) == (text, place)
+
+
+def test_document_types_are_passed_over() -> None:
+    data = b'<!DOCTYPE a SYSTEM "none.dtd" [<!ATTLIST a x CDATA "1"><!ELEMENT a EMPTY>]><a/>'
+    assert parse_document(data) == Node("a", {}, Place(1, data.index(b"<a/>") + 1))
