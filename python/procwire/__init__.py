@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from procwire.ledger import Ledger
     from procwire.query import connect
     from procwire.sources.limits import UnpackLimits
-
-    __version__: str
+    from procwire.version import __version__
 
 __all__ = [
     "SCHEMA",
@@ -58,6 +57,7 @@ _HOMES = {
     "Scan": "api",
     "UnpackLimits": "sources.limits",
     "UsageError": "errors",
+    "__version__": "version",
     "connect": "query",
     "decode_guid": "guid",
     "detect": "api",
@@ -70,10 +70,6 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     # On first use: importing Arrow takes longer than `procwire --version` may.
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("procwire")
     if name not in _HOMES:
         raise AttributeError(f"module 'procwire' has no attribute {name!r}")
     from importlib import import_module

@@ -46,7 +46,7 @@ CODES = {
     # It is damaged: that is what the command is for.
     "procwire read carved.evtx --recover --ledger ledger.json": 3,
     # A rule cannot match there: likewise.
-    "procwire rules check rules/ logs/                        # can they match here, and do they?": 1,
+    "procwire sigma check rules/ logs/                        # can they match here, and do they?": 1,
     # Nothing does by then.
     "procwire record --status                                    # what records, and what was lost": 1,
 }

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from procwire.cli.app import app
+from command_line import Result, invoke
 from procwire.errors import ConfigurationError, UsageError
 from procwire.sysmon import load, parse
 from procwire.sysmon.check import check
@@ -55,7 +54,7 @@ BROKEN = {
 
 
 def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, [*map(str, arguments)])
+    return invoke(*map(str, arguments))
 
 
 @pytest.mark.parametrize("case", BROKEN, ids=str)

@@ -11,9 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from procwire.cli.app import app
+from command_line import Result, invoke
 from procwire.cli.record import _targets
 from procwire.cli.recording_detect import Alerting, first_rules
 from procwire.cli.recording_rules import Hangups
@@ -123,7 +122,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def check(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, ["rules", "check", *map(str, arguments), "--to", "ndjson"])
+    return invoke("sigma", "check", *map(str, arguments), "--to", "ndjson")
 
 
 @pytest.mark.parametrize("case", BROKEN, ids=str)
@@ -149,7 +148,7 @@ def test_every_broken_rule_at_once(folder: Path, example_log: Path) -> None:
     assert result.exit_code == 1
     assert {row["status"] for row in told} == {"runs", "not run"}
     assert len(told) == len(BROKEN) + 1
-    found = CliRunner().invoke(app, ["detect", str(example_log), "--rules", str(folder), "--to", "ndjson"])
+    found = invoke("detect", str(example_log), "--rules", str(folder), "--to", "ndjson")
     assert found.exit_code == 4
     assert f"1 Sigma rule ran; {len(BROKEN)} not run (" in found.stderr
 

@@ -13,11 +13,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from typer.testing import CliRunner, Result
 
 import procwire
+from command_line import Result, invoke
 from event_rows import BatchOf
-from procwire.cli.app import app
 from procwire.errors import ProcwireError
 from procwire.event import EVENTS, SCHEMA
 from procwire.lake.ingest import Ingest
@@ -30,7 +29,7 @@ FLIPS = 120
 
 
 def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, [*map(str, arguments)])
+    return invoke(*map(str, arguments))
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
+from command_line import invoke
 from procwire.cli.record_status import print_status
 from procwire.enrich.ports import PortNames
 from procwire.enrich.users import _parse_passwd
@@ -103,7 +103,6 @@ def test_a_status_file_of_another_shape_is_told(
 
 
 def test_examples_of_a_rule_may_hold_anything(tmp_path: Path) -> None:
-    from procwire.cli.app import app
 
     rule = tmp_path / "rule.yml"
     rule.write_text(
@@ -116,5 +115,5 @@ def test_examples_of_a_rule_may_hold_anything(tmp_path: Path) -> None:
         "[" * 500,
     ):
         (tmp_path / "rule.test.yml").write_text(text)
-        result = CliRunner().invoke(app, ["rules", "test", str(rule)])
-        assert (result.exit_code, result.exception.__class__) == (2, SystemExit), text
+        result = invoke("sigma", "test", str(rule))
+        assert result.exit_code == 2, text

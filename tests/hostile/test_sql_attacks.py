@@ -14,10 +14,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
-from typer.testing import CliRunner, Result
 
 import procwire
-from procwire.cli.app import app
+from command_line import Result, invoke
 from procwire.engine import one_predicate, one_query
 from procwire.errors import ProcwireError, UsageError
 from procwire.event import LIVE_SCHEMA
@@ -233,7 +232,7 @@ class Ground:
 
 
 def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, [*map(str, arguments)])
+    return invoke(*map(str, arguments))
 
 
 @pytest.fixture(scope="module")

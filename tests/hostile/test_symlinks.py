@@ -539,9 +539,8 @@ def test_the_log_folder_is_made_for_the_account(
 @pytest.fixture
 def request_for(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Request]:
     """What a command line asks for."""
-    from typer.testing import CliRunner
 
-    from procwire.cli.app import app
+    from command_line import invoke
     from procwire.cli.exits import ExitCode
 
     requests: list[Request] = []
@@ -553,7 +552,7 @@ def request_for(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Request]:
     monkeypatch.setattr(recording, "run", keep)
 
     def ask(*arguments: str) -> Request:
-        assert CliRunner().invoke(app, ["record", "--all", *arguments]).exit_code == 0
+        assert invoke("record", "--all", *arguments).exit_code == 0
         return requests[-1]
 
     return ask

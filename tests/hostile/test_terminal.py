@@ -125,7 +125,7 @@ def test_no_cell_begins_as_a_formula_where_semicolons_separate() -> None:
         ("detect", "--rules", f"/nowhere/{EVIL}", "{log}"),
         ("lake", "info", "--lake", f"/nowhere/{EVIL}"),
         ("config", "check", f"/nowhere/{EVIL}"),
-        ("rules", "check", f"/nowhere/{EVIL}"),
+        ("sigma", "check", f"/nowhere/{EVIL}"),
         ("guid", EVIL),
         (EVIL,),
     ],
@@ -166,7 +166,7 @@ def test_rules_are_safe(tmp_path: Path, log: Path, verb: str) -> None:
             f"detection: {{any: {{DestinationPort: 138}}, condition: {condition}}}\n"
         )
     found = {
-        "check": ("rules", "check", tmp_path, log),
+        "check": ("sigma", "check", tmp_path, log),
         "detect": ("detect", "--rules", tmp_path, log, "--to", "ndjson"),
         "detect-table": ("detect", "--rules", tmp_path, log),
     }

@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from procwire.cli.app import app
+from command_line import invoke
 from procwire.dictionary import MARKERS, markdown, renewed
 from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, NAMES, Names
 
@@ -17,7 +16,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "dictionary.md"
 
 
 def printed(*arguments: str) -> str:
-    result = CliRunner().invoke(app, ["dictionary", *arguments])
+    result = invoke("dictionary", *arguments)
     assert result.exit_code == 0
     return result.stdout
 

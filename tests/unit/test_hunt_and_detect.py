@@ -10,11 +10,10 @@ from typing import Any
 import polars
 import pyarrow as pa
 import pytest
-from typer.testing import CliRunner
 
 import procwire
+from command_line import invoke
 from procwire import sigma
-from procwire.cli.app import app
 from procwire.errors import LimitError
 
 RULE = """title: To the web
@@ -37,12 +36,12 @@ def rules(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def lake(example_log: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("lakes") / "lake"
-    assert CliRunner().invoke(app, ["read", str(example_log), "--lake", str(folder)]).exit_code == 0
+    assert invoke("read", str(example_log), "--lake", str(folder)).exit_code == 0
     return folder
 
 
 def printed(*arguments: str | Path) -> list[dict[str, object]]:
-    result = CliRunner().invoke(app, [*map(str, arguments), "--to", "ndjson"])
+    result = invoke(*map(str, arguments), "--to", "ndjson")
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
@@ -160,7 +159,7 @@ def test_a_hunt_keeps_to_its_time(example_log: Path, tmp_path: Path) -> None:
 
 
 def test_the_version_is_that_of_the_command_line() -> None:
-    assert CliRunner().invoke(app, ["--version"]).stdout.split() == ["procwire", procwire.__version__]
+    assert invoke("--version").stdout.split() == ["procwire", procwire.__version__]
 
 
 def test_connect_takes_whatever_gives_a_stream_of_arrow(example_log: Path) -> None:

@@ -24,7 +24,7 @@ LEVELS = (
     {"sources", "sysmon", "enrich", "sinks", "vocabularies"},
     {"bounded", "engine", "event", "files", "guid", "ledger", "matching", "period", "units"},
     {"extras"},
-    {"choices", "errors", "plain", "words"},
+    {"choices", "errors", "plain", "version", "words"},
 )
 # The package's own face; and the version for `procwire --version`, without a reader being imported.
 CORE_USERS = {"sources", "cli/version.py"}

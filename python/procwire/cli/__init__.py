@@ -30,18 +30,11 @@ def main() -> None:
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
     guard_terminals()
-    if sys.argv[1:] == ["--version"]:
-        from procwire.cli.version import version_line
-
-        sys.stdout.write(version_line() + "\n")
-        return
     sys.meta_path.insert(0, _Hidden())
     try:
-        from procwire.cli.verbs import app_of
+        from procwire.cli.app import run
 
-        app_of(*sys.argv[1:2])(prog_name="procwire")
-    except SystemExit as ended:
-        _leave(ended.code if isinstance(ended.code, int) else 1)
+        _leave(run(sys.argv[1:]))
     except KeyboardInterrupt:
         # Before a verb runs, or after.
         _leave(130)
@@ -60,12 +53,12 @@ def _leave(code: int) -> None:
     Threads of Arrow's may still be letting go of Python objects: one that finds the interpreter gone aborts the process
     with exit code 134.
     """
-    import threading
-
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    # What still holds files or folders, in cycles, removes them now.
-    gc.collect()
+    # Help and the like import neither, and hold nothing.
+    if "threading" in sys.modules:
+        sys.modules["threading"]._shutdown()
+        atexit._run_exitfuncs()
+        # What still holds files or folders, in cycles, removes them now.
+        gc.collect()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-import typer
-
-from procwire.cli.exits import ExitCode, complain, ends_well
+from procwire.cli.exits import ExitCode, complain
 from procwire.errors import UsageError
 from procwire.plain import plain
 from procwire.words import counted
@@ -18,50 +16,17 @@ if TYPE_CHECKING:
     from procwire.sysmon.check import CheckedFile
     from procwire.sysmon.model import Finding
 
-__all__ = ["EXAMPLES", "CheckFormat", "check"]
+__all__ = ["CheckFormat", "check"]
 
 CheckFormat = Literal["text", "json"]
 
-EXAMPLES = """\b
-Examples:
-  procwire config check sysmonconfig.xml              errors and warnings, each with its place
-  procwire config check --notes modules/*.xml         also what is legal and has no effect
-  procwire config check --lenient old.xml             a schema below 4.0, a fragment without <Sysmon>
-  git show HEAD:sysmon.xml | procwire config check -  from a pipe
-  procwire config check --strict sysmonconfig.xml     in CI: warnings fail, too
-  procwire config check --to json sysmonconfig.xml | jq -r 'select(.severity == "warning").line'
 
-\b
-Findings are lines FILE:LINE:COLUMN: SEVERITY: TEXT, as editors and CI know them:
-  error    Sysmon refuses it, or reads something else than is written
-  warning  legal, and likely wrong
-  note     legal, and without effect here
-
-\b
-Exit codes:
-  0    no errors
-  1    errors, or with --strict warnings
-  2    the command line cannot be used, or a file cannot be read
-"""
-
-
-@ends_well
 def check(
-    paths: Annotated[
-        list[str],
-        typer.Argument(metavar="FILE", help="Sysmon configurations; - is stdin.", show_default=False),
-    ],
-    notes: Annotated[bool, typer.Option("--notes", help="Also show what is legal and has no effect.")] = False,
-    lenient: Annotated[
-        bool,
-        typer.Option(
-            "--lenient",
-            help="Read on where Sysmon refuses or skips something: older schemas, fragments, unknown names. "
-            "Errors become warnings.",
-        ),
-    ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 for warnings, too.")] = False,
-    to: Annotated[CheckFormat, typer.Option(help="Format of the findings; json is one object a line.")] = "text",
+    paths: list[str],
+    notes: bool = False,
+    lenient: bool = False,
+    strict: bool = False,
+    to: CheckFormat = "text",
 ) -> ExitCode:
     """Find the mistakes in Sysmon configurations: errors, and what is legal and wrong.
 

@@ -5,69 +5,29 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-import typer
-
-from procwire.cli.exits import ExitCode, ends_well
+from procwire.cli.exits import ExitCode
 from procwire.errors import UsageError
 
 if TYPE_CHECKING:
     from procwire.sysmon.model import Configuration
 
-__all__ = ["EXAMPLES", "ExplainFormat", "explain"]
+__all__ = ["ExplainFormat", "explain"]
 
 ExplainFormat = Literal["text", "json"]
 
-EXAMPLES = """\b
-Examples:
-  procwire config explain sysmonconfig.xml
-  procwire config explain sysmonconfig.xml --event Sysmon.evtx --limit 3
-  procwire config explain sysmonconfig.xml --match 'Image=C:\\Windows\\System32\\mshta.exe,DestinationPort=443'
-  procwire config explain sysmonconfig.xml --sql > logged.sql
 
-\b
-  procwire read Sysmon.evtx --where 'dst_port = 8080' --to xml |
-    procwire config explain sysmonconfig.xml --event -
-
-\b
-Exit codes:
-  0    explained
-  1    the log of --event cannot be read, or holds no network connection
-  2    the command line or the configuration cannot be used
-  3    explained, and the log of --event is damaged
-"""
-
-
-@ends_well
 def explain(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The Sysmon configuration.", show_default=False)],
-    event: Annotated[
-        str | None,
-        typer.Option(metavar="LOG", help="Show step by step what decides over the connections of a log; - is stdin."),
-    ] = None,
-    match: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FIELD=VALUE,...",
-            help="The same for a connection that you describe, under Sysmon's names or the standard ones. May be "
-            "repeated: all describe the one connection.",
-        ),
-    ] = None,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Connections of --event to show.")] = 10,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show every filter that was asked, not only those that tell.")
-    ] = False,
-    sql: Annotated[
-        bool, typer.Option("--sql", help="Print only the SQL, as a query over the table connections.")
-    ] = False,
-    strict_sysmon: Annotated[
-        bool, typer.Option("--strict-sysmon", help="With Sysmon's bug: names left by rules that did not match.")
-    ] = False,
-    lenient: Annotated[
-        bool, typer.Option("--lenient", help="Read on where Sysmon refuses the file: old schemas, faulty rules.")
-    ] = False,
-    to: Annotated[ExplainFormat, typer.Option(help="Format of the explanation.")] = "text",
+    file: Path,
+    event: str | None = None,
+    match: list[str] | None = None,
+    limit: int = 10,
+    verbose: bool = False,
+    sql: bool = False,
+    strict_sysmon: bool = False,
+    lenient: bool = False,
+    to: ExplainFormat = "text",
 ) -> ExitCode:
     """Explain what a Sysmon configuration logs of network connections: the rules as logic, and as SQL.
 

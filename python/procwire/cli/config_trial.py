@@ -3,54 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
-
-import typer
+from typing import TYPE_CHECKING, Literal
 
 from procwire.choices import FigureOrder
-from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.unpacking import UnpackOption, unpack_limits
+from procwire.cli.exits import ExitCode
+from procwire.cli.unpacking import unpack_limits
 
 if TYPE_CHECKING:
     from procwire.sysmon.measuring.trial import Report
 
-__all__ = ["EXAMPLES", "FiguresFormat", "try_configuration"]
+__all__ = ["FiguresFormat", "try_configuration"]
 
 FiguresFormat = Literal["text", "json", "csv"]
 
-EXAMPLES = """\b
-Examples:
-  procwire config test sysmonconfig.xml Sysmon.evtx
-  procwire config test sysmonconfig.xml logs/ --sort alone     the rules that matter most first
-  procwire config test sysmonconfig.xml logs/ --never          the rules that never matched
-  procwire config test sysmonconfig.xml logs/ --to csv > rules.csv
 
-\b
-Exit codes:
-  0    all logs were read
-  1    nothing could be read
-  2    the command line or the configuration cannot be used
-  3    read with damage: the figures are of what was readable
-  130  ended by Ctrl-C
-"""
-
-
-@ends_well
 def try_configuration(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The Sysmon configuration.", show_default=False)],
-    logs: Annotated[
-        list[str],
-        typer.Argument(metavar="LOG", help="Logs, as `procwire read` takes them; - is stdin.", show_default=False),
-    ],
-    sort: Annotated[
-        FigureOrder, typer.Option(help="Order of the rules: as in the file, or by this figure, the highest first.")
-    ] = "file",
-    never: Annotated[bool, typer.Option("--never", help="Show only rules that never matched.")] = False,
-    lenient: Annotated[
-        bool, typer.Option("--lenient", help="Read on where Sysmon refuses the file: old schemas, faulty rules.")
-    ] = False,
-    to: Annotated[FiguresFormat, typer.Option(help="Format of the figures.")] = "text",
-    unpack: UnpackOption = None,
+    file: Path,
+    logs: list[str],
+    sort: FigureOrder = "file",
+    never: bool = False,
+    lenient: bool = False,
+    to: FiguresFormat = "text",
+    unpack: str | None = None,
 ) -> ExitCode:
     """Try a Sysmon configuration on logs: how often each rule matches and decides, and what changes without it.
 

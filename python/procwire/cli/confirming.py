@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
-
-import typer
 
 from procwire.errors import UsageError
 
-__all__ = ["YesOption", "check_terminal", "confirmed"]
-
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask. Needed where there is no terminal to ask on.")]
+__all__ = ["check_terminal", "confirmed"]
 
 
 def check_terminal(expected: str) -> None:
@@ -22,7 +17,16 @@ def check_terminal(expected: str) -> None:
 
 def confirmed(question: str) -> bool:
     """Ask on the terminal; Ctrl-C is a no."""
-    try:
-        return typer.confirm(question, err=True)
-    except typer.Abort:
-        return False
+    while True:
+        sys.stderr.write(f"{question} [y/N]: ")
+        sys.stderr.flush()
+        try:
+            answer = sys.stdin.readline()
+        except KeyboardInterrupt:
+            sys.stderr.write("\n")
+            return False
+        if answer.strip().lower() in ("y", "yes"):
+            return True
+        # An empty text is the end of the input.
+        if answer.strip().lower() in ("", "n", "no"):
+            return False

@@ -5,31 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from procwire.choices import Level
-from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.options import (
-    ColumnsOption,
-    EngineOption,
-    ForceOption,
-    LakeOption,
-    LogsArgument,
-    MasterOption,
-    MemoryOption,
-    OutputOption,
-    QueryOptions,
-    RowsToOption,
-    SinceOption,
-    SpillOption,
-    TimeoutOption,
-    UnpackOption,
-    UntilOption,
-    option_names,
-)
+from procwire.cli.exits import ExitCode
 from procwire.cli.progress import query_progress
+from procwire.cli.query_options import QueryOptions, option_names
 from procwire.cli.reading import report
 from procwire.cli.signals import Signals
 from procwire.cli.targets import check_targets
@@ -39,61 +20,31 @@ from procwire.words import counted
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from procwire.choices import EngineName
     from procwire.query import OpenSource
     from procwire.sigma import RuleSet
 
-__all__ = ["EXAMPLES", "detect"]
-
-EXAMPLES = """\b
-Examples:
-  procwire detect --rules rules/ Sysmon.evtx         which rules match, on which host, and why
-  procwire detect --rules rules/ --since 7d          over the lake, the last week of it
-  procwire detect --rules rules/ --level high logs/ --to ndjson | jq .
-  procwire detect --rules base/ --rules ours.yml logs/ -o matches.parquet
-  procwire detect --rules rules/ --engine spark --master spark://head:7077
-  procwire detect --rules rules/ new.evtx || [ $? -ne 4 ] || page-someone
-  procwire rules check rules/ logs/                  what keeps rules from matching
-
-\b
-Exit codes:
-  0    nothing matched (or the pipe that takes the rows was closed)
-  1    nothing could be read, or the results could not be written
-  2    the command line cannot be used, there is no lake, or no rule that runs
-  3    nothing matched, in logs with damage
-  4    there are matches
-  130  ended by Ctrl-C, 143 by SIGTERM
-"""
+__all__ = ["detect"]
 
 
-@ends_well
 def detect(
-    rules: Annotated[
-        list[Path],
-        typer.Option(metavar="PATH", help="Sigma rules: a file, or a folder with all below it. May be repeated."),
-    ],
-    logs: LogsArgument = None,
-    lake: LakeOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    level: Annotated[Level | None, typer.Option(help="Leave out rules below this level. [default: none]")] = None,
-    to: RowsToOption = None,
-    output: OutputOption = None,
-    force: ForceOption = False,
-    columns: ColumnsOption = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=0,
-            help="The first N matches, of a table the latest N; 0 is all. [default: all; table: 20]",
-        ),
-    ] = None,
-    engine: EngineOption = "duckdb",
-    master: MasterOption = None,
-    memory: MemoryOption = None,
-    spill: SpillOption = None,
-    timeout: TimeoutOption = "1h",
-    unpack: UnpackOption = None,
+    rules: list[Path],
+    logs: list[str] | None = None,
+    lake: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    level: Level | None = None,
+    to: str | None = None,
+    output: Path | None = None,
+    force: bool = False,
+    columns: str | None = None,
+    limit: int | None = None,
+    engine: EngineName = "duckdb",
+    master: str | None = None,
+    memory: str | None = None,
+    spill: str | None = None,
+    timeout: str = "1h",
+    unpack: str | None = None,
 ) -> ExitCode:
     """Detect: run Sigma rules over the lake, or over logs, and tell what matches, and why.
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Literal
-
-import typer
+from typing import TYPE_CHECKING, Literal
 
 from procwire.choices import Names
-from procwire.cli.exits import ExitCode, ends_well
+from procwire.cli.exits import ExitCode
 from procwire.cli.terminal import styled
 
 if TYPE_CHECKING:
@@ -22,14 +20,10 @@ DictionaryFormat = Literal["table", "markdown", "json"]
 _PLAIN_WIDTH = 180
 
 
-@ends_well
 def dictionary(
-    names: Annotated[Names, typer.Option(help="Vocabulary of the first column.")] = "ossem",
-    to: Annotated[DictionaryFormat, typer.Option(help="Format of the dictionary.")] = "table",
-    event: Annotated[
-        str,
-        typer.Option(metavar="EVENT", help="Whose columns: connection (or 3), process-creation (1), dns-query (22)."),
-    ] = "connection",
+    names: Names = "ossem",
+    to: DictionaryFormat = "table",
+    event: str = "connection",
 ) -> ExitCode:
     """Print the data dictionary: every column's name, Sysmon's name for it, type, group, meaning and a sample.
 

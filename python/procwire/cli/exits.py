@@ -7,17 +7,11 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from enum import IntEnum
-from functools import wraps
-from typing import ParamSpec
-
-import typer
 
 from procwire.errors import DamageError, ProcwireError, UsageError
 from procwire.extras import named_extras
 
-__all__ = ["ExitCode", "complain", "ends_well", "hush"]
-
-P = ParamSpec("P")
+__all__ = ["ExitCode", "complain", "exit_code_of", "hush"]
 
 
 class ExitCode(IntEnum):
@@ -57,17 +51,8 @@ def hush() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def ends_well(verb: Callable[P, ExitCode]) -> Callable[P, None]:
-    """Turn a verb's result and its errors into an exit code."""
-
-    @wraps(verb)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        raise typer.Exit(_run(lambda: verb(*args, **kwargs)))
-
-    return run
-
-
-def _run(verb: Callable[[], ExitCode]) -> ExitCode:
+def exit_code_of(verb: Callable[[], ExitCode]) -> ExitCode:
+    """Run a verb, and turn its errors into messages on stderr and an exit code."""
     try:
         with named_extras():
             code = verb()

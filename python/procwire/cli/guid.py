@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated, Literal
+from typing import Literal
 
-import typer
-
-from procwire.cli.exits import ExitCode, ends_well
+from procwire.cli.exits import ExitCode
 from procwire.guid import decode_guid
 
 __all__ = ["guid"]
@@ -27,15 +25,9 @@ _UNKNOWN = (
 )
 
 
-@ends_well
 def guid(
-    guids: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="GUID", help="ProcessGuids, with or without braces, in either case.", show_default=False
-        ),
-    ],
-    to: Annotated[GuidFormat, typer.Option(help="Format of the result.")] = "text",
+    guids: list[str],
+    to: GuidFormat = "text",
 ) -> ExitCode:
     """Decode ProcessGuids: machine, start of the process to the second, and the key that tells processes apart.
 

@@ -6,30 +6,11 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.options import (
-    ColumnsOption,
-    EngineOption,
-    FilesOption,
-    ForceOption,
-    LakeOption,
-    MasterOption,
-    MemoryOption,
-    OutputOption,
-    QueryOptions,
-    RowsToOption,
-    SinceOption,
-    SpillOption,
-    TimeoutOption,
-    UnpackOption,
-    UntilOption,
-    option_names,
-)
+from procwire.cli.exits import ExitCode
 from procwire.cli.progress import query_progress
+from procwire.cli.query_options import QueryOptions, option_names
 from procwire.cli.reading import account
 from procwire.cli.signals import Signals
 from procwire.cli.targets import check_targets
@@ -40,60 +21,33 @@ from procwire.words import counted
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from procwire.choices import EngineName
     from procwire.hunts import Hunt, PreparedHunt
     from procwire.query import OpenSource
 
-__all__ = ["EXAMPLES", "hunt"]
-
-EXAMPLES = """\b
-Examples:
-  procwire hunt                                      what there is to hunt for
-  procwire hunt beacons --describe                   what a hunt does, takes and gives
-  procwire hunt beacons --files logs/                over every log of a folder
-  procwire hunt beacons --since 7d                   over the lake, the last week of it
-  procwire hunt fan_out --param min_hosts=50 -o sweeps.csv
-  procwire hunt process_profile --param process=powershell.exe --to csv
-  procwire hunt beacons --engine spark --master spark://head:7077
-  procwire hunt mine --hunts ~/hunts                 one of your own
-
-\b
-Exit codes:
-  0    hunted, whether anything was found or not (or the pipe that takes the rows was closed)
-  1    nothing could be read, or the results could not be written
-  2    the command line cannot be used
-  3    hunted over logs with damage: over what was readable
-  130  ended by Ctrl-C, 143 by SIGTERM
-"""
+__all__ = ["hunt"]
 
 
-@ends_well
 def hunt(
-    name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="The hunt; without one, all are listed.", show_default=False)
-    ] = None,
-    describe: Annotated[bool, typer.Option("--describe", help="Tell what the hunt does, takes and gives.")] = False,
-    files: FilesOption = None,
-    lake: LakeOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    param: Annotated[
-        list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter. May be repeated.")
-    ] = None,
-    hunts: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="DIR", help="Folder with hunts of your own. May be repeated.", envvar="PROCWIRE_HUNTS"),
-    ] = None,
-    to: RowsToOption = None,
-    output: OutputOption = None,
-    force: ForceOption = False,
-    columns: ColumnsOption = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="The first N rows.")] = None,
-    engine: EngineOption = "duckdb",
-    master: MasterOption = None,
-    memory: MemoryOption = None,
-    spill: SpillOption = None,
-    timeout: TimeoutOption = "1h",
-    unpack: UnpackOption = None,
+    name: str | None = None,
+    describe: bool = False,
+    files: list[str] | None = None,
+    lake: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    param: list[str] | None = None,
+    hunts: list[Path] | None = None,
+    to: str | None = None,
+    output: Path | None = None,
+    force: bool = False,
+    columns: str | None = None,
+    limit: int | None = None,
+    engine: EngineName = "duckdb",
+    master: str | None = None,
+    memory: str | None = None,
+    spill: str | None = None,
+    timeout: str = "1h",
+    unpack: str | None = None,
 ) -> ExitCode:
     """Hunt: ask a question that is worth asking of every network, such as who calls home at regular intervals.
 

@@ -6,19 +6,9 @@ import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-import typer
-
-from procwire.cli.commands import App
-from procwire.cli.exits import ExitCode, complain, ends_well
-from procwire.cli.lake_expire import EXAMPLES as EXPIRE_EXAMPLES
-from procwire.cli.lake_expire import expire
-from procwire.cli.lake_export import EXAMPLES as EXPORT_EXAMPLES
-from procwire.cli.lake_export import export
-from procwire.cli.lake_repair import EXAMPLES as REPAIR_EXAMPLES
-from procwire.cli.lake_repair import repair
-from procwire.cli.options import LakeOption
+from procwire.cli.exits import ExitCode, complain
 from procwire.lake.owner import hand_over
 from procwire.units import sized
 from procwire.words import counted, counted_rows
@@ -28,36 +18,18 @@ if TYPE_CHECKING:
     from procwire.lake.maintenance import Compaction, Verification
     from procwire.lake.readings import Reading
 
-__all__ = ["lake"]
+__all__ = ["compact", "info", "verify"]
 
 InfoFormat = Literal["text", "json"]
 
-lake = App(help="The lake: connections kept for months, by `read --to lake` and `record --to lake`.")
-lake.command("expire", epilog=EXPIRE_EXAMPLES)(expire)
-lake.command("export", epilog=EXPORT_EXAMPLES)(export)
-lake.command("repair", epilog=REPAIR_EXAMPLES)(repair)
 
 _SHOWN = 10
-_VERIFY_EXAMPLES = """\b
-Examples:
-  procwire lake verify
-  procwire lake verify --expect HEAD    HEAD as an earlier verify gave it
-
-\b
-Exit codes:
-  0    the lake is whole
-  3    it is damaged: see lake repair
-"""
 
 
-@lake.command("info")
-@ends_well
 def info(
-    location: LakeOption = None,
-    readings: Annotated[
-        bool, typer.Option("--readings", help="Every log and recording, not only the last ten.")
-    ] = False,
-    to: Annotated[InfoFormat, typer.Option(help="Format; json is one object.")] = "text",
+    location: str | None = None,
+    readings: bool = False,
+    to: InfoFormat = "text",
 ) -> ExitCode:
     """Tell what the lake holds, and of every log and recording what it gave, lost, and what was there already."""
     from procwire.lake import Lake
@@ -79,9 +51,7 @@ def info(
     return code
 
 
-@lake.command("compact")
-@ends_well
-def compact(location: LakeOption = None) -> ExitCode:
+def compact(location: str | None = None) -> ExitCode:
     """Sort each day into few files, which makes it small and quick to ask; delete files that nobody reads any more.
 
     Queries, readings and recordings may go on meanwhile. What is replaced is deleted a day later, by the next compact.
@@ -106,14 +76,9 @@ def _compacted(done: Compaction, rows: str) -> str:
     )
 
 
-@lake.command("verify", epilog=_VERIFY_EXAMPLES)
-@ends_well
 def verify(
-    location: LakeOption = None,
-    expect: Annotated[
-        str | None,
-        typer.Option(metavar="HEAD", help="The head that an earlier verify gave: does the lake still go on from it?"),
-    ] = None,
+    location: str | None = None,
+    expect: str | None = None,
 ) -> ExitCode:
     """Read every commit and file of the lake: is each there, as it was written, of the right day, with all its rows?
 

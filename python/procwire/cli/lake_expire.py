@@ -6,13 +6,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from procwire.cli.confirming import YesOption, check_terminal, confirmed
-from procwire.cli.exits import ExitCode, complain, ends_well
-from procwire.cli.options import LakeOption
+from procwire.cli.confirming import check_terminal, confirmed
+from procwire.cli.exits import ExitCode, complain
 from procwire.lake.owner import hand_over
 from procwire.units import age, sized
 from procwire.words import counted, counted_rows
@@ -21,32 +18,14 @@ if TYPE_CHECKING:
     from procwire.lake import Lake
     from procwire.lake.table import DataFile
 
-__all__ = ["EXAMPLES", "expire"]
-
-EXAMPLES = """\b
-Examples:
-  procwire lake expire --older-than 90d --dry-run    what would be dropped
-  procwire lake expire --older-than 90d              on a terminal: shows it, and asks
-  procwire lake expire --older-than 12w --yes        from cron
-
-\b
-Exit codes:
-  0    dropped; or there was nothing to drop
-  1    the answer was no: nothing was dropped; or the lake could not be written
-  2    the command line cannot be used, there is no lake, or nobody to ask and no --yes
-"""
+__all__ = ["expire"]
 
 
-@ends_well
 def expire(
-    older_than: Annotated[
-        str, typer.Option("--older-than", metavar="AGE", help="Drop days that ended longer ago: 90d, 12w.")
-    ],
-    location: LakeOption = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show the days, files, rows and bytes that would be dropped.")
-    ] = False,
-    yes: YesOption = False,
+    older_than: str,
+    location: str | None = None,
+    dry_run: bool = False,
+    yes: bool = False,
 ) -> ExitCode:
     """Drop old days for good: a log that was read is not read again. On a terminal it shows them and asks first.
 

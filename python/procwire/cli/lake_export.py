@@ -3,55 +3,32 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from pathlib import Path
 
-import typer
-
-from procwire.choices import EventTable
-from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.options import (
-    EventColumnsOption,
-    ForceOption,
-    LakeOption,
-    NamesOption,
-    OutputOption,
-    QueryOptions,
-    SinceOption,
-    ToOption,
-    UntilOption,
-    WhereOption,
-)
+from procwire.choices import EventTable, Names
+from procwire.cli.exits import ExitCode
+from procwire.cli.query_options import QueryOptions
 from procwire.cli.targets import check_targets
 from procwire.cli.ways import listed, way_of
 from procwire.sinks.formats import format_named
 from procwire.words import counted
 
-__all__ = ["EXAMPLES", "export"]
-
-EXAMPLES = """\b
-Examples:
-  procwire lake export --since 7d -o week.parquet
-  procwire lake export --since 2024-03-01 --until 2024-03-02T12:00 --to csv
-  procwire lake export --where "process_name LIKE '%powershell.exe'" --sort event_creation_time
-"""
+__all__ = ["export"]
 
 
-@ends_well
 def export(
-    location: LakeOption = None,
-    table: Annotated[EventTable, typer.Option(help="What to write: the connections, or what gives them context.")] = (
-        "connections"
-    ),
-    since: SinceOption = None,
-    until: UntilOption = None,
-    to: ToOption = None,
-    output: OutputOption = None,
-    force: ForceOption = False,
-    names: NamesOption = "ossem",
-    columns: EventColumnsOption = None,
-    where: WhereOption = None,
-    sort: Annotated[str | None, typer.Option(metavar="COLUMN,...", help="Sort; -COLUMN is descending.")] = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N rows.")] = None,
+    location: str | None = None,
+    table: EventTable = ("connections"),
+    since: str | None = None,
+    until: str | None = None,
+    to: str | None = None,
+    output: Path | None = None,
+    force: bool = False,
+    names: Names = "ossem",
+    columns: str | None = None,
+    where: list[str] | None = None,
+    sort: str | None = None,
+    limit: int | None = None,
 ) -> ExitCode:
     """Write what the lake holds, all of it or a range of time, in any format. Days come in order."""
     from procwire.cli.output import Output

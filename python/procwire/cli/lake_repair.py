@@ -4,43 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from procwire.cli.confirming import YesOption, check_terminal, confirmed
-from procwire.cli.exits import ExitCode, complain, ends_well
-from procwire.cli.options import LakeOption
+from procwire.cli.confirming import check_terminal, confirmed
+from procwire.cli.exits import ExitCode, complain
 from procwire.lake.owner import hand_over
 from procwire.words import counted
 
 if TYPE_CHECKING:
     from procwire.lake.repair import Repair
 
-__all__ = ["EXAMPLES", "repair"]
-
-EXAMPLES = """\b
-Examples:
-  procwire lake repair --dry-run    what is damaged, and what would be lost
-  procwire lake repair              on a terminal: shows it, and asks
-  procwire lake repair --yes
-
-\b
-Exit codes:
-  0    repaired; or there was nothing to repair
-  1    the answer was no; or the lake cannot be repaired, or not be written
-  2    the command line cannot be used, there is no lake, or nobody to ask and no --yes
-  3    with --dry-run: there is something to repair
-"""
+__all__ = ["repair"]
 
 
-@ends_well
 def repair(
-    location: LakeOption = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what is damaged, and what would be lost.")
-    ] = False,
-    yes: YesOption = False,
+    location: str | None = None,
+    dry_run: bool = False,
+    yes: bool = False,
 ) -> ExitCode:
     """Take what is damaged out of the lake, so that the rest can be used and verified. Stop the lake's writers before.
 

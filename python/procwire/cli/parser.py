@@ -13,11 +13,13 @@ from procwire.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
     from typing import Any, NoReturn
 
-__all__ = ["Option", "Verb", "argument", "flag", "number", "option", "output_path", "path"]
+    from procwire.cli.exits import ExitCode
+
+__all__ = ["Option", "Verb", "argument", "flag", "meant", "number", "option", "output_path", "path"]
 
 _HELP_COLUMN = 26
 _MOST_COLUMNS = 100
@@ -31,7 +33,7 @@ class Option:
     flags: `--output`, `-o`; empty for an argument. parameter: the name under which the verb's function takes the value.
     """
 
-    __slots__ = ("environment", "flags", "parameter", "repeated", "settings", "takes_value")
+    __slots__ = ("bare", "choices", "environment", "flags", "parameter", "repeated", "settings", "takes_value")
 
     def __init__(
         self,
@@ -41,6 +43,8 @@ class Option:
         takes_value: bool,
         repeated: bool = False,
         environment: str | None = None,
+        bare: str | None = None,
+        choices: Sequence[str] = (),
         **settings: Any,
     ) -> None:
         self.flags = tuple(flags)
@@ -48,7 +52,22 @@ class Option:
         self.takes_value = takes_value
         self.repeated = repeated
         self.environment = environment
+        self.bare = bare
+        self.choices = tuple(choices)
         self.settings = settings
+
+    def named(self, parameter: str) -> Option:
+        """Return the option with another parameter."""
+        return Option(
+            self.flags,
+            parameter,
+            takes_value=self.takes_value,
+            repeated=self.repeated,
+            environment=self.environment,
+            bare=self.bare,
+            choices=self.choices,
+            **self.settings,
+        )
 
     @property
     def usage(self) -> str:
@@ -112,13 +131,15 @@ def option(
     choices: Sequence[str] = (),
     default: Any = None,
     repeated: bool = False,
+    required: bool = False,
     environment: str | None = None,
+    bare: str | None = None,
 ) -> Option:
     """Declare an option with a value.
 
     type: makes the value of a text, and raises UsageError for an unusable one. choices: the texts that it may be.
-    repeated: several make a list; None without any. environment: the variable that gives the default, one value for
-    each part between `os.pathsep` if `repeated`.
+    repeated: several make a list; None without any. bare: the value where none follows. environment: the variable that
+    gives the default, one value for each part between `os.pathsep` if `repeated`.
     """
     return Option(
         flags,
@@ -126,47 +147,59 @@ def option(
         takes_value=True,
         repeated=repeated,
         action="append" if repeated else "store",
-        metavar=f"<{'|'.join(choices)}>" if choices else metavar,
+        metavar=metavar or (f"<{'|'.join(choices)}>" if choices else None),
         type=_naming(flags[0], _among(choices) if choices else type),
         default=default,
         environment=environment,
+        bare=bare,
+        choices=choices,
+        required=required,
         help=help if default is None or not choices else f"{help} [default: {default}]",
     )
 
 
 class Verb:
-    """A verb: the function that runs it, and how the command line gives it its values.
+    """Describe a verb: what runs it, what it does, and how the command line gives it its values.
 
-    run: takes the values by name; its docstring is the description, its result the exit code. epilog: examples and exit
-    codes, printed as they stand.
+    function: "MODULE.NAME" in `procwire.cli`, imported when the verb runs; takes the values by name, and returns the
+    exit code. epilog: examples and exit codes, printed as they stand.
     """
 
-    __slots__ = ("epilog", "options", "run")
+    __slots__ = ("description", "epilog", "function", "options")
 
-    def __init__(self, run: Callable[..., int], options: Sequence[Option], epilog: str = "") -> None:
-        self.run = run
+    def __init__(self, function: str, description: str, options: Sequence[Option], epilog: str = "") -> None:
+        self.function = function
+        self.description = description
         self.options = tuple(options)
         self.epilog = epilog
 
+    def load(self) -> Callable[..., ExitCode]:
+        """Import the function that runs the verb."""
+        from importlib import import_module
+
+        module, _, name = self.function.partition(".")
+        found: Callable[..., ExitCode] = getattr(import_module(f"procwire.cli.{module}"), name)
+        return found
+
     def parse(self, program: str, words: Sequence[str]) -> dict[str, Any]:
-        """Parse the words behind the verb. Raises UsageError for what cannot be used; SystemExit after --help."""
+        """Parse the words behind the verb. Raises UsageError for what cannot be used."""
         found = vars(self._parser(program).parse_args(_in_order(program, self.options, words)))
-        return found | {
-            each.parameter: each.from_environment
-            for each in self.options
-            if each.environment and found[each.parameter] is None
-        }
+        for each in self.options:
+            # None, as where an option is not given.
+            if found[each.parameter] in (None, []):
+                found[each.parameter] = each.from_environment
+        return found
 
     def help(self, program: str) -> str:
         """Return the text of --help, as wide as the terminal."""
-        return self._parser(program).format_help()
+        text = self._parser(program).format_help()
+        return f"{text}\n{self.epilog}" if self.epilog else text
 
     def _parser(self, program: str) -> argparse.ArgumentParser:
         parser = _Parser(
             prog=program,
             usage=" ".join([program, "[OPTIONS]", *(each.usage for each in self.options if not each.flags)]),
-            description=self.run.__doc__,
-            epilog=self.epilog,
+            description=self.description,
             formatter_class=_Formatter,
             allow_abbrev=False,
             add_help=False,
@@ -177,17 +210,22 @@ class Verb:
                 parser.add_argument(*sorted(each.flags, key=len), dest=each.parameter, **each.settings)
             else:
                 parser.add_argument(each.parameter, **each.settings)
-        parser.add_argument("-h", "--help", action="help", help="Show this text and exit.")
+        parser.add_argument(
+            "-h", "--help", action="store_true", default=argparse.SUPPRESS, help="Show this text and exit."
+        )
         return parser
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        missing = message.partition("the following arguments are required: ")[2]
+        if missing:
+            message = f"found no {missing.replace(', ', ', no ')}, expected it"
         raise UsageError(f"{message}; `{self.prog} --help` lists what there is")
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Help as wide as the terminal; the description in paragraphs, the epilog as it stands."""
+    """Formats help as wide as the terminal, and the description in paragraphs."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=_HELP_COLUMN, width=min(_columns(), _MOST_COLUMNS))
@@ -197,8 +235,6 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
         del indent
 
-        if text.startswith("\n"):
-            return text.strip("\n")
         paragraphs = re.split(r"\n\s*\n", text.strip())
         return "\n\n".join(textwrap.fill(" ".join(each.split()), width) for each in paragraphs)
 
@@ -245,7 +281,7 @@ def _among(choices: Sequence[str]) -> Callable[[str], str]:
     def check(text: str) -> str:
         if text in choices:
             return text
-        raise UsageError(f"found {text!r}, expected one of {', '.join(choices)}{_meant(text, choices)}")
+        raise UsageError(f"found {text!r}, expected one of {', '.join(choices)}{meant(text, choices)}")
 
     return check
 
@@ -272,12 +308,13 @@ def _in_order(program: str, options: Sequence[Option], words: Sequence[str]) -> 
     first: dict[Option, str] = {}
     found: list[str] = []
     arguments: list[str] = []
-    rest = iter(words)
-    for word in rest:
+    # The next word is the last.
+    rest = [*reversed(words)]
+    while rest:
+        word = rest.pop()
         if word == "--":
-            arguments += rest
-        elif word in ("-h", "--help"):
-            return [word]
+            arguments += reversed(rest)
+            rest.clear()
         elif not word.startswith("-") or word == "-":
             arguments.append(word)
         else:
@@ -291,18 +328,18 @@ def _in_order(program: str, options: Sequence[Option], words: Sequence[str]) -> 
     return [*found, "--", *arguments] if arguments else found
 
 
-def _option(program: str, by_flag: Mapping[str, Option], word: str, rest: Iterator[str]) -> tuple[Option, str]:
+def _option(program: str, by_flag: Mapping[str, Option], word: str, rest: list[str]) -> tuple[Option, str]:
     """Return the option that a word begins, and the word with its value."""
     name, is_attached, value = (word[:2], word[2:] != "", word[2:]) if word[1] != "-" else _split(word)
     option = by_flag.get(name)
     if option is None:
-        raise UsageError(f"found no option {name}{_meant(name, by_flag)}; `{program} --help` lists them")
+        raise UsageError(f"found no option {name}{meant(name, by_flag)}; `{program} --help` lists them")
     if not option.takes_value:
         if is_attached:
             raise UsageError(f"{name}: found the value {value!r}, expected none")
         return option, name
     if not is_attached:
-        following = next(rest, None)
+        following = rest.pop() if rest and (option.bare is None or not rest[-1].startswith("-")) else option.bare
         if following is None:
             raise UsageError(f"{name}: found no value, expected {option.settings['metavar'] or 'one'} behind it")
         value = following
@@ -314,7 +351,7 @@ def _split(word: str) -> tuple[str, bool, str]:
     return name, equals == "=", value
 
 
-def _meant(text: str, known: Iterator[str] | Mapping[str, object] | Sequence[str]) -> str:
+def meant(text: str, known: Iterable[str]) -> str:
     """Return a question after the known word that is most like this one; an empty text where none is."""
     import difflib
 

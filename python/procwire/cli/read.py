@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.options import (
-    EventColumnsOption,
-    ForceOption,
-    NamesOption,
-    OutputOption,
-    UnpackOption,
-    WhereOption,
-)
+from procwire.cli.exits import ExitCode
 from procwire.cli.progress import OnProgress, shown_progress
 from procwire.cli.read_request import Format, Request, Way, loaded_rules, written
 from procwire.cli.reading import exit_code, report
@@ -31,6 +21,7 @@ from procwire.sinks.formats import canonical
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from procwire.choices import Names
     from procwire.cli.output import Output
     from procwire.event import Event
     from procwire.ledger import Ledger
@@ -38,103 +29,32 @@ if TYPE_CHECKING:
     from procwire.sinks import Sink
     from procwire.sysmon import ConfigFilter
 
-__all__ = ["EXAMPLES", "read"]
+__all__ = ["read"]
 
-EXAMPLES = """\b
-Examples:
-  procwire read Sysmon.evtx                        a table of the connections
-  procwire read logs/ -o connections.parquet       every log of a folder, packed ones too
-  procwire read '*.evtx.gz' --to csv-safe | head   CSV to look at, the first rows
-  zcat big.json.gz | procwire read - --limit 10    from a pipe
-  procwire read Sysmon.evtx --follow               go on as the log grows, until Ctrl-C
-  procwire read Sysmon.evtx --recover --ledger what-was-read.json
-  procwire read logs/ --config sysmonconfig.xml    what this configuration would have logged
-  procwire read logs/ --to lake                    keep them, each event once, to ask of them later
-  procwire read logs/ --event process-creation     the processes that were created, with their command lines
-
-\b
-  procwire read logs/ --columns event_creation_time,process_name,dst_ip,dst_port \\
-    --where "network_protocol = 'tcp' AND dst_port NOT IN (80, 443)" --sort=-event_creation_time
-
-\b
-Exit codes:
-  0    all was read (or the pipe that takes the rows was closed)
-  1    nothing could be read, or the results could not be written
-  2    the command line cannot be used
-  3    read with damage: what was readable is written, the ledger says what was not
-  130  ended by Ctrl-C, 143 by SIGTERM: what was done is kept
-"""
 _PACKED = (".gz", ".zst", ".zip", ".bz2", ".xz", ".tgz")
 
 
-@ends_well
 def read(
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PATH",
-            help="Logs: files, folders (with all below), patterns; gzip, zstd, zip and tar are unpacked; - is stdin. "
-            "The format is recognised by content.",
-            show_default=False,
-        ),
-    ],
-    to: Annotated[
-        Way | None,
-        typer.Option(help="Format of the result. [default: by the suffix of -o; table on a terminal; else ndjson]"),
-    ] = None,
-    output: OutputOption = None,
-    force: ForceOption = False,
-    names: NamesOption = "ossem",
-    columns: EventColumnsOption = None,
-    where: WhereOption = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N rows.")] = None,
-    sort: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN,...", help="Sort by these columns; -COLUMN is descending. Reads all first."),
-    ] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Wait for more as the log grows, until Ctrl-C.")] = False,
-    recover: Annotated[
-        bool, typer.Option("--recover", help="Also carve records from slack space and broken chunks of EVTX files.")
-    ] = False,
-    source_format: Annotated[
-        Format | None, typer.Option("--from", help="Format of the logs, where it is not to be recognised.")
-    ] = None,
-    ledger: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write to FILE, as JSON, what was read, passed over and damaged, and where."),
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Sysmon's configuration: keep what it would have logged, under its rules' names."
-        ),
-    ] = None,
-    keep: Annotated[
-        bool, typer.Option("--keep", "--keep-unlogged", help="With --config: keep all, marked in the column logged.")
-    ] = False,
-    lenient: Annotated[
-        bool, typer.Option("--lenient", help="With --config: read on where Sysmon would refuse or skip something.")
-    ] = False,
-    strict_sysmon: Annotated[
-        bool, typer.Option("--strict-sysmon", help="With --config: Sysmon's bug of stale rule names, too.")
-    ] = False,
-    lake: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIR",
-            help="Add to the lake in DIR, or at a URI; each log once. [default of --to lake: PROCWIRE_LAKE, else the "
-            "user's own]",
-        ),
-    ] = None,
-    event: Annotated[
-        str | None,
-        typer.Option(
-            metavar="EVENT",
-            help="Read this event instead of connections: process-creation (or 1), dns-query (or 22). "
-            "[default: connection (or 3)]",
-        ),
-    ] = None,
-    unpack: UnpackOption = None,
+    paths: list[str],
+    to: Way | None = None,
+    output: Path | None = None,
+    force: bool = False,
+    names: Names = "ossem",
+    columns: str | None = None,
+    where: list[str] | None = None,
+    limit: int | None = None,
+    sort: str | None = None,
+    follow: bool = False,
+    recover: bool = False,
+    source_format: Format | None = None,
+    ledger: Path | None = None,
+    config: Path | None = None,
+    keep: bool = False,
+    lenient: bool = False,
+    strict_sysmon: bool = False,
+    lake: str | None = None,
+    event: str | None = None,
+    unpack: str | None = None,
 ) -> ExitCode:
     """Read network connections (Sysmon's event 3) from logs of any kind, as one typed table.
 

@@ -4,48 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from procwire.cli.commands import Command
-from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.options import EventColumnsOption, NamesOption, WhereOption
+from procwire.cli.exits import ExitCode
 from procwire.cli.request import Level, Protocol, Request, Sensor, Target, Way
 from procwire.cli.targets import check_targets
 from procwire.cli.ways import listed
 from procwire.errors import RecordError, UsageError
 from procwire.lake.location import check_location, resolve
-from procwire.sinks.formats import RECORD_FORMATS, canonical, format_named, format_of_path
+from procwire.sinks.formats import canonical, format_named, format_of_path
 from procwire.units import seconds, size_bytes
 
 if TYPE_CHECKING:
-    from typer._click import Context
+    from procwire.choices import Names
 
-__all__ = ["EXAMPLES", "RecordCommand", "record"]
+__all__ = ["record"]
 
-EXAMPLES = """\b
-Examples:
-  sudo procwire record --all                       watch, until Ctrl-C
-  sudo procwire record --all --for 1h -o connections.parquet --user $USER
-  sudo procwire record -n curl,wget --attempts     two programs, and what they failed to reach
-  procwire record --all --sensor poll              without root: best effort
-  sudo procwire record --config sysmonconfig.xml   what Sysmon's configuration logs
-  sudo procwire record --all --to syslog           as Sysmon for Linux does
-  sudo procwire record --all --to lake             keep them, to ask of them later
-  sudo procwire record --all -o /var/log/procwire/c.ndjson --rotate-size 100MB --keep 10
-  sudo procwire record --all --detect rules/       alerts by Sigma rules, among the connections
-  sudo procwire record --all --where "dst_port NOT IN (53, 443)" --to ndjson | jq .
-  procwire record --status                         what records, and what could
-
-\b
-Exit codes:
-  0    recorded as long as was asked for (or the pipe that takes the rows was closed)
-  1    could not record; with --status: nothing records
-  2    the command line cannot be used, or asks for no connection
-  3    recorded, but events were lost: the stream and the ledger say how many
-  130  ended by Ctrl-C, 143 by SIGTERM: what was recorded is kept
-"""
 
 _DISABLED = (
     "network connection logging is disabled by default: enable it with --all, for every process, -n PROCESS,... "
@@ -53,133 +27,39 @@ _DISABLED = (
 )
 
 
-class RecordCommand(Command):
-    """Lets -n stand without a value, as Sysmon's own switch may."""
-
-    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """Give a bare -n the empty value."""
-        given = list(args)
-        for index in reversed([place for place, argument in enumerate(given) if argument == "-n"]):
-            if index + 1 == len(given) or given[index + 1].startswith("-"):
-                given.insert(index + 1, "")
-        return super().parse_args(ctx, given)
-
-
-@ends_well
 def record(
-    all_: Annotated[bool, typer.Option("--all", help="Record the connections of every process.")] = False,
-    images: Annotated[
-        str | None,
-        typer.Option(
-            "-n",
-            metavar="[PROCESS,...]",
-            help="Sysmon's own switch: record these processes, by name or path; all of them without a list.",
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Record what this Sysmon configuration logs; reloaded when it changes, and at SIGHUP.",
-        ),
-    ] = None,
-    lenient: Annotated[
-        bool, typer.Option("--lenient", help="Read --config on where Sysmon refuses it, or skips something.")
-    ] = False,
-    strict_sysmon: Annotated[
-        bool, typer.Option("--strict-sysmon", help="With Sysmon's bug that names an event after a rule that failed.")
-    ] = False,
-    keep_unlogged: Annotated[
-        bool,
-        typer.Option("--keep-unlogged", help="Keep what --config does not log; the column `logged` tells it apart."),
-    ] = False,
-    to: Annotated[
-        list[Way] | None,
-        typer.Option(
-            metavar="FORMAT",
-            help=f"{', '.join(RECORD_FORMATS[:-1])} or {RECORD_FORMATS[-1]}; once for each output, in their "
-            "order. [default: by the suffix of -o; table on a terminal; else ndjson] xml and syslog hold Sysmon's "
-            "events: connections, and losses, only. syslog without -o goes to the system's log, lake to --lake.",
-        ),
-    ] = None,
-    output: Annotated[
-        list[Path] | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write to FILE (again and again, if given so)."),
-    ] = None,
-    lake: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIR",
-            help="Keep in the lake in DIR, or at a URI. [default of --to lake: PROCWIRE_LAKE, else the account's own]",
-        ),
-    ] = None,
-    names: NamesOption = "ossem",
-    columns: EventColumnsOption = None,
-    where: WhereOption = None,
-    duration: Annotated[
-        str | None, typer.Option("--for", metavar="DURATION", help="Record for so long: 10s, 5m, 1h.")
-    ] = None,
-    count: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N rows.")] = None,
-    sensor: Annotated[
-        Sensor,
-        typer.Option(
-            help="ebpf sees everything and needs root; poll looks at intervals: best effort. auto: ebpf "
-            "where it can be had, else poll."
-        ),
-    ] = "auto",
-    interval: Annotated[str, typer.Option(metavar="DURATION", help="How often poll looks.")] = "1s",
-    protocol: Annotated[
-        Protocol,
-        typer.Option(help="all: TCP, UDP, and names from DNS. tcp: TCP alone, which costs other programs less."),
-    ] = "all",
-    udp_idle: Annotated[
-        str, typer.Option(metavar="DURATION", help="Record a UDP flow again after so long a silence.")
-    ] = "30m",
-    attempts: Annotated[
-        bool,
-        typer.Option("--attempts", help="Also TCP connections that failed, and why, and UDP that was refused. (ebpf)"),
-    ] = False,
-    closes: Annotated[
-        bool, typer.Option("--closes", help="Also the ends of TCP connections: duration, bytes, packets. (ebpf)")
-    ] = False,
-    existing: Annotated[
-        bool, typer.Option("--existing", help="Also connections that are open when the recording begins.")
-    ] = False,
-    dns_lookup: Annotated[
-        bool, typer.Option("--dns-lookup/--no-dns-lookup", help="Name hosts by reverse look-ups, too.")
-    ] = True,
-    user: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Account to become once all is open. [default: procwire, else nobody]"),
-    ] = None,
-    rotate_size: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Begin a new file when one has grown so large: 100MB.")
-    ] = None,
-    rotate_every: Annotated[str | None, typer.Option(metavar="DURATION", help="Begin a new file so often: 1h.")] = None,
-    keep: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Of old files, keep the newest N. [default: all]")
-    ] = None,
-    buffer_mb: Annotated[
-        int, typer.Option(metavar="N", min=1, max=1024, help="Size of the kernel's buffer, in MiB. (ebpf)")
-    ] = 16,
-    ledger: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write to FILE, as JSON, what was captured, filtered, written and lost."),
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Overwrite --ledger if it exists. Files of -o are appended to.")
-    ] = False,
-    detect: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="PATH",
-            help="Raise alerts by the Sigma rules in this file or folder, reloaded at SIGHUP. May be repeated.",
-        ),
-    ] = None,
-    level: Annotated[Level | None, typer.Option(help="Leave out Sigma rules below this level. [default: none]")] = None,
-    status: Annotated[
-        bool, typer.Option("--status", help="Show what records on this machine, or what could, and exit.")
-    ] = False,
+    all_: bool = False,
+    images: str | None = None,
+    config: Path | None = None,
+    lenient: bool = False,
+    strict_sysmon: bool = False,
+    keep_unlogged: bool = False,
+    to: list[Way] | None = None,
+    output: list[Path] | None = None,
+    lake: str | None = None,
+    names: Names = "ossem",
+    columns: str | None = None,
+    where: list[str] | None = None,
+    duration: str | None = None,
+    count: int | None = None,
+    sensor: Sensor = "auto",
+    interval: str = "1s",
+    protocol: Protocol = "all",
+    udp_idle: str = "30m",
+    attempts: bool = False,
+    closes: bool = False,
+    existing: bool = False,
+    dns_lookup: bool = True,
+    user: str | None = None,
+    rotate_size: str | None = None,
+    rotate_every: str | None = None,
+    keep: int | None = None,
+    buffer_mb: int = 16,
+    ledger: Path | None = None,
+    force: bool = False,
+    detect: list[Path] | None = None,
+    level: Level | None = None,
+    status: bool = False,
 ) -> ExitCode:
     """Record the network connections of this Linux machine as they are made (Sysmon's event 3), each with its process.
 

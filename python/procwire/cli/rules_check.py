@@ -1,4 +1,4 @@
-"""`procwire rules check`: which Sigma rules run, and which cannot match anything, and why."""
+"""`procwire sigma check`: which Sigma rules run, and which cannot match anything, and why."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-import typer
-
-from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.options import QueryOptions, SinceOption, UnpackOption, UntilOption, option_names
+from procwire.cli.exits import ExitCode
 from procwire.cli.progress import query_progress
+from procwire.cli.query_options import QueryOptions, option_names
 from procwire.cli.reading import report as report_reading
 from procwire.cli.signals import Signals
 from procwire.plain import plain
@@ -23,62 +21,23 @@ from procwire.words import counted
 if TYPE_CHECKING:
     from procwire.sigma.analysis.check import CheckReport, Status, Verdict
 
-__all__ = ["EXAMPLES", "CheckFormat", "check"]
+__all__ = ["CheckFormat", "check"]
 
 CheckFormat = Literal["text", "ndjson"]
 _STATUSES: tuple[Status, ...] = ("matches", "runs", "cannot match", "filtered", "not run", "not ours")
 
-EXAMPLES = """\b
-Examples:
-  procwire rules check rules/                        which rules run, and why others do not
-  procwire rules check rules/ logs/                  which can match in these logs, and which do
-  procwire rules check rules/ --lake /srv/lake       the same of a lake
-  procwire rules check rules/ --config sysmon.xml    which of them the Sysmon configuration leaves blind
-  procwire rules check rule.yml --sql                the rule in SQL
-  procwire rules check rules/ logs/ --to ndjson | jq -r 'select(.status == "cannot match").title'
 
-\b
-Each rule is a line PATH:LINE: STATUS: TITLE, as editors and CI know them:
-  matches       it does, in these logs
-  runs          it could, and does not, or there are no logs to tell
-  cannot match  not in these logs, whatever happens: what it asks for is never there
-  filtered      the Sysmon configuration does not log what it looks for
-  not run       it has a mistake, or asks for what connections do not have
-  not ours      it is about other events than network connections (shown with --all)
-
-\b
-Exit codes:
-  0    every rule about network connections runs, and can match
-  1    some do not, or cannot; or nothing could be read
-  2    the command line cannot be used, or there is no lake
-  3    as 0, of logs with damage
-  130  ended by Ctrl-C, 143 by SIGTERM
-"""
-
-
-@ends_well
 def check(
-    rules: Annotated[
-        Path, typer.Argument(metavar="RULES", help="Sigma rules: a file, or a folder.", show_default=False)
-    ],
-    logs: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[LOG]...", help="Logs that they are to match in, or Parquet files.", show_default=False
-        ),
-    ] = None,
-    lake: Annotated[
-        str | None, typer.Option(metavar="DIR", help="The lake that they are to match in: a folder or URI.")
-    ] = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The Sysmon configuration that decides what is logged.")
-    ] = None,
-    sql: Annotated[bool, typer.Option("--sql", help="Show each rule's SQL, and nothing else.")] = False,
-    all_: Annotated[bool, typer.Option("--all", help="Also rules about other events.")] = False,
-    to: Annotated[CheckFormat, typer.Option(help="Format of the report; ndjson is one object a line.")] = "text",
-    unpack: UnpackOption = None,
+    rules: Path,
+    logs: list[str] | None = None,
+    lake: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    config: Path | None = None,
+    sql: bool = False,
+    all_: bool = False,
+    to: CheckFormat = "text",
+    unpack: str | None = None,
 ) -> ExitCode:
     """Check Sigma rules: which run, and which can match nothing in logs, or under a Sysmon configuration, and why.
 

@@ -4,29 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from procwire.cli.exits import ExitCode, ends_well
-from procwire.cli.options import (
-    EngineOption,
-    FilesOption,
-    ForceOption,
-    LakeOption,
-    MasterOption,
-    MemoryOption,
-    OutputOption,
-    QueryOptions,
-    SinceOption,
-    SpillOption,
-    TimeoutOption,
-    ToOption,
-    UnpackOption,
-    UntilOption,
-    option_names,
-)
+from procwire.cli.exits import ExitCode
 from procwire.cli.progress import query_progress
+from procwire.cli.query_options import QueryOptions, option_names
 from procwire.cli.reading import account
 from procwire.cli.signals import Signals
 from procwire.cli.targets import check_targets
@@ -35,56 +17,32 @@ from procwire.errors import UsageError
 from procwire.words import counted
 
 if TYPE_CHECKING:
+    from procwire.choices import EngineName
     from procwire.cli.output import Output
     from procwire.query import OpenSource
 
-__all__ = ["EXAMPLES", "sql"]
+__all__ = ["sql"]
 
-EXAMPLES = """\b
-Examples:
-  procwire sql "SELECT process_name, count(*) FROM connections GROUP BY ALL ORDER BY 2 DESC"
-  procwire sql "FROM destinations ORDER BY connections DESC" --limit 20
-  procwire sql "FROM connections WHERE ip_in(dst_ip, '10.0.0.0/8')" --files logs/ --to csv
-  procwire sql "FROM pairs WHERE NOT is_private(dst_ip)" --since 7d -o pairs.parquet
-  procwire sql "FROM connections" --files week.parquet --since 2024-03-01 --until 2024-03-02
-  procwire sql --file question.sql
-  procwire sql --file question.sql --engine spark --master spark://head:7077
-  procwire sql "DESCRIBE connections"              its columns; SHOW TABLES: all there is to ask
-
-\b
-Exit codes:
-  0    answered (or the pipe that takes the rows was closed)
-  1    nothing could be read, or the results could not be written
-  2    the command line cannot be used, there is no lake, the SQL is not one query, or it exceeds a limit
-  3    answered, from logs with damage
-  130  ended by Ctrl-C, 143 by SIGTERM
-"""
 _TERMINAL_ROWS = 100
 
 
-@ends_well
 def sql(
-    query: Annotated[
-        str | None, typer.Argument(metavar="[QUERY]", help="A query in DuckDB's SQL; - is stdin.", show_default=False)
-    ] = None,
-    file: Annotated[Path | None, typer.Option(metavar="FILE", help="Read the query from FILE; - is stdin.")] = None,
-    files: FilesOption = None,
-    lake: LakeOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    to: ToOption = None,
-    output: OutputOption = None,
-    force: ForceOption = False,
-    limit: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=0, help="Stop after N rows; 0 is all. [default: 100 on a terminal, else all]"),
-    ] = None,
-    engine: EngineOption = "duckdb",
-    master: MasterOption = None,
-    memory: MemoryOption = None,
-    spill: SpillOption = None,
-    timeout: TimeoutOption = "1h",
-    unpack: UnpackOption = None,
+    query: str | None = None,
+    file: Path | None = None,
+    files: list[str] | None = None,
+    lake: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    to: str | None = None,
+    output: Path | None = None,
+    force: bool = False,
+    limit: int | None = None,
+    engine: EngineName = "duckdb",
+    master: str | None = None,
+    memory: str | None = None,
+    spill: str | None = None,
+    timeout: str = "1h",
+    unpack: str | None = None,
 ) -> ExitCode:
     """Ask the lake, or logs, in SQL: connections, processes, destinations, pairs, process_creations, dns_queries,
     and enriched: connections with command line, parent and the name asked for.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+
 from procwire.plain import plain
 
 TYPE_CHECKING = False

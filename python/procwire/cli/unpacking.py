@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from procwire.errors import UsageError
 from procwire.units import size_bytes
@@ -12,19 +10,9 @@ from procwire.units import size_bytes
 if TYPE_CHECKING:
     from procwire.sources.limits import UnpackLimits
 
-__all__ = ["UnpackOption", "unpack_limits"]
+__all__ = ["unpack_limits"]
 
 _NAMES = ("ratio", "size", "members", "nesting")
-
-UnpackOption = Annotated[
-    str | None,
-    typer.Option(
-        "--unpack-limits",
-        metavar="LIMIT=N,...",
-        help="What a packed file may become, beyond which it is damage: ratio (of a packing, over 256 MiB), size (of "
-        "all in it), members, nesting. [default: ratio=1000,size=64GiB,members=100000,nesting=4]",
-    ),
-]
 
 
 def unpack_limits(text: str | None) -> UnpackLimits:

@@ -1,16 +1,12 @@
-"""What `procwire --version` says."""
+"""What `procwire --version` prints."""
 
 from __future__ import annotations
+
+from procwire.version import __version__
 
 __all__ = ["version_line"]
 
 
 def version_line() -> str:
-    """`procwire 0.1.0`."""
-    # Here, since it takes longer to import than most verbs.
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return f"procwire {version('procwire')}"
-    except PackageNotFoundError:
-        return "procwire (not installed)"
+    """Return the program's name and version, `procwire 0.1.0`."""
+    return f"procwire {__version__}"

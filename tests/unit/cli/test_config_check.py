@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from procwire.cli.app import app
+from command_line import Result, invoke
 
 GOOD = """<Sysmon schemaversion="4.90"><EventFiltering>
 <NetworkConnect onmatch="exclude"><Image condition="image">a.exe</Image></NetworkConnect>
@@ -19,7 +18,7 @@ OLD = SUSPECT.replace("4.90", "3.30")
 
 
 def run(*arguments: str, input: str | bytes | None = None) -> Result:
-    return CliRunner().invoke(app, ["config", "check", *arguments], input=input)
+    return invoke("config", "check", *arguments, input=input)
 
 
 @pytest.fixture
@@ -116,5 +115,5 @@ def test_control_characters_are_not_printed() -> None:
 
 
 def test_group_alone_shows_its_verbs() -> None:
-    result = CliRunner().invoke(app, ["config"])
+    result = invoke("config")
     assert "check" in result.output

@@ -8,11 +8,10 @@ from typing import Any
 
 import duckdb
 import pytest
-import typer.main
-from typer.testing import CliRunner, Result
 
 import procwire
-from procwire.cli.app import app
+from command_line import Result, invoke
+from procwire.cli.verbs import verb_named
 from procwire.sysmon.evaluate import decide
 from procwire.sysmon.forms import sysmon_texts
 from procwire.sysmon.parse import load
@@ -22,7 +21,7 @@ CONFIG = Path(__file__).parents[3] / "examples" / "configs" / "server-windows.xm
 
 
 def run(*arguments: str | Path, input: bytes | None = None) -> Result:
-    return CliRunner().invoke(app, ["config", "explain", *map(str, arguments)], input=input)
+    return invoke("config", "explain", *map(str, arguments), input=input)
 
 
 def document(*arguments: str | Path) -> Any:
@@ -169,10 +168,9 @@ def test_help_and_docs_tell_of_every_option() -> None:
     text = run("--help").stdout
     docs = (CONFIG.parents[2] / "docs" / "cli.md").read_text()
     section = docs.partition("### `procwire config explain ")[2].partition("\n##")[0]
-    verb: Any = typer.main.get_command(app)
-    for parameter in verb.commands["config"].commands["explain"].params:
-        assert parameter.help
-        for option in (name for name in parameter.opts if name.startswith("-")):
+    for each in verb_named(("config", "explain")).options:
+        assert each.help
+        for option in each.flags:
             assert option in text
             assert f"`{option}" in section
     assert "Examples:" in text

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner, Result
 
+from command_line import Result, invoke
 from event_rows import Row
-from procwire.cli.app import app
 
 SVCHOST = """title: Service host
 id: 11111111-1111-4111-8111-111111111111
@@ -36,7 +35,7 @@ correlation:
 
 
 def detect(*arguments: str | Path, **environment: str) -> Result:
-    return CliRunner().invoke(app, ["detect", *map(str, arguments)], env=environment)
+    return invoke("detect", *map(str, arguments), env=environment)
 
 
 def rows(result: Result) -> list[Row]:
@@ -59,7 +58,7 @@ def test_each_match_is_a_row_with_its_rule_its_reason_and_its_event(put: Path, e
     result = detect("--rules", put, example_log)
     assert result.exit_code == 4
     query = "SELECT record_id FROM connections WHERE process_name ILIKE '%\\svchost.exe' AND dst_port = 5355"
-    asked = CliRunner().invoke(app, ["sql", query, "--files", str(example_log)])
+    asked = invoke("sql", query, "--files", str(example_log))
     found = rows(result)
     assert sorted(row["record_id"] for row in found) == sorted(json.loads(x)["record_id"] for x in asked.stdout.split())
     assert len(found) > 1
@@ -154,7 +153,7 @@ def test_formats_and_columns(put: Path, example_log: Path, tmp_path: Path) -> No
 
 def test_a_lake_gives_the_same(put: Path, example_log: Path, tmp_path: Path) -> None:
     lake = tmp_path / "lake"
-    assert CliRunner().invoke(app, ["read", str(example_log), "--lake", str(lake)]).exit_code == 0
+    assert invoke("read", str(example_log), "--lake", str(lake)).exit_code == 0
     by_lake, by_log = (rows(detect("--rules", put, *where)) for where in (["--lake", lake], [example_log]))
     assert sorted(row["record_id"] for row in by_lake) == sorted(row["record_id"] for row in by_log)
     assert detect("--rules", put, "--lake", lake, "--since", "2100-01-01").exit_code == 0

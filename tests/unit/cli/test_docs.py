@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
-from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer.main
-from typer.testing import CliRunner
 
+from command_line import invoke
 from procwire.choices import FIGURE_ORDERS, LEVELS, NAMES
-from procwire.cli.app import app
 from procwire.cli.exits import ExitCode
+from procwire.cli.verbs import ALIASES, GROUPS, VERBS, verb_named
 from procwire.sinks.formats import FORMATS
 from procwire.sinks.recording import WAYS
 
 _LINES = re.MULTILINE | re.DOTALL
 DOCS = Path(__file__).parents[3] / "docs" / "cli.md"
-GROUP: Any = typer.main.get_command(app)
-VERBS = sorted(GROUP.commands)
-
-
-def commands(command: Any = GROUP, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield every verb, those of groups too."""
-    if below := getattr(command, "commands", {}):
-        for name, verb in below.items():
-            yield from commands(verb, (*path, name))
-    else:
-        yield path, command
-
-
-COMMANDS = dict(commands())
-every_verb = pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+every_verb = pytest.mark.parametrize("path", VERBS, ids=" ".join)
 
 
 def options(path: tuple[str, ...]) -> list[str]:
-    parameters = COMMANDS[path].params
-    return [option for parameter in parameters for option in parameter.opts if option.startswith("-")]
+    return [name for each in verb_named(path).options for name in each.flags if not name.startswith("--no-")]
 
 
 def section(path: tuple[str, ...]) -> str:
@@ -61,11 +44,26 @@ def test_verbs_are_those_documented() -> None:
         "config",
         "hunt",
         "detect",
-        "rules",
+        "sigma",
         "dictionary",
         "guid",
     ]
-    assert VERBS == ["config", "detect", "dictionary", "guid", "hunt", "lake", "read", "record", "rules", "sql"]
+    expected = ["config", "detect", "dictionary", "guid", "hunt", "lake", "read", "record", "sigma", "sql"]
+    assert sorted({words[0] for words in VERBS}) == expected
+    assert {words[0] for words in VERBS if len(words) > 1} == set(GROUPS) == set(ALIASES.values()) | {"config", "lake"}
+
+
+@every_verb
+def test_functions_take_what_is_declared(path: tuple[str, ...]) -> None:
+    """Each option has its parameter, and no parameter is without an option."""
+    verb = verb_named(path)
+    assert [each.parameter for each in verb.options] == list(inspect.signature(verb.load()).parameters)
+
+
+@every_verb
+def test_summaries_fit_a_line(path: tuple[str, ...]) -> None:
+    assert VERBS[path].endswith(".")
+    assert len(VERBS[path]) <= 65
 
 
 @every_verb
@@ -76,20 +74,18 @@ def test_every_option_is_documented(path: tuple[str, ...]) -> None:
 
 @every_verb
 def test_help_explains_every_option(path: tuple[str, ...]) -> None:
-    text = CliRunner().invoke(app, [*path, "--help"]).stdout
+    text = invoke(*path, "--help").stdout
     assert all(option in text for option in options(path))
-    assert all(getattr(parameter, "help", None) for parameter in COMMANDS[path].params)
+    assert all(each.help.strip() for each in verb_named(path).options)
 
 
 @every_verb
 def test_every_example_of_the_help_can_be_parsed(path: tuple[str, ...]) -> None:
     """Each stands for a command line that the verb takes; what it then does is tested by what the documents print."""
-    text = (COMMANDS[path].epilog or "").replace("\\\n", "")
+    text = verb_named(path).epilog.replace("\\\n", "")
     for words in map(command_words, re.findall(r"^ +((?:sudo )?procwire .*)$", text, re.MULTILINE)):
-        verb, arguments = next(
-            (verb, words[len(other) :]) for other, verb in COMMANDS.items() if tuple(words[: len(other)]) == other
-        )
-        assert verb.make_context("procwire", arguments).params
+        name = next(other for other in VERBS if tuple(words[: len(other)]) == other)
+        assert verb_named(name).parse("procwire", words[len(name) :])
 
 
 def command_words(line: str) -> list[str]:
@@ -105,7 +101,7 @@ def command_words(line: str) -> list[str]:
     [("read", "procwire read Sysmon.evtx --follow"), ("record", "procwire record --all --to syslog")],
 )
 def test_help_shows_examples_and_exit_codes(verb: str, example: str) -> None:
-    text = CliRunner().invoke(app, [verb, "--help"]).stdout
+    text = invoke(verb, "--help").stdout
     assert example in text
     for code in ExitCode:
         assert str(code.value) in text.partition("Exit codes:")[2]
@@ -132,5 +128,5 @@ def test_choices_are_the_packages_own() -> None:
 
 
 def choices(path: tuple[str, ...], option: str) -> set[str]:
-    [found] = [parameter for parameter in COMMANDS[path].params if option in parameter.opts]
-    return set(found.type_descriptor.choices)
+    [found] = [each for each in verb_named(path).options if option in each.flags]
+    return set(found.choices)

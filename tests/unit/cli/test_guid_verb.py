@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from procwire.cli.app import app
+from command_line import Result, invoke
 
 LUID = "{A98268C1-957F-5ACD-0000-0010EB030000}"
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["guid", *arguments])
+    return invoke("guid", *arguments)
 
 
 def test_luid_reads_in_words() -> None:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner, Result
 
+from command_line import Result, invoke
 from event_rows import Row
-from procwire.cli.app import app
 from procwire.hunts import load
 
 COUNT = """-- Count: how many there are
@@ -34,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def hunt(*arguments: str | Path, **environment: str) -> Result:
-    return CliRunner().invoke(app, ["hunt", *map(str, arguments)], env=environment)
+    return invoke("hunt", *map(str, arguments), env=environment)
 
 
 def rows(result: Result) -> list[Row]:
@@ -106,7 +105,7 @@ def test_since_goes_to_a_hunt_that_needs_the_past(example_log: Path) -> None:
 def test_without_files_the_lake_is_hunted_in(folder: Path, example_log: Path, tmp_path: Path) -> None:
     """The one that is named, or that the environment names; from when on."""
     lake = tmp_path / "lake"
-    assert CliRunner().invoke(app, ["read", str(example_log), "--lake", str(lake)]).exit_code == 0
+    assert invoke("read", str(example_log), "--lake", str(lake)).exit_code == 0
     assert rows(hunt("count", "--hunts", folder, "--lake", lake))[0]["connections"] == 153
     assert rows(hunt("count", "--hunts", folder, PROCWIRE_LAKE=str(lake)))[0]["connections"] == 153
     assert rows(hunt("count", "--hunts", folder, "--lake", lake, "--since", "7d"))[0]["connections"] == 0
@@ -116,7 +115,7 @@ def test_without_files_the_lake_is_hunted_in(folder: Path, example_log: Path, tm
 def test_every_hunt_runs_on_the_lake(example_log: Path, tmp_path: Path) -> None:
     """On the real view and functions."""
     lake = tmp_path / "lake"
-    assert CliRunner().invoke(app, ["read", str(example_log), "--lake", str(lake)]).exit_code == 0
+    assert invoke("read", str(example_log), "--lake", str(lake)).exit_code == 0
     given = {"process": "svchost.exe", "computer": "DESKTOP-DF4ULDE", "destination": "192.168.62.254"}
     for one in load():
         needed = [f"--param={each.name}={given[each.name]}" for each in one.parameters if each.required]

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from procwire.cli.app import app
+from command_line import Result, invoke
 from procwire.errors import UsageError
 from procwire.lake import ingest
 from procwire.sources import read_events
@@ -20,7 +19,7 @@ from procwire.units import point_in_time
 
 
 def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, [*map(str, arguments)])
+    return invoke(*map(str, arguments))
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from procwire.cli.app import app
+from command_line import Result, invoke
 from recordings import VERB
 
 ROWS = {"connections": 153, "process_creations": 356}
@@ -19,7 +18,7 @@ ROWS = {"connections": 153, "process_creations": 356}
 
 def run(*arguments: str | Path) -> Result:
     """Run it as cron does: nobody is there to answer."""
-    return CliRunner().invoke(app, ["lake", *map(str, arguments)])
+    return invoke("lake", *map(str, arguments))
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def lake(tmp_path: Path, example_log: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Three days of 2017, in a lake that the environment names."""
     location = tmp_path / "lake"
     monkeypatch.setenv("PROCWIRE_LAKE", str(location))
-    assert CliRunner().invoke(app, ["read", str(example_log), "--to", "lake"]).exit_code == 0
+    assert invoke("read", str(example_log), "--to", "lake").exit_code == 0
     return location
 
 

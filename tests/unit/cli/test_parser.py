@@ -9,22 +9,18 @@ import pytest
 from procwire.cli.parser import Verb, argument, flag, number, option, output_path, path
 from procwire.errors import UsageError
 
+DESCRIPTION = """Describe the verb
+in one paragraph.
 
-def run(**_: object) -> int:
-    """Describe the verb
-    in one paragraph.
-
-    And in another, of 100 %.
-    """
-    return 0
-
-
+And in another, of 100 %."""
 VERB = Verb(
-    run,
+    "read.read",
+    DESCRIPTION,
     [
         argument("paths", metavar="PATH", count="*", help="Logs."),
         option("--output", "-o", metavar="FILE", type=output_path, help="Write to FILE."),
         option("--where", metavar="SQL", repeated=True, help="Keep these, 100% of them."),
+        option("-n", metavar="[NAMES]", bare="", help="Names."),
         option("--sort", metavar="COLUMN,...", help="Sort."),
         option("--limit", metavar="N", type=number(1, 10), help="Stop after N rows."),
         option("--to", choices=("csv", "ndjson"), default="csv", help="Format."),
@@ -32,12 +28,13 @@ VERB = Verb(
         flag("--force", help="Overwrite."),
         flag("--dns-lookup", default=True, help="Look up."),
     ],
-    "\nExamples:\n  procwire read  a\n",
+    "Examples:\n  procwire read  a\n",
 )
 DEFAULTS = {
-    "paths": [],
+    "paths": None,
     "output": None,
     "where": None,
+    "n": None,
     "sort": None,
     "limit": None,
     "to": "csv",
@@ -71,6 +68,9 @@ def parse(*words: str) -> dict[str, object]:
         (("--where=a=b",), {"where": ["a=b"]}),
         (("--sort", "-dst_port,a"), {"sort": "-dst_port,a"}),
         (("--limit", "10", "--to", "ndjson"), {"limit": 10, "to": "ndjson"}),
+        (("-n", "--force"), {"n": "", "force": True}),
+        (("a", "-n"), {"paths": ["a"], "n": ""}),
+        (("-n", "a,b"), {"n": "a,b"}),
         (("--no-dns-lookup",), {"dns_lookup": False}),
     ],
 )
@@ -104,21 +104,23 @@ def test_what_cannot_be_used_is_an_error_that_says_what_can(words: tuple[str, ..
 
 
 def test_a_missing_argument_is_named() -> None:
-    verb = Verb(run, [argument("paths", metavar="PATH", count="+", help="Logs.")])
+    verb = Verb("x.x", "Do it.", [argument("paths", metavar="PATH", count="+", help="Logs.")])
     with pytest.raises(UsageError, match="PATH"):
         verb.parse("procwire read", [])
 
 
 def test_an_argument_too_many_is_named() -> None:
     with pytest.raises(UsageError, match="found 'a', expected options only"):
-        Verb(run, []).parse("procwire x", ["a"])
+        Verb("x.x", "Do it.", []).parse("procwire x", ["a"])
     with pytest.raises(UsageError, match="unrecognized arguments: b"):
-        Verb(run, [argument("one", metavar="ONE", count="?", help="One.")]).parse("procwire x", ["a", "b"])
+        Verb("x.x", "Do it.", [argument("one", metavar="ONE", count="?", help="One.")]).parse("procwire x", ["a", "b"])
 
 
 def test_a_variable_gives_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_HUNTS", "a:b")
-    verb = Verb(run, [option("--hunts", metavar="DIR", repeated=True, environment="TEST_HUNTS", help="Folders.")])
+    verb = Verb(
+        "x.x", "Do it.", [option("--hunts", metavar="DIR", repeated=True, environment="TEST_HUNTS", help="Folders.")]
+    )
     assert verb.parse("procwire hunt", []) == {"hunts": ["a", "b"]}
     assert verb.parse("procwire hunt", ["--hunts", "c", "--hunts", "d"]) == {"hunts": ["c", "d"]}
 

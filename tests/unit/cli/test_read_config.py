@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
+from command_line import Result, invoke
 from event_rows import Row
-from procwire.cli.app import app
 
 WEB = """<Sysmon schemaversion="4.90">
   <DnsLookup>False</DnsLookup>
@@ -35,7 +34,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def read(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, ["read", *map(str, arguments)])
+    return invoke("read", *map(str, arguments))
 
 
 def rows(result: Result) -> list[Row]:

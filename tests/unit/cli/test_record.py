@@ -15,12 +15,12 @@ from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner, Result
 
+import command_line
 import procwire
+from command_line import Result
 from procwire.cli import record as record_module
 from procwire.cli import recording
-from procwire.cli.app import app
 from procwire.cli.exits import ExitCode
 from procwire.cli.request import Request, Target
 from recordings import COMMAND, EXECUTABLE, POLL, Recording, Server, ports
@@ -33,7 +33,7 @@ needs_root = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, re
 
 
 def invoke(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["record", *arguments])
+    return command_line.invoke("record", *arguments)
 
 
 @pytest.fixture

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from typer.testing import CliRunner
 
+from command_line import invoke
 from event_rows import BatchOf, Row
-from procwire.cli.app import app
 from procwire.event import SCHEMA, fields
 from procwire.ledger import Ledger
 from procwire.sinks import open_sink
@@ -26,7 +25,7 @@ def table(path: Path) -> pa.Table:
 
 @pytest.mark.parametrize("kind", ["evtx", "json", "linux", "xml", "csv-azure"])
 def test_real_logs_come_back(kind: str, tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["read", str(DATA / kind), "--to", "xml", "-o", str(tmp_path / "events.xml")])
+    result = invoke("read", str(DATA / kind), "--to", "xml", "-o", str(tmp_path / "events.xml"))
     assert result.exit_code in (0, 3)
     first = table(DATA / kind)
     assert first.num_rows > 0

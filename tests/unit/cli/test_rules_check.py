@@ -1,4 +1,4 @@
-"""`procwire rules check`: which rules run, which can match nothing in the data or under a configuration, and why."""
+"""`procwire sigma check`: which rules run, which can match nothing in the data or under a configuration, and why."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
+from command_line import Result, invoke
 from event_rows import Row
-from procwire.cli.app import app
 from sigma_cases import document
 
 WINDOWS = (
@@ -19,7 +18,7 @@ WINDOWS = (
 
 
 def check(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, ["rules", "check", *map(str, arguments)])
+    return invoke("sigma", "check", *map(str, arguments))
 
 
 def verdict(tmp_path: Path, rule: str, *arguments: str | Path) -> Row:
@@ -68,9 +67,7 @@ def test_names_that_were_not_resolved_are_told(tmp_path: Path, example_log: Path
     """In a log whose hosts have no name; with the process's creation it is likewise."""
     bare = tmp_path / "bare.ndjson"
     columns = "process_name,dst_ip,dst_port,provider_name,event_id,computer_name,channel,event_creation_time"
-    made = CliRunner().invoke(
-        app, ["read", str(example_log), "--names", "sysmon", "--columns", _sysmon(columns), "-o", str(bare)]
-    )
+    made = invoke("read", str(example_log), "--names", "sysmon", "--columns", _sysmon(columns), "-o", str(bare))
     assert made.exit_code == 0
     found = verdict(tmp_path, document("DestinationHostname|endswith: .x"), bare)
     assert found["reason"].startswith("needs DestinationHostname, and no host's name was resolved")
@@ -137,7 +134,7 @@ def test_sql_can_be_run_as_it_is(tmp_path: Path, example_log: Path) -> None:
     assert shown.exit_code == 0
     assert shown.stdout.startswith(f"-- A\n-- {path}:1\nSELECT * FROM connections\nWHERE ")
     (tmp_path / "rule.sql").write_text(shown.stdout)
-    asked = CliRunner().invoke(app, ["sql", "--file", str(tmp_path / "rule.sql"), "--files", str(example_log)])
+    asked = invoke("sql", "--file", str(tmp_path / "rule.sql"), "--files", str(example_log))
     assert asked.exit_code == 0
     found = verdict(tmp_path, path.read_text(), example_log)
     assert len(asked.stdout.splitlines()) == found["matches"]

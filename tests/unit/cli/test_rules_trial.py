@@ -1,4 +1,4 @@
-"""`procwire rules test`: examples beside a rule pass or fail, and say why."""
+"""`procwire sigma test`: examples beside a rule pass or fail, and say why."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from procwire.cli.app import app
+from command_line import Result, invoke
 from sigma_cases import document
 
 RULE = document("a:\n  Image|endswith: '\\x.exe'\n  DestinationPort: 4444\nb:\n  DestinationIp|cidr: 10.0.0.0/8\n"
@@ -18,7 +17,7 @@ EXAMPLES = Path(__file__).parents[3] / "examples" / "rules"
 
 
 def try_rules(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, ["rules", "test", *map(str, arguments)])
+    return invoke("sigma", "test", *map(str, arguments))
 
 
 @pytest.fixture

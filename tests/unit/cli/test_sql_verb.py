@@ -14,17 +14,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner, Result
 
 import procwire
-from procwire.cli.app import app
+from command_line import Result, invoke
 from procwire.errors import InputError, UsageError
 
 COUNT = "SELECT count(*) AS n FROM connections"
 
 
 def run(*arguments: str | Path, input: str | None = None) -> Result:
-    return CliRunner().invoke(app, ["sql", *map(str, arguments)], input=input)
+    return invoke("sql", *map(str, arguments), input=input)
 
 
 def rows(result: Result) -> list[dict[str, Any]]:
@@ -34,7 +33,7 @@ def rows(result: Result) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def lake(example_log: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("lake") / "it's a lake"
-    done = CliRunner().invoke(app, ["read", str(example_log), "--to", "lake", "--lake", str(folder)])
+    done = invoke("read", str(example_log), "--to", "lake", "--lake", str(folder))
     assert done.exit_code == 0
     return folder
 
@@ -82,7 +81,7 @@ def test_a_period_is_asked(example_log: Path, lake: Path) -> None:
 
 def test_parquet_is_asked_beside_logs(example_log: Path, tmp_path: Path) -> None:
     for name in ("a.parquet", "a.arrow"):
-        CliRunner().invoke(app, ["read", str(example_log), "-o", str(tmp_path / name)])
+        invoke("read", str(example_log), "-o", str(tmp_path / name))
     query = "SELECT count(*) AS n, count(dst_ip_bytes) AS ips FROM connections"
     result = run(query, "--files", tmp_path / "a.*", "--files", example_log)
     assert (result.exit_code, rows(result)) == (0, [{"n": 3 * 153, "ips": 3 * 153}])
@@ -139,7 +138,7 @@ def test_a_time_that_is_not_known_to_be_utc_gets_no_z(example_log: Path) -> None
 
 
 def test_xml_takes_whole_events(example_log: Path) -> None:
-    expected = CliRunner().invoke(app, ["read", str(example_log), "--to", "xml"]).stdout
+    expected = invoke("read", str(example_log), "--to", "xml").stdout
     assert run("FROM connections", "--files", example_log, "--to", "xml").stdout == expected
     result = run(COUNT, "--files", example_log, "--to", "xml")
     assert (result.exit_code, result.stdout) == (2, "")

@@ -8,10 +8,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
-from typer.testing import CliRunner
 
+from command_line import invoke
 from hunting_ground import connection, row
-from procwire.cli.app import app
 from procwire.errors import UsageError
 from procwire.hunts import Hunt, find, load
 
@@ -187,6 +186,6 @@ def test_a_broken_hunt_stops_no_other(folder: Path) -> None:
     for name in ("notes", "beacons"):
         with pytest.raises(UsageError, match=rf"{name}\.sql"):
             find(name, hunts)
-    listed = CliRunner().invoke(app, ["hunt", "--hunts", str(folder)])
+    listed = invoke("hunt", "--hunts", str(folder))
     assert listed.exit_code == 0
     assert ["cannot be used" in line for line in listed.stdout.splitlines() if ".sql" in line] == [True, True]

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from typer.testing import CliRunner
 
 import procwire
-from procwire.cli.app import app
+from command_line import invoke
 from procwire.event import CONNECTION, DNS_QUERY, EVENTS, PROCESS_CREATION, Event
 from procwire.lake import Lake
 from procwire.lake import ingest as module
@@ -140,7 +139,7 @@ def test_compaction_expiry_and_verification_take_all_tables(lake: Lake, tmp_path
         assert part is not None
         assert part.compact().rows == 40
         assert (rows_of(lake, event), part.verify().faults) == (before, [])
-    result = CliRunner().invoke(app, ["lake", "expire", "--older-than", "1d", "--yes", "--lake", lake.location])
+    result = invoke("lake", "expire", "--older-than", "1d", "--yes", "--lake", lake.location)
     assert result.exit_code == 0
     assert counts(lake) == all_of(0)
     for event in (PROCESS_CREATION, DNS_QUERY):
@@ -152,20 +151,20 @@ def test_export_writes_the_table_that_is_asked_for(event: Event, lake: Lake, tmp
     into(lake, log_of(tmp_path / "a.xml"))
     target = tmp_path / "out.xml"
     options = ["--lake", lake.location, "--table", event.table, "-o", str(target)]
-    result = CliRunner().invoke(app, ["lake", "export", *options])
+    result = invoke("lake", "export", *options)
     assert result.exit_code == 0, result.stderr
     assert procwire.read(target, event=event).num_rows == 20
 
 
 def test_export_of_a_table_that_the_lake_does_not_have_is_empty(lake: Lake) -> None:
-    result = CliRunner().invoke(app, ["lake", "export", "--lake", lake.location, "--table", "dns_queries"])
+    result = invoke("lake", "export", "--lake", lake.location, "--table", "dns_queries")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "0 rows\n")
 
 
 def test_configuration_and_where_choose_connections_alone(lake: Lake, tmp_path: Path) -> None:
     log = log_of(tmp_path / "a.xml")
     options = ["--lake", lake.location, "--where", "dst_ip = '198.51.100.1'"]
-    result = CliRunner().invoke(app, ["read", str(log), *options])
+    result = invoke("read", str(log), *options)
     assert result.exit_code == 0, result.stderr
     assert counts(lake) == {**all_of(20), CONNECTION.table: 0}
     assert "0 connections added, 20 left out, 20 process creations, 20 DNS queries" in result.stderr

@@ -12,11 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner, Result
 
 import procwire
+from command_line import Result, invoke
 from event_rows import BatchOf
-from procwire.cli.app import app
 from procwire.event import EVENTS, LIVE_SCHEMA, NAMES, Names
 from procwire.lake.ingest import Ingest
 from procwire.lake.lake import Lake
@@ -46,7 +45,7 @@ def into(lake: Lake, *paths: Path) -> tuple[Ingest, Ledger]:
 
 
 def cli(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["read", *map(str, arguments)])
+    return invoke("read", *map(str, arguments))
 
 
 def rows_of(lake: Lake) -> pa.Table:

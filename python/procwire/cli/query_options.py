@@ -1,0 +1,89 @@
+"""The options that say what is queried, and what they stand for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from procwire.choices import EngineName
+from procwire.cli.unpacking import unpack_limits
+from procwire.errors import UsageError
+from procwire.units import point_in_time, seconds, size_bytes
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from procwire.query import QuerySource
+    from procwire.query.protocol import Engine as QueryEngine
+
+__all__ = ["QueryOptions", "option_names"]
+
+# With less no query begins; a number alone is bytes, and most likely meant GiB.
+_LEAST_MEMORY_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class QueryOptions:
+    """The options that say what is queried, as the user wrote them."""
+
+    logs: Sequence[str] | None
+    lake: str | None
+    since: str | None
+    until: str | None
+    engine: EngineName = "duckdb"
+    master: str | None = None
+    memory: str | None = None
+    spill: str | None = None
+    timeout: str = "1h"
+    unpack: str | None = None
+
+    def period(self) -> tuple[datetime | None, datetime | None]:
+        """From when on, and before when. Raises UsageError for a time that is none, or a period that is none."""
+        from procwire.period import check_period
+
+        start, end = point_in_time(self.since), point_in_time(self.until)
+        check_period(start, end)
+        return start, end
+
+    def source(self) -> QuerySource:
+        """Return what they stand for. Raises UsageError for a text that cannot be read."""
+        from procwire.query import QuerySource
+
+        memory_bytes = None if self.memory is None else size_bytes(self.memory)
+        if memory_bytes is not None and memory_bytes < _LEAST_MEMORY_BYTES:
+            raise UsageError(f"found --memory {self.memory}, expected 16MiB or more, such as 4GiB")
+        return QuerySource(
+            logs=self.logs,
+            lake=self.lake,
+            since=point_in_time(self.since),
+            until=point_in_time(self.until),
+            engine=self._engine(),
+            memory_bytes=memory_bytes,
+            spill_bytes=None if self.spill is None else size_bytes(self.spill),
+            timeout_s=None if self.timeout.lower() in ("none", "0") else seconds(self.timeout),
+            unpack=None if self.unpack is None else unpack_limits(self.unpack),
+        )
+
+    def _engine(self) -> QueryEngine | None:
+        if self.engine == "duckdb":
+            if self.master is not None:
+                raise UsageError("found --master, expected --engine spark with it")
+            return None
+        from procwire.spark.cluster import Cluster
+
+        # PySpark asks whether there is numpy, and must get an answer from what hides it (`cli.main`).
+        sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "procwire.cli"]
+        return Cluster(self.master)
+
+
+def option_names(logs: str = "logs") -> Mapping[str, str]:
+    """What the command line calls the attributes of `QuerySource`; logs: what it calls those."""
+    return {
+        "logs": logs,
+        "lake": "--lake",
+        "engine": "--engine spark",
+        "spill_bytes": "--spill",
+        "unpack": "--unpack-limits",
+    }

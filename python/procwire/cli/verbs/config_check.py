@@ -1,0 +1,48 @@
+"""`procwire config check`: its options."""
+
+from __future__ import annotations
+
+from procwire.cli.parser import Verb, argument, flag, option
+
+__all__ = ["VERB"]
+
+VERB = Verb(
+    "config_check.check",
+    """Find the mistakes in Sysmon configurations: errors, and what is legal and wrong.
+
+Rules that never match or always, that repeat or contradict each other, values that Sysmon compares otherwise than
+they look. All checks look at NetworkConnect; those of text (repeats, lists of tokens, paths) at every event.
+Findings go to stdout; a summary of each file goes to stderr.""",
+    [
+        argument("paths", metavar="FILE", count="+", help="Sysmon configurations; - is stdin."),
+        flag("--notes", help="Also show what is legal and has no effect."),
+        flag(
+            "--lenient",
+            help="Read on where Sysmon refuses or skips something: older schemas, fragments, unknown names. "
+            "Errors become warnings.",
+        ),
+        flag("--strict", help="Exit with 1 for warnings, too."),
+        option(
+            "--to", choices=("text", "json"), default="text", help="Format of the findings; json is one object a line."
+        ),
+    ],
+    """\
+Examples:
+  procwire config check sysmonconfig.xml              errors and warnings, each with its place
+  procwire config check --notes modules/*.xml         also what is legal and has no effect
+  procwire config check --lenient old.xml             a schema below 4.0, a fragment without <Sysmon>
+  git show HEAD:sysmon.xml | procwire config check -  from a pipe
+  procwire config check --strict sysmonconfig.xml     in CI: warnings fail, too
+  procwire config check --to json sysmonconfig.xml | jq -r 'select(.severity == "warning").line'
+
+Findings are lines FILE:LINE:COLUMN: SEVERITY: TEXT, as editors and CI know them:
+  error    Sysmon refuses it, or reads something else than is written
+  warning  legal, and likely wrong
+  note     legal, and without effect here
+
+Exit codes:
+  0    no errors
+  1    errors, or with --strict warnings
+  2    the command line cannot be used, or a file cannot be read
+""",
+)

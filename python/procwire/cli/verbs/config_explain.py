@@ -1,0 +1,49 @@
+"""`procwire config explain`: its options."""
+
+from __future__ import annotations
+
+from procwire.cli.parser import Verb, argument, flag, number, option, path
+
+__all__ = ["VERB"]
+
+VERB = Verb(
+    "config_explain.explain",
+    """Explain what a Sysmon configuration logs of network connections: the rules as logic, and as SQL.
+
+With --event or --match: what it decides over a connection, step by step, and which rule decided.""",
+    [
+        argument("file", metavar="FILE", type=path, help="The Sysmon configuration."),
+        option(
+            "--event", metavar="LOG", help="Show step by step what decides over the connections of a log; - is stdin."
+        ),
+        option(
+            "--match",
+            metavar="FIELD=VALUE,...",
+            repeated=True,
+            help="The same for a connection that you describe, under Sysmon's names or the standard ones. May be "
+            "repeated: all describe the one connection.",
+        ),
+        option("--limit", metavar="N", type=number(1), default=10, help="Connections of --event to show."),
+        flag("--verbose", "-v", help="Show every filter that was asked, not only those that tell."),
+        flag("--sql", help="Print only the SQL, as a query over the table connections."),
+        flag("--strict-sysmon", help="With Sysmon's bug: names left by rules that did not match."),
+        flag("--lenient", help="Read on where Sysmon refuses the file: old schemas, faulty rules."),
+        option("--to", choices=("text", "json"), default="text", help="Format of the explanation."),
+    ],
+    """\
+Examples:
+  procwire config explain sysmonconfig.xml
+  procwire config explain sysmonconfig.xml --event Sysmon.evtx --limit 3
+  procwire config explain sysmonconfig.xml --match 'Image=C:\\Windows\\System32\\mshta.exe,DestinationPort=443'
+  procwire config explain sysmonconfig.xml --sql > logged.sql
+
+  procwire read Sysmon.evtx --where 'dst_port = 8080' --to xml |
+    procwire config explain sysmonconfig.xml --event -
+
+Exit codes:
+  0    explained
+  1    the log of --event cannot be read, or holds no network connection
+  2    the command line or the configuration cannot be used
+  3    explained, and the log of --event is damaged
+""",
+)

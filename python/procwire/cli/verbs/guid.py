@@ -1,0 +1,18 @@
+"""`procwire guid`: its options."""
+
+from __future__ import annotations
+
+from procwire.cli.parser import Verb, argument, option
+
+__all__ = ["VERB"]
+
+VERB = Verb(
+    "guid.guid",
+    """Decode ProcessGuids: machine, start of the process to the second, and the key that tells processes apart.
+
+Which kind of key it is, is judged by its looks, since a GUID does not name its writer.""",
+    [
+        argument("guids", metavar="GUID", count="+", help="ProcessGuids, with or without braces, in either case."),
+        option("--to", choices=("text", "json"), default="text", help="Format of the result."),
+    ],
+)

@@ -1,0 +1,76 @@
+"""`procwire hunt`: its options."""
+
+from __future__ import annotations
+
+from procwire.cli.parser import Verb, argument, flag, number, option, path
+from procwire.cli.verbs.shared import (
+    COLUMNS,
+    ENGINE,
+    FILES,
+    FORCE,
+    LAKE,
+    MASTER,
+    MEMORY,
+    OUTPUT,
+    ROWS_TO,
+    SINCE,
+    SPILL,
+    TIMEOUT,
+    UNPACK,
+    UNTIL,
+)
+
+__all__ = ["VERB"]
+
+VERB = Verb(
+    "hunt.hunt",
+    """Hunt: ask a question that is worth asking of every network, such as who calls home at regular intervals.
+
+Hunts in the lake, or in logs named with --files. Rows go to stdout or to a file, the most remarkable first.""",
+    [
+        argument("name", metavar="NAME", count="?", help="The hunt; without one, all are listed."),
+        flag("--describe", help="Tell what the hunt does, takes and gives."),
+        FILES,
+        LAKE,
+        SINCE,
+        UNTIL,
+        option("--param", "-p", metavar="NAME=VALUE", repeated=True, help="A parameter. May be repeated."),
+        option(
+            "--hunts",
+            metavar="DIR",
+            type=path,
+            repeated=True,
+            environment="PROCWIRE_HUNTS",
+            help="Folder with hunts of your own. May be repeated.",
+        ),
+        ROWS_TO,
+        OUTPUT,
+        FORCE,
+        COLUMNS,
+        option("--limit", metavar="N", type=number(1), help="The first N rows."),
+        ENGINE,
+        MASTER,
+        MEMORY,
+        SPILL,
+        TIMEOUT,
+        UNPACK,
+    ],
+    """\
+Examples:
+  procwire hunt                                      what there is to hunt for
+  procwire hunt beacons --describe                   what a hunt does, takes and gives
+  procwire hunt beacons --files logs/                over every log of a folder
+  procwire hunt beacons --since 7d                   over the lake, the last week of it
+  procwire hunt fan_out --param min_hosts=50 -o sweeps.csv
+  procwire hunt process_profile --param process=powershell.exe --to csv
+  procwire hunt beacons --engine spark --master spark://head:7077
+  procwire hunt mine --hunts ~/hunts                 one of your own
+
+Exit codes:
+  0    hunted, whether anything was found or not (or the pipe that takes the rows was closed)
+  1    nothing could be read, or the results could not be written
+  2    the command line cannot be used
+  3    hunted over logs with damage: over what was readable
+  130  ended by Ctrl-C, 143 by SIGTERM
+""",
+)

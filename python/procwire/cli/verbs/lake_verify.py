@@ -1,0 +1,31 @@
+"""`procwire lake verify`: its options."""
+
+from __future__ import annotations
+
+from procwire.cli.parser import Verb, option
+from procwire.cli.verbs.shared import LAKE
+
+__all__ = ["VERB"]
+
+VERB = Verb(
+    "lake.verify",
+    """Read every commit and file of the lake: is each there, as it was written, of the right day, with all its rows?
+
+Faults go to stdout, a line each. The lake's head, on stderr, stands for all of it: keep it elsewhere, and --expect
+finds what somebody changed who forged all the rest with it.""",
+    [
+        LAKE.named("location"),
+        option(
+            "--expect", metavar="HEAD", help="The head that an earlier verify gave: does the lake still go on from it?"
+        ),
+    ],
+    """\
+Examples:
+  procwire lake verify
+  procwire lake verify --expect HEAD    HEAD as an earlier verify gave it
+
+Exit codes:
+  0    the lake is whole
+  3    it is damaged: see lake repair
+""",
+)

@@ -1,0 +1,132 @@
+"""`procwire record`: its options."""
+
+from __future__ import annotations
+
+from procwire.choices import LEVELS, PROTOCOLS, SENSORS
+from procwire.cli.parser import Verb, flag, number, option, path
+from procwire.cli.verbs.shared import EVENT_COLUMNS, NAMES, WHERE
+from procwire.sinks.formats import RECORD_FORMATS
+
+__all__ = ["VERB"]
+
+VERB = Verb(
+    "record.record",
+    """Record the network connections of this Linux machine as they are made (Sysmon's event 3), each with its process.
+
+Rows go to stdout or to files; what is recorded how, and the account at the end, go to stderr.""",
+    [
+        flag("--all", parameter="all_", help="Record the connections of every process."),
+        option(
+            "-n",
+            parameter="images",
+            bare="",
+            metavar="[PROCESS,...]",
+            help="Sysmon's own switch: record these processes, by name or path; all of them without a list.",
+        ),
+        option(
+            "--config",
+            metavar="FILE",
+            type=path,
+            help="Record what this Sysmon configuration logs; reloaded when it changes, and at SIGHUP.",
+        ),
+        flag("--lenient", help="Read --config on where Sysmon refuses it, or skips something."),
+        flag("--strict-sysmon", help="With Sysmon's bug that names an event after a rule that failed."),
+        flag("--keep-unlogged", help="Keep what --config does not log; the column `logged` tells it apart."),
+        option(
+            "--to",
+            metavar="FORMAT",
+            choices=RECORD_FORMATS,
+            repeated=True,
+            help=f"{', '.join(RECORD_FORMATS[:-1])} or {RECORD_FORMATS[-1]}; once for each output, in their "
+            "order. [default: by the suffix of -o; table on a terminal; else ndjson] xml and syslog hold Sysmon's "
+            "events: connections, and losses, only. syslog without -o goes to the system's log, lake to --lake.",
+        ),
+        option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            type=path,
+            repeated=True,
+            help="Write to FILE (again and again, if given so).",
+        ),
+        option(
+            "--lake",
+            metavar="DIR",
+            help="Keep in the lake in DIR, or at a URI. [default of --to lake: PROCWIRE_LAKE, else the account's own]",
+        ),
+        NAMES,
+        EVENT_COLUMNS,
+        WHERE,
+        option("--for", parameter="duration", metavar="DURATION", help="Record for so long: 10s, 5m, 1h."),
+        option("--count", metavar="N", type=number(1), help="Stop after N rows."),
+        option(
+            "--sensor",
+            choices=SENSORS,
+            default="auto",
+            help="ebpf sees everything and needs root; poll looks at intervals: best effort. auto: ebpf "
+            "where it can be had, else poll.",
+        ),
+        option("--interval", metavar="DURATION", default="1s", help="How often poll looks."),
+        option(
+            "--protocol",
+            choices=PROTOCOLS,
+            default="all",
+            help="all: TCP, UDP, and names from DNS. tcp: TCP alone, which costs other programs less.",
+        ),
+        option(
+            "--udp-idle", metavar="DURATION", default="30m", help="Record a UDP flow again after so long a silence."
+        ),
+        flag("--attempts", help="Also TCP connections that failed, and why, and UDP that was refused. (ebpf)"),
+        flag("--closes", help="Also the ends of TCP connections: duration, bytes, packets. (ebpf)"),
+        flag("--existing", help="Also connections that are open when the recording begins."),
+        flag("--dns-lookup", default=True, help="Name hosts by reverse look-ups, too."),
+        option("--user", metavar="NAME", help="Account to become once all is open. [default: procwire, else nobody]"),
+        option("--rotate-size", metavar="SIZE", help="Begin a new file when one has grown so large: 100MB."),
+        option("--rotate-every", metavar="DURATION", help="Begin a new file so often: 1h."),
+        option("--keep", metavar="N", type=number(0), help="Of old files, keep the newest N. [default: all]"),
+        option(
+            "--buffer-mb",
+            metavar="N",
+            type=number(1, 1024),
+            default=16,
+            help="Size of the kernel's buffer, in MiB. (ebpf)",
+        ),
+        option(
+            "--ledger",
+            metavar="FILE",
+            type=path,
+            help="Write to FILE, as JSON, what was captured, filtered, written and lost.",
+        ),
+        flag("--force", help="Overwrite --ledger if it exists. Files of -o are appended to."),
+        option(
+            "--detect",
+            metavar="PATH",
+            type=path,
+            repeated=True,
+            help="Raise alerts by the Sigma rules in this file or folder, reloaded at SIGHUP. May be repeated.",
+        ),
+        option("--level", choices=LEVELS, help="Leave out Sigma rules below this level. [default: none]"),
+        flag("--status", help="Show what records on this machine, or what could, and exit."),
+    ],
+    """\
+Examples:
+  sudo procwire record --all                       watch, until Ctrl-C
+  sudo procwire record --all --for 1h -o connections.parquet --user $USER
+  sudo procwire record -n curl,wget --attempts     two programs, and what they failed to reach
+  procwire record --all --sensor poll              without root: best effort
+  sudo procwire record --config sysmonconfig.xml   what Sysmon's configuration logs
+  sudo procwire record --all --to syslog           as Sysmon for Linux does
+  sudo procwire record --all --to lake             keep them, to ask of them later
+  sudo procwire record --all -o /var/log/procwire/c.ndjson --rotate-size 100MB --keep 10
+  sudo procwire record --all --detect rules/       alerts by Sigma rules, among the connections
+  sudo procwire record --all --where "dst_port NOT IN (53, 443)" --to ndjson | jq .
+  procwire record --status                         what records, and what could
+
+Exit codes:
+  0    recorded as long as was asked for (or the pipe that takes the rows was closed)
+  1    could not record; with --status: nothing records
+  2    the command line cannot be used, or asks for no connection
+  3    recorded, but events were lost: the stream and the ledger say how many
+  130  ended by Ctrl-C, 143 by SIGTERM: what was recorded is kept
+""",
+)
