@@ -18,8 +18,9 @@ _SUMMARY = (
 )
 _OPTIONS = """\
 options:
-  -V, --version  Print the version and exit.
-  -h, --help     Show this text and exit."""
+  -V, --version                   Print the version and exit.
+  -h, --help                      Show this text and exit.
+  --completion <bash|zsh|fish>    Print what makes this shell complete command lines, and exit."""
 
 
 def run(words: Sequence[str]) -> int:
@@ -29,6 +30,9 @@ def run(words: Sequence[str]) -> int:
             from procwire.cli.version import version_line
 
             sys.stdout.write(version_line() + "\n")
+            return 0
+        if words and words[0] in ("--complete", "--completion"):
+            sys.stdout.write(_completion(words[0], words[1:]))
             return 0
         name, rest = _verb(words)
         program = " ".join(("procwire", *name))
@@ -74,6 +78,16 @@ def _unknown(program: str, word: str, known: Iterable[str]) -> UsageError:
 
     what = "option" if word.startswith("-") else "verb"
     return UsageError(f"found no {what} {word!r}{meant(word, known)}; `{program} --help` lists what there is")
+
+
+def _completion(option: str, words: Sequence[str]) -> str:
+    from procwire.cli.completion import SHELLS, candidates
+
+    if option == "--complete":
+        return "".join(f"{each}\n" for each in candidates(words))
+    if len(words) != 1 or words[0] not in SHELLS:
+        raise UsageError(f"--completion: found {' '.join(words)!r}, expected one of {', '.join(SHELLS)}")
+    return SHELLS[words[0]]
 
 
 def _asks_for_help(words: Sequence[str]) -> bool:
