@@ -1,8 +1,9 @@
 //! The kernel side loaded and attached: its hooks, its ring buffer, its counters.
 
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -530,10 +531,11 @@ fn fdinfos(ebpf: &Ebpf) -> io::Result<Vec<File>> {
 }
 
 /// How often a program did not run, from its fdinfo; None on kernels that do not tell (before 5.12).
-fn misses(mut fdinfo: &File) -> Option<u64> {
-    let mut text = String::new();
-    fdinfo.seek(io::SeekFrom::Start(0)).ok()?;
-    fdinfo.read_to_string(&mut text).ok()?;
+fn misses(fdinfo: &File) -> Option<u64> {
+    // Larger than it is, and read in one call: an idle recorder does little else.
+    let mut bytes = [0; 4_096];
+    let length = fdinfo.read_at(&mut bytes, 0).ok()?;
+    let text = str::from_utf8(bytes.get(..length)?).ok()?;
     text.lines().find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok())
 }
 

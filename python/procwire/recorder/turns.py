@@ -98,7 +98,7 @@ class Turns(ABC, Generic[OutputT]):
             left = self._turn(min(wait_s, _STEP_S if time.monotonic() < self._quiet_s else _QUIET_STEP_S), left)
         self._drain(left)
         self._tell_losses()
-        self._on_status(self._ledger)
+        self._report()
 
     def _turn(self, timeout_s: float, left: int | None) -> int | None:
         """One step; how many rows are still wanted."""
@@ -117,7 +117,7 @@ class Turns(ABC, Generic[OutputT]):
             self._tell_losses()
         if now_s >= self._status_due_s:
             self._status_due_s = now_s + _STATUS_S
-            self._on_status(self._ledger)
+            self._report()
         return _rest(left, kept)
 
     def _drain(self, left: int | None) -> None:
@@ -125,8 +125,12 @@ class Turns(ABC, Generic[OutputT]):
         while left != 0 and time.monotonic() < end_s and (kept := self._step(0.0, left)) is not None:
             left = _rest(left, kept)
 
-    def _tell_losses(self) -> None:
+    def _report(self) -> None:
+        """Bring the ledger up to date and show it. Warnings cost a system call a program, and no row depends on them."""
         self._ledger.warnings = dict(self._counting.warnings())
+        self._on_status(self._ledger)
+
+    def _tell_losses(self) -> None:
         lost = self._ledger.add_losses(self._counting.losses())
         if lost:
             self._tell(lost)
