@@ -126,7 +126,7 @@ class Turns(ABC, Generic[OutputT]):
             left = _rest(left, kept)
 
     def _report(self) -> None:
-        """Bring the ledger up to date and show it. Warnings cost a system call a program, and no row depends on them."""
+        """Bring the ledger up to date, and show it. Warnings cost a system call a program; no row depends on them."""
         self._ledger.warnings = dict(self._counting.warnings())
         self._on_status(self._ledger)
 
