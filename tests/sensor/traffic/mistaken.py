@@ -127,7 +127,7 @@ def _bash() -> str:
 def image_called(witness: Witness, folder: str, name: str) -> None:
     """An executable of any name; bytes that are no text are shown as such."""
     copy = os.fsencode(folder) + b"/" + os.fsencode(name)
-    shutil.copy2(_bash(), copy)
+    shutil.copy2(os.fsencode(_bash()), copy)
     with listening() as listener:
         script = f"exec 3<>/dev/tcp/127.0.0.1/{listener.getsockname()[1]}; read"
         program = subprocess.Popen(["x", "--norc", "-c", script], executable=copy, stdin=subprocess.PIPE)
