@@ -13,7 +13,7 @@ __all__ = ["Alternatives", "Atom", "alternatives", "text_tests"]
 
 
 class Atom(NamedTuple):
-    """One comparison of a field's text with another."""
+    """Hold one comparison of a field's text with another."""
 
     kind: str
     """is, contains, begin with, end with, image (with a base name), less than or more than."""

@@ -83,7 +83,7 @@ def test_head_tells_order_default_and_options() -> None:
         "  4. the rest is not logged: so it is wherever there are two elements or more",
         "",
         "DnsLookup is False: host names and port names stay empty, and rules see - for them.",
-        "FieldSizes: Image is cut to 20 characters, after the rules have seen it whole.",
+        "FieldSizes: Image is cut to 20 characters, after the rules have seen it in full.",
     ]
 
 
@@ -246,7 +246,7 @@ def test_story_tells_of_a_field_without_a_text() -> None:
 
 def test_story_ends_where_something_decided() -> None:
     configuration = elements(include("<User>a</User>"), include("<User>me</User>"))
-    assert " 2 include: not asked any more\n" in story(configuration, "User=me")
+    assert " 2 include: no longer evaluated\n" in story(configuration, "User=me")
 
 
 def test_fields_that_were_not_given_are_told_where_they_were_asked_for() -> None:

@@ -29,7 +29,7 @@ _LARGEST = {**dict.fromkeys(PORT_FIELDS, 0xFFFF), "ProcessId": 0xFFFF_FFFF}
 _ADDRESSES = ("SourceIp", "DestinationIp")
 _SAMPLES = ("443", "80", "22", "1024", "3389", "8080", "10000", "49152", "65535", "100", "5")
 _WHOLE = {"contains": "is", "begin with": "is", "end with": "is", "contains any": "is any"}
-"""What compares the whole text, for what looks for a part of it."""
+"""What compares the complete text, for what looks for a part of it."""
 
 
 def spaced_list(filter_: Filter) -> Told | None:
@@ -43,7 +43,7 @@ def spaced_list(filter_: Filter) -> Told | None:
 
 
 def is_for_linux(configuration: Configuration) -> bool:
-    """Whether the paths of programs are Linux's."""
+    """Return whether the paths of programs are Linux's."""
     every = (filter_ for element in configuration.elements for filter_ in element.filters)
     values = [filter_.value for filter_ in every if filter_.field in IMAGE_FIELDS]
     windows = any(re.match(r"[A-Za-z]:\\", value) for value in values)
@@ -104,7 +104,7 @@ def part_of_number(filter_: Filter) -> Told | None:
     if found is None:
         return None
     does = "matches" if condition == filter_.condition else "leaves out"
-    text = f"found {shown(filter_)}, which also {does} {found}: it looks for a part of the number"
+    text = f"found {shown(filter_)}, which also {does} {found}: it searches for part of the number"
     return Told("warning", text + _whole_number(filter_, condition, tokens))
 
 
