@@ -47,4 +47,4 @@ def _problems(rules: RuleSet) -> Iterator[str]:
     if ours:
         places = [f"{one.path}:{one.line or 1}: {one.reason}" for one in ours[:_SHOWN_PROBLEMS]]
         more = f" and {len(ours) - _SHOWN_PROBLEMS:,} more" if len(ours) > _SHOWN_PROBLEMS else ""
-        yield plain(f"{len(ours):,} not run ({'; '.join(places)}{more}: `procwire rules check` tells all)")
+        yield plain(f"{len(ours):,} not run ({'; '.join(places)}{more}: `procwire rules check` lists all)")

@@ -17,7 +17,7 @@ class _QuietEngine(RE2RegexEngine):
         self._options.log_errors = False
 
     def compile(self, pattern: str, flags: int = 0) -> Any:
-        # pySigma gives flags after it has compiled, and none here.
+        # pySigma adds flags after it has compiled, and none here.
         del flags
         try:
             return self._re2.compile(pattern, self._options)
