@@ -260,7 +260,7 @@ def test_filter_that_another_one_covers_does_nothing(
 
 
 def test_covered_filter_with_a_name_of_its_own_is_silent_where_it_is_asked_first() -> None:
-    """It gives its name; asked second it gives none, and that is told."""
+    """It gives its name; asked second it gives none, and that is reported."""
     narrow = '<Image condition="end with" name="narrow">\\nc.exe</Image>'
     wide = '<Image condition="contains" name="wide">nc.</Image>'
     assert of_filters(f"{narrow}\n{wide}") == []
@@ -292,7 +292,7 @@ EXCLUDE_EVIL = '\n<NetworkConnect onmatch="exclude"><Image condition="contains">
     ],
 )  # fmt: skip
 def test_include_that_an_exclude_voids_is_told(include: str, what: str | None) -> None:
-    """Excludes are asked first, wherever they stand."""
+    """Excludes are asked first, in every place."""
     told = (
         f"3: found {what}, which never includes anything: Image contains 'evil' in line 5 excludes all that it matches"
     )
@@ -385,7 +385,7 @@ def test_rule_without_relation_is_told() -> None:
 
 
 def test_condition_newer_than_the_schema_is_told_once() -> None:
-    """Of any event, since Sysmon refuses the whole file."""
+    """Of any event, since Sysmon refuses the entire file."""
     ports = "\n".join(filter_xml(PORT, "is any", port) for port in ("80", "443"))
     text = (
         "3: found condition 'is any' under schema 4.30: it came with 4.31, and Sysmon that is older refuses the file; "

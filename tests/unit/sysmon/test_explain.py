@@ -236,7 +236,7 @@ def test_story_sums_up_many_alternatives_that_stop_an_element() -> None:
 
 
 def test_story_tells_of_a_field_without_a_text() -> None:
-    """An event of a log that has no port: the whole element is stopped, though its next filter would match."""
+    """An event of a log that has no port: the entire element is stopped, though its next filter would match."""
     configuration = elements(include("<SourcePort>1</SourcePort><Protocol>tcp</Protocol>"))
     decision = decide(configuration, sysmon_texts({"network_protocol": "tcp"}))
     assert page(list(story_lines(configuration, decision))) == (
@@ -309,7 +309,7 @@ def test_told_has_every_step() -> None:
     }  # fmt: skip
 
 
-# An event that somebody tells of
+# An event that somebody describes
 
 
 @pytest.mark.parametrize(

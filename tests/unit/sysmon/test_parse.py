@@ -1,4 +1,4 @@
-"""From a file to a configuration: what is read, what is refused, and what users are told of it."""
+"""From a file to a configuration: what is read, what is refused, and what users learn of it."""
 
 from __future__ import annotations
 
