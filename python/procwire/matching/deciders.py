@@ -1,4 +1,4 @@
-"""Functions that decide from the numbers of fulfilled tests (`hits.Hits`), combined by and, or, and not."""
+"""Build functions that decide from the numbers of fulfilled tests (`hits.Hits`), combined by and, or, and not."""
 
 from __future__ import annotations
 

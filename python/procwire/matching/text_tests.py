@@ -1,4 +1,4 @@
-"""Tests of a text, each a comparison with an operand. Whether case counts, the one who runs them decides."""
+"""Compare a text with an operand. The caller decides whether case counts."""
 
 from __future__ import annotations
 
