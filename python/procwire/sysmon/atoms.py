@@ -1,4 +1,4 @@
-"""Conditions split into single comparisons: `contains any a;b` is `contains a` or `contains b`."""
+"""Split conditions into single comparisons: `contains any a;b` is `contains a` or `contains b`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is legal in a configuration, and wrong: rules that never match, or always, or say what another says already."""
+"""Find what is legal in a configuration, and wrong: rules that never or always match, or repeat what another says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sysmon's conditions, in plain Python and in SQL.
+"""Evaluate Sysmon's conditions, in plain Python and in SQL.
 
 All of them compare text, whatever the field's type, and know no difference of case (microsoft/SysmonCommon, rules.c,
 MatchFilterOnSpecificRule).
@@ -39,7 +39,7 @@ def predicate(condition: str, value: str) -> Predicate:
 
 
 def substrings(value: str) -> list[str]:
-    """Return what the conditions with substrings look for, of a value with `;` between its tokens.
+    """Return what the conditions with substrings search for, of a value with `;` between its tokens.
 
     An empty token is not one: Sysmon's search takes its length, 0, for "to the end", and so looks for the rest of the
     value, `;` and all. At the very end that is the empty text, which is in every text.

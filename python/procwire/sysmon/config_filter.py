@@ -1,4 +1,4 @@
-"""A configuration over batches: which rows it logs, and under which name.
+"""Apply a configuration to batches: which rows it logs, and under which name.
 
 How this takes little time for many events, `procwire.matching` describes.
 """

@@ -1,4 +1,4 @@
-"""A configuration's decision, from the hits of each field's text: the fast path beside `rules.evaluate`.
+"""Decide from the hits of each field's text, as a configuration does: the fast path beside `sysmon.evaluate`.
 
 Filters are numbered in the order in which Sysmon evaluates them, so the lowest number that matches in an OR element
 decides. An event's hits (`matching.hits`) are the numbers of the filters whose condition holds, and of the negative

@@ -1,4 +1,4 @@
-"""A configuration file's bytes as a tree of XML elements that know where they stand.
+"""Parse a configuration file's bytes to a tree of XML elements with their places.
 
 Read as Sysmon reads it (microsoft/SysmonCommon, xml.cpp, which uses pugixml), but for what is not well-formed: a byte
 order mark or a zero byte means UTF-16, the declared encoding only counts where it is ISO-8859-1; an element's value is

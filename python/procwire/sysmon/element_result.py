@@ -1,4 +1,4 @@
-"""An element whose filters answer in a certain way: whether it matches, what in it made it match, and what it hangs on.
+"""Evaluate an element from its filters' results: whether it matches, what made it match, and what was decisive.
 
 The answers are combined as `rules.evaluate` does it, without its steps: an element that a field without a text stops
 does not match, and whether it was stopped or not matters to no other.

@@ -1,4 +1,4 @@
-"""Elements of a configuration: each event's rules, wherever they stand below `<EventFiltering>`."""
+"""Read elements of a configuration: each event's rules, in every place below `<EventFiltering>`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class ElementReader:
             )
 
     def _count(self, node: Node) -> None:
-        """Refuse elements without number: whether each does something is asked of each beside all others."""
+        """Refuse too many elements: the checks compare each with all others."""
         self._elements += 1
         if self._elements > _MOST_ELEMENTS:
             if self._elements == _MOST_ELEMENTS + 1:

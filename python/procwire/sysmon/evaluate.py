@@ -1,4 +1,4 @@
-"""What a configuration decides over one event: the slow, obvious reference, step by step as Sysmon takes them.
+"""Decide over one event as a configuration does: the slow, obvious reference, step by step as Sysmon takes them.
 
 It follows FilterEventRules and MatchFilterGroup of microsoft/SysmonCommon, rules.c. The SQL of `rules.sql` is held to
 it by tests; `config explain` shows its steps.

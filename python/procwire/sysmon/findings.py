@@ -1,4 +1,4 @@
-"""Findings while a configuration is read: errors, warnings and notes, each with the place of an element."""
+"""Collect findings while a configuration is read: errors, warnings and notes, each with the place of an element."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The texts that Sysmon compares: how it renders each field of event 3, of a row and in SQL.
+"""Render the texts that Sysmon compares: each field of event 3, of a row and in SQL.
 
 The table holds numbers, flags, times and addresses; Sysmon's conditions see text. A missing string is `-`; a missing
 number, flag or GUID cannot be rendered, and the element that asks for it does not match (SysmonCommon,

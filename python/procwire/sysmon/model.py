@@ -1,4 +1,4 @@
-"""A Sysmon configuration, as parsed: elements of rules, in the order in which the document has them.
+"""Represent a Sysmon configuration, as parsed: elements of rules, in the order in which the document has them.
 
 ::
 

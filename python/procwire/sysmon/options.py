@@ -1,4 +1,4 @@
-"""Options of a configuration: DnsLookup and FieldSizes are applied, the others only checked."""
+"""Read options of a configuration: DnsLookup and FieldSizes are applied, the others only checked."""
 
 from __future__ import annotations
 

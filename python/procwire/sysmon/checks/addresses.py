@@ -1,4 +1,4 @@
-"""What SourceIp and DestinationIp never hold. Reasons: see `fields`."""
+"""Explain what SourceIp and DestinationIp never hold. Reasons: see `fields`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What another rule says already, and includes that excludes void."""
+"""Find rules that another rule covers, and includes that excludes void."""
 
 from __future__ import annotations
 

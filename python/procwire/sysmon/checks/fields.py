@@ -1,4 +1,4 @@
-"""What the fields of event 3 never hold, and so no filter finds.
+"""Explain what the fields of event 3 never hold, and so no filter finds.
 
 A reason is what is said of a comparison that can never be true: what the field holds instead, and what to write.
 """

@@ -1,4 +1,4 @@
-"""When one filter says all that another says: sound, and complete enough for what people write.
+"""Decide when one filter says all that another says: sound, and complete enough for what people write.
 
 A filter is split into atoms (`rules.atoms`), which know what they imply, and what they rule out. A negative condition
 is the opposite of its positive.

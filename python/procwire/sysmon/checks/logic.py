@@ -1,4 +1,4 @@
-"""Filters that together never match, or always."""
+"""Find filters that together never match, or always."""
 
 from __future__ import annotations
 

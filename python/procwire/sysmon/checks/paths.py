@@ -1,4 +1,4 @@
-"""What paths of programs never are, of any event. Reasons: see `fields`."""
+"""Explain what paths of programs never are, in any event. Reasons: see `fields`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reasons that fields of several kinds share. Reasons: see `fields`."""
+"""Share reasons between fields of several kinds. Reasons: see `fields`."""
 
 from __future__ import annotations
 

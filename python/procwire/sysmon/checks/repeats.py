@@ -1,4 +1,4 @@
-"""Filters and Rules that are there twice."""
+"""Find filters and Rules that occur twice."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def key(operand: Operand) -> Hashable:
 
 
 def _repeated(operands: Iterable[Operand], first_names: bool) -> Iterator[Finding]:
-    """first_names: of those that match, the first gives its name."""
+    """Yield repeats. first_names: of those that match, the first names the match."""
     first: dict[Hashable, Operand] = {}
     for operand in operands:
         before = first.setdefault(key(operand), operand)

@@ -1,4 +1,4 @@
-"""An element of event 3 as the things that match by themselves, each as alternatives of filters that match together."""
+"""Split an element of event 3 into what matches by itself, each as alternatives of filters that match together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that say something else than they seem to, filter by filter."""
+"""Find values that say something else than they seem to, filter by filter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters that never match, or always, whatever event comes."""
+"""Find filters that never match, or always, for any event."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Told(NamedTuple):
 
 
 def outcome(filter_: Filter, configuration: Configuration) -> str | None:
-    """`never` or `always`, where it is certain, or as good as, that a filter of event 3 never or always matches."""
+    """Return `never` or `always`, if a filter of event 3 (almost) certainly never or always matches."""
     told = empty_value(filter_) or empty_token(filter_)
     return (told.outcome if told else None) or _judged(filter_, why_of(configuration))[0]
 
@@ -57,7 +57,7 @@ def why_of_any(field: str, atom: Atom) -> str | None:
 
 
 def empty_value(filter_: Filter) -> Told | None:
-    """`is`, `contains` without a value."""
+    """Find a condition without a value, as in `is` or `contains`."""
     if filter_.value:
         return None
     result = "always" if matches(filter_.condition, "", "-") else "never"

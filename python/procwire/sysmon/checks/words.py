@@ -1,4 +1,4 @@
-"""How findings speak of filters."""
+"""Name filters and lines in findings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a configuration decides over single connections: those of a log, or one that the user describes."""
+"""Decide over single connections: those of a log, or one that the user describes."""
 
 from __future__ import annotations
 

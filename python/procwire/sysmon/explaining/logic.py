@@ -1,4 +1,4 @@
-"""A configuration's network rules as logic that people read: the elements in the order in which Sysmon asks them."""
+"""Show a configuration's network rules as readable logic: the elements in the order in which Sysmon asks them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The story of one decision: which elements were asked, what matched in them or stopped them, and what decided."""
+"""Explain one decision: which elements were asked, what matched in them or stopped them, and what decided."""
 
 from __future__ import annotations
 

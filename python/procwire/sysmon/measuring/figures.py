@@ -1,4 +1,4 @@
-"""The figures of a configuration's rules as rows: in the file's order or by a figure, and what they add up to."""
+"""Return the figures of a configuration's rules as rows: in the file's order or by a figure, with their totals."""
 
 from __future__ import annotations
 

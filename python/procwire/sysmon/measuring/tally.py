@@ -1,4 +1,4 @@
-"""Figures of each rule, added up from events whose filters answer alike."""
+"""Add up the figures of each rule from events whose filters answer alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each rule of a configuration does over many connections: how often it matches, decides, and alone decides.
+"""Measure what each rule does over many connections: how often it matches, decides, and alone decides.
 
 Events are counted by what the filters answer them (see `rules.apply`), and the rules are asked once for each
 combination of answers that occurs.

@@ -1,4 +1,4 @@
-"""A configuration as one SQL expression over the event table.
+"""Compile a configuration to one SQL expression over the event table.
 
 ::
 

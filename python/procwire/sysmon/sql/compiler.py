@@ -1,4 +1,4 @@
-"""The elements put together, in the order in which Sysmon asks them."""
+"""Combine the elements in SQL, in the order in which Sysmon asks them."""
 
 from __future__ import annotations
 

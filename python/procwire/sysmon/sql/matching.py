@@ -1,4 +1,4 @@
-"""When filters, Rules and elements match, in SQL."""
+"""Express in SQL when filters, Rules and elements match."""
 
 from __future__ import annotations
 

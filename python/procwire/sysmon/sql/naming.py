@@ -1,4 +1,4 @@
-"""Rules' names, in SQL: of what matches, and with Sysmon's bug of what has matched in part."""
+"""Express rules' names in SQL: of what matches, and with Sysmon's bug of what has matched in part."""
 
 from __future__ import annotations
 
