@@ -1,4 +1,4 @@
-"""Rules over all that a lake, or logs, hold.
+"""Run rules over all that a lake, or logs, hold.
 
 DuckDB hands over the columns that rules ask for, which are matched in batches, and then the complete rows of the times
 at which there are matches. Spark finds the rows itself, by the rules' SQL.

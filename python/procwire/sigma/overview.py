@@ -1,4 +1,4 @@
-"""Matches added up: how often each rule matched on each host, and the latest of them."""
+"""Add up matches: how often each rule matched on each host, and the latest of them."""
 
 from __future__ import annotations
 

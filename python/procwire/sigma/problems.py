@@ -1,4 +1,4 @@
-"""Why a rule does not run."""
+"""Report why a rule does not run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A rule's tree as an SQL predicate, in DuckDB's dialect, for people to read and for DuckDB and Spark to run.
+"""Compile a rule's tree to an SQL predicate, in DuckDB's dialect, for people to read and for DuckDB and Spark to run.
 
 A test of a column that is null is null, which is no match; `IS NOT TRUE` makes its opposite one.
 """

@@ -1,4 +1,4 @@
-"""The rules to run, and a line about those that run and those that do not."""
+"""Load the rules to run, and summarise those that run and those that do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which Sigma rules run, which match in the data at hand, and what keeps the others from matching."""
+"""Check which Sigma rules run, which match in the data at hand, and what keeps the others from matching."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""Examples beside a Sigma rule: events, and whether the rule is to match them.
+r"""Read the examples beside a Sigma rule: events, and whether the rule is to match them.
 
 `rule.test.yml` stands beside `rule.yml`, a list of::
 

@@ -1,4 +1,4 @@
-"""Whether Sigma rules match the examples beside them, and only those."""
+"""Test whether Sigma rules match the examples beside them, and only those."""
 
 from __future__ import annotations
 

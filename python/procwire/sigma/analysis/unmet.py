@@ -1,4 +1,4 @@
-"""Why a Sigma rule does not match an event: the tests that it does not meet, or those that exclude it."""
+"""Explain why a Sigma rule does not match an event: the tests that it does not meet, or those that exclude it."""
 
 from __future__ import annotations
 

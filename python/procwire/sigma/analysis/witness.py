@@ -1,4 +1,4 @@
-"""Events made up to match a Sigma rule, to ask whether a Sysmon configuration would log any."""
+"""Construct events that match a Sigma rule, to check whether a Sysmon configuration would log any."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of rules: which ones, and the documents in them, with their lines."""
+"""Find files of rules, and the documents in them, with their lines."""
 
 from __future__ import annotations
 

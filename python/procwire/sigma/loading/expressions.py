@@ -1,4 +1,4 @@
-"""Regular expressions: RE2, in which DuckDB runs them, too. Its mistakes are errors, not lines on stderr."""
+"""Check regular expressions with RE2, in which DuckDB runs them, too. Its mistakes are errors, not lines on stderr."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How large a Sigma rule may be: what pySigma makes of it is estimated before it is made."""
+"""Limit how large a Sigma rule may be: estimate what pySigma makes of it before it is made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents to rules that run; what does not is a problem with its reason."""
+"""Parse documents to rules that run; what does not is a problem with its reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""YAML that other people wrote: a document at a time, within limits, every mistake with its line.
+"""Read YAML that other people wrote: a document at a time, within limits, every mistake with its line.
 
 PyYAML builds whatever a document asks for, and raises whatever its conversions raise (ValueError for 2024-13-45,
 KeyError for `!!bool no way`). Here each is a YAMLError with a place, and what would grow without bound is refused

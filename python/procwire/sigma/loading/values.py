@@ -1,4 +1,4 @@
-"""Sigma's values, as pySigma parses them, as tests of a column of its kind."""
+"""Convert Sigma's values, as pySigma parses them, to tests of a column of its kind."""
 
 from __future__ import annotations
 

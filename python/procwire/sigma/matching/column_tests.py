@@ -1,4 +1,4 @@
-"""The tests of one column, in plain Python: all that a value fulfils, by their numbers."""
+"""Run the tests of one column in plain Python: find all that a value fulfils, by their numbers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _UNITS: Mapping[TimeUnit, Callable[[datetime], int]] = {
 
 
 class ColumnTests:
-    """Return, when called with a column's value, the numbers of the tests that it fulfils.
+    """Find the numbers of the tests that a column's value fulfils, when called with it.
 
     column: its name, which determines the kind of value. asked: the tests, each with its number.
     """

@@ -1,4 +1,4 @@
-"""Correlations over a stream of batches: from the events of their rules to episodes, and from episodes to rows."""
+"""Correlate a stream of batches: from the events of the rules to episodes, and from episodes to rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rule's tree says to the tests that an event fulfils, and which of them made it match.
+"""Decide from the tests that an event fulfils whether a rule's tree matches, and which of them made it match.
 
 Tests are numbered; what an event fulfils is the set of their numbers, which is small where the tests are many.
 """
@@ -15,7 +15,7 @@ from procwire.sigma.model.tree import All, Any, Leaf, Node, Not, Test
 __all__ = ["Key", "Numbers", "decider", "explainer"]
 
 Key = tuple[tuple[str, ...], Test]
-"""A test, and the column, or columns, that it looks at."""
+"""A test, and the column, or columns, that it reads."""
 Numbers = Mapping[Key, int]
 Explain = Callable[[Hits], list[Leaf]]
 

@@ -1,4 +1,4 @@
-"""A correlation over events as they come: when its condition begins to hold, and how long.
+"""Track a correlation over events as they come: when its condition begins to hold, and how long.
 
 A group's condition is looked at whenever one of its events comes, over the time before it. From when it begins to hold
 until it no longer does, that is one match: a stream reports it when it begins, a complete log when it is over.

@@ -1,4 +1,4 @@
-"""Rules over batches: which events match, and why.
+"""Match rules with batches: which events match, and why.
 
 How this takes little time for many events, `procwire.matching` describes.
 """

@@ -1,4 +1,4 @@
-"""Sigma rules over a stream of batches."""
+"""Run Sigma rules over a stream of batches."""
 
 from __future__ import annotations
 

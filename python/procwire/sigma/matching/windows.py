@@ -1,4 +1,4 @@
-"""Windows that slide over time: the figure of a correlation over the events of one group."""
+"""Slide windows over time: compute the figure of a correlation over the events of one group."""
 
 from __future__ import annotations
 

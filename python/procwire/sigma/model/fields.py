@@ -1,4 +1,4 @@
-"""Which column answers a field of Sigma's, and what the words for its values are."""
+"""Map Sigma's fields to columns, and the words for their values."""
 
 from __future__ import annotations
 

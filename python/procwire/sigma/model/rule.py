@@ -1,4 +1,4 @@
-"""Rules that are ready to run, correlations among them, and sets of rules: data only. `matching.stream` runs them."""
+"""Hold rules that are ready to run, correlations, and sets of rules: data only. `matching.stream` runs them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Sigma rule asks of an event: tests of single columns, put together by and, or, and not.
+"""Represent what a Sigma rule asks of an event: tests of single columns, put together by and, or, and not.
 
 This tree gives SQL (`sigma.sql`), what decides about batches (`sigma.matching`), and what is shown. Logic has two
 values: a test of a column without a value does not match, so `not` of it does.
@@ -128,7 +128,7 @@ class Leaf:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return the columns that it looks at."""
+        """Return the columns that it reads."""
         return (self.column, self.test.column) if isinstance(self.test, SameAs) else (self.column,)
 
 
