@@ -17,7 +17,7 @@ Answer = TypeVar("Answer", bound=Hashable)
 
 
 class ValueClasses(Generic[Answer]):
-    """Represent the classes of the values met so far, by number from 0.
+    """Hold the classes of the values met so far, by number from 0.
 
     ask: gets a value (None for null), or of several columns a tuple of values, and gives the answer that makes the
     class. It runs once per distinct value, again only for values that were forgotten: memory is bounded.

@@ -116,7 +116,7 @@ class EventClasses:
 
 
 class FieldClasses:
-    """Represent the values of one field, in classes of those that all its filters treat alike.
+    """Hold the values of one field, in classes of those that all its filters treat alike.
 
     field: Sysmon's name. filters: its filters, and the number of each.
     """

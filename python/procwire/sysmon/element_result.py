@@ -1,6 +1,6 @@
 """Evaluate an element from its filters' results: whether it matches, what made it match, and what was decisive.
 
-The answers are combined as `rules.evaluate` does it, without its steps: an element that a field without a text stops
+The answers are combined as `sysmon.evaluate` does it, without its steps: an element that a field without a text stops
 does not match, and whether it was stopped or not matters to no other.
 """
 

@@ -37,7 +37,7 @@ NETWORK_CONNECT = "NetworkConnect"
 
 
 class Place(NamedTuple):
-    """Represent where something stands in the file, both from 1; a column counts characters."""
+    """Hold where something stands in the file, both from 1; a column counts characters."""
 
     line: int
     column: int

@@ -25,7 +25,7 @@ __all__ = ["Outcome", "TestReport", "test"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Represent the result of an example."""
+    """Hold the result of an example."""
 
     path: str
     """The file of the examples."""
@@ -40,7 +40,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class TestReport:
-    """Represent the outcomes of all examples, in the order of the rules' files."""
+    """Hold the outcomes of all examples, in the order of the rules' files."""
 
     outcomes: tuple[Outcome, ...]
 

@@ -77,7 +77,7 @@ def _explainer(node: Node, numbers: Numbers) -> Callable[[Hits, bool], list[Leaf
 
 
 class _Operands:
-    """Represent the reasons of several operands.
+    """Hold the reasons of several operands.
 
     Tests are found by what is fulfilled: they may be many, and hits are few.
     """

@@ -17,7 +17,7 @@ _MOST_EVENTS = 1 << 16
 
 
 class Window(ABC):
-    """Represent the events of one group within the time before its newest."""
+    """Hold the events of one group within the time before its newest."""
 
     def __init__(self, correlation: Correlation) -> None:
         self.events: deque[tuple[int, Any]] = deque()

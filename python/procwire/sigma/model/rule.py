@@ -145,7 +145,7 @@ class Correlation:
 
 @dataclass(frozen=True)
 class RuleSet:
-    """Represent the rules that run, and why others do not."""
+    """Hold the rules that run, and why others do not."""
 
     rules: tuple[Rule, ...]
     problems: tuple[Problem, ...] = ()

@@ -1,6 +1,6 @@
 """Measure what each rule does over many connections: how often it matches, decides, and alone decides.
 
-Events are counted by what the filters answer them (see `rules.apply`), and the rules are asked once for each
+Events are counted by what the filters answer them (see `sysmon.config_filter`), and the rules are asked once for each
 combination of answers that occurs.
 """
 
