@@ -48,7 +48,7 @@ def odd_rows() -> pa.Table:
         for at_s in range(20)
         for known in ({}, {"network_connection_initiated": True}, {"network_connection_initiated": False})
     ]
-    # Closes tell sizes: a beacon that has them.
+    # Closes record sizes: a beacon that has them.
     for beat in range(2 * DAY_S // 600):
         for kind in ("connection", "close"):
             rows.append(

@@ -39,7 +39,7 @@ Group = tuple[int, str, str] | None
 
 @dataclass(frozen=True)
 class Told:
-    """A filter, as either form tells it."""
+    """A filter, as either form states it."""
 
     field: str
     condition: str
@@ -50,7 +50,7 @@ class Told:
 
 @dataclass(frozen=True)
 class ToldElement:
-    """An element, as either form tells it."""
+    """An element, as either form states it."""
 
     event: str
     onmatch: str

@@ -41,7 +41,7 @@ def unpacked(path: Path) -> bytes:
 
 
 def evtx_documents(raw: bytes) -> Iterator[dict[str, Any]]:
-    """What PyPI evtx can read; it raises for a record that it cannot, and goes on after it."""
+    """What PyPI evtx can read; it raises for a record that it cannot, and continues after it."""
     parser = iter(evtx.PyEvtxParser(BytesIO(raw)).records_json())
     while True:
         try:

@@ -104,7 +104,7 @@ def test_all_ways_agree_over_real_events(path: Path) -> None:
 
 
 def test_real_configurations_tell_events_apart() -> None:
-    """Those that are whole log some and exclude some: else the test above could not fail."""
+    """Complete ones log some and exclude some: else the test above could not fail."""
     counts: Counter[Verdict] = Counter()
     for path in files("main.xml", "sysmon-modular-config.xml", "21_real_world_olaf.xml"):
         configuration = parse(content(path))
@@ -127,7 +127,7 @@ def events() -> pa.Table:
 
 
 def told_apart(configuration: Configuration) -> pa.RecordBatch:
-    """Real events, each once as far as the configuration tells them apart; of many for many filters only some."""
+    """Real events, each once as far as the configuration distinguishes them; of many for many filters only some."""
     asked = {COLUMNS[filter_.field].name for element in configuration.network_connect for filter_ in element.filters}
     numbered = events().append_column("number", pa.array(range(events().num_rows)))
     first = numbered.group_by(sorted(asked)).aggregate([("number", "min")])["number_min"].sort()

@@ -70,7 +70,7 @@ def test_events_equal_what_python_evtx_reads(path: Path, tmp_path: Path) -> None
     ledger = procwire.Ledger()
     rows = procwire.scan(unpacked, ledger=ledger).read_all().to_pylist()
     assert ledger.records >= len(documents)
-    # It reckons times in floating point.
+    # It computes times in floating point.
     assert_equal(rows, theirs, time_error=FLOAT_ERROR)
 
 

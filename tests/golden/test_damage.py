@@ -37,7 +37,7 @@ FILES = {
 #   count as bad chunks; the rest is zeros, no damage. 14+44+129+114 records, of which 3 end in zeros
 #   and are broken (12224, 470632, 650816), and a stretch without records in those 3 chunks.
 # decompile, procdump: dirty headers declare 1 chunk of 12 and 13.
-# cut-off: examples/sysmon.evtx up to byte 1,000,000; 13 whole records of the cut chunk.
+# cut-off: examples/sysmon.evtx up to byte 1,000,000; 13 complete records of the cut chunk.
 COUNTS = """
 file      | records | events | others | foreign | damage
 rdp       |    1977 |      0 |      0 |    1973 | bad checksum 2@4096, broken record 4@53200
@@ -71,7 +71,7 @@ exchange  |       1 |      0 |         0 |      0 |       1 | 10@66064
 example   |    1770 |    167 |        14 |   1603 |       0 | 32@1461224
 """
 
-# The whole corpus' others, likewise; those that lack damage and events are in test_truth.
+# The others of the entire corpus, likewise; those that lack damage and events are in test_truth.
 CORPUS_COUNTS = """
 file                                  | records | events | others | foreign | damage
 evtx-corrupt/Yamato-Security/test1    |       0 |      0 |      0 |       0 |
@@ -153,7 +153,7 @@ def test_what_is_no_log_says_so(tmp_path: Path) -> None:
 
 
 def test_ledger_of_the_parts_adds_up() -> None:
-    """Each record is counted once: as an event, as one passed over, or as damage."""
+    """Each record is counted once: as an event, as one skipped, or as damage."""
     for path in sorted((truth.DATA / "evtx-corrupt").rglob("*.gz")):
         [file] = read(path).files
         broken = file.damage["broken record"].count if "broken record" in file.damage else 0

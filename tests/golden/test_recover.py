@@ -70,7 +70,7 @@ def test_records_behind_a_stale_end_are_live(tmp_path: Path) -> None:
 
 
 def test_slack_is_carved_and_marked(tmp_path: Path) -> None:
-    """The first record behind the end is wiped: those after it are slack, passed over or recovered as asked."""
+    """The first record behind the end is wiped: those after it are slack, skipped or recovered as requested."""
     whole, account = read(tmp_path / "log.evtx", bytes(ORIGINAL), recover=False)
     chunk = bytearray(ORIGINAL)
     chunk[RECORDS[KEPT] : RECORDS[KEPT] + 8] = bytes(8)

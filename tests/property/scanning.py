@@ -27,7 +27,7 @@ def scan(
     recover: bool = False,
     threads: int = 1,
 ) -> tuple[pa.Table, FileLedger]:
-    """Read `raw`; what it gave, and its account. Fails if the account does not add up."""
+    """Read `raw`; return the rows and the ledger. Fail if the ledger does not add up."""
     scanner = _core.Scanner([("bytes", BytesIO(raw), False)], format=format, recover=recover, threads=threads)
     batches = []
     while True:

@@ -78,7 +78,7 @@ def test_mutated_logs(raw: bytes, format: str | None, recover: bool) -> None:
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_a_log_read_as_any_format(name: str, format: str) -> None:
-    """Told the wrong format, a reader may find nothing; it does not fail."""
+    """With the wrong format, a reader may find nothing; it does not fail."""
     scan(ALL[name], format=format)
 
 
@@ -92,7 +92,7 @@ def test_recognised_and_named_formats_read_the_same(name: str) -> None:
 
 @pytest.mark.parametrize("threads", [2, 5])
 def test_threads_make_no_difference(threads: int) -> None:
-    """Rows, their order and the account."""
+    """Compare rows, their order and the ledger."""
     raw = b"".join(SAMPLES["json"] for _ in range(600))
     assert len(raw) > 2 << 20
     assert scan(raw, threads=threads) == scan(raw)
@@ -122,7 +122,7 @@ def without_words(account: FileLedger) -> dict[str, Any]:
 @settings(max_examples=120)
 @given(raw=st.sampled_from([ALL[name] for name in sorted(ALL)]) | mutated(), data=st.data())
 def test_pieces_equal_the_whole(raw: bytes, data: st.DataObject) -> None:
-    """Fed in any pieces, a log gives the rows, and the account, that it gives at once."""
+    """Fed in any pieces, a log gives the rows, and the ledger, that it gives at once."""
     cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=12)))
     table, account = scan(raw)
     pieces, pieces_account = fed(raw, cuts, None)

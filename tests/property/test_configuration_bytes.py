@@ -1,4 +1,4 @@
-"""Whatever the bytes: a configuration, or an error with places inside the file; no other exception, not for ever."""
+"""Whatever the bytes: a configuration, or an error with places inside the file; no other exception, no endless loop."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def check_places(data: bytes, outcome: Configuration | ConfigurationError) -> No
 
 
 def test_truncated_at_every_offset() -> None:
-    """Only the whole is a configuration; what is cut off within it is said to be so, where the file ends."""
+    """Only the complete text is a configuration; what is cut off within it is said to be so, where the file ends."""
     for encoding in ENCODINGS:
         data = SMALL.encode(encoding)
         refused = [

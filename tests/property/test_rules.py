@@ -84,7 +84,7 @@ def test_rules_beyond_their_limits(
     sample: Sample,
     batches: list[list[Row]],
 ) -> None:
-    """Memory that is full begins anew, and large numbers are counted anew."""
+    """Full memory starts over, and large numbers are renumbered."""
     monkeypatch.setattr(module, limit, value)
     rules = ConfigFilter(sample.configuration)
     for rows in batches:

@@ -51,7 +51,7 @@ def test_evtx_cut_anywhere_gives_every_whole_record() -> None:
         )
         assert is_prefix(part, whole), cut
         assert (account.records, part.num_rows) == (records, rows), cut
-        # A log of whole chunks is whole.
+        # A log of complete chunks is complete.
         assert says_so(account) == (cut != EVTX_HEADER), cut
 
 
@@ -74,7 +74,7 @@ def test_text_cut_anywhere_gives_every_whole_record(format: str, mark: bytes) ->
 
 
 def test_csv_cut_anywhere_gives_every_whole_row() -> None:
-    """A row that lacks fields is broken; one that lacks only its end's line feed is whole."""
+    """A row that lacks fields is broken; one that lacks only its end's line feed is complete."""
     raw = b"".join(SAMPLES["csv"].splitlines(keepends=True)[:3])
     whole, _ = scan(raw)
     starts = whole["source_offset"].to_pylist()

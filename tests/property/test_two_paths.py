@@ -1,4 +1,4 @@
-"""What rules and predicates leave of a recording is the same by lines and by batches: bytes, numbers and account."""
+"""What rules and predicates leave of a recording is the same by lines and by batches: bytes, numbers and ledger."""
 
 from __future__ import annotations
 
@@ -297,7 +297,7 @@ ways = st.sampled_from(["ndjson", "csv", "xml", "syslog"])
 @settings(deadline=None, max_examples=60)
 @given(ways, pieces, st.lists(configurations(), min_size=1, max_size=3), st.booleans())
 def test_rules_leave_the_same(way: str, parts: list[Piece], configurations: list[Configuration], strict: bool) -> None:
-    """Loaded anew in between, too: no verdict of others is used."""
+    """Reloaded in between, too: no verdict of others is used."""
     check(Case(way, parts, configurations, [], strict))
 
 

@@ -20,7 +20,7 @@ Decision = TypeVar("Decision")
 
 
 class Decisions(Generic[Decision]):
-    """Decides about combinations, and remembers a bounded number of decisions."""
+    """Decide about combinations, and remember a bounded number of decisions."""
 
     def __init__(self, decide: Callable[[Combination], Decision]) -> None:
         self._decide = decide

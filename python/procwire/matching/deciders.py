@@ -1,4 +1,4 @@
-"""Functions that decide from the numbers of fulfilled tests (`hits.Hits`), combined by and, or, and not."""
+"""Build functions that decide from the numbers of fulfilled tests (`hits.Hits`), combined by and, or, and not."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def any_of(positive: Iterable[int], negative: Iterable[int] = (), others: Sequen
 def first_of(positive: Iterable[int], negative: Iterable[int] = ()) -> Callable[[Hits], int | None]:
     """Return what finds the lowest number of a positive test that is fulfilled or a negative one that is not.
 
-    It gives None where there is none.
+    The function returns None where there is none.
     """
     accepted, in_order = frozenset(positive), sorted(negative)
 

@@ -1,4 +1,4 @@
-"""Lower case, as every comparison without regard to case uses it."""
+"""Fold text to lower case, for every comparison without regard to case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sets of test numbers, in which the outcome of many tests is passed on."""
+"""Hold the outcome of many tests as a set of test numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values as the texts that rules compare, in Python and in SQL."""
+"""Render values as the texts that rules compare, in Python and in SQL."""
 
 from __future__ import annotations
 

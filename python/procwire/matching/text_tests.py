@@ -1,4 +1,4 @@
-"""Tests of a text, each a comparison with an operand. Whether case counts, the one who runs them decides."""
+"""Compare a text with an operand. The caller decides whether case counts."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ TextPredicate = Callable[[str], bool]
 
 
 class TextTest(NamedTuple):
-    """One comparison of a text with an operand."""
+    """Hold one comparison of a text with an operand."""
 
     kind: TextKind
     operand: str
 
 
 class AllOf(NamedTuple):
-    """Comparisons of one text that must all hold."""
+    """Hold comparisons of one text that must all hold."""
 
     tests: tuple[TextTest, ...]
 

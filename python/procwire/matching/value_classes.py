@@ -17,7 +17,7 @@ Answer = TypeVar("Answer", bound=Hashable)
 
 
 class ValueClasses(Generic[Answer]):
-    """The classes of the values met so far, by number from 0.
+    """Hold the classes of the values met so far, by number from 0.
 
     ask: gets a value (None for null), or of several columns a tuple of values, and gives the answer that makes the
     class. It runs once per distinct value, again only for values that were forgotten: memory is bounded.
@@ -60,7 +60,7 @@ class ValueClasses(Generic[Answer]):
 
 
 def _distinct(column: pa.Array) -> tuple[list[Any], pa.Array]:
-    """The distinct values of a column, null among them, and for each row the place of its value."""
+    """Return the distinct values of a column, null among them, and for each row the place of its value."""
     if not isinstance(column, pa.DictionaryArray):
         column = column.dictionary_encode(null_encoding="encode")
     values, indices = column.dictionary.to_pylist(), column.indices

@@ -1,4 +1,4 @@
-"""Sigma: rules for what to detect, over connections."""
+"""Load, match and analyse Sigma rules: what to detect in connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A match in words: when, which rule, which process talked to whom, and which values made the rule match."""
+"""Describe a match: when, which rule, which process talked to which peer, and which values made the rule match."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def alert_line(row: Row) -> str:
 
 
 def what_happened(row: Row) -> str:
-    """Return what a match is: `powershell.exe 4321 (CORP\\alice) on WS1 → 203.0.113.5:443 tcp example.com`.
+    r"""Return what a match is: `powershell.exe 4321 (CORP\alice) on WS1 → 203.0.113.5:443 tcp example.com`.
 
     Of a correlation it is how many events there were, and when. The text is safe for a terminal.
     """

@@ -1,7 +1,7 @@
-"""Rules over all that a lake, or logs, hold.
+"""Run rules over all that a lake, or logs, hold.
 
-DuckDB hands over the columns that rules ask for, which are matched in batches, and then the whole rows of the times at
-which there are matches. Spark finds the rows itself, by the rules' SQL.
+DuckDB hands over the columns that rules ask for, which are matched in batches, and then the complete rows of the times
+at which there are matches. Spark finds the rows itself, by the rules' SQL.
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ _MOST_TESTS = 100
 
 
 def detect(connection: Connection, ruleset: RuleSet, *, minimum_level: Level | None = None) -> pa.RecordBatchReader:
-    """The matches of rules with what a connection has (`procwire.connect`, or Spark's), of `SCHEMA`: a row for each
-    event and rule, and for each time that a correlation held, in no order.
+    """Return the matches of rules with what a connection has (`procwire.connect`, or Spark's), as batches of `SCHEMA`.
+
+    A row stands for each event and rule, and for each time that a correlation held, in no order.
 
     minimum_level: leaves out rules below it.
     """
@@ -76,14 +77,17 @@ def _matches(connection: Connection, rules: Sequence[Rule]) -> Iterator[pa.Recor
 
 
 def _sources(rule: Rule, views: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """The views in which a rule's events are. Names that were looked up are with a recording's connections, too."""
+    """Return the views in which a rule's events are.
+
+    Names that were looked up are with a recording's connections, too.
+    """
     if rule.view == "dns_queries":
         return ("connections", *(("dns_queries",) if views["dns_queries"] else ()))
     return (rule.view if views[rule.view] else "connections",)
 
 
 class _Source:
-    """A view, with what stands in for columns that rules ask for and it lacks."""
+    """Represent a view, with what stands in for columns that rules ask for and it lacks."""
 
     def __init__(self, view: str, present: Sequence[str], rules: Sequence[Rule]) -> None:
         asked = dict.fromkeys(column for rule in rules for column in rule.columns)
@@ -99,7 +103,7 @@ def _null(name: str) -> str:
 
 
 def _columns(connection: Connection, view: str) -> list[str]:
-    """The view's columns; none if there is no such view."""
+    """Return the view's columns; none if there is no such view."""
     import duckdb
 
     try:
@@ -126,7 +130,7 @@ def _events(
 
 
 def _few(rules: Sequence[Rule]) -> Iterator[Sequence[Rule]]:
-    """The rules, so many at once that Spark can compile what they ask for: a method of Java's has 64 KB."""
+    """Return the rules, so many at once that Spark can compile what they ask for: a method of Java's has 64 KB."""
     some: list[Rule] = []
     tests = 0
     for rule in rules:
@@ -141,7 +145,7 @@ def _few(rules: Sequence[Rule]) -> Iterator[Sequence[Rule]]:
 
 
 def _whole_rows(connection: duckdb.DuckDBPyConnection, source: _Source, matcher: Matcher) -> Iterator[pa.RecordBatch]:
-    """The rows of the times of matches. Few columns are read of all rows, all columns of few."""
+    """Return the rows of the times of matches. Few columns are read of all rows, all columns of few."""
     times: set[datetime | None] = set()
     names = dict.fromkeys(("event_creation_time", "record_kind", *source.columns))
     for batch in connection.sql(f"SELECT {', '.join(names)} FROM {source.sql}").to_arrow_reader(_ROWS_AT_ONCE):

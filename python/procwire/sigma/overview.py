@@ -1,4 +1,4 @@
-"""Matches added up: how often each rule matched on each host, and the latest of them."""
+"""Add up matches: how often each rule matched on each host, and the latest of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KEYS = ("rule_level", "rule_title", "rule_id", "computer_name")
 
 @dataclass(frozen=True, slots=True)
 class MatchCount:
-    """How often a rule matched on a host."""
+    """Hold how often a rule matched on a host."""
 
     level: Level
     title: str
@@ -38,7 +38,7 @@ class MatchCount:
 
 
 class MatchOverview:
-    """Adds up batches of `sigma.SCHEMA`, and keeps the latest `most` matches, or all with None.
+    """Add up batches of `sigma.SCHEMA`, and store the latest `most` matches, or all with None.
 
     It belongs to one thread.
     """

@@ -1,4 +1,4 @@
-"""Why a rule does not run."""
+"""Report why a rule does not run."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ Kind = Literal["mistake", "unreadable", "other events"]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A rule, or a file, that is not run, and why. line: where the rule begins, from 1. kind: `unreadable` is a file
-    that may be read another time; `other events` is a rule about other events than connections, which is no fault.
+    """Describe a rule, or a file, that is not run, and why.
+
+    line: where the rule begins, from 1. kind: `unreadable` is a file that may be read another time; `other events` is a
+    rule about other events than connections, which is no fault.
     """
 
     path: str
@@ -24,13 +26,13 @@ class Problem:
 
     @property
     def is_ours(self) -> bool:
-        """Whether it is about connections, as far as can be told."""
+        """Return whether it is about connections, as far as is known."""
         return self.kind != "other events"
 
 
 class Unusable(Exception):  # noqa: N818 - it never leaves the package: it becomes a Problem
-    """What a rule asks for has no counterpart; its text says what was found."""
+    """Report that what a rule asks for has no counterpart; the text says what was found."""
 
 
 class OtherEvents(Unusable):
-    """A rule is about other events than connections."""
+    """Report that a rule is about other events than connections."""

@@ -53,7 +53,7 @@ _SPECIAL = {SpecialChars.WILDCARD_MULTI: ".*", SpecialChars.WILDCARD_SINGLE: "."
 
 
 def matches(rule: SigmaRule, event: Event) -> bool:
-    """Whether the rule matches the event."""
+    """Return whether the rule matches the event."""
     is_linux = event.get("ProviderName") == "Linux-Sysmon"
     product = rule.logsource.product
     if product is not None and is_linux != (product == "linux"):
@@ -77,7 +77,7 @@ def _holds(condition: Any, event: Event) -> bool:
 
 
 def _value(event: Event, name: str) -> str | None:
-    """A field's text; None where there is none."""
+    """Return a field's text; None where there is none."""
     text = event.get(name)
     return None if text in (None, "", "-") else text
 
@@ -143,7 +143,7 @@ def _is_like(text: str, wanted: SigmaString) -> bool:
 
 
 def _is_in(name: str, wanted: Any, event: Event) -> bool:
-    """Whether a field's text contains what was given without a field."""
+    """Return whether a field's text contains what was given without a field."""
     text = _value(event, name)
     if text is None:
         return False
@@ -157,12 +157,12 @@ def _is_in(name: str, wanted: Any, event: Event) -> bool:
 
 
 def _lower(text: str) -> str:
-    """Character by character: a text's length stays, and the last sigma of a word is one like the others."""
+    """Fold a text character by character: its length stays, and the last sigma of a word is one like the others."""
     return "".join("i" if character == "İ" else character.lower() for character in text)
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """The address; an IPv4 address that is written as an IPv6 one is that IPv4 address."""
+    """Return the address; an IPv4 address that is written as an IPv6 one is that IPv4 address."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -171,7 +171,7 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def _forms(name: str, text: str, pattern: str) -> list[str]:
-    """An IPv6 address in every form in which logs have it, where a pattern tells them apart."""
+    """Return an IPv6 address in every form in which logs have it, where a pattern distinguishes them."""
     address = _address(text) if name in _ADDRESSES and ":" in text else None
     if address is None:
         return [text]

@@ -1,4 +1,4 @@
-"""A rule's tree as an SQL predicate, in DuckDB's dialect, for people to read and for DuckDB and Spark to run.
+"""Compile a rule's tree to an SQL predicate, in DuckDB's dialect, for people to read and for DuckDB and Spark to run.
 
 A test of a column that is null is null, which is no match; `IS NOT TRUE` makes its opposite one.
 """
@@ -41,7 +41,7 @@ _TIME_FORMAT = "'%Y-%m-%d %H:%M:%S.%g'"
 
 
 def to_sql(node: Node) -> str:
-    """The predicate over the columns of `connections` or `enriched`: true where the tree matches, else false or null.
+    """Return the predicate on columns of `connections` or `enriched`: true where the tree matches, else false or null.
 
     It needs no parentheres around it where it is combined.
     """
@@ -63,7 +63,7 @@ def _enclosed(sql: str) -> str:
 
 
 def _alternatives(operands: Sequence[Node]) -> list[str]:
-    """One term for each, save that values of one column become one IN."""
+    """Return one term for each, except that values of one column become one IN."""
     terms = []
     for key, group in groupby(operands, _listed):
         nodes = list(group)
@@ -76,14 +76,14 @@ def _alternatives(operands: Sequence[Node]) -> list[str]:
 
 
 def _listed(node: Node) -> tuple[str, bool] | None:
-    """What is compared, if the node asks whether a column has a value."""
+    """Return what is compared, if the node asks whether a column has a value."""
     if isinstance(node, Leaf) and isinstance(node.test, Equal) and not isinstance(node.test.value, bool):
         return _subject(node), node.test.cased
     return None
 
 
 def _subject(leaf: Leaf) -> str:
-    """What the leaf compares: the column, or its text in lower case."""
+    """Return what the leaf compares: the column, or its text in lower case."""
     test, kind = leaf.test, kind_of(leaf.column)
     if isinstance(test, Equal) and not isinstance(test.value, str):
         return leaf.column
@@ -134,7 +134,7 @@ def _leaf(leaf: Leaf) -> str:
 
 
 def _either_form(leaf: Leaf, parts: Sequence[Part], test: Callable[[str], str]) -> str:
-    """Of the text; of an IPv6 address also of the form in which Sysmon writes it, all eight groups."""
+    """Return the test of the text; for an IPv6 address also of the form in which Sysmon writes it, all eight groups."""
     short = test(_subject(leaf))
     if leaf.column not in ADDRESS_BYTES or not any(isinstance(part, str) and ":" in part for part in parts):
         return short

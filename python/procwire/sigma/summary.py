@@ -1,4 +1,4 @@
-"""The rules to run, and a line about those that run and those that do not."""
+"""Load the rules to run, and summarise those that run and those that do not."""
 
 from __future__ import annotations
 
@@ -47,4 +47,4 @@ def _problems(rules: RuleSet) -> Iterator[str]:
     if ours:
         places = [f"{one.path}:{one.line or 1}: {one.reason}" for one in ours[:_SHOWN_PROBLEMS]]
         more = f" and {len(ours) - _SHOWN_PROBLEMS:,} more" if len(ours) > _SHOWN_PROBLEMS else ""
-        yield plain(f"{len(ours):,} not run ({'; '.join(places)}{more}: `procwire sigma check` tells all)")
+        yield plain(f"{len(ours):,} not run ({'; '.join(places)}{more}: `procwire sigma check` lists all)")

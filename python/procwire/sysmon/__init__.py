@@ -1,4 +1,4 @@
-"""Sysmon's configuration files: parse, check, compile to SQL, apply, explain.
+"""Parse, check, explain, apply, and compile to SQL Sysmon's configuration files.
 
 >>> from procwire.sysmon import ConfigFilter, compile_sql, parse
 >>> configuration = parse(

@@ -1,4 +1,4 @@
-"""Conditions split into single comparisons: `contains any a;b` is `contains a` or `contains b`."""
+"""Split conditions into single comparisons: `contains any a;b` is `contains a` or `contains b`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Alternatives", "Atom", "alternatives", "text_tests"]
 
 
 class Atom(NamedTuple):
-    """One comparison of a field's text with another."""
+    """Hold one comparison of a field's text with another."""
 
     kind: str
     """is, contains, begin with, end with, image (with a base name), less than or more than."""

@@ -1,4 +1,4 @@
-"""What is legal in a configuration, and wrong: rules that never match, or always, or say what another says already."""
+"""Find what is legal in a configuration, and wrong: rules that never or always match, or repeat what another says."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MOST_COMPARED = 2_000
 
 @dataclass(frozen=True, slots=True)
 class CheckedFile:
-    """A configuration file, and all that is wrong with it."""
+    """Represent a configuration file, and all that is wrong with it."""
 
     path: str
     """`stdin` for standard input."""
@@ -83,7 +83,7 @@ def _about(configuration: Configuration) -> str:
 
 
 def check(configuration: Configuration) -> tuple[Finding, ...]:
-    """Warnings, and some notes, in the order of their places; what the parser found is not repeated."""
+    """Return warnings, and some notes, in the order of their places; what the parser found is not repeated."""
     skipped = list(_not_compared(configuration))
     checks = _CHECKS if skipped else (*_CHECKS, *_COMPARING)
     findings = {finding for check in checks for finding in check(configuration)} | set(skipped)
@@ -91,7 +91,7 @@ def check(configuration: Configuration) -> tuple[Finding, ...]:
 
 
 def _not_compared(configuration: Configuration) -> Iterator[Finding]:
-    """That a field has too many values to compare each with each."""
+    """Report that a field has too many values to compare each with each."""
     values: Counter[str] = Counter()
     for element in configuration.network_connect:
         for filter_ in element.filters:

@@ -1,4 +1,4 @@
-"""Sysmon's conditions, in plain Python and in SQL.
+"""Evaluate Sysmon's conditions, in plain Python and in SQL.
 
 All of them compare text, whatever the field's type, and know no difference of case (microsoft/SysmonCommon, rules.c,
 MatchFilterOnSpecificRule).
@@ -28,18 +28,18 @@ OPPOSITES: Mapping[str, str] = {
 
 
 def matches(condition: str, value: str, text: str) -> bool:
-    """Whether a field's text fulfils a condition; `text` is never empty, as Sysmon has `-` for what is missing."""
+    """Return whether a text fulfils a condition; it is never empty: Sysmon has `-` for what is missing."""
     return predicate(condition, value)(fold(text))
 
 
 @lru_cache(maxsize=1 << 14)
 def predicate(condition: str, value: str) -> Predicate:
-    """The same for many texts, which are folded already."""
+    """Return a function that decides whether a folded, non-empty text fulfils a condition."""
     return _PREDICATES[condition](fold(value))
 
 
 def substrings(value: str) -> list[str]:
-    """What the conditions with substrings look for, of a value with `;` between its tokens.
+    """Return what the conditions with substrings search for, of a value with `;` between its tokens.
 
     An empty token is not one: Sysmon's search takes its length, 0, for "to the end", and so looks for the rest of the
     value, `;` and all. At the very end that is the empty text, which is in every text.
@@ -98,7 +98,7 @@ _PREDICATES: Mapping[str, Callable[[str], Predicate]] = {
 
 
 def condition_sql(condition: str, value: str, text_sql: str) -> str:
-    """The same over an SQL expression that gives the text, folded: an expression without need for parentheses.
+    """Return a condition as an SQL expression over one that gives the folded text; it needs no parentheses.
 
     It is null where the text is.
     """

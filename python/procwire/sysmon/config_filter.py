@@ -1,4 +1,4 @@
-"""A configuration over batches: which rows it logs, and under which name.
+"""Apply a configuration to batches: which rows it logs, and under which name.
 
 How this takes little time for many events, `procwire.matching` describes.
 """
@@ -28,11 +28,11 @@ _ORIGINS = ("src_host_name_origin", "dst_host_name_origin")
 
 
 class ConfigFilter:
-    """Applies a configuration: batch in, batch out, of `event.SCHEMA` or `event.LIVE_SCHEMA`.
+    """Apply a configuration: batch in, batch out, of `event.SCHEMA` or `event.LIVE_SCHEMA`.
 
     What is not logged is left out, and `rule_name` is what the configuration gives, null where no name applies. Host
     and port names are emptied before rules see them where DnsLookup is False; FieldSizes cuts texts after that.
-    keep: all rows stay, and the column `logged` tells them apart. unlogged: how many rows were not logged so far.
+    keep: all rows stay, and the column `logged` distinguishes them. unlogged: how many rows were not logged so far.
     strict: with Sysmon's bug of stale names, see `evaluate.decide`.
     """
 
@@ -48,11 +48,11 @@ class ConfigFilter:
 
     @property
     def columns(self) -> list[str]:
-        """The columns that `names` depends on."""
+        """Return the columns that `names` depends on."""
         return [COLUMNS[classes.field].name for classes in self._event_classes.fields]
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The rows that the configuration logs; or all of them, marked."""
+        """Return the rows that the configuration logs; or all of them, marked."""
         names = self.names(batch)
         logged = pc.is_valid(names)
         self.unlogged += names.null_count
@@ -64,7 +64,7 @@ class ConfigFilter:
         return self._cut(self._blank(batch))
 
     def names(self, batch: pa.RecordBatch) -> pa.StringArray:
-        """For each row: null where it is not logged, `-` where it is logged without a name, else the rule's name."""
+        """Return the name of each row's rule: null where it is not logged, `-` where it is logged without one."""
         if batch.num_rows == 0:
             return pa.array([], pa.string())
         codes, found = self._event_classes.of(batch)
@@ -96,7 +96,7 @@ class ConfigFilter:
 
 
 class EventClasses:
-    """Tells events apart as far as a configuration's filters do.
+    """Distinguish events as far as a configuration's filters do.
 
     fields: the classes of each field that filters look at. constant: the hits that every event has, of filters of
     fields that stay empty.
@@ -116,7 +116,7 @@ class EventClasses:
 
 
 class FieldClasses:
-    """The values of one field, in classes of those that all its filters treat alike.
+    """Hold the values of one field, in classes of those that all its filters treat alike.
 
     field: Sysmon's name. filters: its filters, and the number of each.
     """
@@ -129,7 +129,7 @@ class FieldClasses:
 
     @property
     def hits(self) -> Sequence[Hits | None]:
-        """The hits of each class (`index_of`); None where its values have no text."""
+        """Return the hits of each class (`index_of`); None where its values have no text."""
         return self._classes.answers
 
     def text(self, number: int) -> str | None:
@@ -153,7 +153,7 @@ def index_of(filters: Sequence[tuple[Filter, int]]) -> TextIndex:
 
 
 def _with(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
-    """The batch with a column put in its place, or added."""
+    """Return the batch with a column put in its place, or added."""
     place = batch.schema.get_field_index(name)
     if place < 0:
         return batch.append_column(LIVE_SCHEMA.field(name), column)
@@ -161,7 +161,7 @@ def _with(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
 
 
 def _shortened(texts: pa.StringArray, size: int) -> pa.StringArray:
-    """As Sysmon cuts a text to a size: its end is `...`; where that has no place it is left empty."""
+    """Return a text cut to a size as Sysmon does: its end is `...`; where that has no place it is left empty."""
     if size < len("..."):
         cut = pa.nulls(len(texts), pa.string())
     else:

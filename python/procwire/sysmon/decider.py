@@ -1,4 +1,4 @@
-"""A configuration's decision, from the hits of each field's text: the fast path beside `rules.evaluate`.
+"""Decide from the hits of each field's text, as a configuration does: the fast path beside `sysmon.evaluate`.
 
 Filters are numbered in the order in which Sysmon evaluates them, so the lowest number that matches in an OR element
 decides. An event's hits (`matching.hits`) are the numbers of the filters whose condition holds, and of the negative
@@ -25,18 +25,21 @@ _Asked = tuple[Filter, int]
 
 
 def numbered(configuration: Configuration) -> Iterator[_Asked]:
-    """Every filter that decides over event 3 with its number, in the order of the numbers."""
+    """Return every filter that decides over event 3 with its number, in the order of the numbers."""
     ordered = (filter_ for element in configuration.evaluation_order for filter_ in element.filters)
     return ((filter_, number) for number, filter_ in enumerate(ordered))
 
 
 def fulfils(hits: Hits, filter_: Filter, number: int) -> bool:
-    """Whether an event with these hits fulfils a filter."""
+    """Return whether an event with these hits fulfils a filter."""
     return (number in hits) != (filter_.condition in OPPOSITES)
 
 
 def decider(configuration: Configuration) -> NameOf:
-    """What decides over an event all of whose fields have a text, where no name is left behind (`evaluate.decide`)."""
+    """Return what decides over an event whose fields all have a text.
+
+    It holds where no name is left behind (`evaluate.decide`).
+    """
     asked = numbered(configuration)
     tests = []
     for element in configuration.evaluation_order:
@@ -56,7 +59,7 @@ def decider(configuration: Configuration) -> NameOf:
 
 
 def _split(asked: Iterable[_Asked]) -> tuple[list[int], list[int]]:
-    """The numbers of filters that a hit fulfils, and of the negative ones, which it does not."""
+    """Return the numbers of filters that a hit fulfils, and of the negative ones, which it does not."""
     numbers: tuple[list[int], list[int]] = [], []
     for filter_, number in asked:
         numbers[filter_.condition in OPPOSITES].append(number)
@@ -64,7 +67,7 @@ def _split(asked: Iterable[_Asked]) -> tuple[list[int], list[int]]:
 
 
 class _Operand:
-    """A filter, or a Rule, with its filters and their numbers, which it takes from `asked`."""
+    """Represent a filter, or a Rule, with its filters and their numbers, which it takes from `asked`."""
 
     def __init__(self, operand: Operand, asked: Iterator[_Asked]) -> None:
         self.filters = list(islice(asked, len(operand.filters) if isinstance(operand, Rule) else 1))
@@ -74,18 +77,18 @@ class _Operand:
 
     @property
     def first(self) -> int:
-        """Where it stands: the number of its first filter."""
+        """Return the place of the operand: the number of its first filter."""
         return self.filters[0][1]
 
     def name(self, hits: Hits) -> str:
-        """What it gives when it matches; empty without one."""
+        """Return what it gives when it matches; empty without one."""
         if self.needs_all:
             return next((filter_.name for filter_, _ in reversed(self.filters) if filter_.name), "")
         return next(filter_.name for filter_, number in self.filters if fulfils(hits, filter_, number))
 
 
 def _any(operands: Sequence[_Operand]) -> NameOf:
-    """The name that an OR element gives, None where it does not match: its first operand that matches decides."""
+    """Return an OR element's name, None where it does not match: its first operand that matches decides."""
     together = [operand for operand in operands if operand.needs_all]
     single = [one for operand in operands if not operand.needs_all for one in operand.filters]
     names = {number: filter_.name or NO_NAME for filter_, number in single}
@@ -104,7 +107,7 @@ def _any(operands: Sequence[_Operand]) -> NameOf:
 
 
 def _all(operands: Sequence[_Operand]) -> NameOf:
-    """The same of an AND element, in which filters of one field are alternatives."""
+    """Return an AND element's name, None where it does not match; filters of one field are alternatives."""
     rules = [operand for operand in operands if operand.field is None]
     fields: dict[str, list[_Asked]] = {}
     for operand in operands:
@@ -120,7 +123,7 @@ def _all(operands: Sequence[_Operand]) -> NameOf:
 
 
 def _name_of_all(operands: Sequence[_Operand], hits: Hits) -> str:
-    """The last name of a filter that was asked and has matched: of each field only the first that matches is."""
+    """Return the last name of a filter that was asked and has matched: of each field only the first that matches is."""
     name = ""
     matched: set[str] = set()
     for operand in operands:

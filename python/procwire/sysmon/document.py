@@ -1,7 +1,7 @@
-"""A configuration file's bytes as a tree of XML elements that know where they stand.
+"""Parse a configuration file's bytes to a tree of XML elements with their places.
 
 Read as Sysmon reads it (microsoft/SysmonCommon, xml.cpp, which uses pugixml), but for what is not well-formed: a byte
-order mark or a zero byte tells UTF-16, the declared encoding only counts where it is ISO-8859-1; an element's value is
+order mark or a zero byte means UTF-16, the declared encoding only counts where it is ISO-8859-1; an element's value is
 its first piece of text, which a comment ends, and white space alone is none.
 """
 
@@ -29,7 +29,7 @@ _BLANK = " \t\r\n"
 
 
 class DocumentError(Exception):
-    """The bytes are not well-formed XML."""
+    """Report bytes that are not well-formed XML."""
 
     def __init__(self, place: Place, text: str) -> None:
         super().__init__(text)
@@ -39,7 +39,7 @@ class DocumentError(Exception):
 
 @dataclass(slots=True)
 class Node:
-    """An element: its name, attributes, children and text."""
+    """Represent an element: its name, attributes, children and text."""
 
     tag: str
     attributes: dict[str, str]
@@ -50,12 +50,12 @@ class Node:
 
     @property
     def value(self) -> str:
-        """What Sysmon takes for the element's text."""
+        """Return what Sysmon takes for the element's text."""
         return self.texts[0] if self.texts else ""
 
 
 def parse_document(data: bytes) -> Node:
-    """The root element.
+    """Return the root element.
 
     Raises DocumentError, with the place, for what cannot be decoded or is not well-formed.
     """
@@ -100,7 +100,7 @@ def _encoding(data: bytes) -> str:
 
 
 class _Builder:
-    """Puts the tree together from what expat meets."""
+    """Put the tree together from what expat meets."""
 
     def __init__(self) -> None:
         self.root = Node("", {}, Place(1, 1))

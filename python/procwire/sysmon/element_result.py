@@ -1,6 +1,6 @@
-"""An element whose filters answer in a certain way: whether it matches, what in it made it match, and what it hangs on.
+"""Evaluate an element from its filters' results: whether it matches, what made it match, and what was decisive.
 
-The answers are combined as `rules.evaluate` does it, without its steps: an element that a field without a text stops
+The answers are combined as `sysmon.evaluate` does it, without its steps: an element that a field without a text stops
 does not match, and whether it was stopped or not matters to no other.
 """
 
@@ -17,7 +17,7 @@ Answer = bool | None
 
 
 class ElementResult:
-    """One element; `answers` are those of its filters, by their places."""
+    """Represent one element; `answers` are those of its filters, by their places."""
 
     def __init__(self, element: Element, answers: Mapping[Place, Answer]) -> None:
         self.element = element
@@ -29,11 +29,11 @@ class ElementResult:
         self.matches = self._matches(self._operands)
 
     def matching(self) -> Iterator[Place]:
-        """The filters and Rules that match, each by itself."""
+        """Return the filters and Rules that match, each by itself."""
         return (place for place, answer in self._answers.items() if answer)
 
     def deciding(self) -> Iterator[Place]:
-        """Where the element matches: the filters and Rules that made it, that is, were asked and matched."""
+        """Return, where the element matches, the filters and Rules that were asked and matched."""
         for number in self._first_matching():
             operand = self.element.operands[number]
             yield operand.place
@@ -42,7 +42,7 @@ class ElementResult:
                 yield from matching if operand.relation == "and" else matching[:1]
 
     def pivots(self) -> Iterator[Place]:
-        """The filters and Rules without which the element would match where it does not, or not where it does."""
+        """Return the filters and Rules without which the element's outcome would be the opposite."""
         pivots = set(self._or_pivots() if self.element.relation == "or" else self._and_pivots())
         for number, operand in enumerate(self.element.operands):
             if number in pivots:
@@ -59,7 +59,7 @@ class ElementResult:
         return bool(operands) and all(any(operands[number] for number in group) for group in self._groups())
 
     def _groups(self) -> list[list[int]]:
-        """The operands of an AND element by number: filters of one field together, for they are alternatives."""
+        """Return the operands of an AND element by number: filters of one field together, for they are alternatives."""
         groups: dict[object, list[int]] = {}
         for number, operand in enumerate(self.element.operands):
             groups.setdefault(operand.field if isinstance(operand, Filter) else operand.place, []).append(number)
@@ -88,7 +88,7 @@ class ElementResult:
             yield unmet[0][0]
 
     def _pivots_within(self, rule: Rule, number: int, rule_is_pivot: bool) -> Iterator[Place]:
-        """A Rule whose only filter is left out goes with it."""
+        """Return the pivots within a Rule; one whose only filter is left out goes with it."""
         if len(rule.filters) == 1:
             yield from [rule.filters[0].place] if rule_is_pivot else []
             return
@@ -104,6 +104,6 @@ class ElementResult:
 
 
 def _rule_answer(relation: Relation, answers: Sequence[Answer]) -> Answer:
-    """What a Rule answers when its filters answer so, in their order."""
+    """Return what a Rule answers when its filters answer so, in their order."""
     going_on = relation == "and"
     return next((answer for answer in answers if answer is not going_on), going_on)

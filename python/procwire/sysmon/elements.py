@@ -1,4 +1,4 @@
-"""Elements of a configuration: each event's rules, wherever they stand below `<EventFiltering>`."""
+"""Read elements of a configuration: each event's rules, in every place below `<EventFiltering>`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LAST_VERSION_OF_OR: Version = (4, 10)
 
 
 class ElementReader:
-    """Reads one `<EventFiltering>` after the other.
+    """Read one `<EventFiltering>` after the other.
 
     version: the schema's, which decides how operands combine where the file does not say.
     """
@@ -31,7 +31,7 @@ class ElementReader:
         """Events with an element that uses unknown fields: Sysmon reads no later one of them."""
 
     def read(self, filtering: Node) -> Iterator[Element]:
-        """Every event's element, at whatever depth: Sysmon looks for `/Sysmon/EventFiltering//NAME`."""
+        """Read every event's element, at whatever depth: Sysmon looks for `/Sysmon/EventFiltering//NAME`."""
         others: dict[str, list[Node]] = {}
         for node, parent in _below(filtering):
             if node.tag in EVENTS:
@@ -56,7 +56,7 @@ class ElementReader:
             )
 
     def _count(self, node: Node) -> None:
-        """Refuse elements without number: whether each does something is asked of each beside all others."""
+        """Refuse too many elements: the checks compare each with all others."""
         self._elements += 1
         if self._elements > _MOST_ELEMENTS:
             if self._elements == _MOST_ELEMENTS + 1:
@@ -114,7 +114,7 @@ class ElementReader:
         return "include" if includes == (attribute == "onmatch") else "exclude"
 
     def _fields_exist(self, node: Node) -> bool:
-        """Whether all the fields are of one event that the element stands for."""
+        """Return whether all the fields are of one event that the element stands for."""
         used = [field for operand in node.children for field in (_fields(operand))]
         layouts = EVENTS[node.tag]
         if any(all(field.tag in layout for field in used) for layout in layouts):
@@ -179,8 +179,10 @@ class ElementReader:
 
 
 def _below(node: Node) -> Iterator[tuple[Node, Node]]:
-    """Nodes below one, with their parents, in the document's order; of those inside of an event's element only events:
-    Sysmon finds them even there."""
+    """Yield the nodes below one, with their parents, in the document's order.
+
+    Of those inside of an event's element yield only events: Sysmon finds them even there.
+    """
     stack = [(child, node, False) for child in reversed(node.children)]
     while stack:
         node, parent, inside = stack.pop()

@@ -1,4 +1,4 @@
-"""What a configuration decides over one event: the slow, obvious reference, step by step as Sysmon takes them.
+"""Decide over one event as a configuration does: the slow, obvious reference, step by step as Sysmon takes them.
 
 It follows FilterEventRules and MatchFilterGroup of microsoft/SysmonCommon, rules.c. The SQL of `rules.sql` is held to
 it by tests; `config explain` shows its steps.
@@ -16,7 +16,7 @@ from procwire.sysmon.model import Configuration, Element, Filter, Operand, Rule
 __all__ = ["NO_NAME", "Decision", "Outcome", "Step", "decide"]
 
 Outcome = Literal["match", "no match", "failed", "skipped"]
-"""failed: the field has no text, so the whole element does not match. skipped: an earlier filter of the same field
+"""failed: the field has no text, so the entire element does not match. skipped: an earlier filter of the same field
 has matched, which is enough in an AND element."""
 
 NO_NAME = "-"
@@ -25,7 +25,7 @@ NO_NAME = "-"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One filter asked, or the outcome of a Rule (`filter` is None) or of an element (`operand` is None, too)."""
+    """Record one filter asked, or the outcome of a Rule (`filter` is None) or an element (`operand` is None, too)."""
 
     element: Element
     operand: Operand | None
@@ -37,7 +37,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether an event is logged, and what decided."""
+    """Hold whether an event is logged, and what decided."""
 
     logged: bool
     rule_name: str
@@ -45,12 +45,12 @@ class Decision:
     element: Element | None
     """The element that matched; None where the default decided."""
     operand: Operand | None
-    """What matched in it, of an OR element; an AND element decides as a whole."""
+    """What matched in it, of an OR element; an AND element decides as one."""
     steps: tuple[Step, ...]
 
 
 def decide(configuration: Configuration, event: Mapping[str, str | None], *, strict: bool = False) -> Decision:
-    """Ask a configuration about an event, given as the texts that `forms.sysmon_texts` makes.
+    """Decide over an event, given as the texts that `forms.sysmon_texts` makes.
 
     strict: with Sysmon's bug, that the name of a filter stays although its Rule or element did not match after all,
     and is then reported by another that matches and has no name.
@@ -66,7 +66,7 @@ def decide(configuration: Configuration, event: Mapping[str, str | None], *, str
 
 
 class _Trial:
-    """One event, asked about element by element."""
+    """Represent one event, asked about element by element."""
 
     def __init__(self, event: Mapping[str, str | None], strict: bool) -> None:
         self._event = event
@@ -75,7 +75,7 @@ class _Trial:
         self.name = ""
 
     def ask(self, element: Element) -> Operand | None:
-        """Ask all of an element; the operand that made an OR element match. The last step tells the outcome."""
+        """Ask all of an element; return the operand that made an OR element match. The last step has the outcome."""
         before = self.name
         outcome, operand = self._element(element)
         if outcome != "match" and not self._strict:
@@ -138,7 +138,7 @@ class _Trial:
 
 
 def _comes_again(operand: Operand, later: tuple[Operand, ...]) -> bool:
-    """Whether a field is asked for again: within an AND element, filters of one field are alternatives."""
+    """Return whether a field is asked for again: within an AND element, filters of one field are alternatives."""
     return isinstance(operand, Filter) and any(
         isinstance(other, Filter) and other.field == operand.field for other in later
     )

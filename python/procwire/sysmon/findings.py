@@ -1,4 +1,4 @@
-"""Findings while a configuration is read: errors, warnings and notes, each with the place of an element."""
+"""Collect findings while a configuration is read: errors, warnings and notes, each with the place of an element."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ESCAPES = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 class TooManyFindings(Exception):  # noqa: N818 - it becomes a ConfigurationError
-    """A file with so many mistakes is no configuration; `findings` are the first of them."""
+    """Report a file with so many mistakes that it is no configuration; `findings` are the first of them."""
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
         super().__init__(f"found more than {_MOST:,} findings")
@@ -26,49 +26,49 @@ class TooManyFindings(Exception):  # noqa: N818 - it becomes a ConfigurationErro
 
 
 class Findings:
-    """Collects them, in whatever order they are met, up to a limit: raises TooManyFindings beyond."""
+    """Collect findings in any order, up to a limit: raise TooManyFindings beyond it."""
 
     def __init__(self) -> None:
         self._found: list[Finding] = []
 
     @property
     def sorted(self) -> tuple[Finding, ...]:
-        """By their places."""
+        """Return the findings by their places."""
         return tuple(sorted(self._found, key=lambda found: (found.place, found.severity, found.text)))
 
     def error(self, node: Node, text: str) -> None:
-        """What Sysmon refuses, or reads otherwise than it is written."""
+        """Add an error: what Sysmon refuses, or reads otherwise than it is written."""
         self._add(node, "error", text)
 
     def warn(self, node: Node, text: str) -> None:
-        """What is legal and likely wrong."""
+        """Add a warning: what is legal and likely wrong."""
         self._add(node, "warning", text)
 
     def note(self, node: Node, text: str) -> None:
-        """What is legal and has no effect here."""
+        """Add a note: what is legal and has no effect here."""
         self._add(node, "note", text)
 
     def _add(self, node: Node, severity: Severity, text: str) -> None:
         if len(self._found) == _MOST:
-            last = Finding(node.place, "error", f"found more than {_MOST:,} mistakes, and stopped to look for more")
+            last = Finding(node.place, "error", f"found more than {_MOST:,} mistakes, and stopped checking")
             raise TooManyFindings((*self.sorted, last))
         self._found.append(Finding(node.place, severity, text))
 
     def check_attributes(self, node: Node, known: tuple[str, ...]) -> None:
-        """Warn of attributes that Sysmon does not look at: it tells upper from lower case."""
+        """Warn of attributes that Sysmon ignores: names are case-sensitive."""
         for name in node.attributes:
             if name not in known:
                 found = f"found attribute {name!r} of <{node.tag}>"
-                self.warn(node, f"{found}, which Sysmon does not look at{nearest(name, known)}")
+                self.warn(node, f"{found}, which Sysmon ignores{nearest(name, known)}")
 
     def check_texts(self, node: Node) -> None:
         """Warn of text beside the children of an element that only has children."""
         if node.texts:
-            self.warn(node, f"found text in <{node.tag}>, {quoted(node.value.strip())}, which Sysmon does not look at")
+            self.warn(node, f"found text in <{node.tag}>, {quoted(node.value.strip())}, which Sysmon ignores")
 
 
 def nearest(found: str, known: Iterable[str]) -> str:
-    """`; did you mean 'contains any'?`, or nothing where no known name comes near."""
+    """Return `; did you mean 'contains any'?`, or an empty text where no known name comes near."""
     return _nearest(found.strip().casefold()[:_LONGEST], tuple(known))
 
 
@@ -81,17 +81,17 @@ def _nearest(found: str, known: tuple[str, ...]) -> str:
 
 
 def dotted(version: Version) -> str:
-    """As Sysmon prints it: 4.90."""
+    """Return a version as Sysmon prints it: 4.90."""
     return f"{version[0]}.{version[1]:02}"
 
 
 def quoted(text: str, longest: int = _LONGEST) -> str:
-    """A value from the file, on one line, its middle left out if it is long: the ends of paths tell most."""
+    """Return a value from the file on one line, the middle left out if long: the ends of paths matter most."""
     if len(text) > longest:
         text = f"{text[: longest // 2]}...{text[-(longest // 2) :]}"
     return f"'{one_line(text)}'"
 
 
 def one_line(text: str) -> str:
-    """A text with the line ends that came in with values made visible."""
+    """Return a text with the line ends that came in with values made visible."""
     return text.translate(_ESCAPES)

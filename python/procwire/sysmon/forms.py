@@ -1,4 +1,4 @@
-"""The texts that Sysmon compares: how it renders each field of event 3, of a row and in SQL.
+"""Render the texts that Sysmon compares: each field of event 3, of a row and in SQL.
 
 The table holds numbers, flags, times and addresses; Sysmon's conditions see text. A missing string is `-`; a missing
 number, flag or GUID cannot be rendered, and the element that asks for it does not match (SysmonCommon,
@@ -46,7 +46,7 @@ _MISSING = "-"
 
 
 def sysmon_texts(row: Mapping[str, object], *, dns_lookup: bool = True) -> dict[str, str | None]:
-    """Sysmon's text of each field of event 3, of a row under the standard names; None where there is none."""
+    """Return Sysmon's text of each field of event 3, of a row under the standard names; None where there is none."""
     texts = {name: text_of(name, row.get(column.name)) for name, column in COLUMNS.items()}
     # While rules are asked there is no rule's name yet.
     texts["RuleName"] = _MISSING
@@ -56,7 +56,7 @@ def sysmon_texts(row: Mapping[str, object], *, dns_lookup: bool = True) -> dict[
 
 
 def text_of(name: str, value: object) -> str | None:
-    """Sysmon's text of a field's value, as Arrow gives it to Python; None where it has none."""
+    """Return Sysmon's text of a field's value, as Arrow gives it to Python; None where it has none."""
     if value is None:
         return None if name in TYPED else _MISSING
     text = rendering.text_of(value)
@@ -64,7 +64,7 @@ def text_of(name: str, value: object) -> str | None:
 
 
 def text_sql(name: str, *, dns_lookup: bool = True) -> str:
-    """The same as an SQL expression over the table's columns, in lower case; null where there is no text."""
+    """Return an SQL expression for a field's text in lower case, over the table's columns; null where there is none."""
     column = COLUMNS[name].name
     if name == "RuleName" or (name in NAMES_LOOKED_UP and not dns_lookup):
         return f"'{_MISSING}'"

@@ -1,4 +1,4 @@
-"""What Sysmon knows: conditions, events with their fields, options.
+"""List what Sysmon knows: conditions, events with their fields, options.
 
 From the manifest in microsoft/SysmonCommon (manifest.xml, schema 4.90), and for events 27 to 29, which Windows'
 Sysmon has beyond it, from Sysmon's schema of 4.82 and its documentation.

@@ -1,4 +1,4 @@
-"""A Sysmon configuration, as parsed: elements of rules, in the order in which the document has them.
+"""Represent a Sysmon configuration, as parsed: elements of rules, in the order in which the document has them.
 
 ::
 
@@ -37,7 +37,7 @@ NETWORK_CONNECT = "NetworkConnect"
 
 
 class Place(NamedTuple):
-    """Where something stands in the file, both from 1; a column counts characters."""
+    """Hold where something stands in the file, both from 1; a column counts characters."""
 
     line: int
     column: int
@@ -45,7 +45,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """What is wrong with a file, or worth knowing, and where."""
+    """Hold what is wrong with a file, or worth knowing, and where."""
 
     place: Place
     severity: Severity
@@ -57,7 +57,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`<Field condition="" name="">value</Field>`: one test of one field."""
+    """Hold `<Field condition="" name="">value</Field>`: one test of one field."""
 
     field: str
     """Sysmon's name of it."""
@@ -72,7 +72,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`<Rule groupRelation="" name="">`: filters that together are one operand of their element."""
+    """Hold `<Rule groupRelation="" name="">`: filters that together are one operand of their element."""
 
     relation: Relation
     filters: tuple[Filter, ...]
@@ -88,7 +88,7 @@ Operand = Filter | Rule
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """`<NetworkConnect onmatch="">`, or another event's: rules that include, or exclude, what matches."""
+    """Hold `<NetworkConnect onmatch="">`, or another event's: rules that include, or exclude, what matches."""
 
     event: str
     onmatch: OnMatch
@@ -102,7 +102,7 @@ class Element:
 
     @property
     def filters(self) -> Iterator[Filter]:
-        """Every filter, in the document's order."""
+        """Return every filter, in the document's order."""
         for operand in self.operands:
             if isinstance(operand, Rule):
                 yield from operand.filters
@@ -112,7 +112,7 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A whole file."""
+    """Hold a complete configuration file."""
 
     path: str
     """As findings name it."""
@@ -125,32 +125,32 @@ class Configuration:
     field_sizes: Mapping[str, int]
     """FieldSizes: Sysmon's name of a field to the longest text that is written of it, in characters."""
     findings: tuple[Finding, ...]
-    """Errors that the lenient reading passed over, and what has no effect here."""
+    """Errors that the lenient reading skipped, and what has no effect here."""
 
     @property
     def schema(self) -> str:
-        """The version as Sysmon prints it: 4.90."""
+        """Return the version as Sysmon prints it: 4.90."""
         return f"{self.schema_version[0]}.{self.schema_version[1]:02}"
 
     @property
     def filter_count(self) -> int:
-        """Filters that decide over event 3."""
+        """Return the number of filters that decide over event 3."""
         return sum(1 for element in self.network_connect for _ in element.filters)
 
     @property
     def network_connect(self) -> tuple[Element, ...]:
-        """The elements that decide over event 3, in the document's order."""
+        """Return the elements that decide over event 3, in the document's order."""
         return tuple(element for element in self.elements if element.event == NETWORK_CONNECT)
 
     @property
     def evaluation_order(self) -> tuple[Element, ...]:
-        """The same as Sysmon asks them: all that exclude first; of either kind the last in the document first."""
+        """Return the elements as Sysmon asks them: all that exclude first; of either kind the last first."""
         backwards = self.network_connect[::-1]
         excluding = [element for element in backwards if element.onmatch == "exclude"]
         return tuple(excluding + [element for element in backwards if element.onmatch == "include"])
 
     @property
     def logs_by_default(self) -> bool:
-        """Whether an event that nothing matches is logged: only one sole element says so, one that excludes."""
+        """Return whether an event that nothing matches is logged: only one sole exclude element says so."""
         elements = self.network_connect
         return len(elements) == 1 and elements[0].onmatch == "exclude"

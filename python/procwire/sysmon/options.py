@@ -1,4 +1,4 @@
-"""Options of a configuration: DnsLookup and FieldSizes are applied, the others only checked."""
+"""Read options of a configuration: DnsLookup and FieldSizes are applied, the others only checked."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _FALSE, _TRUE = ("false", "0", "disabled", "no"), ("true", "1", "enabled", "yes"
 
 @dataclass(slots=True)
 class Options:
-    """Those that are applied."""
+    """Hold the options that are applied."""
 
     dns_lookup: bool = True
     field_sizes: dict[str, int] = field(default_factory=dict)
 
 
 def read_options(root: Node, version: Version, findings: Findings) -> Options:
-    """The options that stand below `<Sysmon>`, up to the first that Sysmon does not know: it stops there."""
+    """Return the options that stand below `<Sysmon>`, up to the first that Sysmon does not know: it stops there."""
     reader = _Reader(version, findings)
     reader.read(root)
     return reader.options

@@ -1,5 +1,7 @@
-"""From a file to a `Configuration`: what Sysmon's own loader does (microsoft/SysmonCommon, xml.cpp), and where it would
-print an error, or silently read less than is written, a finding."""
+"""Parse a file into a `Configuration`, as Sysmon's own loader does (microsoft/SysmonCommon, xml.cpp).
+
+Where Sysmon would print an error, or silently read less than is written, there is a finding.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ _LATEST: Version = (4, 90)
 
 
 def load(path: str | os.PathLike[str], *, lenient: bool = False) -> Configuration:
-    """The configuration in a file.
+    """Return the configuration in a file.
 
     lenient: reads on where Sysmon refuses or skips something, and keeps the errors as findings: older schemas are
     taken, an unknown condition drops its filter, an element without a usable onmatch is dropped, an unknown field
@@ -40,7 +42,10 @@ def load(path: str | os.PathLike[str], *, lenient: bool = False) -> Configuratio
 
 
 def parse(data: bytes, path: str = "configuration", *, lenient: bool = False) -> Configuration:
-    """The configuration in a file's bytes; `path` is what findings call it. Arguments and errors as for `load`."""
+    """Return the configuration in a file's bytes; `path` is what findings call it.
+
+    Arguments and errors as for `load`.
+    """
     try:
         root = parse_document(data)
     except DocumentError as error:

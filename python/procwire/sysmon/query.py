@@ -1,4 +1,4 @@
-"""A configuration as a whole SQL query, to be run over a table of connections by whatever speaks DuckDB's SQL."""
+"""Compile a configuration to a complete SQL query over a table of connections, in DuckDB's SQL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["query"]
 
 
 def query(configuration: Configuration, *, strict: bool = False) -> str:
-    """The query over a table `connections` under the standard names: the rows that are logged, with their rule_name.
+    """Return the query over a table `connections` under the standard names: the logged rows, with their rule_name.
 
     strict: as for `compile_sql`.
     """

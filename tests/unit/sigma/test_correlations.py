@@ -1,4 +1,4 @@
-"""Correlation rules: what they count, over a time that slides, and when they are told of."""
+"""Correlation rules: what they count, over a time that slides, and when they are reported."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def counted(kind: str, condition: str, more: str = "group-by: [Computer]") -> st
 
 
 def live(text: str, events: Sequence[Event]) -> list[dict[str, Any]]:
-    """What a stream is told, event by event."""
+    """What a stream reports, event by event."""
     found = loaded(BASE, text)
     assert not found.problems
     stream = SigmaStream(found)
@@ -40,7 +40,7 @@ def live(text: str, events: Sequence[Event]) -> list[dict[str, Any]]:
 
 
 def at_rest(text: str, events: Sequence[Event], *documents: str) -> list[dict[str, Any]]:
-    """What a log is told, in whatever order its rows are."""
+    """What a log reports, in any order of its rows."""
     found = loaded(*(documents or (BASE,)), text)
     assert not found.problems
     with connect() as connection:
@@ -59,7 +59,7 @@ def told(matches: Sequence[dict[str, Any]]) -> list[tuple[int, float, tuple[floa
 
 
 def test_count_over_a_time_that_slides() -> None:
-    """Three within a minute, wherever it begins; buckets of a minute would hold two each."""
+    """Three within a minute, whenever it begins; buckets of a minute would hold two each."""
     text = counted("event_count", "  gte: 3")
     events = [after(second) for second in (50, 58, 65, 200, 262, 324)]
     assert told(live(text, events)) == [(3, 3, (50, 65))]
@@ -73,7 +73,7 @@ def test_end_of_the_time_belongs_to_it() -> None:
 
 
 def test_stream_is_told_once_until_it_is_over() -> None:
-    """When it begins; a log is told how many there were, and until when."""
+    """When it begins; a log reports how many there were, and until when."""
     text = counted("event_count", "  gt: 1")
     events = [after(second) for second in (0, 10, 20, 30, 200, 210)]
     assert told(live(text, events)) == [(2, 2, (0, 10)), (2, 2, (200, 210))]
@@ -92,7 +92,7 @@ def test_streams_of_one_rule_set_remember_nothing_of_each_other() -> None:
 
 
 def test_groups_do_not_mix() -> None:
-    """Values of `group-by` are told, and stand in the event's columns; what is missing is a value of its own."""
+    """Values of `group-by` are reported, and stand in the event's columns; what is missing is a value of its own."""
     text = counted("event_count", "  gte: 2", "group-by: [Computer, DestinationIp]")
     ends = (("PC", "10.0.0.1"), ("PC", "10.0.0.2"), (None, None), ("PC", "10.0.0.1"), (None, None))
     events = [after(second, Computer=name, DestinationIp=ip) for second, (name, ip) in enumerate(ends)]
@@ -206,7 +206,7 @@ def test_aliases() -> None:
 
 
 def test_own_matches_of_its_rules() -> None:
-    """They are told only where `generate` says so."""
+    """They are reported only where `generate` says so."""
     text = counted("event_count", "  gte: 2")
     events = [after(0), after(1)]
     assert [match["rule_title"] for match in at_rest(text, events)] == ["C"]

@@ -134,7 +134,7 @@ def test_firewall_rule() -> None:
 
 
 def test_kinds_of_records() -> None:
-    """An attempt to reach what is forbidden is a match; the end of a connection has been told of already."""
+    """An attempt to reach what is forbidden is a match; the end of a connection is reported already."""
     found = loaded(document("Image: 'a'"))
     kinds = ("connection", "existing", "attempt", "close", "loss", None)
     events = [{"Image": "a", "RecordKind": kind} for kind in kinds]

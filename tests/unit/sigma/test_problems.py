@@ -1,4 +1,4 @@
-"""What does not run is told of, with its reason; nothing is left out without a word."""
+"""What does not run is reported with its reason; nothing is left out silently."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_log_source_that_is_not_ours(source: str, reason: str) -> None:
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
-    """Each is told of by its path, and, where there is one, the line; the rules around it run."""
+    """Each is reported by its path, and, where there is one, the line; the rules around it run."""
     (tmp_path / "bad.yml").write_text("a: [b\nc: d")
     (tmp_path / "binary.yml").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "deep").mkdir()

@@ -1,4 +1,4 @@
-"""Twenty cases that tell whether somebody has understood Sysmon, and the trap of white space and case."""
+"""Twenty cases that show whether somebody understands Sysmon, and the trap of white space and case."""
 
 from __future__ import annotations
 

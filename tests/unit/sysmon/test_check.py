@@ -103,7 +103,7 @@ def test_good_filters_are_silent() -> None:
          "begin with '10.'"),
         ("DestinationIp", "excludes", "172.16.0.0/12", "always matches: addresses are compared as text, without "
          "ranges; write not begin with, one filter each from '172.16.' to '172.31.'; so everything is included"),
-        ("SourceIp", "is", "192.168.", "never matches: addresses are compared whole; write begin with '192.168.', if "
+        ("SourceIp", "is", "192.168.", "never matches: addresses are compared in full; write begin with '192.168.', if "
          "it is the first part of one"),
         ("DestinationHostname", "is", "*.example.com", "never matches: Sysmon has no wildcards; write end with "
          "'.example.com'"),
@@ -162,12 +162,12 @@ def test_token_list_says_what_its_separators_do(condition: str, value: str, told
          "match 443; list the numbers with is any"),
         ("DestinationPort", "more than", "49151", "compares text and not numbers: it matches 80; list the numbers with "
          "is any"),
-        ("DestinationPort", "contains any", "443;80", "also matches 4430: it looks for a part of the number; write is "
+        ("DestinationPort", "contains any", "443;80", "also matches 4430: it searches for part of the number; write is "
          "any '443;80'"),
-        ("DestinationPort", "begin with", "44", "also matches 440: it looks for a part of the number; write is '44'"),
-        ("SourcePort", "end with", "22", "also matches 122: it looks for a part of the number; write is '22'"),
-        ("SourcePort", "excludes", "22", "also leaves out 220: it looks for a part of the number; write is not '22'"),
-        ("SourcePort", "excludes any", "22;23", "also leaves out 220: it looks for a part of the number; write is not "
+        ("DestinationPort", "begin with", "44", "also matches 440: it searches for part of the number; write is '44'"),
+        ("SourcePort", "end with", "22", "also matches 122: it searches for part of the number; write is '22'"),
+        ("SourcePort", "excludes", "22", "also leaves out 220: it searches for part of the number; write is not '22'"),
+        ("SourcePort", "excludes any", "22;23", "also leaves out 220: it searches for part of the number; write is not "
          'for each in a <Rule groupRelation="and">'),
         ("DestinationIp", "begin with", "10", "also matches 100.0.0.1: addresses are compared as text; write begin "
          "with '10.'"),
@@ -260,7 +260,7 @@ def test_filter_that_another_one_covers_does_nothing(
 
 
 def test_covered_filter_with_a_name_of_its_own_is_silent_where_it_is_asked_first() -> None:
-    """It gives its name; asked second it gives none, and that is told."""
+    """It gives its name; asked second it gives none, and that is reported."""
     narrow = '<Image condition="end with" name="narrow">\\nc.exe</Image>'
     wide = '<Image condition="contains" name="wide">nc.</Image>'
     assert of_filters(f"{narrow}\n{wide}") == []
@@ -292,7 +292,7 @@ EXCLUDE_EVIL = '\n<NetworkConnect onmatch="exclude"><Image condition="contains">
     ],
 )  # fmt: skip
 def test_include_that_an_exclude_voids_is_told(include: str, what: str | None) -> None:
-    """Excludes are asked first, wherever they stand."""
+    """Excludes are asked first, in every place."""
     told = (
         f"3: found {what}, which never includes anything: Image contains 'evil' in line 5 excludes all that it matches"
     )
@@ -385,7 +385,7 @@ def test_rule_without_relation_is_told() -> None:
 
 
 def test_condition_newer_than_the_schema_is_told_once() -> None:
-    """Of any event, since Sysmon refuses the whole file."""
+    """Of any event, since Sysmon refuses the entire file."""
     ports = "\n".join(filter_xml(PORT, "is any", port) for port in ("80", "443"))
     text = (
         "3: found condition 'is any' under schema 4.30: it came with 4.31, and Sysmon that is older refuses the file; "

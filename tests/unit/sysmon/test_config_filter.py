@@ -133,7 +133,7 @@ def test_field_sizes_cut_what_is_written(size: int, image: str | None, written: 
 
 
 def test_field_sizes_cut_after_the_rules() -> None:
-    """Rules see the whole text; a rule's name is cut, too."""
+    """Rules see the complete text; a rule's name is cut, too."""
     text = (
         '<FieldSizes>Image:6,RuleName:7,ProcessId:1</FieldSizes><EventFiltering><RuleGroup name="a long name"><include>'
         f"<Image>{SVCHOST}</Image></include></RuleGroup></EventFiltering>"

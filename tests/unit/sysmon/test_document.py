@@ -58,7 +58,7 @@ def test_texts(inside: str, texts: list[str]) -> None:
     ],
 )
 def test_encodings(data: bytes) -> None:
-    """Marks and zero bytes tell them, and of those declared only ISO-8859-1."""
+    """Marks and zero bytes identify them, and of those declared only ISO-8859-1."""
     assert parse_document(data).value == "é"
 
 

@@ -1,4 +1,4 @@
-"""The reference tells each step that it takes; test_conformance.py tells whether it takes the right ones."""
+"""The reference reports each step that it takes; test_conformance.py checks whether it takes the right ones."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_steps_up_to_the_first_match() -> None:
 
 
 def test_steps_of_an_and_element() -> None:
-    """A field that comes again is not the end; one that has matched is skipped; the element decides as a whole."""
+    """A field that comes again is not the end; one that has matched is skipped; the element decides as one."""
     decision = decided(TWO, Protocol="udp", Initiated=False)
     assert told(decision)[-5:] == [
         ("DestinationPort=80", "443", "no match"),

@@ -83,7 +83,7 @@ def test_head_tells_order_default_and_options() -> None:
         "  4. the rest is not logged: so it is wherever there are two elements or more",
         "",
         "DnsLookup is False: host names and port names stay empty, and rules see - for them.",
-        "FieldSizes: Image is cut to 20 characters, after the rules have seen it whole.",
+        "FieldSizes: Image is cut to 20 characters, after the rules have seen it in full.",
     ]
 
 
@@ -236,7 +236,7 @@ def test_story_sums_up_many_alternatives_that_stop_an_element() -> None:
 
 
 def test_story_tells_of_a_field_without_a_text() -> None:
-    """An event of a log that has no port: the whole element is stopped, though its next filter would match."""
+    """An event of a log that has no port: the entire element is stopped, though its next filter would match."""
     configuration = elements(include("<SourcePort>1</SourcePort><Protocol>tcp</Protocol>"))
     decision = decide(configuration, sysmon_texts({"network_protocol": "tcp"}))
     assert page(list(story_lines(configuration, decision))) == (
@@ -246,7 +246,7 @@ def test_story_tells_of_a_field_without_a_text() -> None:
 
 def test_story_ends_where_something_decided() -> None:
     configuration = elements(include("<User>a</User>"), include("<User>me</User>"))
-    assert " 2 include: not asked any more\n" in story(configuration, "User=me")
+    assert " 2 include: no longer evaluated\n" in story(configuration, "User=me")
 
 
 def test_fields_that_were_not_given_are_told_where_they_were_asked_for() -> None:
@@ -309,7 +309,7 @@ def test_told_has_every_step() -> None:
     }  # fmt: skip
 
 
-# An event that somebody tells of
+# An event that somebody describes
 
 
 @pytest.mark.parametrize(

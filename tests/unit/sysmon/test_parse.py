@@ -1,4 +1,4 @@
-"""From a file to a configuration: what is read, what is refused, and what users are told of it."""
+"""From a file to a configuration: what is read, what is refused, and what users learn of it."""
 
 from __future__ import annotations
 
@@ -239,11 +239,11 @@ def test_errors_in_options(before: str, text: str) -> None:
         ('<NetworkConnect onmatch="include"><Rule/></NetworkConnect>',
          "found a <Rule> without fields, which does nothing"),
         ('<NetworkConnect onmatch="include"><Image Condition="is">a</Image></NetworkConnect>',
-         "found attribute 'Condition' of <Image>, which Sysmon does not look at; did you mean 'condition'?"),
+         "found attribute 'Condition' of <Image>, which Sysmon ignores; did you mean 'condition'?"),
         ('<NetworkConnect onmatch="include"><Image>a<!-- x -->b</Image></NetworkConnect>',
          "found a value in 2 pieces, of which Sysmon reads 'a'"),
         ('<NetworkConnect onmatch="include">svchost.exe</NetworkConnect>',
-         "found text in <NetworkConnect>, 'svchost.exe', which Sysmon does not look at"),
+         "found text in <NetworkConnect>, 'svchost.exe', which Sysmon ignores"),
         ('<networkconnect onmatch="include"/>',
          "found <networkconnect>, expected an event such as <NetworkConnect>; did you mean 'NetworkConnect'?"),
     ],

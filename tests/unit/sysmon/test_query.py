@@ -1,4 +1,4 @@
-"""The whole query runs as it is, and gives what the configuration logs."""
+"""The complete query runs as it is, and gives what the configuration logs."""
 
 from __future__ import annotations
 

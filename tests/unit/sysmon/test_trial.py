@@ -1,4 +1,4 @@
-"""What `config test` counts, against the plain way: each configuration anew without the rule, each event asked."""
+"""What `config test` counts, against the plain way: each configuration again without the rule, each event asked."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What Sigma rules can do: which match in data or under a configuration, and whether they match their examples."""
+"""Analyse what Sigma rules can do: which match in data or under a configuration, and which match their examples."""

@@ -1,4 +1,4 @@
-"""Which Sigma rules run, which match in the data at hand, and what keeps the others from matching."""
+"""Check which Sigma rules run, which match in the data at hand, and what keeps the others from matching."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FAULTS: tuple[Status, ...] = ("cannot match", "filtered", "not run")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a rule can do."""
+    """Hold what a rule can do."""
 
     path: str
     line: int | None
@@ -48,18 +48,18 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """A verdict for each rule, by path and line; one for each document that is no rule of ours, too."""
+    """Hold a verdict for each rule, by path and line, and one for each document that is no rule of ours."""
 
     verdicts: tuple[Verdict, ...]
 
     @property
     def counts(self) -> Mapping[Status, int]:
-        """How many verdicts have each status."""
+        """Return how many verdicts have each status."""
         return Counter(verdict.status for verdict in self.verdicts)
 
     @property
     def is_sound(self) -> bool:
-        """Whether every rule about network connections runs, and can match."""
+        """Return whether every rule about network connections runs, and can match."""
         return not any(verdict.status in FAULTS for verdict in self.verdicts)
 
 

@@ -1,11 +1,11 @@
-"""Examples beside a Sigma rule: events, and whether the rule is to match them.
+r"""Read the examples beside a Sigma rule: events, and whether the rule is to match them.
 
 `rule.test.yml` stands beside `rule.yml`, a list of::
 
     - name: what it shows            # may be left out
       match: true                    # or false
       event:                         # or `events`, a list, for rules that correlate
-        Image: C:\\Windows\\System32\\notepad.exe
+        Image: C:\Windows\System32\notepad.exe
         DestinationPort: 888
 """
 
@@ -38,7 +38,7 @@ _TYPES: Mapping[Kind, pa.DataType] = {"number": pa.int64(), "flag": pa.bool_(), 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """An event, or several one after the other, under Sysmon's names, and whether the rule is to match."""
+    """Represent an event, or several one after the other, under Sysmon's names, and whether the rule is to match."""
 
     name: str
     match: bool
@@ -46,12 +46,12 @@ class Example:
 
 
 def examples_beside(rule: Path) -> Path:
-    """Where a rule's examples are."""
+    """Return the path of a rule's examples."""
     return rule.with_name(f"{rule.stem}.test{rule.suffix}")
 
 
 def read_examples(path: Path) -> list[Example]:
-    """The examples of a file. Raises UsageError, with the place, for what is none."""
+    """Return the examples of a file. Raises UsageError, with the place, for what is none."""
     try:
         text = read_bounded(path, reading.MOST_BYTES).decode("utf-8-sig")
         _, found = next(reading.documents_of(text), (1, None))
@@ -68,8 +68,10 @@ def read_examples(path: Path) -> list[Example]:
 
 
 def batch_of(example: Example, *, linux: bool) -> pa.RecordBatch:
-    """Its events as rows of the table, a second apart where they tell no time. Raises UsageError for a field that
-    there is not, or a value that it cannot have."""
+    """Return the example's events as rows of the table, a second apart where they have no time.
+
+    Raises UsageError for a field that does not exist, or a value that it cannot have.
+    """
     rows = [_row(event, number, linux) for number, event in enumerate(example.events)]
     others = {name for row in rows for name in row if name not in LIVE_SCHEMA.names}
     schema = pa.schema([*LIVE_SCHEMA, *((name, _TYPES.get(kind_of(name), pa.string())) for name in sorted(others))])

@@ -32,14 +32,14 @@ _VIEWS = ("connections", "enriched", "dns_queries")
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """What a view has: how many events, how many values of each column, and the values of those with few."""
+    """Hold what a view has: how many events, how many values of each column, and the values of those with few."""
 
     events: int
     counts: Mapping[str, int]
     values: Mapping[str, frozenset[object]] = field(default_factory=dict)
 
     def outcomes(self, leaf: Leaf) -> tuple[bool, bool]:
-        """Whether some event may fulfil a test, and whether some may not."""
+        """Return whether some event may fulfil a test, and whether some may not."""
         if leaf.column in self.values:
             ask = ColumnTests(leaf.column, [(leaf.test, 1)])
             answers = {bool(ask(value)) for value in self.values[leaf.column]}
@@ -52,7 +52,7 @@ class Present:
 
 
 def present_in(connection: Connection, rules: Iterable[Rule]) -> Mapping[str, Present]:
-    """What each view has of the columns that rules ask for; without the views that are not there."""
+    """Return what each view has of the columns that rules ask for; without the views that are not there."""
     asked = sorted({column for rule in rules for column in _columns(rule)})
     query = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'main'"
     found = connection.sql(query).to_arrow_reader().read_all().to_pylist()
@@ -80,7 +80,7 @@ def _present(connection: Connection, view: str, asked: Sequence[str], names: set
 
 
 def blockers(rule: Rule, views: Mapping[str, Present]) -> tuple[Leaf, ...]:
-    """The tests for which a rule cannot match there; none if it can. Of several views one suffices."""
+    """Return the tests for which a rule cannot match there; none if it can. Of several views one suffices."""
     if rule.correlation is not None:
         found = [blockers(member, views) for member in rule.correlation.rules]
         needs_all = rule.correlation.type.startswith("temporal")
@@ -92,7 +92,7 @@ def blockers(rule: Rule, views: Mapping[str, Present]) -> tuple[Leaf, ...]:
 
 
 def missing_fields(rule: Rule, views: Mapping[str, Present]) -> tuple[str, ...]:
-    """Fields that never have a value there, though the rule asks for one."""
+    """Return fields that never have a value there, though the rule asks for one."""
     if rule.tree is None:
         return ()
     asked = [leaf for leaf in leaves(rule.tree) if leaf.field and not isinstance(leaf.test, Missing)]
@@ -110,7 +110,7 @@ def _seen_by(rule: Rule, views: Mapping[str, Present]) -> list[Present]:
 
 
 def _can(node: Node, present: Present, wanted: bool) -> bool:
-    """Whether the node may be `wanted` for some event."""
+    """Return whether the node may be `wanted` for some event."""
     match node:
         case Leaf():
             return present.outcomes(node)[0 if wanted else 1]
@@ -122,7 +122,7 @@ def _can(node: Node, present: Present, wanted: bool) -> bool:
 
 
 def _blocking(node: Node, present: Present, wanted: bool) -> Iterator[Leaf]:
-    """The tests that keep the node from being `wanted`."""
+    """Return the tests that keep the node from being `wanted`."""
     if _can(node, present, wanted):
         return
     match node:
@@ -136,7 +136,7 @@ def _blocking(node: Node, present: Present, wanted: bool) -> Iterator[Leaf]:
 
 
 def why(leaves_: Iterable[Leaf], product: str | None) -> str:
-    """In words, for people who wonder why a rule is silent."""
+    """Explain in words why a rule is silent."""
     return "; ".join(dict.fromkeys(_why(leaf, product) for leaf in leaves_))
 
 

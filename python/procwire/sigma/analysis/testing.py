@@ -1,4 +1,4 @@
-"""Whether Sigma rules match the examples beside them, and only those."""
+"""Test whether Sigma rules match the examples beside them, and only those."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["Outcome", "TestReport", "test"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of an example."""
+    """Hold the result of an example."""
 
     path: str
     """The file of the examples."""
@@ -40,18 +40,18 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class TestReport:
-    """The outcomes of all examples, in the order of the rules' files."""
+    """Hold the outcomes of all examples, in the order of the rules' files."""
 
     outcomes: tuple[Outcome, ...]
 
     @property
     def passed(self) -> int:
-        """How many examples passed."""
+        """Return how many examples passed."""
         return sum(outcome.passed for outcome in self.outcomes)
 
     @property
     def is_sound(self) -> bool:
-        """Whether all passed."""
+        """Return whether all passed."""
         return self.passed == len(self.outcomes)
 
 
@@ -70,7 +70,7 @@ def test(rules: str | Path, *, examples: str | Path | None = None) -> TestReport
     """
     path = Path(rules)
     tests = _tests(path, None if examples is None else Path(examples))
-    # Loaded once, and whole: correlations refer to rules in other files.
+    # Loaded once, and completely: correlations refer to rules in other files.
     loaded = load([path])
     by_file = _by_file(loaded)
     outcomes = [outcome for file, beside in tests for outcome in _outcomes(file, by_file.get(str(file)), beside)]

@@ -1,4 +1,4 @@
-"""Why a Sigma rule does not match an event: the tests that it does not meet, or those that exclude it."""
+"""Explain why a Sigma rule does not match an event: the tests that it does not meet, or those that exclude it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST = 3
 
 
 def unmet(rules: Sequence[Rule], batch: pa.RecordBatch) -> str:
-    """What keeps the first of the rules from matching an event, in SQL; nothing for several events."""
+    """Return what keeps the first of the rules from matching an event, in SQL; nothing for several events."""
     tree = rules[0].tree
     if tree is None or batch.num_rows != 1:
         return ""
@@ -30,7 +30,7 @@ def unmet(rules: Sequence[Rule], batch: pa.RecordBatch) -> str:
 
 
 def _missing(node: Node, holds: Callable[[Node], bool], wanted: bool) -> Iterator[str]:
-    """The tests that would have to come out otherwise."""
+    """Return the tests that would have to come out otherwise."""
     if holds(node) == wanted:
         return
     match node:

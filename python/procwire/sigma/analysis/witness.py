@@ -1,4 +1,4 @@
-"""Events made up to match a Sigma rule, to ask whether a Sysmon configuration would log any."""
+"""Construct events that match a Sigma rule, to check whether a Sysmon configuration would log any."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = ["row_of", "witnesses"]
 
 Values = Mapping[str, object]
 
-# Of each rule; the first few choices of many alternatives tell enough.
+# Of each rule; the first few choices of many alternatives suffice.
 _MOST = 256
 # A program that was installed, and one that was not.
 _PLACES = (("C:\\Program Files\\Some\\program.exe", "C:\\Users\\someone\\AppData\\Local\\Temp\\program.exe"),
@@ -52,7 +52,7 @@ _ORDINARY: dict[str, object] = {
 
 
 def witnesses(rule: Rule) -> pa.RecordBatch:
-    """Events, of `event.LIVE_SCHEMA`, that match the rule's tree: ordinary but for what it asks for.
+    """Return events, of `event.LIVE_SCHEMA`, that match the rule's tree: ordinary but for what it asks for.
 
     None for a correlation, nor where what it asks for cannot be made up, as with regular expressions.
     """
@@ -65,7 +65,7 @@ def witnesses(rule: Rule) -> pa.RecordBatch:
 
 
 def row_of(values: Values) -> dict[str, object]:
-    """An event with these columns, and the bytes of its addresses."""
+    """Return an event with these columns, and the bytes of its addresses."""
     row = {**_ORDINARY, **values}
     for text, data in ADDRESS_BYTES.items():
         row[data] = network_ends(str(row[text]))[0] if row.get(text) else None
@@ -79,7 +79,7 @@ def _numbered(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _ways(node: Node, wanted: bool) -> Iterator[Values]:
-    """Values by which the node comes to be `wanted`; what they leave open is left to chance."""
+    """Return values by which the node comes to be `wanted`; what they leave open is left to chance."""
     match node:
         case Leaf():
             yield from _value(node) if wanted else ({},)
@@ -116,7 +116,7 @@ def _value(leaf: Leaf) -> Iterator[Values]:
 
 
 def _whole(text: str, parts: Sequence[Part]) -> str:
-    """What a pattern leaves open at its ends, filled in as paths and host names have it."""
+    """Return what a pattern leaves open at its ends, filled in as paths and host names have it."""
     start = _STARTS.get(text[:1], "") if parts[0] is Wildcard.ANY else ""
     end = "program.exe" if parts[-1] is Wildcard.ANY and text.endswith("\\") else ""
     return start + text + end

@@ -1,4 +1,4 @@
-"""Files of rules: which ones, and the documents in them, with their lines."""
+"""Find files of rules, and the documents in them, with their lines."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _SUFFIXES = (".yml", ".yaml")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A rule as it stands in a file. line: where it begins, from 1."""
+    """Represent a rule as it stands in a file. line: where it begins, from 1."""
 
     path: str
     line: int
     content: dict[str, Any]
 
     def problem(self, reason: object) -> Problem:
-        """That this rule does not run, on one line."""
+        """Return that this rule does not run, on one line."""
         title = self.content.get("title")
         deep = isinstance(reason, RecursionError)
         text = "is nested too deeply, expected a Sigma rule" if deep else " ".join(str(reason).split())
@@ -39,8 +39,9 @@ class Document:
 
 
 def documents(paths: Sequence[str | Path]) -> Iterator[Document | Problem]:
-    """Every document in files, and in folders' files `*.yml` and `*.yaml`, in the order of their names; not the
-    examples beside them, `*.test.yml`.
+    """Return every document in files, and in the `*.yml` and `*.yaml` files of folders, in the order of their names.
+
+    Examples beside them, `*.test.yml`, are left out.
 
     Raises UsageError for a path that is not there.
     """
@@ -58,18 +59,18 @@ def documents(paths: Sequence[str | Path]) -> Iterator[Document | Problem]:
 
 
 def rule_files(path: Path) -> list[Path]:
-    """The files of rules in a folder; or the file itself. Raises UsageError for a path that is not there."""
+    """Return the files of rules in a folder; or the file itself. Raises UsageError for a path that is not there."""
     return [file for file in _found(path) if isinstance(file, Path)]
 
 
 def _found(path: Path) -> Iterator[Path | Problem]:
-    """The files of rules in a folder, in the order of their names, and what has such a name and is none."""
+    """Return the files of rules in a folder, in the order of their names, and what has such a name and is none."""
     try:
         is_folder = path.is_dir()
         # What is there and is no file is said when it is read.
         is_there = is_folder or path.exists()
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot look at {path}: {error}") from error
+        raise UsageError(f"cannot read {path}: {error}") from error
     if not is_there:
         raise UsageError(f"found no file or folder {path}, expected Sigma rules")
     if not is_folder:
@@ -111,7 +112,7 @@ def _read(path: Path) -> Iterator[Document | Problem]:
 
 
 def _rules(path: str, text: str) -> Iterator[Document | Problem]:
-    """The documents; `action: global` is taken over into those after it, `repeat` takes over the one before."""
+    """Return the documents; `action: global` is taken over into those after it, `repeat` takes over the one before."""
     shared: dict[str, Any] = {}
     before: dict[str, Any] = {}
     for line, content in _parsed(text):
@@ -142,7 +143,7 @@ def _rules(path: str, text: str) -> Iterator[Document | Problem]:
 
 
 def _parsed(text: str) -> Iterator[reading.Document]:
-    """The documents; where the text goes wrong as such, the error as the last."""
+    """Return the documents; where the text goes wrong as such, the error as the last."""
     try:
         yield from reading.documents_of(text)
     except yaml.YAMLError as error:

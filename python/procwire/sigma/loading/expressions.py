@@ -1,4 +1,4 @@
-"""Regular expressions: RE2, in which DuckDB runs them, too. Its mistakes are errors, not lines on stderr."""
+"""Check regular expressions with RE2, in which DuckDB runs them, too. Its mistakes are errors, not lines on stderr."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class _QuietEngine(RE2RegexEngine):
         self._options.log_errors = False
 
     def compile(self, pattern: str, flags: int = 0) -> Any:
-        # pySigma gives flags after it has compiled, and none here.
+        # pySigma adds flags after it has compiled, and none here.
         del flags
         try:
             return self._re2.compile(pattern, self._options)

@@ -1,4 +1,4 @@
-"""How large a Sigma rule may be: what pySigma makes of it is estimated before it is made."""
+"""Limit how large a Sigma rule may be: estimate what pySigma makes of it before it is made."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _words(condition: object) -> int:
 
 
 def _values(found: object, field: str = "") -> int:
-    """How many tests the values below a key become."""
+    """Return how many tests the values below a key become."""
     if isinstance(found, Mapping):
         return sum(_values(value, str(name)) for name, value in found.items())
     if isinstance(found, list):
@@ -61,7 +61,7 @@ def _values(found: object, field: str = "") -> int:
 
 
 def check_tree(root: Node) -> int:
-    """How many tests a tree has. Raises Unusable for one that is nested too deeply to be compiled."""
+    """Return how many tests a tree has. Raises Unusable for one that is nested too deeply to be compiled."""
     tests = 0
     ahead: list[tuple[Node, int]] = [(root, 1)]
     while ahead:

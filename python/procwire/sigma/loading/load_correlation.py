@@ -55,7 +55,7 @@ def load_correlation(content: Mapping[str, Any], known: Known) -> tuple[SigmaCor
 
 
 def _without_range(content: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[Bound, ...]]:
-    """Several bounds at once are a range, which pySigma does not take: it gets the first alone."""
+    """Return the condition with its first bound alone: several are a range, which pySigma does not take."""
     correlation = content["correlation"]
     condition = correlation.get("condition") if isinstance(correlation, dict) else None
     if not isinstance(condition, dict):
@@ -78,7 +78,7 @@ def _referenced(name: str, known: Known) -> Rule:
 
 
 def _columns(name: str, rules: list[str], aliases: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
-    """The column of each rule's events that a name stands for."""
+    """Return the column of each rule's events that a name stands for."""
     return tuple(column_of(aliases.get(name, {}).get(rule, name)).name for rule in rules)
 
 

@@ -1,4 +1,4 @@
-"""Documents to rules that run; what does not is a problem with its reason."""
+"""Parse documents to rules that run; what does not is a problem with its reason."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _BROKEN = (SigmaError, Unusable, ArithmeticError, AttributeError, LookupError, R
 
 
 def load(paths: Sequence[str | Path]) -> RuleSet:
-    """The rules in files, and in folders, however deep; what does not run is told of in `problems`.
+    """Return the rules in files, and in folders, however deep; `problems` reports what does not run.
 
     Raises UsageError for a path that is not there.
     """
@@ -70,12 +70,12 @@ def load(paths: Sequence[str | Path]) -> RuleSet:
 
 
 def _order(document: Document) -> int:
-    """Filters first, for they change rules; correlations last, for they need them."""
+    """Return a sort key: filters first, for they change rules; correlations last, for they need them."""
     return 0 if "filter" in document.content else 2 if "correlation" in document.content else 1
 
 
 def _reported(rules: Sequence[Rule]) -> tuple[Rule, ...]:
-    """The rules; of those that serve a correlation which does not want their own matches told (`generate`), without."""
+    """Return the rules, without those that serve a correlation whose `generate` excludes their own matches."""
     hidden = {id(member) for rule in rules if rule.correlation and not rule.correlation.generate
               for member in rule.correlation.rules}  # fmt: skip
     shown = {id(member) for rule in rules if rule.correlation and rule.correlation.generate

@@ -1,4 +1,4 @@
-"""YAML that other people wrote: a document at a time, within limits, every mistake with its line.
+"""Read YAML that other people wrote: a document at a time, within limits, every mistake with its line.
 
 PyYAML builds whatever a document asks for, and raises whatever its conversions raise (ValueError for 2024-13-45,
 KeyError for `!!bool no way`). Here each is a YAMLError with a place, and what would grow without bound is refused
@@ -24,7 +24,7 @@ MOST_NODES = 250_000
 _DEEPEST = 100
 _LONGEST_SHOWN = 40
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-# What PyYAML's conversions raise for a text that is no number, flag, time or the like.
+# What PyYAML's conversions raise for a text that is no number, flag, time or similar.
 _NOT_OF_ITS_TYPE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 Document = tuple[int, Any]
@@ -32,7 +32,7 @@ Document = tuple[int, Any]
 
 
 class _Loader(_BASE):  # type: ignore[misc]
-    """PyYAML's safe loader, with limits while a document is composed, and errors of one kind while it is built."""
+    """Extend PyYAML's safe loader with limits while composing a document, and one kind of error while building it."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -65,7 +65,7 @@ class _Loader(_BASE):  # type: ignore[misc]
 
 
 def documents_of(text: str) -> Iterator[Document]:
-    """Each document of a file. Raises YAMLError where the text goes wrong as such: what follows is lost."""
+    """Return each document of a file. Raises YAMLError where the text goes wrong as such: what follows is lost."""
     loader = _Loader(text)
     try:
         while loader.check_node():
@@ -84,7 +84,7 @@ def documents_of(text: str) -> Iterator[Document]:
 
 
 def problem_of(error: yaml.YAMLError) -> tuple[int | None, str]:
-    """The line of an error, from 1, and what it says, on one line."""
+    """Return the line of an error, from 1, and what it says, on one line."""
     mark = getattr(error, "problem_mark", None)
     text = " ".join(str(getattr(error, "problem", None) or error).split())
     return None if mark is None else mark.line + 1, text

@@ -1,4 +1,4 @@
-"""Sigma's values, as pySigma parses them, as tests of a column of its kind."""
+"""Convert Sigma's values, as pySigma parses them, to tests of a column of its kind."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _MISSING = ("", "-")
 
 
 def test_of(name: str, value: SigmaType) -> Node:
-    """The test of a field's value. Raises Unusable for what has no counterpart."""
+    """Return the test of a field's value. Raises Unusable for what has no counterpart."""
     column = column_of(name)
     match value:
         case SigmaExpansion():
@@ -80,7 +80,7 @@ def test_of(name: str, value: SigmaType) -> Node:
 
 
 def keyword(value: SigmaType) -> Node:
-    """The test of a word without a field: whether one of the event's texts contains it."""
+    """Return the test of a word without a field: whether one of the event's texts contains it."""
     match value:
         case SigmaExpansion():
             return any_of(keyword(one) for one in value.values)
@@ -125,7 +125,7 @@ def _parts(value: SigmaString) -> tuple[Part, ...]:
 
 
 def _squeezed(parts: Iterable[Part]) -> tuple[Part, ...]:
-    """Neighbouring texts as one, and neighbouring `*` too."""
+    """Return neighbouring texts as one, and neighbouring `*` too."""
     result: list[Part] = []
     for part in parts:
         if result and isinstance(part, str) and isinstance(result[-1], str):
@@ -158,7 +158,7 @@ def _pattern(name: str, column: Column, parts: tuple[Part, ...], cased: bool) ->
 
 
 def _whole(name: str, column: Column, text: str, cased: bool) -> Node:
-    """The test of a whole text, by the column's kind; one that the kind cannot hold never matches."""
+    """Return the test of a complete text, by the column's kind; one that the kind cannot hold never matches."""
     if column.kind == "number":
         return Leaf(name, column.name, Equal(int(text))) if re.fullmatch(r"-?\d{1,18}", text, re.A) else Any(())
     if column.kind == "flag":

@@ -1,4 +1,4 @@
-"""The tests of one column, in plain Python: all that a value fulfils, by their numbers."""
+"""Run the tests of one column in plain Python: find all that a value fulfils, by their numbers."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ _UNITS: Mapping[TimeUnit, Callable[[datetime], int]] = {
 
 
 class ColumnTests:
-    """Called with a column's value, gives the numbers of the tests that it fulfils.
+    """Find the numbers of the tests that a column's value fulfils, when called with it.
 
-    column: its name, which tells what kind of value it is. asked: the tests, each with its number.
+    column: its name, which determines the kind of value. asked: the tests, each with its number.
     """
 
     def __init__(self, column: str, asked: Sequence[_Asked]) -> None:
@@ -68,7 +68,7 @@ class ColumnTests:
         self._long_texts = _TextTests(colons) if colons else None
 
     def __call__(self, value: Any) -> Hits:
-        """The tests that a value fulfils; of two columns that are compared, the values of both."""
+        """Return the tests that a value fulfils; of two columns that are compared, the values of both."""
         if value is None:
             return self._missing
         hits = frozenset(number for predicate, number in self._values if predicate(value)) or NO_HITS
@@ -130,8 +130,10 @@ def _has_colon(test: Test) -> bool:
 
 
 def _glob(parts: Sequence[Part]) -> str:
-    """A regular expression for the whole text, whose time does not explode: what follows a `*` is taken at the first
-    place where it stands, save for the last."""
+    """Return a regular expression for the entire text, whose time does not explode.
+
+    What follows a `*` is taken at the first place where it stands, except for the last part.
+    """
     pieces: list[list[str]] = [[]]
     for part in parts:
         if part is Wildcard.ANY:

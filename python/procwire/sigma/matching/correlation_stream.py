@@ -1,4 +1,4 @@
-"""Correlations over a stream of batches: from the events of their rules to episodes, and from episodes to rows."""
+"""Correlate a stream of batches: from the events of the rules to episodes, and from episodes to rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def correlation_columns(rule: Rule) -> tuple[str, ...]:
-    """The columns that a correlation takes from events, beside those that its rules ask for."""
+    """Return the columns that a correlation takes from events, beside those that its rules ask for."""
     correlation = rule.correlation
     assert correlation is not None
     grouped = (name for names in correlation.group_by.values() for name in names)
@@ -29,7 +29,10 @@ def correlation_columns(rule: Rule) -> tuple[str, ...]:
 
 
 class CorrelationStream:
-    """A correlation rule over batches. places: for each of its rules, its place among those that a matcher finds."""
+    """Run a correlation rule over batches.
+
+    places: for each of its rules, its place among those that a matcher finds.
+    """
 
     def __init__(self, rule: Rule, places: Sequence[int], *, live: bool) -> None:
         assert rule.correlation is not None
@@ -39,7 +42,7 @@ class CorrelationStream:
         self._tracker = EpisodeTracker(rule.correlation, live=live)
 
     def add(self, batch: pa.RecordBatch, rows: Sequence[int], found: Sequence[Iterable[Found]]) -> pa.RecordBatch:
-        """The episodes that the events of a batch begin, or end, as rows."""
+        """Return the episodes that the events of a batch begin or end, as rows."""
         matching = [
             (row, own)
             for row, several in zip(rows, found, strict=True)
@@ -48,7 +51,7 @@ class CorrelationStream:
         return self._rows(self._episodes(batch, matching))
 
     def finish(self) -> pa.RecordBatch:
-        """The episodes that are open when a log ends."""
+        """Return the episodes that are open when a log ends."""
         return self._rows(self._tracker.finish())
 
     def _episodes(self, batch: pa.RecordBatch, matching: Sequence[tuple[int, list[int]]]) -> Iterator[Episode]:
@@ -65,7 +68,7 @@ class CorrelationStream:
                 yield from self._tracker.add(time_us, places, key, value)
 
     def _keys(self, values: dict[str, list[Any]], row: int, own: Sequence[int]) -> dict[tuple[Any, ...], list[int]]:
-        """The event's groups: rules may name them by different columns."""
+        """Return the event's groups: rules may name them by different columns."""
         keys: dict[tuple[Any, ...], list[int]] = {}
         for place in own:
             key = tuple(values[names[place]][row] for names in self._correlation.group_by.values())

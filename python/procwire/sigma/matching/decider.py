@@ -1,4 +1,4 @@
-"""What a rule's tree says to the tests that an event fulfils, and which of them made it match.
+"""Decide from the tests that an event fulfils whether a rule's tree matches, and which of them made it match.
 
 Tests are numbered; what an event fulfils is the set of their numbers, which is small where the tests are many.
 """
@@ -15,13 +15,13 @@ from procwire.sigma.model.tree import All, Any, Leaf, Node, Not, Test
 __all__ = ["Key", "Numbers", "decider", "explainer"]
 
 Key = tuple[tuple[str, ...], Test]
-"""A test, and the column, or columns, that it looks at."""
+"""A test, and the column, or columns, that it reads."""
 Numbers = Mapping[Key, int]
 Explain = Callable[[Hits], list[Leaf]]
 
 
 def decider(node: Node, numbers: Numbers) -> Decide:
-    """Return what decides from the tests that an event fulfils whether the tree matches."""
+    """Return a function that decides whether the tree matches, from the numbers of fulfilled tests."""
     match node:
         case Leaf():
             return all_of([numbers[node.columns, node.test]])
@@ -37,7 +37,7 @@ def decider(node: Node, numbers: Numbers) -> Decide:
 
 
 def _split(operands: tuple[Node, ...], numbers: Numbers) -> tuple[list[int], list[int], list[Decide]]:
-    """The numbers of the operands that are tests, of those that are negated tests, and what decides over the others."""
+    """Return the numbers of test operands and of negated tests, and what decides over the others."""
     positive: list[int] = []
     negative: list[int] = []
     others: list[Decide] = []
@@ -53,14 +53,19 @@ def _split(operands: tuple[Node, ...], numbers: Numbers) -> tuple[list[int], lis
 
 
 def explainer(node: Node, numbers: Numbers) -> Explain:
-    """From the tests that an event fulfils to those that made the tree match: the fulfilled ones, in its parts that
-    match; none of what stands under a `not`."""
+    """Return a function that maps the tests that an event fulfils to those that made the tree match.
+
+    Those are the fulfilled ones, in the parts that match; nothing that stands under a `not`.
+    """
     explain = _explainer(node, numbers)
     return lambda hits: explain(hits, True)
 
 
 def _explainer(node: Node, numbers: Numbers) -> Callable[[Hits, bool], list[Leaf]]:
-    """The same for a part of a tree, and whether it is wanted: not under an odd number of `not`."""
+    """Return the explainer of a part of a tree.
+
+    Its flag is whether the part must match: not under an odd number of `not`.
+    """
     match node:
         case Leaf():
             return lambda _, wanted: [node] if wanted else []
@@ -72,7 +77,10 @@ def _explainer(node: Node, numbers: Numbers) -> Callable[[Hits, bool], list[Leaf
 
 
 class _Operands:
-    """The reasons of several operands. Tests are found by what is fulfilled: they may be many, and hits are few."""
+    """Hold the reasons of several operands.
+
+    Tests are found by what is fulfilled: they may be many, and hits are few.
+    """
 
     def __init__(self, operands: tuple[Node, ...], numbers: Numbers) -> None:
         self._leaves: dict[int, list[tuple[int, Leaf]]] = {}

@@ -1,7 +1,7 @@
-"""A correlation over events as they come: when its condition begins to hold, and how long.
+"""Track a correlation over events as they come: when its condition begins to hold, and how long.
 
 A group's condition is looked at whenever one of its events comes, over the time before it. From when it begins to hold
-until it no longer does, that is one match: a stream is told of it when it begins, a whole log when it is over.
+until it no longer does, that is one match: a stream reports it when it begins, a complete log when it is over.
 """
 
 from __future__ import annotations
@@ -27,8 +27,11 @@ _HOLDS = Bound("gte", 1)
 
 @dataclass(slots=True)
 class Episode:
-    """That a group's condition held: its values of `group-by`, how many events it took, the figure that was compared,
-    its largest or for upper bounds its smallest, and when its first and last event were."""
+    """Record that a group's condition held.
+
+    key: its values of `group-by`. events: how many it took. figure: the value that was compared, its largest, or for
+    upper bounds its smallest. The times are those of its first and last event.
+    """
 
     key: tuple[Any, ...]
     events: int
@@ -44,7 +47,7 @@ class _Group:
 
 
 class EpisodeTracker:
-    """Tracks the groups of one correlation. live: give episodes when they begin, else when they have ended."""
+    """Track the groups of one correlation. live: return episodes when they begin, else when they have ended."""
 
     def __init__(self, correlation: Correlation, *, live: bool) -> None:
         self._correlation = correlation
@@ -54,9 +57,9 @@ class EpisodeTracker:
         self._groups: dict[tuple[Any, ...], _Group] = {}
 
     def add(self, time_us: int, places: Sequence[int], key: tuple[Any, ...], value: Any = None) -> Iterator[Episode]:
-        """An event of a group: which of the rules match it, and its value. Gives the episodes that are to be told."""
+        """Add an event of a group: which rules match it, and its value. Return the episodes to report."""
         yield from self._forget(time_us)
-        # Anew at the end: groups stand in the order of their last events.
+        # Reinsert at the end: groups stand in the order of their last events.
         group = self._groups.pop(key, None) or _Group(window_of(self._correlation))
         self._groups[key] = group
         group.window.add(time_us, places, value)
@@ -67,7 +70,7 @@ class EpisodeTracker:
             yield from self._ended(group)
 
     def finish(self) -> Iterator[Episode]:
-        """No more events come: the episodes that are still open, of a log."""
+        """End the log: return the episodes that are still open."""
         for group in self._groups.values():
             yield from self._ended(group)
 
@@ -88,7 +91,7 @@ class EpisodeTracker:
         group.episode = None
 
     def _forget(self, time_us: int) -> Iterator[Episode]:
-        """Groups without an event within the time: theirs are over."""
+        """Forget groups without an event within the time: their episodes are over."""
         oldest_us = time_us - self._correlation.timespan_us
         while self._groups:
             key, group = next(iter(self._groups.items()))

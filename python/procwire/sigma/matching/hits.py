@@ -1,4 +1,4 @@
-"""What is told of a match: a row with the rule, why it matched, and the event."""
+"""Build the rows of matches: a row with the rule, why it matched, and the event."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ NO_HITS: pa.RecordBatch = pa.RecordBatch.from_pylist([], schema=SCHEMA)
 def hits_of(
     batch: pa.RecordBatch, rows: Sequence[int], found: Sequence[Iterable[Found]], rules: Sequence[Rule]
 ) -> pa.RecordBatch:
-    """The matches of a batch: a row for each rule of each event."""
+    """Return the matches of a batch: a row for each rule of each event."""
     if not rows:
         return NO_HITS
     pairs = [(row, one) for row, several in zip(rows, found, strict=True) for one in several]
@@ -57,7 +57,7 @@ def hits_of(
 
 
 def hit_batch(columns: dict[str, pa.Array], events: pa.RecordBatch | None, row_count: int) -> pa.RecordBatch:
-    """A batch of matches; what is given nowhere is null."""
+    """Return a batch of matches; columns without values are null."""
     arrays = []
     for field in SCHEMA:
         place = -1 if events is None else events.schema.get_field_index(field.name)
@@ -72,7 +72,7 @@ def hit_batch(columns: dict[str, pa.Array], events: pa.RecordBatch | None, row_c
 
 
 def rule_columns(rules: Sequence[Rule]) -> dict[str, pa.Array]:
-    """The columns that tell of the rule."""
+    """Return the columns that describe the rule."""
     return {
         "rule_id": pa.array([rule.id for rule in rules], pa.string()),
         "rule_title": pa.array([rule.title for rule in rules], pa.string()),
@@ -100,6 +100,6 @@ def _shown(column: str) -> str:
 
 
 def as_json(values: dict[str, Any]) -> str:
-    """Fields and their values, for people and for programs."""
+    """Return fields and their values, for people and for programs."""
     return json.dumps(values, ensure_ascii=False, default=lambda value: text_of(value)
                       if isinstance(value, datetime) else str(value))  # fmt: skip

@@ -1,4 +1,4 @@
-"""Rules over batches: which events match, and why.
+"""Match rules with batches: which events match, and why.
 
 How this takes little time for many events, `procwire.matching` describes.
 """
@@ -22,20 +22,22 @@ from procwire.sigma.model.tree import Leaf, leaves
 __all__ = ["KINDS", "Found", "Matcher"]
 
 KINDS = ("connection", "existing", "attempt")
-"""The record kinds that rules are about: a close, or a loss, is told of by another row, or is no connection."""
+"""The record kinds that rules are about: a close, or a loss, has another row, or is no connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A rule, by its place, and the tests that made it match."""
+    """Represent a rule, by its place, and the tests that made it match."""
 
     rule: int
     reasons: tuple[Leaf, ...]
 
 
 class Matcher:
-    """Tells which rules' trees match the rows of batches of `event.SCHEMA` or `event.LIVE_SCHEMA`, whose columns may
-    lack, and be more."""
+    """Find which rules' trees match the rows of batches of `event.SCHEMA` or `event.LIVE_SCHEMA`.
+
+    A batch may lack columns, and have more.
+    """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._trees = [rule.tree for rule in rules if rule.tree is not None]
@@ -56,7 +58,7 @@ class Matcher:
         self._decisions = Decisions(self._decide)
 
     def find(self, batch: pa.RecordBatch) -> tuple[list[int], list[tuple[Found, ...]]]:
-        """The rows that a rule matches, by their number in the batch, and which rules do."""
+        """Return the rows that a rule matches, by their number in the batch, and which rules do."""
         if batch.num_rows == 0 or not self._trees:
             return [], []
         classes = [

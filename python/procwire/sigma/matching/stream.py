@@ -1,4 +1,4 @@
-"""Sigma rules over a stream of batches."""
+"""Run Sigma rules over a stream of batches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["SigmaStream"]
 
 
 class SigmaStream:
-    """Runs a set of rules over batch after batch: it remembers what correlations have seen.
+    """Run a set of rules over batch after batch, with the state of correlations.
 
     live: report correlations when they begin to hold; else when they no longer do, with all their events.
     """

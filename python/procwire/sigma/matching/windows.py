@@ -1,4 +1,4 @@
-"""Windows that slide over time: the figure of a correlation over the events of one group."""
+"""Slide windows over time: compute the figure of a correlation over the events of one group."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_EVENTS = 1 << 16
 
 
 class Window(ABC):
-    """The events of one group within the time before its newest."""
+    """Hold the events of one group within the time before its newest."""
 
     def __init__(self, correlation: Correlation) -> None:
         self.events: deque[tuple[int, Any]] = deque()
@@ -26,7 +26,7 @@ class Window(ABC):
         self._timespan_us = correlation.timespan_us
 
     def add(self, time_us: int, places: Sequence[int], value: Any) -> None:
-        """An event that came: which of the rules match it, by their place, and its value."""
+        """Add an event: which of the rules match it, by their place, and its value."""
         self.newest_us = max(self.newest_us, time_us)
         kept = self._enter(time_us, places, value)
         self.events.append((time_us, kept))
@@ -40,12 +40,12 @@ class Window(ABC):
         return None
 
     def _leave(self, kept: Any) -> None:  # noqa: B027
-        """What no longer lies within the time."""
+        """Remove what no longer lies within the time."""
 
     @property
     @abstractmethod
     def figure(self) -> float | None:
-        """What the condition compares; None where there is nothing to compare."""
+        """Return what the condition compares; None where there is nothing to compare."""
 
 
 class _EventCount(Window):
@@ -76,7 +76,7 @@ class _ValueCount(Window):
 
 
 class _Numbers(Window):
-    """Sum, average, or percentile of the values; there is none without a value."""
+    """Compute the sum, average, or percentile of the values; there is none without a value."""
 
     def __init__(self, correlation: Correlation) -> None:
         super().__init__(correlation)
@@ -110,7 +110,7 @@ class _Numbers(Window):
 
 
 class _Temporal(Window):
-    """How many of the rules have matched; or, with a condition of and, or, not, 1 where it holds."""
+    """Count how many of the rules have matched; or, with a condition of and, or, not, 1 where it holds."""
 
     def __init__(self, correlation: Correlation) -> None:
         super().__init__(correlation)
@@ -132,7 +132,7 @@ class _Temporal(Window):
 
 
 class _TemporalOrdered(Window):
-    """How many of the rules, from the first on, have matched one after the other, each by an event of its own."""
+    """Count how many of the rules, from the first on, have matched one after the other, each by an event of its own."""
 
     def __init__(self, correlation: Correlation) -> None:
         super().__init__(correlation)
@@ -165,7 +165,7 @@ def _holds(presence: Presence, counts: Counter[int]) -> bool:
 
 
 def window_of(correlation: Correlation) -> Window:
-    """An empty window of a correlation's kind."""
+    """Return an empty window of a correlation's kind."""
     match correlation.type:
         case "event_count":
             return _EventCount(correlation)

@@ -1,1 +1,1 @@
-"""Sigma rules as data: trees of tests over columns, rules with what describes them, and sets of rules."""
+"""Represent Sigma rules as data: trees of tests over columns, rules with what describes them, and sets of rules."""

@@ -1,4 +1,4 @@
-"""Which column answers a field of Sigma's, and what the words for its values are."""
+"""Map Sigma's fields to columns, and the words for their values."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _OTHER_NUMBERS = ("user_session_id", "dns_query_status")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column, its kind, and for fields that name its values otherwise, which values a word stands for.
+    """Describe a column: its kind, and for fields that name its values otherwise, which values a word stands for.
 
     only_words: the field has no other values.
     """
@@ -115,7 +115,7 @@ _EVENT_KINDS = {field.name: _KINDS[field.type] for field in (*FIELDS, *LIVE_FIEL
 
 
 def kind_of(column: str) -> Kind:
-    """What a column of `connections` or `enriched` holds."""
+    """Return what a column of `connections` or `enriched` holds."""
     if column in ADDRESS_BYTES:
         return "address"
     if column in ADDRESS_BYTES.values():
@@ -124,7 +124,7 @@ def kind_of(column: str) -> Kind:
 
 
 def column_of(name: str) -> Column:
-    """The column that answers a field. Raises Unusable if there is none."""
+    """Return the column that answers a field. Raises Unusable if there is none."""
     column = _COLUMNS.get(name) or _ANY_CASE.get(name.lower())
     if column is None:
         raise Unusable(f"found field {name}, which connections do not have")

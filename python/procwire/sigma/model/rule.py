@@ -1,4 +1,4 @@
-"""Rules that are ready to run, correlations among them, and sets of rules: data only. `matching.stream` runs them."""
+"""Hold rules that are ready to run, correlations, and sets of rules: data only. `matching.stream` runs them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CorrelationType = Literal[
 
 @dataclass(frozen=True, slots=True)
 class LogSource:
-    """Which events a rule is about."""
+    """Hold which events a rule is about."""
 
     category: str | None = None
     product: str | None = None
@@ -46,8 +46,11 @@ class LogSource:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule, ready to run. level: informational where the rule has none. tree: what it asks of one event; without
-    one it is a correlation, which asks for many."""
+    """Hold a rule that is ready to run.
+
+    level: informational where the rule has none. tree: what it asks of one event; None for a correlation, which
+    asks for many.
+    """
 
     id: str
     title: str
@@ -66,42 +69,42 @@ class Rule:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Names of Sigma's fields that it asks for, in their order."""
+        """Return names of Sigma's fields that it asks for, in their order."""
         found = leaves(self.tree) if self.tree is not None else ()
         return tuple(dict.fromkeys(leaf.field for leaf in found if leaf.field))
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The table's columns that it asks for."""
+        """Return the table's columns that it asks for."""
         found = leaves(self.tree) if self.tree is not None else ()
         return tuple(dict.fromkeys(column for leaf in found for column in leaf.columns))
 
     @property
     def view(self) -> View:
-        """The view that has its columns; `connections` has those of a recording, too."""
+        """Return the view that has its columns; `connections` has those of a recording, too."""
         if self.logsource.category in DNS_CATEGORIES:
             return "dns_queries"
         return "connections" if (PROCESS_COLUMNS | DNS_COLUMNS).isdisjoint(self.columns) else "enriched"
 
     @property
     def needs_processes(self) -> bool:
-        """Whether it asks for what event 3 lacks, and the process's creation, or a recording, tells."""
+        """Return whether it asks for what event 3 lacks, and the process's creation, or a recording, has."""
         return not PROCESS_COLUMNS.isdisjoint(self.columns)
 
     @property
     def sql(self) -> str:
-        """What it asks of one event, as a predicate in DuckDB's SQL over `view`; empty for a correlation."""
+        """Return what it asks of one event, as a predicate in DuckDB's SQL over `view`; empty for a correlation."""
         return to_sql(self.tree) if self.tree is not None else ""
 
     @property
     def query(self) -> str | None:
-        """The query for its matches in DuckDB's SQL, over `view`; None for a correlation."""
+        """Return the query for its matches in DuckDB's SQL, over `view`; None for a correlation."""
         return f"SELECT * FROM {self.view}\nWHERE {self.sql};" if self.tree is not None else None
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A comparison of the figure with a number."""
+    """Represent a comparison of the figure with a number."""
 
     operator: Literal["lt", "lte", "gt", "gte", "eq", "neq"]
     number: float
@@ -112,7 +115,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """Which of the rules must have matched within the time, by `and`, `or` and `not`; a rule by its place."""
+    """Hold which of the rules must have matched within the time, by `and`, `or` and `not`; a rule by its place."""
 
     operator: Literal["and", "or", "not", "rule"]
     operands: tuple[Presence, ...] = ()
@@ -121,7 +124,7 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
-    """What a correlation rule asks of the events that other rules match.
+    """Hold what a correlation rule asks of the events that other rules match.
 
     rules: those that it puts together. timespan_us: of the window that slides over time. group_by: names, and for each
     the column of each rule. value: the column whose values are counted or summed, likewise. bounds: all of them must
@@ -137,17 +140,17 @@ class Correlation:
     percentile: int = 50
     presence: Presence | None = None
     generate: bool = False
-    """Whether the rules' own matches are told of, too."""
+    """Whether the rules' own matches are reported, too."""
 
 
 @dataclass(frozen=True)
 class RuleSet:
-    """The rules that run, and why others do not."""
+    """Hold the rules that run, and why others do not."""
 
     rules: tuple[Rule, ...]
     problems: tuple[Problem, ...] = ()
 
     def at_least(self, level: Level) -> RuleSet:
-        """The set without rules below a level."""
+        """Return the set without rules below a level."""
         lowest = LEVELS.index(level)
         return RuleSet(tuple(rule for rule in self.rules if LEVELS.index(rule.level) >= lowest), self.problems)

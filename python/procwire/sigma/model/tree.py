@@ -1,4 +1,4 @@
-"""What a Sigma rule asks of an event: tests of single columns, put together by and, or, and not.
+"""Represent what a Sigma rule asks of an event: tests of single columns, put together by and, or, and not.
 
 This tree gives SQL (`sigma.sql`), what decides about batches (`sigma.matching`), and what is shown. Logic has two
 values: a test of a column without a value does not match, so `not` of it does.
@@ -40,7 +40,7 @@ TimeUnit = Literal["minute", "hour", "day", "week", "month", "year"]
 
 
 class Wildcard(Enum):
-    """What stands in a pattern for any text, or for any one character."""
+    """Hold what stands in a pattern for any text, or for any one character."""
 
     ANY = "*"
     ONE = "?"
@@ -51,12 +51,12 @@ Part = str | Wildcard
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """The column has no value: Sysmon's `-`, empty and absent alike."""
+    """Test that the column has no value: Sysmon's `-`, empty and absent alike."""
 
 
 @dataclass(frozen=True, slots=True)
 class Equal:
-    """The column has this value; a text without regard to case unless `cased`."""
+    """Test that the column has this value; a text without regard to case unless `cased`."""
 
     value: str | int | bool
     cased: bool = False
@@ -64,7 +64,7 @@ class Equal:
 
 @dataclass(frozen=True, slots=True)
 class Like:
-    """The whole text is as the pattern, without regard to case unless `cased`."""
+    """Test that the entire text is as the pattern, without regard to case unless `cased`."""
 
     parts: tuple[Part, ...]
     cased: bool = False
@@ -72,20 +72,20 @@ class Like:
 
 @dataclass(frozen=True, slots=True)
 class Regex:
-    """The regular expression, in RE2's syntax, matches somewhere in the text. flags: of `ims`."""
+    """Test that the regular expression, in RE2's syntax, matches somewhere in the text. flags: of `ims`."""
 
     pattern: str
     flags: str = ""
 
     @property
     def whole(self) -> str:
-        """The expression with its flags."""
+        """Return the expression with its flags."""
         return f"(?{self.flags}){self.pattern}" if self.flags else self.pattern
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The number is on one side of another."""
+    """Test that the number is on one side of another."""
 
     operator: Operator
     number: int | float
@@ -93,14 +93,14 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class InNetwork:
-    """The address, as 16 bytes, lies in a network, such as 10.0.0.0/8, or is one address."""
+    """Test that the address, as 16 bytes, lies in a network, such as 10.0.0.0/8, or is one address."""
 
     network: str
 
 
 @dataclass(frozen=True, slots=True)
 class TimeIs:
-    """A part of the time, in UTC, is this number; weeks are those of ISO 8601."""
+    """Test that a part of the time, in UTC, is this number; weeks are those of ISO 8601."""
 
     unit: TimeUnit
     number: int
@@ -108,7 +108,7 @@ class TimeIs:
 
 @dataclass(frozen=True, slots=True)
 class SameAs:
-    """The column has another's value, or begins or ends with it, or contains it; texts without regard to case."""
+    """Test that the column equals, begins with, ends with or contains another; texts without regard to case."""
 
     column: str
     starts: bool = False
@@ -120,7 +120,7 @@ Test = Missing | Equal | Like | Regex | Compared | InNetwork | TimeIs | SameAs
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A test of a column, for the field of this name; without a name it stands for the rule's log source."""
+    """Represent a test of a column, for the field of this name; without a name it stands for the rule's log source."""
 
     field: str
     column: str
@@ -128,27 +128,27 @@ class Leaf:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that it looks at."""
+        """Return the columns that it reads."""
         return (self.column, self.test.column) if isinstance(self.test, SameAs) else (self.column,)
 
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """Every operand matches."""
+    """Test that every operand matches."""
 
     operands: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Any:
-    """At least one operand matches; without operands it never does."""
+    """Test that at least one operand matches; without operands it never does."""
 
     operands: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The operand does not match."""
+    """Test that the operand does not match."""
 
     operand: Node
 
@@ -157,19 +157,19 @@ Node = Leaf | All | Any | Not
 
 
 def all_of(nodes: Iterable[Node]) -> Node:
-    """Nodes that must match together; those of the same make are put into one."""
+    """Return a node that matches where all nodes match together; nodes of the same make are put into one."""
     flat = [one for node in nodes for one in (node.operands if isinstance(node, All) else (node,))]
     return flat[0] if len(flat) == 1 else All(tuple(flat))
 
 
 def any_of(nodes: Iterable[Node]) -> Node:
-    """Nodes of which one must match, likewise."""
+    """Return a node that matches where one of the nodes matches; nodes of the same make are put into one."""
     flat = [one for node in nodes for one in (node.operands if isinstance(node, Any) else (node,))]
     return flat[0] if len(flat) == 1 else Any(tuple(flat))
 
 
 def leaves(node: Node) -> Iterator[Leaf]:
-    """Every test in the tree, in its order."""
+    """Return every test in the tree, in its order."""
     match node:
         case Leaf():
             yield node

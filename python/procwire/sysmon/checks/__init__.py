@@ -1,1 +1,1 @@
-"""What `rules/check.py` puts together: one file per family of checks."""
+"""Check configurations, with one file per family of checks; `sysmon/check.py` puts them together."""

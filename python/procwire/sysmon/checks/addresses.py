@@ -1,4 +1,4 @@
-"""What SourceIp and DestinationIp never hold. Reasons: see `fields`."""
+"""Explain what SourceIp and DestinationIp never hold. Reasons: see `fields`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["why_never_address"]
 
 
 def why_never_address(atom: Atom) -> Reason:
-    """Why an address, as Sysmon renders it, never fulfils a comparison."""
+    """Explain why an address, as Sysmon renders it, never fulfils a comparison."""
     kind, text = atom
     if "*" in text:
         return f"Sysmon has no wildcards; write {without_wildcards(text)}"
@@ -26,7 +26,7 @@ def why_never_address(atom: Atom) -> Reason:
     if ":" in text and (bare := _without_zeros(atom)) != text:
         return f"IPv6 groups are compared without leading zeros; write '{bare}'"
     if kind in ("is", "image") and not _is_address(text):
-        return f"addresses are compared whole; write begin with '{text}', if it is the first part of one"
+        return f"addresses are compared in full; write begin with '{text}', if it is the first part of one"
     return None
 
 

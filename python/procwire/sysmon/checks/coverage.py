@@ -1,4 +1,4 @@
-"""What another rule says already, and includes that excludes void."""
+"""Find rules that another rule covers, and includes that excludes void."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["check_coverage"]
 
 
 def check_coverage(configuration: Configuration) -> Iterator[Finding]:
-    """Of event 3's elements. What never or always matches is told elsewhere, and left out here."""
+    """Find units of event 3's elements that others cover; what never or always matches is reported elsewhere."""
     asked = [unit for element in configuration.evaluation_order for unit in units(element)]
     excluding, including = (
         _Index([unit for unit in asked if unit.element.onmatch == kind], configuration)
@@ -47,7 +47,7 @@ class _Entry(NamedTuple):
 
 
 class _Index:
-    """Units of one kind that are not decided, and their places in the order in which Sysmon asks."""
+    """Hold units of one kind that are not decided, and their places in the order in which Sysmon asks."""
 
     def __init__(self, asked: Sequence[Unit], configuration: Configuration) -> None:
         self.units = [unit for unit in asked if not _decided(unit, configuration)]
@@ -63,7 +63,7 @@ class _Index:
         return self._places[id(unit.owner)]
 
     def covering(self, unit: Unit) -> list[_Entry]:
-        """For each alternative of a unit another unit's that matches all that it matches; empty if one has none."""
+        """Return for each alternative of a unit another unit's that covers it; empty if one has none."""
         covering = []
         for filters in unit.alternatives:
             widest: _Entry | None = None
@@ -83,25 +83,25 @@ class _Index:
                     yield entry
 
     def _beats(self, entry: _Entry, unit: Unit) -> bool:
-        """Whether a unit does nothing beside another one that covers it."""
+        """Return whether a unit does nothing beside another one that covers it."""
         if entry.unit.element.onmatch != unit.element.onmatch:
             return True
         if entry.unit.owner is unit.owner or (entry.unit.element is unit.element and _alike(entry.unit, unit)):
             return False
         if not _covered_by(entry.unit, unit):
             return entry.place < self.place(unit) or self._exchangeable(entry, unit)
-        # Both say the same: the one to tell of is that which is never asked, or else comes later in the file.
+        # Both say the same: report the one that is never asked, or else comes later in the file.
         if not self._exchangeable(entry, unit):
             return entry.place < self.place(unit)
         return entry.unit.owner.place < unit.owner.place
 
     def _exchangeable(self, entry: _Entry, unit: Unit) -> bool:
-        """Whether it does not matter which of them gives the name, nor what is asked between them."""
+        """Return whether it does not matter which of them gives the name, nor what is asked between them."""
         return unit.element.onmatch == "exclude" or self._runs[entry.place] == self._runs[self.place(unit)]
 
 
 def _runs(asked: Sequence[Unit]) -> list[int]:
-    """A number for each unit, the same for those in a row that all give one and the same name."""
+    """Return a number for each unit, the same for those in a row that all give one and the same name."""
     runs: list[int] = []
     before: set[str] = set()
     for unit in asked:
@@ -122,7 +122,7 @@ def _covered_by(narrow: Unit, wide: Unit) -> bool:
 
 
 def _alike(one: Unit, other: Unit) -> bool:
-    """A repeat within an element, which `repeats` tells of."""
+    """Return a repeat within an element, which `repeats` reports."""
     owners = (one.owner, other.owner)
     return not any(isinstance(owner, Element) for owner in owners) and key(one.owner) == key(other.owner)  # type: ignore[arg-type]
 

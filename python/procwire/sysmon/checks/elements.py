@@ -1,4 +1,4 @@
-"""Elements as a whole: what is logged by default, how they combine, and what older Sysmon makes of them."""
+"""Check complete elements: what is logged by default, how they combine, and what older Sysmon makes of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["check_elements"]
 
 
 def check_elements(configuration: Configuration) -> Iterator[Finding]:
-    """Of event 3's elements; the conditions of every event's."""
+    """Check event 3's elements, and the conditions of every event's."""
     yield from _nothing_logged(configuration)
     yield from _empty(configuration)
     yield from _relations(configuration)

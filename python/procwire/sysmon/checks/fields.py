@@ -1,4 +1,4 @@
-"""What the fields of event 3 never hold, and so no filter finds.
+"""Explain what the fields of event 3 never hold, and so no filter finds.
 
 A reason is what is said of a comparison that can never be true: what the field holds instead, and what to write.
 """
@@ -24,7 +24,7 @@ _PORTS = "\n" + "\n".join(map(str, range(1 << 16))) + "\n"
 
 
 def why_never(field: str, atom: Atom) -> Reason:
-    """Why a field of event 3 never fulfils a comparison; None where it may."""
+    """Explain why a field of event 3 never fulfils a comparison; None where it may."""
     if atom.text == "-" and field not in TYPED:
         return None
     if atom.kind in ("less than", "more than"):

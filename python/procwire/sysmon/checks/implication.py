@@ -1,4 +1,4 @@
-"""When one filter says all that another says: sound, and complete enough for what people write.
+"""Decide when one filter says all that another says: sound, and complete enough for what people write.
 
 A filter is split into atoms (`rules.atoms`), which know what they imply, and what they rule out. A negative condition
 is the opposite of its positive.
@@ -17,7 +17,7 @@ __all__ = ["alternatives", "contradicts", "fills", "implies"]
 
 
 def implies(one: Filter, other: Filter) -> bool:
-    """Whether `other` matches every event that `one` matches; False where that is not certain."""
+    """Return whether `other` matches every event that `one` matches; False where that is not certain."""
     if one.field != other.field:
         return False
     negative, other_negative = one.condition in OPPOSITES, other.condition in OPPOSITES
@@ -27,7 +27,7 @@ def implies(one: Filter, other: Filter) -> bool:
 
 
 def contradicts(one: Filter, other: Filter) -> bool:
-    """Whether no event is matched by both; False where that is not certain."""
+    """Return whether no event is matched by both; False where that is not certain."""
     if one.field != other.field:
         return False
     negative, other_negative = one.condition in OPPOSITES, other.condition in OPPOSITES
@@ -37,7 +37,7 @@ def contradicts(one: Filter, other: Filter) -> bool:
 
 
 def fills(one: Filter, other: Filter) -> bool:
-    """Whether every event is matched by one of them; False where that is not certain."""
+    """Return whether every event is matched by one of them; False where that is not certain."""
     if one.field != other.field:
         return False
     negative, other_negative = one.condition in OPPOSITES, other.condition in OPPOSITES

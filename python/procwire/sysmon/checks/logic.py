@@ -1,4 +1,4 @@
-"""Filters that together never match, or always."""
+"""Find filters that together never match, or always."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["check_logic", "contradictory"]
 
 
 def check_logic(configuration: Configuration) -> Iterator[Finding]:
-    """Of event 3's elements. Filters that never or always match by themselves are told of elsewhere."""
+    """Find contradictions in event 3's elements; filters that never or always match are reported elsewhere."""
     for element in configuration.network_connect:
         told = False
         for operand in element.operands:
@@ -33,7 +33,7 @@ def check_logic(configuration: Configuration) -> Iterator[Finding]:
 
 
 def contradictory(filters: Alternative, configuration: Configuration) -> tuple[Filter, Filter] | None:
-    """Two of the filters that never match together; None where there are none, or one never matches by itself."""
+    """Return two of the filters that never match together; None if there are none, or one never matches by itself."""
     for same in filters_by_field(filters).values():
         for one, other in combinations(same, 2):
             decided = outcome(one, configuration) or outcome(other, configuration)
@@ -61,7 +61,7 @@ def _never(owner: Rule | Element, pair: tuple[Filter, Filter]) -> Finding:
 
 
 def _filled(filters: Iterable[Filter], owner: Rule | Element, configuration: Configuration) -> Iterator[Finding]:
-    """Two filters of which one always matches, where one is enough: `is not 80` beside `is not 443`."""
+    """Return two filters of which one always matches, where one is enough: `is not 80` beside `is not 443`."""
     for same in filters_by_field(filters).values():
         negative = [filter_ for filter_ in same if filter_.condition in OPPOSITES]
         for other in negative:

@@ -1,4 +1,4 @@
-"""What paths of programs never are, of any event. Reasons: see `fields`."""
+"""Explain what paths of programs never are, in any event. Reasons: see `fields`."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ IMAGES_WITHOUT_PATH = (
 
 
 def why_never_image(field: str, atom: Atom) -> Reason:
-    """Why the full path of a program, in this field of any event, never fulfils a comparison; None where it may."""
+    """Explain why a program's full path in this field never fulfils a comparison; return None where it may."""
     if atom.text == "-" or atom.kind in ("less than", "more than"):
         return None
     return spaces(field, atom) or why_never_path(atom)
 
 
 def why_never_path(atom: Atom) -> Reason:
-    """The same, but for white space."""
+    """Return whether two texts differ at most in white space."""
     kind, text = atom
     if text.startswith("/") or text in IMAGES_WITHOUT_PATH:
         return None

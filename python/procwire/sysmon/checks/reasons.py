@@ -1,4 +1,4 @@
-"""Reasons that fields of several kinds share. Reasons: see `fields`."""
+"""Share reasons between fields of several kinds. Reasons: see `fields`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Reason = str | None
 
 
 def spaces(field: str, atom: Atom) -> Reason:
-    """White space where a field that neither begins nor ends with it would have to have it."""
+    """Find white space where a field that neither begins nor ends with it would have to have it."""
     if not atom.text:
         return None
     inner = atom.text.strip()
@@ -26,7 +26,7 @@ def spaces(field: str, atom: Atom) -> Reason:
 
 
 def without_wildcards(text: str) -> str:
-    """The condition, with its value, that says what `*` was to say."""
+    """Return the condition, with its value, that says what `*` was to say."""
     parts = [part for part in text.split("*") if part]
     if len(parts) != 1:
         return f"contains all '{';'.join(parts)}'" if parts else "no filter at all"
@@ -36,7 +36,7 @@ def without_wildcards(text: str) -> str:
 
 
 def list_hint(atom: Atom) -> str:
-    """What to write for several values in one that is compared whole."""
+    """Return what to write for several values in one that is compared as one text."""
     for mark in ";,":
         if mark in atom.text and atom.kind == "is":
             return f"; for a list write is any '{atom.text.replace(mark, ';')}'"

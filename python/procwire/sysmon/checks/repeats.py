@@ -1,4 +1,4 @@
-"""Filters and Rules that are there twice."""
+"""Find filters and Rules that occur twice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["check_repeats", "key"]
 
 
 def check_repeats(configuration: Configuration) -> Iterator[Finding]:
-    """In the elements of every event: in one element, or in one Rule."""
+    """Find repeats in the elements of every event: in one element, or in one Rule."""
     for element in configuration.elements:
         includes = element.onmatch == "include"
         yield from _repeated(element.operands, includes and element.relation == "or")
@@ -22,14 +22,14 @@ def check_repeats(configuration: Configuration) -> Iterator[Finding]:
 
 
 def key(operand: Operand) -> Hashable:
-    """The same for what matches the same by its text."""
+    """Return an equal key for filters that match the same by their text."""
     if isinstance(operand, Filter):
         return operand.field, operand.condition, fold(operand.value)
     return operand.relation, frozenset(key(filter_) for filter_ in operand.filters)
 
 
 def _repeated(operands: Iterable[Operand], first_names: bool) -> Iterator[Finding]:
-    """first_names: of those that match, the first gives its name."""
+    """Yield repeats. first_names: of those that match, the first names the match."""
     first: dict[Hashable, Operand] = {}
     for operand in operands:
         before = first.setdefault(key(operand), operand)

@@ -1,4 +1,4 @@
-"""Values of event 3 that match more, or else, than it seems."""
+"""Find values of event 3 that match more, or something else, than it seems."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _LARGEST = {**dict.fromkeys(PORT_FIELDS, 0xFFFF), "ProcessId": 0xFFFF_FFFF}
 _ADDRESSES = ("SourceIp", "DestinationIp")
 _SAMPLES = ("443", "80", "22", "1024", "3389", "8080", "10000", "49152", "65535", "100", "5")
 _WHOLE = {"contains": "is", "begin with": "is", "end with": "is", "contains any": "is any"}
-"""What compares the whole text, for what looks for a part of it."""
+"""What compares the complete text, for what looks for a part of it."""
 
 
 def spaced_list(filter_: Filter) -> Told | None:
-    """`a; b`; not ` a; b`, where the spaces look meant."""
+    """Find spaces after `;`, as in `a; b`; not in ` a; b`, where they seem intended."""
     first, *others = filter_.value.split(";")
     spaced = others and all(token[:1].isspace() for token in others)
     if filter_.condition not in TOKEN_CONDITIONS or not spaced or first[:1].isspace():
@@ -43,7 +43,7 @@ def spaced_list(filter_: Filter) -> Told | None:
 
 
 def is_for_linux(configuration: Configuration) -> bool:
-    """Whether the paths of programs are Linux's."""
+    """Return whether the paths of programs are Linux's."""
     every = (filter_ for element in configuration.elements for filter_ in element.filters)
     values = [filter_.value for filter_ in every if filter_.field in IMAGE_FIELDS]
     windows = any(re.match(r"[A-Za-z]:\\", value) for value in values)
@@ -51,7 +51,7 @@ def is_for_linux(configuration: Configuration) -> bool:
 
 
 def image_on_linux(filter_: Filter) -> Told | None:
-    """`image wget`."""
+    """Find the condition `image` with a name, as in `image wget`: it never matches on Linux."""
     if filter_.condition != "image" or not filter_.value or re.search(r"[/\\]", filter_.value):
         return None
     reason = f"image parts a path at \\ only; write end with '/{filter_.value}'"
@@ -59,7 +59,7 @@ def image_on_linux(filter_: Filter) -> Told | None:
 
 
 def without_path(filter_: Filter) -> Told | None:
-    """`is wget`: what `paths.why_never_image` says of `is wget.exe`, but for names that Linux may have."""
+    """Find `is wget`: what `paths.why_never_image` says of `is wget.exe`, but for names that Linux may have."""
     if filter_.field not in IMAGE_FIELDS or OPPOSITES.get(filter_.condition, filter_.condition) != "is":
         return None
     if not re.fullmatch(r"[\w+-]{2,}", filter_.value) or fold(filter_.value) in IMAGES_WITHOUT_PATH:
@@ -70,7 +70,7 @@ def without_path(filter_: Filter) -> Told | None:
 
 
 def numeric(filter_: Filter) -> Told | None:
-    """`less than 1024`."""
+    """Find numbers that are compared as text, as in `less than 1024`."""
     if filter_.condition not in ("less than", "more than") or filter_.field not in _LARGEST:
         return None
     if not re.fullmatch(r"\d{1,10}", filter_.value, re.ASCII):
@@ -91,7 +91,7 @@ def _first(samples: Iterable[str]) -> str:
 
 
 def part_of_number(filter_: Filter) -> Told | None:
-    """`contains any 443;80` on ports."""
+    """Find parts of numbers, as in `contains any 443;80` on ports."""
     condition = OPPOSITES.get(filter_.condition, filter_.condition)
     if filter_.field not in _LARGEST or condition not in (*_WHOLE, "contains all"):
         return None
@@ -104,7 +104,7 @@ def part_of_number(filter_: Filter) -> Told | None:
     if found is None:
         return None
     does = "matches" if condition == filter_.condition else "leaves out"
-    text = f"found {shown(filter_)}, which also {does} {found}: it looks for a part of the number"
+    text = f"found {shown(filter_)}, which also {does} {found}: it searches for part of the number"
     return Told("warning", text + _whole_number(filter_, condition, tokens))
 
 
@@ -119,7 +119,7 @@ def _whole_number(filter_: Filter, condition: str, tokens: list[str]) -> str:
 
 
 def part_of_address(filter_: Filter) -> Told | None:
-    """`begin with 10`."""
+    """Find parts of addresses, as in `begin with 10`."""
     condition, value = OPPOSITES.get(filter_.condition, filter_.condition), filter_.value
     if filter_.field not in _ADDRESSES or condition != "begin with":
         return None
@@ -131,7 +131,7 @@ def part_of_address(filter_: Filter) -> Told | None:
 
 
 def variable(filter_: Filter) -> Told | None:
-    """`%TEMP%`."""
+    """Find environment variables, as in `%TEMP%`."""
     found = re.search(r"%[A-Za-z_][\w()]*%", filter_.value)
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""An element of event 3 as the things that match by themselves, each as alternatives of filters that match together."""
+"""Split an element of event 3 into what matches by itself, each as alternatives of filters that match together."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_ALTERNATIVES = 256
 
 
 class Unit(NamedTuple):
-    """An operand of an OR element, or a whole AND element."""
+    """Hold an operand of an OR element, or an entire AND element."""
 
     owner: Operand | Element
     element: Element
@@ -26,12 +26,12 @@ class Unit(NamedTuple):
 
     @property
     def names(self) -> set[str]:
-        """The names that it may give."""
+        """Return the names that it may give."""
         return {next((filter_.name for filter_ in filters[::-1] if filter_.name), "") for filters in self.alternatives}
 
 
 def units(element: Element) -> Iterator[Unit]:
-    """The units in the order in which Sysmon asks them; an AND element with very many alternatives has none."""
+    """Return the units in the order in which Sysmon asks them; an AND element with very many alternatives has none."""
     if element.relation == "or":
         for operand in element.operands:
             yield Unit(operand, element, _of_operand(operand))
@@ -42,7 +42,7 @@ def units(element: Element) -> Iterator[Unit]:
 
 
 def filters_by_field(filters: Iterable[Operand]) -> dict[str, list[Filter]]:
-    """The filters among operands, field by field."""
+    """Return the filters among operands, field by field."""
     found: dict[str, list[Filter]] = {}
     for filter_ in filters:
         if isinstance(filter_, Filter):
@@ -57,7 +57,7 @@ def _of_operand(operand: Operand) -> tuple[Alternative, ...]:
 
 
 def _choices(element: Element) -> list[tuple[Alternative, ...]]:
-    """Within an AND element, filters of one field are alternatives, and each Rule is an operand of its own."""
+    """Return the groups of operands of an AND element: the filters of one field, and each Rule by itself."""
     fields = filters_by_field(element.operands).values()
     rules = [operand for operand in element.operands if isinstance(operand, Rule)]
     return [tuple((filter_,) for filter_ in filters) for filters in fields] + [_of_operand(rule) for rule in rules]

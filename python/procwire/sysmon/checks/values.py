@@ -1,4 +1,4 @@
-"""Values that say something else than they seem to, filter by filter."""
+"""Find values that say something else than they seem to, filter by filter."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ _MOST_ALIKE = 3
 
 
 def check_values(configuration: Configuration) -> Iterator[Finding]:
-    """One finding for a filter at most: the first that its checks make. Many of an element for one reason are one."""
+    """Return one finding for a filter at most: the first that its checks make.
+
+    Many of an element for one reason are one.
+    """
     of_network, of_any = _checks(configuration)
     for element in configuration.elements:
         checks = of_network if element.event == NETWORK_CONNECT else of_any
@@ -42,7 +45,7 @@ def check_values(configuration: Configuration) -> Iterator[Finding]:
 
 
 def _checks(configuration: Configuration) -> tuple[tuple[Check, ...], tuple[Check, ...]]:
-    """For event 3's filters, and for other events'."""
+    """Return the checks for event 3's filters, and for other events'."""
     common: tuple[Check, ...] = (empty_value, empty_token, spaced_list, without_path)
     if is_for_linux(configuration):
         common = (image_on_linux, *common)
@@ -55,7 +58,7 @@ def _checks(configuration: Configuration) -> tuple[tuple[Check, ...], tuple[Chec
 
 
 def _with_consequence(told: Told, filter_: Filter, operand: Operand, element: Element) -> Told:
-    """With what else never matches, or matches everything, since this filter does."""
+    """Add to a finding what else never matches, or matches everything, since this filter does."""
     consequence = ""
     if told.outcome == "always" and operand is filter_ and element.relation == "or":
         consequence = f"so everything is {element.onmatch}d"
@@ -63,7 +66,7 @@ def _with_consequence(told: Told, filter_: Filter, operand: Operand, element: El
         consequence = "so its <Rule> never matches" if operand.relation == "and" and len(operand.filters) > 1 else ""
     elif told.outcome == "never" and element.relation == "and" and len(element.operands) > 1:
         same = filters_by_field(element.operands)[filter_.field]
-        consequence = "so the whole element never matches" if len(same) == 1 else ""
+        consequence = "so the entire element never matches" if len(same) == 1 else ""
     return told._replace(text=f"{told.text}; {consequence}") if consequence else told
 
 

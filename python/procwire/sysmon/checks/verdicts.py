@@ -1,4 +1,4 @@
-"""Filters that never match, or always, whatever event comes."""
+"""Find filters that never match, or always, for any event."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from procwire.sysmon.model import Configuration, Filter, Severity
 __all__ = ["Told", "Why", "empty_token", "empty_value", "impossible", "outcome", "why_of", "why_of_any"]
 
 Why = Callable[[str, Atom], str | None]
-"""Why a field never fulfils a comparison; None where it may."""
+"""Explain why a field never fulfils a comparison; None where it may."""
 
 
 class Told(NamedTuple):
-    """What there is to say of a filter."""
+    """Hold what there is to say of a filter."""
 
     severity: Severity
     text: str
@@ -35,13 +35,13 @@ class Told(NamedTuple):
 
 
 def outcome(filter_: Filter, configuration: Configuration) -> str | None:
-    """`never` or `always`, where it is certain, or as good as, that a filter of event 3 never or always matches."""
+    """Return `never` or `always`, if a filter of event 3 (almost) certainly never or always matches."""
     told = empty_value(filter_) or empty_token(filter_)
     return (told.outcome if told else None) or _judged(filter_, why_of(configuration))[0]
 
 
 def why_of(configuration: Configuration) -> Why:
-    """The reasons for fields of event 3."""
+    """Return the reasons for fields of event 3."""
     return why_never if configuration.dns_lookup else _why_without_look_up
 
 
@@ -52,12 +52,12 @@ def _why_without_look_up(field: str, atom: Atom) -> str | None:
 
 
 def why_of_any(field: str, atom: Atom) -> str | None:
-    """The reasons for fields of any event: only paths of programs are known."""
+    """Return the reasons for fields of any event: only paths of programs are known."""
     return why_never_image(field, atom) if field in IMAGE_FIELDS else None
 
 
 def empty_value(filter_: Filter) -> Told | None:
-    """`is`, `contains` without a value."""
+    """Find a condition without a value, as in `is` or `contains`."""
     if filter_.value:
         return None
     result = "always" if matches(filter_.condition, "", "-") else "never"
@@ -66,7 +66,7 @@ def empty_value(filter_: Filter) -> Told | None:
 
 
 def empty_token(filter_: Filter) -> Told | None:
-    """A `;` at the end, at the beginning, or two of them."""
+    """Return a `;` at the end, at the beginning, or two of them."""
     condition, value = filter_.condition, filter_.value
     if not value or condition not in TOKEN_CONDITIONS or "" not in value.split(";"):
         return None
@@ -87,7 +87,7 @@ def empty_token(filter_: Filter) -> Told | None:
 
 
 def impossible(filter_: Filter, why: Why) -> Told | None:
-    """A value, or a token, that the field never has."""
+    """Return a value, or a token, that the field never has."""
     result, reasons = _judged(filter_, why)
     if not reasons:
         return None
@@ -99,7 +99,7 @@ def impossible(filter_: Filter, why: Why) -> Told | None:
 
 
 def _judged(filter_: Filter, why: Why) -> tuple[str | None, list[tuple[str, str]]]:
-    """Whether it never or always matches, and the tokens that are to blame, with the reason."""
+    """Return whether it never or always matches, and the tokens that are to blame, with the reason."""
     choices = alternatives(filter_.condition, filter_.value)
     reasons = [[(atom.text, reason) for atom in atoms if (reason := why(filter_.field, atom))] for atoms in choices]
     flat = [told for told_of_choice in reasons for told in told_of_choice]
@@ -109,7 +109,7 @@ def _judged(filter_: Filter, why: Why) -> tuple[str | None, list[tuple[str, str]
 
 
 def _as_written(reason: str, filter_: Filter) -> str:
-    """A reason with its advice in the letters of the file, and for a negative condition negative too."""
+    """Return a reason with its advice in the letters of the file, and for a negative condition negative too."""
     folded = fold(filter_.value)
 
     def restored(piece: str) -> str:

@@ -1,4 +1,4 @@
-"""How findings speak of filters."""
+"""Name filters and lines in findings."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ __all__ = ["lines", "named", "one_line", "quoted", "shown"]
 
 
 def shown(filter_: Filter) -> str:
-    """`DestinationPort is '443'`"""
+    """Return a filter as text: `DestinationPort is '443'`."""
     return f"{filter_.field} {filter_.condition} {quoted(filter_.value)}"
 
 
 def named(thing: Filter | Rule | Element) -> str:
-    """A filter as `shown`, `a <Rule>`, or `<NetworkConnect onmatch="include">`."""
+    """Return a filter as `shown`, `a <Rule>`, or `<NetworkConnect onmatch="include">`."""
     if isinstance(thing, Filter):
         return shown(thing)
     return "a <Rule>" if isinstance(thing, Rule) else f'<{thing.event} onmatch="{thing.onmatch}">'
 
 
 def lines(numbers: Iterable[int]) -> str:
-    """`line 5`, or `lines 5, 7-9`"""
+    """Return line numbers as text: `line 5`, or `lines 5, 7-9`."""
     runs: list[list[int]] = []
     for number in sorted(set(numbers)):
         if runs and number == runs[-1][-1] + 1:

@@ -1,1 +1,1 @@
-"""A configuration's network rules as logic that people read, and the decision over single connections step by step."""
+"""Explain a configuration's network rules as readable logic, and the decision over single connections step by step."""

@@ -1,4 +1,4 @@
-"""How a configuration decides over single connections: those of a log, or one that the user describes."""
+"""Decide over single connections: those of a log, or one that the user describes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Case", "described_case", "logged_cases"]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A connection, and what a configuration decides over it."""
+    """Represent a connection, and what a configuration decides over it."""
 
     texts: Mapping[str, str | None]
     """Sysmon's text of each field, by Sysmon's name; None where the field has none."""
@@ -31,7 +31,7 @@ class Case:
 
     @property
     def title(self) -> str:
-        """When, which process, and which peer, on one line."""
+        """Return when, which process, and which peer, on one line."""
         shown = {name: text or "-" for name, text in self.texts.items()}
         return (
             "{UtcTime}  {Image} ({ProcessId})  {Protocol}  {SourceIp} port {SourcePort} to {DestinationIp} port "
@@ -44,7 +44,7 @@ class Case:
 
 
 def described_case(configuration: Configuration, descriptions: Sequence[str], *, strict: bool = False) -> Case:
-    """Decide over the one connection that texts such as `Image=C:\\a.exe,DestinationPort=443` describe.
+    r"""Decide over the one connection that texts such as `Image=C:\a.exe,DestinationPort=443` describe.
 
     strict: with Sysmon's bug of stale rule names. Raises UsageError as `given_texts` does.
     """

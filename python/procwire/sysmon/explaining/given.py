@@ -1,4 +1,4 @@
-"""An event that somebody tells of: `Image=C:\\a.exe,DestinationPort=443`."""
+r"""Parse a described event: `Image=C:\a.exe,DestinationPort=443`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A configuration's network rules as logic that people read: the elements in the order in which Sysmon asks them."""
+"""Show a configuration's network rules as readable logic: the elements in the order in which Sysmon asks them."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ QUANTITY = {"or": "ANY of", "and": "ALL of"}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a listing."""
+    """Hold a line of a listing."""
 
     text: str
     number: int | None = None
-    """The line of the configuration file that it tells of."""
+    """The line of the configuration file that it describes."""
     depth: int = 0
     strong: bool = False
 
 
 def head_lines(configuration: Configuration) -> Iterator[str]:
-    """What the file is, how it decides, and what of it is applied."""
+    """Return what the file is, how it decides, and what of it is applied."""
     elements = configuration.evaluation_order
     what = f"{counted(len(elements), 'element')} of NetworkConnect, {counted(configuration.filter_count, 'filter')}"
     yield f"{configuration.path}: Sysmon configuration, schema {configuration.schema}: {what}"
@@ -63,17 +63,17 @@ def _option_texts(configuration: Configuration) -> Iterator[str]:
     else:
         yield "DnsLookup is False: host names and port names stay empty, and rules see - for them."
     for name, size in configuration.field_sizes.items():
-        yield f"FieldSizes: {name} is cut to {counted(size, 'character')}, after the rules have seen it whole."
+        yield f"FieldSizes: {name} is cut to {counted(size, 'character')}, after the rules have seen it in full."
 
 
 def finding_lines(configuration: Configuration) -> Iterator[Line]:
-    """What of the file is not applied, and what the reading found besides."""
+    """Return what of the file is not applied, and what the reading found besides."""
     for found in configuration.findings:
         yield Line(f"{found.severity}: {found.text}", found.place.line)
 
 
 def default_text(configuration: Configuration) -> str:
-    """What becomes of an event that no element matches, and why."""
+    """Return what becomes of an event that no element matches, and why."""
     elements = configuration.network_connect
     if configuration.logs_by_default:
         return "the rest is logged, without a RuleName: the only element is one that excludes"
@@ -85,7 +85,7 @@ def default_text(configuration: Configuration) -> str:
 
 
 def element_lines(element: Element) -> Iterator[Line]:
-    """An element with all of its operands; in an AND element, filters of one field stand together as alternatives."""
+    """Yield an element with all its operands; in an AND element, filters of one field stand together."""
     yield Line(element_text(element), element.place.line, strong=True)
     if element.relation == "or":
         yield from _run_lines(element.operands, element.name, 1)
@@ -95,7 +95,7 @@ def element_lines(element: Element) -> Iterator[Line]:
 
 
 def element_text(element: Element) -> str:
-    """`include, if ANY of:`, with its name where it has one."""
+    """Return `include, if ANY of:`, with its name where it has one."""
     if not element.operands:
         return f"{element.onmatch}: empty, which never matches"
     origin = "" if element.relation_is_given else ", the default of this schema"
@@ -118,7 +118,7 @@ def _alternative_lines(alternatives: list[Operand], name: str) -> Iterator[Line]
 
 
 def _run_lines(operands: Iterable[Operand], name: str, depth: int) -> Iterator[Line]:
-    """Operands one after the other; many of the same field and condition share a heading."""
+    """Yield operands one after the other; many of the same field and condition share a heading."""
     for test, same in groupby(
         operands, lambda operand: isinstance(operand, Filter) and (operand.field, operand.condition)
     ):
@@ -145,7 +145,7 @@ def _operand_lines(operand: Operand, name: str, depth: int) -> Iterator[Line]:
 
 
 def operand_text(operand: Operand, inherited: str = "") -> str:
-    """A filter's condition, or `ANY of:` for a Rule; with its name where it is not the inherited one."""
+    """Return a filter's condition, or `ANY of:` for a Rule; with its name where it is not the inherited one."""
     named = _named(operand.name, inherited)
     if isinstance(operand, Filter):
         return condition_text(operand) + named
@@ -153,12 +153,12 @@ def operand_text(operand: Operand, inherited: str = "") -> str:
 
 
 def condition_text(filter_: Filter) -> str:
-    """`Image end with "\\curl.exe"`."""
+    r"""Return a filter's condition as text: `Image end with "\curl.exe"`."""
     return f"{filter_.field} {filter_.condition} {quoted(filter_.value)}"
 
 
 def markup(operand: Operand | Element) -> str:
-    """How an operand or an element is written in the file, without its name and what is inside."""
+    """Return an operand or an element as it is written in the file, without its name and content."""
     if isinstance(operand, Element):
         return f'<NetworkConnect onmatch="{operand.onmatch}">'
     if isinstance(operand, Rule):
@@ -167,17 +167,17 @@ def markup(operand: Operand | Element) -> str:
 
 
 def quoted(value: str) -> str:
-    """The value between quotes, on one line."""
+    """Return the value between quotes, on one line."""
     return '"' + value.replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t") + '"'
 
 
 def _named(name: str, inherited: str = "") -> str:
-    """The name, where it is not the one that is inherited anyway."""
+    """Return the name, where it is not the one that is inherited anyway."""
     return f"   [{name}]" if name and name != inherited else ""
 
 
 def described(configuration: Configuration) -> dict[str, Any]:
-    """The same for machines; elements in the order in which they are asked."""
+    """Return a configuration for machines; elements in the order in which they are asked."""
     return {
         "path": configuration.path,
         "schema_version": configuration.schema,

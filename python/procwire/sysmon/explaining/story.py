@@ -1,4 +1,4 @@
-"""The story of one decision: which elements were asked, what matched in them or stopped them, and what decided."""
+"""Explain one decision: which elements were asked, what matched in them or stopped them, and what decided."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FEW = 3
 def story_lines(
     configuration: Configuration, decision: Decision, missing: Collection[str] = (), *, verbose: bool = False
 ) -> Iterator[Line]:
-    """Element by element, what happened.
+    """Return what happened, element by element.
 
     missing: fields, under Sysmon's names, that the event was asked about without being given them.
     verbose: every filter that was asked; otherwise those that matched, or stopped something.
@@ -28,7 +28,7 @@ def story_lines(
     asked = {place: list(steps) for place, steps in groupby(decision.steps, lambda step: step.element.place)}
     for element in configuration.evaluation_order:
         if element.place not in asked:
-            yield Line(f"{element.onmatch}: not asked any more", element.place.line)
+            yield Line(f"{element.onmatch}: no longer evaluated", element.place.line)
             continue
         *steps, last = asked[element.place]
         yield Line(f"{element.onmatch}: {_outcome_text(element, last.outcome)}", element.place.line, strong=True)
@@ -56,14 +56,14 @@ def _outcome_text(element: Element, outcome: Outcome) -> str:
 
 
 def _tells(element: Element, steps: list[Step]) -> bool:
-    """Whether something in an operand matched or failed, or it is the Rule that stopped an AND element."""
+    """Return whether something in an operand matched or failed, or it is the Rule that stopped an AND element."""
     if any(step.outcome in ("match", "failed") for step in steps):
         return True
     return element.relation == "and" and isinstance(steps[-1].operand, Rule)
 
 
 def _stop_lines(steps: list[Step], missing: Collection[str]) -> Iterator[Line]:
-    """Of an AND element: the filters of the field that stopped it. A Rule that did is told already."""
+    """Return, for an AND element, the filters of the field that stopped it. A Rule that did is reported already."""
     stop = steps[-1].filter if steps else None
     if stop is None:
         return
@@ -103,7 +103,7 @@ def _seen(step: Step, missing: Collection[str]) -> str:
 
 
 def verdict_lines(configuration: Configuration, decision: Decision, missing: Collection[str] = ()) -> Iterator[str]:
-    """Whether it is logged, under which name, by what; and what the answer hangs on that was not given."""
+    """Return whether it is logged, by which rule and name, and what the answer depends on that was not given."""
     yield f"=> logged, RuleName {decision.rule_name}" if decision.logged else "=> not logged"
     decided = _decided_by(decision)
     if decided is None:
@@ -115,14 +115,14 @@ def verdict_lines(configuration: Configuration, decision: Decision, missing: Col
 
 
 def _decided_by(decision: Decision) -> Element | Operand | None:
-    """The filter, the AND Rule or the AND element that matched."""
+    """Return the filter, the AND Rule or the AND element that matched."""
     if isinstance(decision.operand, Rule) and decision.operand.relation == "or":
         return next(step.filter for step in reversed(decision.steps) if step.filter)
     return decision.operand or decision.element
 
 
 def _namer(decision: Decision, decided: Element | Operand) -> str:
-    """Which filter gave the name, where what decided does not have it itself."""
+    """Return which filter gave the name, where what decided does not have it itself."""
     if not decision.logged or decided.name == decision.rule_name:
         return ""
     named = [step for step in decision.steps if step.outcome == "match" and step.filter and step.filter.name]
@@ -134,13 +134,13 @@ def _namer(decision: Decision, decided: Element | Operand) -> str:
 
 
 def asked_without(decision: Decision, missing: Collection[str]) -> list[str]:
-    """Of the fields that were not given those that some filter asked for, in the order of asking."""
+    """Return the fields that were not given and that a filter asked for, in the order of asking."""
     fields = dict.fromkeys(step.filter.field for step in decision.steps if step.filter)
     return [field for field in fields if field in missing]
 
 
 def told(decision: Decision, missing: Collection[str] = ()) -> dict[str, Any]:
-    """The same for machines, with every step."""
+    """Return a decision for machines, with every step."""
     decided = _decided_by(decision)
     return {
         "logged": decision.logged,

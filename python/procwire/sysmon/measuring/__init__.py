@@ -1,1 +1,1 @@
-"""What each rule of a configuration does over many connections: how often it matches and decides."""
+"""Measure what each rule of a configuration does over many connections: how often it matches and decides."""

@@ -1,4 +1,4 @@
-"""The figures of a configuration's rules as rows: in the file's order or by a figure, and what they add up to."""
+"""Return the figures of a configuration's rules as rows: in the file's order or by a figure, with their totals."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A rule and its figures."""
+    """Represent a rule and its figures."""
 
     rule: Element | Operand
     inside: tuple[Element | Operand, ...]
@@ -39,12 +39,12 @@ class Row:
 
     @property
     def is_filter(self) -> bool:
-        """Whether the rule is a filter, neither a `<Rule>` nor an element."""
+        """Return whether the rule is a filter, neither a `<Rule>` nor an element."""
         return isinstance(self.rule, Filter)
 
     @property
     def element(self) -> Element:
-        """The element that it stands in, or is."""
+        """Return the element that it stands in, or is."""
         return cast(Element, (*self.inside, self.rule)[0])
 
     def text(self, inherited: str = "") -> str:
@@ -64,7 +64,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class FilterCounts:
-    """How many filters there are, and how many of them do nothing."""
+    """Count the filters, and those of them that do nothing."""
 
     filters: int
     never_matched: int

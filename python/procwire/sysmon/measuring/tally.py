@@ -1,4 +1,4 @@
-"""Figures of each rule, added up from events whose filters answer alike."""
+"""Add up the figures of each rule from events whose filters answer alike."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Figures", "Tally"]
 
 @dataclass(slots=True)
 class Figures:
-    """What a rule (a filter, a `<Rule>`, or a whole element) did, in events."""
+    """Count what a rule (a filter, a `<Rule>`, or an entire element) did, in events."""
 
     matched: int = 0
     """That it matches, whatever the others do."""
@@ -28,7 +28,7 @@ class Figures:
     """That are logged, and would not be if it were not in the file."""
 
     def add_change(self, logged: bool, events: int) -> None:
-        """Without the rule, events that are logged would not be, or the other way round."""
+        """Count events that would not be logged without the rule, or the other way round."""
         if logged:
             self.fewer_without += events
         else:
@@ -36,7 +36,7 @@ class Figures:
 
 
 class Tally:
-    """Adds up what a configuration's rules do.
+    """Add up what a configuration's rules do.
 
     A rule is left out as if it were not in the file: an element whose last rule it is stays, empty; a `<Rule>` whose
     last filter it is goes with it. Without an element, the default is that of those that stay.
@@ -66,16 +66,16 @@ class Tally:
                 counter.own.add_change(logged, events)
 
     def _fate(self, matching: Sequence[bool], default: bool) -> bool:
-        """Whether an event is logged, by which elements match."""
+        """Return whether an event is logged, by which elements match."""
         return self._counters[matching.index(True)].element.onmatch == "include" if True in matching else default
 
     def figures(self) -> dict[Place, Figures]:
-        """Of every element and all that is in it, by its place in the file."""
+        """Return the figures of every element and all that is in it, by its place in the file."""
         return {place: found for counter in self._counters for place, found in counter.total().items()}
 
 
 class _Counter:
-    """Counts for one element how often its filters answer in each way.
+    """Count for one element how often its filters answer in each way.
 
     asked: gives its filters, with the number of each, next.
     """
@@ -92,7 +92,7 @@ class _Counter:
         self._counted: dict[tuple[Hits, frozenset[str]], tuple[bool, Figures]] = {}
 
     def counted(self, hits: Hits, failed: frozenset[str]) -> tuple[bool, Figures]:
-        """Whether the element matches, and the figures to count in: the same where its filters answer alike."""
+        """Return whether the element matches, and the figures to count in: the same where its filters answer alike."""
         key = hits & self._numbers, failed & self._fields
         if key not in self._counted:
             self._counted[key] = self._answered(*key).matches, Figures()
@@ -106,7 +106,7 @@ class _Counter:
         return ElementResult(self.element, own)
 
     def total(self) -> dict[Place, Figures]:
-        """The figures of the element and its parts."""
+        """Return the figures of the element and its parts."""
         total = {part.place: Figures() for part in (*self.element.operands, *self.element.filters)}
         own = total[self.element.place] = replace(self.own)
         for key, (matches, figures) in self._counted.items():

@@ -1,6 +1,6 @@
-"""What each rule of a configuration does over many connections: how often it matches, decides, and alone decides.
+"""Measure what each rule does over many connections: how often it matches, decides, and alone decides.
 
-Events are counted by what the filters answer them (see `rules.apply`), and the rules are asked once for each
+Events are counted by what the filters answer them (see `sysmon.config_filter`), and the rules are asked once for each
 combination of answers that occurs.
 """
 
@@ -22,7 +22,7 @@ __all__ = ["Figures", "Report", "Trial"]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The figures of a whole configuration."""
+    """Hold the figures of a complete configuration."""
 
     configuration: Configuration
     events: int
@@ -33,13 +33,13 @@ class Report:
     """Of every element of NetworkConnect and all in it, by its place in the file."""
 
     def logged_without(self, place: Place) -> int:
-        """How many events would be logged if the element, the `<Rule>` or the filter there were not in the file."""
+        """Return how many events would be logged without the element, the `<Rule>` or the filter there."""
         figures = self.figures[place]
         return self.logged + figures.more_without - figures.fewer_without
 
 
 class Trial:
-    """Counts batches of events, and reports what the rules do with them."""
+    """Count batches of events, and report what the rules do with them."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
@@ -54,7 +54,7 @@ class Trial:
                 self._counts[found[counted["values"]]] += counted["counts"]
 
     def report(self) -> Report:
-        """The figures of all events counted so far."""
+        """Return the figures of all events counted so far."""
         tally = Tally(self._configuration)
         for combination, events in self._counts.items():
             classes = list(zip(self._event_classes.fields, combination, strict=True))

@@ -1,4 +1,4 @@
-"""A configuration as one SQL expression over the event table.
+"""Compile a configuration to one SQL expression over the event table.
 
 ::
 
@@ -9,7 +9,7 @@
     ), '')
 
 Elements stand in the order in which Sysmon asks them; each gives null where it does not match, `''` where it drops the
-event, and the rule's name where it logs it. `rules.evaluate` is the reference that tests hold this to.
+event, and the rule's name where it logs it. `sysmon.evaluate` is the reference that tests hold this to.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The elements put together, in the order in which Sysmon asks them."""
+"""Combine the elements in SQL, in the order in which Sysmon asks them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ _DROP = "''"
 
 
 def compile_sql(configuration: Configuration, *, strict: bool = False) -> str:
-    """The expression, over the standard column names: null where the event is not logged, `-` where it is logged
-    without a name, else the rule's name.
+    """Return the SQL expression for the name of an event's rule, over the standard column names.
+
+    It is null where the event is not logged, `-` where it is logged without a name, else the rule's name.
 
     strict: with Sysmon's bug of stale names, see `evaluate.decide`.
     """
@@ -40,7 +41,7 @@ class _Compiler:
         """Names that elements asked before may have left behind; the last comes first."""
 
     def element(self, element: Element) -> str:
-        """Null where the element does not match; empty for one that never does."""
+        """Return null where the element does not match; empty for one that never does."""
         if not element.operands:
             return ""
         branches = list(self._or_branches(element) if element.relation == "or" else self._and_branches(element))

@@ -1,4 +1,4 @@
-"""When filters, Rules and elements match, in SQL."""
+"""Express in SQL when filters, Rules and elements match."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_CHARACTERS = 16_000_000
 
 
 class Matching:
-    """Makes the expressions; each is true where it matches, else false or null.
+    """Make the expressions; each is true where it matches, else false or null.
 
     dns_lookup: False where host and port names are empty.
     """
@@ -26,7 +26,7 @@ class Matching:
         self._left = _MOST_CHARACTERS
 
     def written(self, sql: str) -> str:
-        """The same text, counted: names repeat tests, and those of many rules would be their square.
+        """Return a text after counting it: names repeat tests, and those of many rules would be their square.
 
         Raises UsageError for more than anyone reads.
         """
@@ -38,20 +38,20 @@ class Matching:
         return sql
 
     def test(self, filter_: Filter) -> str:
-        """A filter."""
+        """Return the expression of a filter."""
         return condition_sql(filter_.condition, filter_.value, self._texts[filter_.field])
 
     def tests(self, filters: Iterable[Filter]) -> list[str]:
-        """Each of some filters."""
+        """Return the expression of each of some filters."""
         return [self.test(filter_) for filter_ in filters]
 
     def operand(self, operand: Operand) -> str:
-        """A filter, or a Rule."""
+        """Return the expression of a filter, or a Rule."""
         if isinstance(operand, Filter):
             return self.test(operand)
         if operand.relation == "and":
             return joined("AND", self.tests(operand.filters))
-        # A field without a text ends a Rule: what stands behind it is not asked any more.
+        # A field without a text ends a Rule: what stands behind it is no longer evaluated.
         known: set[str] = set()
         alternatives: list[str] = []
         for filter_ in operand.filters:
@@ -61,7 +61,7 @@ class Matching:
         return joined("OR", alternatives)
 
     def failures(self, operand: Operand, known: set[str]) -> Iterator[str]:
-        """When an operand that does not match asks for a field without a text, which ends its element.
+        """Return when an operand that does not match asks for a field without a text, which ends its element.
 
         known: fields that have one, or the element would have ended before; what is certain now is added.
         """
@@ -76,7 +76,7 @@ class Matching:
                 before.append(self.test(filter_))
 
     def all_of(self, element: Element) -> str:
-        """An AND element, in which filters of one field are alternatives."""
+        """Return the expression of an AND element, in which filters of one field are alternatives."""
         fields: dict[str, list[Filter]] = {}
         rules = []
         for operand in element.operands:

@@ -1,4 +1,4 @@
-"""Rules' names, in SQL: of what matches, and with Sysmon's bug of what has matched in part."""
+"""Express rules' names in SQL: of what matches, and with Sysmon's bug of what has matched in part."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Name", "Naming", "either"]
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """An SQL expression for a rule's name."""
+    """Represent an SQL expression for a rule's name."""
 
     sql: str
     certain: bool
@@ -25,7 +25,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Filters of one field that follow one another in an AND element, under one name."""
+    """Represent filters of one field that follow one another in an AND element, under one name."""
 
     filters: tuple[Filter, ...]
 
@@ -35,13 +35,13 @@ class _Run:
 
 
 class Naming:
-    """Makes lists of names; the first that is not null is the one, see `either`."""
+    """Make lists of names; the first that is not null is the one, see `either`."""
 
     def __init__(self, matching: Matching) -> None:
         self._matching = matching
 
     def of(self, operand: Operand) -> list[Name]:
-        """The name that an operand gives when it matches; none where it has none."""
+        """Return the name that an operand gives when it matches; none where it has none."""
         if isinstance(operand, Filter):
             return _named(operand.name)
         if operand.relation == "and":
@@ -56,7 +56,7 @@ class Naming:
         return [Name(case("", branches), certain=False)]
 
     def of_all(self, element: Element) -> list[Name]:
-        """The names that an AND element that matches may give: the last filter that has matched and has a name."""
+        """Return the names that a matching AND element may give: the last filter that has matched and has a name."""
         candidates: list[Name] = []
         earlier: dict[str, list[str]] = {}
         runs = list(_runs(element))
@@ -73,7 +73,7 @@ class Naming:
         return candidates
 
     def _run_names(self, run: _Run, reached: list[str], earlier: list[str], *, certain: bool) -> list[Name]:
-        """The name of a run that is reached and matches, where no earlier filter of its field has matched already."""
+        """Return the name of a run that is reached and matches, if no earlier filter of its field has matched."""
         name = run.filters[0].name
         if not name or certain:
             return _named(name)
@@ -85,7 +85,7 @@ class Naming:
     # Names that stay behind where an element, or a Rule, does not match: Sysmon's bug
 
     def left_behind(self, element: Element) -> list[Name]:
-        """The name that an element leaves behind that does not match."""
+        """Return the name that an element leaves behind that does not match."""
         left = self._left_by_and(element) if element.relation == "and" else self._left_by_or(element)
         return [Name(left, certain=False)] if left else []
 
@@ -102,7 +102,7 @@ class Naming:
         return case("", branches, otherwise=either(left, "NULL")) if left else ""
 
     def left_by_rule(self, operand: Operand) -> list[Name]:
-        """The name that an AND Rule leaves behind that matches in part: its last filter before the one that fails."""
+        """Return the name that a partly matching AND Rule leaves behind: its last filter before the one that fails."""
         if isinstance(operand, Filter) or operand.relation == "or":
             return []
         tests = self._matching.tests(operand.filters)
@@ -156,7 +156,7 @@ def _named(name: str) -> list[Name]:
 
 
 def either(candidates: Sequence[Name], otherwise: str = "'-'") -> str:
-    """The first that is not null."""
+    """Return the first that is not null."""
     kept = []
     for candidate in candidates:
         kept.append(candidate.sql)
