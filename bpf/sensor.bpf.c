@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The kernel side of the recorder: which process connected, accepted, sent to or received from whom.
+ * The kernel side of the recorder: which process connected, accepted, sent to or received from which peer.
  *
  * It stands on typed tracepoints (tp_btf), control group programs and one iterator, and on one fentry program where
  * the kernel takes it. None of them runs at every system call, or at every TCP send and receive.

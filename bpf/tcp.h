@@ -232,7 +232,7 @@ INLINE void on_child_established(struct sock *sk, u64 cookie)
 		known->stage = want_closes ? STAGE_ACCEPTED : STAGE_REPORTED;
 		return;
 	}
-	/* told of twice, see set_state_again */
+	/* reported twice, see set_state_again */
 	if (stage != STAGE_FREE && stage != STAGE_REPORTED)
 		return;
 	/* the accept is reported where it happens, without a note */
@@ -447,7 +447,7 @@ INLINE void on_closed(struct sock *sk, int old)
 /*
  * A program does not run where it interrupts itself, as one connection's change of state in a soft interrupt does
  * another's. Without want_again what is missed so is made good by the next hook that sees the socket. With it there are
- * two: the first leaves word of what it runs for, the second runs where that is another change than its own. What they
+ * two: the first records the transition it handles, the second runs where that is another change than its own. What they
  * call does no harm twice.
  */
 struct change {
@@ -478,7 +478,7 @@ INLINE void on_state(struct sock *sk, int old, int new, bool again)
 		on_closing(sk);
 }
 
-/* Whether `on_state` does anything: not for FIN_WAIT2, TIME_WAIT, CLOSE_WAIT, CLOSING and the like. */
+/* Whether `on_state` does anything: not for FIN_WAIT2, TIME_WAIT, CLOSE_WAIT, CLOSING, for example. */
 INLINE bool matters(u64 state)
 {
 	return 1 << (state & 31) & (1 << TCP_SYN_SENT | 1 << TCP_ESTABLISHED | 1 << TCP_CLOSE | 1 << TCP_LISTEN |

@@ -130,7 +130,7 @@ class Recording:
             time.sleep(0.05)
         time.sleep(_QUIET_S)
         seen = self.of(hosts, processes)
-        # The kernel gives process ids anew before long, so rows are compared once only; and others may make many.
+        # The kernel soon reuses process ids, so rows are compared once only; and others may make many.
         with self._arrived:
             self._rows.clear()
         difference = compare(due, [row for row in seen if row["record_kind"] in kinds])

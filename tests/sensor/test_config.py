@@ -114,7 +114,7 @@ def test_processes_are_added(host: Host, put: Put) -> None:
 
 @pytest.mark.parametrize("by_signal", [True, False])
 def test_rules_change_while_traffic_runs(host: Host, put: Put, by_signal: bool) -> None:
-    """Every connection is told once, by the rules before or by those after; a file with errors changes nothing."""
+    """Every connection is reported once, by the rules before or by those after; a file with errors changes nothing."""
     names = ["before", "after"]
     with Recording("--attempts", config=put(group("before", INITIATED, ACCEPTED))) as recording:
         truth = host.run("mix.run", "first", 400)

@@ -510,7 +510,7 @@ impl Kernel {
     }
 }
 
-/// Kernels before 5.11 count maps against this limit; on later ones it is of no matter, and so is a failure.
+/// Kernels before 5.11 count maps against this limit; on later ones it has no effect, so a failure is harmless.
 #[allow(unsafe_code)]
 fn lift_memory_limit() {
     let limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };

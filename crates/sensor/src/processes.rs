@@ -1,4 +1,4 @@
-//! Processes that the kernel side told of: what a connection's owner is called, and its parent.
+//! Processes that the kernel side described: what a connection's owner is called, and its parent.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -222,7 +222,7 @@ fn a_description_cut_short_is_none() {
     assert_eq!(texts(&decoder.take().unwrap(), "process_name"), [None]);
 }
 
-/// After exec the same process is described anew, under the same GUID.
+/// After exec the same process is described again, under the same GUID.
 #[test]
 fn exec_changes_the_image_and_not_the_guid() {
     let mut decoder = decoder();
