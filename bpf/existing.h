@@ -57,7 +57,7 @@ int open_sockets(struct bpf_iter__task_file *ctx)
 			put_listener(&key, &owner);
 	} else {
 		u64 cookie = bpf_get_socket_cookie(sk);
-		/* remembered, so that of several processes that have it the first is told, and none has accepted it just now */
+		/* remembered, so that of several processes that have it the first is reported, and none has accepted it just now */
 		if (FIND_TCP(sk, cookie))
 			return 0;
 		owner_of(&owner, task);

@@ -447,7 +447,7 @@ __attribute__((noinline)) int hand_over(u32 slot, u64 task_address, u32 ancestor
 	return bpf_ringbuf_output(&ring, record, bytes, BPF_RB_NO_WAKEUP);
 }
 
-/* A description that begins: of whom, and how often user space had asked for it. */
+/* Start a description: of which process, and how often user space had requested it. */
 __attribute__((noinline)) int begin_draft(u32 slot, u64 task_address, const struct owner *owner)
 {
 	struct draft *draft = draft_at(slot);

@@ -193,7 +193,7 @@ struct {
 	__type(value, u64);
 } shares SEC(".maps");
 
-/* What user space was told of a process, and how often it had asked until then. */
+/* What was described of a process to user space, and how many requests it had made by then. */
 struct told {
 	struct owner owner;
 	u64 cgroup_id;

@@ -52,7 +52,7 @@ INITIATED, ACCEPTED = "<Initiated>true</Initiated>", "<Initiated>false</Initiate
 
 
 def of(truth: list[Row], **columns: Any) -> list[Row]:
-    """Those events of the truth with these columns; what else it tells is kept."""
+    """Those events of the truth with these columns; what else it reports is kept."""
     return [row for row in truth if all(row.get(name, value) == value for name, value in columns.items())]
 
 

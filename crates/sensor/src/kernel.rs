@@ -238,7 +238,7 @@ pub struct Kernel {
     ring: RingBuf<MapData>,
     counters: Shared,
     requests: Shared,
-    /// What /proc tells of the programs, opened while it may be.
+    /// What /proc reports of the programs, opened while it may be.
     programs: Vec<File>,
     /// What is attached.
     pub hooks: Vec<Hook>,
@@ -426,7 +426,7 @@ impl Kernel {
         link.into_file().map_err(|error| causes(&error))
     }
 
-    /// Note the owners of the sockets that are open; `drain` is called now and then while it goes on. Can be done
+    /// Note the owners of the sockets that are open; `drain` is called now and then while it runs. Can be done
     /// once.
     pub fn note_open_sockets(&mut self, mut drain: impl FnMut(&[u8])) {
         let Some(mut file) = self.open_sockets.take() else { return };
@@ -529,7 +529,7 @@ fn fdinfos(ebpf: &Ebpf) -> io::Result<Vec<File>> {
         .collect()
 }
 
-/// How often a program did not run, from its fdinfo; None on kernels that do not tell (before 5.12).
+/// How often a program did not run, from its fdinfo; None on kernels that do not report it (before 5.12).
 fn misses(mut fdinfo: &File) -> Option<u64> {
     let mut text = String::new();
     fdinfo.seek(io::SeekFrom::Start(0)).ok()?;

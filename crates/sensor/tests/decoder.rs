@@ -98,7 +98,7 @@ fn long(batch: &RecordBatch, name: &str) -> i64 {
     batch.column_by_name(name).unwrap().as_primitive::<Int64Type>().value(0)
 }
 
-/// Where flows are seen before netfilter, what that makes of one is told behind it.
+/// Where flows are seen before netfilter, what that makes of one is reported behind it.
 #[test]
 fn a_flow_has_its_translation_though_that_comes_later() {
     let mut flow = connection(kind::SENT, 17);
