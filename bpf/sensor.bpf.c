@@ -4,7 +4,7 @@
  *
  * It stands on typed tracepoints (tp_btf), control group programs and one iterator, and on one fentry program where
  * the kernel takes it. None of them runs at every system call, or at every TCP send and receive.
- * TCP is reported by inet_sock_set_state and by one of three hooks of accept(). UDP is reported by the datagrams themselves, at
+ * inet_sock_set_state and one of three hooks of accept() report TCP. The datagrams themselves report UDP, at
  * the root of cgroup v2, so that addresses are those on the wire. Whose a socket is, is kept by the socket: in a slot of
  * its own for TCP, in the socket's storage for UDP. Programs of control groups only look: every path returns ALLOW.
  */
