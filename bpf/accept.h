@@ -203,7 +203,7 @@ INLINE long read_address(void *to, u32 size, const void *address, bool in_kernel
 /* A connect() that failed before a SYN: no route, no address, a filter. Its address is the one that was asked for. */
 static __attribute__((noinline)) int on_connect_failed(struct sock *sk, const void *address, int error, bool in_kernel)
 {
-	/* not yet told: EALREADY, EINPROGRESS, EINTR and the like; not an outcome: mistakes in the call */
+	/* not yet told: EALREADY, EINPROGRESS, EINTR and similar; not an outcome: mistakes in the call */
 	if (error != EPERM && error != EACCES && error != EADDRNOTAVAIL && error != ENETUNREACH &&
 	    error != ECONNRESET && error != ETIMEDOUT && error != ECONNREFUSED && error != EHOSTUNREACH)
 		return 0;

@@ -107,7 +107,7 @@ INLINE void submit(struct connection_record *record)
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
 
-/* Who really used a socket that was told of as PENDING. */
+/* Who really used a socket that was reported as PENDING. */
 INLINE void claim(const struct owner *owner, u8 kind, u8 has_peer, u64 cookie, const struct peer *peer)
 {
 	struct claim_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);

@@ -343,7 +343,7 @@ int read_tcp(u64 *ctx)
 	return 0;
 }
 
-/* Whether a packet has other ends than its socket knows; then tell of them. */
+/* Whether a packet has other ends than its socket knows; then report them. */
 static __attribute__((noinline)) int on_translated(struct sk_buff *skb, u64 cookie, const struct peer *peer,
 						   const u8 local[16], u16 local_port)
 {

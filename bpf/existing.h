@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What was open before. */
+/* Sockets already open at start. */
 #ifndef PROCWIRE_EXISTING_H
 #define PROCWIRE_EXISTING_H
 
 #include "tcp.h"
 
-/* Notes the owner of every socket that is open, and tells of those that have a peer. */
+/* Notes the owner of every socket that is open, and reports those that have a peer. */
 SEC("iter/task_file")
 int open_sockets(struct bpf_iter__task_file *ctx)
 {
@@ -57,7 +57,7 @@ int open_sockets(struct bpf_iter__task_file *ctx)
 			put_listener(&key, &owner);
 	} else {
 		u64 cookie = bpf_get_socket_cookie(sk);
-		/* remembered, so that of several processes that have it the first is told, and none has accepted it just now */
+		/* remembered, so that of several processes that have it the first is reported, and none has accepted it just now */
 		if (FIND_TCP(sk, cookie))
 			return 0;
 		owner_of(&owner, task);

@@ -490,7 +490,7 @@ static struct socket *(*const bpf_sock_from_file)(struct file *file) = (void *)1
 #define AROUND(address, type, member)                                                                                  \
 	((type *)((u64)(address) - __builtin_preserve_field_info(((type *)0)->member, FIELD_BYTE_OFFSET)))
 
-/* Read a bit field likewise, wherever the running kernel keeps it (libbpf's BPF_CORE_READ_BITFIELD_PROBED). */
+/* Read a bit field likewise, in every place where the running kernel keeps it (libbpf's BPF_CORE_READ_BITFIELD_PROBED). */
 enum { FIELD_BYTE_OFFSET = 0, FIELD_BYTE_SIZE = 1, FIELD_EXISTS = 2, FIELD_LSHIFT_U64 = 4, FIELD_RSHIFT_U64 = 5 };
 #define READ_BITS(pointer, member)                                                                                     \
 	({                                                                                                             \

@@ -104,7 +104,7 @@ static __attribute__((noinline)) int untranslate(struct __sk_buff *skb, struct p
 	return replace(packet->route.local, &packet->local_port, &end) || translated;
 }
 
-/* Tell of a translation, before the flow or connection that it is of. `wire`: its ends as they are translated. */
+/* Report a translation, before the flow or connection that it is of. `wire`: its ends as they are translated. */
 INLINE void emit_nat(u8 protocol, u32 uid, u64 cookie, const struct peer *peer, const struct route *wire, u16 local_port)
 {
 	struct nat_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);

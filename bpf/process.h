@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Processes: who is current, and telling user space of whom it does not know. */
+/* Processes: who is current, and describing to user space those it does not know. */
 #ifndef PROCWIRE_PROCESS_H
 #define PROCWIRE_PROCESS_H
 
@@ -88,7 +88,7 @@ __attribute__((noinline)) int walk_up(struct names *to, struct walk *walk)
 		return 0;
 	}
 	walk->length = length + (wrote & (NAME_BYTES * 2 - 1));
-	/* in no tree: memfd and the like */
+	/* in no tree: memfd, for example */
 	if (walk->dentry == walk->parent)
 		walk->state = WALK_DONE;
 	walk->dentry = walk->parent;
@@ -447,7 +447,7 @@ __attribute__((noinline)) int hand_over(u32 slot, u64 task_address, u32 ancestor
 	return bpf_ringbuf_output(&ring, record, bytes, BPF_RB_NO_WAKEUP);
 }
 
-/* A description that begins: of whom, and how often user space had asked for it. */
+/* Start a description: of which process, and how often user space had requested it. */
 __attribute__((noinline)) int begin_draft(u32 slot, u64 task_address, const struct owner *owner)
 {
 	struct draft *draft = draft_at(slot);
@@ -462,7 +462,7 @@ __attribute__((noinline)) int begin_draft(u32 slot, u64 task_address, const stru
 	return put_ancestors((void *)draft->bytes, owner->tgid, owner->start_boot_ns);
 }
 
-/* Tell user space of a process, unless it knows. Returns whether it knows now. */
+/* Describe a process to user space, unless it knows. Returns whether it knows now. */
 __attribute__((noinline)) int tell(u64 task_address, const struct owner *owner, u32 here)
 {
 	struct task_struct *task = (void *)task_address;
@@ -484,7 +484,7 @@ __attribute__((noinline)) int tell(u64 task_address, const struct owner *owner, 
 	return !result;
 }
 
-/* The process told of last on each processor: mostly it is the same again, and no look into the table is needed. */
+/* The process described last on each processor: mostly it is the same again, and no look into the table is needed. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

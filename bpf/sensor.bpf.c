@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The kernel side of the recorder: which process connected, accepted, sent to or received from whom.
+ * The kernel side of the recorder: which process connected, accepted, sent to or received from which peer.
  *
  * It stands on typed tracepoints (tp_btf), control group programs and one iterator, and on one fentry program where
  * the kernel takes it. None of them runs at every system call, or at every TCP send and receive.
- * TCP is told by inet_sock_set_state and by one of three hooks of accept(). UDP is told by the datagrams themselves, at
+ * inet_sock_set_state and one of three hooks of accept() report TCP. The datagrams themselves report UDP, at
  * the root of cgroup v2, so that addresses are those on the wire. Whose a socket is, is kept by the socket: in a slot of
  * its own for TCP, in the socket's storage for UDP. Programs of control groups only look: every path returns ALLOW.
  */

@@ -44,7 +44,7 @@ struct ends {
 struct tcp {
 	u64 cookie;
 	u64 stage;
-	/* jiffies: a slot whose end was missed is not lost for ever */
+	/* jiffies: a slot whose end was missed is not lost forever */
 	u64 born;
 	/* when it was established */
 	u64 since_ns;
@@ -193,14 +193,14 @@ struct {
 	__type(value, u64);
 } shares SEC(".maps");
 
-/* What user space was told of a process, and how often it had asked until then. */
+/* What was described of a process to user space, and how many requests it had made by then. */
 struct told {
 	struct owner owner;
 	u64 cgroup_id;
 	u64 requests;
 };
 
-/* Processes that user space was told of, by tgid. */
+/* Processes described to user space, by tgid. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);

@@ -232,7 +232,7 @@ INLINE void on_child_established(struct sock *sk, u64 cookie)
 		known->stage = want_closes ? STAGE_ACCEPTED : STAGE_REPORTED;
 		return;
 	}
-	/* told of twice, see set_state_again */
+	/* reported twice, see set_state_again */
 	if (stage != STAGE_FREE && stage != STAGE_REPORTED)
 		return;
 	/* the accept is reported where it happens, without a note */
@@ -250,7 +250,7 @@ INLINE void on_child_established(struct sock *sk, u64 cookie)
 	tcp->stage = STAGE_WAITING;
 }
 
-/* `again`: from the second program, where no note may as well mean that the first has told of it already. */
+/* `again`: from the second program, where no note may as well mean that the first has reported it already. */
 INLINE void on_established(struct sock *sk, int old, bool again)
 {
 	u64 cookie = bpf_get_socket_cookie(sk);
@@ -268,7 +268,7 @@ INLINE bool move(struct tcp *tcp, u64 from, u64 to)
 	return __sync_val_compare_and_swap(&tcp->stage, from, to) == from;
 }
 
-/* All there is to tell was read when it was established. */
+/* Everything to report was read when it was established. */
 INLINE void emit_noted(const struct tcp *tcp, u8 attribution)
 {
 	struct connection_record *record = reserve(KIND_ACCEPT, attribution, IPPROTO_TCP, bpf_ktime_get_boot_ns());
@@ -283,7 +283,7 @@ INLINE void emit_noted(const struct tcp *tcp, u8 attribution)
 /* Found to be the owner's while it waits. */
 INLINE bool take_waiting(struct tcp *tcp, const struct owner *owner, u8 attribution)
 {
-	/* before it is taken: its end on another processor is then told as this process's */
+	/* before it is taken: its end on another processor is then reported as this process's */
 	tcp->owner = *owner;
 	if (!move(tcp, STAGE_WAITING, want_closes ? STAGE_ACCEPTED : STAGE_REPORTED))
 		return false;
@@ -447,7 +447,7 @@ INLINE void on_closed(struct sock *sk, int old)
 /*
  * A program does not run where it interrupts itself, as one connection's change of state in a soft interrupt does
  * another's. Without want_again what is missed so is made good by the next hook that sees the socket. With it there are
- * two: the first leaves word of what it runs for, the second runs where that is another change than its own. What they
+ * two: the first records the transition it handles, the second runs where that is another change than its own. What they
  * call does no harm twice.
  */
 struct change {
@@ -478,7 +478,7 @@ INLINE void on_state(struct sock *sk, int old, int new, bool again)
 		on_closing(sk);
 }
 
-/* Whether `on_state` does anything: not for FIN_WAIT2, TIME_WAIT, CLOSE_WAIT, CLOSING and the like. */
+/* Whether `on_state` does anything: not for FIN_WAIT2, TIME_WAIT, CLOSE_WAIT, CLOSING, for example. */
 INLINE bool matters(u64 state)
 {
 	return 1 << (state & 31) & (1 << TCP_SYN_SENT | 1 << TCP_ESTABLISHED | 1 << TCP_CLOSE | 1 << TCP_LISTEN |

@@ -67,7 +67,7 @@ def recording() -> Iterator[Recording]:
 
 @pytest.fixture(scope="session")
 def new_host() -> Iterator[Callable[[], Host]]:
-    """Makes network namespaces. All are kept to the end: the kernel gives the number of one that is gone anew."""
+    """Makes network namespaces. All are kept to the end: the kernel reuses the number of one that is gone."""
     hosts = []
 
     def new() -> Host:

@@ -26,7 +26,7 @@ _TIMEOUT_S = 60 * patience
 
 @dataclass(slots=True)
 class Program:
-    """A traffic program that runs; what it told so far is in `rows`."""
+    """A traffic program that runs; what it reported so far is in `rows`."""
 
     process: subprocess.Popen[bytes]
     rows: list[Row] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Program:
         raise RuntimeError(f"{self.process.args!r} ended with {self.process.returncode} before it was ready")
 
     def end(self) -> list[Row]:
-        """Wait for its end; what it told. Raises RuntimeError if it failed."""
+        """Wait for its end and return what it reported. Raises RuntimeError if it failed."""
         try:
             for _ in self._lines:
                 pass
@@ -136,7 +136,7 @@ class Host:
         )
 
     def run(self, program: str, *arguments: object) -> list[Row]:
-        """Run a traffic program to its end; what it told."""
+        """Run a traffic program to its end and return what it reported."""
         return self.start(program, *arguments).end()
 
     def close(self) -> None:

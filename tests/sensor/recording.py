@@ -130,7 +130,7 @@ class Recording:
             time.sleep(0.05)
         time.sleep(_QUIET_S)
         seen = self.of(hosts, processes)
-        # The kernel gives process ids anew before long, so rows are compared once only; and others may make many.
+        # The kernel soon reuses process ids, so rows are compared once only; and others may make many.
         with self._arrived:
             self._rows.clear()
         difference = compare(due, [row for row in seen if row["record_kind"] in kinds])
@@ -245,7 +245,7 @@ def _cookie(sock: socket.socket) -> int:
 
 
 def _check_closes(seen: Sequence[Row]) -> None:
-    """Each end of a connection is of one that was told, by the same process; and no more of them than connections."""
+    """Each end of a connection is of one that was reported, by the same process; no more ends than connections."""
     same = ("connection_id", "process_guid", "src_ip", "src_port", "dst_ip", "dst_port", "network_connection_initiated")
     connections, closes = (
         Counter(tuple(row[column] for column in same) for row in seen if row["record_kind"] in kinds)

@@ -67,7 +67,7 @@ def _open_to_all(path: str) -> bool:
 
 @pytest.fixture(scope="module")
 def python_of_all() -> Iterator[Path]:
-    """The interpreter where any account can start it: mounted anew, if it is within root's home."""
+    """The interpreter where any account can start it: mounted again, if it is within root's home."""
     if not _open_to_all(__file__):
         pytest.skip("other accounts cannot read this checkout")
     if _open_to_all(sys.executable):

@@ -52,7 +52,7 @@ INITIATED, ACCEPTED = "<Initiated>true</Initiated>", "<Initiated>false</Initiate
 
 
 def of(truth: list[Row], **columns: Any) -> list[Row]:
-    """Those events of the truth with these columns; what else it tells is kept."""
+    """Those events of the truth with these columns; what else it reports is kept."""
     return [row for row in truth if all(row.get(name, value) == value for name, value in columns.items())]
 
 
@@ -114,7 +114,7 @@ def test_processes_are_added(host: Host, put: Put) -> None:
 
 @pytest.mark.parametrize("by_signal", [True, False])
 def test_rules_change_while_traffic_runs(host: Host, put: Put, by_signal: bool) -> None:
-    """Every connection is told once, by the rules before or by those after; a file with errors changes nothing."""
+    """Every connection is reported once, by the rules before or by those after; a file with errors changes nothing."""
     names = ["before", "after"]
     with Recording("--attempts", config=put(group("before", INITIATED, ACCEPTED))) as recording:
         truth = host.run("mix.run", "first", 400)

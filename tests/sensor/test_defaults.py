@@ -1,4 +1,4 @@
-"""What is told without being asked for is event 3 itself: connections."""
+"""What is reported by default is event 3 itself: connections."""
 
 from __future__ import annotations
 

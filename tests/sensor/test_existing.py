@@ -12,7 +12,7 @@ from recording import Recording
 @pytest.mark.parametrize("family", ["v4", "v6"])
 @pytest.mark.parametrize("existing", [True, False])
 def test_open_when_the_recording_began(host: Host, family: str, existing: bool) -> None:
-    # Without the option nothing is told of what was there, but whose the sockets are is known all the same.
+    # Without the option nothing is reported of what was there, but whose the sockets are is known all the same.
     program = host.start("existing.hold", family).ready()
     with Recording(*(["--existing"] if existing else [])) as recording:
         program.say("go on")

@@ -38,7 +38,7 @@ def put(folder: Path, title: str, initiated: str) -> None:
 
 
 def test_alerts_stand_behind_their_events(host: Host, folder: Path) -> None:
-    """Each tells of one event, by its record id; all events are there, and none is lost."""
+    """Each reports one event, by its record id; all events are there, and none is lost."""
     with Recording("--attempts", "--detect", str(folder)) as recording:
         rows = recording.expect(host.run("mix.run", "alerts", 400), host)
         alerts = [row for row in rows if row["record_kind"] == "alert"]

@@ -73,7 +73,7 @@ def sample(host: Host, port: str) -> tuple[str, str]:
 
 
 def test_table_of_flows_full(host: Host) -> None:
-    """More flows than the kernel side keeps: each is told, once."""
+    """More flows than the kernel side keeps: each is reported, once."""
     with Recording(*sample(host, "dst_port")) as recording:
         recording.expect(host.run("udp.many_ports", _MANY, _ONE_OF), host)
 

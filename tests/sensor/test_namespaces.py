@@ -18,7 +18,7 @@ def test_two_hosts(recording: Recording, two_hosts: tuple[Host, Host], ip: str) 
 
 
 def test_same_addresses_in_two_namespaces(recording: Recording, new_host: Callable[[], Host]) -> None:
-    # The same ports at the same time: what tells them apart is the namespace.
+    # The same ports at the same time: what distinguishes them is the namespace.
     hosts = [new_host(), new_host()]
     servers = [host.start("tcp.serve", "127.0.0.1", 8000, 1).ready() for host in hosts]
     clients = [host.start("tcp.ask_from", "127.0.0.1", 8000, 4000) for host in hosts]

@@ -38,7 +38,7 @@ def storm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("count", [1_000, pytest.param(20_000, marks=pytest.mark.long)])
 def test_processes_that_connect_at_the_same_moment(host: Host, storm: Path, count: int) -> None:
-    """With the default buffer each of them is told, with all that is known of it."""
+    """With the default buffer each of them is reported, with all that is known of it."""
     host.set("net.core.somaxconn", 65_536)
     host.set("net.ipv4.tcp_max_syn_backlog", 65_536)
     with Recording() as recording:

@@ -251,7 +251,7 @@ impl Feeder {
         Ok(Feeder(Mutex::new((stream, FileLedger { name: name.into(), ..FileLedger::default() }))))
     }
 
-    /// Batches that became whole with `bytes`; `at_end` says that no more will come.
+    /// Batches that became complete with `bytes`; `at_end` says that no more will come.
     #[pyo3(signature = (bytes, *, at_end=false))]
     fn feed(&self, py: Python<'_>, bytes: &[u8], at_end: bool) -> PyResult<Vec<Batch>> {
         py.detach(|| {

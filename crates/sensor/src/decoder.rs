@@ -24,7 +24,7 @@ const UNSEEN: &str = "unseen";
 /// Translations kept for their flows' records.
 const TRANSLATIONS: u64 = 16_384;
 
-/// What was met while existing sockets were told.
+/// What was met while existing sockets were reported.
 #[derive(Default)]
 struct Existing {
     sockets: Vec<Connection>,
@@ -48,7 +48,7 @@ pub struct Decoder {
     table: Table,
     /// Where rows go instead of the table, where there is one.
     pub lines: Option<Box<Lines>>,
-    /// While existing sockets are told: they come in no order, so listeners are known only at the end.
+    /// While existing sockets are reported: they come in no order, so listeners are known only at the end.
     existing: Option<Existing>,
     /// Whether rows of existing sockets wait for the first `release`: until then nobody can say where rows go.
     pub holds_existing: bool,

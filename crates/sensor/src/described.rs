@@ -45,7 +45,7 @@ pub struct Described {
     pub ancestry: Option<Arc<str>>,
 }
 
-/// Process ids and what they ran as a JSON array of texts: `["812 /usr/bin/bash", "2"]`. None of none.
+/// Process ids and what they ran as a JSON array of texts: `["812 /usr/bin/bash", "2"]`. None if there are none.
 pub(crate) fn ancestry<T: AsRef<str>>(ancestors: &[(u32, Option<T>)]) -> Option<String> {
     let mut json = String::from("[");
     for (tgid, image) in ancestors {

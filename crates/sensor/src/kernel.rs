@@ -239,7 +239,7 @@ pub struct Kernel {
     ring: RingBuf<MapData>,
     counters: Shared,
     requests: Shared,
-    /// What /proc tells of the programs, opened while it may be.
+    /// What /proc reports of the programs, opened while it may be.
     programs: Vec<File>,
     /// What is attached.
     pub hooks: Vec<Hook>,
@@ -427,7 +427,7 @@ impl Kernel {
         link.into_file().map_err(|error| causes(&error))
     }
 
-    /// Note the owners of the sockets that are open; `drain` is called now and then while it goes on. Can be done
+    /// Note the owners of the sockets that are open; `drain` is called now and then while it runs. Can be done
     /// once.
     pub fn note_open_sockets(&mut self, mut drain: impl FnMut(&[u8])) {
         let Some(mut file) = self.open_sockets.take() else { return };
@@ -511,7 +511,7 @@ impl Kernel {
     }
 }
 
-/// Kernels before 5.11 count maps against this limit; on later ones it is of no matter, and so is a failure.
+/// Kernels before 5.11 count maps against this limit; on later ones it has no effect, so a failure is harmless.
 #[allow(unsafe_code)]
 fn lift_memory_limit() {
     let limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
@@ -530,7 +530,7 @@ fn fdinfos(ebpf: &Ebpf) -> io::Result<Vec<File>> {
         .collect()
 }
 
-/// How often a program did not run, from its fdinfo; None on kernels that do not tell (before 5.12).
+/// How often a program did not run, from its fdinfo; None on kernels that do not report it (before 5.12).
 fn misses(fdinfo: &File) -> Option<u64> {
     // Larger than it is, and read in one call: an idle recorder does little else.
     let mut bytes = [0; 4_096];

@@ -1,4 +1,4 @@
-//! The sensor: the eBPF program of bpf/, loaded and attached, and what it tells as Arrow batches.
+//! The sensor: the eBPF program of bpf/, loaded and attached, and what it reports as Arrow batches.
 //!
 //! [`decoder`] turns records into rows and knows no kernel; [`kernel`] loads, attaches and reads; [`Sensor`] is the two
 //! together.

@@ -1,4 +1,4 @@
-//! Processes that the kernel side told of: what a connection's owner is called, and its parent.
+//! Processes that the kernel side described: what a connection's owner is called, and its parent.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::lru::Lru;
 use crate::procfs;
 use crate::records::{Ancestor, Description, Image, Owner, Process, image_state, truncated};
 
-/// More than the kernel side remembers having told, of processes and of images.
+/// More than the kernel side remembers having described, of processes and of images.
 const CAPACITY: usize = 32_768;
 /// So many texts are kept at least, shared or not.
 const FEW_TEXTS: usize = 1024;

@@ -317,7 +317,7 @@ values! {
 }
 
 record! {
-    /// A process, told before its first connection. Its ancestors and texts stand behind this, see [`Description`].
+    /// A process, described before its first connection. Its ancestors and texts stand behind this, see [`Description`].
     pub struct Process = "process_record" {
         /// Record type.
         pub record: u8,
@@ -391,7 +391,7 @@ impl<'a> Description<'a> {
 }
 
 record! {
-    /// A program that an ancestor ran. Told before the first process that refers to it.
+    /// A program that an ancestor ran. Described before the first process that refers to it.
     pub struct Image = "image_record" {
         /// Record type.
         pub record: u8,

@@ -9,13 +9,13 @@ pub struct Settings {
     pub ring_bytes: u32,
     /// Also UDP, and with it names from DNS; else TCP only.
     pub udp: bool,
-    /// After this silence a UDP flow is told again.
+    /// After this silence a UDP flow is reported again.
     pub udp_idle_s: f64,
-    /// Tell of connections that failed.
+    /// Report connections that failed.
     pub attempts: bool,
-    /// Tell of the ends of connections.
+    /// Report the ends of connections.
     pub closes: bool,
-    /// Tell of connections that are open already.
+    /// Report connections that are open already.
     pub existing: bool,
     /// Machine and boot, for ProcessGuids.
     pub guids: Guids,

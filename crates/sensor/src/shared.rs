@@ -12,7 +12,7 @@ use crate::records::Owner;
 pub struct Holder {
     /// The user that the process runs as.
     pub user: u32,
-    /// What tells processes of a boot apart.
+    /// What distinguishes processes of a boot.
     pub process: u64,
 }
 

@@ -98,7 +98,7 @@ fn long(batch: &RecordBatch, name: &str) -> i64 {
     batch.column_by_name(name).unwrap().as_primitive::<Int64Type>().value(0)
 }
 
-/// Where flows are seen before netfilter, what that makes of one is told behind it.
+/// Where flows are seen before netfilter, what that makes of one is reported behind it.
 #[test]
 fn a_flow_has_its_translation_though_that_comes_later() {
     let mut flow = connection(kind::SENT, 17);
@@ -222,7 +222,7 @@ fn a_description_cut_short_is_none() {
     assert_eq!(texts(&decoder.take().unwrap(), "process_name"), [None]);
 }
 
-/// After exec the same process is described anew, under the same GUID.
+/// After exec the same process is described again, under the same GUID.
 #[test]
 fn exec_changes_the_image_and_not_the_guid() {
     let mut decoder = decoder();

@@ -22,7 +22,7 @@ pub enum Message {
     Answers(Question),
 }
 
-/// What a DNS response tells of the name that was asked for.
+/// What a DNS response says of the queried name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The name in the question: lower case (RFC 4343), without the last dot, `.` for the root. Bytes that are not
@@ -89,7 +89,7 @@ fn question_name_end(message: &[u8]) -> Option<usize> {
 ///
 /// `None` for anything but an answer without error to one question of class IN, and where it has no address. Aliases
 /// are followed from the question's name, in whatever order they stand; an address of any other name is not taken,
-/// for anybody could add it. A message that breaks off tells what came before.
+/// for anybody could add it. A message that breaks off yields what came before.
 pub fn parse_answer(message: &[u8]) -> Option<Answer> {
     let mut reader = Reader { message, at: HEADER_BYTES };
     if u16_at(message, 2)? & FLAGS_ASKED != FLAGS_ANSWER || u16_at(message, 4)? != 1 {

@@ -44,7 +44,7 @@ impl Question {
         }
     }
 
-    /// Append what tells a row apart from those that are asked of differently.
+    /// Append what distinguishes a row from those that are asked of differently.
     fn key(&self, key: &mut Vec<u8>, line: &Line<'_>, scratch: &mut String) {
         for (column, _) in &self.columns {
             write_key(key, column.value(line, scratch));
