@@ -24,7 +24,7 @@ With --event or --match: what it decides over a connection, step by step, and wh
             "repeated: all describe the one connection.",
         ),
         option("--limit", metavar="N", type=number(1), default=10, help="Connections of --event to show."),
-        flag("--verbose", "-v", help="Show every filter that was asked, not only those that tell."),
+        flag("--verbose", "-v", help="Show every filter that was evaluated, not only the decisive ones."),
         flag("--sql", help="Print only the SQL, as a query over the table connections."),
         flag("--strict-sysmon", help="With Sysmon's bug: names left by rules that did not match."),
         flag("--lenient", help="Read on where Sysmon refuses the file: old schemas, faulty rules."),

@@ -25,7 +25,7 @@ __all__ = ["VERB"]
 
 VERB = Verb(
     "detect.detect",
-    """Detect: run Sigma rules over the lake, or over logs, and tell what matches, and why.
+    """Detect: run Sigma rules over the lake, or over logs, and show what matches, and why.
 
 Each match is a row: the rule, the fields and values that made it match, and the event. A table begins with what
 matched on which host. Exit code 4 says that there are matches.""",

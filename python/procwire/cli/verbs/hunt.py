@@ -29,7 +29,7 @@ VERB = Verb(
 Hunts in the lake, or in logs named with --files. Rows go to stdout or to a file, the most remarkable first.""",
     [
         argument("name", metavar="NAME", count="?", help="The hunt; without one, all are listed."),
-        flag("--describe", help="Tell what the hunt does, takes and gives."),
+        flag("--describe", help="Show what the hunt does, its parameters and columns."),
         FILES,
         LAKE,
         SINCE,

@@ -9,10 +9,10 @@ __all__ = ["VERB"]
 
 VERB = Verb(
     "lake.info",
-    """Tell what the lake holds, and of every log and recording what it gave, lost, and what was there already.""",
+    """Show what the lake holds, and for every log and recording the rows that were added, lost and already there.""",
     [
         LAKE.named("location"),
-        flag("--readings", help="Every log and recording, not only the last ten."),
+        flag("--readings", help="Show every log and recording, not only the last ten."),
         option("--to", choices=("text", "json"), default="text", help="Format; json is one object."),
     ],
 )

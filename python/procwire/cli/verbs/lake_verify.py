@@ -16,7 +16,9 @@ finds what somebody changed who forged all the rest with it.""",
     [
         LAKE.named("location"),
         option(
-            "--expect", metavar="HEAD", help="The head that an earlier verify gave: does the lake still go on from it?"
+            "--expect",
+            metavar="HEAD",
+            help="Head printed by an earlier verify: check that the lake still continues from it.",
         ),
     ],
     """\
@@ -25,7 +27,7 @@ Examples:
   procwire lake verify --expect HEAD    HEAD as an earlier verify gave it
 
 Exit codes:
-  0    the lake is whole
+  0    the lake is intact
   3    it is damaged: see lake repair
 """,
 )

@@ -13,7 +13,7 @@ VERB = Verb(
     "read.read",
     """Read network connections (Sysmon's event 3) from logs of any kind, as one typed table.
 
-Rows go to stdout or to a file; progress and the account of the reading go to stderr.""",
+Rows go to stdout or to a file; progress and the summary go to stderr.""",
     [
         argument(
             "paths",
@@ -40,13 +40,13 @@ Rows go to stdout or to a file; progress and the account of the reading go to st
             "--from",
             parameter="source_format",
             choices=INPUT_FORMATS,
-            help="Format of the logs, where it is not to be recognised.",
+            help="Format of the logs, instead of recognising it by content.",
         ),
         option(
             "--ledger",
             metavar="FILE",
             type=path,
-            help="Write to FILE, as JSON, what was read, passed over and damaged, and where.",
+            help="Write to FILE, as JSON, what was read, skipped and damaged, and where.",
         ),
         option(
             "--config",
@@ -57,8 +57,8 @@ Rows go to stdout or to a file; progress and the account of the reading go to st
         flag(
             "--keep", "--keep-unlogged", parameter="keep", help="With --config: keep all, marked in the column logged."
         ),
-        flag("--lenient", help="With --config: read on where Sysmon would refuse or skip something."),
-        flag("--strict-sysmon", help="With --config: Sysmon's bug of stale rule names, too."),
+        flag("--lenient", help="With --config: continue past errors that Sysmon rejects or skips."),
+        flag("--strict-sysmon", help="With --config: reproduce Sysmon's bug of stale rule names."),
         option(
             "--lake",
             metavar="DIR",

@@ -13,7 +13,7 @@ VERB = Verb(
     "record.record",
     """Record the network connections of this Linux machine as they are made (Sysmon's event 3), each with its process.
 
-Rows go to stdout or to files; what is recorded how, and the account at the end, go to stderr.""",
+Rows go to stdout or to files; status and the final summary go to stderr.""",
     [
         flag("--all", parameter="all_", help="Record the connections of every process."),
         option(
@@ -29,9 +29,9 @@ Rows go to stdout or to files; what is recorded how, and the account at the end,
             type=path,
             help="Record what this Sysmon configuration logs; reloaded when it changes, and at SIGHUP.",
         ),
-        flag("--lenient", help="Read --config on where Sysmon refuses it, or skips something."),
-        flag("--strict-sysmon", help="With Sysmon's bug that names an event after a rule that failed."),
-        flag("--keep-unlogged", help="Keep what --config does not log; the column `logged` tells it apart."),
+        flag("--lenient", help="Continue past errors of --config that Sysmon rejects or skips."),
+        flag("--strict-sysmon", help="Reproduce Sysmon's bug that names an event after a rule that failed."),
+        flag("--keep-unlogged", help="Keep what --config does not log, marked in the column `logged`."),
         option(
             "--to",
             metavar="FORMAT",
@@ -47,7 +47,7 @@ Rows go to stdout or to files; what is recorded how, and the account at the end,
             metavar="FILE",
             type=path,
             repeated=True,
-            help="Write to FILE (again and again, if given so).",
+            help="Write to FILE. May be repeated, once for each --to.",
         ),
         option(
             "--lake",
@@ -57,7 +57,7 @@ Rows go to stdout or to files; what is recorded how, and the account at the end,
         NAMES,
         EVENT_COLUMNS,
         WHERE,
-        option("--for", parameter="duration", metavar="DURATION", help="Record for so long: 10s, 5m, 1h."),
+        option("--for", parameter="duration", metavar="DURATION", help="Stop after this time: 10s, 5m, 1h."),
         option("--count", metavar="N", type=number(1), help="Stop after N rows."),
         option(
             "--sensor",
@@ -66,7 +66,7 @@ Rows go to stdout or to files; what is recorded how, and the account at the end,
             help="ebpf sees everything and needs root; poll looks at intervals: best effort. auto: ebpf "
             "where it can be had, else poll.",
         ),
-        option("--interval", metavar="DURATION", default="1s", help="How often poll looks."),
+        option("--interval", metavar="DURATION", default="1s", help="How often poll checks."),
         option(
             "--protocol",
             choices=PROTOCOLS,
@@ -74,15 +74,15 @@ Rows go to stdout or to files; what is recorded how, and the account at the end,
             help="all: TCP, UDP, and names from DNS. tcp: TCP alone, which costs other programs less.",
         ),
         option(
-            "--udp-idle", metavar="DURATION", default="30m", help="Record a UDP flow again after so long a silence."
+            "--udp-idle", metavar="DURATION", default="30m", help="Record a UDP flow again after this much silence."
         ),
-        flag("--attempts", help="Also TCP connections that failed, and why, and UDP that was refused. (ebpf)"),
-        flag("--closes", help="Also the ends of TCP connections: duration, bytes, packets. (ebpf)"),
-        flag("--existing", help="Also connections that are open when the recording begins."),
-        flag("--dns-lookup", default=True, help="Name hosts by reverse look-ups, too."),
-        option("--user", metavar="NAME", help="Account to become once all is open. [default: procwire, else nobody]"),
-        option("--rotate-size", metavar="SIZE", help="Begin a new file when one has grown so large: 100MB."),
-        option("--rotate-every", metavar="DURATION", help="Begin a new file so often: 1h."),
+        flag("--attempts", help="Also record failed TCP connections, with the reason, and refused UDP. (ebpf)"),
+        flag("--closes", help="Also record the ends of TCP connections: duration, bytes, packets. (ebpf)"),
+        flag("--existing", help="Also record connections that are open at the start."),
+        flag("--dns-lookup", default=True, help="Also name hosts by reverse DNS look-ups."),
+        option("--user", metavar="NAME", help="Account to switch to after set-up. [default: procwire, else nobody]"),
+        option("--rotate-size", metavar="SIZE", help="Begin a new file at this size: 100MB."),
+        option("--rotate-every", metavar="DURATION", help="Begin a new file at this interval: 1h."),
         option("--keep", metavar="N", type=number(0), help="Of old files, keep the newest N. [default: all]"),
         option(
             "--buffer-mb",
@@ -116,7 +116,7 @@ Examples:
   procwire record --all --sensor poll              without root: best effort
   sudo procwire record --config sysmonconfig.xml   what Sysmon's configuration logs
   sudo procwire record --all --to syslog           as Sysmon for Linux does
-  sudo procwire record --all --to lake             keep them, to ask of them later
+  sudo procwire record --all --to lake             keep them, to query later
   sudo procwire record --all -o /var/log/procwire/c.ndjson --rotate-size 100MB --keep 10
   sudo procwire record --all --detect rules/       alerts by Sigma rules, among the connections
   sudo procwire record --all --where "dst_port NOT IN (53, 443)" --to ndjson | jq .

@@ -35,10 +35,10 @@ FILES = option(
 )
 LOGS = argument("logs", metavar="LOG", count="*", help="Logs to look in, or Parquet files; without one the lake.")
 LAKE = option("--lake", metavar="DIR", help="The lake: a folder or URI. [default: PROCWIRE_LAKE, else the user's own]")
-SINCE = option("--since", metavar="TIME", help="From then on: 7d (ago), 2024-03-01, 2024-03-01T12:00 (UTC).")
-UNTIL = option("--until", metavar="TIME", help="Before then, likewise.")
+SINCE = option("--since", metavar="TIME", help="From this time on: 7d (ago), 2024-03-01, 2024-03-01T12:00 (UTC).")
+UNTIL = option("--until", metavar="TIME", help="Before this time, in the same forms.")
 ENGINE = option(
-    "--engine", choices=ENGINES, default="duckdb", help="What answers: DuckDB on this machine, or Spark on a cluster."
+    "--engine", choices=ENGINES, default="duckdb", help="Query engine: DuckDB on this machine, or Spark on a cluster."
 )
 MASTER = option(
     "--master",
@@ -61,7 +61,7 @@ _TO_HELP = "Format of the result. [default: by the suffix of -o; table on a term
 TO = option("--to", choices=EXPORT_FORMATS, help=_TO_HELP)
 ROWS_TO = option("--to", choices=ROW_FORMATS, help=_TO_HELP)
 OUTPUT = option("--output", "-o", metavar="FILE", type=output_path, help="Write to FILE instead of stdout.")
-FORCE = flag("--force", help="Overwrite files that are there: without it they are never touched.")
+FORCE = flag("--force", help="Overwrite existing files; without it they are never touched.")
 COLUMNS = option("--columns", metavar="A,B,...", help="These columns of the result.")
 EVENT_COLUMNS = option(
     "--columns", metavar="A,B,...", help="Columns of the result, in this order; `procwire dictionary` lists them."
