@@ -159,6 +159,6 @@ def test_a_rule_that_fails_does_not_end_the_recording(monkeypatch: pytest.Monkey
         for _ in range(2):
             alerts(live(*EVENTS))
     alerts(live(*EVENTS))
-    assert complaints == ["cannot match Sigma rules: ZeroDivisionError: division by zero; the recording goes on"]
+    assert complaints == ["cannot match Sigma rules: ZeroDivisionError: division by zero; the recording continues"]
     assert (ledger.unmatched, ledger.alerts) == (4, {"Back door": 1})
     assert "(4 events could not be matched)" in str(ledger)
