@@ -180,7 +180,7 @@ def test_a_reading_never_meets_its_own_output(log: Path, tmp_path: Path, paths: 
     assert (done.returncode, [path.name for path in log.parent.iterdir()]) == (2, [log.name])
     assert "one of the files that are read" in done.stderr
     done = run("read", *paths, "-o", log.parent / "rows.ndjson", cwd=tmp_path)
-    assert (done.returncode, "1 file," in done.stderr, "passed over" in done.stderr) == (0, True, False)
+    assert (done.returncode, "1 file," in done.stderr, "skipped" in done.stderr) == (0, True, False)
 
 
 def test_a_file_that_appears_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
