@@ -60,7 +60,7 @@ class Scan:
     def __init__(self, schema: pa.Schema, ledger: Ledger, batches: Callable[[], Iterator[pa.RecordBatch]]) -> None:
         self.schema = schema
         self.ledger = ledger
-        """The account of the latest reading, final at its end."""
+        """The ledger of the latest reading, final at its end."""
         self._batches = batches
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
@@ -99,7 +99,7 @@ class HuntResult:
     table: pa.Table
     """A row for each finding, of `hunt.schema`, the most remarkable first."""
     ledger: Ledger | None
-    """The account of reading the logs; None of a lake."""
+    """The ledger of reading the logs; None for a lake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Detection:
     table: pa.Table
     """A row for each match, of `procwire.sigma.SCHEMA`, in no order."""
     ledger: Ledger | None
-    """The account of reading the logs; None of a lake."""
+    """The ledger of reading the logs; None for a lake."""
 
 
 def scan(

@@ -62,7 +62,7 @@ class Lookups(Generic[K, V]):
         self.failed = 0
         """Of these, how many ended in an error that `resolve` does not know."""
         self.dropped = 0
-        """Questions not asked because too many were under way."""
+        """Queries not made because too many were under way."""
 
     def look_up(self, keys: Sequence[K | None], wait_s: float = 0.0) -> list[V | None]:
         """Return what is known of each key, else None; query the unknown ones, and await them for `wait_s` in all."""

@@ -42,7 +42,7 @@ class ReverseLookup:
         self._silent = 0
         self._pause_until_s = 0.0
         self.unanswered = 0
-        """Questions that no resolver answered, those not asked for that reason included."""
+        """Queries that no resolver answered, including those not made for that reason."""
 
     def __call__(self, address: str) -> Answer[str]:
         """Return the name of an address, None without one, and for how long the answer is valid."""

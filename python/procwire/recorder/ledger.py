@@ -22,7 +22,7 @@ class OutputLedger:
     """Path of the file, or `stdout`, `syslog`."""
     format: str
     written: int = 0
-    """Rows, those that tell of losses included."""
+    """Rows, those that report losses included."""
     left_out: int = 0
     """Rows of kinds that the format has no form for."""
     lost: int = 0

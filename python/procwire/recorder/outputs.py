@@ -36,7 +36,7 @@ def live_selection(
 ) -> Selection | None:
     """Return the columns that a format gets; None for Sysmon's own and the lake, which get entire rows.
 
-    unlogged: whether rows that no rule logs are kept, so that a column must tell.
+    unlogged: whether rows that no rule logs are kept, so that a column must mark them.
 
     Raises UsageError for a column that does not exist.
     """

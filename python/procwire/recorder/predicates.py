@@ -33,7 +33,7 @@ class Where:
     def __init__(self, where: list[str], names: Names, complain: Callable[[str], None] = lambda _: None) -> None:
         Selection(names=names, where=where, live=True)
         self.undecided = 0
-        """Rows that were kept because the predicate could not be asked of them."""
+        """Rows that were kept because the predicate could not be evaluated on them."""
         self.columns, self._sql = _query(conjunction(where), names)
         """The stored columns that the predicates refer to; at least one."""
         self._complain = complain

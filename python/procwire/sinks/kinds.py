@@ -13,7 +13,7 @@ __all__ = ["ALERT", "ALERT_COLUMNS", "JSON_COLUMNS", "KIND", "alert_runs", "even
 
 KIND = "record_kind"
 ALERT = "alert"
-"""The kind of a row that tells of a rule that an event matches."""
+"""The kind of a row that reports a rule that an event matches."""
 ALERT_COLUMNS = (
     "rule_id", "rule_title", "rule_level", "rule_tags", "rule_author", "matched", "correlated_events",
     "correlated_value", "first_seen", "last_seen",

@@ -73,7 +73,7 @@ class RecordingOutput:
     written: int
     """Rows handed over to the kernel; of Arrow and Parquet up to a second's are still on their way."""
     skipped: int
-    """Rows that the format has no event for: attempts, closes and the like, with `xml` and `syslog`."""
+    """Rows that the format has no event for: attempts, closes and others, with `xml` and `syslog`."""
     lost: int
     """Rows that could not be written."""
 

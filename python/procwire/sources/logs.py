@@ -64,7 +64,7 @@ def read_events(
 ) -> Generator[tuple[Event, pa.RecordBatch], None, None]:
     """Read events of logs in one pass; yield batches, each of one event and its schema, in the order of the inputs.
 
-    `ledger` is filled as reading goes on. With `follow`, waits for logs to grow and does not end by itself.
+    `ledger` is filled while reading. With `follow`, waits for logs to grow and does not end by itself.
     `coded` has texts come as dictionaries, in which a value may stand twice; with `follow` they do not.
     `through` may leave inputs out, or put others in their place; with `follow` it is not asked.
     `unpack` limits what packed files may become; what lies beyond is damage.
