@@ -1,6 +1,6 @@
 """What is measured: each contender reads an input to its end, as its own documentation would have it.
 
-`read` is timed and gives the number of events it found (of all records, where it cannot tell them apart);
+`read` is timed and gives the number of events it found (of all records, where it cannot distinguish them);
 `rows` is not timed and gives what it read, under procwire's names, to see that all read the same.
 """
 

@@ -54,7 +54,7 @@ def count_events(chunk: bytes) -> tuple[int, int]:
 
 def dense(chunk: bytes) -> bytes | None:
     """A chunk full of event 3: its records up to the first one, whose templates the others share, then copies
-    of those that bring no template of their own. None if it has no two such records."""
+    of those that have no template of their own. None if it has no two such records."""
     everything = list(records(chunk))
     starts = _events(chunk)
     first = next((index for index, record in enumerate(everything) if record.at in starts), None)

@@ -12,7 +12,7 @@ _FILE_HEADER_BYTES, _CHUNK_HEADER_BYTES, _CHUNK_BYTES = 4_096, 512, 1 << 16
 
 
 def with_places(rows: pa.Table, seed: int = 1) -> pa.Table:
-    """Rows with `source_file` (one for each machine), `source_offset` as their record ids tell it, and times of
+    """Rows with `source_file` (one for each machine), `source_offset` derived from their record ids, and times of
     recording to the microsecond, as EVTX has them."""
     random = np.random.default_rng(seed)
     rows = rows.sort_by([("computer_name", "ascending"), ("record_id", "ascending")])

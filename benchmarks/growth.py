@@ -1,6 +1,6 @@
 """How a lake grows with its fleet, and when one machine no longer suffices: `python benchmarks/growth.py [--out FILE]`.
 
-Nothing is measured here: constants that were (`Measured` says where) are carried on, day by day. So what it tells of
+Nothing is measured here: constants that were (`Measured` says where) are carried on, day by day. So what it says of
 ten thousand machines, and of clusters, is arithmetic, and no experience.
 """
 
@@ -67,7 +67,7 @@ class Lake:
 
     @property
     def gigabytes(self) -> float:
-        """Of the day that goes on the files as they come, and until the next night the sorted ones beside them."""
+        """Of the current day the files as they come, and until the next night the sorted ones beside them."""
         return (self.events * self.measured.compacted_bytes + self.days[-1] * self.measured.appended_bytes) / 1e9
 
     @property

@@ -1,7 +1,7 @@
 """How hunts and queries grow with the events: `python benchmarks/hunts.py [--events N]... [--out FILE]`.
 
 Over the days of a made-up fleet (make_fleet.py), each in a fresh process: every hunt, some queries, and the question
-of beacons in Polars. `--only hunt:port_scans` measures one of them. benchmarks/README.md tells what is compared.
+of beacons in Polars. `--only hunt:port_scans` measures one of them. benchmarks/README.md says what is compared.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ QUERIES = {
     "computers of each process": "SELECT process_name, count(DISTINCT computer_name), count(DISTINCT dst_ip) "
     "FROM connections GROUP BY ALL",
 }
-# For the hunts that have to be told whom: the most that one can ask of each.
+# For the hunts that need a target: the most general value of each.
 PARAMETERS = {"process": "chrome.exe", "computer": "WS0013", "destination": "DC0000.corp.example"}
 _MEMORY_GB, _PEER_MEMORY_GB = 8, 12
 _THREADS = 2

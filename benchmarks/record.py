@@ -2,7 +2,7 @@
 
     python benchmarks/record.py [--quick] [--only NAME]... [--auditd] [--also NAME=COMMAND]... [--out FILE]
 
-benchmarks/README.md tells what is measured, and how.
+benchmarks/README.md says what is measured, and how.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _WORK_CORE = 0
 _OFF, _CONTROL = "nobody", "nobody, again"
 _SLICES = 3
 _TRIES = 3
-# Fewer undisturbed pairs than this tell less than all pairs.
+# Fewer undisturbed pairs than this say less than all pairs.
 _ENOUGH = 4
 _NOISE_PCT = 1.0
 # Peers take part in every so manieth round.
@@ -199,7 +199,7 @@ def _claim(workload: Workload, results: Sequence[dict[str, Costs]]) -> Claim | N
     if limit.pct is not None:
         return Claim(what, f"{limit.pct:g}% or less", f"{changes}%{disturbed}", limit.pct / max(changes.middle, 0.01))
     if limit.nothing:
-        # What no quartile tells from nothing, and what is less than pairs can tell here.
+        # What no quartile distinguishes from nothing, and what is less than pairs can show here.
         unchanged = changes.low <= 0 or changes.middle <= _NOISE_PCT
         return Claim(what, "no change", f"{changes}%{disturbed}", 1.0 if unchanged else 0.0)
     return None

@@ -108,7 +108,7 @@ def _start_s(make: Callable[..., Procwire]) -> float:
 
 
 def idle(recorders: Recorders, seconds: float, rounds: int, patience: Patience) -> Section:
-    """CPU of recorders that have nothing to tell, at the same time; the least disturbed round counts."""
+    """CPU of recorders that have nothing to report, at the same time; the least disturbed round counts."""
     patience.quiet()
     used_pct: dict[str, list[float]] = {name: [] for name in recorders}
     with ExitStack() as stack:

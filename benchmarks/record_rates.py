@@ -21,9 +21,9 @@ from report import Claim, Section
 
 _CONFIGURATION = Path(__file__).parents[1] / "examples" / "configs" / "server-linux.xml"
 _LOOPBACK = '<DestinationIp condition="begin with">127.</DestinationIp>'
-# The load, and this program, whose connections tell that all is written.
+# The load, and this program, whose connections show that all is written.
 _NAMES = f"connections,{Path(sys.executable).resolve().name}"
-# A flow whose process is not certain is told so late.
+# A flow whose process is not certain is reported so late.
 _UDP_HOLD_S = 1.5
 _DISTURBED_PCT = 10.0
 
@@ -53,7 +53,7 @@ class Watched:
     off: Load
     on: Load
     missing: int | None
-    """Events of the load that were not written; None where the watcher's file does not tell."""
+    """Events of the load that were not written; None where the watcher's file does not say."""
     lost: int | None
     """Events that the watcher says it lost, of all processes; None where it does not say."""
     used_s: float

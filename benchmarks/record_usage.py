@@ -1,4 +1,4 @@
-"""What a process takes, as /proc tells; and who else has sensors attached."""
+"""What a process takes, as /proc reports; and who else has sensors attached."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Watcher:
     name: str
     """As it stands in the results."""
     pausable = False
-    """Whether its kernel side goes on and loses nothing while it is stopped."""
+    """Whether its kernel side continues and loses nothing while it is stopped."""
     line_of = b""
     """What a line of an event has about its process, by its id; empty where it writes no lines."""
     ends_by = signal.SIGINT
@@ -83,7 +83,7 @@ class Watcher:
             self._process.wait()
 
     def pause(self) -> None:
-        """Stop its user side; the kernel side goes on."""
+        """Stop its user side; the kernel side continues."""
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -133,7 +133,7 @@ class _Lines(Watcher):
     """A watcher that writes a line an event."""
 
     def settle(self) -> None:
-        """Wait until all that happened so far is written, as a connection of ours from each core tells."""
+        """Wait until all that happened so far is written, as a connection of ours from each core shows."""
         position, cores = self._size(), os.sched_getaffinity(0)
         for core in sorted(cores):
             os.sched_setaffinity(0, {core})

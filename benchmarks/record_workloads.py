@@ -26,7 +26,7 @@ _CLIENTS = 20
 _STARTS_S = 10.0
 
 EVENTS_EACH = 2
-"""Of a TCP connection both ends are told, of a UDP datagram that it was sent and that it was received."""
+"""Of a TCP connection both ends are reported, of a UDP datagram that it was sent and that it was received."""
 
 Kind = Literal["tcp", "udp"]
 
@@ -54,7 +54,7 @@ class Load:
 
     @property
     def events(self) -> int:
-        """What a recorder should tell of it."""
+        """What a recorder should report of it."""
         return self.made * EVENTS_EACH
 
 
@@ -83,11 +83,11 @@ class Programs:
         return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
 
     def run(self, kind: Kind, seconds: float, cores: int, per_second: float = 0, count: int = 0) -> Load:
-        """A whole run of connections."""
+        """A complete run of connections."""
         return finished(self.start(kind, seconds, cores, per_second, count))
 
     def bystander(self, name: str, seconds: float) -> Load:
-        """A whole run of a workload of `bystanders.c`."""
+        """A complete run of a workload of `bystanders.c`."""
         argv = [str(self.folder / "bystanders"), name, str(seconds)]
         return finished(subprocess.Popen(argv, stdout=subprocess.PIPE, text=True))
 

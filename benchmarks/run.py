@@ -2,7 +2,7 @@
 
     python benchmarks/run.py [--quick] [--only NAME]... [--out FILE]
 
-benchmarks/README.md tells what is measured, and how.
+benchmarks/README.md says what is measured, and how.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Questions on Spark and on DuckDB: `python benchmarks/spark_costs.py [--dir DIR] [--events N ...] [--out FILE]`.
 
 Over a compacted lake of a made-up fleet (make_fleet.py), on this machine: Spark in one process with as many cores. Each
-question is asked twice, and the second time is told: the first one compiles. That of Spark's session stands apart.
+question is asked twice, and the second time is reported: the first one compiles. That of Spark's session stands apart.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def unpacked(path: Path) -> bytes:
 
 
 def lines(raw: bytes) -> bytes:
-    """Whole lines of it, or, of one long line, its beginning."""
+    """Return complete lines of it, or, of one long line, its beginning."""
     end = raw.rfind(b"\n", 0, MAX_BYTES) + 1
     return raw[: end or MAX_BYTES]
 

@@ -1,4 +1,4 @@
-"""The Python interface: `read` gives a table, `scan` batches, `hunt` and `detect` what is found in logs or a lake."""
+"""Provide the Python interface: `read` returns a table, `scan` batches, `hunt` and `detect` findings."""
 
 from __future__ import annotations
 
@@ -51,32 +51,38 @@ Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
 class Scan:
-    """The rows of logs, as `scan` gives them: each time they are asked for, the logs are read from the beginning.
+    """Iterate over the rows of logs, as `scan` returns them: each iteration reads the logs from the beginning.
 
-    Iterate over it for batches, or give it to whatever takes Arrow's streams: DuckDB, Polars, `pyarrow.table`. A
-    reading that is left early lets go of the logs. One reading at a time: they share the ledger.
+    Iterate over it for batches, or pass it to any consumer of Arrow's streams: DuckDB, Polars, `pyarrow.table`. An
+    iteration that ends early closes the logs. One iteration at a time: they share the ledger.
     """
 
     def __init__(self, schema: pa.Schema, ledger: Ledger, batches: Callable[[], Iterator[pa.RecordBatch]]) -> None:
         self.schema = schema
         self.ledger = ledger
-        """The account of the latest reading, final at its end."""
+        """The ledger of the latest reading, final at its end."""
         self._batches = batches
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """Read the logs. InputError is raised at the end of the batches, if not one of the logs could be read."""
+        """Read the logs.
+
+        Raises InputError at the end of the batches, if none of the logs could be read.
+        """
         return self._batches()
 
     def to_reader(self) -> pa.RecordBatchReader:
-        """Return a reader, which reads the logs once. Raises InputError, at its end, as iterating does."""
+        """Return a reader, which reads the logs once.
+
+        Raises InputError at its end, if none of the logs could be read.
+        """
         return pa.RecordBatchReader.from_batches(self.schema, iter(self))
 
     def read_all(self) -> pa.Table:
-        """Read the logs into a table. Raises InputError if not one of them could be read."""
+        """Read the logs into a table. Raises InputError if none of them could be read."""
         return self.to_reader().read_all()
 
     def read_pandas(self, **options: Any) -> Any:
-        """Read the logs into a DataFrame of pandas. options: as `pyarrow.Table.to_pandas` takes them."""
+        """Read the logs into a DataFrame of pandas. options: those of `pyarrow.Table.to_pandas`."""
         return self.to_reader().read_pandas(**options)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
@@ -86,26 +92,26 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class HuntResult:
-    """What a hunt found."""
+    """Hold what a hunt found."""
 
     hunt: Hunt
     """With its title, description, parameters and columns."""
     table: pa.Table
     """A row for each finding, of `hunt.schema`, the most remarkable first."""
     ledger: Ledger | None
-    """The account of reading the logs; None of a lake."""
+    """The ledger of reading the logs; None for a lake."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What Sigma rules matched."""
+    """Hold what Sigma rules matched."""
 
     rules: RuleSet
     """The rules that ran, and the problems of those that did not."""
     table: pa.Table
     """A row for each match, of `procwire.sigma.SCHEMA`, in no order."""
     ledger: Ledger | None
-    """The account of reading the logs; None of a lake."""
+    """The ledger of reading the logs; None for a lake."""
 
 
 def scan(
@@ -125,11 +131,12 @@ def scan(
     event: str | int | Event = CONNECTION,
     unpack: UnpackLimits | None = None,
 ) -> Scan:
-    """Return the network connections of logs, or another event of theirs, as batches to iterate over, in constant
-    memory (unless sorted). Each iteration reads the logs again; standard input can be read once.
+    """Return the network connections of logs, or another event of theirs, as batches to iterate over.
+
+    Uses constant memory, unless sorted. Each iteration reads the logs again; standard input can be read once.
 
     paths: files, folders (walked), patterns, `-` for standard input; packed or not.
-    columns: those to keep, derived ones among them; all that are stored if None.
+    columns: those to keep, including derived ones; all stored ones if None.
     where: an SQL predicate in DuckDB's dialect, or several, which must all hold.
     sort: columns, a leading `-` for descending.
     names: the vocabulary of columns, where, sort and of the result.
@@ -137,7 +144,7 @@ def scan(
     follow: waits for the logs to grow; the batches do not end.
     ledger: is filled as the batches are read, and final at their end; reading again begins it again.
     config: a Sysmon configuration (a file, or one that `procwire.sysmon` has parsed, or a `ConfigFilter` of it): only
-    what it logs is read, and `rule_name` is what it gives. keep: all is read, and `logged` tells the difference.
+    what it logs is read, and `rule_name` is its value. keep: all is read, and `logged` says which rows it logs.
     event: Sysmon's number or name of it: 3 (connection), 1 (process-creation) or 22 (dns-query).
     unpack: limits what packed files may become; beyond them is damage.
 
@@ -239,11 +246,11 @@ def hunt(
     timeout_s: float | None = TIMEOUT_S,
     **parameters: object,
 ) -> HuntResult:
-    """Hunt in logs, or in a lake: ask a question that is worth asking of every network. docs/hunts.md describes them.
+    """Hunt in logs, or in a lake: run a query that is useful in every network. docs/hunts.md describes the hunts.
 
     name: of the hunt. logs: as `connect` takes them. lake: its folder or URI; without either the lake that
     PROCWIRE_LAKE names, or else the user's own. since, until: events from then on, and before then; without a zone in
-    UTC; a hunt that tells what is new since then reads all before `until`. folders: with hunts of your own. unpack,
+    UTC; a hunt for what is new since then reads all before `until`. folders: with hunts of your own. unpack,
     memory_bytes, spill_bytes, timeout_s: limits, as `connect` has them. parameters: of the hunt.
 
     Raises UsageError for a hunt, a parameter or a period that cannot be used, and if there is no lake; LimitError, a
@@ -322,9 +329,9 @@ def read_into_lake(
 ) -> LakeReading:
     """Read logs into a lake, each event once however often its log is read, and return what became of them.
 
-    lake: the lake, its folder or URI, which is made if it is not there; None for the default one. config: the file of a
-    Sysmon configuration: only what it logs is added. Other arguments as for `scan`. What gives connections context
-    (events 1 and 22) is added whole.
+    lake: the lake, its folder or URI, which is created if it does not exist; None for the default one. config: the file
+    of a Sysmon configuration: only what it logs is added. Other arguments as for `scan`. Events that provide
+    connections with context (1 and 22) are all added.
 
     Raises UsageError as `scan` does, and LakeError if the lake cannot be written. What is in the lake by then stays.
     """
@@ -336,10 +343,10 @@ def read_into_lake(
 
 
 class LakeReading:
-    """Reads logs into a lake: `run` reads them, and the attributes then say what became of them.
+    """Read logs into a lake: `run` reads them, and the attributes then say what became of them.
 
-    Arguments as for `read_into_lake`; lenient, strict: how the configuration is read and applied. What is interrupted
-    goes on where it ended when the same is read again.
+    Arguments as for `read_into_lake`; lenient, strict: how the configuration is read and applied. An interrupted
+    reading continues where it ended when the same is read again.
     """
 
     ledger: Ledger
@@ -408,27 +415,30 @@ class LakeReading:
 
     @property
     def logs(self) -> Sequence[Reading]:
-        """An entry for each log that was read, with its rows added, left out and there already."""
+        """Return an entry for each log that was read, with its rows added, left out and there already."""
         return self._ingest.logs
 
     @property
     def added(self) -> Mapping[str, int]:
-        """Rows that the lake got, by table."""
+        """Return how many rows the lake got, by table."""
         return self._ingest.added
 
     @property
     def already(self) -> Sequence[str]:
-        """Names of logs that the lake had: they were not read again."""
+        """Return the names of logs that the lake had: they were not read again."""
         return self._ingest.already
 
     @property
     def trouble(self) -> str | None:
-        """Why the lake's own ledger cannot be read or written; None if it can. The rows are in the lake either way."""
+        """Return why the lake's own ledger cannot be read or written; None if it can.
+
+        The rows are in the lake either way.
+        """
         return self._ingest.trouble
 
 
 def _lake_step(where: list[str], rules: ConfigFilter | None, ledger: Ledger) -> Step | None:
-    """Return what keeps the rows to add; None if all are kept: without a step texts stay coded on their way."""
+    """Return the step that selects the rows to add; None if all are kept: without a step texts stay coded."""
     selection = Selection(where=where, groups=STORED_GROUPS) if where else None
     if rules is not None:
         ledger.configuration = rules.configuration.path
@@ -445,15 +455,15 @@ def _lake_step(where: list[str], rules: ConfigFilter | None, ledger: Ledger) -> 
 
 
 def _checked(batches: Iterator[pa.RecordBatch], ledger: Ledger) -> Iterator[pa.RecordBatch]:
-    """The batches; raises InputError at their end if nothing could be read."""
+    """Yield the batches; raise InputError at their end if nothing could be read."""
     yield from batches
     ledger.check_read()
 
 
 def logged_batches(batches: Iterable[pa.RecordBatch], rules: ConfigFilter, ledger: Ledger) -> Iterator[pa.RecordBatch]:
-    """What rules make of batches; what they do not log is counted in the ledger."""
+    """Yield batches after rules are applied; rows that they do not log are counted in the ledger."""
     ledger.configuration = rules.configuration.path
-    # They may have decided about other logs before.
+    # They may have been applied to other logs before.
     before = rules.unlogged
     for batch in batches:
         logged = rules(batch)
@@ -463,7 +473,7 @@ def logged_batches(batches: Iterable[pa.RecordBatch], rules: ConfigFilter, ledge
 
 
 def _logged_by(config: Config, keep: bool) -> Callable[[], ConfigFilter]:
-    """Return what gives the rules of a reading. A configuration is loaded, and judged, once."""
+    """Return a function that returns the rules of a reading. A configuration is loaded and checked once."""
     if isinstance(config, ConfigFilter):
         return lambda: config
     return partial(ConfigFilter, config if isinstance(config, Configuration) else load(config), keep=keep)

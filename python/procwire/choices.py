@@ -1,6 +1,6 @@
-"""The closed vocabularies: every list of words of which an option or an argument takes one, declared once.
+"""Declare the closed vocabularies once: every list of words from which an option or an argument takes one.
 
-Imports nothing, not even `typing` until a type is asked for, so that the command line can list its choices at no cost.
+Imports nothing, not even `typing` until a type is requested, so that the command line can list its choices at no cost.
 Output formats have a table of their own: `sinks.formats`.
 """
 

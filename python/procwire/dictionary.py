@@ -1,6 +1,6 @@
-"""The data dictionary as rows, Markdown and JSON.
+"""Return the data dictionary as rows, Markdown and JSON.
 
-`python -m procwire.dictionary docs/dictionary.md` renews the tables between the file's markers.
+`python -m procwire.dictionary docs/dictionary.md` updates the tables between the file's markers.
 """
 
 from __future__ import annotations
@@ -42,8 +42,10 @@ def markdown(names: Names = "ossem", event: Event = CONNECTION) -> str:
 
 
 def to_dicts(names: Names = "ossem", event: Event = CONNECTION) -> list[dict[str, Any]]:
-    """Return the dictionary for JSON: `sysmon_name` is None for columns that Sysmon does not have, and derived columns
-    have their `sql`."""
+    """Return the dictionary for JSON.
+
+    `sysmon_name` is None for columns that Sysmon does not have; derived columns have their `sql`.
+    """
     keys = ("name", "sysmon_name", "type", "group", "description", "sample")
     found: list[dict[str, Any]] = []
     for field, row in zip(all_fields(event), rows(names, event), strict=True):
@@ -54,7 +56,7 @@ def to_dicts(names: Names = "ossem", event: Event = CONNECTION) -> list[dict[str
 
 
 def renewed(document: str) -> str:
-    """Return the document with today's tables between its markers."""
+    """Return the document with the current tables between its markers."""
     tables = [f"## Event {event.id}: `{event.table}`\n\n{markdown(event=event)}" for event in EVENTS]
     start, end = MARKERS
     before, _, rest = document.partition(start)

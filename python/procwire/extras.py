@@ -1,4 +1,4 @@
-"""The optional packages: which extra of procwire brings each."""
+"""Name the optional packages, and the extra of procwire that installs each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _EXTRAS = {
 def named_extras() -> Iterator[None]:
     """Name the extra to install where a package of an extra is missing.
 
-    Raises UsageError in place of the block's ModuleNotFoundError, if an extra brings that module.
+    Raises UsageError in place of the block's ModuleNotFoundError, if an extra installs that module.
     """
     try:
         yield

@@ -1,10 +1,10 @@
-"""ProcessGuid: what Sysmon packs into the 16 bytes that name a process.
+"""Decode and make ProcessGuids: the 16 bytes in which Sysmon identifies a process.
 
-Little-endian fields: DWORD machine id, DWORD process start (Unix seconds), QWORD key. Written as a GUID
-the start's halves stand swapped: Data2 holds the low 16 bits, Data3 the high ones. The key tells the
-writer apart: a LUID up to Sysmon 10.42, Windows' process start key from Sysmon 11 on, an address on Sysmon for
-Linux. procwire's own holds the process id and its start to the kernel's clock tick: no two processes of a boot
-share both, and /proc tells them as the kernel does, however the process was first seen.
+Little-endian fields: DWORD machine id, DWORD process start (Unix seconds), QWORD key. In a GUID's text the start's
+halves are swapped: Data2 holds the low 16 bits, Data3 the high ones. The key identifies the writer: a LUID up to Sysmon
+10.42, Windows' process start key from Sysmon 11 on, an address on Sysmon for Linux. procwire's own holds the process id
+and its start to the kernel's clock tick: no two processes of a boot share both, and /proc has the same values as the
+kernel, however the process was first seen.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from procwire.errors import UsageError
 __all__ = ["TICKS_PER_S", "ProcessGuid", "Scheme", "decode_guid", "linux_guid"]
 
 _GUID = re.compile(r"\{?([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})\}?", re.IGNORECASE)
-# The low DWORD of a LUID's key: SysmonCommon's mark, and no high part, for Windows counts LUIDs from 0.
+# The low DWORD of a LUID's key: SysmonCommon's mark, and no high part, because Windows counts LUIDs from 0.
 _LUID_MARK = 0x10000000
 # Where Linux loads position-independent programs: 0x55... and 0x56...
 _LINUX_PROGRAMS = range(0x5500_0000_0000, 0x5700_0000_0000)
@@ -29,14 +29,14 @@ _BOOT_SHIFT = 48
 _OWN_MARK = 0xF2
 _OWN_SHIFT, _PID_SHIFT = 56, 34
 TICKS_PER_S = 100
-"""The kernel's USER_HZ, in which /proc tells the start of a process."""
+"""The kernel's USER_HZ, the unit of a process's start in /proc."""
 
 Scheme = Literal["luid", "start-key", "linux", "procwire"]
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessGuid:
-    """A decoded ProcessGuid.
+    """Hold a decoded ProcessGuid.
 
     >>> guid = decode_guid("{A98268C1-957F-5ACD-0000-0010EB030000}")
     >>> f"{guid.machine_id:#x}", guid.process_start_time.isoformat(), guid.luid
@@ -52,16 +52,16 @@ class ProcessGuid:
 
     @property
     def process_start_time(self) -> datetime:
-        """Start of the process, to the second, UTC."""
+        """Return the start of the process, to the second, UTC."""
         return datetime.fromtimestamp(self.process_start_s, UTC)
 
     @property
     def scheme(self) -> Scheme | None:
-        """What the key looks like; a GUID does not name its writer. None if like nothing that is known.
+        """Return the scheme of the key, from its value: a GUID does not name its writer. None if no known one fits.
 
-        luid: a logon or token LUID (Sysmon up to 10.42). start-key: Windows' process start key (Sysmon 11 on,
-        Windows 10 on). linux: the end of the program's code in memory, mm->end_code (Sysmon for Linux), told
-        only for position-independent programs. procwire: process id and start to the tick (ours).
+        luid: a logon or token LUID (Sysmon up to 10.42). start-key: Windows' process start key (Sysmon 11 on, Windows
+        10 on). linux: the end of the program's code in memory, mm->end_code (Sysmon for Linux), recognised only for
+        position-independent programs. procwire: process id and start to the tick (ours).
         """
         if self.key >> _OWN_SHIFT == _OWN_MARK:
             return "procwire"
@@ -73,12 +73,12 @@ class ProcessGuid:
 
     @property
     def luid(self) -> int | None:
-        """The LUID, where the key holds one."""
+        """Return the LUID; None where the key holds none."""
         return self.key >> 32 if self.scheme == "luid" else None
 
     @property
     def boot_id(self) -> int | None:
-        """Count of boots, where the key is a process start key.
+        """Return the count of boots; None where the key is not a process start key.
 
         The split into boot and sequence is inferred from samples, not documented.
         """
@@ -86,21 +86,21 @@ class ProcessGuid:
 
     @property
     def sequence(self) -> int | None:
-        """Number of the process within its boot, where the key is a process start key."""
+        """Return the number of the process within its boot; None where the key is not a process start key."""
         return self.key & ((1 << _BOOT_SHIFT) - 1) if self.scheme == "start-key" else None
 
     @property
     def process_id(self) -> int | None:
-        """The process id, where the key holds one."""
+        """Return the process id; None where the key holds none."""
         return self.key >> _PID_SHIFT & 0x3FFFFF if self.scheme == "procwire" else None
 
     @property
     def start_ticks(self) -> int | None:
-        """Start of the process in ticks of 1/100 s since boot, where the key holds it."""
+        """Return the start of the process in ticks of 1/100 s since boot; None where the key does not hold it."""
         return self.key & (1 << _PID_SHIFT) - 1 if self.scheme == "procwire" else None
 
     def to_dict(self) -> dict[str, str | int | None]:
-        """Return the parts by name, as texts that people read; after the scheme those that this scheme has."""
+        """Return the parts by name, as texts for people; after the scheme those that this scheme has."""
         return {
             "process_guid": str(self),
             "machine_id": f"0x{self.machine_id:08X}",
@@ -143,7 +143,7 @@ def decode_guid(text: str) -> ProcessGuid:
 
 
 def linux_guid(machine_id: int, boot_time_ns: int, process_id: int, start_ticks: int) -> ProcessGuid:
-    """The GUID that procwire gives to a process of this machine.
+    """Return the GUID that procwire assigns to a process of this machine.
 
     machine_id: the first 8 digits of /etc/machine-id. boot_time_ns: Unix time of the boot. start_ticks: start of the
     process in ticks since boot, as field 22 of /proc/PID/stat has it.

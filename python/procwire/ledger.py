@@ -1,4 +1,4 @@
-"""The ledger: what each input gave, what was passed over, what was damaged, and where."""
+"""Count what each input yielded, what was skipped, what was damaged, and where."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from procwire.words import counted, counted_rows
 
 __all__ = ["READ_ERROR", "Example", "FileLedger", "Ledger", "Tally"]
 
-# Inputs that the summary names; the ledger has them all.
+# Inputs that the summary names; the ledger has all of them.
 _TOLD = 10
 READ_ERROR = "read error"
 """The kind of damage of an input that could not be read, or unpacked, to its end."""
 EXAMPLES_PER_KIND = 1_000
-"""Places kept per kind of damage or warning, here and in the core; beyond that they are only counted."""
+"""Places stored per kind of damage or warning, here and in the core; beyond that they are only counted."""
 
 
 @dataclass(slots=True)
 class Example:
-    """A place in an input and what was found there."""
+    """Hold a place in an input and what was found there."""
 
     offset: int
     """Byte offset in the unpacked input."""
@@ -38,7 +38,7 @@ class Example:
 
 @dataclass(slots=True)
 class Tally:
-    """How often a kind of damage or warning was met, and the first 1,000 places."""
+    """Count a kind of damage or warning, and hold its first 1,000 places."""
 
     count: int = 0
     examples: list[Example] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Tally:
 
 @dataclass(slots=True)
 class FileLedger:
-    """The account of one input."""
+    """Count what one input yielded."""
 
     name: str
     format: str | None = None
@@ -55,27 +55,27 @@ class FileLedger:
     records: int = 0
     """Records seen, of any event."""
     events: int = 0
-    """Rows of the events that were asked for (of event 3, if not told otherwise), recovered ones included."""
+    """Rows of the requested events (event 3 by default), recovered ones included."""
     by_event: dict[str, int] = field(default_factory=dict)
-    """The same by event, `procwire.event.Event.name`; those that gave any."""
+    """Rows by `procwire.event.Event.name`, where there are any."""
     recovered: int = 0
     other_events: int = 0
-    """Sysmon records of an event that was not asked for."""
+    """Sysmon records of an event that was not requested."""
     other_providers: int = 0
     damage: dict[str, Tally] = field(default_factory=dict)
     warnings: dict[str, Tally] = field(default_factory=dict)
     error: str | None = None
     """Why it could not be opened or recognised."""
     named: bool = True
-    """Whether the user named it; if not, it was met in a folder or an archive, where other files are no fault."""
+    """Whether the user named it; if not, it was found in a folder or an archive, where other files are no fault."""
     unreadable: bool = False
-    """Whether the error is that it could not be read, so that nobody knows whether it holds a log."""
+    """Whether it could not be read, so that it is unknown whether it holds a log."""
     not_followed: str | None = None
     """What it is, if it is left out on purpose: a link to a folder, a pipe, ..."""
 
     @classmethod
     def from_core(cls, account: Mapping[str, Any]) -> FileLedger:
-        """From what `procwire._core` reports."""
+        """Return the ledger of one input that `procwire._core` reports."""
 
         def tallies(raw: Mapping[str, Any]) -> dict[str, Tally]:
             return {
@@ -88,12 +88,12 @@ class FileLedger:
 
     @property
     def read_error(self) -> str | None:
-        """Where reading it ended, and why; None if it was read to its end."""
+        """Return where reading it ended, and why; None if it was read to its end."""
         tally = self.damage.get(READ_ERROR)
         return None if tally is None else f"{READ_ERROR} at {tally.examples[0]}"
 
     def __add__(self, other: FileLedger) -> FileLedger:
-        """The account of two parts of the same input."""
+        """Return the ledger of two parts of the same input."""
         return replace(
             self,
             format=self.format or other.format,
@@ -126,7 +126,7 @@ def _totals(tallies: Iterable[Mapping[str, Tally]]) -> Counter[str]:
 
 
 def _first(told: Sequence[str], rest: str) -> list[str]:
-    """The first ten, and how many more there are."""
+    """Return the first ten, and how many more there are."""
     return [*told[:_TOLD], *[f"{len(told) - _TOLD:,} more{rest}"] * (len(told) > _TOLD)]
 
 
@@ -136,29 +136,29 @@ def _counts(counter: Mapping[str, int]) -> list[str]:
 
 @dataclass(slots=True)
 class Ledger:
-    """The account of a whole reading; filled while it goes on, final at its end."""
+    """Count a complete reading; updated while it runs, final at its end."""
 
     files: list[FileLedger] = field(default_factory=list)
     configuration: str | None = None
-    """The Sysmon configuration that the rows were put to."""
+    """The Sysmon configuration that was applied to the rows."""
     asked: dict[str, str] = field(default_factory=lambda: {"connection": "network connections"})
-    """The events that were asked for, and what their rows are in words."""
+    """The requested events, and the words for their rows."""
     unlogged: int = 0
     """Rows of event 3 that it does not log."""
 
     @property
     def records(self) -> int:
-        """Records seen, of any event."""
+        """Return the records seen, of any event."""
         return sum(file.records for file in self.files)
 
     @property
     def events(self) -> int:
-        """Rows of the events that were asked for, recovered ones included."""
+        """Return the rows of the requested events, recovered ones included."""
         return sum(file.events for file in self.files)
 
     @property
     def by_event(self) -> Counter[str]:
-        """The same by event, `procwire.event.Event.name`."""
+        """Return the rows of the requested events by `procwire.event.Event.name`."""
         total: Counter[str] = Counter()
         for file in self.files:
             total.update(file.by_event)
@@ -166,47 +166,47 @@ class Ledger:
 
     @property
     def recovered(self) -> int:
-        """Rows carved from slack space or broken chunks."""
+        """Return the rows carved from slack space or broken chunks."""
         return sum(file.recovered for file in self.files)
 
     @property
     def bytes(self) -> int:
-        """Bytes read, unpacked."""
+        """Return the bytes read, unpacked."""
         return sum(file.bytes for file in self.files)
 
     @property
     def damage(self) -> Counter[str]:
-        """How often each kind of damage was met."""
+        """Return how often each kind of damage occurred."""
         return _totals(file.damage for file in self.files)
 
     @property
     def warnings(self) -> Counter[str]:
-        """How often each kind of warning was met."""
+        """Return how often each kind of warning occurred."""
         return _totals(file.warnings for file in self.files)
 
     @property
     def unread(self) -> list[FileLedger]:
-        """Inputs that could not be read; of those that the user named also the ones that were not recognised."""
+        """Return the inputs that could not be read, including named ones that were not recognised."""
         return [file for file in self.files if file.error is not None and (file.named or file.unreadable)]
 
     @property
     def passed_over(self) -> list[FileLedger]:
-        """Files met in folders and archives that hold no log."""
+        """Return the files in folders and archives that hold no log."""
         return [file for file in self.files if file.error is not None and not (file.named or file.unreadable)]
 
     @property
     def not_followed(self) -> list[FileLedger]:
-        """What is left out on purpose: links to folders, pipes and devices in folders."""
+        """Return the inputs left out on purpose: links to folders, pipes and devices in folders."""
         return [file for file in self.files if file.not_followed is not None]
 
     @property
     def damaged(self) -> bool:
-        """Whether anything could not be read."""
+        """Return whether anything could not be read."""
         return bool(self.damage) or bool(self.unread)
 
     @property
     def nothing_read(self) -> bool:
-        """Whether not one input could be opened and recognised."""
+        """Return whether no input could be opened and recognised."""
         return not self._read
 
     @property
@@ -214,13 +214,13 @@ class Ledger:
         return [file for file in self.files if file.error is None and file.not_followed is None]
 
     def check_read(self) -> None:
-        """Raise InputError, which says why, if not one input could be opened and recognised."""
+        """Raise InputError, which says why, if no input could be opened and recognised."""
         if self.nothing_read:
             causes = [f"{file.name}: {file.error}" for file in self.files if file.error is not None]
             raise InputError("; ".join(causes[:3]) or "found no file, expected a log")
 
     def summary(self) -> str:
-        """The account in a line, or two where there is something to look at."""
+        """Return the ledger in a line, and one more each for damage, inputs not followed, and warnings."""
         parts = [
             counted(len(self._read), "file"),
             counted(self.records, "record"),
@@ -237,7 +237,7 @@ class Ledger:
         if other_providers:
             parts.append(f"{other_providers:,} of other providers")
         if self.passed_over:
-            parts.append(f"{counted(len(self.passed_over), 'file')} without a log passed over")
+            parts.append(f"{counted(len(self.passed_over), 'file')} without a log skipped")
         lines = [", ".join(parts)]
         trouble = _counts({kind: count for kind, count in self.damage.items() if kind != READ_ERROR})
         trouble += _first([f"{file.name}: {file.error}" for file in self.unread], " inputs not read")
@@ -260,7 +260,7 @@ class Ledger:
         return (counted_rows(by_event[name], rows) for name, rows in self.asked.items())
 
     def to_json(self) -> str:
-        """Everything, as JSON."""
+        """Return everything, as JSON."""
         totals: dict[str, Any] = {
             "records": self.records,
             "events": self.events,

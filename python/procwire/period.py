@@ -1,4 +1,4 @@
-"""The period that a query is about: from `since` on, and before `until`."""
+"""Bound the period of a query: from `since` on, and before `until`."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def within(since: datetime | None, until: datetime | None) -> str:
 
 
 def utc(time: datetime) -> datetime:
-    """Return a time in UTC. Without a zone it is taken for UTC."""
+    """Return a time in UTC. A time without a zone is taken as UTC."""
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

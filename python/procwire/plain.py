@@ -1,4 +1,4 @@
-"""Text that is safe to show: names, rules and log values are other people's, and a terminal obeys some characters."""
+"""Make text safe to show: names, rules and log values are untrusted, and a terminal obeys some characters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["UNSAFE", "UNSAFE_PATTERN", "plain", "plain_line"]
 
 UNSAFE = (
     "\x00-\x1f\x7f-\x9f"  # C0 (ESC among it), DEL, C1
-    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0"  # what shows as nothing, or as a blank
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0"  # characters that show as nothing, or as a blank
     "\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # and what turns the direction of writing
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"  # the same beyond 16 bits, tags among it
 )
@@ -18,10 +18,10 @@ UNSAFE_PATTERN = re.compile(f"[{UNSAFE}\ud800-\udfff]")
 
 
 def plain(text: str) -> str:
-    """Return the text, which may have lines, with U+FFFD for each character that a terminal would obey or hide."""
+    """Return the text, of one line or more, with U+FFFD for each character that a terminal would obey or hide."""
     return "\n".join(map(plain_line, text.split("\n")))
 
 
 def plain_line(text: str) -> str:
-    """Return the same of one line: an end of line is replaced, too."""
+    """Return the text with U+FFFD for each character that a terminal would obey or hide, ends of lines included."""
     return UNSAFE_PATTERN.sub("\ufffd", text)

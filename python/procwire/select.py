@@ -1,4 +1,4 @@
-"""Which rows, which columns, under which names: a selection over batches, in SQL where it takes SQL."""
+"""Select rows and columns, and name them: a selection over batches, in SQL where it takes SQL."""
 
 from __future__ import annotations
 
@@ -19,21 +19,20 @@ if TYPE_CHECKING:
 __all__ = ["LIVE_GROUPS", "STORED_GROUPS", "TEXT_GROUPS", "Selection", "conjunction", "selection_for"]
 
 STORED_GROUPS: tuple[Group, ...] = ("event", "system", "provenance", "address")
-"""Columns of the whole table."""
+"""Columns of the complete table."""
 TEXT_GROUPS: tuple[Group, ...] = ("event", "system", "provenance")
 """Columns that people read."""
 LIVE_GROUPS: tuple[Group, ...] = ("event", "system", "live")
-"""The same of a recording, which is read from no file."""
+"""Columns that people read of a recording, which is read from no file."""
 
 
 class Selection:
-    """A predicate, an order, a limit, and the columns to keep.
+    """Hold a predicate, an order, a limit, and the columns to keep.
 
-    `columns`, `where` and `sort` speak the vocabulary that `names` says. `where` is a predicate or several, which must
-    all hold. Columns may be derived ones
-    (`event.DERIVED`); without `columns`, those of `groups` are kept. `live` says that the batches are a
-    recording's (of `event.LIVE_SCHEMA`); columns that only these have are unknown otherwise. `marked` says that a
-    log's have the column `logged`. `event` says what the batches are of.
+    `columns`, `where` and `sort` use the vocabulary of `names`. `where` is a predicate or several, which must all hold.
+    Columns may be derived ones (`event.DERIVED`); without `columns`, those of `groups` are kept. `live` says that the
+    batches are a recording's (of `event.LIVE_SCHEMA`); columns that only these have are unknown otherwise. `marked`
+    says that a log's have the column `logged`. `event` is the event of the batches.
 
     Raises UsageError for a column that does not exist and for SQL that DuckDB refuses.
     """
@@ -77,8 +76,10 @@ class Selection:
             self._check()
 
     def apply(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The selected rows of `batches`, as batches of `schema`. With an order, all
-        rows are read before the first is given; otherwise it streams."""
+        """Yield the selected rows of `batches`, as batches of `schema`.
+
+        With an order, all rows are read before the first is returned; otherwise it streams.
+        """
         if self._limit == 0:
             return
         left = self._limit
@@ -92,9 +93,9 @@ class Selection:
                     return
 
     def _check(self) -> None:
-        # Over no row DuckDB would not so much as look at a constant.
+        # Over zero rows DuckDB would not evaluate a constant.
         nulls = pa.table([pa.nulls(1, stored.type) for stored in self._stored], schema=self._input_schema)
-        # Each by itself: an error names its predicate, and no two make sense only together.
+        # Each by itself: an error names its predicate, and each must be valid alone.
         for alone in [[predicate] for predicate in self._where] or [[]]:
             with _named(alone if len(self._where) > 1 else []), sql_errors():
                 self._query(nulls, [one_predicate(predicate) for predicate in alone]).read_all()
@@ -116,8 +117,8 @@ class Selection:
 
     def _query(self, rows: pa.Table | pa.RecordBatchReader, where: list[str]) -> pa.RecordBatchReader:
         if self._connection is None:
-            # A recording's batches are small, and a thread that is begun with privileges would keep them. To be sorted,
-            # rows are waited for, however long it takes.
+            # A recording's batches are small, and a thread that starts with privileges would keep them. For a sort
+            # wait for all rows, however long it takes.
             self._connection = connect(
                 threads=1 if self._live else None,
                 limits=Limits(timeout_s=None if self._order else PREDICATE_S),
@@ -127,7 +128,7 @@ class Selection:
         return self._connection.sql(self._sql(where)).to_arrow_reader()
 
     def _sql(self, where: list[str]) -> str:
-        """The query over `batch`: columns get their names first, so that all of it speaks one vocabulary."""
+        """Return the query over `batch`: it names the columns first, so that all of it uses one vocabulary."""
         named = [f"{quote(stored.name)} AS {quote(stored.named(self._names))}" for stored in self._stored]
         named += [f"{derived.sql} AS {quote(derived.named(self._names))}" for derived in self._derived]
         kept = ", ".join(quote(name) for name in self.schema.names)
@@ -154,11 +155,11 @@ def selection_for(
 ) -> Selection:
     """Return the selection for an output format: without `columns`, those that the format shows.
 
-    way: a name of `sinks.formats`. stored: the rows are a lake's, where those of recordings stand among the others.
-    configured: a configuration names the rules. marked: rows that it does not log are there, and marked.
+    way: a name of `sinks.formats`. stored: the rows are a lake's, which include those of recordings. configured: a
+    configuration names the rules. marked: rows that it does not log are included, and marked.
 
-    Raises UsageError where columns are chosen, or rows are marked, and the format holds whole events; else as
-    Selection does.
+    Raises UsageError where columns are chosen, or rows are marked, and the format holds whole events; else as Selection
+    does.
     """
     from procwire.sinks import AT_A_GLANCE, RECORDING_COLUMNS
 
@@ -188,14 +189,14 @@ def selection_for(
 
 
 def conjunction(predicates: list[str]) -> str:
-    """Return SQL that holds where all the predicates do. Expects at least one, and each to be whole by itself."""
-    # Each on lines of its own: a comment at its end must not reach what follows.
+    """Return SQL that holds where all the predicates do. Expects at least one, and each to be complete by itself."""
+    # Each on its own lines: a comment at its end must not extend to the next.
     return " AND ".join(f"(\n{predicate}\n)" for predicate in predicates)
 
 
 @contextmanager
 def _named(predicates: list[str]) -> Iterator[None]:
-    """Say in an error which of several predicates it is about; nothing without any."""
+    """Prefix an error with the predicate that it is about; without predicates change nothing."""
     try:
         yield
     except UsageError as error:

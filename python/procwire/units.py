@@ -1,4 +1,4 @@
-"""Durations, times and sizes as people write and read them."""
+"""Parse and format durations, times and sizes for people."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BYTES = {
 
 
 def seconds(text: str) -> float:
-    """Parse a duration such as `10s`, `5m`, `1h`, `500ms`; a number alone is seconds.
+    """Parse a duration such as `10s`, `5m`, `1h`, `500ms` into seconds; a number alone is seconds.
 
     Raises UsageError for another text, and beyond 1 ms and 100 years.
     """
@@ -31,7 +31,7 @@ def seconds(text: str) -> float:
 
 
 def age(text: str) -> timedelta:
-    """Parse the age at which something is deleted: days or weeks, whole ones, with their unit: `90d`, `12w`.
+    """Parse the age at which data is deleted: a number of days or weeks with its unit, such as `90d`, `12w`.
 
     A bare number would be seconds elsewhere, and `3m` could be minutes or months. Raises UsageError for another text.
     """
@@ -45,7 +45,7 @@ def age(text: str) -> timedelta:
 
 
 def point_in_time(text: str | None, *, now: datetime | None = None) -> datetime | None:
-    """A time such as `2024-03-01T12:00` (UTC, unless it says otherwise), or so long ago, as in `7d`.
+    """Parse a time such as `2024-03-01T12:00` (UTC unless it has a zone), or an age, such as `7d`; None for None.
 
     Raises UsageError for another text.
     """

@@ -1,4 +1,4 @@
-"""Words that messages share."""
+"""Format words that messages share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["counted", "counted_rows"]
 
 
 def counted(count: int, thing: str, things: str | None = None) -> str:
-    """`1 rule`, `2 rules`, `1,000 matches`."""
+    """Return a count with its noun: `1 rule`, `2 rules`, `1,000 matches`."""
     return f"{count:,} {thing if count == 1 else things or thing + 's'}"
 
 

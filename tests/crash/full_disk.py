@@ -1,7 +1,7 @@
 """Lets a disk fill up at every step of what is done with a lake: run by test_full_disk.py, with a small disk.
 
 Each time there is a page more free than the time before, so that another step fails, until none does. What failed must
-leave the lake whole, and go through once there is room. Prints how often each job failed, and went through, as JSON.
+leave the lake whole, and succeed once there is space. Prints how often each job failed, and went through, as JSON.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def fill(disk: Path, free_pages: int) -> Path:
 
 
 def tried(disk: Path, made: Path, job: Callable[[Lake], None], free_pages: int) -> bool:
-    """Do a job with so much room; whether it went through."""
+    """Do a job with so much free space; return whether it succeeded."""
     location = disk / "lake"
     shutil.copytree(made, location)
     if job is mend:

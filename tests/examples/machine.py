@@ -1,4 +1,4 @@
-"""A machine of its own for what documents tell people to do: as root, and as somebody, in an empty environment."""
+"""A machine of its own for the commands that documents print: as root, and as somebody, in an empty environment."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Machine:
 
 
 def can_start() -> bool:
-    """Tell whether this account, here, may make a machine."""
+    """Return whether this account, here, may make a machine."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return False
     return subprocess.run(["unshare", "--mount", "--net", "true"], capture_output=True, check=False).returncode == 0

@@ -12,7 +12,7 @@ __all__ = ["DOCUMENTS", "Printed", "loose_commands", "printed"]
 
 DOCUMENTS = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-# A line that is not whole: it goes on in the next.
+# An incomplete line, which continues in the next.
 _GOES_ON = re.compile(r"(\\|\|)$")
 _COMMAND = re.compile(r"^(?:sudo|pip|procwire) .*$", re.MULTILINE)
 _INDENTED = re.compile(r"^ {4}(?:sudo|pip|procwire) .*$", re.MULTILINE)
@@ -28,7 +28,7 @@ class Printed:
 
     @property
     def is_endless(self) -> bool:
-        """Tell whether it goes on until Ctrl-C."""
+        """Return whether it runs until Ctrl-C."""
         words = self.text.split()
         return "--follow" in words or ("record" in words and not any(end in words for end in _ENDS))
 

@@ -1,4 +1,4 @@
-"""What README.md and docs/ tell people to do works as it is printed: as root, as a user, in an empty environment."""
+"""The commands that README.md and docs/ print work as printed: as root, as a user, in an empty environment."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ CODES = {
 }
 """Commands that end with another exit code than 0, and why."""
 INTERRUPTED = 130
-"""How what goes on until Ctrl-C ends."""
+"""How a command that runs until Ctrl-C ends."""
 SYSLOG = ROOT / "tests" / "data" / "linux" / "log4shell.part1.derived.syslog.gz"
 TORN = 7
 """Its line that no reader understands."""

@@ -151,7 +151,7 @@ def test_a_stream_that_unpacks_to_too_much_ends_at_the_limit(
 
 
 def test_a_gzip_that_begins_as_a_zip_is_unpacked_in_little_memory(tmp_path: Path) -> None:
-    """It was held in memory whole, 8 GB of it; it is no zip, and that is said."""
+    """It was held entirely in memory, 8 GB of it; it is not a zip, and the error says so."""
     (tmp_path / "bomb.gz").write_bytes(gzipped(b"PK\x03\x04", 3 << 30))
     (tmp_path / "good.evtx").write_bytes(LOG)
     done = run("read", ".", "--unpack-limits", "ratio=100", folder=tmp_path)
@@ -182,7 +182,7 @@ def test_a_sparse_log_is_read(tmp_path: Path) -> None:
 
 
 def test_a_tar_member_larger_than_the_archive_ends_with_it(tmp_path: Path) -> None:
-    """Python's reader would go on for ever where there are no more bytes."""
+    """Python's reader would never end where there are no more bytes."""
     member = tarfile.TarInfo("log.evtx")
     member.size = 1 << 62
     (tmp_path / "log.tar").write_bytes(member.tobuf(tarfile.GNU_FORMAT) + LOG)
@@ -249,7 +249,7 @@ def test_a_zip_of_more_than_100_000_members_is_read_up_to_there(tmp_path: Path) 
     (tmp_path / "good.evtx").write_bytes(LOG)
     done = run("read", ".", folder=tmp_path)
     assert done.returncode == 3
-    assert b"100,000 files without a log passed over" in done.stderr
+    assert b"100,000 files without a log skipped" in done.stderr
     assert b"many.zip: found more than 100,000 members" in done.stderr
 
 
@@ -299,7 +299,7 @@ def test_a_member_that_packs_a_bomb_takes_little_memory(tmp_path: Path) -> None:
     (tmp_path / "bomb.zip").write_bytes(raw)
     done = run("read", "bomb.zip", folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert b"30 network connections, 51 other Sysmon events, 1 file without a log passed over" in done.stderr
+    assert b"30 network connections, 51 other Sysmon events, 1 file without a log skipped" in done.stderr
 
 
 def test_names_of_a_zip_that_are_no_text_cost_no_member(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_every_broken_rule_at_once(folder: Path, example_log: Path) -> None:
 
 
 def test_the_other_documents_of_a_file_run(tmp_path: Path) -> None:
-    """One whose values cannot be built is passed over; where the text goes wrong as such, those before it run."""
+    """One whose values cannot be built is skipped; where the text goes wrong as such, those before it run."""
     rules = tmp_path / "rules.yml"
     rules.write_text("\n---\n".join([GOOD, having("date: 2024-13-45"), GOOD.replace("A rule", "B"), "a: b: c", GOOD]))
     found = load([rules])

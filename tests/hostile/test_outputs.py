@@ -89,7 +89,7 @@ def test_stdin_by_its_other_names_is_an_input(log: Path, name: str) -> None:
 
 
 def test_stdout_that_is_an_input_is_refused(log: Path) -> None:
-    """It would be read for ever."""
+    """It would be read endlessly."""
     before = log.read_bytes()
     with log.open("ab") as stdout:
         done = subprocess.run(
@@ -175,12 +175,12 @@ def test_two_outputs_in_one_file_are_refused(log: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("paths", [["logs"], ["logs/*.*"], ["logs/../logs"]])
 def test_a_reading_never_meets_its_own_output(log: Path, tmp_path: Path, paths: list[str]) -> None:
-    """Where it grows under its name it would be read for ever; else it is not there before all is read."""
+    """Where it grows under its name it would be read endlessly; else it is not there before all is read."""
     done = run("read", *paths, "-o", log.parent / "rows.ndjson", "--follow", cwd=tmp_path)
     assert (done.returncode, [path.name for path in log.parent.iterdir()]) == (2, [log.name])
     assert "one of the files that are read" in done.stderr
     done = run("read", *paths, "-o", log.parent / "rows.ndjson", cwd=tmp_path)
-    assert (done.returncode, "1 file," in done.stderr, "passed over" in done.stderr) == (0, True, False)
+    assert (done.returncode, "1 file," in done.stderr, "skipped" in done.stderr) == (0, True, False)
 
 
 def test_a_file_that_appears_meanwhile_is_not_overwritten(tmp_path: Path) -> None:

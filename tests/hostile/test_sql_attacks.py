@@ -532,7 +532,7 @@ def test_what_a_killed_query_left_is_removed_by_the_next(ground: Ground, tmp_pat
 
 
 def test_every_error_of_a_check_is_ours() -> None:
-    """Cut anywhere, an attack is a query, or a mistake that is told; nothing else is raised."""
+    """Cut anywhere, an attack is a query, or a mistake that is reported; nothing else is raised."""
     for attack in [*QUERIES.values(), *PREDICATES.values()]:
         for end in range(0, min(len(attack), 120), 3):
             for check in (one_query, one_predicate):

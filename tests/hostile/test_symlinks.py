@@ -70,7 +70,7 @@ def hostile(request: pytest.FixtureRequest, folder: Path) -> Path:
 
 
 def numbered(first: int, count: int) -> pa.RecordBatch:
-    """Rows of a recording that are told apart by their record id."""
+    """Rows of a recording that their record id distinguishes."""
     known = {"record_id": list(range(first, first + count)), "record_kind": ["connection"] * count}
     columns = [pa.array(known.get(field.name, [None] * count), field.type) for field in LIVE_SCHEMA]
     return pa.record_batch(columns, schema=LIVE_SCHEMA)
@@ -328,7 +328,7 @@ def test_a_planted_name_of_a_rotated_file_is_left_alone(folder: Path, precious: 
 
 
 def test_planted_journals_are_not_published(folder: Path) -> None:
-    """They would be told as recorded."""
+    """They would be reported as recorded."""
     first = output(folder / "a.parquet")
     first.write(numbered(666, 1))
     first._target._flush()  # type: ignore[attr-defined]
@@ -374,7 +374,7 @@ def modes(folder: Path) -> set[int]:
 
 
 def test_what_a_recorder_makes_is_for_the_account_and_its_group(folder: Path, start: Start, connect: Server) -> None:
-    """A lake too. What tells who records is for everybody."""
+    """A lake too. Everybody may read who records."""
     account = recording_account()
     files = [folder / name for name in ("a.ndjson", "b.parquet")]
     outputs = [part for path in files for part in ("-o", path)]

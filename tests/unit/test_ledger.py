@@ -48,7 +48,7 @@ def test_summary_tells_damage_and_what_was_passed_over() -> None:
     ledger = Ledger([read_file(), damaged_file(), unread_file(), unread_file(named=False)])
     first, second = ledger.summary().splitlines()
     assert "1 of them recovered" in first
-    assert "1 file without a log passed over" in first
+    assert "1 file without a log skipped" in first
     assert second == "damage: 2 × checksum; c.txt: found text, expected a log"
 
 

@@ -1,7 +1,7 @@
-"""What the sensor does not tell of a connection: names, containers, the envelope. One file per enrichment.
+"""Add what the sensor does not know of a connection: names, containers, the envelope. One file per enrichment.
 
-Each is an object that takes a batch of `event.LIVE_SCHEMA` and gives one back, with columns of its own filled, and asks
-the rules of its file, which a recording of lines asks too (`naming`): they do without Arrow. None waits for a network;
+Each is an object that takes a batch of `event.LIVE_SCHEMA` and returns one with its own columns filled. It uses the
+rules of its file, which a recording of lines uses too (`naming`), without Arrow. None waits for a network;
 docs/enrichment.md says where each name comes from.
 """
 

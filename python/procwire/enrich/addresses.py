@@ -1,4 +1,4 @@
-"""Which addresses are this machine's, by the kernel's word (rtnetlink), and which are no machine's."""
+"""List which addresses are this machine's, according to the kernel (rtnetlink), and which belong to no machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Named = tuple[str | None, str | None]
 
 _RTM_GETADDR, _NLMSG_ERROR, _NLMSG_DONE = 22, 2, 3
 _REQUEST_DUMP = 0x301
-# RTMGRP_IPV4_IFADDR and RTMGRP_IPV6_IFADDR: told of every address that comes or goes.
+# RTMGRP_IPV4_IFADDR and RTMGRP_IPV6_IFADDR: notified of every address that is added or removed.
 _GROUPS = 0x10 | 0x100
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST = 1, 2, 4
 _HEADER, _ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=HH")
@@ -29,14 +29,14 @@ _DUMP_TIMEOUT_S = 1.0
 
 
 class Addresses(NamedTuple):
-    """Addresses as text, IPv6 as RFC 5952 writes it."""
+    """Hold addresses as text, IPv6 as RFC 5952 writes it."""
 
     own: frozenset[str]
     broadcast: frozenset[str]
 
 
 class OwnAddresses:
-    """The addresses of the network namespace that it is made in; read again when the kernel tells of a change.
+    """List the addresses of the network namespace that it is made in; read them again when the kernel reports a change.
 
     Where there is no rtnetlink (a sandbox without AF_NETLINK) there are none.
     """
@@ -45,7 +45,7 @@ class OwnAddresses:
         self._changes: socket.socket | None = None
         self._addresses = Addresses(frozenset(), frozenset())
         try:
-            # First to listen, then to read: no change falls between.
+            # Subscribe before reading, so that no change is missed between.
             self._changes = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
             self._changes.setblocking(False)
             self._changes.bind((0, _GROUPS))
@@ -55,15 +55,15 @@ class OwnAddresses:
 
     @property
     def now(self) -> Addresses:
-        """As they are."""
+        """Return the current addresses."""
         if self._changes is not None and _has_news(self._changes):
-            # Should it fail, the old ones do until the next change, which is another chance.
+            # If it fails, keep the old ones until the next change, which retries.
             with suppress(OSError):
                 self._addresses = _read()
         return self._addresses
 
     def close(self) -> None:
-        """Listen no more."""
+        """Close the subscription."""
         if self._changes is not None:
             self._changes.close()
             self._changes = None
@@ -71,7 +71,7 @@ class OwnAddresses:
 
 @lru_cache(65_536)
 def can_be_own(address: str) -> bool:
-    """Whether an address can be one machine's: not multicast, broadcast or unspecified."""
+    """Return whether an address can belong to one machine: not multicast, broadcast or unspecified."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -81,9 +81,9 @@ def can_be_own(address: str) -> bool:
 
 @lru_cache(65_536)
 def can_be_asked(address: str) -> bool:
-    """Whether the DNS can have a name for an address.
+    """Return whether the DNS can have a name for an address.
 
-    Of link-local ones IPv4's may well have one (clouds' metadata services do), IPv6's never.
+    IPv4's link-local ones may have one (clouds' metadata services do), IPv6's never.
     """
     return can_be_own(address) and not (":" in address and ip_address(address).is_link_local)
 
@@ -96,7 +96,7 @@ def _has_news(changes: socket.socket) -> bool:
         except BlockingIOError:
             return news
         except OSError:
-            # ENOBUFS: so many changes that some were not told.
+            # ENOBUFS: so many changes that some were not reported.
             return True
         news = True
 
@@ -117,7 +117,7 @@ def _read() -> Addresses:
 
 
 def _messages(dump: socket.socket) -> Iterator[dict[int, bytes]]:
-    """The attributes of each address, up to the end of the dump."""
+    """Yield the attributes of each address, up to the end of the dump."""
     while True:
         data = dump.recv(_READ_BYTES)
         while len(data) >= _HEADER.size:

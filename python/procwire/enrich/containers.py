@@ -1,4 +1,4 @@
-"""container_id: which container a process runs in, read off its control group's path."""
+"""Fill container_id: which container a process runs in, according to its control group's path."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PATTERNS = (
     # Engines that drive cgroupfs name the group by the id, those that drive systemd `docker-ID.scope`,
     # `cri-containerd-ID.scope`; cri-o and podman put their name before it either way. conmon watches from outside.
     re.compile(rf"(?:[a-z][a-z0-9_.]*-)*(?<!conmon-)({_DIGEST})(?:\.scope)?"),
-    # What is meant for systemd, `SLICE:cri-containerd:ID`, where the engine takes it for a path.
+    # A name for systemd, `SLICE:cri-containerd:ID`, where the engine takes it for a path.
     re.compile(rf"[^:]*:[a-z-]+:({_DIGEST})"),
     # ECS on Fargate: the task's id, and a number for the container.
     re.compile(r"([0-9a-f]{32}-[0-9]{8,12})"),
@@ -34,9 +34,10 @@ _PATHS_KEPT = 16_384
 
 
 class ContainerIds:
-    """Fills container_id from cgroup_path; null outside of a container."""
+    """Fill container_id from cgroup_path; null outside of a container."""
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the batch with container_id filled."""
         import pyarrow as pa
 
         from procwire.enrich.columns import Distinct, column, replaced
@@ -48,7 +49,7 @@ class ContainerIds:
 
 @lru_cache(_PATHS_KEPT)
 def container_id(path: str) -> str | None:
-    """The innermost container of a control group's path: its id of 64 digits; for LXC and systemd-nspawn its name.
+    """Return the innermost container of a control group's path: its id of 64 digits, or its name; None outside of one.
 
     >>> container_id("/system.slice/sshd.service")
     >>> container_id("/lxc.payload.web/system.slice/nginx.service")

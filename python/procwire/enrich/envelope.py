@@ -1,4 +1,4 @@
-"""The System part of each event: who logged it, when, and under which number."""
+"""Fill the System part of each event: who logged it, when, and under which number."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ CONNECTION: Mapping[str, str | int] = {
     "channel": "Linux-Sysmon/Operational",
 }
 _CONNECTION_ID, _ERROR_ID = 3, 255
-# How Sysmon's manifest has its error report, in which losses are told.
+# As in Sysmon's manifest: its error report, which reports losses.
 ERROR: Mapping[str, str | int] = {"event_version": 3, "event_level": 2, "event_task": 255}
 _TIME = field("event_recorded_time")
 _KEPT_ROWS = 1_024
 
 
 class Envelope:
-    """Fills System's columns as Sysmon for Linux does, and numbers the rows from `next_record_id` on.
+    """Fill System's columns as Sysmon for Linux does, and number the rows from `next_record_id` on.
 
-    event_id is kept where a row has one. The account is the one that the first batch is met under: by then the
-    recorder has changed its user.
+    event_id stays where a row has one. The account is that of the first batch: by then the recorder has changed its
+    user.
     """
 
     def __init__(self, computer_name: str, next_record_id: int) -> None:
@@ -46,6 +46,7 @@ class Envelope:
         self._constants: dict[str, pa.Array] = {}
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the batch with System's columns filled."""
         import pyarrow as pa
 
         from procwire.enrich.columns import replaced
@@ -64,7 +65,7 @@ class Envelope:
         return replaced(batch, "record_id", record_ids)
 
     def _constant_columns(self, rows: int) -> dict[str, pa.Array]:
-        """Columns of one value each, of at least as many rows."""
+        """Return columns of one value each, with at least as many rows."""
         import pyarrow as pa
 
         from procwire.event import LIVE_SCHEMA
@@ -79,7 +80,7 @@ class Envelope:
 
 
 def logger(computer_name: str) -> dict[str, str | int]:
-    """Return what System says of who logs: this thread, under its account of now."""
+    """Return System's columns about the logger: this thread, under its current account."""
     return {
         "computer_name": computer_name,
         "logger_process_id": os.getpid(),
@@ -98,7 +99,7 @@ def _events(batch: pa.RecordBatch) -> pa.RecordBatch:
     if events.null_count:
         events = pc.fill_null(events, pa.scalar(_CONNECTION_ID, pa.int32()))
         batch = replaced(batch, "event_id", events)
-    # Only rows that tell of a loss have this column, so that the common batch needs no look at each row.
+    # Only rows that report a loss have this column, so that the common batch needs no check of each row.
     losses = column(batch, "events_lost")
     if losses.null_count == len(losses):
         return batch

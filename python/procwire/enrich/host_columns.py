@@ -1,4 +1,4 @@
-"""Names of hosts in a batch: which of them are asked for, as what, and where the answers stand."""
+"""Fill the names of hosts in a batch: which addresses to look up, as what, and where the answers go."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ def filled(batch: pa.RecordBatch, namespace: int | None, found: Found) -> pa.Rec
 
 
 def _initiated_elsewhere(batch: pa.RecordBatch, namespace: int | None) -> pa.Array | None:
-    """For rows of other network namespaces, such as containers', whether the process is the source; else null.
+    """Return, for rows of other network namespaces, such as containers', whether the process is the source.
 
-    Their addresses cannot be listed from here, but which end is the process's is known. In the namespace of
-    the recorder the addresses themselves tell, and better: a transparent proxy has ends with others' addresses.
+    Null for other rows; None without such rows. Addresses there cannot be listed from here, but which end is the
+    process's is known. In the recorder's namespace the addresses themselves are the better evidence: a transparent
+    proxy has ends with others' addresses.
     """
     if namespace is None:
         return None
@@ -35,7 +36,7 @@ def _initiated_elsewhere(batch: pa.RecordBatch, namespace: int | None) -> pa.Arr
     if not elsewhere.true_count:
         return None
     no_flag = pa.scalar(None, pa.bool_())
-    # Of udp whose direction is not known the source is the local end.
+    # For UDP of unknown direction the source is the local end.
     known = pc.coalesce(
         column(batch, "network_connection_initiated"),
         pc.if_else(pc.equal(column(batch, "network_protocol"), "udp"), True, no_flag),
@@ -64,7 +65,7 @@ def _side(batch: pa.RecordBatch, side: str, own_end: pa.Array | None, found: Fou
 
 
 def _names(addresses: pa.Array, found: Found) -> tuple[pa.Array, pa.Array]:
-    """The names of the addresses, and their origins."""
+    """Return the names of the addresses, and their origins."""
     distinct = Distinct(addresses)
     named = found(cast("list[str | None]", distinct.values))
     names, origins = [name for name, _ in named], [origin for _, origin in named]

@@ -1,4 +1,4 @@
-"""src_host_name and dst_host_name, and where each comes from."""
+"""Fill src_host_name and dst_host_name, and where each comes from."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _LOCAL, _REVERSE = "local", "reverse"
 
 
 class HostNames:
-    """Fills src_host_name, dst_host_name and their origins, where the sensor has not.
+    """Fill src_host_name, dst_host_name and their origins, where the sensor has not.
 
-    This machine's own ends have this machine's name, as Sysmon shows them. With `lookup` the others have what
-    /etc/hosts says, else the name that a reverse look-up gave: one is begun at the first sight of an address, and
-    rows have null until it has an answer. Never waits.
+    This machine's own ends have this machine's name, as Sysmon shows them. With `lookup` the others have the name in
+    /etc/hosts, else the one that a reverse look-up found: it starts at the first sight of an address, and rows have
+    null until it has an answer. Never waits.
     """
 
     def __init__(
@@ -49,22 +49,26 @@ class HostNames:
         """Inode of the network namespace whose addresses are known; None where it cannot be seen."""
         self._hosts = Watched(hosts, _parse_hosts)
         self._known: tuple[Addresses, dict[str, str], dict[str | None, Named]] | None = None
-        # Without look-ups their library is not even imported: by now it may not be readable.
+        # Without look-ups do not import their library: by now it may not be readable.
         self._resolve = resolve or (ReverseLookup() if lookup else _unasked)
         self._others: Lookups[str, Named] = Lookups(self._reverse, at_sight=self._at_sight, threads=_THREADS)
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the batch with names of hosts and their origins filled."""
         from procwire.enrich import host_columns
 
         return host_columns.filled(batch, self.namespace, self._found)
 
     def named(self, address: str, *, is_own: bool = False) -> Named:
-        """The name of one address, by the same rules; is_own: it is this machine's end in another namespace."""
+        """Return the name of one address, by the same rules; is_own: it is this machine's end in another namespace."""
         return self._found([LOOPBACK if is_own and can_be_own(address) else address])[0]
 
     def counters(self) -> Mapping[str, int]:
-        """Reverse look-ups so far: asked; of these named, unanswered by any resolver, and failed otherwise; and
-        dropped, since too many were under way."""
+        """Return counts of reverse look-ups so far.
+
+        asked; of these named, unanswered by any resolver, and failed otherwise; and dropped, since too many were under
+        way.
+        """
         others = self._others
         return {
             "asked": others.asked,
@@ -75,7 +79,7 @@ class HostNames:
         }
 
     def close(self) -> None:
-        """Stop looking up; nobody waits for answers."""
+        """Stop looking up, without waiting for answers."""
         self._others.close()
         self._own.close()
 
@@ -85,7 +89,7 @@ class HostNames:
         return [other or known.get(address, _UNNAMED) for address, other in zip(addresses, others, strict=True)]
 
     def _known_now(self) -> dict[str | None, Named]:
-        """Whatever needs no look-up by its address: this machine's own, the broadcast ones, and /etc/hosts."""
+        """Return names that need no look-up by address: this machine's own, the broadcast ones, and /etc/hosts."""
         own, hosts = self._own.now, self._hosts.parsed
         if self._known is None or self._known[0] is not own or self._known[1] is not hosts:
             known: dict[str | None, Named] = {None: _UNNAMED}
@@ -120,7 +124,7 @@ def _own_namespace() -> int | None:
 
 
 def _parse_hosts(text: str) -> dict[str, str]:
-    """Address to its first name."""
+    """Return each address's first name."""
     names: dict[str, str] = {}
     for line in text.splitlines():
         address, name, *_ = [*line.partition("#")[0].split(), "", ""]

@@ -1,4 +1,4 @@
-"""Questions whose answers may take long: asked by threads of their own, remembered for a while."""
+"""Resolve slow questions: in threads of their own, with answers cached for a while."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 _FAILURE_KEPT_S = 300.0
-# An answer that has run out still stands while it is asked for again: better than a name that comes and goes.
+# An expired answer stays valid while it is queried again: better than a name that comes and goes.
 _STALE_S = 3600.0
 
 
 class Answer(NamedTuple, Generic[V]):
-    """What was found, None for nothing, and for how many seconds it holds."""
+    """Hold what was found, None for nothing, and for how many seconds it is valid."""
 
     value: V | None
     kept_s: float
 
 
 class Lookups(Generic[K, V]):
-    """A cache in front of `resolve`, used by one thread, which never waits unless it says so.
+    """Cache the answers of `resolve`, for use by one thread, which waits only in `look_up` with `wait_s`.
 
-    `at_sight` is what needs no look-up: an answer, or None to ask. Bounded in each way: `threads` (daemonic, begun
-    when needed), `waiting_limit` questions under way (more are dropped, and counted), `size` answers kept.
+    `at_sight` returns what needs no look-up: an answer, or None to query. All is bounded: `threads` (daemonic, started
+    when needed), `waiting_limit` queries under way (more are dropped, and counted), `size` stored answers.
     """
 
     def __init__(
@@ -46,8 +46,8 @@ class Lookups(Generic[K, V]):
         self._thread_limit = threads
         self._waiting_limit = waiting_limit
         self._generation_size = size // 2
-        # Value, and when it runs out. Two generations: what is used moves to the young one, and when that is full
-        # the old one goes: as good as least recently used, and a hit costs but a look into a dict.
+        # Value, and when it expires. Two generations: used entries move to the young one, and when that is full
+        # the old one is dropped: as good as least recently used, and a hit costs only a dict access.
         self._young: dict[K, tuple[V | None, float]] = {}
         self._old: dict[K, tuple[V | None, float]] = {}
         self._waiting: set[K] = set()
@@ -62,10 +62,10 @@ class Lookups(Generic[K, V]):
         self.failed = 0
         """Of these, how many ended in an error that `resolve` does not know."""
         self.dropped = 0
-        """Questions not asked because too many were under way."""
+        """Queries not made because too many were under way."""
 
     def look_up(self, keys: Sequence[K | None], wait_s: float = 0.0) -> list[V | None]:
-        """What is known of each key; what is not is asked for, and awaited for `wait_s` in all."""
+        """Return what is known of each key, else None; query the unknown ones, and await them for `wait_s` in all."""
         found = self._known(keys)
         if wait_s > 0 and self.awaits(keys):
             self._await(keys, wait_s)
@@ -73,11 +73,11 @@ class Lookups(Generic[K, V]):
         return found
 
     def awaits(self, keys: Sequence[K | None]) -> bool:
-        """Whether a question about any of the keys is under way."""
+        """Return whether a query for any of the keys is under way."""
         return not self._waiting.isdisjoint(keys)
 
     def close(self) -> None:
-        """Let the threads end, each after the question it is at; nobody waits for them."""
+        """Let each thread end after its current query, without waiting for them."""
         self._closed = True
         for _ in self._threads:
             self._questions.put(None)
@@ -152,6 +152,6 @@ class Lookups(Generic[K, V]):
             try:
                 answer = self._resolve(key)
             except Exception:
-                # Whatever a library may raise: the thread has to live on, and the error is counted.
+                # A library may raise anything: the thread must survive, and the error is counted.
                 answer = None
             self._answers.put((key, answer))

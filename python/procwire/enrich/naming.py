@@ -1,4 +1,4 @@
-"""Names for a recording of lines, one value at a time: the rules are those of the enrichments of batches."""
+"""Name single values for a recording of lines, by the rules of the enrichments of batches."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["Naming"]
 
 
 class Naming:
-    """Is asked by the core while it writes.
+    """Answer the core's questions while it writes.
 
-    stamp: gives what stands in front of a line of syslog. logs: whether rows of an image are recorded. rules, keeps:
-    see `recorder.deciding.Decisions`.
+    stamp: returns the prefix of a syslog line. logs: whether rows of an image are recorded. rules, keeps: see
+    `recorder.deciding.Decisions`.
     """
 
     def __init__(
@@ -36,30 +36,33 @@ class Naming:
         self._keeps = keeps
 
     def user(self, uid: int) -> str | None:
-        """The name of an account."""
+        """Return the name of an account; None for a uid without one."""
         return self._users.name(uid)
 
     def host(self, address: str, is_own: bool) -> tuple[str, str] | None:
-        """The name of an address and its origin; is_own: it is this machine's end in another network namespace."""
+        """Return the name of an address and its origin, or None.
+
+        is_own: it is this machine's end in another network namespace.
+        """
         name, origin = self._hosts.named(address, is_own=is_own)
         return None if name is None or origin is None else (name, origin)
 
     def container(self, cgroup: str) -> str | None:
-        """The container of a control group."""
+        """Return the container of a control group; None outside of one."""
         return container_id(cgroup)
 
     def logs(self, image: str | None) -> bool:
-        """Whether rows of processes that run this image are recorded."""
+        """Return whether rows of processes that run this image are recorded."""
         return self._logs(image)
 
     def stamp(self) -> str:
-        """What stands in front of a line of syslog now."""
+        """Return the current prefix of a syslog line."""
         return self._stamp()
 
     def rules(self, rows: object) -> list[str | None] | None:
-        """What rules say of each row, see `recorder.deciding.Decisions`."""
+        """Return what rules say of each row, see `recorder.deciding.Decisions`; None without rules."""
         return None if self._rules is None else self._rules(rows)
 
     def keeps(self, rows: object) -> bytes | None:
-        """Whether a predicate keeps each row, likewise."""
+        """Return whether a predicate keeps each row, see `recorder.deciding.Decisions`; None without a predicate."""
         return None if self._keeps is None else self._keeps(rows)

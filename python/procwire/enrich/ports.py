@@ -1,4 +1,4 @@
-"""src_port_name and dst_port_name: the names that the system's services file gives to ports."""
+"""Fill src_port_name and dst_port_name: the names that the system's services file has for ports."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _MOST_BYTES = 16 << 20
 
 
 class PortNames:
-    """Fills src_port_name and dst_port_name from port and protocol; null for a port without a name.
+    """Fill src_port_name and dst_port_name from port and protocol; null for a port without a name.
 
-    The names are /etc/services', as getservbyport gives them; on a machine without that file, IANA's. Read once.
+    The names are /etc/services', as getservbyport returns them; on a machine without that file, IANA's. Read once.
     """
 
     def __init__(self, services: Path = _SYSTEM) -> None:
@@ -37,6 +37,7 @@ class PortNames:
         self._names = pa.array([names.get(key) for key in _keys()], pa.string())
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the batch with src_port_name and dst_port_name filled."""
         import pyarrow.compute as pc
 
         from procwire.enrich.columns import column, replaced
@@ -58,7 +59,7 @@ def _keys() -> list[tuple[int, str]]:
 
 
 def _parse(path: Path) -> dict[tuple[int, str], str]:
-    """(port, protocol) to name; nothing where the file cannot be read."""
+    """Return (port, protocol) to name; empty where the file cannot be read."""
     try:
         text = read_bounded(path, _MOST_BYTES).decode("utf-8", "replace")
     except (OSError, UsageError):

@@ -1,4 +1,4 @@
-"""The reverse look-up of one address, with the system's resolver configuration."""
+"""Look up the name of one address, with the system's resolver configuration."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _KEPT_AT_LEAST_S, _KEPT_AT_MOST_S = 60.0, 3600.0
 _NO_NAME_KEPT_S = 300.0
 _NO_ANSWER_KEPT_S = 60.0
 _LIFETIME_S = 3.0
-# So many silences in a row are a resolver that is down, or zones whose servers are: whoever connects there makes them.
-# What a resolver answers whichever zones are down tells one from the other.
+# So many timeouts in a row mean that a resolver is down, or the servers of zones that processes connect to.
+# A query that a resolver answers whichever zones are down distinguishes the two.
 _SILENCES = 8
 _ANSWERED_BY_ALL = (".", "NS")
 _PAUSE_S = 30.0
 
 
 class ReverseLookup:
-    """Asks for the PTR record of an address. May take 3 s; used by several threads.
+    """Query the PTR record of an address. May take 3 s; used by several threads.
 
-    A resolver that has answered nothing for 8 questions in a row, and does not name the root's servers either, is not
-    asked for 30 s.
+    A resolver that has answered nothing for 8 queries in a row, and does not name the root's servers either, is not
+    queried for 30 s.
     """
 
     def __init__(self, resolv_conf: Path = _RESOLV_CONF, port: int = 53, lifetime_s: float = _LIFETIME_S) -> None:
@@ -42,9 +42,10 @@ class ReverseLookup:
         self._silent = 0
         self._pause_until_s = 0.0
         self.unanswered = 0
-        """Questions that no resolver answered, those not asked for that reason included."""
+        """Queries that no resolver answered, including those not made for that reason."""
 
     def __call__(self, address: str) -> Answer[str]:
+        """Return the name of an address, None without one, and for how long the answer is valid."""
         from dns.exception import DNSException, Timeout
         from dns.resolver import NXDOMAIN, NoAnswer
 
@@ -66,7 +67,7 @@ class ReverseLookup:
             self._count()
             return Answer(None, _NO_ANSWER_KEPT_S)
         self._silent = 0
-        # One of several, the same each time; names compare without case, and 0x20 randomisation comes back.
+        # One of several, the same each time; names compare without case, and 0x20 randomisation is echoed.
         name = min(record.target.to_text(omit_final_dot=True).lower() for record in found)
         ttl_s = 0 if found.rrset is None else found.rrset.ttl
         kept_s = min(max(ttl_s, _KEPT_AT_LEAST_S), _KEPT_AT_MOST_S)
@@ -77,7 +78,7 @@ class ReverseLookup:
             self.unanswered += 1
 
     def _is_silent_again(self) -> bool:
-        """Count a silence; whether it is the last of so many in a row."""
+        """Count a timeout; return whether it is the last of so many in a row."""
         with self._lock:
             self._silent += 1
             if self._silent < _SILENCES:
@@ -86,7 +87,7 @@ class ReverseLookup:
             return True
 
     def _answers(self, resolver: Resolver) -> bool:
-        """Whether a resolver answers at all, if only that it will not."""
+        """Return whether a resolver answers at all, even with a refusal."""
         from dns.exception import DNSException, Timeout
 
         try:

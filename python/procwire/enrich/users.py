@@ -1,4 +1,4 @@
-"""user_name: the name of the account whose uid the process has."""
+"""Fill user_name: the name of the account of a process's uid."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _MOST_DIGITS = len(str(_NO_UID))
 
 
 class UserNames:
-    """Fills user_name from user_id; null for a uid without an account.
+    """Fill user_name from user_id; null for a uid without an account.
 
-    /etc/passwd first. Other accounts (LDAP, systemd) are asked of the system's name service by a thread, since that
-    may take seconds: a batch waits for them 50 ms at most, and after a wait in vain none does for a minute.
+    /etc/passwd first. A thread queries the system's name service for other accounts (LDAP, systemd), since that may
+    take seconds: a batch waits for them 50 ms at most, and after a wait in vain none does for a minute.
     """
 
     def __init__(self, passwd: Path = _PASSWD) -> None:
@@ -40,6 +40,7 @@ class UserNames:
         self._no_wait_until_s = 0.0
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the batch with user_name filled."""
         import pyarrow as pa
 
         from procwire.enrich.columns import Distinct, column, replaced
@@ -49,11 +50,11 @@ class UserNames:
         return replaced(batch, "user_name", uids.spread(names, pa.string()))
 
     def name(self, uid: int) -> str | None:
-        """The name of one account, by the same rules."""
+        """Return the name of one account, by the same rules; None for a uid without one."""
         return self._names([uid])[0]
 
     def close(self) -> None:
-        """Let the thread end."""
+        """Let the thread end, without waiting for it."""
         self._others.close()
 
     def _names(self, uids: list[int | None]) -> list[str | None]:

@@ -1,4 +1,4 @@
-"""A small file of the system's, read again when it has changed."""
+"""Read a small system file again when it has changed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_BYTES = 16 << 20
 
 
 class Watched(Generic[T]):
-    """What `parse` makes of a file's text; of an empty one where it cannot be read, or is larger than any such file."""
+    """Parse a file's text with `parse`; an empty text where it cannot be read, or is larger than any such file."""
 
     def __init__(self, path: Path, parse: Callable[[str], T]) -> None:
         self._path = path
@@ -30,7 +30,7 @@ class Watched(Generic[T]):
 
     @property
     def parsed(self) -> T:
-        """As the file is now, or was a second ago."""
+        """Return the result for the file as it is now, or was a second ago."""
         now_s = time.monotonic()
         if now_s >= self._look_again_s:
             self._look_again_s = now_s + _LOOK_AGAIN_S

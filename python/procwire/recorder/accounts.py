@@ -1,4 +1,4 @@
-"""The account of an output: taken over from what writes it, with a word where rows begin to be lost."""
+"""Keep the ledger of an output: take over its sink's counts, and complain when rows begin to be lost."""
 
 from __future__ import annotations
 
@@ -11,20 +11,30 @@ __all__ = ["Account", "Counted"]
 
 
 class Counted(Protocol):
-    """What writes rows, and counts them."""
+    """Write rows, and count them."""
 
     @property
-    def written(self) -> int: ...
+    def written(self) -> int:
+        """Return how many rows were written."""
+
     @property
-    def skipped(self) -> int: ...
+    def skipped(self) -> int:
+        """Return how many rows the format has no form for."""
+
     @property
-    def lost(self) -> int: ...
+    def lost(self) -> int:
+        """Return how many rows were lost."""
+
     @property
-    def trouble(self) -> str | None: ...
+    def trouble(self) -> str | None:
+        """Return why rows are lost; None if all is well."""
 
 
 class Account:
-    """Keeps `ledger` as `sink` counts. complain: told when rows begin to be lost, and when that is over."""
+    """Update `ledger` from the counts of `sink`.
+
+    complain: called when rows begin to be lost, and when that is over.
+    """
 
     def __init__(self, sink: Counted, ledger: OutputLedger, complain: Callable[[str], None]) -> None:
         self._sink = sink
@@ -34,7 +44,7 @@ class Account:
         self._told_lost = 0
 
     def take(self, *, left_out: int = 0) -> None:
-        """Take over the counts; left_out: rows that the sink was not given, for it has no form for them."""
+        """Take over the counts; left_out: rows that the sink did not get, because it has no form for them."""
         ledger, sink = self._ledger, self._sink
         ledger.written, ledger.lost = sink.written, sink.lost
         ledger.left_out = sink.skipped + left_out
@@ -44,7 +54,7 @@ class Account:
             self._complain(f"{ledger.name}: {rest}")
 
     def take_losses(self) -> int:
-        """How many rows were lost here and not told yet; none while there is nowhere to tell it."""
+        """Return how many rows were lost here and not reported yet; 0 while they cannot be reported."""
         if self._trouble is not None:
             return 0
         untold = self._ledger.lost - self._told_lost

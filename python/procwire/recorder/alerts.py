@@ -1,4 +1,4 @@
-"""Sigma's rules on a recording: what was written is matched, and what matches becomes rows of its own."""
+"""Match Sigma rules on a recording: what was written is matched, and matches become rows of their own."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ __all__ = ["AlertOutput", "Alerts", "alert_rows", "alert_schema", "with_alert_co
 
 
 class AlertOutput(Protocol):
-    """Takes alerts beside its events."""
+    """Take alerts beside its events."""
 
     def write_alerts(self, alerts: pa.RecordBatch) -> None:
-        """Write a batch of `sigma.SCHEMA`, and let it be seen at once."""
+        """Write a batch of `sigma.SCHEMA`, and flush it."""
         ...
 
 
 class Alerts:
-    """Matches each batch that was written, and writes the alerts to the outputs behind it.
+    """Match each batch that was written, and write the alerts to the outputs after it.
 
-    They come after the events, so that no event waits for them. tell: told of each batch of alerts. complain: told when
-    matching fails, which does not end the recording.
+    They come after the events, so that no event waits for them. tell: called with each batch of alerts. complain:
+    called when matching fails, which does not end the recording.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Alerts:
         self.take(rules)
 
     def take(self, rules: RuleSet) -> None:
-        """Match by these rules from now on; correlations begin anew."""
+        """Match by these rules from now on; correlations restart."""
         from procwire.sigma import SigmaStream
 
         self._stream = SigmaStream(rules)
@@ -70,16 +70,16 @@ class Alerts:
         try:
             return self._stream.matches(batch)
         except Exception as error:
-            # Whatever a rule may bring about: the events are written, and the next ones have to be.
+            # A rule may raise anything: the events are written, and the next ones must be.
             self._ledger.unmatched += batch.num_rows
             if not self._has_failed:
-                self._complain(f"cannot match Sigma rules: {type(error).__name__}: {error}; the recording goes on")
+                self._complain(f"cannot match Sigma rules: {type(error).__name__}: {error}; the recording continues")
             self._has_failed = True
             return None
 
 
 def alert_rows(alerts: pa.RecordBatch) -> pa.RecordBatch:
-    """Matches, of `sigma.SCHEMA`, as rows of a recording: they tell of an event, and are none of Sysmon's."""
+    """Return matches, of `sigma.SCHEMA`, as rows of a recording: they refer to an event, and are not Sysmon's."""
     from procwire.sigma import SCHEMA
 
     for name, value in (("record_kind", ALERT), ("event_id", None)):
@@ -90,7 +90,7 @@ def alert_rows(alerts: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def alert_schema(events: pa.Schema, way: str) -> pa.Schema:
-    """The columns of an output with alerts: its events', then those that only alerts have.
+    """Return the columns of an output with alerts: its events', then those that only alerts have.
 
     In text the rule's tags are JSON.
     """
@@ -100,7 +100,7 @@ def alert_schema(events: pa.Schema, way: str) -> pa.Schema:
 def with_alert_columns(
     events: pa.RecordBatch, schema: pa.Schema, alerts: pa.RecordBatch | None = None
 ) -> pa.RecordBatch:
-    """Rows of an output as it has them with alerts; alerts: what else they have, null without."""
+    """Return rows of an output with its columns for alerts; alerts: their values, null without."""
     more = [
         pa.nulls(events.num_rows, field.type) if alerts is None else _column(alerts, field)
         for field in list(schema)[events.num_columns :]

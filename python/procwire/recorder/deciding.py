@@ -1,4 +1,4 @@
-"""Which rows of a recording by lines are written: what the core asks Python about them."""
+"""Decide which rows of a recording by lines are written: the core calls Python for these decisions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
-# Used by Arrow's own methods: later it may not be readable any more.
+# Used by Arrow's own methods: later it may no longer be readable.
 import pyarrow.compute
 
 from procwire.sysmon.evaluate import NO_NAME
@@ -22,7 +22,7 @@ __all__ = ["Asked", "Decisions"]
 
 
 class Asked(NamedTuple):
-    """What the core asks, and what rules make of a row."""
+    """Hold what the core asks, and what rules do to a row."""
 
     rules: list[str] | None
     """The columns that rules depend on; None without rules."""
@@ -35,9 +35,9 @@ class Asked(NamedTuple):
 
 
 class Decisions:
-    """Answers the core, in batches that have the columns of `asked` only.
+    """Answer the core, in batches that have the columns of `asked` only.
 
-    rules: gives those of a configuration that are applied now; None without one.
+    rules: returns the rules of a configuration that apply now; None without one.
     """
 
     def __init__(self, rules: Callable[[], ConfigFilter] | None, predicate: Where | None) -> None:
@@ -48,16 +48,16 @@ class Decisions:
 
     @property
     def undecided(self) -> int:
-        """Rows that were kept because the predicate could not be asked of them.
+        """Return how many rows were kept because the predicate could not be evaluated on them.
 
-        Raises what went wrong in an answer: the core has kept all rows then.
+        Raises the error of an answer: the core has kept all rows then.
         """
         if self._failure is not None:
             raise self._failure
         return 0 if self._predicate is None else self._predicate.undecided
 
     def asked(self) -> Asked:
-        """What is to be asked, by the rules of now; what the core was answered before is no longer valid."""
+        """Return what the core has to ask, by the current rules; earlier answers are no longer valid."""
         self._rules = self._current and self._current()
         predicate = None if self._predicate is None else self._predicate.columns
         if self._rules is None:
@@ -68,18 +68,18 @@ class Decisions:
 
     @property
     def are_changed(self) -> bool:
-        """Whether other rules are applied than when `asked` was called last."""
+        """Return whether the rules have changed since the last call of `asked`."""
         return self._current is not None and self._current() is not self._rules
 
     def rules(self, rows: object) -> list[str | None]:
-        """For each row: None where it is not logged, empty where it is logged without a name, else the rule's name."""
+        """Return for each row: None where it is not logged, empty where logged without a name, else the rule's name."""
         assert self._rules is not None
         with self._noting():
             names = self._rules.names(pa.record_batch(rows)).to_pylist()
             return ["" if name == NO_NAME else name for name in names]
 
     def keeps(self, rows: object) -> bytes:
-        """For each row a byte: 1 where the predicate keeps it, else 0."""
+        """Return a byte for each row: 1 where the predicate keeps it, else 0."""
         assert self._predicate is not None
         with self._noting():
             mask = self._predicate.mask(pa.record_batch(rows))

@@ -1,4 +1,4 @@
-"""`-n PROCESS,...` as rules: filters on Image, as Sysmon's own switch adds them to a configuration."""
+"""Turn `-n PROCESS,...` into rules: filters on Image, as Sysmon's own switch adds them to a configuration."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ _NOWHERE = Place(1, 1)
 
 
 def with_images(configuration: Configuration, names: Sequence[str]) -> Configuration:
-    """The configuration with filters for these processes, first in the first element that includes network
-    connections, or in one of their own; without a name, one that logs every connection.
+    """Return the configuration with filters for these processes.
+
+    They come first in the first element that includes network connections, or in one of their own; without a name, in
+    one that logs every connection.
 
     Raises ConfigurationError, with the places, where elements exclude: Sysmon takes no -n PROCESS beside them.
     """

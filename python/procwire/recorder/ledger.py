@@ -1,4 +1,4 @@
-"""The account of a recording: what was captured, filtered, written and lost."""
+"""Count what a recording captured, filtered, wrote and lost."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["ConfigurationLedger", "DetectionLedger", "OutputLedger", "RecordingL
 
 @dataclass(slots=True)
 class OutputLedger:
-    """The account of one output."""
+    """Count the rows of one output."""
 
     name: str
     """Path of the file, or `stdout`, `syslog`."""
     format: str
     written: int = 0
-    """Rows, those that tell of losses included."""
+    """Rows, those that report losses included."""
     left_out: int = 0
     """Rows of kinds that the format has no form for."""
     lost: int = 0
@@ -35,7 +35,7 @@ class OutputLedger:
 
 @dataclass(slots=True)
 class ConfigurationLedger:
-    """The account of the configuration whose rules are applied."""
+    """Describe the configuration whose rules are applied."""
 
     path: str
     schema: str = ""
@@ -48,7 +48,7 @@ class ConfigurationLedger:
     """When it was taken last, in UTC."""
 
     def take(self, schema_version: tuple[int, int]) -> None:
-        """Count a configuration that was taken now."""
+        """Count a configuration that was loaded now."""
         self.schema = "{}.{:02}".format(*schema_version)
         self.loaded += 1
         self.loaded_at = _iso(time.time())
@@ -60,7 +60,7 @@ class ConfigurationLedger:
 
 @dataclass(slots=True)
 class DetectionLedger:
-    """The account of Sigma's rules that are matched."""
+    """Count the Sigma rules that are matched, and their alerts."""
 
     rules: int = 0
     not_run: int = 0
@@ -68,16 +68,16 @@ class DetectionLedger:
     loaded: int = 0
     """How often they were taken, at the start too."""
     refused: int = 0
-    """How often they were to be loaded, and could not be."""
+    """How often loading them failed."""
     loaded_at: str = ""
-    """When they were taken last, in UTC."""
+    """When they were loaded last, in UTC."""
     alerts: dict[str, int] = field(default_factory=dict)
     """Title of a rule to how often it matched."""
     unmatched: int = 0
-    """Events that were written, and of which the rules could not be asked."""
+    """Events that were written, but could not be matched."""
 
     def take(self, rules: int, not_run: int) -> None:
-        """Count rules that were taken now."""
+        """Count rules that were loaded now."""
         self.rules, self.not_run = rules, not_run
         self.loaded += 1
         self.loaded_at = _iso(time.time())
@@ -98,14 +98,14 @@ class DetectionLedger:
 
 @dataclass(slots=True)
 class RecordingLedger:
-    """The account of a whole recording; filled while it goes on, final at its end.
+    """Count a complete recording; updated while it runs, final at its end.
 
-    What was captured is either filtered, or at every output written, left out or lost.
+    Each captured row is either filtered, or at every output written, left out or lost.
     """
 
     sensor: str
     fallback_reason: str | None = None
-    """Why it is not the eBPF sensor, where that was wished for."""
+    """Why it is not the eBPF sensor, where that was requested."""
     hooks: Sequence[Hook] = ()
     start_s: float = field(default_factory=time.time)
     """Unix time."""
@@ -117,7 +117,7 @@ class RecordingLedger:
     filtered_by_rules: int = 0
     """Those among them that the rules kept out."""
     undecided: int = 0
-    """Rows that were kept because the predicate could not be asked of them."""
+    """Rows that were kept because the predicate could not be evaluated on them."""
     configuration: ConfigurationLedger | None = None
     """Without `--config` None."""
     detection: DetectionLedger | None = None
@@ -128,21 +128,21 @@ class RecordingLedger:
     unattributed: dict[str, int] = field(default_factory=dict)
     """Attribution to events that were captured without their process."""
     warnings: dict[str, int] = field(default_factory=dict)
-    """What else is worth knowing, and how often it was met."""
+    """How often each other condition worth reporting occurred."""
 
     @property
     def events_lost(self) -> int:
-        """Events lost, for whatever cause."""
+        """Return the events lost, for any cause."""
         return sum(self.lost.values())
 
     def add_losses(self, losses: Mapping[str, int]) -> int:
-        """Take over the sensor's counts; how many events were lost since the last time."""
+        """Take over the sensor's counts; return how many events were lost since the last call."""
         before = self.events_lost
         self.lost = {cause: count for cause, count in losses.items() if count}
         return self.events_lost - before
 
     def add_unattributed(self, counts: Mapping[str, int]) -> dict[str, int]:
-        """Take over the sensor's counts; attribution to how many there were since the last time."""
+        """Take over the sensor's counts; return the new ones since the last call, by attribution."""
         before = self.unattributed
         self.unattributed = {attribution: count for attribution, count in counts.items() if count}
         news = {name: count - before.get(name, 0) for name, count in self.unattributed.items()}
@@ -150,17 +150,19 @@ class RecordingLedger:
 
     @property
     def is_whole(self) -> bool:
-        """Whether no event was lost, no row of an output, and no event's process."""
+        """Return whether no event was lost, no row of an output, and no event's process."""
         return not (self.events_lost or self.rows_lost or self.unattributed)
 
     @property
     def rows_lost(self) -> int:
-        """Rows that an output could not write."""
+        """Return the rows that an output could not write."""
         return sum(output.lost for output in self.outputs)
 
     def summary(self) -> str:
-        """The account in a line, and one more for each of these: losses, events without their process, rules, alerts,
-        warnings."""
+        """Return the ledger in a line, and one more for each further topic.
+
+        These are: losses, events without their process, rules, alerts, warnings.
+        """
         captured = f"captured {self.captured.total():,}"
         if set(self.captured) - {"connection"}:
             kinds = sorted(self.captured.items())
@@ -188,7 +190,7 @@ class RecordingLedger:
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as JSON has it."""
+        """Return everything, as JSON has it."""
         return {
             "sensor": self.sensor,
             "fallback_reason": self.fallback_reason,

@@ -1,4 +1,4 @@
-"""A recording by lines: the core writes rows as text in one pass, and asks Python which where that must be decided."""
+"""Record by lines: the core writes rows as text in one pass, and calls Python where it must decide on rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from procwire.recorder.turns import ERROR_EVENT_ID, Counting, Turns
 
 __all__ = ["CountedLines", "LineLosses", "LineRecorder"]
 
-# More rows than a step of the core has, whose ids must be known before it.
+# More rows than a step of the core has; their ids must be known before it.
 _MOST_ROWS = 8_192
 _NO_LIMIT = 2**63 - 1
 
@@ -35,50 +35,59 @@ class _Lines(Protocol):
 
 
 class LineSource(Counting, Protocol):
-    """A source whose rows come as lines."""
+    """Return rows as lines."""
 
-    def lines(self, timeout_s: float, first_record_id: int, most: int) -> _Lines | None: ...
+    def lines(self, timeout_s: float, first_record_id: int, most: int) -> _Lines | None:
+        """Return lines after waiting at most `timeout_s`, see `EbpfSource.lines`; None if there are none."""
 
 
 class RecordIds(Protocol):
-    """Gives out record ids, see `record_ids.RecordIds`."""
+    """Issue record ids, see `record_ids.RecordIds`."""
 
-    def ahead(self, count: int) -> int: ...
-    def take(self, count: int) -> int: ...
+    def ahead(self, count: int) -> int:
+        """Return the first of `count` consecutive ids, which the next `take` of that many or fewer issues."""
+
+    def take(self, count: int) -> int:
+        """Return the first of `count` consecutive ids, and use them up."""
 
 
 class LineSink(Counted, Protocol):
-    """Takes whole lines."""
+    """Take complete lines."""
 
-    def write(self, lines: bytes | memoryview, written: int, skipped: int = 0) -> None: ...
-    def tick(self) -> None: ...
-    def close(self) -> None: ...
+    def write(self, lines: bytes | memoryview, written: int, skipped: int = 0) -> None:
+        """Write complete lines; written, skipped: how many rows they are, and how many have no form."""
+
+    def tick(self) -> None:
+        """Do what is due after a time."""
+
+    def close(self) -> None:
+        """Write what must be at the end."""
 
 
 class CountedLines:
-    """Writes lines to `sink`, and keeps its account."""
+    """Write lines to `sink`, and keep its ledger."""
 
     def __init__(self, sink: LineSink, ledger: OutputLedger, complain: Callable[[str], None]) -> None:
         self._sink = sink
         self._account = Account(sink, ledger, complain)
 
     def write(self, lines: bytes | memoryview, written: int, skipped: int = 0) -> None:
-        """Write whole lines; written, skipped: how many rows they are, and how many have no form."""
+        """Write complete lines; written, skipped: how many rows they are, and how many have no form."""
         self._sink.write(lines, written, skipped)
         self._account.take()
 
     def tick(self) -> None:
-        """What is due after a time."""
+        """Do what is due after a time."""
         self._sink.tick()
         self._account.take()
 
     def close(self) -> None:
-        """Write what must stand at the end."""
+        """Write what must be at the end."""
         self._sink.close()
         self._account.take()
 
     def take_losses(self) -> int:
-        """How many rows were lost here and not told yet; none while there is nowhere to tell it."""
+        """Return how many rows were lost here and not reported yet; 0 while they cannot be reported."""
         return self._account.take_losses()
 
 
@@ -87,10 +96,10 @@ LineLosses = Callable[[Values], bytes]
 
 
 class LineRecorder(Turns[CountedLines]):
-    """Records from `source`, whose form of lines is set, to one output; otherwise as `loop.Recorder` does.
+    """Record from `source`, whose form of lines is set, to one output; otherwise as `loop.Recorder` does.
 
-    record_ids: where they come from. losses: makes lines that tell of losses. undecided: how many rows were kept so far
-    because a predicate could not be asked of them; raises what ends the recording.
+    record_ids: issues the ids. losses: makes lines that report losses. undecided: returns how many rows were kept so
+    far because a predicate could not be evaluated on them; raises what ends the recording.
     """
 
     def __init__(
@@ -126,7 +135,7 @@ class LineRecorder(Turns[CountedLines]):
         return kept
 
     def _take(self, lines: _Lines) -> int:
-        """Count lines and write them; how many rows were kept."""
+        """Count lines and write them; return how many rows were kept."""
         kept = lines.written + lines.skipped
         self._record_ids.take(kept)
         self._ledger.captured.update(lines.captured)

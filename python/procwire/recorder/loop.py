@@ -1,4 +1,4 @@
-"""A recording by batches: source, enrichment, rules, predicate, envelope, outputs."""
+"""Record by batches: source, enrichment, rules, predicate, envelope, outputs."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ Step = Callable[[pa.RecordBatch], pa.RecordBatch]
 
 
 class RecordingSink(Tended, Protocol):
-    """Takes batches of `event.LIVE_SCHEMA` as long as the recording lasts."""
+    """Take batches of `event.LIVE_SCHEMA` as long as the recording lasts."""
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Write a batch, and let it be seen at once."""
+        """Write a batch, and flush it."""
         ...
 
 
 class Recorder(Turns[RecordingSink]):
-    """Records from `source` to `outputs`; the account is kept in `ledger`, and shown to `on_status` now and then.
+    """Record from `source` to `outputs`; count in `ledger`, and pass it to `on_status` at intervals.
 
-    enrich: in order, before the rules. rules: what a configuration logs, before the predicate. envelope: gives the
-    record ids and all else that makes an event of a row. written: told of each batch that all outputs have.
-    between_batches: called there, to change any of these.
+    enrich: in order, before the rules. rules: what a configuration logs, before the predicate. envelope: adds the
+    record ids and all else that makes an event of a row. written: called with each batch that all outputs have.
+    between_batches: called between batches, to change any of these.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""An output of a recording: the rows and columns that its format has a place for."""
+"""Write an output of a recording: the rows and columns that its format has a place for."""
 
 from __future__ import annotations
 
@@ -19,19 +19,24 @@ __all__ = ["Output", "SelectedOutput", "live_selection", "schema_of"]
 
 
 class Output(Counted, Protocol):
-    """A way out: `sinks.recording.RecordingOutput`, or a lake."""
+    """Write a sink of a recording: `sinks.recording.RecordingOutput`, or a lake."""
 
-    def write(self, batch: pa.RecordBatch) -> None: ...
-    def tick(self) -> None: ...
-    def close(self) -> None: ...
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write a batch of its schema."""
+
+    def tick(self) -> None:
+        """Do what is due after a time."""
+
+    def close(self) -> None:
+        """Write what must be at the end."""
 
 
 def live_selection(
     way: str, names: Names, columns: Sequence[str] | None, *, unlogged: bool = False
 ) -> Selection | None:
-    """The columns that a format gets; None for Sysmon's own and the lake, which get whole rows.
+    """Return the columns that a format gets; None for Sysmon's own and the lake, which get entire rows.
 
-    unlogged: whether rows that no rule logs are kept, so that a column must tell.
+    unlogged: whether rows that no rule logs are kept, so that a column must mark them.
 
     Raises UsageError for a column that does not exist.
     """
@@ -44,17 +49,19 @@ def live_selection(
 
 
 def schema_of(selection: Selection | None, way: str = "", *, alerts: bool = False) -> pa.Schema:
-    """The schema of what a format gets; alerts: whether rows tell of these, too, for which whole events have no
-    place."""
+    """Return the schema of what a format gets.
+
+    alerts: whether rows report these, too; formats of whole events have no place for them.
+    """
     if selection is None:
         return LIVE_SCHEMA
     return alert_schema(selection.schema, way) if alerts else selection.schema
 
 
 class SelectedOutput:
-    """Writes what `selection` gives of each batch to `sink`, which is of its schema.
+    """Write the columns that `selection` keeps of each batch to `sink`, which has its schema.
 
-    ledger: where it is counted. complain: told when rows begin to be lost, and when that is over. alert_schema: the
+    ledger: counts its rows. complain: called when rows begin to be lost, and when that is over. alert_schema: the
     sink's, where it takes alerts, too; else they are left out.
     """
 
@@ -92,15 +99,15 @@ class SelectedOutput:
         self._account.take(left_out=self._alerts_left_out)
 
     def tick(self) -> None:
-        """What is due after a time."""
+        """Do what is due after a time."""
         self._sink.tick()
         self._account.take(left_out=self._alerts_left_out)
 
     def close(self) -> None:
-        """Write what must stand at the end."""
+        """Write what must be at the end."""
         self._sink.close()
         self._account.take(left_out=self._alerts_left_out)
 
     def take_losses(self) -> int:
-        """How many rows were lost here and not told yet; none while there is nowhere to tell it."""
+        """Return how many rows were lost here and not reported yet; 0 while they cannot be reported."""
         return self._account.take_losses()

@@ -1,4 +1,4 @@
-"""`--where` of a recording: a predicate in SQL, batch in, batch out, both of `event.LIVE_SCHEMA`."""
+"""Apply `--where` of a recording: a predicate in SQL, batch in, batch out, both of `event.LIVE_SCHEMA`."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ __all__ = ["Predicate", "Where"]
 
 Predicate = Callable[[pa.RecordBatch], pa.RecordBatch]
 
-# A batch takes a thousandth of it. What takes longer holds up the recording, which then loses events.
+# A batch takes a thousandth of it. A longer query blocks the recording, which then loses events.
 _BATCH_S = 1.0
 _MOST_TIMEOUTS = 3
 
 
 class Where:
-    """Keeps the rows for which all of some predicates hold, in DuckDB's SQL over the columns as `names` calls them.
+    """Keep the rows for which all of some predicates hold, in DuckDB's SQL over the columns as `names` calls them.
 
     A row that cannot be decided is kept and counted in `undecided`: no predicate ends a recording, or loses evidence.
-    One that exceeds its time repeatedly is no longer asked.
+    One that exceeds its time repeatedly is no longer evaluated.
 
-    where: one at least. complain: gets the first failure, as text. Raises UsageError for SQL that cannot be used.
+    where: one at least. complain: called with the first failure, as text. Raises UsageError for SQL that cannot be
+    used.
     """
 
     def __init__(self, where: list[str], names: Names, complain: Callable[[str], None] = lambda _: None) -> None:
         Selection(names=names, where=where, live=True)
         self.undecided = 0
-        """Rows that were kept because the predicate could not be asked of them."""
+        """Rows that were kept because the predicate could not be evaluated on them."""
         self.columns, self._sql = _query(conjunction(where), names)
         """The stored columns that the predicates refer to; at least one."""
         self._complain = complain
@@ -55,7 +56,7 @@ class Where:
         except UsageError as error:
             if batch.num_rows == 1:
                 return self._undecided(batch, error)
-            # Row by row, so that the others are decided.
+            # Row by row, so that the other rows are decided.
             return pa.concat_arrays([self.mask(batch.slice(row, 1)) for row in range(batch.num_rows)])
         self._timeouts = 0
         return kept
@@ -74,9 +75,9 @@ class Where:
 
 
 def _query(where: str, names: Names) -> tuple[list[str], str]:
-    """The stored columns that the predicate speaks of, and the query that says of each row whether to keep it.
+    """Return the columns that the predicate refers to, and the query that says of each row whether to keep it.
 
-    Of all columns it would take ten times as long, for a batch of a row or two.
+    Over all columns it would take ten times as long, for a batch of a row or two.
     """
     derived = [field for field in DERIVED if _mentions(where, field.named(names))]
     stored = FIELDS + LIVE_FIELDS
@@ -92,5 +93,5 @@ def _query(where: str, names: Names) -> tuple[list[str], str]:
 
 
 def _mentions(text: str, name: str) -> bool:
-    """Whether a text may speak of a column: DuckDB's names know no case, and patterns (`COLUMNS(*)`) mean many."""
+    """Return whether a text may refer to a column: DuckDB ignores case, and patterns (`COLUMNS(*)`) match many."""
     return name.casefold() in text.casefold() or "*" in text or "columns" in text.casefold()

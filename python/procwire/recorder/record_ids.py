@@ -1,8 +1,8 @@
-"""The record id, which goes on counting from one recording to the next.
+"""Issue record ids, which continue from one recording to the next.
 
 The file holds the first id that is not reserved, and the version of its form; without one it is the first version's, by
-an older procwire, which goes on counting in the same file. A recorder reserves blocks ahead and gives back what is left
-at its end; one that is killed leaves a gap, but no id is ever given twice, not even by two that record at once.
+an older procwire, which continues to count in the same file. A recorder reserves blocks ahead and returns what is left
+at its end; one that is killed leaves a gap, but no id is ever issued twice, not even by two that record at once.
 """
 
 from __future__ import annotations
@@ -26,36 +26,36 @@ _VERSION = 1
 _VERSION_OFFSET = _DIGITS + 2
 _VERSION_BYTES = 32
 _BLOCK = 10_000
-# Of a batch's rows: so that a busy recorder does not wait for the disk at each batch.
+# Multiple of a batch's rows, so that a busy recorder does not wait for the disk at each batch.
 _BATCHES_AHEAD = 10
 
 
 class FreshIds:
-    """Counts from 1, where no count can be kept."""
+    """Count from 1, where no count can be stored."""
 
     def __init__(self) -> None:
         self._next = 1
 
     def take(self, count: int) -> int:
-        """The first of `count` ids that follow each other."""
+        """Return the first of `count` consecutive ids, and use them up."""
         first = self._next
         self._next += count
         return first
 
     def ahead(self, count: int) -> int:
-        """What `take` gives out next."""
+        """Return what `take` issues next."""
         del count
         return self._next
 
     def close(self) -> None:
-        """Nothing is kept."""
+        """Do nothing: nothing is stored."""
 
 
 class RecordIds:
-    """Gives out record ids, from 1.
+    """Issue record ids, from 1.
 
-    folder: where the count is kept, made if it must be. The file stays open: privileges may be dropped after.
-    Raises OSError where it cannot be written or trusted, RecordError where it holds something else.
+    folder: where the count is stored; created if needed. The file stays open: privileges may be dropped after. Raises
+    OSError where it cannot be written or trusted, RecordError where it holds something else.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -75,7 +75,7 @@ class RecordIds:
             self._stored()
 
     def take(self, count: int) -> int:
-        """The first of `count` ids that follow each other."""
+        """Return the first of `count` consecutive ids, and use them up."""
         if self._next + count > self._end:
             self._reserve(count)
         first = self._next
@@ -83,13 +83,13 @@ class RecordIds:
         return first
 
     def ahead(self, count: int) -> int:
-        """The first of `count` ids that follow each other, which the next `take` of that many or fewer gives out."""
+        """Return the first of `count` consecutive ids, which the next `take` of that many or fewer issues."""
         first = self.take(count)
         self._next = first
         return first
 
     def close(self) -> None:
-        """Give back what was reserved and not taken, unless another recorder has reserved beyond it."""
+        """Return ids that were reserved and not taken, unless another recorder has reserved beyond them."""
         with self._locked():
             if self._end and self._stored() == self._end:
                 self._store(self._next)
@@ -133,6 +133,6 @@ class RecordIds:
         )
 
     def _store(self, number: int) -> None:
-        # In place, so that it takes no right to the folder; one write of few bytes is whole or not at all.
+        # In place, so that it needs no right to the folder; one write of few bytes is complete or absent.
         os.pwrite(self._file, b"%0*d\n\nversion %d\n" % (_DIGITS, number, _VERSION), 0)
         os.fdatasync(self._file)

@@ -1,7 +1,7 @@
-"""What every recording does in turn: take what happened, tend the outputs, tell of losses, show the account.
+"""Run what every recording does in turn: take what happened, tend the outputs, report losses, show the ledger.
 
-It asks the source for more only when the outputs have taken what there was. One that does not take (a stopped pipe)
-so holds up the loop, not the machine: the kernel's buffer fills, and what finds no place there is counted as lost.
+It asks the source for more only when the outputs have taken the last rows. An output that blocks (a stopped pipe) so
+blocks the loop, not the machine: the kernel's buffer fills, and what does not fit is counted as lost.
 """
 
 from __future__ import annotations
@@ -16,34 +16,39 @@ from procwire.recorder.ledger import RecordingLedger
 __all__ = ["ERROR_EVENT_ID", "Counting", "Tended", "Turns"]
 
 ERROR_EVENT_ID = 255
-"""Sysmon's Error, in which losses are told."""
-# Signals, and what is due, wait for the end of a step.
+"""Sysmon's Error, which reports losses."""
+# Signals, and tasks that are due, wait for the end of a step.
 _STEP_S, _QUIET_STEP_S = 0.1, 0.2
 _QUIET_S = 1.0
 _TEND_S = 0.1
 _LOSSES_S = 0.5
 _STATUS_S = 2.0
-# What the kernel holds at the end is taken too, but not what it goes on to get for ever.
+# At the end drain the kernel's buffer, for at most _DRAIN_S.
 _DRAIN_S = 1.0
 
 
 class Counting(Protocol):
-    """A source that counts what it lacks, see `sources.live.LiveSource`."""
+    """Count what a source lacks, see `sources.live.LiveSource`."""
 
-    def losses(self) -> Mapping[str, int]: ...
-    def unattributed(self) -> Mapping[str, int]: ...
-    def warnings(self) -> Mapping[str, int]: ...
+    def losses(self) -> Mapping[str, int]:
+        """Return the events lost since the start, by cause."""
+
+    def unattributed(self) -> Mapping[str, int]:
+        """Return the rows since the start that lack their process, by attribution."""
+
+    def warnings(self) -> Mapping[str, int]:
+        """Return how often each other condition occurred; nothing is lost by them."""
 
 
 class Tended(Protocol):
-    """An output as far as every recording knows it."""
+    """Define an output as far as every recording knows it."""
 
     def tick(self) -> None:
-        """What is due after a time, rather than after a batch."""
+        """Do what is due after a time, rather than after a batch."""
         ...
 
     def take_losses(self) -> int:
-        """How many rows were lost here since the last call; 0 while none could be told."""
+        """Return how many rows were lost here since the last call; 0 while none could be reported."""
         ...
 
 
@@ -51,8 +56,11 @@ OutputT = TypeVar("OutputT", bound=Tended)
 
 
 class Turns(ABC, Generic[OutputT]):
-    """A recording, but for what happens to its rows; the account is kept in `ledger`, and shown to `on_status` now and
-    then. between_batches: called there, to change how rows are handled."""
+    """Run a recording, except for what happens to its rows.
+
+    ledger: counts it; passed to `on_status` at intervals. between_batches: called between batches, to change how rows
+    are handled.
+    """
 
     def __init__(
         self,
@@ -69,7 +77,7 @@ class Turns(ABC, Generic[OutputT]):
         self._on_status = on_status
         self._between_batches = between_batches
         self._quiet_s = 0.0
-        """When it has been quiet for long enough to look less often."""
+        """When it has been quiet for long enough to poll less often."""
         self._tend_due_s = self._losses_due_s = self._status_due_s = 0.0
 
     @abstractmethod
@@ -101,13 +109,13 @@ class Turns(ABC, Generic[OutputT]):
         self._report()
 
     def _turn(self, timeout_s: float, left: int | None) -> int | None:
-        """One step; how many rows are still wanted."""
+        """Do one step; return how many rows are still wanted, None for no limit."""
         self._between_batches()
         kept = self._step(timeout_s, left)
         now_s = time.monotonic()
         if kept is not None:
             self._quiet_s = now_s + _QUIET_S
-        # Now and then while pieces come thick and fast.
+        # At intervals while pieces arrive quickly.
         if kept is None or now_s >= self._tend_due_s:
             self._tend_due_s = now_s + _TEND_S
             for output in self._outputs:

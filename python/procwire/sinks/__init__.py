@@ -1,4 +1,4 @@
-"""The ways out: batches of the event table to bytes, one file per format, and the table of formats."""
+"""Write sinks: batches of the event table to bytes, one file per format, and the table of formats."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    # On first use: a recording of lines does without Arrow.
+    # On first use: a recording of lines does not import Arrow.
     if name in _HOMES:
         from importlib import import_module
 

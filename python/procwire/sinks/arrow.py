@@ -1,4 +1,4 @@
-"""Arrow's IPC stream."""
+"""Write Arrow's IPC stream."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["ArrowSink"]
 
 
 class ArrowSink:
-    """Batches as they come."""
+    """Write batches as they come."""
 
     def __init__(self, stream: BinaryIO, schema: pa.Schema, terminal: Terminal | None = None) -> None:
         del terminal

@@ -1,8 +1,8 @@
-"""Cells to text and rows to bytes, a column at a time: what the text formats share.
+"""Convert cells to text and rows to bytes, a column at a time, for all text formats.
 
-Most columns of a log hold few distinct values, so escaping and quoting are done once per distinct value of a
-batch, and a column that holds only one becomes a plain string, which merges with its neighbours: the rows are
-then one join over the pieces that differ.
+Most columns of a log hold few distinct values, so escaping and quoting are done once per distinct value of a batch, and
+a column that holds only one becomes a plain string, which merges with its neighbours: the rows are then one join over
+the pieces that differ.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _COARSER = {"ns": "us", "us": "ms"}
 
 
 def unescaped(texts: pa.StringArray) -> pa.StringArray:
-    """The texts as they are."""
+    """Return the texts unchanged."""
     return texts
 
 
 def chunks(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """The batch in slices small enough to be joined."""
+    """Yield the batch in slices small enough to be joined."""
     for start in range(0, batch.num_rows, _CHUNK_ROWS):
         yield from _halves(batch.slice(start, _CHUNK_ROWS))
 
@@ -55,8 +55,10 @@ def _halves(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 
 
 def exact_time(times: pa.Array) -> pa.StringArray:
-    """Write times as `2018-04-11 05:29:35.394`: in UTC where they have a zone, and with more digits, in threes, only
-    where a time has them."""
+    """Write times as `2018-04-11 05:29:35.394`, in UTC where they have a zone.
+
+    There are more digits, in threes, only where a time has them.
+    """
     coarser = _COARSER.get(times.type.unit)
     if coarser is None:
         return times.cast(pa.timestamp(times.type.unit)).cast(pa.string())
@@ -68,7 +70,7 @@ def exact_time(times: pa.Array) -> pa.StringArray:
 
 
 def sysmon_time(times: pa.Array) -> pa.StringArray:
-    """Write times in UTC as `2018-04-11 05:29:35.394`: what Sysmon's own lines have room for; the rest is cut off."""
+    """Write times in UTC as `2018-04-11 05:29:35.394`, the precision of Sysmon's own lines; cut off the rest."""
     # The cast drops the rest, towards 1970: only times before it need the slower floor.
     if (pc.min(times.cast(pa.int64())).as_py() or 0) < 0:
         times = pc.floor_temporal(times, unit="millisecond")
@@ -76,7 +78,7 @@ def sysmon_time(times: pa.Array) -> pa.StringArray:
 
 
 def with_t(times: pa.StringArray) -> pa.StringArray:
-    """ISO 8601's `T` between day and time."""
+    """Return times with ISO 8601's `T` between day and time."""
     # Where all have one length, they have years of four digits.
     lengths = pc.min_max(pc.binary_length(times)).as_py()
     if lengths["min"] == lengths["max"] in (_MILLISECOND_LENGTH, _MICROSECOND_LENGTH):
@@ -85,7 +87,7 @@ def with_t(times: pa.StringArray) -> pa.StringArray:
 
 
 def hex_text(values: pa.BinaryArray) -> pa.StringArray:
-    """Upper-case hexadecimal."""
+    """Return upper-case hexadecimal."""
     _, offsets, data = values.buffers()
     places = pa.Array.from_buffers(pa.int32(), len(values) + 1, [None, offsets], offset=values.offset)
     digits = pa.py_buffer((data.to_pybytes() if data else b"").hex().upper().encode())
@@ -94,12 +96,12 @@ def hex_text(values: pa.BinaryArray) -> pa.StringArray:
 
 
 def text(values: pa.Array) -> pa.StringArray:
-    """The values' text, the same in every text format; nulls stay null."""
+    """Return the values' text, the same in every text format; nulls stay null."""
     kind = values.type
     if pa.types.is_string(kind):
         return values
     if pa.types.is_timestamp(kind):
-        # A time without a zone may be any place's.
+        # A time without a zone may be local.
         return pc.binary_join_element_wise(with_t(exact_time(values)), "Z" if kind.tz else "", "")
     if pa.types.is_binary(kind):
         return hex_text(values)
@@ -117,7 +119,7 @@ def replace_all(texts: pa.StringArray, found: str, replacements: Iterable[tuple[
 
 
 class Rows:
-    """Puts together the text of a batch's rows, from left to right."""
+    """Build the text of a batch's rows, from left to right."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -157,7 +159,7 @@ class Rows:
             self.safe_cell(text(column), before, after, null)
 
     def safe_cell(self, texts: pa.StringArray, before: str, after: str, null: str) -> None:
-        """The same for texts that need no escaping and seldom repeat."""
+        """Add `before`, texts that need no escaping and seldom repeat, and `after`; `null` for a null."""
         if texts.null_count:
             self.texts(_dressed(texts, unescaped, before, after, null))
         else:
@@ -166,7 +168,7 @@ class Rows:
             self.literal(after)
 
     def joined(self) -> bytes | pa.Buffer:
-        """The rows one after the other, as UTF-8."""
+        """Return the rows one after the other, as UTF-8."""
         if not self._pieces:
             return self._shared.encode() * self._count
         self._flush()
@@ -197,14 +199,14 @@ def _dressed(texts: pa.StringArray, escape: Escape, before: str, after: str, nul
 
 
 def _few_dressed(texts: pa.StringArray, escape: Escape, before: str, after: str, null: str) -> pa.StringArray:
-    """The same one by one, which for a few takes less than the calls of Arrow."""
+    """Return a few texts escaped, between `before` and `after`, one by one: faster than the calls of Arrow."""
     values = texts.to_pylist()
     escaped = iter(_escaped([value for value in values if value is not None], escape))
     return pa.array([null if value is None else before + next(escaped) + after for value in values], pa.string())
 
 
 def _escaped(texts: list[str], escape: Escape) -> list[str]:
-    """A few texts escaped. Batch after batch has the same, which are remembered."""
+    """Return a few texts escaped. Later batches repeat them, so they are cached."""
     if escape is unescaped:
         return texts
     known = _known(escape)
@@ -221,13 +223,13 @@ def _escaped(texts: list[str], escape: Escape) -> list[str]:
 
 @lru_cache(maxsize=16)
 def _known(escape: Escape) -> dict[str, str]:
-    """Texts that an escape has seen."""
+    """Return the cache of an escape."""
     del escape
     return {}
 
 
 def _encoded(column: pa.Array) -> pa.DictionaryArray | None:
-    """The column's distinct values and where they stand, if they are likely few."""
+    """Return the column's distinct values and their positions, if they are likely few; else None."""
     kind = column.type
     if pa.types.is_boolean(kind) or pa.types.is_string(kind) or pa.types.is_binary(kind):
         return column.dictionary_encode(null_encoding="encode")
@@ -243,7 +245,7 @@ def _encoded(column: pa.Array) -> pa.DictionaryArray | None:
 
 
 def _encoded_times(times: pa.Array) -> pa.DictionaryArray | None:
-    """Milliseconds, if the times are whole ones and lie within few: those of a machine's every event do."""
+    """Return milliseconds, dictionary-encoded, if the times have no more digits and lie close together; else None."""
     if times.type.unit != "us":
         return None
     ends = pc.min_max(times.cast(pa.int64())).as_py()

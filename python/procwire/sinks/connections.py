@@ -1,4 +1,4 @@
-"""The columns of a connection at a glance: when, which process, whose, which way, from where, to where."""
+"""Lay out the columns of a connection at a glance: time, process, user, direction, source, destination."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MARK = "\x00"
 
 
 def connection_columns(width: int) -> list[Column]:
-    """The columns that fill `width`."""
+    """Return the columns that fill `width`."""
     wide = width >= _WIDE
     time = 23 if wide else 14
     free = max(width - time - 5 - 5 - 6 * gap(width), 60)
@@ -54,7 +54,7 @@ def connection_columns(width: int) -> list[Column]:
 
 
 def gap(width: int) -> int:
-    """Spaces between columns."""
+    """Return the number of spaces between columns."""
     return 2 if width >= _WIDE else 1
 
 
@@ -71,12 +71,12 @@ def _last_part(texts: pa.StringArray, separators: str) -> pa.StringArray:
 
 
 def base_name(batch: pa.RecordBatch) -> pa.StringArray:
-    """The last part of process_name."""
+    """Return the last part of process_name."""
     return _last_part(plain_text(batch.column("process_name")), r"\\/")
 
 
 def process_and_id(batch: pa.RecordBatch) -> pa.StringArray:
-    """`svchost.exe 1476`."""
+    """Return process name and id, as `svchost.exe 1476`."""
     return _joined(base_name(batch), " ", batch.column("process_id"))
 
 
@@ -85,7 +85,7 @@ def _user(batch: pa.RecordBatch) -> pa.StringArray:
 
 
 def account(batch: pa.RecordBatch) -> pa.StringArray:
-    """user_name without its domain."""
+    """Return user_name without its domain."""
     return _last_part(plain_text(batch.column("user_name")), r"\\")
 
 
@@ -99,7 +99,7 @@ def _joined(head: pa.StringArray, sign: str, number: pa.Array) -> pa.StringArray
 
 
 def address(batch: pa.RecordBatch, end: str) -> pa.StringArray:
-    """`10.0.0.1:443`, `[::1]:443`; for fit_ends, which keeps the port."""
+    """Return `10.0.0.1:443`, `[::1]:443`, marked for `fit_ends`, which keeps the port."""
     ip = plain_text(batch.column(f"{end}_ip"))
     bracketed = pc.binary_join_element_wise("[", ip, f"{MARK}]", "")
     return _joined(pc.if_else(pc.match_substring(ip, ":"), bracketed, ip), ":", batch.column(f"{end}_port"))
@@ -126,7 +126,7 @@ def fit_ends(text: str, width: int) -> str:
 
 
 def fit_endpoint(text: str, width: int) -> str:
-    """Address and port, then as much of the names as there is room for."""
+    """Return address and port, then as much of the names as fits."""
     address, _, names = text.rpartition(MARK)
     fitted = fit_ends(address, width)
     room = width - cell_len(fitted)

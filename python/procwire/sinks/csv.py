@@ -1,4 +1,4 @@
-"""CSV as in RFC 4180, with a header; null is the empty field."""
+"""Write CSV as in RFC 4180, with a header; null is the empty field."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from procwire.sinks.protocol import Terminal
 __all__ = ["CsvSink"]
 
 _END = "\r\n"
-# How spreadsheets tell a formula, some also in full width; of white space they skip they look behind it. Where the
+# How spreadsheets recognise a formula, some also in full width, and behind white space that they skip. Where the
 # semicolon separates cells, as in much of Europe, one begins behind it.
 _FORMULA = "(^|;)( *[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n])"
 
 
 class CsvSink:
-    """The text forms of the other formats; what a terminal would obey is replaced on a terminal only.
+    """Write the text forms of the other formats; replace what a terminal would obey on a terminal only.
 
     safe: for people who open it in a spreadsheet or page through it: no cell is taken for a formula, and what a
     terminal would obey is replaced everywhere.
@@ -44,7 +44,7 @@ class CsvSink:
             self._stream.write(rows.joined())
 
     def close(self) -> None:
-        """Nothing stands at the end."""
+        """Do nothing: CSV has no end mark."""
 
 
 def _quote(texts: pa.StringArray) -> pa.StringArray:

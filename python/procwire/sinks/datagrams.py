@@ -1,4 +1,4 @@
-"""The system's syslog: a datagram per event, as syslog(3) sends them."""
+"""Write to the system's syslog: a datagram per event, as syslog(3) sends them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["SYSTEM_LOG", "SyslogSocket"]
 
 
 class SyslogSocket:
-    """Sends a datagram per row to a Unix socket, see `LogSocket`; rows that it does not take are lost.
+    """Send a datagram per row to a Unix socket, see `LogSocket`; rows that it does not accept are lost.
 
     Raises UsageError if there is no such socket.
     """
@@ -28,11 +28,11 @@ class SyslogSocket:
 
     @property
     def trouble(self) -> str | None:
-        """Why rows are lost; None if they are not."""
+        """Return why rows are lost; None if they are not."""
         return self._log.trouble
 
     def write(self, batch: pa.RecordBatch) -> int:
-        """Send each row; how many were lost."""
+        """Send each row; return how many were lost."""
         start = f"{USER_INFO}{syslog_time(self._now())} "
         lost = 0
         for chunk in chunks(batch):
@@ -42,10 +42,10 @@ class SyslogSocket:
         return lost
 
     def tick(self) -> int:
-        """Nothing waits."""
+        """Do nothing, and return 0: no rows are pending."""
         return 0
 
     def close(self) -> int:
-        """Let go of the socket."""
+        """Close the socket, and return 0."""
         self._log.close()
         return 0

@@ -1,8 +1,8 @@
-"""The output formats: one table, from which every verb, recordings and completion take what they offer.
+"""List the output formats in one table, which every verb, recordings and completion use.
 
 A new format is a file beside this one, with the class that writes it, and a line in FORMATS.
 
-Imports little, and no Arrow: a recording of lines does without, and the command line lists formats at no cost.
+Imports little, and no Arrow: a recording of lines does not need it, and the command line lists formats at no cost.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = [
 
 
 class Format:
-    """An output format, and what each user of formats must know of it.
+    """Describe an output format, and what each user of formats must know of it.
 
     name: what `--to` calls it. sink: module in `procwire.sinks` and class that write it to a stream, such as
     "csv.CsvSink"; None where rows go to no stream. suffixes: of its files. aliases: other names of it.
@@ -102,7 +102,7 @@ class Format:
 
     @property
     def carries_alerts(self) -> bool:
-        """Whether alerts can stand among the rows."""
+        """Return whether alerts can be among the rows."""
         return not self.whole_events
 
     def open(self, stream: BinaryIO, schema: pa.Schema, terminal: Terminal | None = None, **more: Any) -> Sink:

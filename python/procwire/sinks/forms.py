@@ -1,7 +1,7 @@
-"""What stands in a line of each text format, for the core to write in one pass.
+"""Define the parts of a line of each text format, for the core to write in one pass.
 
-The sinks of batches (ndjson, csv, xml, syslog) write the same; tests/unit/sinks/test_lines.py holds the two together.
-Asks Arrow for nothing, so that a recording of lines need not import it.
+The sinks of batches (ndjson, csv, xml, syslog) write the same; tests/unit/sinks/test_lines.py compares the two. Uses no
+Arrow, so that a recording of lines need not import it.
 """
 
 from __future__ import annotations
@@ -68,21 +68,21 @@ def line_form(way: str, kept: Sequence[Field], names: Names) -> list[Part]:
 
 
 def loss_form(way: str, kept: Sequence[Field], names: Names) -> list[Part]:
-    """Return the form of a line that tells of a loss."""
+    """Return the form of a line that reports a loss."""
     if way in SYSMON_WAYS:
         return _xml(is_loss=True) if way == "xml" else _syslog(is_loss=True)
     return line_form(way, kept, names)
 
 
 def header(way: str, columns: Sequence[str]) -> str:
-    """Return what stands before the first line."""
+    """Return the text before the first line."""
     if way == "xml":
         return XML_HEADER
     return ",".join(columns) + "\r\n" if way in ("csv", "csv-safe") else ""
 
 
 def loss_text(events_lost: int, attribution: str | None) -> str:
-    """Return what Sysmon's Error event says of events that it lost, and ours of those whose process was."""
+    """Return the text of Sysmon's Error event for events that it lost, and ours for those without their process."""
     what = (
         "Events dropped from driver queue" if attribution is None else f"Events without their process ({attribution})"
     )
@@ -90,8 +90,10 @@ def loss_text(events_lost: int, attribution: str | None) -> str:
 
 
 def stamp(time_s: float, computer_name: str | None) -> str:
-    """Return what stands in front of a line: `Nov  4 10:00:00 `, local time, as daemons write and expect it, and with
-    `computer_name` the machine."""
+    """Return the prefix of a line, `Nov  4 10:00:00 `; with `computer_name` also the machine.
+
+    It is local time, as daemons write and expect it.
+    """
     start = time.strftime("%b %e %H:%M:%S", time.localtime(time_s)) + " "
     return start if computer_name is None else start + re.sub("[^!-~]+", "_", computer_name) + " "
 
@@ -105,7 +107,7 @@ def _ndjson(kept: Sequence[Field], names: Names) -> list[Part]:
     for index, field in enumerate(kept):
         key = f'"{field.named(names)}":'
         style = "json-value" if field.name in _JSON_COLUMNS else _style(field, "json")
-        # The first is always there, so that each other has a comma before it.
+        # The first is always present, so that each other has a comma before it.
         if index > 0 and field.group in _SPARSE_GROUPS:
             parts.append((field.name, f",{key}", "", "", style))
         else:
@@ -121,7 +123,7 @@ def _csv(kept: Sequence[Field]) -> list[Part]:
 
 
 def _event_fields() -> list[Field]:
-    """An event's own, RuleName first."""
+    """Return an event's own fields, RuleName first."""
     found = fields("event")
     return [*(field for field in found if field.name == "rule_name"),
             *(field for field in found if field.name != "rule_name")]  # fmt: skip

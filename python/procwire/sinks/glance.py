@@ -1,4 +1,4 @@
-"""What a table for people shows of each event."""
+"""List the columns that a table for people shows of each event."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""A file that grows by whole records, and is mended when it is opened again.
+"""Append whole records to a file, and repair it when it is opened again.
 
-Every append is one call to the kernel, so a file holds whole records at every moment but for the instant of
-that call: killed within it, the process leaves a torn last record, which `open` cuts off. What must stand at
-the end of a file (`</Events>`) is written over by the same call that writes it anew behind the records.
+Every append is one call to the kernel, so a file holds whole records at every moment except during that call: a process
+killed within it leaves a torn last record, which `open` cuts off. The footer of a file (`</Events>`) is overwritten by
+the same call that writes it again behind the records.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Bytes: TypeAlias = "bytes | memoryview | pa.Buffer"
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How files of a format begin and end, and where in them whole records do."""
+    """Describe how files of a format begin and end, and how to find whole records in them."""
 
     header: bytes
     footer: bytes
@@ -48,22 +48,23 @@ class Form:
 
 
 class ForeignFileError(Exception):
-    """The file at this path is not one that can be gone on with."""
+    """Report a file that was not written in this format, so that nothing can be appended."""
 
 
 class GrowingFile:
-    """A file of a form, opened to go on with, or begun. `place` is the caller's, and stays open as long as the file.
+    """Open a file of a form to append to it, or create it.
 
-    A new file has mode 0640 or less, and one of this account that has more gets it.
+    `place` is the caller's, and stays open as long as the file. A new file has mode 0640 or less, and one of this
+    account that has more gets it.
 
-    Raises ForeignFileError if it begins otherwise than its form says, UsageError if it cannot be written or if another
+    Raises ForeignFileError if its start does not match its form, UsageError if it cannot be written or if another
     process writes it.
     """
 
     def __init__(self, place: Place, form: Form) -> None:
         self.place = place
         self._form = form
-        # At its end, wherever that is: whoever empties the file (logrotate's copytruncate) leaves no hole.
+        # At its current end: a program that empties the file (logrotate's copytruncate) causes no hole.
         append = 0 if form.footer else os.O_APPEND
         try:
             self._fd = _opened(place, append)
@@ -83,10 +84,10 @@ class GrowingFile:
     def append(self, records: Bytes) -> None:
         """Write whole records. If that fails (OSError: a full disk) the file is as it was before."""
         if self.size == 0:
-            # Emptied by others, or by nobody yet.
+            # Emptied by others, or new.
             self._begin()
         at = self.size - len(self._form.footer)
-        # Blanks where the footer was: who follows the file has read as far as its end, and reads on behind it.
+        # Blanks where the footer was: a follower of the file has read up to its end, and continues after it.
         parts = (b" " * len(self._form.footer), records, self._form.footer)
         try:
             self._write_at(at, *parts)
@@ -96,28 +97,28 @@ class GrowingFile:
 
     @property
     def size(self) -> int:
-        """Bytes in the file."""
+        """Return the bytes in the file."""
         return os.fstat(self._fd).st_size
 
     @property
     def is_empty(self) -> bool:
-        """Whether it holds no record."""
+        """Return whether it holds no record."""
         return self.size <= len(self._form.header) + len(self._form.footer)
 
     @property
     def written_s(self) -> float:
-        """When it was last written, Unix time."""
+        """Return when it was last written, in Unix time."""
         return os.fstat(self._fd).st_mtime
 
     @property
     def was_moved(self) -> bool:
-        """Whether its path now names another file, or none."""
+        """Return whether its path now names another file, or none."""
         mine = os.fstat(self._fd)
         there = self.place.stat()
         return there is None or (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino)
 
     def close(self) -> None:
-        """To the disk, and let go."""
+        """Sync to the disk, and close."""
         with suppress(OSError):
             os.fsync(self._fd)
         os.close(self._fd)
@@ -175,20 +176,20 @@ def _opened(place: Place, append: int) -> int:
 
 
 def _close_to_others(fd: int) -> None:
-    """Take the rights that a recording does not give: an older version gave more."""
+    """Remove the rights that a recording does not grant: an older version granted more."""
     found = os.fstat(fd)
     if found.st_uid == os.geteuid() and (more := stat.S_IMODE(found.st_mode) & ~RECORDING_MODE):
         os.fchmod(fd, stat.S_IMODE(found.st_mode) & ~more)
 
 
 def not_ours(fd: int, start: int, size: int) -> int:
-    """Go on with no file: nothing tells that it is ours. Raises ForeignFileError."""
+    """Accept no file: nothing shows that it is ours. Raises ForeignFileError."""
     del fd, start, size
     raise ForeignFileError
 
 
 def begun_with(begins: Callable[[bytes], bool], find: Callable[[int, int, int], int]) -> Callable[[int, int, int], int]:
-    """Return `find` for files whose first bytes are ours, as `begins` tells; it raises ForeignFileError for others."""
+    """Return a `find` for files whose first bytes `begins` accepts; it raises ForeignFileError for others."""
 
     def checked(fd: int, start: int, size: int) -> int:
         if not begins(os.pread(fd, _HEAD_BYTES, 0)):
@@ -199,8 +200,11 @@ def begun_with(begins: Callable[[bytes], bool], find: Callable[[int, int, int], 
 
 
 def last_line_end(line_end: bytes, is_ours: Callable[[bytes], bool]) -> Callable[[int, int, int], int]:
-    """Finds where the last whole line ends. Raises ForeignFileError if `is_ours` denies the head of a torn line behind
-    it: that was begun by others, and is not ours to cut."""
+    """Return a `find` for where the last whole line ends.
+
+    It raises ForeignFileError if `is_ours` rejects the head of a torn line after it: others wrote that, and it is not
+    ours to cut.
+    """
 
     def find(fd: int, start: int, size: int) -> int:
         tail, at = b"", size
@@ -220,7 +224,7 @@ def last_line_end(line_end: bytes, is_ours: Callable[[bytes], bool]) -> Callable
 
 
 def last_message_end(fd: int, start: int, size: int) -> int:
-    """Where the last whole message of an Arrow IPC stream ends."""
+    """Return where the last whole message of an Arrow IPC stream ends."""
     import pyarrow as pa
 
     del start, size

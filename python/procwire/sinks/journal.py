@@ -1,9 +1,9 @@
-"""Parquet files of a recording, which appear whole.
+"""Write Parquet files of a recording, which appear only when complete.
 
-Parquet cannot be read before it is closed, nor appended to. So rows go to a journal beside the file, an Arrow IPC
-stream, hidden and readable up to its last message. From time to time the journal is made into a Parquet file, in a
-thread, which takes the file's name; the one that had it is set aside. What journals a killed process left is
-published at the next start: the Parquet file says which journal it was made from, so none is published twice.
+Parquet cannot be read before it is closed, nor appended to. So rows go to a journal beside the file, a hidden Arrow IPC
+stream, readable up to its last message. From time to time a thread turns the journal into a Parquet file under the
+file's name; the previous one is set aside. Journals that a killed process left are published at the next start: the
+Parquet file names its journal, so none is published twice.
 """
 
 from __future__ import annotations
@@ -35,14 +35,15 @@ _MADE_FROM = b"procwire.journal"
 
 
 def message_form(schema: pa.Schema) -> Form:
-    """An Arrow IPC stream. The end mark is optional, and left out: more may come."""
+    """Return the form of an Arrow IPC stream. The end mark is optional, and left out: more may come."""
     return Form(schema.serialize().to_pybytes(), b"", last_message_end)
 
 
 class ParquetParts:
-    """Takes batches; the file at `place`, which becomes its own, and those set aside from it are whole Parquet files.
+    """Take batches; the file at `place`, and those set aside from it, are complete Parquet files.
 
-    Raises UsageError if the folder cannot be written, or another process records to the same path.
+    `place` becomes its own. Raises UsageError if the folder cannot be written, or another process records to the same
+    path.
     """
 
     def __init__(self, place: Place, schema: pa.Schema, rotation: Rotation) -> None:
@@ -67,7 +68,7 @@ class ParquetParts:
             self._publish(journal)
 
     def append(self, batch: pa.RecordBatch) -> None:
-        """Write a batch to the journal; OSError if that fails, the journal is then as before."""
+        """Write a batch to the journal. Raises OSError if that fails; the journal is then as before."""
         message = batch.serialize()
         self.trouble = None
         if not self._journal.is_empty and self._rotation.too_large(self._journal.size + len(message)):
@@ -78,7 +79,10 @@ class ParquetParts:
         self._journal.append(message)
 
     def tick(self) -> None:
-        """Publish if it is time. Raises OSError of a publishing that failed: its journal waits for the next start."""
+        """Publish if it is time.
+
+        Raises the OSError of a publishing that failed: its journal waits for the next start.
+        """
         if self._rotation.too_old(self._journal.written_s) and not self._journal.is_empty:
             self.rotate()
         done = [future for future in self._published if future.done()]
@@ -92,7 +96,7 @@ class ParquetParts:
         self._end(journal)
 
     def close(self) -> None:
-        """Publish what there is, and wait for it."""
+        """Publish what is left, and wait for it."""
         self._end(self._journal)
         self._worker.shutdown()
         self._place.close()
@@ -117,7 +121,7 @@ class ParquetParts:
 
 
 def _left(place: Place, kind: str) -> list[str]:
-    """The names of what recorders left beside their file, the oldest first; none that others may have put there."""
+    """Return the names of files that recorders left beside theirs, the oldest first; no one else's."""
     pattern = re.compile(rf"\.{re.escape(place.name)}\.[0-9a-f]+\.{kind}")
     found = []
     for name in filter(pattern.fullmatch, place.names()):
@@ -153,7 +157,7 @@ def _publish(journal: str, place: Place, keep: int | None) -> None:
 
 
 def _made_from(place: Place) -> bytes | None:
-    """The journal that a recording's file was made from; None of what is none."""
+    """Return the journal that a recording's file was made from; None for any other file."""
     try:
         with os.fdopen(place.open(os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             return (pq.read_schema(file).metadata or {}).get(_MADE_FROM)
@@ -162,7 +166,7 @@ def _made_from(place: Place) -> bytes | None:
 
 
 def _convert(place: Place, journal: str, part: str, name: bytes) -> int | None:
-    """Make the journal into a Parquet file; the number of its rows, None if not even its schema was written."""
+    """Turn the journal into a Parquet file; return its number of rows, None if not even its schema was written."""
     rows = 0
     with place.beside(journal) as old, place.beside(part) as new, os.fdopen(old.open(os.O_RDONLY), "rb") as source:
         if os.fstat(source.fileno()).st_size == 0:

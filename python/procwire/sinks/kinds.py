@@ -1,4 +1,4 @@
-"""What the rows of a recording tell: which of them are Sysmon's events, and where losses stand among them."""
+"""Sort a recording's rows: which of them are Sysmon's events, and where losses are among them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["ALERT", "ALERT_COLUMNS", "JSON_COLUMNS", "KIND", "alert_runs", "even
 
 KIND = "record_kind"
 ALERT = "alert"
-"""The kind of a row that tells of a rule that an event matches."""
+"""The kind of a row that reports a rule that an event matches."""
 ALERT_COLUMNS = (
     "rule_id", "rule_title", "rule_level", "rule_tags", "rule_author", "matched", "correlated_events",
     "correlated_value", "first_seen", "last_seen",
@@ -26,19 +26,19 @@ _EVENTS = pa.array(["connection", _LOSS])
 
 
 def events(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The rows that Sysmon has an event for: connections (3) and losses (255, its Error)."""
+    """Return the rows that Sysmon has an event for: connections (3) and losses (255, its Error)."""
     kinds = batch.column(KIND)
     is_event = pc.is_in(kinds, value_set=_EVENTS)
     return batch if pc.all(is_event).as_py() else batch.filter(is_event)
 
 
 def loss_runs(batch: pa.RecordBatch) -> Iterator[tuple[bool, pa.RecordBatch]]:
-    """The rows in order, cut where losses begin and end; and whether they are losses."""
+    """Yield the rows in order, split where losses begin and end; and whether they are losses."""
     return _runs(batch, _LOSS)
 
 
 def alert_runs(batch: pa.RecordBatch) -> Iterator[tuple[bool, pa.RecordBatch]]:
-    """The same of alerts."""
+    """Yield the rows in order, split where alerts begin and end; and whether they are alerts."""
     return _runs(batch, ALERT)
 
 

@@ -1,4 +1,4 @@
-"""Cells of a fixed width, for tables to read."""
+"""Fit cells to a fixed width, for tables that people read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ELLIPSIS = "…"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table to read."""
+    """Define a column of a table that people read."""
 
     title: str
     width: int
@@ -34,14 +34,14 @@ class Column:
 
 
 def shorten(text: str, width: int) -> str:
-    """The text, its end cut where it is too long."""
+    """Return the text, its end cut where it is too long."""
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, width - 1).rstrip() + ELLIPSIS
 
 
 def shorten_middle(text: str, width: int) -> str:
-    """The text, its middle cut where it is too long: of a path both ends tell the most."""
+    """Return the text, its middle cut where it is too long: both ends of a path matter most."""
     if cell_len(text) <= width:
         return text
     head = (width - 1) // 2
@@ -53,13 +53,13 @@ def _last_cells(text: str, width: int) -> str:
 
 
 def pad(text: str, width: int, *, right: bool = False) -> str:
-    """The text filled up with spaces."""
+    """Return the text filled up with spaces."""
     spaces = " " * (width - cell_len(text))
     return spaces + text if right else text + spaces
 
 
 def header_cell(column: Column) -> str:
-    """The title, as wide as the column."""
+    """Return the title, as wide as the column."""
     return pad(shorten(column.title, column.width), column.width, right=column.right)
 
 
@@ -85,7 +85,7 @@ def add_cell(rows: Rows, column: Column, batch: pa.RecordBatch, *, last: bool, c
 
 @cache
 def styled(style: str) -> tuple[str, str]:
-    """What switches a style on and off in a terminal."""
+    """Return the codes that switch a style on and off in a terminal."""
     from rich.color import ColorSystem
     from rich.style import Style
 

@@ -1,4 +1,4 @@
-"""Where lines go that the core has written: files that rotate and stay whole, pipes, the system's log."""
+"""Write lines from the core: to files that rotate and stay whole, pipes, the system's log."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _Target(Protocol):
 
 
 class LineOutput:
-    """Takes lines, and counts them as `recording.RecordingOutput` counts rows."""
+    """Write lines, and count them as `recording.RecordingOutput` counts rows."""
 
     def __init__(self, target: _Target) -> None:
         self._target = target
@@ -44,12 +44,12 @@ class LineOutput:
 
     @property
     def has_hostname(self) -> bool:
-        """Whether lines of syslog name the machine: a socket's do not."""
+        """Return whether lines of syslog name the machine: a socket's do not."""
         return not isinstance(self._target, _Datagrams)
 
     @property
     def trouble(self) -> str | None:
-        """What went wrong last; None if all is well again."""
+        """Return the last error; None if all is well again."""
         return self._target.trouble
 
     def write(self, lines: Bytes, written: int, skipped: int = 0) -> None:
@@ -60,11 +60,11 @@ class LineOutput:
         self.lost += lost
 
     def tick(self) -> None:
-        """Do what time asks for: rotate. To be called several times a second."""
+        """Do what is due: rotate. Call it several times a second."""
         self._target.tick()
 
     def close(self) -> None:
-        """Write what must stand at the end, and let go."""
+        """Write what must be at the end, and close."""
         self._target.close()
 
 
@@ -96,7 +96,7 @@ def line_output(
 
 
 def text_form(way: str, columns: Sequence[str]) -> Form:
-    """Return how the text files of a way begin and end, and what tells that one is ours."""
+    """Return how the text files of a way begin and end, and what shows that one is ours."""
     start = header(way, columns).encode()
     if way == "xml":
         return Form(start, b"</Events>\n", last_line_end(b"</Event>\n", lambda _: True))
@@ -120,7 +120,7 @@ def _is_syslog(head: bytes) -> bool:
 
 
 class _Stream:
-    """A pipe or a device: flushed piece by piece."""
+    """Write a pipe or a device, flushed piece by piece."""
 
     trouble: str | None = None
 
@@ -149,7 +149,7 @@ class _Stream:
 
 
 class _File:
-    """A file of text."""
+    """Write a file of text."""
 
     def __init__(self, file: RotatingFile) -> None:
         self._file = file
@@ -175,7 +175,7 @@ class _File:
 
 
 class _Datagrams:
-    """A Unix socket that takes a datagram for each line."""
+    """Write a Unix socket that takes a datagram for each line."""
 
     def __init__(self, log: LogSocket) -> None:
         self._log = log

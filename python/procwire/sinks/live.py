@@ -1,4 +1,4 @@
-"""The live view of a recording: when, which process, whose, which way, with whom; and how it came out."""
+"""Show a recording live: time, process, user, direction, peer and outcome."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _UNITS = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
 def recording_columns(width: int) -> list[Column]:
-    """The columns that fill `width`: with less room, fewer."""
+    """Return the columns that fill `width`; fewer, if it is small."""
     between = gap(width)
     time, times = _times(width)
     if width < _MIDDLE:
@@ -45,7 +45,7 @@ def recording_columns(width: int) -> list[Column]:
             Column("PEER", free - names - user, _peer_and_rest, _fit_peer, "green"),
         ]
     free = width - time - 7 - 5 - 6 - 7 * between
-    # Above the second number, all that is to be had goes to the names.
+    # Columns are capped at the second number; the remaining width goes to HOST.
     names, user, peer = (min(free * share // 100, most) for share, most in ((24, 24), (12, 16), (28, 47)))
     return [
         Column("TIME (UTC)", time, times, shorten, "dim"),
@@ -60,7 +60,7 @@ def recording_columns(width: int) -> list[Column]:
 
 
 def loss_lines(losses: pa.RecordBatch, width: int, colours: bool) -> bytes:
-    """A plain line for each loss."""
+    """Return a plain line for each loss."""
     start, end = styled("bold red") if colours else ("", "")
     times = pc.fill_null(_times(width)[1](losses), "-").to_pylist()
     counts = losses.column("events_lost").to_pylist()
@@ -76,7 +76,7 @@ def loss_lines(losses: pa.RecordBatch, width: int, colours: bool) -> bytes:
 
 
 def alert_lines(alerts: pa.RecordBatch, width: int, colours: bool) -> bytes:
-    """A line for each alert: the rule's level and title, whose connection, and with whom."""
+    """Return a line for each alert: the rule's level and title, the process, and its peer."""
     start, end = styled("bold red") if colours else ("", "")
     times = pc.fill_null(_times(width)[1](alerts), "-").to_pylist()
     texts = [pc.fill_null(plain_text(alerts.column(name)), "-").to_pylist() for name in ("rule_level", "rule_title")]
@@ -89,13 +89,13 @@ def alert_lines(alerts: pa.RecordBatch, width: int, colours: bool) -> bytes:
 
 
 def _times(width: int) -> tuple[int, Callable[[pa.RecordBatch], pa.StringArray]]:
-    """How broad times are, and their texts: the day only where there is room, for now is today."""
+    """Return the width of times, and their texts: with the day only where it fits, because now is today."""
     start, end = (11, 19) if width < _MIDDLE else (11, 23) if width < _WIDE else (0, 23)
     return end - start, lambda batch: pc.utf8_slice_codeunits(sysmon_time(batch["event_creation_time"]), start, end)
 
 
 def _outgoing(batch: pa.RecordBatch) -> pa.BooleanArray:
-    """Whether the peer is the destination: it is, too, where the direction is not known."""
+    """Return whether the peer is the destination; true also where the direction is not known."""
     return pc.fill_null(batch.column("network_connection_initiated"), True)
 
 
@@ -129,7 +129,7 @@ def _peer_and_rest(batch: pa.RecordBatch) -> pa.StringArray:
 
 
 def _fit_host(text: str, width: int) -> str:
-    """The name, and how it came out with as much room as that needs."""
+    """Return the name, and the outcome in as much width as it needs."""
     host, _, rest = text.partition(MARK)
     if not rest or host == "-":
         return shorten(rest or host, width)
@@ -138,7 +138,7 @@ def _fit_host(text: str, width: int) -> str:
 
 
 def _fit_peer(text: str, width: int) -> str:
-    """The address, then how it came out, then as much of the name as there is room for, between them."""
+    """Return the address, then the outcome, and between them as much of the name as fits."""
     host, rest, peer = text.split(MARK, 2)
     tail = f"{_DOT}{rest}" if rest else ""
     fitted = fit_ends(peer, max(width - min(cell_len(tail), width // 2), 1))
@@ -148,7 +148,7 @@ def _fit_peer(text: str, width: int) -> str:
 
 
 def _rest(batch: pa.RecordBatch) -> pa.StringArray:
-    """How it came out, of what is not simply a connection; and the rule that logs it."""
+    """Return the outcome of rows other than plain connections; and the rule that logs it."""
     outcome, rule = _outcome(batch), _rule(batch)
     between = pc.if_else(pc.or_(pc.equal(outcome, ""), pc.equal(rule, "")), "", ", ")
     return pc.binary_join_element_wise(outcome, between, rule, "")

@@ -1,4 +1,4 @@
-"""A Unix socket that a syslog daemon listens at: a datagram per line, as syslog(3) sends them."""
+"""Send to a Unix socket that a syslog daemon listens on: a datagram per line, as syslog(3) sends them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _RETRY_S = 1.0
 
 
 class LogSocket:
-    """Sends lines.
+    """Send lines.
 
-    A log that does not take them is waited for _WAIT_S once, then no more until it takes some; lines that it did
-    not take are lost. One that went away is looked for again every _RETRY_S.
+    If the socket is full, wait up to _WAIT_S once; then drop lines until a send succeeds. If it has disappeared,
+    reconnect every _RETRY_S.
 
     Raises UsageError if there is no such socket.
     """
@@ -40,7 +40,7 @@ class LogSocket:
             raise UsageError(f"cannot write to the system log {path}: {error.strerror}") from error
 
     def send(self, lines: list[bytes]) -> int:
-        """Send them; return how many were sent, from the first on."""
+        """Send the lines; return how many were sent, from the first on."""
         sent = 0
         while sent < len(lines):
             try:
@@ -49,7 +49,7 @@ class LogSocket:
                 if not self._wait():
                     break
             except OSError as error:
-                # A daemon that was started anew listens at the same path.
+                # A restarted daemon listens at the same path.
                 was_connected = self._socket is not None
                 self._fail(error)
                 if not was_connected:
@@ -57,7 +57,7 @@ class LogSocket:
         return sent
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Close the socket."""
         if self._socket is not None:
             self._socket.close()
 
@@ -93,7 +93,7 @@ class LogSocket:
         return self._socket
 
     def _wait(self) -> bool:
-        """Until the log takes more; not at all if the last wait was in vain."""
+        """Wait until the log accepts more; not at all if the last wait was in vain. Return whether it does."""
         if self._patient and self._socket is not None:
             poll = select.poll()
             poll.register(self._socket, select.POLLOUT)

@@ -1,4 +1,4 @@
-"""NDJSON: an object per line, keys in the columns' order."""
+"""Write NDJSON: an object per line, keys in the columns' order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CONTROL_ESCAPES = [(chr(code), f"\\u{code:04x}") for code in (*range(0x20), *ra
 
 
 class NdjsonSink:
-    """ISO 8601 times, upper-case hexadecimal for bytes, null for nulls; keys of `sparse` are left out where null.
+    """Write ISO 8601 times, upper-case hexadecimal for bytes, null for nulls; omit keys of `sparse` where null.
 
     json: columns whose texts are JSON on one line, and become values as they are.
     """
@@ -37,7 +37,7 @@ class NdjsonSink:
     ) -> None:
         self._stream = stream if terminal is None else shown(stream, escaped_json)
         self._json = [name in json for name in schema.names]
-        # The first is always there, so that each other has a comma before it.
+        # The first is always present, so that each other has a comma before it.
         self._sparse = [index > 0 and name in sparse for index, name in enumerate(schema.names)]
         self._keys = [f'"{name}":' for name in _escape(pa.array(schema.names, pa.string())).to_pylist()]
 
@@ -56,7 +56,7 @@ class NdjsonSink:
             self._stream.write(rows.joined())
 
     def close(self) -> None:
-        """Nothing stands at the end."""
+        """Do nothing: NDJSON has no end mark."""
 
 
 def _cell(rows: Rows, column: pa.Array, before: str, null: str) -> None:
@@ -70,7 +70,7 @@ def _cell(rows: Rows, column: pa.Array, before: str, null: str) -> None:
 
 
 def _json_cell(rows: Rows, column: pa.Array, before: str, null: str) -> None:
-    # Controls stand in JSON's own texts only, where they may be escaped.
+    # Controls occur in JSON's own texts only, where they may be escaped.
     rows.cell(column, before, "", null, lambda texts: replace_all(texts, _CONTROLS, _CONTROL_ESCAPES))
 
 

@@ -1,4 +1,4 @@
-"""Parquet, compressed with zstd."""
+"""Write Parquet, compressed with zstd."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROW_GROUP_ROWS = 64 << 10
 
 
 class ParquetSink:
-    """Collects small batches into row groups; the file is readable once closed."""
+    """Collect small batches into row groups; the file is readable once closed."""
 
     def __init__(self, stream: BinaryIO, schema: pa.Schema, terminal: Terminal | None = None) -> None:
         del terminal

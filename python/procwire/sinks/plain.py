@@ -1,4 +1,4 @@
-"""Columns and streams of text that is safe to show."""
+"""Make columns and streams of text safe to show."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def escaped_xml(unsafe: re.Match[str]) -> str:
 
 
 class _Shown:
-    """A terminal, for text of a format that can escape."""
+    """Write to a terminal text of a format that can escape."""
 
     def __init__(self, stream: BinaryIO, escape: Callable[[re.Match[str]], str]) -> None:
         self._stream = stream
@@ -43,8 +43,8 @@ class _Shown:
 
 
 def shown(stream: BinaryIO, escape: Callable[[re.Match[str]], str]) -> BinaryIO:
-    """Return what writes to a terminal with what it would obey or hide escaped, so that the data stay the same.
+    """Return a stream to a terminal that escapes what it would obey or hide, so that the data stay the same.
 
-    Each write is of whole characters; `write` is all that it has.
+    Each write is of whole characters; `write` is its only method.
     """
     return cast(BinaryIO, _Shown(stream, escape))

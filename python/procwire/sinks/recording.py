@@ -1,4 +1,4 @@
-"""Where a recording goes: files that rotate and are whole at every moment, pipes, the system's log."""
+"""Write a recording: to files that rotate and are whole at every moment, pipes, the system's log."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from procwire.sinks.rotation import Rotation
 
 __all__ = ["WAYS", "RecordingOutput"]
 
-# What a recording mostly has no value for.
+# Columns that are mostly null in a recording.
 _SPARSE = frozenset(kept.named(names) for kept in fields("live", "provenance", "rules") for names in NAMES).union(
     ALERT_COLUMNS
 )
@@ -45,7 +45,7 @@ _GATHER_ROWS = 16_384
 
 
 class _Target(Protocol):
-    """Where batches go; each call tells how many rows were lost in it."""
+    """Write batches; each call returns how many rows were lost in it."""
 
     @property
     def trouble(self) -> str | None: ...
@@ -55,25 +55,25 @@ class _Target(Protocol):
 
 
 class RecordingOutput:
-    """One way out of a recording, chosen by `way`, a name of WAYS, and by what `path` is.
+    """Write a recording to one sink, chosen by `way`, a name of WAYS, and by what `path` is.
 
-    way: table, ndjson, csv, xml, syslog: text; arrow, parquet. `xml` and `syslog` take `event.LIVE_SCHEMA` only.
-    path: a file, which is gone on with if it is there; a pipe or device; with `syslog` a Unix socket, too. Without
-    one, rows go to `stream`, and with `syslog` and no stream to the system's log.
-    schema: of the batches. rotate_bytes, rotate_s: a file is set aside when it would grow larger, and where this
-    many seconds divide Unix time; None for never (Parquet: `journal.DEFAULT_BYTES`, `journal.DEFAULT_S`).
-    keep: files set aside that are kept, None for all. terminal: if `stream` is one.
+    way: table, ndjson, csv, xml, syslog: text; arrow, parquet. `xml` and `syslog` take `event.LIVE_SCHEMA` only. path:
+    a file, which is appended to if it exists; a pipe or device; with `syslog` a Unix socket, too. Without one, rows go
+    to `stream`, and with `syslog` and no stream to the system's log. schema: of the batches. rotate_bytes, rotate_s: a
+    file is set aside when it would grow larger, and where this many seconds divide Unix time; None for never (Parquet:
+    `journal.DEFAULT_BYTES`, `journal.DEFAULT_S`). keep: how many files set aside to keep, None for all. terminal: if
+    `stream` is one.
 
-    A file that cannot be written (a full disk) does not end the recording: its rows are counted as lost, `trouble`
-    says why, and the next batch is tried again. A pipe whose reader is gone raises BrokenPipeError.
+    A file that cannot be written (a full disk) does not end the recording: its rows are counted as lost, `trouble` says
+    why, and the next batch is tried again. A pipe whose reader has closed it raises BrokenPipeError.
 
-    Raises UsageError, at the beginning only, for what cannot be written to.
+    Raises UsageError, at the start only, for targets that cannot be written.
     """
 
     written: int
     """Rows handed over to the kernel; of Arrow and Parquet up to a second's are still on their way."""
     skipped: int
-    """Rows that the format has no event for: attempts, closes and the like, with `xml` and `syslog`."""
+    """Rows that the format has no event for: attempts, closes and others, with `xml` and `syslog`."""
     lost: int
     """Rows that could not be written."""
 
@@ -99,7 +99,7 @@ class RecordingOutput:
 
     @property
     def trouble(self) -> str | None:
-        """What went wrong last: rows were lost, or a file could not be rotated; None if all is well again."""
+        """Return the last error: rows were lost, or a file could not be rotated; None if all is well again."""
         return self._target.trouble
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -111,11 +111,11 @@ class RecordingOutput:
             self._count(self._target.write(rows))
 
     def tick(self) -> None:
-        """Do what time asks for: rotate, publish. To be called several times a second."""
+        """Do what is due: rotate, publish. Call it several times a second."""
         self._count(self._target.tick())
 
     def close(self) -> None:
-        """Write what must stand at the end, and let go."""
+        """Write what must be at the end, and close."""
         self._count(self._target.close())
 
     def _count(self, lost: int) -> None:
@@ -172,7 +172,7 @@ def _file(way: Format, place: Place, schema: pa.Schema, rotation: Rotation) -> _
 
 
 class _Gather(io.RawIOBase):
-    """Holds what a sink writes until it is taken."""
+    """Hold what a sink writes until it is taken."""
 
     def __init__(self) -> None:
         self._pieces: list[Bytes] = []
@@ -185,13 +185,13 @@ class _Gather(io.RawIOBase):
         return len(data)
 
     def take(self) -> Bytes:
-        """What was written since."""
+        """Return what was written since the last call."""
         pieces, self._pieces = self._pieces, []
         return pieces[0] if len(pieces) == 1 else b"".join(map(memoryview, pieces))
 
 
 class _Stream:
-    """A pipe, a device or a terminal: flushed batch by batch."""
+    """Write a pipe, a device or a terminal, flushed batch by batch."""
 
     trouble: str | None = None
 
@@ -219,7 +219,7 @@ class _Stream:
 
 
 class _Lines:
-    """A file of text."""
+    """Write a file of text."""
 
     def __init__(self, way: Format, schema: pa.Schema, file: RotatingFile) -> None:
         self._file = file
@@ -254,7 +254,7 @@ class _Appender(Protocol):
 
 
 class _Messages:
-    """A file of Arrow's messages."""
+    """Write a file of Arrow's messages."""
 
     def __init__(self, file: RotatingFile) -> None:
         self._file = file
@@ -269,7 +269,7 @@ class _Messages:
 
 
 class _Gathered:
-    """Puts batches together, for a second at most."""
+    """Combine batches, for a second at most."""
 
     def __init__(self, appender: _Appender) -> None:
         self._appender = appender
@@ -307,7 +307,7 @@ class _Gathered:
 
 
 def _trouble(action: Callable[..., None], *arguments: Any) -> str | None:
-    """Do it; what went wrong."""
+    """Run the action; return its error, None without one."""
     try:
         action(*arguments)
     except OSError as error:

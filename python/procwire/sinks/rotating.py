@@ -1,4 +1,4 @@
-"""A file of records that rotates, whatever they are."""
+"""Rotate a file of records of any format."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["RotatingFile"]
 
 
 class RotatingFile:
-    """The file that has the name is the one that grows; an old one is renamed, so that no record is lost or doubled.
+    """Append to the file of this name; rename it when it is full, so that no record is lost or doubled.
 
-    A file from before is gone on with; one that is of another form or period is set aside. `place` becomes its own.
+    An existing file is appended to; one of another form or period is set aside. `place` becomes its own.
 
     Raises UsageError if the file cannot be written.
     """
@@ -32,10 +32,10 @@ class RotatingFile:
         self.tick()
 
     def append(self, records: Bytes) -> None:
-        """Write whole records; OSError if that fails, the file is then as before."""
+        """Write whole records. Raises OSError if that fails; the file is then as before."""
         self.trouble = None
         if not self._file.is_empty and self._rotation.too_large(self._file.size + len(records)):
-            # Where a file may not be renamed it grows on: better too large than records lost.
+            # A file that may not be renamed continues to grow: better too large than records lost.
             try:
                 self.rotate()
             except (OSError, UsageError) as error:
@@ -43,7 +43,7 @@ class RotatingFile:
         self._file.append(records)
 
     def tick(self) -> None:
-        """Rotate if it is time, and begin anew if others moved the file away."""
+        """Rotate if it is time, and begin a new file if others moved this one away."""
         if self._file.was_moved:
             self._reopen()
         elif self._rotation.too_old(self._file.written_s) and not self._file.is_empty:
@@ -55,12 +55,12 @@ class RotatingFile:
         self._reopen()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
         self._place.close()
 
     def _reopen(self) -> None:
-        # The old one is held until there is a new one to write to.
+        # Keep the old one until there is a new one to write to.
         file = GrowingFile(self._place, self._form)
         self._file.close()
         self._file = file

@@ -1,4 +1,4 @@
-"""When a file has grown or lasted long enough, what it is then called, and how many are kept."""
+"""Decide when a file has grown or lasted long enough, what it is then called, and how many are kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STAMP_PATTERN = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ"
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """The limits of a file; None for one that there is not."""
+    """Hold the limits of a file; None for no limit."""
 
     bytes: int | None
     seconds: float | None
@@ -29,16 +29,16 @@ class Rotation:
     now: Callable[[], float]
 
     def too_large(self, size: int) -> bool:
-        """Whether a file of so many bytes is full."""
+        """Return whether a file of so many bytes is full."""
         return self.bytes is not None and size > self.bytes
 
     def too_old(self, written_s: float) -> bool:
-        """Whether a file that was last written then belongs to an earlier period."""
+        """Return whether a file last written at this time belongs to an earlier period."""
         return self.seconds is not None and written_s // self.seconds != self.now() // self.seconds
 
 
 def set_aside(place: Place, keep: int | None) -> None:
-    """Give our own file the name of an old one, with the time of its last writing in it; remove old ones above `keep`.
+    """Rename our own file as an old one, with the time of its last writing in it; remove old ones above `keep`.
 
     connections.ndjson becomes connections.2026-11-24T10-00-00Z.ndjson, or ....1.ndjson where that is taken.
     """
@@ -49,8 +49,10 @@ def set_aside(place: Place, keep: int | None) -> None:
 
 
 def set_foreign_aside(place: Place) -> None:
-    """Give a file of others that is in the way another name, which no `keep` ever removes:
-    connections.2026-11-24T10-00-00Z.set-aside.ndjson."""
+    """Rename a file of others that is in the way, so that no `keep` ever removes it.
+
+    connections.ndjson becomes connections.2026-11-24T10-00-00Z.set-aside.ndjson.
+    """
     _rename(place, ".set-aside")
 
 
@@ -63,7 +65,7 @@ def _rename(place: Place, mark: str) -> None:
 
 
 def _old_files(place: Place) -> list[str]:
-    """The names of old files, the oldest first."""
+    """Return the names of old files, the oldest first."""
     name = PurePath(place.name)
     pattern = re.compile(rf"{re.escape(name.stem)}\.({_STAMP_PATTERN})(?:\.(\d+))?{re.escape(name.suffix)}")
     matches = ((pattern.fullmatch(other), other) for other in place.names())

@@ -1,7 +1,7 @@
-"""Sysmon for Linux' lines: an event each, as it stands in a syslog file.
+"""Write Sysmon for Linux' lines: an event each, as in a syslog file.
 
-The event is its raw XML (outputxml.cpp of Sysmon for Linux): no namespace, `-` for what is empty, GUIDs in lower
-case, System's time with nine digits. Before it stands what a syslog daemon writes: local time, machine, `sysmon: `.
+The event is its raw XML (outputxml.cpp of Sysmon for Linux): no namespace, `-` for what is empty, GUIDs in lower case,
+System's time with nine digits. Before it comes what a syslog daemon writes: local time, machine, `sysmon: `.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _EVENT_FIELDS = (field("rule_name"), *(kept for kept in fields("event") if kept.
 
 
 class SyslogSink:
-    """Takes batches of `event.LIVE_SCHEMA`; every row becomes a line, see `kinds.events`."""
+    """Take batches of `event.LIVE_SCHEMA`; every row becomes a line, see `kinds.events`."""
 
     def __init__(
         self,
@@ -63,16 +63,16 @@ class SyslogSink:
                 self._stream.write(event_lines(run, is_loss, start, hostname=True))
 
     def close(self) -> None:
-        """Nothing stands at the end."""
+        """Do nothing: syslog has no end mark."""
 
 
 def syslog_time(time_s: float) -> str:
-    """`Nov  4 10:00:00`, local time: the form that daemons write and expect."""
+    """Return `Nov  4 10:00:00`, local time: the form that daemons write and expect."""
     return stamp(time_s, None).rstrip()
 
 
 def event_lines(batch: pa.RecordBatch, is_loss: bool, start: str, *, hostname: bool) -> bytes | pa.Buffer:
-    """A line per row, each behind `start`, the machine's name (with `hostname`) and the ident."""
+    """Return a line per row, each after `start`, the machine's name (with `hostname`) and the ident."""
     rows = Rows(batch.num_rows)
     rows.literal(start)
     if hostname:
@@ -134,7 +134,7 @@ def _data(rows: Rows, batch: pa.RecordBatch, kept: Field) -> None:
 
 
 def _pcdata(texts: pa.StringArray) -> pa.StringArray:
-    """Text of an element: Sysmon for Linux leaves quotes as they are. A line break would end the line."""
+    """Return text of an element: Sysmon for Linux leaves quotes as they are. A line break would end the line."""
     texts = pc.replace_substring_regex(texts, IMPOSSIBLE, "\ufffd")
     texts = replace_all(texts, "[&<>]", (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")))
     return replace_all(texts, CONTROLS, CONTROL_REFERENCES)
@@ -145,5 +145,5 @@ def _guid(texts: pa.StringArray) -> pa.StringArray:
 
 
 def _word(texts: pa.StringArray) -> pa.StringArray:
-    """A host's name without what would end it."""
+    """Return a host's name without characters that would end it."""
     return pc.replace_substring_regex(texts, "[^!-~]+", "_")

@@ -1,7 +1,7 @@
-"""A table to read: connections at a glance, or a plain table of chosen columns.
+"""Write a table for people: connections at a glance, or a plain table of chosen columns.
 
-Rows stream, so the widths are settled by the terminal and the first batch, and long values are shortened.
-Log values are other people's text: control characters never reach the terminal.
+Rows stream, so the terminal and the first batch determine the widths, and long values are shortened. Log values are
+other people's text: control characters never reach the terminal.
 """
 
 from __future__ import annotations
@@ -32,13 +32,15 @@ _DEFAULT_WIDTH = 160
 # No column of a plain table is cut below the first, and none starts above the second.
 _NARROW, _BROAD = 12, 60
 _NOTE_WIDTH = len(" … 99 more: --columns")
-# Widths for values that the first batch does not show yet.
+# Widths for values that the first batch does not have yet.
 _LEAST_NUMBER, _LEAST_TEXT = 7, 16
 
 
 class TableSink:
-    """The connections' table if the columns are CONNECTION_COLUMNS, a recording's live view if they are
-    RECORDING_COLUMNS, a plain table if they are others."""
+    """Write the connections' table, a recording's live view, or a plain table.
+
+    The columns decide: CONNECTION_COLUMNS, RECORDING_COLUMNS, or others.
+    """
 
     def __init__(self, stream: BinaryIO, schema: pa.Schema, terminal: Terminal | None = None) -> None:
         self._stream = stream
@@ -60,7 +62,7 @@ class TableSink:
                     self._write_rows(run)
 
     def close(self) -> None:
-        """Nothing stands at the end."""
+        """Do nothing: a table has no end mark."""
 
     def _write_rows(self, batch: pa.RecordBatch) -> None:
         for is_alert, run in alert_runs(batch) if self._fixed else [(False, batch)]:
@@ -104,7 +106,7 @@ def _plain_column(batch: pa.RecordBatch, name: str) -> Column:
 
 
 def _that_fit(columns: list[Column], width: int, gap_width: int) -> list[Column]:
-    """The first columns that fit side by side, the broadest of them narrowed to one breadth."""
+    """Return the first columns that fit side by side, the broadest of them narrowed to one breadth."""
     shown, used = 1, columns[0].least
     for column in columns[1:]:
         used += gap_width + column.least

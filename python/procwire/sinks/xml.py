@@ -1,8 +1,8 @@
-"""Event XML, in the exact form of the mission's sample, wrapped in one `<Events>`.
+"""Write event XML, in the exact form of the mission's sample, wrapped in one `<Events>`.
 
-Reading it back gives the same table: a null field of the event is an empty element, a null part of System is
-left out. Below the microsecond SystemTime's digits are 0. UtcTime has three digits, as Sysmon writes it, and six only
-where the event has them.
+Reading it back returns the same table: a null field of the event is an empty element, a null part of System is left
+out. Below the microsecond SystemTime's digits are 0. UtcTime has three digits, as Sysmon writes it, and six only where
+the event has them.
 """
 
 from __future__ import annotations
@@ -42,8 +42,10 @@ _ENTITIES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"))
 
 
 class XmlSink:
-    """Takes batches of an event with every stored column, under the standard names; a recording's too, see
-    `kinds.events`."""
+    """Take batches of an event with every stored column, under the standard names; a recording's too.
+
+    For a recording see `kinds.events`.
+    """
 
     def __init__(self, stream: BinaryIO, schema: pa.Schema = SCHEMA, terminal: Terminal | None = None) -> None:
         event = next((event for event in EVENTS if schema == event.schema), None)
@@ -87,7 +89,7 @@ def loss_text(losses: pa.RecordBatch) -> pa.StringArray:
 
 
 def _as_error(losses: pa.RecordBatch) -> pa.RecordBatch:
-    """The losses with the System of Sysmon's Error event."""
+    """Return the losses with the System of Sysmon's Error event."""
     for name, value in (("event_id", 255), ("event_version", 3), ("event_level", 2), ("event_task", 255)):
         index = losses.schema.get_field_index(name)
         losses = losses.set_column(index, losses.schema.field(index), pa.array([value] * len(losses), pa.int32()))
@@ -123,7 +125,7 @@ def _system(rows: Rows, batch: pa.RecordBatch, element: str, event: Event) -> No
     if element == "Correlation":
         rows.literal("    <Correlation />\n")
     elif element in _SYSTEM_TEXTS:
-        # Without EventID a reader would not know the event for what it is.
+        # Without EventID a reader would not recognise the event.
         null = f"    <EventID>{event.id}</EventID>\n" if element == "EventID" else ""
         column = batch.column(_SYSTEM_TEXTS[element])
         rows.cell(column, f"    <{element}>", f"</{element}>\n", null, escape_xml)
@@ -153,13 +155,13 @@ def _where(rows: Rows, present: pa.BooleanArray, text: str) -> None:
 
 
 def system_time(times: pa.Array) -> pa.StringArray:
-    """As in TimeCreated: `2018-04-11T05:29:36.333863000Z`."""
+    """Return times as in TimeCreated: `2018-04-11T05:29:36.333863000Z`."""
     naive = times.cast(pa.timestamp("us")).cast(pa.string())
     return pc.binary_join_element_wise(with_t(naive), "000Z", "")
 
 
 def uncompressed(texts: pa.StringArray, addresses: pa.BinaryArray) -> pa.StringArray:
-    """IPv6 with all its eight groups, as Sysmon writes it; what is no address stays as it is."""
+    """Return IPv6 with all its eight groups, as Sysmon writes it; any other text stays as it is."""
     ipv6 = pc.fill_null(pc.and_(pc.match_substring(texts, ":"), pc.is_valid(addresses)), False)
     if not pc.any(ipv6).as_py():
         return texts
@@ -175,7 +177,7 @@ def _group(digits: pa.StringArray, start: int) -> pa.StringArray:
 
 
 def escape_xml(texts: pa.StringArray) -> pa.StringArray:
-    """The texts for an element or an attribute; what XML 1.0 cannot hold is U+FFFD."""
+    """Return the texts for an element or an attribute; characters that XML 1.0 cannot hold become U+FFFD."""
     texts = pc.replace_substring_regex(texts, IMPOSSIBLE, "\ufffd")
     texts = replace_all(texts, '[&<>"]', _ENTITIES)
     return replace_all(texts, CONTROLS, CONTROL_REFERENCES)

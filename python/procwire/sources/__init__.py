@@ -1,4 +1,4 @@
-"""The ways in: logs of every kind become batches of `procwire.event.EVENTS`, a live machine of `LIVE_SCHEMA`."""
+"""Read sources: logs of every kind become batches of `procwire.event.EVENTS`, a live machine's of `LIVE_SCHEMA`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["read_batches", "read_events"]
 
 
 def __getattr__(name: str) -> object:
-    # On first use: a recorder gives up privileges before Arrow, which begins threads, is imported.
+    # On first use: a recorder drops privileges before it imports Arrow, which starts threads.
     if name in __all__:
         from procwire.sources import logs
 

@@ -1,7 +1,7 @@
-"""What a ProcessGuid is anchored to: the machine, and the wall time of its boot.
+"""Anchor ProcessGuids: to the machine, and to the wall time of its boot.
 
-The boot's wall time is realtime less boottime, which moves with every correction of the clock; a ProcessGuid must
-not. So the first recorder after a boot writes it down, and all that follow take it from there.
+The boot's wall time is realtime less boottime, which moves with every correction of the clock; a ProcessGuid must not.
+So the first recorder after a boot stores it, and all later ones read it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 
 
 def boot_id() -> str:
-    """The kernel's name for this boot."""
+    """Return the kernel's identifier of this boot."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 def machine_id() -> int:
-    """The first 8 hexadecimal digits of /etc/machine-id; 0 on a machine without one."""
+    """Return the first 8 hexadecimal digits of /etc/machine-id; 0 on a machine without one."""
     for path in _MACHINE_IDS:
         with suppress(OSError, ValueError):
             return int(path.read_text(encoding="ascii")[:8], 16)
@@ -33,7 +33,7 @@ def machine_id() -> int:
 
 
 def boot_time_ns() -> int:
-    """Unix time of the boot, the same for every recorder of this boot that can read or write the anchor."""
+    """Return the Unix time of the boot, the same for every recorder of this boot that can read or write the anchor."""
     boot = boot_id()
     folders = dict.fromkeys((RUNTIME_FOLDER, runtime_folder()))
     for folder in folders:

@@ -1,4 +1,4 @@
-"""Where a recorder keeps what outlives it, and what outlives it until the next boot."""
+"""Locate a recorder's folders: for data that outlives it, and for data that lasts until the next boot."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LOG_FOLDER = Path("/var/log/procwire")
 
 
 def runtime_folder() -> Path:
-    """Where this account may write what lasts until the next boot; it need not exist."""
+    """Return the folder for this account's data that lasts until the next boot; it need not exist."""
     # systemd makes a service's own folders, and names them so.
     if "RUNTIME_DIRECTORY" in os.environ:
         return Path(os.environ["RUNTIME_DIRECTORY"].split(":")[0])
@@ -41,13 +41,13 @@ def runtime_folder() -> Path:
 
 
 def make_runtime_folder(folder: Path) -> None:
-    """Make a runtime folder, unless it is there.
+    """Make a runtime folder, unless it exists.
 
-    Raises OSError if it cannot be made, or, as `check_runtime_folder` does, if it is not to be trusted.
+    Raises OSError if it cannot be made, or, as `check_runtime_folder` does, if it is not safe.
     """
     if not folder.exists():
         try:
-            # Others may look in, to see who records; but not where anybody can make folders.
+            # Others may read it, to see who records; but not where anybody can make folders.
             make_folder(folder, 0o700 if folder == _temporary() else 0o755)
         except UsageError as error:
             raise OSError(errno.EPERM, str(error), os.fspath(folder)) from error
@@ -55,10 +55,10 @@ def make_runtime_folder(folder: Path) -> None:
 
 
 def check_runtime_folder(folder: Path) -> None:
-    """Make sure that what lies in a runtime folder was put there by root or this account.
+    """Check that only root or this account can have put files into a runtime folder.
 
-    Raises OSError where it is not there, PermissionError where others can write it; below /tmp, where its name can be
-    guessed, also where they can look into it.
+    Raises OSError where it does not exist, PermissionError where others can write it; below /tmp, where its name can be
+    guessed, also where they can read it.
     """
     os.close(trusted_folder(folder, private=folder == _temporary()))
 
@@ -68,7 +68,7 @@ def _temporary() -> Path:
 
 
 def state_folder() -> Path:
-    """Where this account may write what lasts; it need not exist."""
+    """Return the folder for this account's lasting data; it need not exist."""
     if "STATE_DIRECTORY" in os.environ:
         return Path(os.environ["STATE_DIRECTORY"].split(":")[0])
     if os.geteuid() == 0:
@@ -77,7 +77,10 @@ def state_folder() -> Path:
 
 
 def home_folder() -> Path:
-    """Return the home of this account. Raises UsageError where neither HOME nor the account database knows one."""
+    """Return the home of this account.
+
+    Raises UsageError where neither HOME nor the account database has one.
+    """
     try:
         return Path.home()
     except RuntimeError as error:

@@ -1,8 +1,8 @@
-"""Logs that grow: what is there, then what comes, for as long as the caller asks.
+"""Follow logs that grow: read what is there, then what is added, for as long as the caller iterates.
 
-Text is read on from where it ended; a file that shrinks or is replaced (rotation) is begun anew. An EVTX
-file grows inside of its chunks and, once full, is written over from the start: chunks that changed are read
-again, and of those only the records that were not there before are given.
+Text is read on from its last end; a file that shrinks or is replaced (rotation) is read from its start. An EVTX file
+grows inside its chunks and, once full, is overwritten from the start: chunks that changed are read again, and only
+their new records are returned.
 """
 
 from __future__ import annotations
@@ -36,14 +36,16 @@ _Batches = Iterator[tuple[Event, pa.RecordBatch]]
 
 
 class _Follower(Protocol):
+    """Read the news of one log."""
+
     def account(self) -> FileLedger:
-        """The file's account so far, over all that was rotated away."""
+        """Return the file's ledger so far, over all rotations."""
 
     def news(self) -> _Batches:
-        """What came since the last call."""
+        """Yield the batches added since the last call."""
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
 
 
 def follow_batches(
@@ -53,12 +55,12 @@ def follow_batches(
     format: str | None,
     ledger: Ledger,
 ) -> _Batches:
-    """Batches of events as logs grow, each with its event; new files in folders and patterns are taken up as they come.
+    """Yield batches of logs that grow, each with its event; new files in folders and patterns are included.
 
-    What cannot be read costs no other log: it is tried at each look, and the ledger has it meanwhile.
+    A file that cannot be read does not stop the others: it is retried at each pass, and the ledger lists it meanwhile.
 
-    Raises UsageError for what cannot be followed, where the user named it: standard input beside files, packed files,
-    pipes. Raises InputError if there is only what cannot be read.
+    Raises UsageError for inputs that cannot be followed, where the user named them: standard input beside files, packed
+    files, pipes. Raises InputError if no input can be read.
     """
     followed = _Followed(format, events)
     try:
@@ -69,13 +71,13 @@ def follow_batches(
                 ledger.check_read()
             time.sleep(_POLL_S)
     finally:
-        # It may end between what was given and its account.
+        # The caller may stop between a batch and its ledger entry.
         followed.tell(ledger)
         followed.close()
 
 
 class _Followed:
-    """The logs that are followed, and what cannot be."""
+    """Hold the logs that are followed, and those that cannot be."""
 
     def __init__(self, format: str | None, events: Sequence[Event]) -> None:
         self._format = format
@@ -87,13 +89,13 @@ class _Followed:
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether nothing is followed or awaited: all that there is was named, and cannot be read."""
+        """Return whether nothing is followed or awaited: every input was named, and none can be read."""
         return (
             bool(self._troubles) and self._troubles.keys() <= self._named and not (self._followers or self._is_awaited)
         )
 
     def news(self, found: Iterator[Found]) -> _Batches:
-        """What came since the last call."""
+        """Yield the batches added since the last call."""
         met: set[str] = set()
         for entry in found:
             met.add(entry.path)
@@ -117,7 +119,7 @@ class _Followed:
         yield from self._followers[entry.path].news()
 
     def _opened(self, entry: Found) -> _Follower | None:
-        """None while there is nothing to tell the format by."""
+        """Return a follower of the file; None while its format cannot be recognised."""
         path = entry.path
         if path == STDIN:
             raise UsageError("found standard input among the files to follow, expected it alone")
@@ -137,7 +139,7 @@ class _Followed:
         return _TextFollower(path, self._format, self._events)
 
     def tell(self, ledger: Ledger) -> None:
-        """Bring the ledger up to date."""
+        """Update the ledger."""
         accounts = {path: follower.account() for path, follower in self._followers.items()}
         for path, error in self._troubles.items():
             account = accounts.setdefault(path, FileLedger(name_of(path)))
@@ -153,20 +155,20 @@ class _Followed:
         ledger.files[:] = accounts.values()
 
     def close(self) -> None:
-        """Let go of all files."""
+        """Close all files."""
         for follower in self._followers.values():
             follower.close()
 
 
 def _unfit(path: str) -> str | None:
-    """What a file is that cannot grow. Raises OSError if it cannot be read."""
+    """Return the kind of a file that cannot grow; None if it can. Raises OSError if it cannot be read."""
     if not is_regular(path):
         return "a pipe or a device"
     return "a packed file" if is_packed(path) else None
 
 
 class _TextFollower:
-    """Reads on from where it stopped."""
+    """Read a text file on from its last end."""
 
     def __init__(self, path: str, format: str | None, events: Sequence[Event]) -> None:
         self._path = path
@@ -191,7 +193,7 @@ class _TextFollower:
     def news(self) -> _Batches:
         yield from self._read()
         if self._replaced():
-            # If it cannot be opened, the one before is held until it can.
+            # If it cannot be opened, keep the previous one until it can.
             file = self._opened()
             # The last lines may have been written after the read above.
             yield from self._read()
@@ -220,7 +222,7 @@ class _TextFollower:
 
 
 class _Chunk:
-    """What was seen of a chunk."""
+    """Hold the last state of a chunk."""
 
     def __init__(self) -> None:
         self.checksum: int | None = None
@@ -231,7 +233,7 @@ class _Chunk:
 
 
 class _EvtxFollower:
-    """Reads chunks again when they change."""
+    """Read the chunks of an EVTX file again when they change."""
 
     def __init__(self, path: str, events: Sequence[Event]) -> None:
         self._path = path
@@ -245,7 +247,7 @@ class _EvtxFollower:
         return sum(current, start=self._past)
 
     def close(self) -> None:
-        """It is open only while it is read."""
+        """Do nothing: the file is open only while it is read."""
 
     def news(self) -> _Batches:
         try:
@@ -266,7 +268,7 @@ class _EvtxFollower:
     def _chunk_news(self, offset: int, block: bytes) -> _Batches:
         chunk = self._chunks.setdefault(offset, _Chunk())
         checksum = zlib.crc32(block)
-        # A chunk that is not written to its end yet will change again.
+        # A chunk that is not full yet will change again.
         if checksum == chunk.checksum or len(block) < _CHUNK_BYTES or not block.startswith(_CHUNK_MAGIC):
             return
         first_record = block[8:16]

@@ -1,4 +1,4 @@
-"""What the user names becomes inputs: files, folders, globs, standard input, what is packed in them."""
+"""Turn what the user names into inputs: files, folders, globs, standard input, and what is packed in them."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ TableFormat = Literal["parquet", "arrow"]
 STDIN = "-"
 _HEAD_BYTES = 512
 _TABLES: dict[bytes, TableFormat] = {b"PAR1": "parquet", b"ARROW1": "arrow"}
-# What begins an Arrow stream, which has no magic: the mark of a message, and its length in four bytes. Of erased disks
-# and of text these are longer than the limit, 256 MiB.
+# The start of an Arrow stream, which has no magic: the mark of a message, and its length in four bytes. In erased disks
+# and text this length exceeds the limit, 256 MiB.
 _MESSAGE, _LENGTH_AT, _LENGTH_TOP = b"\xff\xff\xff\xff", 7, 0x10
 _KINDS = {
     stat.S_ISFIFO: "a pipe",
@@ -54,7 +54,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input for the core: what it is called, and a path, a file, or the error that opening it gave."""
+    """Hold one input for the core: its name, and a path, a file, or the error of opening it."""
 
     name: str
     """Text that can be written anywhere, see `name_of`."""
@@ -67,7 +67,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a path stands for: a file, or what is no file to be read."""
+    """Hold what a path stands for: a file, or a path that cannot be read as one."""
 
     path: str
     """As `os.fsdecode` gives it: what is no text stays what it is."""
@@ -78,12 +78,12 @@ class Found:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Return its name."""
         return name_of(self.path)
 
 
 class TableError(NoLogError):
-    """A Parquet or Arrow file where a log is expected."""
+    """Report a Parquet or Arrow file where a log is expected."""
 
     def __init__(self, format: str, path: str) -> None:
         super().__init__(f"found {format.title()}, expected a log: `procwire sql --files` queries it")
@@ -92,7 +92,7 @@ class TableError(NoLogError):
 
 
 def name_of(path: str) -> str:
-    """A path, or the name of a member, as text: bytes that are no UTF-8 become `\\xNN`."""
+    r"""Return a path, or the name of a member, as text: bytes that are not UTF-8 become `\xNN`."""
     try:
         return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:
@@ -101,17 +101,17 @@ def name_of(path: str) -> str:
 
 
 def is_packed(path: str) -> bool:
-    """Whether the file's first bytes say that it is compressed or an archive."""
+    """Return whether the file's first bytes show that it is compressed or an archive."""
     return packing_of(_head(path), at_end=True) is not None
 
 
 def table_format(path: str) -> TableFormat | None:
-    """What kind of table the file's first bytes say that it holds; None for a log."""
+    """Return the kind of table that the file's first bytes show; None for a log."""
     return _table_of(_head(path))
 
 
 def is_regular(path: str) -> bool:
-    """Whether it is a file whose bytes stay there when they are read. Raises OSError if it cannot be asked."""
+    """Return whether it is a regular file, which can be read again. Raises OSError if it cannot be checked."""
     return stat.S_ISREG(Path(path).stat().st_mode)
 
 
@@ -122,7 +122,7 @@ def _table_of(head: bytes) -> TableFormat | None:
 
 
 def _needs_more(head: bytes) -> bool:
-    """Whether more bytes would tell if it is a table."""
+    """Return whether more bytes are needed to decide if it is a table."""
     marks = (*_TABLES, _MESSAGE)
     is_open = any(mark.startswith(head) for mark in marks if len(head) < len(mark))
     return is_open or (head.startswith(_MESSAGE) and len(head) <= _LENGTH_AT)
@@ -134,8 +134,10 @@ def _head(path: str) -> bytes:
 
 
 def expand(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Found]:
-    """What `paths` stand for: folders are walked, patterns matched, in order of name. What cannot be read, or is not
-    followed, is among it."""
+    """Yield what `paths` stand for: folders are walked, patterns matched, in order of name.
+
+    Files that cannot be read, or are not followed, are included.
+    """
     for path in (os.fspath(path) for path in paths):
         if path != STDIN and not os.path.lexists(path) and is_pattern(path):
             yield from _matched(path)
@@ -144,7 +146,7 @@ def expand(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Found]:
 
 
 def check_paths(paths: Sequence[str | os.PathLike[str]]) -> None:
-    """Raise InputError if none of the paths leads to a file, a folder or the like: mistyped ones, then."""
+    """Raise InputError if none of the paths leads to a file, a folder, a pipe or a device: they are mistyped, then."""
     missing = [path for path in (os.fspath(path) for path in paths) if path != STDIN and not os.path.lexists(path)]
     if missing and len(missing) == len(paths) and not any(is_pattern(path) and matches(path) for path in missing):
         told = [f"{name_of(path)}: No such file or directory" for path in missing[:3]]
@@ -159,7 +161,7 @@ def _matched(pattern: str) -> Iterator[Found]:
     for path, error in found:
         trouble = [Found(path, named=False, trouble=error)]
         for one in trouble if error is not None else _walk(path, named=False):
-            # A pattern may match a folder and what lies in it, or a link to where it was: one match of it is enough.
+            # A pattern may match a folder and files in it, or a link to a folder already found: one match is enough.
             place = os.path.realpath(one.path)
             if place not in seen:
                 seen.add(place)
@@ -182,13 +184,13 @@ def _walk(path: str, *, named: bool) -> Iterator[Found]:
         below = [entry.path for entry in found if entry.is_dir(follow_symlinks=False)]
         folders += reversed(below)
         for entry in found:
-            # What is being written at this moment, by this run too, is nobody's log.
+            # A file that is being written at this moment, perhaps by this run, is not a log.
             if not entry.is_dir(follow_symlinks=False) and not PART.fullmatch(entry.name):
                 yield _file(entry.path)
 
 
 def _file(path: str) -> Found:
-    """What was met in a folder, or matched by a pattern."""
+    """Return a file that was found in a folder, or matched by a pattern."""
     try:
         mode = Path(path).stat().st_mode
     except OSError as error:
@@ -201,14 +203,14 @@ def _file(path: str) -> Found:
 
 
 def open_inputs(paths: Sequence[str | os.PathLike[str]], limits: UnpackLimits | None = None) -> Iterator[Input]:
-    """Every input that `paths` stand for, unpacked; those that cannot be opened carry the error."""
+    """Yield every input that `paths` stand for, unpacked; those that cannot be opened carry the error."""
     for found in expand(paths):
         try:
             if found.trouble is not None:
                 raise found.trouble
             yield from _open(found, Budget(limits or UnpackLimits()))
         except Exception as error:
-            # Whatever a hostile file makes of its unpacking, the next one is read.
+            # Whatever a hostile file makes the unpacking raise, read the next one.
             yield Input(found.name, reason(error, found.path), named=found.named)
 
 
@@ -218,7 +220,7 @@ def _open(found: Found, budget: Budget) -> Iterator[Input]:
         return
     with Path(found.path).open("rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            # Its bytes can be read once only.
+            # A pipe can be read only once.
             yield from _unpacked(found, file, budget, live=True)
             return
         head = file.read(_HEAD_BYTES)
@@ -235,14 +237,14 @@ def _unpacked(found: Found, file: BinaryIO, budget: Budget, *, live: bool) -> It
     for name, source in unpack(found.path, Pieces(file), budget, file=None if live else file):
         itself = name == found.path
         if isinstance(source, Pieces) and (table := _table_of(source.head(_needs_more))):
-            # What packs it, or the pipe, is read once; a table has to be read in any order.
+            # A packed file or a pipe is read once; a table needs random access.
             source = NoLogError(f"found {table.title()}, expected a log: `procwire sql --files` asks it as a file")
         yield Input(name_of(name), cast("BinaryIO | Exception", source), live=live and itself,
                     named=found.named and itself)  # fmt: skip
 
 
 def reason(error: Exception, path: str) -> Exception:
-    """Why something cannot be read, without its path, which the ledger shows beside it."""
+    """Return why an input cannot be read, without its path, which the ledger shows beside it."""
     if isinstance(error, OSError) and error.strerror and error.filename == path:
         is_dangling = isinstance(error, FileNotFoundError) and Path(path).is_symlink()
         return OSError(f"a link that leads to no file: {error.strerror}" if is_dangling else error.strerror)

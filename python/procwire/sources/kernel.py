@@ -1,4 +1,4 @@
-"""What this machine has that recording needs."""
+"""Check what recording needs from this machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def lacking_rights(missing: Collection[str]) -> str:
 
 
 def missing_capabilities() -> list[str]:
-    """Of the capabilities that loading and attaching takes, those that this thread has not."""
+    """Return the names of the capabilities for loading and attaching that this thread lacks."""
     for line in Path("/proc/thread-self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("CapEff:"):
             effective = int(line.split()[1], 16)
@@ -27,12 +27,12 @@ def missing_capabilities() -> list[str]:
 
 
 def has_btf() -> bool:
-    """Whether the kernel tells its types."""
+    """Return whether the kernel publishes its types (BTF)."""
     return _BTF.exists()
 
 
 def cgroup2_folder() -> Path | None:
-    """Where cgroup version 2 is mounted, if it is."""
+    """Return where cgroup version 2 is mounted; None if it is not."""
     with suppress(OSError):
         for line in Path("/proc/self/mounts").read_text().splitlines():
             _, folder, kind, *_ = line.split()

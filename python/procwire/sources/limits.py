@@ -1,4 +1,4 @@
-"""Limits of unpacking: what a small hostile file may become."""
+"""Limit unpacking: how large a small hostile file may become."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RATIO_FROM_BYTES = 256 << 20
 
 @dataclass(frozen=True, slots=True)
 class UnpackLimits:
-    """How much a packed file may become. What lies beyond a limit is damage: it is named, and not read."""
+    """Limit what a packed file may become. Data beyond a limit is damage: it is reported, and not read."""
 
     ratio: int = 1_000
     """Bytes out for each byte in, of every packing by itself, once it has given 256 MiB."""
@@ -25,18 +25,18 @@ class UnpackLimits:
 
 
 class UnpackLimitError(ValueError):
-    """A packing that becomes more than a limit allows."""
+    """Report a packed file that exceeds a limit."""
 
     def __init__(self, found: str, name: str) -> None:
         super().__init__(f"{found}: --unpack-limits {name}=N allows more")
 
 
 class ExhaustedError(UnpackLimitError):
-    """The same of a limit on the whole file: the rest of it is not unpacked."""
+    """Report a limit on the entire file: the rest of it is not unpacked."""
 
 
 class Budget:
-    """What is left of the limits of one file or stream."""
+    """Hold what is left of the limits of one file or stream."""
 
     def __init__(self, limits: UnpackLimits) -> None:
         self._limits = limits
@@ -45,11 +45,11 @@ class Budget:
 
     @property
     def members_left(self) -> int:
-        """Members that may still come."""
+        """Return how many members may still follow."""
         return max(self._limits.members - self._members, 0)
 
     def check_nesting(self, depth: int) -> None:
-        """Raise UnpackLimitError if a packing lies within too many others."""
+        """Raise UnpackLimitError if archives are nested too deeply."""
         if depth >= self._limits.nesting:
             raise UnpackLimitError(f"found more than {self._limits.nesting:,} packings within each other", "nesting")
 
@@ -67,6 +67,6 @@ class Budget:
             raise ExhaustedError(f"unpacks to more than {self._limits.size:,} bytes", "size")
 
     def check_ratio(self, packed: int, unpacked: int) -> None:
-        """Raise UnpackLimitError if so many packed bytes gave too many unpacked ones."""
+        """Raise UnpackLimitError if so few packed bytes became too many unpacked ones."""
         if unpacked > RATIO_FROM_BYTES and unpacked > packed * self._limits.ratio:
             raise UnpackLimitError(f"unpacks to more than {self._limits.ratio:,} times its size", "ratio")

@@ -1,4 +1,4 @@
-"""What a live source is: it yields a machine's connections as they are made."""
+"""Define a live source: it yields a machine's connections as they are made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Hook", "LiveSource", "completed"]
 
 
 class Hook(NamedTuple):
-    """A place in the kernel that a sensor watches, or would."""
+    """Name a place in the kernel that a sensor watches, or would watch."""
 
     name: str
     attached: bool
@@ -21,35 +21,35 @@ class Hook(NamedTuple):
 
 
 class LiveSource(Protocol):
-    """Yields events of the machine that it runs on."""
+    """Yield events of the machine that it runs on."""
 
     name: str
     """`ebpf` or `poll`."""
 
     @property
     def hooks(self) -> Sequence[Hook]:
-        """The places it watches, or would."""
+        """Return the places that it watches, or would watch."""
         ...
 
     @property
     def capabilities(self) -> Collection[int]:
-        """Capabilities (their numbers) that `step` still needs, once the source is open."""
+        """Return the capabilities (their numbers) that `step` still needs, once the source is open."""
         ...
 
     def step(self, timeout_s: float) -> pa.RecordBatch | None:
-        """A batch of `event.LIVE_SCHEMA`, waiting for one at most `timeout_s`; None where none came."""
+        """Return a batch of `event.LIVE_SCHEMA`, after waiting at most `timeout_s`; None if there is none."""
         ...
 
     def losses(self) -> Mapping[str, int]:
-        """Cause to events lost since the start."""
+        """Return the events lost since the start, by cause."""
         ...
 
     def unattributed(self) -> Mapping[str, int]:
-        """Attribution to rows since the start that lack their process, though it should be known."""
+        """Return the rows since the start whose process should be known but is not, by attribution."""
         ...
 
     def warnings(self) -> Mapping[str, int]:
-        """What else is worth knowing, and how often it was met: nothing is lost by it."""
+        """Return how often each other condition worth reporting occurred; nothing is lost by them."""
         ...
 
     def close(self) -> None:
@@ -58,10 +58,7 @@ class LiveSource(Protocol):
 
 
 def completed(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The batch in `event.LIVE_SCHEMA`: columns that it does not have are null.
-
-    Raises ValueError for a column that the schema does not know.
-    """
+    """Return the batch in `event.LIVE_SCHEMA`; columns that it lacks are null."""
     import pyarrow as pa
 
     from procwire.event import LIVE_SCHEMA

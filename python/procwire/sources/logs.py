@@ -1,4 +1,4 @@
-"""Logs at rest: every input read by the core, in threads, in order."""
+"""Read logs at rest: the core reads every input, in threads, in order."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ __all__ = ["OnProgress", "read_batches", "read_events"]
 OnProgress = Callable[[int, int | None], None]
 """Called with the bytes read so far and, where it can be known, the bytes there are."""
 
-# Between steps a signal is noticed and progress told.
+# Between steps, handle signals and report progress.
 _STEP_S = 0.1
-# The ledger lags behind so much while reading goes on.
+# The ledger lags by at most this while reading continues.
 _TELL_S = 0.5
 
 
@@ -41,7 +41,7 @@ def read_batches(
     through: Callable[[Iterator[Input]], Iterator[Input]] | None = None,
     unpack: UnpackLimits | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Read one event of logs, as `read_events` does, into batches of its schema."""
+    """Yield batches of one event of logs, of its schema; arguments as for `read_events`."""
     both = read_events(paths, events=[event], format=format, recover=recover, follow=follow, ledger=ledger,
                        on_progress=on_progress, through=through, unpack=unpack)  # fmt: skip
     with closing(both):
@@ -62,9 +62,9 @@ def read_events(
     through: Callable[[Iterator[Input]], Iterator[Input]] | None = None,
     unpack: UnpackLimits | None = None,
 ) -> Generator[tuple[Event, pa.RecordBatch], None, None]:
-    """Read events of logs in one pass: batches, each of one event and of its schema, in the order of the inputs.
+    """Read events of logs in one pass; yield batches, each of one event and its schema, in the order of the inputs.
 
-    `ledger` is filled as reading goes on. With `follow`, waits for logs to grow and does not end by itself.
+    `ledger` is filled while reading. With `follow`, waits for logs to grow and does not end by itself.
     `coded` has texts come as dictionaries, in which a value may stand twice; with `follow` they do not.
     `through` may leave inputs out, or put others in their place; with `follow` it is not asked.
     `unpack` limits what packed files may become; what lies beyond is damage.
@@ -86,7 +86,7 @@ def read_events(
                 yield by_name[batch.event], pa.record_batch(batch)
             if on_progress:
                 on_progress(scanner.bytes_read, total_bytes)
-            # An account of thousands of files takes longer than a step.
+            # A ledger of thousands of files takes longer than a step.
             if time.monotonic() - told_s > _TELL_S:
                 ledger.files[:] = inputs.accounts(scanner)
                 told_s = time.monotonic()
@@ -104,7 +104,7 @@ def _steps(scanner: _core.Scanner) -> Iterator[_core.Batch | None]:
 
 
 class _Inputs:
-    """The inputs, as the core takes them; remembers which of them the user named, and what is not read on purpose."""
+    """Yield the inputs for the core; remember which ones the user named, and which are not read on purpose."""
 
     def __init__(self, inputs: Iterator[Input]) -> None:
         self._inputs = inputs
@@ -112,7 +112,7 @@ class _Inputs:
 
     def __iter__(self) -> Iterator[tuple[str, str | BinaryIO | Exception, bool]]:
         for entry in self._inputs:
-            # Files are let go of when the core is done with them.
+            # Close files when the core has finished with them.
             kept = entry.source if isinstance(entry.source, Exception) else ""
             self._seen.append(Input(entry.name, kept, named=entry.named))
             yield entry.name, entry.source, entry.live
@@ -120,20 +120,20 @@ class _Inputs:
     def accounts(self, scanner: _core.Scanner) -> list[FileLedger]:
         files = [FileLedger.from_core(account) for account in scanner.accounts()]
         for file, entry in zip(files, self._seen, strict=False):
-            # An account begins with the first block, and gets its name at the end.
+            # A file's ledger begins with the first block, and gets its name at the end.
             file.name, file.named = entry.name, entry.named
             if isinstance(entry.source, NotFollowed):
                 file.not_followed, file.error, file.unreadable = str(entry.source), None, False
             elif isinstance(entry.source, NoLogError):
                 file.unreadable = False
             elif file.error is not None and READ_ERROR in file.damage:
-                # Nobody knows what it would have been.
+                # Its type is unknown.
                 file.error, file.unreadable = file.damage.pop(READ_ERROR).examples[0].detail, True
         return files
 
 
 def _total_bytes(paths: Sequence[str | os.PathLike[str]]) -> int | None:
-    """Bytes of all inputs; None where that cannot be known before they are unpacked."""
+    """Return the bytes of all inputs; None where that cannot be known before they are unpacked."""
     total = 0
     for found in expand(paths):
         if found.trouble is not None:
@@ -144,6 +144,6 @@ def _total_bytes(paths: Sequence[str | os.PathLike[str]]) -> int | None:
                 return None
             total += Path(found.path).stat().st_size
         except (OSError, ValueError):
-            # What cannot be opened is told when its turn comes.
+            # A file that cannot be opened is reported when its turn comes.
             continue
     return total

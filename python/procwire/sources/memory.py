@@ -1,4 +1,4 @@
-"""Keeps small what a recorder holds: it runs for months, beside whatever else the machine does."""
+"""Keep a recorder's memory small: it runs for months, beside all else on the machine."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _MAPPING = re.compile(
 _UNWRITTEN = re.compile(r"^Anonymous: +0 kB$", re.MULTILINE)
 # malloc.h
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-# Above what comes and goes with each piece or small batch: pages that are given back are dear to get again.
+# Above the size of each piece or small batch: pages that are returned are expensive to get again.
 _KEPT_BYTES = 1 << 20
 _POOL = "ARROW_DEFAULT_MEMORY_POOL"
 
 
 def keep_memory_small() -> None:
-    """Let the allocators give back what is freed; before threads begin and Arrow is imported.
+    """Let the allocators return freed memory; call before threads start and Arrow is imported.
 
-    One arena for all threads, which seldom allocate at once; and Arrow takes from malloc, not from a pool of its own.
-    What the environment says of either stands. Without glibc only the second happens.
+    One arena serves all threads, which seldom allocate at once; and Arrow uses malloc, not a pool of its own. Settings
+    in the environment take precedence. Without glibc only the second applies.
     """
     os.environ.setdefault(_POOL, "system")
     mallopt = getattr(_libc, "mallopt", None)
@@ -45,13 +45,13 @@ def keep_memory_small() -> None:
 
 
 def return_memory() -> None:
-    """Give back what setting up took."""
+    """Return the memory that setting up used."""
     gc.collect()
     return_unused()
 
 
 def return_unused() -> None:
-    """Give back what malloc holds free, and the code of libraries, which the kernel maps again where it runs."""
+    """Return what malloc holds free, and the code of libraries, which the kernel maps again where it runs."""
     malloc_trim = getattr(_libc, "malloc_trim", None)
     if malloc_trim is not None:
         malloc_trim(0)
@@ -61,7 +61,7 @@ def return_unused() -> None:
 
 
 def _unwritten_code(smaps: str) -> Iterator[tuple[int, int]]:
-    """Yield start and size of what is mapped of libraries and was never written, as it is where they are relocated.
+    """Yield start and size of library mappings that were never written, unlike those that relocation changed.
 
     smaps: the text of /proc/PID/smaps (proc(5)).
     """

@@ -1,4 +1,4 @@
-"""What is packed in an input: compressed streams and archives, opened one within the other, within limits."""
+"""Open packed inputs: compressed streams and archives, one within the other, within limits."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ Opened = Iterator[tuple[str, Pieces | Exception]]
 
 
 class NotFollowed(Exception):  # noqa: N818 - no error
-    """Why something is left out on purpose."""
+    """Hold why an input is left out on purpose."""
 
 
 class NoLogError(ValueError):
-    """What was read, and is no log."""
+    """Report a file that was read, and is not a log."""
 
 
 def unpack(name: str, stream: Pieces, budget: Budget, *, file: BinaryIO | None = None, depth: int = 0) -> Opened:
-    """What is packed in a stream, or the stream itself; each with its name, or with why it cannot be read.
+    """Yield what is packed in a stream, or the stream itself; each with its name, or with why it cannot be read.
 
-    file: the same bytes where they can be read in any order. What is given must be read before the next is asked for.
-    Raises whatever ends the unpacking of an archive: what was given by then counts.
+    file: the same bytes where they allow random access. Read each result before you request the next. Raises any error
+    that ends the unpacking of an archive: results before it count.
     """
     packing = stream.packing()
     if packing is None:
@@ -61,7 +61,7 @@ def unpack(name: str, stream: Pieces, budget: Budget, *, file: BinaryIO | None =
 
 
 def _member(name: str, opened: Callable[[], Pieces], budget: Budget, depth: int) -> Opened:
-    """What a member of an archive holds: what is wrong with it ends the archive only if a limit is exhausted."""
+    """Yield the content of an archive's member; an error in it ends the archive only if a limit is exhausted."""
     try:
         yield from unpack(name, opened(), budget, depth=depth + 1)
     except ExhaustedError:
@@ -72,7 +72,7 @@ def _member(name: str, opened: Callable[[], Pieces], budget: Budget, depth: int)
 
 def _unzip(name: str, stream: Pieces, budget: Budget, file: BinaryIO | None, depth: int) -> Opened:
     if file is None:
-        # A zip's directory stands at its end. The file has no name: nothing remains of it, however this ends.
+        # A zip's directory is at its end. The file has no name: nothing remains of it, however this ends.
         with tempfile.TemporaryFile(prefix="procwire-") as copy:
             while piece := stream.read():
                 copy.write(piece)
@@ -97,7 +97,7 @@ def _zip_member(file: BinaryIO, member: Member, budget: Budget) -> Pieces:
 
 
 class _Source:
-    """The bytes of a tar: end where reading fails, which `error` tells, and have a limit where headers are read."""
+    """Read the bytes of a tar: end where reading fails (see `error`), and limit the bytes of headers."""
 
     def __init__(self, stream: Pieces) -> None:
         self._stream = stream
@@ -106,7 +106,7 @@ class _Source:
         self.tail = b""
 
     def allow(self, count: int | None) -> None:
-        """Give no more than so many bytes from here on; None: all that there are."""
+        """Return at most so many bytes from here on; None: no limit."""
         self._left = count
 
     def read(self, size: int) -> bytes:
@@ -127,7 +127,7 @@ def _untar(name: str, stream: Pieces, budget: Budget, depth: int) -> Opened:
     broken = zeros = 0
 
     class Header(tarfile.TarInfo):
-        """Counts the headers that are broken, which Python's reader passes over, or takes for the end."""
+        """Count broken headers, which Python's reader skips, or takes for the end."""
 
         @classmethod
         def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Header:
@@ -135,7 +135,7 @@ def _untar(name: str, stream: Pieces, budget: Budget, depth: int) -> Opened:
             try:
                 return super().frombuf(buf, encoding, errors)
             except tarfile.HeaderError:
-                # Zeros stand at the end, nothing behind it.
+                # Zeros mark the end; nothing follows.
                 broken += any(buf)
                 zeros += len(buf) if not any(buf) else 0
                 if zeros <= _PADDING_BYTES:
@@ -144,7 +144,7 @@ def _untar(name: str, stream: Pieces, budget: Budget, depth: int) -> Opened:
 
     try:
         source.allow(_HEADER_BYTES)
-        # Zeros end a tar; but one may stand behind another.
+        # Zeros end a tar; but another tar may follow.
         with tarfile.open(fileobj=cast(BinaryIO, source), mode="r|", tarinfo=Header, encoding="utf-8",
                           errors="surrogateescape", ignore_zeros=True) as archive:  # fmt: skip
             while member := archive.next():
@@ -156,7 +156,7 @@ def _untar(name: str, stream: Pieces, budget: Budget, depth: int) -> Opened:
     except Exception as error:
         if source.error is None:
             raise
-        # What the reader makes of the early end says less.
+        # The reader's error about the early end says less.
         raise source.error from error
     if source.error is not None:
         raise source.error
@@ -167,7 +167,7 @@ def _untar(name: str, stream: Pieces, budget: Budget, depth: int) -> Opened:
 
 
 class _Content:
-    """The next bytes of a tar, up to where it is cut off: Python's reader drops the last ones before the cut."""
+    """Read the next bytes of a tar, up to where it is cut off: Python's reader drops the last ones before the cut."""
 
     def __init__(self, archive: tarfile.TarFile, size: int) -> None:
         self._archive = archive
@@ -190,7 +190,7 @@ def _tar_member(
         def opened() -> Pieces:
             if not member.issparse():
                 return Pieces(_Content(archive, member.size))
-            # Its holes stand in no byte of the archive.
+            # Its holes occupy no bytes of the archive.
             return Pieces(archive.extractfile(member), budget, lambda: stream.count - start + _BLOCK_BYTES)
 
         yield from _member(name, opened, budget, depth)
@@ -201,7 +201,7 @@ def _tar_member(
 
 
 def _skip(archive: tarfile.TarFile) -> None:
-    """Read to the next header. Python's reader does so too, but goes on where there are no more bytes."""
+    """Read to the next header. Python's reader does so too, but continues where there are no more bytes."""
     rest = _Content(archive, archive.offset - archive.fileobj.tell())
     while rest.read(PIECE_BYTES):
         pass

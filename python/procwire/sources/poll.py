@@ -1,8 +1,8 @@
-"""Connections seen by looking at intervals: for whoever may not, or cannot, load eBPF.
+"""Poll for connections at intervals: for users who may not, or cannot, load eBPF.
 
-Best effort, and labelled so: what opens and closes between two looks is missed (of TCP the end that closed first is
-seen waiting, without its process), as is whom an unconnected UDP socket talks to, and every other network
-namespace. Processes are those that hold the sockets, where this account may see them.
+Best effort, and labelled so. It misses what opens and closes between two polls (of TCP the end that closed first is
+seen waiting, without its process), the peers of an unconnected UDP socket, and every other network namespace. Processes
+are those that hold the sockets, where this account may see them.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ Row = dict[str, Any]
 
 
 class PollSource:
-    """A LiveSource that needs no privilege; with those that it names it sees the processes of all users.
+    """Poll as a LiveSource that needs no privilege; with its `capabilities` it sees the processes of all users.
 
-    interval_s: seconds between looks. existing: whether to give what is open at the first. udp: whether UDP is wanted.
-    machine_id, boot_time_ns: as for `guid.linux_guid`. Raises OSError where the kernel does not list sockets.
+    interval_s: seconds between polls. existing: whether to return what is open at the first. udp: whether to include
+    UDP. machine_id, boot_time_ns: as for `guid.linux_guid`. Raises OSError where the kernel does not list sockets.
     """
 
     name = "poll"
@@ -65,7 +65,7 @@ class PollSource:
         self.hooks = (Hook("sock_diag/tcp+udp", True, None), Hook("sock_diag/mptcp", self._table.has_mptcp, missing))
 
     def step(self, timeout_s: float) -> pa.RecordBatch | None:
-        """What is new, if a look is due within `timeout_s`."""
+        """Return what is new, if a poll is due within `timeout_s`; else None."""
         if self._pending is not None:
             batch, self._pending = self._pending, None
             return batch
@@ -77,15 +77,15 @@ class PollSource:
         return self._look("connection")
 
     def losses(self) -> Mapping[str, int]:
-        """None known: what is missed is not seen to be."""
+        """Return no losses: polling cannot see what it misses."""
         return {}
 
     def unattributed(self) -> Mapping[str, int]:
-        """None: best effort is what `poll` promises."""
+        """Return nothing: `poll` promises best effort only."""
         return {}
 
     def warnings(self) -> Mapping[str, int]:
-        """None."""
+        """Return no warnings."""
         return {}
 
     def close(self) -> None:
@@ -102,7 +102,7 @@ class PollSource:
         return self._batch(kind, news, listening) if news else None
 
     def _waits(self, found: Socket) -> bool:
-        """Whether it only stays for its time to pass: what an MPTCP connection leaves has a cookie of its own."""
+        """Return whether the socket is only in TIME-WAIT: what an MPTCP connection leaves has a cookie of its own."""
         return found.state == TIME_WAIT and _ends(found) in self._seen_ends
 
     def _batch(self, kind: str, news: list[Socket], listening: set[tuple[str, bytes, int]]) -> pa.RecordBatch:
@@ -121,7 +121,7 @@ class PollSource:
         return pa.RecordBatch.from_pylist(rows, schema=LIVE_SCHEMA)
 
     def _lineage(self, owner: Process, known: dict[int, Process | None]) -> list[Process]:
-        """The ancestors of a process, the parent first; `known` remembers them by their ids."""
+        """Return the ancestors of a process, the parent first; `known` caches them by their ids."""
         lineage: list[Process] = []
         parent_id = owner.parent_id
         while parent_id and len(lineage) < _ANCESTORS:
@@ -161,7 +161,7 @@ def _is_connection(found: Socket) -> bool:
 
 
 def _listens(found: Socket) -> bool:
-    """UDP has no such state: what is bound and not connected stands ready for anyone."""
+    """Return whether the socket listens. UDP has no such state: a bound, unconnected socket accepts from anyone."""
     return found.state == LISTEN if found.protocol == "tcp" else not _is_connection(found)
 
 
@@ -175,7 +175,7 @@ def _socket_part(found: Socket, inbound: bool) -> Row:
         "outcome": "established" if found.protocol == "tcp" else None,
         "connection_id": found.cookie,
         "attribution": "poll",
-        # A connection that only waits for its time to pass is nobody's any more.
+        # A connection in TIME-WAIT has no owner.
         "user_id": None if found.state == TIME_WAIT else found.user_id,
         **_endpoint("src", *source),
         **_endpoint("dst", *target),

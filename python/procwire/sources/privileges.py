@@ -1,8 +1,8 @@
-"""Giving up root: another account, no capability in any set, and no way back to either.
+"""Give up root: become another account, with no capability in any set, irrevocably.
 
-On Linux a thread's rights are its own; only the change of account, by glibc's hand, reaches all threads, and takes
-their capabilities with it. So what makes it irrevocable comes first, before any other thread is begun (Arrow and
-DuckDB begin some), for they inherit it; the account changes last, when all is open that needs root.
+On Linux each thread has its own rights; only the change of account, which glibc makes, reaches all threads, and takes
+their capabilities with it. So the steps that make it irrevocable come first, before any other thread starts (Arrow and
+DuckDB start some), for threads inherit them; the account changes last, when all is open that needs root.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def recording_account(name: str | None = None) -> pwd.struct_passwd:
-    """The account called `name`; without a name `procwire` if there is one, else `nobody`.
+    """Return the account called `name`; without a name `procwire` if it exists, else `nobody`.
 
     Raises UsageError where there is none.
     """
@@ -55,14 +55,15 @@ def recording_account(name: str | None = None) -> pwd.struct_passwd:
 
 
 def can_change_account() -> bool:
-    """Return whether this process is root, and has what it takes to become another account: a container's may not."""
+    """Return whether this process is root, and can become another account: a container's may not."""
     effective = int(Path("/proc/thread-self/status").read_text().partition("CapEff:")[2].split()[0], 16)
     return os.geteuid() == 0 and bool(effective >> _CAP_SETUID & 1 and effective >> _CAP_SETGID & 1)
 
 
 def lock_privileges() -> None:
-    """Let no privilege be gained any more: no new ones by programs that give them, no capability for an account but
-    root. To be called before there are other threads. Who cannot become another account has none from here on.
+    """Prevent any gain of privileges: none from setuid programs, no capability for an account but root.
+
+    Call it before there are other threads. A process that cannot become another account loses its capabilities here.
 
     Raises RecordError where the kernel refuses.
     """
@@ -75,7 +76,7 @@ def lock_privileges() -> None:
 
 
 def drop_privileges(account: pwd.struct_passwd, keep: Collection[int] = ()) -> None:
-    """Become `account` for good, with no capability but those of `keep`, and these in this thread only.
+    """Become `account` permanently, with no capability but those of `keep`, and these in this thread only.
 
     Raises RecordError if any thread has anything else left, or locked its privileges too late.
     """

@@ -1,4 +1,4 @@
-"""Processes as /proc tells them, each as far as this account may see it."""
+"""Read processes from /proc, each as far as this account may see it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PARENT, _START_TICKS = 1, 19
 
 
 class Image(NamedTuple):
-    """The file that a process executes; None for what this account may not see."""
+    """Hold the file that a process executes; None for what this account may not see."""
 
     device: int | None
     inode: int | None
@@ -28,7 +28,7 @@ class Image(NamedTuple):
 
 
 class Process(NamedTuple):
-    """A process; None for what this account may not see."""
+    """Hold a process; None for what this account may not see."""
 
     process_id: int
     start_ticks: int
@@ -47,7 +47,7 @@ class Process(NamedTuple):
 
 
 def process(process_id: int, machine: int, boot_ns: int) -> Process | None:
-    """The process of that id; None if there is none (any more)."""
+    """Return the process of that id; None if it does not exist (any longer)."""
     folder = Path("/proc", str(process_id))
     try:
         stat = (folder / "stat").read_bytes().rpartition(b")")[2].split()
@@ -72,7 +72,7 @@ def process(process_id: int, machine: int, boot_ns: int) -> Process | None:
 
 
 def holders(inodes: Collection[int]) -> dict[int, int]:
-    """Socket inode to the process that holds it, of those the one that started first."""
+    """Map each socket inode to the process that holds it; of several, to the one that started first."""
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
     found: dict[int, int] = {}
     started: dict[int, int] = {}
@@ -91,7 +91,7 @@ def _process_ids() -> Iterator[int]:
 
 
 def _links(process_id: int) -> Iterator[str]:
-    # Without pathlib: they are thousands.
+    # Without pathlib: there are thousands.
     folder = f"/proc/{process_id}/fd"
     with suppress(OSError):
         for name in os.listdir(folder):  # noqa: PTH208
@@ -100,7 +100,7 @@ def _links(process_id: int) -> Iterator[str]:
 
 
 def start_ticks(process_id: int) -> int | None:
-    """Start of the process, in ticks since boot; None if there is none of that id."""
+    """Return the start of the process, in ticks since boot; None if there is no process of that id."""
     try:
         stat = Path(f"/proc/{process_id}/stat").read_bytes()
         return int(stat.rpartition(b")")[2].split()[_START_TICKS])
@@ -109,7 +109,7 @@ def start_ticks(process_id: int) -> int | None:
 
 
 def _executable(folder: Path) -> str | None:
-    """What the link to it says; bytes that are not UTF-8 are U+FFFD."""
+    """Return the target of the link to it; bytes that are not UTF-8 are U+FFFD."""
     try:
         return os.readlink(bytes(folder / "exe")).decode(errors="replace")  # noqa: PTH115
     except OSError:
@@ -135,7 +135,7 @@ def _inode(path: Path) -> int | None:
 
 
 def _user_ids(folder: Path) -> tuple[int | None, int | None]:
-    """The real and the effective uid."""
+    """Return the real and the effective uid; None where unknown."""
     with suppress(OSError):
         for line in (folder / "status").read_bytes().splitlines():
             if line.startswith(b"Uid:"):

@@ -1,4 +1,4 @@
-"""The rights that it takes to open a sensor, kept by one thread while others, which do something else, have none."""
+"""Keep the rights for opening a sensor in one thread, while the other threads have none."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _T = TypeVar("_T")
 
 
 class KeptRights:
-    """A thread that keeps the capabilities of this process beyond `privileges.lock_privileges`.
+    """Keep the capabilities of this process in one thread beyond `privileges.lock_privileges`.
 
-    On Linux each thread has its own, and those that it begins inherit them. So this one begins before the lock, makes
-    one call, and ends: Arrow's threads, which last, come from a thread that has none. Root, who becomes another
+    On Linux each thread has its own, and the threads that it starts inherit them. So this one starts before the lock,
+    makes one call, and ends: Arrow's threads, which last, come from a thread that has none. Root, who becomes another
     account later, needs no thread for this, but opens the sensor in one too: modules are imported meanwhile.
     """
 
@@ -24,9 +24,9 @@ class KeptRights:
         self._thread.submit(int).result()
 
     def begin(self, work: Callable[[], _T]) -> Callable[[], _T]:
-        """Begin `work` with the rights; what is returned waits for it, and then nothing has them any more.
+        """Start `work` with the rights; the returned function waits for it, and then no thread has them.
 
-        It returns what `work` returns, or raises what that raises.
+        The function returns what `work` returns, or raises what `work` raises.
         """
         future = self._thread.submit(work)
 

@@ -1,4 +1,4 @@
-"""The eBPF sensor: what the core captures in the kernel, in the table's columns."""
+"""Read the eBPF sensor: what the core captures in the kernel, in the table's columns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LineForm = _core.LineForm
 
 
 class Lines(NamedTuple):
-    """Rows that became lines."""
+    """Hold rows that became lines."""
 
     data: memoryview
     written: int
@@ -36,23 +36,36 @@ class Lines(NamedTuple):
 
 
 class Names(Protocol):
-    """What is asked while lines are written, at the first sight of a value and several times a second."""
+    """Answer the core's questions while it writes lines, at the first sight of a value and several times a second."""
 
-    def user(self, uid: int) -> str | None: ...
-    def host(self, address: str, is_own: bool) -> tuple[str, str] | None: ...
-    def container(self, cgroup: str) -> str | None: ...
-    def logs(self, image: str | None) -> bool: ...
-    def stamp(self) -> str: ...
-    def rules(self, rows: object) -> list[str | None] | None: ...
-    def keeps(self, rows: object) -> bytes | None: ...
+    def user(self, uid: int) -> str | None:
+        """Return the name of an account; None without one."""
+
+    def host(self, address: str, is_own: bool) -> tuple[str, str] | None:
+        """Return the name of an address and its origin; None without one."""
+
+    def container(self, cgroup: str) -> str | None:
+        """Return the container of a control group; None without one."""
+
+    def logs(self, image: str | None) -> bool:
+        """Return whether rows of processes that run this image are recorded."""
+
+    def stamp(self) -> str:
+        """Return the current prefix of a syslog line."""
+
+    def rules(self, rows: object) -> list[str | None] | None:
+        """Return what the rules say of each row, see `recorder.deciding.Decisions`; None without rules."""
+
+    def keeps(self, rows: object) -> bytes | None:
+        """Return whether a predicate keeps each row, see `recorder.deciding.Decisions`; None without a predicate."""
 
 
 class EbpfSource:
-    """A LiveSource over `_core.Sensor`, which is loaded and attached once this is made.
+    """Capture as a LiveSource over `_core.Sensor`, which is loaded and attached when this is made.
 
-    ring_bytes: size of the kernel's buffer. udp: whether UDP is seen too, and names from DNS with it.
-    udp_idle_s: a UDP flow is told again after so long a silence.
-    machine_id, boot_time_ns: as for `guid.linux_guid`. Raises RecordError, with the reason, where it cannot load.
+    ring_bytes: size of the kernel's buffer. udp: whether to capture UDP, and names from DNS with it. udp_idle_s: a UDP
+    flow is reported again after this many seconds of silence. machine_id, boot_time_ns: as for `guid.linux_guid`.
+    Raises RecordError, with the reason, where it cannot load.
     """
 
     name = "ebpf"
@@ -86,13 +99,13 @@ class EbpfSource:
                 machine_id=machine_id,
             )
         except (OSError, RuntimeError) as error:
-            # What the kernel says of a lack of rights names whatever was to be done first.
+            # The kernel's error for missing rights names only the first step that failed.
             missing = missing_capabilities()
             raise RecordError(lacking_rights(missing) if missing else str(error)) from error
         self.hooks = tuple(Hook(*hook) for hook in self._sensor.hooks())
 
     def step(self, timeout_s: float) -> pa.RecordBatch | None:
-        """What the kernel has handed over, waiting for it at most `timeout_s`."""
+        """Return what the kernel delivered, after waiting for it at most `timeout_s`; None if nothing."""
         import pyarrow as pa
 
         batch = self._sensor.step(timeout_s)
@@ -113,14 +126,14 @@ class EbpfSource:
         sizes: Mapping[str, int],
         names: Names,
     ) -> None:
-        """Make lines of rows from here on, which `lines` gives; `step` gives none any more.
+        """Write rows as lines from here on, which `lines` returns; `step` returns no more batches.
 
-        constants: columns that every line has the same. ports: (port, protocol) to name. namespace: inode of the
-        recorder's network namespace. connections_only: whether rows of other kinds have no form. by_image:
-        whether `names` is asked which processes are recorded. rules, predicate: columns of the rows in which `names` is
-        asked for what rules say, and whether they are kept; None where it is not asked. Rules depend on these alone:
-        their answers are kept until this is called again. names_hosts: whether hosts and ports have names. sizes:
-        characters that the texts of columns may have, once rules have seen them.
+        constants: columns with one value for all lines. ports: (port, protocol) to name. namespace: inode of the
+        recorder's network namespace. connections_only: whether rows of other kinds have no form. by_image: whether to
+        call `names` for which processes are recorded. rules, predicate: columns of the rows that `names` gets to decide
+        what rules say, and whether rows are kept; None to skip the call. Rules depend on these alone: their answers are
+        cached until this is called again. names_hosts: whether hosts and ports have names. sizes: most characters of
+        the texts of columns, once rules have seen them.
         """
         self._sensor.write_lines(
             form,
@@ -137,26 +150,26 @@ class EbpfSource:
         )
 
     def lines(self, timeout_s: float, first_record_id: int, most: int) -> Lines | None:
-        """Lines of what the kernel has handed over, waiting for it at most `timeout_s`; None where none came.
+        """Return lines of what the kernel delivered, after waiting at most `timeout_s`; None if there are none.
 
-        They are numbered from `first_record_id` on. Rows beyond `most` are counted, and no lines. What is left is given
-        at the next call, which does not wait.
+        They are numbered from `first_record_id` on. Rows beyond `most` are counted, but not written as lines. The rest
+        is returned at the next call, which does not wait.
         """
         found = self._sensor.lines(timeout_s, first_record_id, most)
         return None if found is None else Lines(*found)
 
     def losses(self) -> Mapping[str, int]:
-        """Cause to events lost since the start."""
+        """Return the events lost since the start, by cause."""
         losses: dict[str, int] = self._sensor.losses()
         return losses
 
     def unattributed(self) -> Mapping[str, int]:
-        """Rows since the start that lack their process, by what they have as attribution."""
+        """Return the rows since the start that lack their process, by attribution."""
         counts: dict[str, int] = self._sensor.unattributed()
         return counts
 
     def warnings(self) -> Mapping[str, int]:
-        """What else the sensor met, and how often: UDP flows that it had to forget, for one."""
+        """Return how often each other condition occurred in the sensor, such as UDP flows that it had to forget."""
         warnings: dict[str, int] = self._sensor.warnings()
         return warnings
 

@@ -1,6 +1,7 @@
-"""The sockets of this network namespace, as the kernel lists them to anyone: netlink's sock_diag.
+"""List the sockets of this network namespace, as the kernel lists them to anyone: netlink's sock_diag.
 
-Layouts: linux/inet_diag.h, linux/netlink.h. Numbers are the machine's own order, addresses and ports the network's.
+Layouts: linux/inet_diag.h, linux/netlink.h. Numbers are in the machine's byte order, addresses and ports in the
+network's.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _V4_MAPPED = bytes(10) + b"\xff\xff"
 
 
 class Socket(NamedTuple):
-    """An internet socket; addresses are 16 bytes, IPv4 as ::ffff:a.b.c.d."""
+    """Hold an internet socket; addresses are 16 bytes, IPv4 as ::ffff:a.b.c.d."""
 
     protocol: Protocol
     state: int
@@ -48,7 +49,7 @@ class Socket(NamedTuple):
 
 
 class SocketTable:
-    """Lists sockets; one netlink socket for as long as it is open.
+    """List sockets over one netlink socket, until closed.
 
     Raises OSError where the kernel has no sock_diag.
     """
@@ -62,7 +63,7 @@ class SocketTable:
         self._netlink.close()
 
     def sockets(self) -> Iterator[Socket]:
-        """Every TCP and UDP socket, IPv4 and IPv6; an MPTCP connection once, as tcp, without its subflows."""
+        """Yield every TCP and UDP socket, IPv4 and IPv6; an MPTCP connection once, as tcp, without its subflows."""
         whole = list(self._mptcp())
         yield from whole
         ends = {found[2:6] for found in whole if found.state in CONNECTED}

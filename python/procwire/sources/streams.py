@@ -1,4 +1,4 @@
-"""Streams of bytes: in pieces as they come, recognised as packed, unpacked within limits."""
+"""Read streams of bytes: in pieces as they arrive, recognised as packed, unpacked within limits."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _TAR_MODE = slice(100, 108)
 
 
 def packing_of(head: bytes, *, at_end: bool = False) -> Packing | Literal["unsure"] | None:
-    """The packing that an input's first bytes show; None for none; `unsure` if more bytes would tell.
+    """Return the packing that an input's first bytes show; None for none; `unsure` if more bytes are needed.
 
-    Depends on the bytes alone, not on how many of them are at hand: so a slow pipe is recognised as a file is. A tar's
-    mark stands behind its first name; to keep no log waiting for so many bytes, the mode before it is looked at too.
+    Depends on the bytes alone, not on how many have arrived: so a slow pipe is recognised as a file is. A tar's magic
+    follows its first name; to delay no log for so many bytes, the mode before it is checked too.
     """
     for magic, packing in _MAGICS.items():
         if head.startswith(magic):
@@ -51,10 +51,11 @@ def packing_of(head: bytes, *, at_end: bool = False) -> Packing | Literal["unsur
 
 
 class Pieces(io.RawIOBase):
-    """Reads give what is at hand: of a pipe without waiting for more, and of damaged packed bytes up to
-    the damage, whose error comes after what is before it instead of in its place.
+    """Return the bytes that have arrived: of a pipe without waiting for more, of damaged data up to the damage.
 
-    budget, packed: hold what is read to the limits of unpacking; `packed` says from how many bytes it was made.
+    The error of the damage follows the bytes before it, instead of replacing them.
+
+    budget, packed: hold what is read to the limits of unpacking; `packed` counts the bytes that it was unpacked from.
     """
 
     def __init__(self, file: object, budget: Budget | None = None, packed: Callable[[], int] = lambda: 0) -> None:
@@ -70,17 +71,17 @@ class Pieces(io.RawIOBase):
         """Bytes that were read from here so far."""
 
     def packing(self) -> Packing | None:
-        """What the first bytes show; waits for as many as it takes."""
+        """Return the packing that the first bytes show; None for none. Waits for as many bytes as it takes."""
         head = self.head(lambda head: packing_of(head) == "unsure")
         return cast("Packing | None", packing_of(head, at_end=True))
 
     def head(self, needs_more: Callable[[bytes], bool]) -> bytes:
-        """The first bytes, which are still to be read; waits for more as long as they are said to be too few."""
+        """Return the first bytes, without consuming them; waits for more as long as `needs_more` returns true."""
         while needs_more(self._head):
             try:
                 piece = self._next(PIECE_BYTES) if self._error is None else b""
             except Exception as error:
-                # It comes in its turn.
+                # `read` raises it in its turn.
                 self._error, piece = error, b""
             if not piece:
                 break
@@ -88,9 +89,11 @@ class Pieces(io.RawIOBase):
         return self._head
 
     def readable(self) -> bool:
+        """Return True."""
         return True
 
     def read(self, size: int = -1) -> bytes:
+        """Return the bytes that have arrived, at most `size`; empty at the end. Raises the error of any damage."""
         size = min(size, PIECE_BYTES) if size >= 0 else PIECE_BYTES
         if self._head:
             piece, self._head = self._head[:size], self._head[size:]
@@ -110,6 +113,7 @@ class Pieces(io.RawIOBase):
         return piece
 
     def readinto(self, buffer: Any) -> int:
+        """Read into `buffer`; return the number of bytes, 0 at the end."""
         piece = self.read(len(buffer))
         buffer[: len(piece)] = piece
         return len(piece)
@@ -126,7 +130,7 @@ class _Codec(Protocol):
 
 
 class _Zlib:
-    """zlib's decompressor, as those of bz2 and lzma are."""
+    """Adapt zlib's decompressor to the interface of those of bz2 and lzma."""
 
     def __init__(self, wbits: int) -> None:
         self._zlib = zlib.decompressobj(wbits)
@@ -148,10 +152,10 @@ class _Zlib:
 
 
 class _Decoded:
-    """What a codec makes of a file, never more at a time than is asked for.
+    """Decompress a file, never more at a time than is requested.
 
-    is_repeated: another stream may follow, and nothing else: what Python's own readers leave unread without a word is
-    an error.
+    is_repeated: another stream may follow, and nothing else: data that Python's own readers leave unread silently is an
+    error.
     """
 
     def __init__(self, file: Pieces, codec: Callable[[], _Codec], *, is_repeated: bool, start: bytes = b"") -> None:
@@ -175,7 +179,7 @@ class _Decoded:
         return b""
 
     def _follows(self) -> bool:
-        """Whether another stream begins; zeros may fill the space between."""
+        """Return whether another stream begins; zeros may fill the space between."""
         if not self._is_repeated:
             return False
         rest = self._codec.unused_data.lstrip(b"\0")
@@ -189,19 +193,22 @@ class _Decoded:
 
 
 def unpacked(file: Pieces, packing: Literal["gzip", "zstd", "bzip2", "xz"]) -> object:
-    """A file that gives what a compressed one holds."""
+    """Return a file of the content of a compressed one."""
     if packing == "zstd":
         return pa.CompressedInputStream(pa.PythonFile(cast(BinaryIO, file), mode="r"), "zstd")
     return _Decoded(file, _CODECS[packing], is_repeated=True)
 
 
 def inflated(file: Pieces, packing: Literal["deflate", "bzip2"]) -> object:
-    """The same for one stream, as the members of a zip are."""
+    """Return a file of the content of one compressed stream, as the members of a zip are."""
     return _Decoded(file, _CODECS[packing], is_repeated=False)
 
 
 def unlzma(file: Pieces, properties: bytes, size: int | None) -> object:
-    """The same for LZMA without the head of a file. size: bytes that come out, if the stream does not mark its end."""
+    """Return a file of the content of LZMA without a header.
+
+    size: unpacked bytes, if the stream does not mark its end.
+    """
     head = properties + (b"\xff" * 8 if size is None else size.to_bytes(8, "little"))
     return _Decoded(file, lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_DECODER_BYTES),
                     is_repeated=False, start=head)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Rows of Parquet and Arrow files as those of a log: of the event's columns and types, under standard names."""
+"""Read rows of Parquet and Arrow files as a log's: the event's columns and types, under standard names."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from procwire.sources.tables import ERRORS, TableFile
 __all__ = ["log_rows"]
 
 _KIND = field_named("record_kind")
-# What a log has of a recording; an alert is of a connection that has its row.
+# The kinds of a recording that a log has; an alert belongs to a connection with a row of its own.
 _CONNECTIONS, _ALERT = pa.array(["connection", "existing"]), "alert"
-# Where the rows lay in what the file was made from says nothing about the file.
+# The positions of the rows in the original log say nothing about this file.
 _PLACES = ("source_offset", "source_line")
-# Years 1 to 9999: beyond them neither Python nor every reader of a lake has times.
+# Years 1 to 9999: neither Python nor every reader of a lake supports times beyond them.
 _FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
 
 
 def log_rows(table: TableFile, name: str, *, live: bool) -> Iterator[pa.RecordBatch]:
-    """Read the rows of a file as those of a log called `name`; what is damaged ends them, and is in the file's account,
-    which also counts rows that are left out.
+    """Read the rows of a file as those of a log called `name`; damage ends them, and is in the file's ledger.
 
-    live: of connections, give all that a recording has, but for alerts and the column `logged`; else what a log has.
+    The ledger also counts rows that are left out.
+
+    live: of connections, return all that a recording has, except alerts and the column `logged`; else what a log has.
     """
     stored = table.event.fields
     if live and table.event is CONNECTION:
@@ -54,7 +55,7 @@ def _of_kind(table: TableFile, batch: pa.RecordBatch, *, live: bool) -> pa.Recor
 
 
 def _column(table: TableFile, field: Field, batch: pa.RecordBatch, name: str) -> pa.Array:
-    """A field of the rows, of its type; null where the file does not have it."""
+    """Return a column of the rows, with its type; null where the file does not have it."""
     own = field.named(table.names)
     if field.name == "source_file":
         return pa.repeat(pa.scalar(name), batch.num_rows)
@@ -82,7 +83,7 @@ def _plain(table: TableFile, field: Field, column: pa.Array) -> pa.Array:
 
 
 def _times(table: TableFile, field: Field, column: pa.Array) -> pa.Array:
-    """Times in UTC, in microseconds; null, and a warning, for those that cannot be."""
+    """Return times in UTC, in microseconds; null, and a warning, for those that cannot be converted."""
     times = pa.nulls(len(column), field.type) if field in table.local_times else _as(column, field.type)
     numbers = times.cast(pa.int64())
     times = pc.if_else(pc.or_(pc.less(numbers, _FIRST_US), pc.greater(numbers, _LAST_US)), None, times)
@@ -92,7 +93,10 @@ def _times(table: TableFile, field: Field, column: pa.Array) -> pa.Array:
 
 
 def _as(column: pa.Array, kind: pa.DataType) -> pa.Array:
-    """A column as another type, whatever layout or unit it has. Raises pa.ArrowException where a value does not fit."""
+    """Return a column as another type, whatever its layout or unit.
+
+    Raises pa.ArrowException where a value does not fit.
+    """
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
@@ -107,7 +111,7 @@ def _address_bytes(texts: pa.StringArray) -> pa.BinaryArray:
 
 
 def _packed(text: str) -> bytes | None:
-    """An address as 16 bytes, IPv4 as ::ffff:a.b.c.d; None for a text that is none."""
+    """Return an address as 16 bytes, IPv4 as ::ffff:a.b.c.d; None for any other text."""
     try:
         address = ip_address(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Files that hold tables already: Parquet, and Arrow's streams and files, as procwire writes them."""
+"""Open files that hold tables already: Parquet, and Arrow's streams and files, as procwire writes them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from procwire.sources.inputs import STDIN, Found, TableFormat, expand, is_regula
 
 __all__ = ["ERRORS", "TableFile", "find_tables", "open_table"]
 
-# What tells the events apart, and a table of ours from others.
+# Columns that distinguish the events, and our tables from others.
 _TELLING: dict[Event, tuple[str, ...]] = {
     CONNECTION: ("event_creation_time", "process_name", "dst_ip"),
     PROCESS_CREATION: ("event_creation_time", "process_guid", "process_command_line"),
@@ -33,7 +33,7 @@ _BATCH_ROWS = 1 << 16
 
 @dataclass(slots=True)
 class TableFile:
-    """A Parquet or Arrow file whose rows are of one event."""
+    """Read a Parquet or Arrow file whose rows are of one event."""
 
     path: str
     format: TableFormat
@@ -46,13 +46,13 @@ class TableFile:
     """Of a Parquet file; an Arrow file does not say before it is read."""
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The rows of an Arrow file; what is damaged is told in `account`, and ends them."""
+        """Yield the rows of an Arrow file; damage is recorded in `account`, and ends them."""
         for batch in self.raw_batches():
             self.count(batch.num_rows)
             yield batch
 
     def raw_batches(self) -> Iterator[pa.RecordBatch]:
-        """Read the rows of a file of either format, without counting them; what is damaged likewise ends them."""
+        """Yield the rows of a file of either format, without counting them; damage also ends them."""
         try:
             with _file(self.path) as file:
                 for batch in _arrow(file) if self.format == "arrow" else _parquet(file):
@@ -64,7 +64,7 @@ class TableFile:
 
     @property
     def local_times(self) -> list[Field]:
-        """Columns whose times have no zone, and so may be any place's. UtcTime is in UTC without saying so."""
+        """Return the columns whose times have no zone, and so may be local. UtcTime is in UTC without saying so."""
         kinds = {column.name: column.type for column in self.schema}
         found = [(field, kinds.get(field.named(self.names))) for field in self.event.fields]
         return [
@@ -74,7 +74,7 @@ class TableFile:
         ]
 
     def unreadable(self, field: Field, count: int, expected: str) -> None:
-        """Account for values that are null in the table."""
+        """Record values that are null in the table."""
         name = field.named(self.names)
         tally = self.account.warnings.setdefault("unreadable value", Tally())
         tally.count += count
@@ -83,21 +83,22 @@ class TableFile:
             tally.examples.append(Example(0, None, detail))
 
     def damaged(self, error: Exception) -> None:
-        """Account for what ended the reading."""
+        """Record the error that ended the reading."""
         self.account.damage[READ_ERROR] = _tally(error)
 
     def count(self, rows: int) -> None:
-        """Account for rows."""
+        """Add rows to the ledger."""
         self.account.records += rows
         self.account.events += rows
         self.account.by_event[self.event.name] = self.account.events
 
 
 def find_tables(paths: Sequence[str | os.PathLike[str]]) -> tuple[list[TableFile], list[FileLedger]]:
-    """The Parquet and Arrow files among what `paths` stand for, and the accounts of all of them: also of those that
-    cannot be read, or are none of procwire's.
+    """Return the Parquet and Arrow files among what `paths` stand for, and the ledgers of all files.
 
-    Raises UsageError for the files of a lake, of which only its log tells which count.
+    The ledgers include files that cannot be read, or are not procwire's.
+
+    Raises UsageError for the files of a lake: only its log says which of them count.
     """
     found: list[TableFile] = []
     accounts: list[FileLedger] = []
@@ -116,9 +117,9 @@ def find_tables(paths: Sequence[str | os.PathLike[str]]) -> tuple[list[TableFile
 
 
 def open_table(path: str, *, named: bool) -> tuple[TableFile | None, FileLedger]:
-    """Open a Parquet or Arrow file: None if it cannot be read, or is none of procwire's, as its account then says.
+    """Open a Parquet or Arrow file: None if it cannot be read, or is not procwire's; its ledger then says why.
 
-    named: whether the user named it. The files of a lake are none to be read: only its log says which count.
+    named: whether the user named it. The files of a lake cannot be read directly: only its log says which count.
     """
     name = name_of(path)
     if not named and _is_hidden(path):
@@ -139,19 +140,19 @@ def _tried(path: str, format: TableFormat, account: FileLedger) -> TableFile | N
     except UsageError as error:
         account.error = str(error)
     except Exception as error:
-        # Whatever a hostile file makes of its opening. It was meant to hold rows: it is no file without a log.
+        # A hostile file may raise any error here. It was meant to hold rows: it is not a file without a log.
         account.error = f"cannot be read as {format.title()}: {_line(error)}"
         account.unreadable = True
     return None
 
 
 def _is_hidden(path: str) -> bool:
-    # Such belongs to a recording that has not published it.
+    # It belongs to a recording that has not published it.
     return Path(path).name.startswith(".")
 
 
 def _format(entry: Found) -> TableFormat | None:
-    # What cannot be opened is reported where logs are read; what can be read once only is left to it.
+    # The reader of logs reports files that cannot be opened, and reads those that can be read only once.
     with suppress(OSError, ValueError):
         if entry.path != STDIN and entry.trouble is None and is_regular(entry.path):
             return table_format(entry.path)
@@ -178,7 +179,7 @@ def _opened(path: str, format: TableFormat, account: FileLedger) -> TableFile:
 
 
 def _recognised(columns: Iterable[str], format: str) -> tuple[Event, Names]:
-    """The event that a table's rows are of, and the vocabulary of its columns. Raises UsageError for another table."""
+    """Return a table's event, and the vocabulary of its columns. Raises UsageError for another table."""
     columns = list(columns)
     if twice := [name for name, count in Counter(columns).items() if count > 1]:
         raise UsageError(f"found {format.title()} with the column {twice[0]} twice, expected each once")

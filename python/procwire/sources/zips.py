@@ -1,7 +1,7 @@
-"""The members of a zip: read one by one, from its directory, within limits.
+"""Read the members of a zip: one by one, from its directory, within limits.
 
-Python's own reader decodes no name that is not text, holds a directory of any size, and unpacks some methods without
-a limit.
+Python's own reader decodes no name that is not text, holds a directory of any size, and unpacks some methods without a
+limit.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MAX32 = 0xFFFF_FFFF
 
 @dataclass(slots=True)
 class Member:
-    """An entry of the directory."""
+    """Hold an entry of the directory."""
 
     name: str
     """As `os.fsdecode` gives it: what is no text stays what it is."""
@@ -51,11 +51,11 @@ class Member:
 
     @property
     def is_folder(self) -> bool:
-        """Whether it only stands for a folder."""
+        """Return whether it stands for a folder only."""
         return self.name.endswith("/") and not self.size and self.packed <= _NOTHING_PACKED
 
     def open(self, file: BinaryIO) -> tuple[object, Pieces]:
-        """What it holds, and the packed bytes that it is read from. Raises BadZipFile if it cannot be unpacked."""
+        """Return its content, and the packed bytes behind it. Raises BadZipFile if it cannot be unpacked."""
         if self.flags & _ENCRYPTED:
             raise BadZipFile("password required: unpack it first")
         file.seek(self.start)
@@ -87,7 +87,7 @@ class Member:
 
 
 class _Part:
-    """A part of a file, wherever others read in it meanwhile."""
+    """Read a part of a file that others may read at the same time."""
 
     def __init__(self, file: BinaryIO, start: int, size: int) -> None:
         self._file = file
@@ -102,7 +102,7 @@ class _Part:
 
 
 class _Checked:
-    """What a member holds, until it is found to be something else than the directory says."""
+    """Read a member's content, and check it against the directory."""
 
     def __init__(self, file: object, member: Member) -> None:
         self._pieces = Pieces(file)
@@ -120,8 +120,7 @@ class _Checked:
 
 
 def members(file: BinaryIO, most: int) -> tuple[list[Member], Exception | None]:
-    """The members that the directory names, in its order, at most one more than `most`; and what kept the rest of it
-    from being read.
+    """Return the directory's members in order, at most one more than `most`; and the error that ended it, or None.
 
     Raises BadZipFile if there is no directory.
     """
@@ -151,8 +150,10 @@ def members(file: BinaryIO, most: int) -> tuple[list[Member], Exception | None]:
 
 
 def _directory(file: BinaryIO) -> tuple[int, int, int, int]:
-    """Where the directory begins and ends, how many bytes stand before the zip (a program that unpacks it, say), and
-    how many members it should name."""
+    """Return start and end of the directory, the bytes before the zip, and the number of members.
+
+    The bytes before the zip may be a program that unpacks it.
+    """
     size = file.seek(0, io.SEEK_END)
     tail_at = file.seek(max(size - _END.size - _MAX_COMMENT, 0))
     tail = file.read()
@@ -176,8 +177,10 @@ def _directory(file: BinaryIO) -> tuple[int, int, int, int]:
 
 
 def _end_at(tail: bytes) -> int:
-    """Where the end of the directory stands, which says how long the comment behind it is; the comment may hold
-    anything. If nothing fits: the last that looks like it; -1 without any."""
+    """Return where the end record of the directory begins, the one whose comment length fits; -1 without one.
+
+    The comment may hold anything. If none fits: the last that resembles one.
+    """
     at = last = tail.rfind(_END_MAGIC)
     while at >= 0:
         if len(tail) >= at + _END.size and at + _END.size + _END.unpack_from(tail, at)[-1] == len(tail):
@@ -187,7 +190,7 @@ def _end_at(tail: bytes) -> int:
 
 
 def _wide(extra: bytes, *sizes: int) -> Iterator[int]:
-    """The sizes, those of 64 bits from the extra field."""
+    """Yield the sizes, those of 64 bits from the extra field."""
     wide: list[int] = []
     at = 0
     while at + 4 <= len(extra):
@@ -201,6 +204,6 @@ def _wide(extra: bytes, *sizes: int) -> Iterator[int]:
 
 
 def _set_ends(found: list[Member], end: int) -> None:
-    """Members stand one behind the other, the last before the directory."""
+    """Set where each member ends: at the next one, the last at the directory."""
     for member in sorted(found, key=lambda member: member.start, reverse=True):
         member.end, end = end, min(end, member.start)

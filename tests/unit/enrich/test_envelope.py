@@ -60,7 +60,7 @@ def test_records_are_numbered_on() -> None:
 
 @pytest.mark.parametrize("rows", [0, 1, 1_024, 1_025, 5_000])
 def test_batches_of_any_size_keep_their_schema(rows: int) -> None:
-    """Constant columns are kept for 1,024 rows, and made anew beyond."""
+    """Constant columns are stored for 1,024 rows, and remade beyond."""
     envelope = Envelope("host7", 1)
     for count in (1, rows, 1):
         named = envelope(batch(*[CONNECTION] * count))

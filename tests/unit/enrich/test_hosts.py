@@ -204,13 +204,13 @@ def test_own_ends_of_other_namespaces_are_told_by_direction(names: HostNames, re
 
 
 def test_a_transparent_proxy_s_end_is_not_this_machine_s(names: HostNames) -> None:
-    """In the recorder's own namespace the addresses tell, not the direction."""
+    """In the recorder's own namespace the addresses decide, not the direction."""
     rows = batch(row("198.51.100.1", "198.51.100.2", network_connection_initiated=False))
     assert told(after_answers(names, rows)) == [("host-198.51.100.2.example", "reverse")]
 
 
 def test_rows_without_addresses_have_no_names(names: HostNames) -> None:
-    """Such as those that tell of a loss."""
+    """Such as those that report a loss."""
     loss = {"event_id": 255, "record_kind": "loss", "events_lost": 3}
     named = names(batch(loss))
     assert told(named) == told(named, "src") == [(None, None)]
@@ -254,7 +254,7 @@ def test_own_addresses_are_those_that_the_kernel_lists() -> None:
 
 
 def test_without_rtnetlink_only_loopback_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sandbox may leave it out; a recording goes on all the same."""
+    """A sandbox may leave it out; a recording continues without it."""
 
     def refused(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")

@@ -14,7 +14,7 @@ LONG_S = 60.0
 
 
 class Slow:
-    """A resolver that answers when it is told to."""
+    """Answer when the test says so."""
 
     def __init__(self) -> None:
         self.go = threading.Event()

@@ -169,7 +169,7 @@ def test_zones_whose_servers_are_down_take_no_names_from_others(
 
 
 def test_garbage_and_answers_to_other_questions_are_not_believed(server: Server) -> None:
-    """What is no answer to this question, by its id or its name, is passed over; the true one is waited for."""
+    """A reply with another id or name is skipped; the right one is awaited."""
     true = answering("true.example.")
 
     def reply(query: dns.message.Message) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""A source that yields what it is told to, and an output that keeps what it gets."""
+"""A source that yields given batches, and an output that stores what it gets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def live(*rows: Row) -> pa.RecordBatch:
 
 
 class FakeSource:
-    """Gives its batches one after the other; `losses` grow as told, a count for each step.
+    """Gives its batches one after the other; `losses` grow as given, a count for each step.
 
     unattributed: so many rows lack their process."""
 
@@ -55,7 +55,7 @@ class FakeSource:
 
 
 class FakeOutput:
-    """Keeps rows; loses those of the first `failing` batches, and tells so afterwards."""
+    """Keeps rows; loses those of the first `failing` batches, and reports it afterwards."""
 
     def __init__(self, failing: int = 0) -> None:
         self.rows: list[Row] = []

@@ -151,7 +151,7 @@ def test_rules_are_changed_between_batches() -> None:
 
 
 def test_a_rule_that_fails_does_not_end_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is told once, what could not be matched is counted, and matching goes on when it can."""
+    """It is reported once, what could not be matched is counted, and matching goes on when it can."""
     ledger, complaints, found = DetectionLedger(), list[str](), rules()
     alerts = Alerts(found, [], ledger, lambda _: None, complaints.append)
     with monkeypatch.context() as patch:
@@ -159,6 +159,6 @@ def test_a_rule_that_fails_does_not_end_the_recording(monkeypatch: pytest.Monkey
         for _ in range(2):
             alerts(live(*EVENTS))
     alerts(live(*EVENTS))
-    assert complaints == ["cannot match Sigma rules: ZeroDivisionError: division by zero; the recording goes on"]
+    assert complaints == ["cannot match Sigma rules: ZeroDivisionError: division by zero; the recording continues"]
     assert (ledger.unmatched, ledger.alerts) == (4, {"Back door": 1})
     assert "(4 events could not be matched)" in str(ledger)

@@ -39,7 +39,7 @@ def kept(applied: Configuration) -> list[int]:
     ],
 )  # fmt: skip
 def test_image_is_the_base_name_or_the_whole_path(names: list[str], ports: list[int]) -> None:
-    """Case does not matter, and what has a path is compared whole; an unknown process is nobody's."""
+    """Case does not matter, and a name with a path is compared in full; an unknown process is nobody's."""
     assert kept(with_images(NOTHING, names)) == ports
 
 

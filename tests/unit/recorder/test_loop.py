@@ -1,4 +1,4 @@
-"""The loop: what comes in goes out, is filtered, or is told as lost."""
+"""The loop: what comes in goes out, is filtered, or is reported as lost."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_duration_ends_it_and_what_is_waiting_is_taken() -> None:
 
 
 def test_losses_stand_in_the_stream_once() -> None:
-    """Summed up since the last row that told of some; also those that come to light at the very end."""
+    """Summed up since the last row that reported some; also those that come to light at the very end."""
     output = FakeOutput()
     ledger = record(FakeSource(live({}), live({}), live({}), losses=[5, 0, 7]), output)
     losses = [row for row in output.rows if row["record_kind"] == "loss"]

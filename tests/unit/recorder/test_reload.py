@@ -1,4 +1,4 @@
-"""Rules that are loaded anew: when, and what becomes of a file that cannot be used."""
+"""Rules that are reloaded: when, and what becomes of a file that cannot be used."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_file_is_not_looked_at_again_at_once(path: Path) -> None:
 
 
 class Fixed:
-    """Rules of a file, asked for when `asked` says so, and what they told."""
+    """Rules of a file, requested when `asked` says so, and what they reported."""
 
     def __init__(self, path: Path, look_again_s: float = 0) -> None:
         self.asked = False
@@ -212,7 +212,7 @@ def test_dns_lookup_may_change(path: Path) -> None:
 
 
 def test_recording_changes_its_rules_between_two_batches(path: Path) -> None:
-    """Every event is told by the rules of its batch, none twice, none by neither."""
+    """Every event is decided by the rules of its batch, none twice, none by neither."""
 
     class Editing(FakeSource):
         def step(self, timeout_s: float) -> pa.RecordBatch | None:

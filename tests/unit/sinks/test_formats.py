@@ -63,7 +63,7 @@ def test_format_of_unknown_files_is_not_recorded(tmp_path: Path, monkeypatch: py
 
 
 def test_text_format_without_a_mark_goes_on_with_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is there is kept beside the new file, whole."""
+    """The existing file stays beside the new one, complete."""
     path = tmp_path / "rows.new"
     path.write_bytes(b"a line\nand a part of one")
     monkeypatch.setitem(formats._BY_NAME, "new", Format("new", "table.TableSink", recorded="text"))

@@ -1,4 +1,4 @@
-"""Files of a recording by every version that was released: this one goes on with them, or sets them aside, unharmed."""
+"""Files of a recording by every version that was released: this one appends to them, or sets them aside, unharmed."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def test_a_machine_s_name_is_a_word(computer_name: str) -> None:
 
 @pytest.mark.parametrize("way", LINE_WAYS)
 def test_files_are_those_of_batches(way: str, tmp_path: Path) -> None:
-    """Header and footer are; and either goes on with what the other wrote."""
+    """Header and footer are; and either appends to what the other wrote."""
     schema = LIVE_SCHEMA if way in SYSMON_WAYS else Selection(groups=LIVE_GROUPS, live=True).schema
     columns = [field.name for field in KEPT]
     line = LineForm(line_form(way, KEPT, "ossem")).line(values({}))

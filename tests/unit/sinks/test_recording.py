@@ -1,4 +1,4 @@
-"""Outputs of a recording: whole at every moment, gone on with, rotated without a row lost or doubled."""
+"""Outputs of a recording: whole at every moment, appended to, rotated without a row lost or doubled."""
 
 from __future__ import annotations
 
@@ -323,7 +323,7 @@ def file_limit(size: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("way", LOGS)
 def test_full_disk_loses_rows_that_are_counted(way: str, path: Path) -> None:
-    """What stands in the file stays whole, and the recording goes on when there is room again."""
+    """The content of the file stays whole, and the recording continues when there is space again."""
     out = output(way, path)
     out.write(numbered(0, 2))
     before = path.read_bytes()
@@ -339,7 +339,7 @@ def test_full_disk_loses_rows_that_are_counted(way: str, path: Path) -> None:
 
 
 def test_file_that_cannot_be_rotated_grows_on(way: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder that the recorder, no longer root, may not write: told, and no row lost."""
+    """A folder that the recorder, no longer root, may not write: reported, and no row lost."""
     out = output(way, path, rotate_bytes=1)
 
     def refuse(*_: object) -> None:
@@ -434,7 +434,7 @@ def test_binary_is_no_sight_for_a_terminal() -> None:
 
 @pytest.mark.parametrize("way", ["ndjson", "csv", "xml", "syslog"])
 def test_followers_see_every_row_once(way: str, path: Path) -> None:
-    """While the file grows, is rotated, and is gone on with by the next recorder."""
+    """While the file grows, is rotated, and is appended to by the next recorder."""
     out = output(way, path)
     out.write(numbered(0, 2))
     rows = (number for batch in procwire.scan(path, columns=["record_id"], follow=True) for number in

@@ -1,4 +1,4 @@
-"""Sysmon for Linux' lines: to the byte what it writes, and read back whole."""
+"""Sysmon for Linux' lines: to the byte what it writes, and read back in full."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_datagrams_are_as_syslog_sends_them(log: tuple[Path, socket.socket]) -> 
 
 
 def test_log_that_takes_nothing_loses_but_does_not_block(log: tuple[Path, socket.socket]) -> None:
-    """A stopped daemon: what does not fit into its queue is counted; once it goes on, all is well again."""
+    """A stopped daemon: what does not fit into its queue is counted; once it continues, all is well again."""
     path, server = log
     with server:
         out = SyslogSocket(path)

@@ -313,7 +313,7 @@ def test_a_new_chunk_comes_when_it_is_whole(follower: Follower, tmp_path: Path) 
 
 
 def test_a_chunk_written_over_gives_its_new_records(follower: Follower, tmp_path: Path) -> None:
-    """A full log goes on at its first chunk: what was there was given, what is there now is new."""
+    """A full log continues at its first chunk: what was there was returned, what is there now is new."""
     log = tmp_path / "log.evtx"
     log.write_bytes(grown(80))
     follower.run([log], in_place(log, grown(40, OTHER)), in_place(log, grown(70, OTHER)))

@@ -83,7 +83,7 @@ def sources(table: pa.Table) -> list[str]:
 
 @pytest.fixture
 def packed(tmp_path: Path) -> Callable[[bytes], Path]:
-    """Writes bytes under a name that tells nothing of what they are."""
+    """Write bytes under a name that does not reveal their format."""
 
     def write(raw: bytes) -> Path:
         (tmp_path / "input").write_bytes(raw)
@@ -231,7 +231,7 @@ def test_a_zip_with_a_password_says_so_and_the_next_input_is_read(
 
 @pytest.mark.parametrize("name", ["gzip", "bzip2", "xz", "zstd"])
 def test_a_cut_off_file_gives_what_comes_before_the_cut(name: str, packed: Callable[[bytes], Path]) -> None:
-    """And says that it was cut. The whole example: bzip2 packs in blocks of 900 kB, of which some stand whole."""
+    """The ledger says that it was cut. The complete example: bzip2 packs in blocks of 900 kB, some of them intact."""
     raw = PACKERS[name](RAW)
     whole = procwire.read(packed(RAW)).drop_columns(["source_file"])
     table, ledger = read(packed(raw[: len(raw) * 9 // 10]))

@@ -1,4 +1,4 @@
-"""Giving up root, in a process of its own, as the kernel tells of each of its threads."""
+"""Giving up root, in a process of its own, as the kernel reports each of its threads."""
 
 from __future__ import annotations
 
