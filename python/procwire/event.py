@@ -190,16 +190,16 @@ FIELDS: tuple[Field, ...] = (
           "Source address as 16 bytes, IPv4 as ::ffff:a.b.c.d: ranges compare as bytes",
           "00000000000000000000FFFFC0A840FF"),
     _ours("dst_ip_bytes", "DestinationIpBytes", _BYTES, "address",
-          "Destination address as 16 bytes, likewise", "00000000000000000000FFFFC0A84087"),
+          "Destination address as 16 bytes, IPv4 as ::ffff:a.b.c.d", "00000000000000000000FFFFC0A84087"),
 )  # fmt: skip
 """Every column that a log gives, in the table's order."""
 
 LIVE_FIELDS: tuple[Field, ...] = (
     _ours("record_kind", "RecordKind", _TEXT, "live",
-          "What the row tells: connection, attempt (one that failed), close (the end of one), existing (open when the "
+          "Kind of row: connection, attempt (one that failed), close (the end of one), existing (open when the "
           "recording began), loss, alert (a Sigma rule that a connection matches)", "connection"),
     _ours("outcome", "Outcome", _TEXT, "live",
-          "How a TCP connection came out: established, refused, timed-out, unreachable, reset, abandoned (by the "
+          "Outcome of a TCP connection: established, refused, timed-out, unreachable, reset, abandoned (by the "
           "process, before an answer), failed (any other: see error_number); for a close how it ended: closed-here, "
           "closed-by-peer, reset-here, reset-by-peer, timed-out, failed; null for udp", "established"),
     _ours("error_number", "ErrorNumber", _INT, "live", "The kernel's errno for a failure; null without one", "111"),
@@ -231,7 +231,7 @@ LIVE_FIELDS: tuple[Field, ...] = (
           "Where src_host_name comes from: dns (an answer to what the process itself asked), reverse (a reverse "
           "look-up), local (this machine's own name)", "local"),
     _ours("dst_host_name_origin", "DestinationHostnameOrigin", _TEXT, "live",
-          "Where dst_host_name comes from, likewise", "dns"),
+          "Where dst_host_name comes from: dns, reverse or local", "dns"),
     _ours("duration_us", "DurationUs", _LONG, "live",
           "For a close: microseconds since the connection was established", "1500000"),
     _ours("sent_bytes", "SentBytes", _LONG, "live", "For a close: bytes sent by this end and acknowledged", "517"),
@@ -262,10 +262,10 @@ LIVE_FIELDS: tuple[Field, ...] = (
           "Address of the DNS server whose answer named the peer; null where no answer did", "192.168.1.1"),
     _ours("nat_src_ip", "NatSourceIp", _TEXT, "live",
           "Source address after translation on the way (NAT); null where nothing was translated", "203.0.113.7"),
-    _ours("nat_src_port", "NatSourcePort", _INT, "live", "Source port after translation, likewise", "41495"),
+    _ours("nat_src_port", "NatSourcePort", _INT, "live", "Source port after translation (NAT)", "41495"),
     _ours("nat_dst_ip", "NatDestinationIp", _TEXT, "live",
-          "Destination address after translation, likewise", "172.17.0.2"),
-    _ours("nat_dst_port", "NatDestinationPort", _INT, "live", "Destination port after translation, likewise", "8080"),
+          "Destination address after translation (NAT)", "172.17.0.2"),
+    _ours("nat_dst_port", "NatDestinationPort", _INT, "live", "Destination port after translation (NAT)", "8080"),
     _ours("interface_index", "InterfaceIndex", _INT, "live",
           "Index of the network interface that a link-local address belongs to; null for other addresses", "2"),
     _ours("events_lost", "EventsLost", _LONG, "live",
@@ -309,7 +309,7 @@ DERIVED: tuple[Field, ...] = (
              "Start of the process, decoded from process_guid, to the second", "2018-04-11T04:56:31Z",
              f"CASE WHEN {_GUID_START_S} > 0 THEN to_timestamp({_GUID_START_S}) END"),
     _derived("local_side", "LocalSide", _TEXT,
-             "Which end is this machine's: src or dst; null where the event does not tell", "src", _LOCAL_SIDE),
+             "Which end is this machine's: src or dst; null if the event does not say", "src", _LOCAL_SIDE),
 )  # fmt: skip
 """Columns computed on request."""
 
