@@ -2,9 +2,9 @@
 
     .venv/bin/python fuzz/program.py [--seconds 60] [--seed 0] [--only TARGET] [--again FILE]
 
-Each input runs a verb in this process. A run fails at the first exception that is not procwire's own, at an exit code that
-docs/cli.md does not have, and at an input that takes too long; that input is then in fuzz/artifacts/program/. Real
-inputs are those of examples/ and tests/data/, and of the folder PROCWIRE_CORPUS where there is one.
+Each input runs a verb in this process. A run fails at the first exception that is not procwire's own, at an exit code
+that docs/cli.md does not have, and at an input that takes too long; that input is then in fuzz/artifacts/program/.
+Real inputs are those of examples/ and tests/data/, and of the folder PROCWIRE_CORPUS if it is set.
 """
 
 from __future__ import annotations
