@@ -205,7 +205,7 @@ fn every_file_of_the_manifest_agrees_with_its_truth() {
 }
 
 #[test]
-#[ignore = "needs PROCWIRE_DATA, and PROCWIRE_WHOLE, where its whole archives are unpacked"]
+#[ignore = "needs PROCWIRE_DATA, and PROCWIRE_WHOLE, the folder of its complete unpacked archives"]
 fn every_whole_archive_agrees_with_its_truth() {
     let folder = |name: &str| std::env::var(name).expect("the variable names a folder");
     let (data, whole) = (folder("PROCWIRE_DATA"), folder("PROCWIRE_WHOLE"));
