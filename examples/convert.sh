@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A log to Parquet, CSV and Sysmon's own XML; and the XML back into the same rows.
+# Convert a log to Parquet, CSV and Sysmon's own XML, and the XML back into the same rows.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -r "$folder"' EXIT

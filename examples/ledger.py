@@ -1,4 +1,4 @@
-"""What does a damaged copy of a log still hold, and what has it lost?"""
+"""Show what a damaged copy of a log still contains, and what it has lost."""
 
 import tempfile
 from pathlib import Path
@@ -9,7 +9,7 @@ log = Path("examples/sysmon.evtx").read_bytes()
 
 with tempfile.TemporaryDirectory() as folder:
     damaged = Path(folder, "damaged.evtx")
-    # A chunk's header is overwritten, and the end cut off within another one's records.
+    # Overwrite the header of a chunk, and truncate the file within the records of another.
     chunk_7, chunk_21 = 4096 + 7 * 65536, 4096 + 21 * 65536
     damaged.write_bytes(log[:chunk_7] + bytes(128) + log[chunk_7 + 128 : chunk_21 + 30_000])
     for recover in (False, True):

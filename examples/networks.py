@@ -1,4 +1,4 @@
-"""Which connections went to these networks? The 16-byte form of addresses makes it a range, for IPv4 and IPv6 alike."""
+"""Show the connections to some networks: with 16-byte addresses a network is a range, for IPv4 and IPv6 alike."""
 
 import ipaddress
 
@@ -8,7 +8,7 @@ NETWORKS = ["40.64.0.0/10", "fe80::/10"]
 
 
 def bounds(network: str) -> tuple[str, str]:
-    """The first and the last address of a network, as hexadecimal digits; IPv4 as ::ffff:a.b.c.d."""
+    """Return the first and the last address of a network, as hexadecimal digits; IPv4 as ::ffff:a.b.c.d."""
     net = ipaddress.ip_network(network)
     mapped = 0xFFFF << 32 if net.version == 4 else 0
     first, last = (int(end) | mapped for end in (net.network_address, net.broadcast_address))

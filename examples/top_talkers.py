@@ -1,4 +1,4 @@
-"""Which processes talked to the most addresses?"""
+"""Show which processes talked to the most addresses."""
 
 import duckdb
 

@@ -1,4 +1,4 @@
-"""A little traffic to look at: TCP over IPv4 and IPv6, one refused, UDP, a name. On loopback only, a round a second."""
+"""Make a little traffic: TCP over IPv4 and IPv6, one refused, UDP, a name. On loopback only, a round per second."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ from contextlib import suppress
 
 
 def answer(caller: socket.socket) -> None:
-    """Send back what the caller says, until it closes."""
+    """Send back what the caller sends, until it closes."""
     with caller:
         while said := caller.recv(1024):
             caller.sendall(said)
@@ -23,7 +23,7 @@ def serve(server: socket.socket) -> None:
 
 
 def call(address: tuple[str, int]) -> None:
-    """Say something, and linger a little, so that who looks at intervals has a chance."""
+    """Send something, and stay connected for a moment, so that a sensor that polls can see it."""
     with socket.create_connection(address, timeout=5) as connection:
         connection.sendall(b"hello")
         connection.recv(1024)
@@ -31,7 +31,7 @@ def call(address: tuple[str, int]) -> None:
 
 
 def refused() -> None:
-    """Nobody listens on a port that was just let go."""
+    """Try to connect to a port that was just closed: nobody listens on it."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = server.getsockname()
     with suppress(ConnectionRefusedError):
@@ -39,7 +39,7 @@ def refused() -> None:
 
 
 def datagram(receiver: socket.socket) -> None:
-    """From a socket of its own, by a process of its own."""
+    """Send a datagram from a new socket, in a new process."""
     child = os.fork()
     if child == 0:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
@@ -50,7 +50,7 @@ def datagram(receiver: socket.socket) -> None:
 
 
 def main(seconds: float) -> None:
-    """Go on for so long."""
+    """Make traffic for this many seconds."""
     servers = [socket.create_server(("127.0.0.1", 0))]
     if socket.has_ipv6:
         servers.append(socket.create_server(("::1", 0), family=socket.AF_INET6))

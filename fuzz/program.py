@@ -1,10 +1,10 @@
-"""Fuzz the whole program: verbs on mutations of real rules, configurations, hunts, lists and status files.
+"""Fuzz the complete program: verbs on mutations of real rules, configurations, hunts, lists and status files.
 
     .venv/bin/python fuzz/program.py [--seconds 60] [--seed 0] [--only TARGET] [--again FILE]
 
-Each input runs a verb in this process. A run fails at the first exception that is not one of ours, at an exit code that
-docs/cli.md does not have, and at an input that takes too long; that input is then in fuzz/artifacts/program/. Real
-inputs are those of examples/ and tests/data/, and of the folder PROCWIRE_CORPUS where there is one.
+Each input runs a verb in this process. A run fails at the first exception that is not procwire's own, at an exit code
+that docs/cli.md does not have, and at an input that takes too long; that input is then in fuzz/artifacts/program/.
+Real inputs are those of examples/ and tests/data/, and of the folder PROCWIRE_CORPUS if it is set.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ SHIFT = 1_000
 MOST_BYTES = 1 << 18
 MEMORY_BYTES = 6 << 30
 
-# What parsers and those who write them do not expect.
+# What parsers and their authors do not expect.
 HOSTILE = [
     "", "-", "''", '""', "null", "~", "true", "5", "-1", "0x", "1e999", ".inf", ".nan", "9" * 5000, "0x" + "f" * 5000,
     "2024-13-45", "0001-01-01", "!!timestamp foo", "!!int x", "!!float ''", "!!bool x", "!!binary '#'", "!!set {a}",
@@ -57,7 +57,7 @@ HOSTILE = [
     "|windash", "|base64offset|contains", "|wide", "|expand", "|fieldref", "|exists", "|lt", "|minute", "|cased",
     "|i|m|s",
 ]  # fmt: skip
-# What stays YAML and XML, and may mean something else.
+# What leaves YAML and XML valid, and may change their meaning.
 MILD = [
     "a", "443", "0", "-5", "65536", "2147483648", "9223372036854775808", "1.5", "true", "False", "-", "*", "?", "*x*",
     "a*b?c*", "a;b", ";a;;b;", "%TEMP%", "C:\\a.exe", "/usr/bin/x", "10.0.0.1", "10.0.0.0/8", "::1",
@@ -107,11 +107,11 @@ filter: {rules: any, x: {User: y}, condition: not x}
 
 
 class Slow(BaseException):
-    """An input takes too long; no error that a verb could take for its own."""
+    """Report an input that takes too long; not an Exception, so that no verb handles it."""
 
 
 def mutated(seeds: list[str], chance: random.Random) -> bytes:
-    """One of the seeds, changed in a few places."""
+    """Return one of the seeds, changed in a few places."""
     text = chance.choice(seeds)
     for _ in range(chance.choice((1, 1, 1, 2, 4))):
         text = chance.choice(MUTATIONS)(text, seeds, chance)
@@ -142,7 +142,7 @@ def _double(lines: list[str], chance: random.Random) -> None:
 
 
 def _value(texts: list[str], lines: list[str], chance: random.Random) -> None:
-    """What stands behind a colon, between tags, or as an attribute."""
+    """Replace what stands behind a colon, between tags, or as an attribute."""
     place = chance.randrange(len(lines))
     mark = chance.choice((": ", "- ", ">", '="', " "))
     head, found, rest = lines[place].partition(mark)
@@ -153,7 +153,7 @@ def _value(texts: list[str], lines: list[str], chance: random.Random) -> None:
 
 
 def _borrow(text: str, seeds: list[str], chance: random.Random) -> str:
-    """A line of another seed, in the place of one as far indented where there is one."""
+    """Replace a line by one of another seed, at a place with the same indentation if there is one."""
     lines = text.splitlines(keepends=True) or [""]
     line = chance.choice(chance.choice(seeds).splitlines(keepends=True) or [""])
     margin = len(line) - len(line.lstrip())
@@ -201,7 +201,7 @@ def found(pattern: str, *folders: Path) -> list[str]:
 
 
 class Fuzz:
-    """The targets, each with its seeds and what it runs on an input."""
+    """Hold the targets, each with its seeds and what it runs on an input."""
 
     def __init__(self, folder: Path) -> None:
         corpus = Path(os.environ.get("PROCWIRE_CORPUS", ROOT / "tests" / "data"))
@@ -262,7 +262,7 @@ class Fuzz:
         return run("rules", "test", rule, "--events", self._written("rule.test.yml", data))
 
     def _with(self, *arguments: str) -> Callable[[bytes], int]:
-        """Runs a verb with the input as its FILE, a configuration."""
+        """Return a function that runs a verb with the input as its FILE, a configuration."""
 
         def made(data: bytes) -> int:
             path = self._written("sysmon.xml", data)
@@ -289,7 +289,7 @@ class Fuzz:
 
 
 def run(*arguments: str) -> int:
-    """The exit code of a verb. Raises what the verb does not make an exit code of."""
+    """Return the exit code of a verb. Raises what the verb does not turn into an exit code."""
     with (
         mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO())),
         redirect_stdout(io.TextIOWrapper(io.BytesIO())),
@@ -303,12 +303,12 @@ def run(*arguments: str) -> int:
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """Raise Slow when the block takes too long; end the process where it cannot be interrupted."""
+    """Raise Slow when the block takes too long; end the process if it cannot be interrupted."""
 
     def ring(*_: object) -> None:
         raise Slow(f"found an input that takes more than {SLOW_S} s of processor time")
 
-    # Processor time: how busy the machine is says nothing of an input.
+    # Processor time, which does not depend on how busy the machine is.
     before = signal.signal(signal.SIGPROF, ring)
     faulthandler.dump_traceback_later(20 * SLOW_S, exit=True)
     signal.setitimer(signal.ITIMER_PROF, SLOW_S)
@@ -321,10 +321,10 @@ def limited() -> Iterator[None]:
 
 
 def tried(fuzz: Fuzz, target: str, data: bytes) -> int | None:
-    """The exit code of an input; None, and the input kept, if it fails."""
+    """Return the exit code of an input; if it fails, store the input and return None."""
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     kept = ARTIFACTS / f"{target}-{hashlib.sha256(data).hexdigest()[:16]}"
-    # Before it runs: what ends this process leaves it behind.
+    # Store it before it runs: it stays if it ends this process.
     kept.write_bytes(data)
     try:
         with limited():
@@ -338,7 +338,7 @@ def tried(fuzz: Fuzz, target: str, data: bytes) -> int | None:
 
 
 def main() -> int:
-    """Fuzz for as long as is asked for. 1 if an input failed."""
+    """Fuzz for the given time; return 1 if an input failed."""
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     options.add_argument("--seconds", type=float, default=60)
     options.add_argument("--seed", type=int, default=0)
@@ -350,7 +350,7 @@ def main() -> int:
         return int(_shift(given, 0, 0.0) > 0)
     failed, number, ends_s = 0, 0, time.monotonic() + given.seconds
     while time.monotonic() < ends_s and (given.go_on or not failed):
-        # A process for each thousand: what so many runs leave behind in one is no fault of an input.
+        # A process for each thousand: leftovers of more runs in one process are no fault of an input.
         if not (child := os.fork()):
             os._exit(min(_shift(given, number, ends_s), 255))
         failed += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -359,7 +359,7 @@ def main() -> int:
 
 
 def _shift(given: argparse.Namespace, number: int, ends_s: float) -> int:
-    """Try inputs until then, a thousand at most; how many failed."""
+    """Try inputs until the given time, a thousand at most; return how many failed."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     with tempfile.TemporaryDirectory(prefix="procwire-fuzz-") as folder:
         fuzz = Fuzz(Path(folder))

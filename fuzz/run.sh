@@ -1,6 +1,6 @@
 #!/bin/sh
-# Fuzz each parser, and the whole program, for so many seconds (default 60): fuzz/run.sh [SECONDS [TARGET...]]
-# Ends with 1 if one crashed; the input that did it is then under fuzz/artifacts/.
+# Fuzz each parser, and the complete program, for the given seconds (default 60): fuzz/run.sh [SECONDS [TARGET...]]
+# Exits with 1 if one crashed; its input is then under fuzz/artifacts/.
 set -eu
 
 cd "$(dirname "$0")"
@@ -12,7 +12,7 @@ CARGO_FUZZ_VERSION=0.13.2
 if ! cargo fuzz --version 2>/dev/null | grep -q "$CARGO_FUZZ_VERSION"; then
     cargo install --quiet --locked --version "$CARGO_FUZZ_VERSION" cargo-fuzz
 fi
-# Sanitizers are unstable: nightly, or stable made to accept them.
+# Sanitizers are unstable: use nightly, or make stable accept them.
 if [ -z "${RUSTUP_TOOLCHAIN:-}" ] && rustup toolchain list 2>/dev/null | grep -q '^nightly'; then
     export RUSTUP_TOOLCHAIN=nightly
 else

@@ -34,7 +34,7 @@ def unpacked(path: Path) -> bytes:
 
 
 def lines(raw: bytes) -> bytes:
-    """Return complete lines of it, or, of one long line, its beginning."""
+    """Return the complete lines that fit, or the beginning of one long line."""
     end = raw.rfind(b"\n", 0, MAX_BYTES) + 1
     return raw[: end or MAX_BYTES]
 
@@ -44,7 +44,7 @@ def evtx_seeds(raw: bytes) -> list[bytes]:
     for start in range(EVTX_HEADER, len(raw), EVTX_CHUNK):
         chunk = bytearray(raw[start : start + EVTX_BYTES])
         if chunk.startswith(b"ElfChnk\0"):
-            # Where the records end, so that none is said to lie behind the cut.
+            # Set where the records end, so that the header claims none behind the cut.
             free_space = min(struct.unpack_from("<I", chunk, 48)[0], len(chunk))
             struct.pack_into("<I", chunk, 48, free_space)
             seeds.append(raw[:EVTX_HEADER] + bytes(chunk))
@@ -52,7 +52,7 @@ def evtx_seeds(raw: bytes) -> list[bytes]:
 
 
 def dns_seeds() -> list[bytes]:
-    """A query and its answer: as messages, as segments, and in pieces whose first byte says what they are."""
+    """Return a query and its answer: as messages, as segments, and in pieces whose first byte says what they are."""
     question = b"\x07example\x03com\0\0\1\0\1"
     query = b"\x12\x34\1\0\0\1\0\0\0\0\0\1" + question + b"\0\0\x29\4\xd0\0\0\0\0\0\0"
     alias = b"\xc0\x0c\0\5\0\1\0\0\0\x3c\0\6\3cdn\xc0\x0c"
@@ -64,7 +64,7 @@ def dns_seeds() -> list[bytes]:
 
 
 def sensor_seeds() -> list[bytes]:
-    """Records of the sensor, each with its type and length before it: a connection that is known, and flows."""
+    """Return records of the sensor, each after its type and length: a known connection, and flows."""
     owner = struct.pack("<QIIII", 12_340_000_000, 4711, 3, 1000, 1000)
     address = b"\0" * 10 + b"\xff\xff\xc0\0\2\1"
     peer = address + struct.pack("<H6x", 443)

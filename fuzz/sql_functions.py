@@ -116,7 +116,7 @@ def main() -> None:
 
 
 def _watch(names: list[str]) -> list[str]:
-    """Run a child until it ends; what is left to try."""
+    """Run a child until it ends; return the functions that are left to try."""
     with subprocess.Popen(
         [sys.executable, __file__, "--child", *names],
         stdout=subprocess.PIPE,
@@ -142,7 +142,7 @@ def _watch(names: list[str]) -> list[str]:
 
 
 def _lines(stream: IO[str], child: subprocess.Popen[str]) -> Iterator[str]:
-    """Lines of the child, which is killed when it says nothing for too long."""
+    """Yield the lines of the child; kill it when it prints nothing for too long."""
     import threading
 
     timer: threading.Timer | None = None

@@ -1,4 +1,4 @@
-"""How a beacon is scored, step by step in plain Python: slow, and what the SQL is held to.
+"""Score a beacon, step by step in plain Python: the slow reference of the SQL.
 
 Written from the description of RITA's scores, for one pair of process and destination in one window.
 """
@@ -18,7 +18,7 @@ BARS = 24
 
 @dataclass(frozen=True)
 class Scores:
-    """Each 0..1."""
+    """Hold the scores, each 0..1."""
 
     timing: float
     histogram: float
@@ -27,13 +27,13 @@ class Scores:
 
     @property
     def beacon(self) -> float:
-        """Their mean."""
+        """Return the mean of the scores."""
         known = [score for score in (self.timing, self.histogram, self.duration, self.size) if score is not None]
         return sum(known) / len(known)
 
 
 def scores(times_s: Sequence[float], window_s: float, sizes: Sequence[int] = ()) -> Scores | None:
-    """The scores of connections at times since the window's start; None for too few."""
+    """Return the scores of connections at times since the window's start; None for too few."""
     times = sorted(times_s)
     intervals = [later - earlier for earlier, later in pairwise(times) if later - earlier >= 1]
     if len(intervals) < 3:
@@ -48,7 +48,7 @@ def scores(times_s: Sequence[float], window_s: float, sizes: Sequence[int] = ())
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """With linear interpolation."""
+    """Return a quantile, with linear interpolation."""
     ordered = sorted(values)
     place = share * (len(ordered) - 1)
     low, high = math.floor(place), math.ceil(place)
@@ -56,7 +56,7 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 def spread(values: Sequence[float]) -> float:
-    """How alike values are: symmetry, and deviation from the median."""
+    """Return how similar values are: symmetry, and deviation from the median."""
     first, median, third = (quantile(values, share) for share in (0.25, 0.5, 0.75))
     skewness = 0.0
     if third - first >= 10 and median not in (first, third):

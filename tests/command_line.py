@@ -1,4 +1,4 @@
-"""Runs the command line within the test's process."""
+"""Run the command line within the test's process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Result", "invoke"]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a command did."""
+    """Hold the exit code and the output of a command."""
 
     exit_code: int
     stdout_bytes: bytes
@@ -61,7 +61,7 @@ def invoke(
 
 @contextmanager
 def environment(variables: Mapping[str, str | None]) -> Iterator[None]:
-    """Set variables of the environment, or unset those that are None, and put back what there was."""
+    """Set variables of the environment, or unset those that are None, and restore them afterwards."""
     with mock.patch.dict(os.environ):
         for name, value in variables.items():
             if value is None:

@@ -1,4 +1,4 @@
-"""What many tests need: rows of the event table, and a log; and which tests may run side by side."""
+"""Provide what many tests need: rows of the event table, and a log; and decide which tests may run in parallel."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ pytest_plugins = ["lake_fixtures", "recording_fixtures", "spark_fixtures"]
 _TESTS = Path(__file__).parent
 _ALONE = (_TESTS / "sensor", _TESTS / "crash")
 
-# What a shell runs in the background ignores Ctrl-C, which tests send to themselves and to what they start.
+# A shell's background jobs ignore Ctrl-C, which tests send to themselves and to their children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the machine for itself."""
+    """Mark the tests that need the machine for themselves."""
     for item in items:
         if any(folder in item.path.parents for folder in _ALONE):
             item.add_marker("alone")
@@ -33,8 +33,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """A file's tests share a worker, and so do all that ask Spark: its cluster starts once."""
-    # There only where tests run side by side. (`--dist loadgroup` is lost on pytest 9.2.)
+    """Let a file's tests share a worker, and all that query Spark: its cluster starts once."""
+    # Exists only if tests run in parallel. (`--dist loadgroup` is lost on pytest 9.2.)
     from xdist.scheduler import LoadScopeScheduling
 
     class Files(LoadScopeScheduling):  # type: ignore[misc]
@@ -47,7 +47,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 @pytest.fixture(scope="session")
 def batch_of() -> BatchOf:
-    """Builds a batch with a row for each dict: the mission's sample with these changes."""
+    """Build a batch with a row for each dict: the mission's sample with these changes."""
 
     def build(*rows: Row) -> pa.RecordBatch:
         return pa.RecordBatch.from_pylist([full_row(row) for row in rows], schema=SCHEMA)
@@ -57,5 +57,5 @@ def batch_of() -> BatchOf:
 
 @pytest.fixture(scope="session")
 def example_log() -> Path:
-    """The real log that ships with the project: 153 connections among 1,730 records."""
+    """Return the real log that ships with the project: 153 connections among 1,730 records."""
     return Path(__file__).parents[1] / "examples" / "sysmon.evtx"

@@ -1,4 +1,4 @@
-"""Rows of process creations and DNS queries, made by hand; and what they should add to a connection."""
+"""Build rows of process creations and DNS queries, and what they should add to a connection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ START = datetime(2024, 5, 1, tzinfo=UTC)
 
 
 def creation(at_s: float | None, guid: str | None, command_line: str, **changes: Any) -> Row:
-    """A process, created so many seconds after START."""
+    """Return a process, created this many seconds after START."""
     return {
         "event_creation_time": None if at_s is None else START + timedelta(seconds=at_s),
         "computer_name": "WS-1",
@@ -30,7 +30,7 @@ def creation(at_s: float | None, guid: str | None, command_line: str, **changes:
 
 
 def query(at_s: float | None, guid: str | None, name: str, *answers: str, **changes: Any) -> Row:
-    """A name that a process asked for."""
+    """Return a DNS query of a process."""
     return {
         "event_creation_time": None if at_s is None else START + timedelta(seconds=at_s),
         "computer_name": "WS-1",
@@ -50,7 +50,7 @@ def queries(rows: Sequence[Row]) -> pa.Table:
 
 
 def fill(lake: Lake, connections: pa.Table) -> None:
-    """Context for the connections of a lake: each process was created once or twice, and asked for each address."""
+    """Add context to the connections of a lake: each process was created once or twice, and queried each address."""
     made, asked = [], []
     rows = connections.select(["computer_name", "process_guid", "event_creation_time", "dst_ip"]).to_pylist()
     for number, row in enumerate(rows[:2_000]):

@@ -1,4 +1,4 @@
-"""Rows of the event table, built by hand."""
+"""Build rows of the event table."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ MISSION_ROW: Row = {
 
 @lru_cache(4096)
 def address_bytes(text: str | None) -> bytes | None:
-    """The address's 16 bytes, None for what is no address."""
+    """Return the address's 16 bytes; None for other text."""
     try:
         address = ip_address(text or "")
     except ValueError:
@@ -63,6 +63,6 @@ def address_bytes(text: str | None) -> bytes | None:
 
 
 def full_row(changes: Row) -> Row:
-    """The mission's row with changes."""
+    """Return the mission's row with changes."""
     row = {**MISSION_ROW, **changes}
     return {**row, "src_ip_bytes": address_bytes(row["src_ip"]), "dst_ip_bytes": address_bytes(row["dst_ip"])}

@@ -1,4 +1,4 @@
-"""A ground to hunt on: a DuckDB connection with the view and the macros that hunts use, over rows built by hand."""
+"""Prepare a DuckDB connection with the view and the macros that hunts use, over given rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MACROS = (
 
 
 def row(at_s: float = 0, **changes: Any) -> Row:
-    """An outbound TCP connection, `at_s` seconds after START."""
+    """Return an outbound TCP connection, `at_s` seconds after START."""
     made: Row = {
         "event_creation_time": START + timedelta(seconds=at_s),
         "computer_name": "WS-1.corp.example",
@@ -47,7 +47,7 @@ def row(at_s: float = 0, **changes: Any) -> Row:
 
 
 def rows(times_s: Iterable[float], **changes: Any) -> list[Row]:
-    """Such connections at several times."""
+    """Return outbound TCP connections at several times."""
     return [row(at_s, **changes) for at_s in times_s]
 
 
@@ -56,7 +56,7 @@ def table(made: Sequence[Row]) -> pa.Table:
 
 
 def whole(made: pa.Table) -> pa.Table:
-    """A log's rows with the columns that only a recording has."""
+    """Return a log's rows with the columns that only a recording has."""
     missing = [field for field in LIVE_SCHEMA if field.name not in made.schema.names]
     for field in missing:
         made = made.append_column(field, pa.nulls(made.num_rows, field.type))
@@ -64,7 +64,7 @@ def whole(made: pa.Table) -> pa.Table:
 
 
 def connection(made: Sequence[Row] | pa.Table) -> duckdb.DuckDBPyConnection:
-    """A connection with the view `connections` over the rows."""
+    """Open a connection with the view `connections` over the rows."""
     ground = duckdb.connect()
     ground.execute("SET TimeZone = 'UTC'")
     for macro in _MACROS:
@@ -79,6 +79,6 @@ def connection(made: Sequence[Row] | pa.Table) -> duckdb.DuckDBPyConnection:
 
 
 def found(name: str, made: Sequence[Row], **parameters: object) -> list[Row]:
-    """What a hunt that comes with procwire finds in the rows."""
+    """Return what a hunt that comes with procwire finds in the rows."""
     result: list[Row] = find(name, load()).run(connection(made), **parameters).read_all().to_pylist()
     return result

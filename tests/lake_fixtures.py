@@ -1,4 +1,4 @@
-"""A lake to fill."""
+"""Provide an empty lake."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def lake(tmp_path: Path) -> Lake:
 
 @pytest.fixture(scope="session")
 def rows_of() -> Callable[[Lake], Rows]:
-    """Every row of a lake, in the order of their record ids."""
+    """Return every row of a lake, in the order of their record ids."""
 
     def read(lake: Lake) -> Rows:
         batches = list(lake.batches())

@@ -1,4 +1,4 @@
-"""Recordings that tests start, and the connections that they make."""
+"""Provide recordings for tests, and connections for them to record."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from recordings import Recording, Server
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that the account which records may write to: pytest's own are root's alone."""
+    """Return a folder in which the recording account may write: only root may in pytest's own."""
     path = Path(tempfile.mkdtemp(prefix="procwire-test-"))
     path.chmod(0o777)
     yield path
@@ -25,7 +25,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def start(folder: Path) -> Iterator[Callable[..., Recording]]:
-    """Starts recordings, and sees to their end."""
+    """Start recordings, and end them after the test."""
     with ExitStack() as stack:
 
         def begin(*arguments: str | Path, stdout: int | None = subprocess.PIPE) -> Recording:

@@ -1,4 +1,4 @@
-"""Whole recordings, each a process of its own, and connections that they find."""
+"""Run recordings, each in a process of its own, and make connections for them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXECUTABLE = Path(sys.executable).resolve()
 
 
 class Recording:
-    """A recorder that runs, with its own state."""
+    """Run a recorder with its own state."""
 
     def __init__(self, folder: Path, *arguments: str | Path, stdout: int | None = subprocess.PIPE) -> None:
         environment = os.environ | {"STATE_DIRECTORY": f"{folder}/state", "RUNTIME_DIRECTORY": f"{folder}/run"}
@@ -37,11 +37,11 @@ class Recording:
         self._folder = folder
 
     def wait_until_it_records(self) -> None:
-        """Once it tells of itself, it records."""
+        """Wait for its status file: from then on it records."""
         self.wait_for(lambda: bool(self.statuses()))
 
     def statuses(self) -> list[Row]:
-        """What it tells of itself."""
+        """Return the recorder's status file, or nothing while there is none."""
         found = [path.read_text() for path in self._folder.glob(f"run/recorder-{self.process.pid}.json")]
         return [json.loads(text) for text in found if text.endswith("\n")]
 
@@ -53,7 +53,7 @@ class Recording:
             time.sleep(0.02)
 
     def end(self, number: int = signal.SIGINT) -> tuple[int, bytes]:
-        """Exit code and stdout."""
+        """Signal it, and wait for its end; return the exit code and stdout."""
         self.process.send_signal(number)
         return self.wait()
 
@@ -74,16 +74,16 @@ class Recording:
 
 
 class Server:
-    """Makes connections to itself that stay open."""
+    """Make connections to itself that stay open."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
         self._socket = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=1_024))
         self.mine = f"dst_port = {self._socket.getsockname()[1]}"
-        """Tells its connections from all others on the machine."""
+        """Distinguishes its connections from all others on the machine."""
 
     def __call__(self, count: int) -> list[int]:
-        """Make so many; the ports that they come from."""
+        """Make this many connections; return their source ports."""
         address = self._socket.getsockname()
         clients = [self._stack.enter_context(socket.create_connection(address)) for _ in range(count)]
         for _ in range(count):

@@ -1,4 +1,4 @@
-"""Cases of Sysmon's rules, and the ways in which procwire answers them."""
+"""Hold cases of Sysmon's rules, and the ways in which procwire evaluates them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ Verdict = str | None
 
 @dataclass(frozen=True)
 class Ask:
-    """An event, and what the configuration must say of it."""
+    """Hold an event, and the verdict that the configuration must return."""
 
     changes: Changes
     verdict: Verdict
@@ -64,7 +64,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Case:
-    """A configuration, and what it must say of some events."""
+    """Hold a configuration, and the verdicts that it must return for some events."""
 
     title: str
     configuration: Configuration
@@ -85,22 +85,22 @@ def case(
     schema: str = "4.90",
     lenient: bool = False,
 ) -> Case:
-    """A line of a table: a title, a piece of a configuration, events with what is expected of them.
+    """Return a case: a title, a piece of a configuration, and events with their expected verdicts.
 
-    `<include>` and `<exclude>` are short for `<NetworkConnect onmatch="include">` and its like; what is around the
-    piece, down to <EventFiltering>, is added. A third verdict is that of strict compatibility, where it differs.
+    `<include>` and `<exclude>` are short for `<NetworkConnect onmatch="include">` and so on; the elements around the
+    piece, down to <EventFiltering>, are added. A third verdict is that of strict compatibility, where it differs.
     """
     asked = tuple(Ask(changes, verdict, *(strict or (verdict,))) for changes, verdict, *strict in asks)
     return Case(title, configuration(snippet, schema=schema, lenient=lenient), asked)
 
 
 def configuration(snippet: str, *, schema: str = "4.90", lenient: bool = False) -> Configuration:
-    """What a piece of a configuration is parsed to; short forms as for `case`."""
+    """Parse a piece of a configuration; short forms as for `case`."""
     return parse(document(snippet, schema=schema).encode(), lenient=lenient)
 
 
 def document(snippet: str, *, schema: str = "4.90") -> str:
-    """The whole text around a piece of a configuration."""
+    """Return the complete configuration around a piece of one."""
     for onmatch in ("include", "exclude"):
         snippet = snippet.replace(f"<{onmatch}", f'<NetworkConnect onmatch="{onmatch}"')
         snippet = snippet.replace(f"</{onmatch}>", "</NetworkConnect>")
@@ -110,19 +110,19 @@ def document(snippet: str, *, schema: str = "4.90") -> str:
 
 
 def row(changes: Changes) -> Row:
-    """A row of the event table: `EVENT` with changes, both under Sysmon's names."""
+    """Return a row of the event table: `EVENT` with changes, both under Sysmon's names."""
     return full_row({COLUMNS[name].name: value for name, value in {**EVENT, **changes}.items()})
 
 
 def by_reference(configuration: Configuration, rows: list[Row], *, strict: bool = False) -> list[Verdict]:
-    """Row by row, in plain Python."""
+    """Evaluate row by row, in plain Python."""
     texts = [sysmon_texts(row, dns_lookup=configuration.dns_lookup) for row in rows]
     decisions = [decide(configuration, text, strict=strict) for text in texts]
     return [decision.rule_name if decision.logged else NO for decision in decisions]
 
 
 def by_sql(configuration: Configuration, rows: list[Row], *, strict: bool = False) -> list[Verdict]:
-    """All rows by DuckDB, which is asked for the compiled expression."""
+    """Evaluate all rows in DuckDB, with the compiled expression."""
     connection = _connection()
     connection.register("events", batch_of(rows))
     answer = connection.sql(f"SELECT {compile_sql(configuration, strict=strict)} FROM events").to_arrow_table()
@@ -131,13 +131,13 @@ def by_sql(configuration: Configuration, rows: list[Row], *, strict: bool = Fals
 
 @cache
 def _connection() -> duckdb.DuckDBPyConnection:
-    # To connect takes longer than to ask; one that lives on at the end is told of as a leak.
+    # Connecting takes longer than a query; a connection that is still open at the end is reported as a leak.
     atexit.register(_connection.cache_clear)
     return connect(threads=1)
 
 
 def by_rules(configuration: Configuration, rows: list[Row], *, strict: bool = False) -> list[Verdict]:
-    """All rows in one batch, through what `read` and `record` use."""
+    """Evaluate all rows in one batch, with the code that `read` and `record` use."""
     return cast(list[Verdict], ConfigFilter(configuration, strict=strict).names(batch_of(rows)).to_pylist())
 
 
@@ -147,4 +147,4 @@ def batch_of(rows: list[Row]) -> pa.RecordBatch:
 
 Way = Callable[..., list[Verdict]]
 WAYS: Mapping[str, Way] = {"reference": by_reference, "sql": by_sql, "rules": by_rules}
-"""Each takes a configuration, rows and `strict`, and says what becomes of each row."""
+"""Each takes a configuration, rows and `strict`, and returns a verdict for each row."""

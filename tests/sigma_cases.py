@@ -1,4 +1,4 @@
-"""Sigma rules and events for tests, and the three ways in which procwire answers them."""
+"""Build Sigma rules and events for tests, and evaluate them in procwire's three ways."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MORE = ("ProviderName", "Computer", "CommandLine", "ParentImage")
 
 
 def document(detection: str, *, category: str = "network_connection", product: str = "windows") -> str:
-    """A rule around a detection: the body of a selection; or named ones, with a condition."""
+    """Return a rule around a detection: the body of a selection; or named ones, with a condition."""
     if "condition:" not in detection:
         detection = f"selection:\n{indent(detection.strip(chr(10)), '    ')}\ncondition: selection\n"
     source = f"    category: {category}\n" + (f"    product: {product}\n" if product else "")
@@ -36,7 +36,7 @@ def document(detection: str, *, category: str = "network_connection", product: s
 
 
 def loaded(*documents: str) -> RuleSet:
-    """The rules of a file with these documents."""
+    """Load the rules of a file with these documents."""
     with tempfile.NamedTemporaryFile("w", suffix=".yml", encoding="utf-8") as file:
         file.write("\n---\n".join(documents))
         file.flush()
@@ -44,7 +44,7 @@ def loaded(*documents: str) -> RuleSet:
 
 
 def row(event: Event) -> dict[str, Any]:
-    """The table's row of an event on Windows, with the bytes of its addresses."""
+    """Return the table's row of an event on Windows, with the bytes of its addresses."""
     found: dict[str, Any] = {_COLUMNS[name]: value for name, value in event.items()}
     found = {"provider_name": WINDOWS, "record_kind": "connection", **found}
     return {**found, "src_ip_bytes": address_bytes(found.get("src_ip")),
@@ -52,13 +52,13 @@ def row(event: Event) -> dict[str, Any]:
 
 
 def batch_of(events: Sequence[Event]) -> pa.RecordBatch:
-    """The events with their number as record id."""
+    """Return the events as a batch, with their number as record id."""
     rows = [{**row(event), "record_id": number} for number, event in enumerate(events)]
     return pa.RecordBatch.from_pylist(rows, schema=LIVE_SCHEMA)
 
 
 def by_sql(rules: RuleSet, events: Sequence[Event]) -> list[bool]:
-    """Which events the SQL of the only rule finds."""
+    """Return which events the SQL of the only rule finds."""
     [rule] = rules.rules
     connections = pa.Table.from_batches([batch_of(events)])
     with _engine().cursor() as connection:
@@ -68,13 +68,13 @@ def by_sql(rules: RuleSet, events: Sequence[Event]) -> list[bool]:
 
 
 def by_matches(rules: RuleSet, events: Sequence[Event]) -> list[bool]:
-    """Which events the matcher finds, that a stream is given to."""
+    """Return which events the matcher finds in a stream."""
     found = SigmaStream(rules).matches(batch_of(events))["record_id"].to_pylist()
     return [number in found for number in range(len(events))]
 
 
 def by_reference(text: str, events: Sequence[Event]) -> list[bool]:
-    """Which events the rule matches by the specification, as the log's texts."""
+    """Return which events the rule matches by the specification, as the log's texts."""
     parsed = SigmaRule.from_yaml(text)
     return [reference.matches(parsed, _texts(event)) for event in events]
 

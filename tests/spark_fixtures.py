@@ -1,4 +1,4 @@
-"""A lake of made-up and odd rows, and both engines over it; one session of Spark for all tests."""
+"""Provide a lake of made-up and odd rows, and both engines over it; one session of Spark for all tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import fleet
 from procwire.lake import Lake
 from procwire.query import connect_lake
 
-# They stand in tests/conformance, which is on the path once its tests are collected.
+# They are in tests/conformance, which is on the path once its tests are collected.
 if TYPE_CHECKING:
     from agreement import Engines
 
@@ -26,7 +26,7 @@ _KEEP = 5
 
 @pytest.fixture(scope="session")
 def conformance_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """Two days of a small fleet, and rows by hand; context for some of them."""
+    """Write two days of a small fleet, and odd rows; context for some of them."""
     from odd_rows import odd_rows
 
     made = Lake.open(tmp_path_factory.mktemp("conformance") / "lake", create=True)
@@ -41,7 +41,7 @@ def conformance_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.fixture(scope="session")
 def spark_master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a cluster of two workers."""
+    """Return the URL of a cluster of two workers."""
     from cluster import cluster, why_not
 
     if missing := why_not():
@@ -72,7 +72,7 @@ def engines(conformance_lake: Lake, spark_master: str) -> Iterator[Engines]:
 
 
 def _end_java() -> None:
-    """PySpark keeps its Java, and sockets to it, for another session; closed by chance, they would warn."""
+    """End PySpark's Java, and sockets to it, which it keeps for another session: closed by chance, they would warn."""
     from pyspark import SparkContext
 
     gateway = SparkContext._gateway

@@ -1,4 +1,4 @@
-//! DNS questions and answers, and segments of connections that carry them: whatever they hold, they name something or not.
+//! DNS questions and answers, and segments of connections that carry them: any bytes either yield names or none.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -13,13 +13,13 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(matches!(message, Some(Message::Answers(_))), "a name without a question");
     }
     let mut dns = Dns::default();
-    // As one message each way.
+    // As one message in each direction.
     let mut record = records::Dns::new_zeroed();
     for sent in [1, 0] {
         record.sent = sent;
         dns.feed(&record, bytes);
     }
-    // The first byte of each piece says what it is of.
+    // The first byte of each piece says which part of a connection it is.
     record.time_boot_ns = 1;
     let mut sequence = 0_u32;
     for piece in bytes.chunks(97) {

@@ -4,7 +4,7 @@ use libfuzzer_sys::fuzz_target;
 use procwire_core::format::FormatName;
 use procwire_fuzz::read;
 
-// Carving finds all that the plain reading does, and maybe more.
+// Carving finds everything that a plain read does, and possibly more.
 fuzz_target!(|bytes: &[u8]| {
     let plain = read(bytes, Some(FormatName::Evtx), false);
     let carved = read(bytes, Some(FormatName::Evtx), true);

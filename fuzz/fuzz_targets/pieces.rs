@@ -3,8 +3,8 @@
 use libfuzzer_sys::fuzz_target;
 use procwire_fuzz::{read, read_in_pieces};
 
-// However an input comes in pieces, it is recognised as, and gives, what it does at once. The first bytes
-// say how long the pieces are, over and over.
+// An input in any pieces has the same format and the same rows as at once. The first bytes are the lengths of the
+// pieces, which repeat.
 fuzz_target!(|bytes: &[u8]| {
     let Some((lengths, log)) = bytes.split_at_checked(4) else { return };
     let whole = read(log, None, false);

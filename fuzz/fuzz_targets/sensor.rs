@@ -1,4 +1,4 @@
-//! Records as the kernel side might hand them over: whatever they hold, they become rows or are counted.
+//! Records as the kernel side might deliver them: any content becomes rows or is counted.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -11,7 +11,7 @@ const TYPES: u8 = 8;
 const END_EXISTING: u8 = 64;
 const RELEASE: u8 = 128;
 
-// Before each record: its type and what happens before it, and its length.
+// Each record is preceded by its type with what happens before it, and by its length.
 fuzz_target!(|bytes: &[u8]| {
     let mut decoder = Decoder::new(Guids { machine_id: 1, boot_time_ns: 0 });
     let mut existing = bytes.len() % 2 == 0;
@@ -29,7 +29,7 @@ fuzz_target!(|bytes: &[u8]| {
             decoder.release(1 << 40, |cookie, _| cookie % 2 == 0);
         }
         let (own, behind) = body.split_at(body.len().min(u16::from_le_bytes([*low, *high]).into()));
-        // Aligned, and filled up, as the ring buffer's are.
+        // Aligned and padded, as in the ring buffer.
         let mut record = vec![0_u64; (1 + own.len()).div_ceil(8)];
         let flat = record.as_mut_slice().as_mut_bytes();
         flat[0] = what % TYPES;

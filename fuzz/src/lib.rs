@@ -1,4 +1,4 @@
-//! What every reading of any bytes owes: valid Arrow, and a ledger in which each record is counted once.
+//! Checks what every read of any bytes must return: valid Arrow, and a ledger that counts each record once.
 
 use arrow_array::Array;
 use procwire_core::columns::Batch;
@@ -14,14 +14,14 @@ pub fn read(bytes: &[u8], format: Option<FormatName>, recover: bool) -> FileLedg
     account
 }
 
-/// Feed `bytes` in pieces of these lengths, over and over (a length of 0 is a piece without bytes).
+/// Feed `bytes` in pieces of these lengths, repeatedly (a length of 0 is a piece without bytes).
 pub fn read_in_pieces(bytes: &[u8], lengths: &[u8]) -> FileLedger {
     let mut stream = Stream::new("fuzz", Options { events: Events::ALL, ..Options::default() });
     let mut account = FileLedger { bytes: bytes.len() as u64, ..FileLedger::default() };
     let mut batches = Vec::new();
     let mut rest = bytes;
     let mut lengths = lengths.iter().map(|length| usize::from(*length) * 16).cycle();
-    // Enough pieces of any lengths: the last one takes what is left.
+    // After enough pieces of these lengths, the last one takes the rest.
     for turn in (0..64).rev() {
         let length = lengths.next().unwrap_or_default().min(rest.len());
         let (piece, after) = if turn == 0 { (rest, &rest[..0]) } else { rest.split_at(length) };

@@ -1,8 +1,8 @@
-"""A fleet: months of made-up but realistic traffic of hundreds of machines, with planted truth.
+"""Generate a fleet: months of made-up but realistic traffic of hundreds of machines, with planted truth.
 
-`generate` gives batches of `event.LIVE_SCHEMA` as the machines' Sysmon logs would, and what was planted among them.
-The same seed gives the same rows. Names end in `.example`; addresses of the internet are drawn at random, and nobody
-speaks to them.
+`generate` returns batches of `event.LIVE_SCHEMA` as the machines' Sysmon logs would, and what was planted among them.
+The same seed gives the same rows. Names end in `.example`; addresses of the internet are drawn at random, and nothing
+connects to them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Planted beacons: every jitter, periods from 30 s to an hour, their own process or a common one."""
+"""Plant beacons: every jitter, periods from 30 s to an hour, their own process or a common one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WAKES_S, _SLEEPS_S = 8 * HOUR_S, 18 * HOUR_S
 
 
 def beacons(site: Site) -> Iterator[tuple[Beacon, Rows]]:
-    """One for each jitter and period, and one of 30 s; one in four sleeps."""
+    """Return a beacon for each jitter and period, and one of 30 s; one in four sleeps."""
     plan = [(jitter, period_s) for period_s in _PERIODS_S for jitter in JITTERS] + [(0.2, _SHORT_PERIOD_S)]
     for number, (jitter, period_s) in enumerate(plan):
         yield _beacon(site, number, jitter, period_s)
@@ -60,7 +60,7 @@ def _beacon(site: Site, number: int, jitter: float, period_s: float) -> tuple[Be
 
 
 def _times(random: np.random.Generator, site: Site, period_s: float, jitter: float) -> Floats:
-    """Seconds since 1970, from some time in the last days to the end."""
+    """Return seconds since 1970, from a time in the last days to the end."""
     length_s = min(_LONGEST_S, site.length_s * 0.75) * (0.6 + 0.4 * random.random())
     count = int(length_s / period_s * 1.5) + 10
     intervals_s = period_s * (1 + jitter * (2 * random.random(count) - 1))

@@ -1,4 +1,4 @@
-"""Numbers that look random and are not: what a machine does on a day depends on the seed, not on who asks first."""
+"""Compute pseudo-random numbers from keys: a machine's day depends on the seed, not on the order of calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
 def uniform(*keys: Whole) -> Floats:
-    """In 0..1, the same for the same keys (splitmix64)."""
+    """Return numbers in 0..1, the same for the same keys (splitmix64)."""
     with np.errstate(over="ignore"):
         mixed = np.zeros(1, np.uint64)
         for key in keys:
@@ -32,10 +32,10 @@ def _mixed(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def pick(choices: Integers, *keys: Whole) -> Integers:
-    """One of `choices`, the same for the same keys."""
+    """Return one of `choices`, the same for the same keys."""
     return np.asarray(choices[(uniform(*keys) * len(choices)).astype(np.int64)])
 
 
 def heavy_tailed(share: Floats, count: int) -> Integers:
-    """Ranks 0..count-1 for uniform shares: the first is asked for most, the last rarely (Zipf, exponent 1)."""
+    """Return ranks 0..count-1 for uniform shares: the first is the most frequent, the last rare (Zipf, exponent 1)."""
     return np.minimum((np.power(float(count), share) - 1).astype(np.int64), count - 1)

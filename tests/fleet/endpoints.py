@@ -1,4 +1,4 @@
-"""Everyone who is spoken to: the fleet's own addresses, broadcasts, vendors' services, the sites of the internet."""
+"""Hold all endpoints: the fleet's own addresses, broadcasts, vendors' services, the sites of the internet."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SPECIAL = {
 
 
 class Columns(NamedTuple):
-    """Of all endpoints, by number."""
+    """Hold the columns of all endpoints, by number."""
 
     ip: pa.Array
     host_name: pa.Array
@@ -40,7 +40,7 @@ class Columns(NamedTuple):
 
 
 class Endpoints:
-    """Addresses, by number: first the machines' IPv4 ones, then their IPv6 ones, then all others."""
+    """Hold addresses by number: first the machines' IPv4 ones, then their IPv6 ones, then all others."""
 
     def __init__(self, machines: Machines) -> None:
         self._machines = machines
@@ -67,36 +67,36 @@ class Endpoints:
         self._next_ipv4 = self._sites_at + ipv4[np.searchsorted(ipv4, numbers) % len(ipv4)]
 
     def group(self, name: str) -> Integers:
-        """The endpoints of a group: a role's machines, or a service."""
+        """Return the endpoints of a group: a role's machines, or a service."""
         return self._groups[name]
 
     def add(self, ip: str, name: str | None = None) -> int:
-        """One more; its number."""
+        """Add an endpoint; return its number."""
         self._ips.append(ip)
         self._names.append(name)
         return len(self._ips) - 1
 
     def ip(self, number: int) -> str:
-        """The address, as text."""
+        """Return the address as text."""
         return self._ips[number]
 
     def sites(self, machine: Integers, share: Floats, rank: Integers) -> Integers:
-        """Sites that people visit: with a `share` below 0.6 one of their own favourites, else one that all like."""
+        """Return sites that people visit: with a `share` below 0.6 one of their own favourites, else a popular one."""
         own = (heavy_tailed(uniform(rank, 3), 60) * 7_919 + machine * 104_729) % SITES
         common = heavy_tailed(uniform(rank, 4), SITES)
         site = np.where(share < 0.6, own, common)
-        # A site of IPv6 is for the machines that speak it; others take the next one.
+        # A site with IPv6 is for machines that have it; others use the next one.
         return np.where(self._ipv6[machine], self._sites_at + site, self._next_ipv4[site])
 
     def prefer_ipv6(self, machine: Integers, remote: Integers) -> Integers:
-        """The remote machine's IPv6 address, where both speak it: every second time."""
+        """Return the remote machine's IPv6 address every second time, if both machines have IPv6."""
         count = self._machines.count
         inside = remote < count
         both = inside & self._ipv6[machine] & self._ipv6[np.where(inside, remote, 0)]
         return np.where(both & (np.arange(len(remote)) % 2 == 0), remote + count, remote)
 
     def columns(self) -> Columns:
-        """Of all endpoints so far."""
+        """Return the columns of all endpoints so far."""
         return Columns(
             pa.array(self._ips),
             pa.array(self._names, pa.string()),
@@ -110,7 +110,7 @@ def _vendor_name(group: str, number: int) -> str | None:
 
 
 def _public_ipv4(shares: Floats) -> list[str]:
-    """In 20.0.0.0 to 99.255.255.255: all of it is public."""
+    """Return an address in 20.0.0.0 to 99.255.255.255, which is all public."""
     return [str(ip_address(number)) for number in ((20 << 24) + shares * (80 << 24)).astype(np.int64).tolist()]
 
 

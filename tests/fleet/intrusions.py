@@ -1,4 +1,4 @@
-"""What else is planted: scans, sweeps, lateral movement, a strobe, odd programs, listeners, ports and destinations."""
+"""Plant scans, sweeps, lateral movement, a strobe, odd programs, listeners, ports and destinations."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LISTENERS = (("netcat", 4444), ("powershell", 8080))
 
 
 def intrusions(site: Site) -> Iterator[tuple[Planted, Rows]]:
-    """All of them, each on its own machine as far as there are enough."""
+    """Return all intrusions, each on its own machine if there are enough."""
     for number, plant in enumerate((_port_scan, _host_sweep, _strobe)):
         yield plant(site, 100 + number)
     for number, (program, port, answering) in enumerate(_LATERAL, 110):
@@ -47,7 +47,7 @@ def intrusions(site: Site) -> Iterator[tuple[Planted, Rows]]:
 
 
 def _occasion_s(site: Site, number: int) -> float:
-    """On the last day, in the morning."""
+    """Return a time in the morning of the last day."""
     return site.end_s - DAY_S + (8 + 3 * site.random(number).random()) * HOUR_S
 
 
@@ -84,7 +84,7 @@ def _host_sweep(site: Site, number: int) -> tuple[Planted, Rows]:
 
 
 def _strobe(site: Site, number: int) -> tuple[Planted, Rows]:
-    """More than a connection a second, all within the last day."""
+    """Plant more than a connection per second, all within the last day."""
     target = site.stranger("poll.metrics.example")
     day_s = site.end_s - DAY_S
     time_s = day_s + 900 + np.sort(site.random(number).random(_STROBES)) * (DAY_S - 1_800)
@@ -102,7 +102,7 @@ def _strobe(site: Site, number: int) -> tuple[Planted, Rows]:
 
 
 def _lateral(site: Site, number: int, program: str, port: int) -> tuple[Planted, Rows]:
-    """From one workstation to five others, a minute or so apart."""
+    """Plant connections from one workstation to five others, about a minute apart."""
     machine = site.workstation(number)
     others = np.setdiff1d(site.machines.of("workstation"), [machine])
     targets = site.random(number).permutation(others)[:5]
@@ -114,7 +114,7 @@ def _lateral(site: Site, number: int, program: str, port: int) -> tuple[Planted,
 def _outward(
     site: Site, kind: Kind, number: int, program: str, port: int, machine: int | None = None
 ) -> tuple[Planted, Rows]:
-    """Three connections to a stranger."""
+    """Plant three connections to an unknown address."""
     target = site.stranger()
     where = site.workstation(number) if machine is None else machine
     made = _made(site, number, program, [0, 4, 45], target, port, where)
@@ -122,7 +122,7 @@ def _outward(
 
 
 def _listener(site: Site, number: int, program: str, port: int) -> tuple[Planted, Rows]:
-    """A workstation on which something accepts from another one."""
+    """Plant a workstation that accepts connections from another one."""
     machine = site.workstation(number)
     peer = int(np.setdiff1d(site.machines.of("workstation"), [machine])[0])
     asked = _made(site, number, program, [0, 70], peer, port, machine)

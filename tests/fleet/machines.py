@@ -1,4 +1,4 @@
-"""The fleet's machines: what each is for, where it stands, when it is on."""
+"""Hold the fleet's machines: the role of each, its site, when it is on."""
 
 from __future__ import annotations
 
@@ -26,49 +26,49 @@ _ALWAYS_ON, _WITH_IPV6 = 0.3, 0.5
 
 @dataclass(frozen=True, slots=True)
 class Machines:
-    """`count` machines, numbered from 0: one in ten is a server."""
+    """Hold `count` machines, numbered from 0: one in ten is a server."""
 
     seed: int
     count: int
 
     @property
     def roles(self) -> Integers:
-        """Of each machine, as a number in ROLES. The first five are a server of each kind, so that all are there."""
+        """Return each machine's role, as a number in ROLES. The first five are one server of each kind."""
         numbers = np.arange(self.count)
         kinds = len(ROLES) - 1
         servers = 1 + np.where(numbers < kinds, numbers, numbers // 10) % kinds
         return np.where((numbers < kinds) | (numbers % 10 == 9), servers, 0)
 
     def of(self, *roles: Role) -> Integers:
-        """The machines in these roles."""
+        """Return the machines in these roles."""
         return np.flatnonzero(np.isin(self.roles, [ROLES.index(role) for role in roles]))
 
     def names(self) -> list[str]:
-        """Fully qualified, as Sysmon's Computer."""
+        """Return the machines' fully qualified names, as in Sysmon's Computer."""
         return [f"{_PREFIXES[role]}{number:04d}.corp.example" for number, role in enumerate(self.roles.tolist())]
 
     def addresses(self) -> list[str]:
-        """IPv4: a site of 200 machines is a /16, a machine's last number is never 0 or 255."""
+        """Return IPv4 addresses: a site of 200 machines is a /16, a machine's last number is never 0 or 255."""
         return [f"10.{10 + n // _SITE_MACHINES}.{n % 4}.{2 + n % _SITE_MACHINES}" for n in range(self.count)]
 
     def ipv6_addresses(self) -> list[str]:
-        """Unique local ones."""
+        """Return unique local IPv6 addresses."""
         return [f"fd5c:10:{10 + n // _SITE_MACHINES:x}::{0x1000 + n:x}" for n in range(self.count)]
 
     def has_ipv6(self) -> NDArray[np.bool_]:
-        """Which machines speak IPv6."""
+        """Return which machines have IPv6."""
         return uniform(self.seed, 61, np.arange(self.count)) < _WITH_IPV6
 
     def zone_s(self, machine: Integers) -> Integers:
-        """Seconds that local time is ahead of UTC: of its site."""
+        """Return how many seconds the local time of a machine's site is ahead of UTC."""
         return np.asarray(_ZONES_H)[machine // _SITE_MACHINES % len(_ZONES_H)] * HOUR_S
 
     def always_on(self) -> NDArray[np.bool_]:
-        """Servers, and the workstations that nobody shuts down."""
+        """Return which machines are always on: servers, and the workstations that nobody shuts down."""
         return (self.roles > 0) | (uniform(self.seed, 62, np.arange(self.count)) < _ALWAYS_ON)
 
     def is_on(self, machine: Integers, time_s: Integers) -> NDArray[np.bool_]:
-        """Whether each machine is on at its time: the others from the morning's logon to the evening, on workdays."""
+        """Return whether each machine is on at its time: those not always on from logon to evening, on workdays."""
         day, clock_s = np.divmod(time_s + self.zone_s(machine), DAY_S)
         logon_s = self._logon_clock_s(machine, day)
         evening_s = logon_s + (8 + 3 * uniform(self.seed, 64, machine, day)) * HOUR_S
@@ -76,7 +76,7 @@ class Machines:
         return self.always_on()[machine] | (works & (clock_s >= logon_s) & (clock_s < evening_s))
 
     def logon_s(self, machine: Integers, time_s: Integers) -> Integers:
-        """When the user logged on last, seconds since 1970."""
+        """Return when the user last logged on, in seconds since 1970."""
         zone_s = self.zone_s(machine)
         day = (time_s + zone_s) // DAY_S
         today_s = day * DAY_S + self._logon_clock_s(machine, day).astype(np.int64) - zone_s
@@ -84,7 +84,7 @@ class Machines:
         return np.where(today_s <= time_s, today_s, yesterday_s)
 
     def boot_s(self, machine: Integers, time_s: Integers) -> Integers:
-        """When the machine booted last: weekly, at night; those that are shut down every morning."""
+        """Return when the machine last booted: weekly, at night; every morning if it is shut down."""
         offset_s = _MONDAY_S + ((1 + uniform(self.seed, 66, machine)) * DAY_S).astype(np.int64)
         weekly_s = (time_s - offset_s) // _WEEK_S * _WEEK_S + offset_s
         return np.where(self.always_on()[machine], weekly_s, self.logon_s(machine, time_s) - 90)

@@ -1,4 +1,4 @@
-"""What is planted among the harmless traffic: the truth that hunts must find."""
+"""Describe what is planted among the harmless traffic: the truth that hunts must find."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """Something that a hunter would want to know of."""
+    """Describe something that a hunt must find."""
 
     kind: Kind
     computer_name: str
@@ -34,7 +34,7 @@ class Planted:
 
 @dataclass(frozen=True, slots=True)
 class Beacon(Planted):
-    """A program that calls home at a period."""
+    """Describe a program that connects to its server periodically."""
 
     period_s: float
     jitter: float

@@ -1,4 +1,4 @@
-"""All that is planted in a fleet, and its rows by day."""
+"""Hold all that is planted in a fleet, and its rows by day."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Plants"]
 
 
 class Plants:
-    """The truth and its rows, which are few enough to keep."""
+    """Hold the truth and its rows, which are few enough for memory."""
 
     def __init__(self, machines: Machines, endpoints: Endpoints, first_day: int, days: int) -> None:
         site = Site(machines, endpoints, first_day, days)
@@ -24,5 +24,5 @@ class Plants:
         self._day = self._rows.time_ms // (DAY_S * 1000)
 
     def rows(self, day: int) -> Rows:
-        """The rows of a day, counted since 1970."""
+        """Return the rows of a day, counted since 1970."""
         return self._rows.take(self._day == day)

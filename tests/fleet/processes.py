@@ -1,4 +1,4 @@
-"""Processes: each life has a ProcessGuid of its own, while process ids come again, as on Windows."""
+"""Make processes: each has a ProcessGuid of its own, while process ids repeat, as on Windows."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from fleet.rows import Rows
 __all__ = ["Processes"]
 
 _SYSTEM_PID = 4
-# Windows counts process ids in fours. Each program has so many to go round in, so that no two share one at a time;
-# those that run for seconds only take turns with each other's, day by day.
+# Windows counts process ids in fours. Each program has a range of its own, so that no two share one at a time;
+# programs that run for seconds only share a range, day by day.
 _LIVES = 120
 _TURNS = np.array([program_number(key) for key in ("backup", "browser-update", "word", "remote-desktop", "powershell")])
 
 
 class Processes:
-    """The processes that some rows name, as texts to look up by `of`."""
+    """Hold the processes of some rows, as texts to look up by `of`."""
 
     def __init__(self, rows: Rows, seed: int) -> None:
         key = (rows.machine * len(PROGRAMS) + rows.program) << 33 | rows.start_s
@@ -30,7 +30,7 @@ class Processes:
         self._machine, self._program = np.divmod(keys >> 33, len(PROGRAMS))
 
     def columns(self) -> tuple[pa.Array, pa.Array, pa.Array, pa.Array]:
-        """Of each process: guid, process id, image, user."""
+        """Return the columns of each process: guid, process id, image, user."""
         machines, programs = self._machine.tolist(), [PROGRAMS[number] for number in self._program.tolist()]
         users = [
             program.user or f"CORP\\user{machine:04d}" for machine, program in zip(machines, programs, strict=True)

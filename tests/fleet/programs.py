@@ -1,4 +1,4 @@
-"""The programs that connect: paths, accounts, and how long a process of each lives."""
+"""List the programs that connect: paths, accounts, and the lifetime of their processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FILES = "C:\\Program Files\\"
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program, under one account."""
+    """Describe a program under one account."""
 
     key: str
     image: str
@@ -52,7 +52,7 @@ PROGRAMS: tuple[Program, ...] = (
     Program("remote-desktop", f"{_SYSTEM32}mstsc.exe", USER, "run"),
     Program("node", f"{_FILES}nodejs\\node.exe", USER, "logon"),
     Program("inventory", f"{_FILES}Inventory\\discovery.exe", SYSTEM, "boot"),
-    # Only what is planted comes from those below, but for an administrator's PowerShell and Windows' own rundll32.
+    # Only planted rows use the programs below, except an administrator's PowerShell and Windows' own rundll32.
     Program("powershell", f"{_SYSTEM32}WindowsPowerShell\\v1.0\\powershell.exe", USER, "run"),
     Program("rundll32", f"{_SYSTEM32}rundll32.exe", USER, "run"),
     Program("regsvr32", f"{_SYSTEM32}regsvr32.exe", USER, "run"),
@@ -70,5 +70,5 @@ _NUMBERS = {program.key: number for number, program in enumerate(PROGRAMS)}
 
 
 def program_number(key: str) -> int:
-    """A program's number in PROGRAMS."""
+    """Return a program's number in PROGRAMS."""
     return _NUMBERS[key]

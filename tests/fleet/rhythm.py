@@ -1,4 +1,4 @@
-"""When things happen: occasions of a day, as machines and seconds since 1970."""
+"""Decide when things happen: occasions of a day, as machines and seconds since 1970."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _FIRST_MONDAY = 4
 def occasions(
     rhythm: Rhythm, random: Chance, machines: Machines, members: Integers, day: int, per_day: float
 ) -> Occasions:
-    """A day's occasions (`day`: since 1970) of each of the members."""
+    """Return a day's occasions (`day`: since 1970) of each of the members."""
     return _RHYTHMS[rhythm](random, machines, members, day, per_day)
 
 
 def spread(random: Chance, counts: Integers, within_s: float) -> tuple[Integers, Floats]:
-    """For each occasion so many connections: the occasion's number, and seconds after it."""
+    """Return this many connections for each occasion: the occasion's number, and seconds after it."""
     number = np.repeat(np.arange(len(counts)), counts)
     return number, random.random(len(number)) ** 2 * within_s
 
@@ -41,7 +41,7 @@ def _steady(random: Chance, _machines: Machines, members: Integers, day: int, pe
 
 
 def office(random: Chance, machines: Machines, members: Integers, day: int, per_day: float) -> Occasions:
-    """Occasions in working hours of local time, few at weekends."""
+    """Return occasions in working hours of local time, few at weekends."""
     workday = (day - _FIRST_MONDAY) % 7 < 5
     machine = np.repeat(members, random.poisson(per_day * (1 if workday else _WEEKEND), len(members)))
     hours = np.searchsorted(np.cumsum(WORKDAY_WEIGHTS) / WORKDAY_WEIGHTS.sum(), random.random(len(machine)))
@@ -69,7 +69,7 @@ def _rollout(random: Chance, machines: Machines, members: Integers, day: int, pe
 
 
 def _at_local(machines: Machines, machine: Integers, day: int, clock_s: Floats) -> Floats:
-    """Local times of the day, as UTC; what falls out of the day by its zone is that of the neighbouring local day."""
+    """Return local times of a day as UTC; those that the zone moves out of it are of the neighbouring local day."""
     return day * DAY_S + (clock_s - machines.zone_s(machine)) % DAY_S
 
 

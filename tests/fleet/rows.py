@@ -1,4 +1,4 @@
-"""Connections as columns of numbers: what the generator works on, before texts are looked up."""
+"""Hold connections as columns of numbers: the generator's rows, before it looks up texts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EPHEMERAL_FROM, EPHEMERAL_UNTIL = 49_152, 65_536
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Connections, column by column; each row as the machine that logs it sees it."""
+    """Hold connections, column by column; each row as the machine that logs it sees it."""
 
     time_ms: Integers
     machine: Integers
@@ -39,12 +39,12 @@ class Rows:
         return len(self.time_ms)
 
     def take(self, which: NDArray[np.bool_] | Integers | slice) -> Rows:
-        """Some of the rows, by a mask, numbers or a slice."""
+        """Return some of the rows, by a mask, numbers or a slice."""
         return Rows(*(getattr(self, field.name)[which] for field in fields(self)))
 
     @classmethod
     def concat(cls, parts: Sequence[Rows]) -> Rows:
-        """All rows, one part after the other."""
+        """Concatenate the rows of all parts."""
         return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
 
@@ -61,7 +61,7 @@ def rows(
     udp: bool = False,
     inbound: bool = False,
 ) -> Rows:
-    """A row for each time, single values for all of them; without `client_port` it is an ephemeral one."""
+    """Make a row for each time, with single values for all rows; without `client_port` it is an ephemeral one."""
     count = len(time_ms)
     if client_port is None:
         client_port = random.integers(EPHEMERAL_FROM, EPHEMERAL_UNTIL, count)

@@ -1,4 +1,4 @@
-"""What machines do by themselves and for their users, but for browsing: one row for each habit."""
+"""List what machines do by themselves and for their users, except browsing: one row for each habit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fleet.machines import ROLES, Role
 __all__ = ["SERVICES", "Rhythm", "Service"]
 
 Rhythm = Literal["steady", "office", "timer", "night", "rollout"]
-"""steady: at any time; office: in working hours; timer: at a period; night: 1 to 4 h local time; rollout: the whole
+"""steady: at any time; office: in working hours; timer: at a period; night: 1 to 4 h local time; rollout: the entire
 fleet on the same days, within hours."""
 
 _CLIENTS: tuple[Role, ...] = ("workstation",)
@@ -19,7 +19,7 @@ _SERVERS: tuple[Role, ...] = ROLES[1:]
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A habit: `program` of machines in `roles` connects to `target`."""
+    """Describe a habit: `program` of machines in `roles` connects to `target`."""
 
     program: str
     target: str
@@ -76,7 +76,7 @@ SERVICES: tuple[Service, ...] = (
     Service("dnscache", "llmnr6", 5355, ROLES, 12, "steady", 2, udp=True),
     Service("chrome", "mdns", 5353, _CLIENTS, 10, "steady", udp=True, client_port=5353),
     Service("time", "ssdp", 1900, _CLIENTS, 24, "timer", 4, udp=True),
-    # What looks like an intruder and is none: administrators, an inventory's nightly sweep, developers' servers,
+    # Harmless traffic that looks like an intruder: administrators, an inventory's nightly sweep, developers' servers,
     # Windows' own rundll32.
     Service("remote-desktop", "web-server", 3389, _CLIENTS, 2, "office", share=0.05, answers="services"),
     Service("powershell", "web-server", 5985, _CLIENTS, 2, "office", 2, share=0.03, answers="system"),

@@ -1,4 +1,4 @@
-"""Where things are planted: which machines, when, and addresses that nobody else knows."""
+"""Choose where things are planted: which machines, when, and addresses that nobody else uses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STRANGERS = "185.{}.{}.{}"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The fleet, and the time from its first day to the end of its last one."""
+    """Hold the fleet, and the time from its first day to the end of its last one."""
 
     machines: Machines
     endpoints: Endpoints
@@ -34,20 +34,20 @@ class Site:
 
     @property
     def end_s(self) -> int:
-        """When all is over, seconds since 1970."""
+        """Return the end of the last day, in seconds since 1970."""
         return (self.first_day + self.days) * DAY_S
 
     @property
     def length_s(self) -> int:
-        """Of all the days, in seconds."""
+        """Return the length of all days, in seconds."""
         return self.days * DAY_S
 
     def random(self, number: int) -> np.random.Generator:
-        """Chance of its own for each thing that is planted."""
+        """Return a random generator of its own for each planted thing."""
         return np.random.default_rng((self.machines.seed, 7_777, number))
 
     def workstation(self, number: int) -> int:
-        """A workstation that is always on, if there is one; in turn."""
+        """Return the next workstation in turn, one that is always on if there is one."""
         everyone = self.machines.of("workstation")
         always = everyone[self.machines.always_on()[everyone]]
         chosen = always if len(always) else everyone
@@ -55,13 +55,13 @@ class Site:
         return int(shuffled[number % len(shuffled)])
 
     def stranger(self, name: str | None = None) -> int:
-        """An endpoint on the internet that nobody has spoken to: no group and no site lies in 185.0.0.0/8."""
+        """Add an endpoint on the internet that nobody else uses: no group and no site is in 185.0.0.0/8."""
         number = next(self._strangers)
         octets = (uniform(self.machines.seed, 33, number, np.arange(3)) * 254 + 1).astype(int).tolist()
         return self.endpoints.add(_STRANGERS.format(*octets), name)
 
     def facts(self, kind: Kind, rows: Rows, remote: int | None, port: int | None) -> dict[str, Any]:
-        """The fields of a Planted, of what one process did to `remote` (None: to many) on `port`."""
+        """Return the fields of a Planted for what one process did to `remote` (None: to many) on `port`."""
         machine, program = int(rows.machine[0]), int(rows.program[0])
         first, last = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (rows.time_ms.min(), rows.time_ms.max()))
         return {

@@ -1,4 +1,4 @@
-"""Rows of numbers into batches of the event table, as Sysmon 13 and later log them."""
+"""Turn rows of numbers into batches of the event table, as Sysmon 13 and later log them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TIME = pa.timestamp("us", tz="UTC")
 
 
 class Tables:
-    """Makes batches out of rows; what all of them share is made once."""
+    """Make batches from rows; computes what they share once."""
 
     def __init__(self, machines: Machines, endpoints: Endpoints) -> None:
         self._machines, self._ends = machines, endpoints.columns()
@@ -43,7 +43,7 @@ class Tables:
         self._port_names = pa.array([_PORT_NAMES.get(port) for port in range(65_536)], pa.string())
 
     def batches(self, rows: Rows) -> Iterator[pa.RecordBatch]:
-        """Batches of `event.LIVE_SCHEMA` of a day's rows, sorted by time."""
+        """Return batches of `event.LIVE_SCHEMA` of a day's rows, sorted by time."""
         rows = rows.take(np.lexsort((rows.machine, rows.time_ms)))
         processes = Processes(rows, self._machines.seed)
         texts = processes.columns()
@@ -64,10 +64,10 @@ class Tables:
             yield _batch(columns, len(of))
 
     def _connection(self, rows: Rows) -> dict[str, pa.Array]:
-        """What of a batch comes from the machine, the remote end and the ports."""
+        """Return the columns of a batch that depend on the machine, the remote end and the ports."""
         remote_ipv6 = self._ipv6[rows.remote]
         local = np.where(remote_ipv6, rows.machine + self._machines.count, rows.machine)
-        # Inbound TCP has the local end as its destination, inbound UDP as its source: what real logs do.
+        # As in real logs, inbound TCP has the local end as its destination, inbound UDP as its source.
         is_source = ~rows.inbound | rows.udp
         client_is_source = ~(rows.inbound & rows.udp)
         time_us = rows.time_ms * 1000
@@ -95,7 +95,7 @@ def _end(side: str, number: Integers, ends: Columns) -> dict[str, pa.Array]:
 
 
 def _record_ids(rows: Rows) -> Integers:
-    """Each machine counts its own records; among those of event 3 stand others, so numbers are left out."""
+    """Return record ids: each machine counts its own records, with gaps for other events than 3."""
     order = np.argsort(rows.machine, kind="stable")
     machine = rows.machine[order]
     first = np.searchsorted(machine, machine)
@@ -114,7 +114,7 @@ def _batch(columns: dict[str, pa.Array], count: int) -> pa.RecordBatch:
 
 @cache
 def _constant(name: str) -> pa.Array:
-    """A column that has one value throughout, or none."""
+    """Return a column with one value in all rows, or null."""
     kind = LIVE_SCHEMA.field(name).type
     if name not in _CONSTANTS:
         return pa.nulls(BATCH_ROWS, kind)

@@ -1,4 +1,4 @@
-"""That the generated fleet is what it claims: the event table's form, real logs' habits, and the truth in the rows."""
+"""Check the generated fleet: the event table's form, the habits of real logs, and the truth in the rows."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_batches_are_live_and_days_are_sorted(made: tuple[pa.Table, tuple[fleet.
 
 
 def test_a_day_is_the_same_by_itself(made: tuple[pa.Table, tuple[fleet.Planted, ...]]) -> None:
-    """So that days can be made side by side; and that a seed decides everything."""
+    """So days can be generated in parallel, and a seed decides everything."""
     table = made[0]
     alone = pa.Table.from_batches(fleet.Made(fleet.Fleet(_SEED, _HOSTS, _DAYS)).batches(_DAYS - 1))
     assert table.slice(table.num_rows - alone.num_rows).equals(alone)
@@ -126,7 +126,7 @@ def test_without_plants_all_is_harmless(truth: tuple[fleet.Planted, ...]) -> Non
 
 
 def test_a_process_is_one(connection: duckdb.DuckDBPyConnection) -> None:
-    """A ProcessGuid has one machine, image, user and id, tells of the start, and no two live under one id."""
+    """A ProcessGuid has one machine, image, user and id, encodes the start, and no two are alive under one id."""
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE lives AS SELECT process_guid, any_value(computer_name) AS computer_name,
         any_value(process_id) AS process_id, min(event_creation_time) AS first, max(event_creation_time) AS last,
@@ -144,7 +144,7 @@ def test_a_process_is_one(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def test_the_local_side_is_the_machines_own_address(connection: duckdb.DuckDBPyConnection) -> None:
-    """As the dictionary's derived column tells it, of inbound connections of either protocol, too."""
+    """According to the dictionary's derived column, also for inbound connections of either protocol."""
     [side] = [field.sql for field in DERIVED if field.name == "local_side"]
     own = f"CASE {side} WHEN 'src' THEN src_host_name WHEN 'dst' THEN dst_host_name END"
     assert number(connection, f"SELECT count(*) FROM events WHERE ({own}) IS DISTINCT FROM computer_name") == 0

@@ -1,4 +1,4 @@
-"""A day's harmless traffic: the services, and people who browse."""
+"""Generate a day's harmless traffic: the services, and people who browse."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CONNECTIONS, _CDN_SHARE, _EDGE_USERS = 3.0, 0.35, 0.4
 
 
 def harmless(machines: Machines, endpoints: Endpoints, day: int) -> Rows:
-    """All rows of a day (since 1970), in no order."""
+    """Return all rows of a day (since 1970), in no order."""
     parts = [_browsing(machines, endpoints, day)]
     for number, service in enumerate(SERVICES):
         asked = _service(machines, endpoints, day, number, service)
@@ -57,14 +57,14 @@ def _targets(endpoints: Endpoints, random: np.random.Generator, service: Service
     if service.target in GROUPS:
         return anyone
     remote = anyone if service.sweeps else pick(group, 52, machine)
-    # Nobody calls itself over the network: the machine before it in the group, or the only one there is.
+    # No machine connects to itself: the previous machine in the group, or the only one.
     own = remote == machine
     remote[own] = group[np.searchsorted(group, machine[own]) - 1]
     return endpoints.prefer_ipv6(machine, remote)
 
 
 def _starts(machines: Machines, program: str, machine: Integers, begin_s: Floats) -> Integers:
-    """When the process started that connects on an occasion."""
+    """Return when the process that connects on an occasion started."""
     number = program_number(program)
     settled_s = begin_s.astype(np.int64) - _SETTLED_S
     life = PROGRAMS[number].life
@@ -74,7 +74,7 @@ def _starts(machines: Machines, program: str, machine: Integers, begin_s: Floats
 
 
 def answers(machines: Machines, asked: Rows, program: str) -> Rows:
-    """The same connections as the other end logs them."""
+    """Return the connections as the other end logs them."""
     asked = asked.take(asked.remote % machines.count != asked.machine)
     server, ipv6 = asked.remote % machines.count, asked.remote >= machines.count
     time_ms = asked.time_ms + asked.client_port % 40
@@ -92,7 +92,7 @@ def answers(machines: Machines, asked: Rows, program: str) -> Rows:
 
 
 def _browsing(machines: Machines, endpoints: Endpoints, day: int) -> Rows:
-    """Sessions of pages with time to think between them; each page is several connections, some of them to CDNs."""
+    """Return sessions of pages with pauses between them; each page is several connections, some to CDNs."""
     random = np.random.default_rng((machines.seed, day, 1_000))
     user, session_s = office(random, machines, machines.of("workstation"), day, _SESSIONS_A_DAY)
     pages = random.geometric(1 / _PAGES, len(user))
@@ -124,7 +124,7 @@ def _browsing(machines: Machines, endpoints: Endpoints, day: int) -> Rows:
 
 
 def _running_sum(values: Floats, counts: Integers) -> Floats:
-    """Sums within groups of so many values each, from 0 on."""
+    """Return running sums within groups of this many values each, from 0 on."""
     total = np.cumsum(values) - values
     first = np.cumsum(counts) - counts
     return np.asarray(total - np.repeat(total[first], counts), np.float64)

@@ -38,7 +38,7 @@ def test_scan_streams_and_fills_the_ledger(example_log: Path) -> None:
 
 
 def test_scan_that_is_left_early_lets_go(example_log: Path) -> None:
-    """A limit, or a reader that is dropped, ends the reading; what was seen is in the ledger."""
+    """A limit, or a reader that is dropped, ends the read; what was seen is in the ledger."""
     ledger = procwire.Ledger()
     assert procwire.read(example_log, limit=1, ledger=ledger).num_rows == 1
     assert 0 < ledger.events <= 153
@@ -49,7 +49,7 @@ def test_scan_that_is_left_early_lets_go(example_log: Path) -> None:
 
 
 def test_scan_can_be_read_more_than_once(example_log: Path, tmp_path: Path) -> None:
-    """Each time from the beginning; the ledger is that of the latest reading, also after one that was left early."""
+    """Each time from the beginning; the ledger is that of the last read, also after one that ended early."""
     ledger = procwire.Ledger()
     rows = procwire.scan(example_log, where="dst_port = 443", ledger=ledger)
     first = rows.read_all()
@@ -74,7 +74,7 @@ def test_rules_that_decided_before_do_not_spoil_the_ledger(example_log: Path) ->
 
 
 def test_scan_of_nothing_is_an_error_that_says_why(tmp_path: Path) -> None:
-    """A mistyped path at once, what holds no log once it is read: neither is an empty result."""
+    """A mistyped path at once, a file that is not a log once it is read: neither is an empty result."""
     with pytest.raises(procwire.InputError, match=r"missing: No such file or directory"):
         procwire.scan(tmp_path / "missing")
     (tmp_path / "empty").touch()
@@ -93,7 +93,7 @@ def test_standard_input_is_scanned_once(example_log: Path, monkeypatch: pytest.M
 
 
 def test_arguments_are_judged_before_anything_is_read(tmp_path: Path) -> None:
-    """Not even a file that is not there comes first."""
+    """Even before the error for a file that does not exist."""
     missing = tmp_path / "missing"
     for arguments in ({"where": "no_such_column"}, {"columns": ["no"]}, {"sort": ["no"]}, {"limit": -1}):
         with pytest.raises(procwire.UsageError):

@@ -11,7 +11,7 @@ from procwire.event import EVENTS
 
 
 def test_types_have_the_words_of_the_lists() -> None:
-    """Type checkers need them spelt out; they stand beside the lists."""
+    """Type checkers need them spelled out; they stand beside the lists."""
     tree = ast.parse(Path(choices.__file__).read_text())
     spelt = {
         node.targets[0].id: ast.literal_eval(node.value.slice)

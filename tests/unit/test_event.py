@@ -21,7 +21,7 @@ MISSION = [
 
 
 def derived(batch: pa.RecordBatch, name: str) -> list[Any]:
-    """The values of a derived column."""
+    """Return the values of a derived column."""
     table = pa.table(batch)
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")

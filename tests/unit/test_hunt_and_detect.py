@@ -73,7 +73,7 @@ def test_hunt_keeps_to_the_period(example_log: Path) -> None:
 
 
 def test_hunts_that_tell_what_is_new_see_what_was_before(example_log: Path, tmp_path: Path) -> None:
-    """`since` is their parameter: the past tells what is new."""
+    """`since` is their parameter: the past decides what is new."""
     (tmp_path / "new.sql").write_text("""-- New
 --
 -- Parameters:
@@ -88,7 +88,7 @@ SELECT count(*) AS n, count(*) FILTER (WHERE event_creation_time >= $since) AS n
     [row] = procwire.hunt("new", example_log, since=middle, folders=[tmp_path]).table.to_pylist()
     assert row["n"] == 153
     assert 0 < row["new"] < 153
-    # Without a zone it is UTC, as everywhere.
+    # A time without a zone is UTC, as in all options.
     local = procwire.hunt("new", example_log, since=middle.replace(tzinfo=None), folders=[tmp_path])
     assert local.table.to_pylist() == [row]
 

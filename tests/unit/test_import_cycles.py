@@ -1,4 +1,4 @@
-"""No module imports itself by way of others, wherever the imports stand: each can be read, and moved, by itself."""
+"""No module imports itself through others, also not within functions: each can be read, and moved, by itself."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def imported(path: Path, known: Set[str]) -> Iterator[str]:
 
 
 def cycles(graph: Mapping[str, Set[str]]) -> set[frozenset[str]]:
-    """Return the groups of modules that import each other, directly or by way of others of the group."""
+    """Return the groups of modules that import each other, directly or through others of the group."""
     reached = {name: reachable(graph, name) for name in graph}
     groups = {name: frozenset(other for other in reached[name] if name in reached.get(other, ())) for name in graph}
     return {group for name, group in groups.items() if name in group}
 
 
 def reachable(graph: Mapping[str, Set[str]], start: str) -> set[str]:
-    """Return what a module imports, directly or by way of others; itself only if that is so."""
+    """Return what a module imports, directly or through others; itself only if it is in a cycle."""
     found: set[str] = set()
     ahead = [start]
     while ahead:
@@ -62,7 +62,7 @@ def test_modules_do_not_import_themselves_by_way_of_others() -> None:
 
 
 def test_cycles_are_found() -> None:
-    """Of whatever length; modules that only lead to a cycle, or come after one, are no part of it."""
+    """Cycles of any length; modules that only lead to a cycle, or follow one, are not part of it."""
     graph = {"a": {"b"}, "b": {"c", "x"}, "c": {"a"}, "d": {"a"}, "x": {"y"}, "y": {"x"}, "z": {"unknown"}}
     assert cycles(graph) == {frozenset("abc"), frozenset("xy")}
 

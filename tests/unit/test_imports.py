@@ -1,4 +1,4 @@
-"""Who may import whom: the rooms of docs/architecture.md, read off the imports themselves."""
+"""Which package may import which: the layers of docs/architecture.md, read from the imports themselves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import procwire
 
 PACKAGE = Path(__file__).parents[2] / "python" / "procwire"
 
-# From the front ends down: each may import what stands in a later row, never its own.
+# From the front ends down: each may import from a later row, never from its own.
 LEVELS = (
     {"cli", "console"},
     # The compositions, without a front end: reading, and recording.
@@ -26,7 +26,7 @@ LEVELS = (
     {"extras"},
     {"choices", "errors", "plain", "version", "words"},
 )
-# The package's own face; and the version for `procwire --version`, without a reader being imported.
+# Its only user; and the version for `procwire --version`, which imports no reader.
 CORE_USERS = {"sources", "cli/version.py"}
 
 
@@ -40,7 +40,7 @@ def room(path: Path) -> str:
 
 
 def imports(path: Path) -> set[str]:
-    """The names of procwire's rooms that a module imports, wherever in it."""
+    """Return the names of procwire's packages that a module imports, also within functions."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module is not None:
@@ -66,7 +66,7 @@ def test_every_room_has_its_level() -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_go_downwards(path: Path) -> None:
-    """No module imports one above it, nor a sibling room; only `sources` touches the core."""
+    """No module imports one above it, nor a sibling package; only `sources` touches the core."""
     own = room(path)
     for other in imports(path) - {own}:
         if other == "_core":
@@ -79,14 +79,14 @@ def test_imports_go_downwards(path: Path) -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_nothing_imports_a_front_end(path: Path) -> None:
-    """The command line and the console are left out when procwire is used from Python."""
+    """Python users of procwire import neither the command line nor the console."""
     if room(path) not in LEVELS[0]:
         assert not imports(path) & LEVELS[0]
 
 
 @pytest.mark.parametrize("module", ["procwire.query", "procwire.hunts", "procwire.sigma", "procwire.api"])
 def test_the_packages_work_without_the_command_line(module: str) -> None:
-    """In a process of its own, in which everything that a package has is asked for."""
+    """In a new process that imports everything that a package exports."""
     code = f"""
 import sys, importlib
 package = importlib.import_module({module!r})
@@ -107,7 +107,7 @@ def test_both_kinds_of_rules_share_only_what_lies_below_both() -> None:
 
 
 def test_imports_are_absolute() -> None:
-    """Relative ones would hide which room they reach into."""
+    """Relative ones would hide which package they import from."""
     for path in modules():
         relative = [
             node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom) and node.level

@@ -1,4 +1,4 @@
-"""The ledger: totals, verdicts and texts from accounts made by hand."""
+"""The ledger: totals, verdicts and texts of ledgers built by hand."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_summary_tells_damage_and_what_was_passed_over() -> None:
 
 
 def test_summary_names_what_was_not_read_to_its_end_and_what_was_not_followed() -> None:
-    """With why: the message names the option that allows more."""
+    """With the reason: the message names the option that allows more."""
     cut = FileLedger("d.gz", format="json", damage={READ_ERROR: Tally(1, [Example(7, None, "unpacks to too much")])})
     left_out = [FileLedger(f"link{number}", not_followed="a link to a folder") for number in range(12)]
     ledger = Ledger([damaged_file(), cut, FileLedger("e", error="Permission denied", named=False, unreadable=True),

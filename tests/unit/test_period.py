@@ -15,7 +15,7 @@ NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 def test_a_period_has_an_inside() -> None:
     for since, until in ((None, None), (NOON, None), (None, NOON), (NOON, NOON + timedelta(microseconds=1))):
         check_period(since, until)
-    # Without a zone a time is UTC, wherever this machine is.
+    # A time without a zone is UTC, whatever the machine's zone is.
     check_period(NOON.astimezone(timezone(timedelta(hours=5))), NOON.replace(tzinfo=None) + timedelta(seconds=1))
 
 

@@ -1,4 +1,4 @@
-"""The modules of the Rust crates know each other one way only: no file, and no folder, imports one that imports it."""
+"""Modules of the Rust crates import in one direction only: no file, and no folder, imports one that imports it."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_no_folder_imports_one_that_imports_it(crate: str) -> None:
     folders: dict[Module, set[Module]] = {}
     for name, others in imports(modules(CRATES / crate / "src")).items():
         folders.setdefault(name[:1], set()).update(other[:1] for other in others if other[:1] != name[:1])
-    # lib.rs shows what the others make.
+    # lib.rs exports what the others define.
     assert () not in set().union(*folders.values())
     assert circle(folders) == []
 

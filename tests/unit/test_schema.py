@@ -1,4 +1,4 @@
-"""The Rust core and the data dictionary are one: columns, types, order, and the names that the readers look for."""
+"""The Rust core and the data dictionary agree: columns, types, order, and the names that the readers recognise."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_columns_of_the_core_are_those_of_the_dictionary(event: Event) -> None:
 
 
 def test_columns_of_the_sensor_are_those_of_a_recording() -> None:
-    """So a batch of its needs nothing filled in before enrichment."""
+    """So a batch from the sensor needs no columns added before enrichment."""
     columns = [(name, ARROW_TYPES[kind]) for name, kind in _core.live_columns()]
     assert columns == [(field.name, field.type) for field in LIVE_SCHEMA]
 
@@ -47,7 +47,7 @@ def test_core_knows_no_event_that_the_dictionary_does_not() -> None:
 
 
 def test_batches_of_the_core_have_the_dictionarys_schema() -> None:
-    """As they cross from Rust to Python, whatever the notation."""
+    """As they pass from Rust to Python, in any notation."""
     assert procwire.scan(EXAMPLE).schema == SCHEMA
     scanner = _core.Scanner([("example", str(EXAMPLE), False)])
     batch = scanner.step(60.0)
@@ -61,7 +61,7 @@ def test_version_of_the_core_is_the_packages() -> None:
 
 
 def value(event: Event, field: Field, number: int) -> str:
-    """A text that no other field has, of the field's type."""
+    """Return a text of the field's type that no other field has."""
     if field.name == "event_id":
         return str(event.id)
     if field.name == "provider_name":
@@ -86,7 +86,7 @@ def values(event: Event) -> dict[str, str]:
 
 
 def as_xml(event: Event) -> bytes:
-    """An event with each field where the dictionary says that it stands."""
+    """Return an event as XML, with each field in the place that the dictionary names."""
     texts = values(event)
     attributes: dict[str, str] = {}
     elements = ""
@@ -106,7 +106,7 @@ def as_xml(event: Event) -> bytes:
 
 
 def as_json(event: Event) -> bytes:
-    """The same as evtx_dump writes it."""
+    """Return an event as evtx_dump writes it, with each field in the place that the dictionary names."""
     texts = values(event)
     system: dict[str, Any] = {}
     for field in logged(event):

@@ -103,7 +103,7 @@ def test_users_have_a_domain_or_none(
         # 5ACD957F hex is 1523422591: 2018-04-11 04:56:31.
         ("{A98268C1-957F-5ACD-0000-0010EB030000}", datetime(2018, 4, 11, 4, 56, 31, tzinfo=UTC)),
         ("{00000000-0000-0000-0000-000000000000}", None),
-        # Beyond 2038: the time has no sign.
+        # Beyond 2038: the time is unsigned.
         ("{00000000-0000-8000-0000-000000000000}", datetime(2038, 1, 19, 3, 14, 8, tzinfo=UTC)),
         (None, None),
     ],
@@ -216,7 +216,7 @@ def test_sql_that_cannot_be_used_is_refused_before_anything_is_read(where: str) 
 
 
 def test_predicates_reach_no_file(tmp_path: Path) -> None:
-    """A predicate from elsewhere asks about events; it opens nothing on this machine."""
+    """A predicate from someone else evaluates events; it opens nothing on this machine."""
     (tmp_path / "secret.csv").write_text("a\n1\n")
     with pytest.raises(UsageError, match=r"^SQL: "):
         Selection(where=f"EXISTS (SELECT 1 FROM read_csv('{tmp_path}/secret.csv'))")
@@ -225,7 +225,7 @@ def test_predicates_reach_no_file(tmp_path: Path) -> None:
 
 
 def test_times_in_predicates_are_utc(batch_of: BatchOf) -> None:
-    """Whatever zone the machine is set to."""
+    """In any time zone of the machine."""
     batch = batch_of({"event_creation_time": datetime(2020, 1, 1, 12, tzinfo=UTC), "dst_port": 1})
     for where in ("event_creation_time = '2020-01-01 12:00:00'", "hour(event_creation_time) = 12"):
         assert ports(Selection(where=where), batch) == [1]
@@ -286,7 +286,7 @@ def test_batches_without_rows_give_none(batch_of: BatchOf, numbered: list[pa.Rec
 
 
 def test_types_survive_sql(numbered: list[pa.RecordBatch]) -> None:
-    """What DuckDB hands back has the schema's types: int32 ports, microseconds, UTC."""
+    """DuckDB's results have the schema's types: int32 ports, microseconds, UTC."""
     plain = Selection(groups=STORED_GROUPS)
     by_sql = Selection(groups=STORED_GROUPS, where="true")
     assert pa.Table.from_batches(by_sql.apply(numbered)) == pa.Table.from_batches(plain.apply(numbered))

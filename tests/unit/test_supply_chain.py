@@ -1,4 +1,4 @@
-"""Whatever is installed or built in is pinned, comes from its registry under a checksum, and may be distributed."""
+"""All that is installed or built in is pinned, comes from its registry with a checksum, and may be distributed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OTHER_LICENCES = {
 
 
 def test_crates_come_from_one_registry_under_a_checksum() -> None:
-    """A crate from a folder has no source, one from a repository `git+...`, and neither a checksum."""
+    """A crate from a folder has no source, one from a repository has `git+...`, and neither has a checksum."""
     locks = [tomllib.loads((ROOT / lock).read_text(encoding="utf-8")) for lock in ("Cargo.lock", "fuzz/Cargo.lock")]
     others = [package for lock in locks for package in lock["package"] if package["name"] not in OURS]
     assert len(others) > 100
@@ -68,7 +68,7 @@ def test_users_install_no_tool_of_developers() -> None:
 
 
 def test_the_wheel_asks_for_ranges() -> None:
-    """Pinned, it could not be installed beside a package that asks for another pyarrow."""
+    """With pins it could not be installed beside a package that requires another pyarrow."""
     project = PROJECT["project"]
     asked = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
     for requirement in map(Requirement, asked):
@@ -90,7 +90,7 @@ def test_the_lock_has_what_the_project_asks_for() -> None:
 
 
 def may_be_used(expression: str) -> bool:
-    """Whether one choice of an SPDX expression is made of accepted licences; Cargo's old `/` is an OR."""
+    """Return whether one choice of an SPDX expression has only accepted licences; Cargo's old `/` is an OR."""
     text = expression.replace("/", " OR ")
     parts = re.split(r" AND (?![^(]*\))", text)
     choices = [[one.strip(" ()") for one in part.strip("() ").split(" OR ")] for part in parts]
@@ -129,7 +129,7 @@ def _output(*command: str) -> str:
 def _needed(
     name: str, found: dict[str, Distribution], extras: tuple[str, ...] = ("sql", "lake", "sigma", "spark")
 ) -> dict[str, Distribution]:
-    """A package and all that it brings, with every extra of procwire."""
+    """Return a package and all its dependencies, with every extra of procwire."""
     if (key := canonicalize_name(name)) in found:
         return found
     found[key] = distribution(name)

@@ -47,7 +47,7 @@ def test_an_age_is_whole_days_or_weeks(text: str, days: int) -> None:
     ],
 )  # fmt: skip
 def test_what_deletes_takes_no_other_age(text: str) -> None:
-    """A bare number, and units that could mean minutes or months, wiped lakes."""
+    """A bare number, and units that could mean minutes or months, deleted lakes."""
     with pytest.raises(UsageError, match="expected days or weeks with their unit, such as 90d or 12w"):
         age(text)
 

@@ -1,4 +1,4 @@
-//! What a log format has to say to be read: where blocks of whole records end, and what is in them.
+//! What a log format must implement: where blocks of complete records end, and what is in them.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use crate::table::columns::Tables;
 use crate::table::event::{Event, Events};
 use crate::table::ledger::{Ledger, Place};
 
-/// The longest record, of any format, that is read; a longer one is dropped and counted.
+/// The longest record of any format that is read; a longer one is dropped and counted.
 pub const MAX_RECORD_BYTES: usize = 16 << 20;
 
 /// Provider of Sysmon on Windows.
@@ -14,7 +14,7 @@ pub const SYSMON: &str = "Microsoft-Windows-Sysmon";
 /// Provider of Sysmon for Linux.
 pub const SYSMON_LINUX: &str = "Linux-Sysmon";
 
-/// Kind of damage: a record that was cut off or does not hold together.
+/// Kind of damage: a record that is truncated or inconsistent.
 pub const BROKEN_RECORD: &str = "broken record";
 /// Kind of damage: a record over [`MAX_RECORD_BYTES`].
 pub const OVERLONG_RECORD: &str = "overlong record";
@@ -27,7 +27,7 @@ pub fn is_sysmon(provider: &str) -> bool {
 /// Kind of warning: bytes that are not UTF-8 and became U+FFFD.
 pub const INVALID_UTF8: &str = "invalid UTF-8";
 
-/// The log formats that are told apart by content.
+/// The log formats, which are distinguished by content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FormatName {
     /// Windows event log file.
@@ -46,7 +46,7 @@ impl FormatName {
     /// Every format.
     pub const ALL: [FormatName; 5] = [Self::Evtx, Self::Xml, Self::Json, Self::Csv, Self::Text];
 
-    /// The name users write.
+    /// The name that users write.
     pub fn name(self) -> &'static str {
         match self {
             FormatName::Evtx => "evtx",
@@ -57,31 +57,31 @@ impl FormatName {
         }
     }
 
-    /// The format that users call `name`.
+    /// The format that users call `name`; None if there is none.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
 }
 
-/// What a record is to us.
+/// Whether a record becomes a row, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// An event of Sysmon's that is asked for.
+    /// A Sysmon event that was requested.
     Asked(Event),
-    /// Another event of Sysmon.
+    /// Another Sysmon event.
     OtherEvent,
-    /// Another provider's.
+    /// An event of another provider.
     OtherProvider,
 }
 
 impl Verdict {
-    /// Judge by provider and event id; a provider that the log does not name is taken for Sysmon when
-    /// `assume_sysmon` says that the record looks like it.
+    /// Judge by provider and event id; if the log does not name the provider, it is Sysmon when `assume_sysmon` is
+    /// true.
     pub fn of(provider: Option<&str>, event_id: Option<i64>, assume_sysmon: bool, asked: Events) -> Verdict {
         Self::new(provider.map_or(assume_sysmon, is_sysmon), event_id, asked)
     }
 
-    /// Judge by whether the provider is Sysmon, and event id.
+    /// Judge by whether the provider is Sysmon, and by event id.
     #[inline]
     pub fn new(is_sysmon: bool, event_id: Option<i64>, asked: Events) -> Verdict {
         if !is_sysmon {
@@ -90,7 +90,7 @@ impl Verdict {
         event_id.and_then(|id| asked.of_id(id)).map_or(Verdict::OtherEvent, Verdict::Asked)
     }
 
-    /// Count a record passed over in `ledger` (one that is asked for is counted when its row is pushed).
+    /// Count a skipped record in `ledger` (a requested one is counted when its row is pushed).
     pub fn count(self, ledger: &mut Ledger) {
         match self {
             Verdict::Asked(_) => {}
@@ -100,31 +100,31 @@ impl Verdict {
     }
 }
 
-/// Bytes not yet cut, and where they stand in the input.
+/// Bytes not yet cut, and their place in the input.
 #[derive(Clone, Copy, Debug)]
 pub struct Pending<'a> {
     /// The bytes.
     pub bytes: &'a [u8],
-    /// Offset of the first of them.
+    /// Offset of the first byte.
     pub offset: u64,
-    /// Line of the first of them, counted from 1.
+    /// Line of the first byte, counted from 1.
     pub line: u64,
-    /// No more will come.
+    /// Whether these are the last bytes of the input.
     pub at_end: bool,
 }
 
 /// What to do with the pending bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// They do not hold a whole record yet.
+    /// Wait: they do not hold a complete record yet.
     More,
-    /// So many of them (more than 0) are whole records: decode them.
+    /// Decode this many of them (more than 0): they are complete records.
     Take(usize),
-    /// So many of them (more than 0) hold nothing to decode; what was lost is already in the ledger.
+    /// Drop this many of them (more than 0): they hold nothing to decode; what was lost is already in the ledger.
     Drop(usize),
 }
 
-/// A block of whole records.
+/// A block of complete records.
 #[derive(Clone, Copy, Debug)]
 pub struct Block<'a> {
     /// Its bytes.
@@ -137,38 +137,38 @@ pub struct Block<'a> {
 
 /// Decodes blocks, several at a time in different threads.
 pub trait Decode: Send + Sync {
-    /// Append the block's events that `out` asks for, and account for all its records in `ledger`.
+    /// Append those events of the block that `out` takes, and count all its records in `ledger`.
     fn decode(&self, block: Block<'_>, out: &mut Tables, ledger: &mut Ledger);
 }
 
-/// One input being read: knows, byte by byte, where blocks end.
+/// One input being read: finds, byte by byte, where blocks end.
 pub trait Format: Send {
     /// Which format this is.
     fn name(&self) -> FormatName;
 
-    /// Decide on the pending bytes (never empty). With `at_end`, [`Cut::More`] means that the rest is
-    /// worth nothing. Once [`MAX_RECORD_BYTES`] are pending it must not ask for more.
+    /// Decide on the pending bytes (never empty). With `at_end`, [`Cut::More`] means that the rest is worthless. Once
+    /// [`MAX_RECORD_BYTES`] are pending, it must not return [`Cut::More`].
     fn cut(&mut self, pending: Pending<'_>, ledger: &mut Ledger) -> Cut;
 
-    /// The decoder for the block that was cut last.
+    /// The decoder for the last block that was cut.
     fn decoder(&self) -> Arc<dyn Decode>;
 }
 
-/// Say in `ledger` that the record there has bytes that are not UTF-8.
+/// Warn in `ledger` that the record at `place` has bytes that are not UTF-8.
 pub fn warn_invalid_utf8(place: Place, ledger: &mut Ledger) {
     ledger.warnings.add(INVALID_UTF8, place.offset, place.line, || {
         "found bytes that are not UTF-8, expected UTF-8; they became U+FFFD".into()
     });
 }
 
-/// Say in `ledger` that the record which begins there is dropped, being over [`MAX_RECORD_BYTES`].
+/// Count in `ledger` that the record which begins at `offset` is dropped, since it is over [`MAX_RECORD_BYTES`].
 pub fn add_overlong(offset: u64, line: u64, ledger: &mut Ledger) {
     ledger.damage.add(OVERLONG_RECORD, offset, Some(line), || {
         format!("found a record over {} MiB, expected an event", MAX_RECORD_BYTES >> 20)
     });
 }
 
-/// How many lines `bytes` ends.
+/// The number of line ends in `bytes`.
 pub fn count_lines(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
 }

@@ -1,9 +1,9 @@
-//! Decoders: the bytes of a log become Arrow columns of Sysmon's events, connections above all.
+//! Decoders: turn the bytes of a log into Arrow columns of Sysmon's events, connections above all.
 //!
-//! The way of the data: [`input`] takes inputs, finds out what each one is and cuts it into blocks of whole records; a
-//! [`format::Decode`] of [`formats`] turns a block into the columns of [`table`] and says in the [`ledger`] what it saw.
-//! [`shapes`] knows what shippers make of an event, whatever the format. Each of these knows only those after it.
-//! Nothing here knows Python, and no input can make it panic.
+//! Data flow: [`input`] takes inputs, recognises the format of each one and cuts it into blocks of complete records; a
+//! [`format::Decode`] of [`formats`] turns a block into the columns of [`table`] and counts in the [`ledger`] what it
+//! saw. [`shapes`] describes how shippers rewrite an event, in every format. Each of these imports only those after it.
+//! Nothing here depends on Python, and no input can make it panic.
 
 pub mod format;
 pub mod formats;

@@ -1,4 +1,4 @@
-//! CSV: EvtxECmd's output, exports of Microsoft Sentinel's tables, and our own.
+//! CSV: EvtxECmd's output, exports of Microsoft Sentinel's tables, and procwire's own.
 
 #[path = "json_truth.rs"]
 mod truth;

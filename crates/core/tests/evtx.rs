@@ -1,4 +1,4 @@
-//! EVTX: the fast way against the general one, and damage of every kind.
+//! EVTX: the fast path against the general one, and damage of every kind.
 
 use arrow_array::RecordBatch;
 use procwire_core::columns::Tables;
@@ -125,7 +125,7 @@ proptest! {
         let (general, general_ledger) = read(Evtx::general(), &bytes);
         assert_accounted(&fast_ledger);
         assert_accounted(&general_ledger);
-        // The general way reads more of a record, and so finds damage where the fast one need not look; on
+        // The general path reads more of a record, and so finds damage in parts that the fast one does not need; on
         // what both read they agree.
         let fast_rows = rows_by_offset(&fast);
         for (offset, row) in rows_by_offset(&general) {

@@ -1,4 +1,4 @@
-//! JSON in the shape of every shipper, whole and damaged.
+//! JSON in the shape of every shipper, intact and damaged.
 
 #[path = "json_truth.rs"]
 mod truth;
@@ -54,12 +54,12 @@ impl Event {
         self.data.iter().map(|(field, text)| (field.sysmon().to_owned(), json!(text))).collect()
     }
 
-    /// The same without those that are empty.
+    /// The fields that are not empty, as an object of strings.
     fn filled(&self) -> Map<String, Value> {
         self.strings().into_iter().filter(|(_, text)| *text != json!("")).collect()
     }
 
-    /// Numbers and booleans as such, GUIDs bare: EVTX decoders write them so.
+    /// The fields with numbers and booleans as such, and bare GUIDs, as EVTX decoders write them.
     fn typed(&self) -> Map<String, Value> {
         let mut map = self.strings();
         for (name, value) in &mut map {
@@ -169,7 +169,7 @@ const SHAPES: &[(&str, Render, &[Field])] = &[
     ("Kibana fields", kibana_fields, &[Field::EventKeywords, Field::EventRecordedTime]),
 ];
 
-/// The same for the shapes that hold XML in a string.
+/// Every shape with XML in a string, and the `System` fields that it does not carry.
 const SHAPES_WITH_XML: &[(&str, Render, &[Field])] = &[
     ("Sentinel Syslog", sentinel_syslog, &[]),
     ("Sentinel Event", sentinel_event, SENTINEL_EVENT_MISSING),
@@ -431,7 +431,7 @@ fn expected(event: &Event, missing: &[Field]) -> BTreeMap<&'static str, String> 
     data.chain(system).filter(|(_, text)| !matches!(text.as_str(), "" | "-")).collect()
 }
 
-/// The row without what is ours.
+/// The row without the columns that procwire adds.
 fn found(row: &[Option<String>]) -> BTreeMap<&'static str, String> {
     let ours = Field::SourceFile as usize;
     event::Event::Connection.fields()[..ours]
@@ -807,7 +807,7 @@ impl Dice {
         }
     }
 
-    /// The value spelled in some other way, with keys that mean nothing added.
+    /// The value in another spelling, with additional keys that have no meaning.
     fn write(&mut self, value: &Value) -> String {
         match value {
             Value::Object(map) => {
@@ -835,7 +835,7 @@ impl Dice {
     }
 }
 
-/// The slow way to Sysmon's fields: the first text under each name, wherever in the record it is.
+/// The slow way to Sysmon's fields: the first text under each name, anywhere in the record.
 fn reference(value: &Value, field: Field) -> Option<String> {
     let name = field.sysmon();
     match value {
@@ -892,7 +892,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     )
 }
 
-/// Names that stand for two things in a shape, or for none: the search by name finds nothing, or the wrong one.
+/// Names with two meanings in a shape, or with none: the search by name finds nothing, or the wrong value.
 const NOT_BY_NAME: [&str; 5] =
     ["winlogbeat 8 behind its Sysmon module", "NXLog that dropped fields", "Fluent Bit", "PowerShell", "message only"];
 

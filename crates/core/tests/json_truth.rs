@@ -1,5 +1,5 @@
-//! Decoded tables held against ground truth: one object per event, its `EventData` and `System` as the log
-//! has them. Shared by the tests of JSON, CSV and text; run by itself it checks a whole folder of logs:
+//! Compares decoded tables with ground truth: one object per event, its `EventData` and `System` as the log has them.
+//! The tests of JSON, CSV and text share it; run by itself it checks a folder of logs:
 //! `PROCWIRE_DATA=<folder> cargo test --release -p procwire-core --test json_truth -- --ignored --nocapture`.
 
 #![allow(dead_code, missing_docs)]
@@ -44,7 +44,7 @@ pub(crate) fn read(bytes: &[u8]) -> (Vec<Vec<Option<String>>>, FileLedger) {
     (rows(&batches), account)
 }
 
-/// The same, fed in pieces of the given sizes over and over.
+/// A table as text, row by row, from input in pieces of the given sizes, repeated.
 pub(crate) fn read_in_pieces(bytes: &[u8], sizes: &[usize]) -> (Vec<Vec<Option<String>>>, Ledger) {
     let mut stream = Stream::new("log", Options::default());
     let (mut jobs, mut at) = (Vec::new(), 0);
@@ -71,7 +71,7 @@ pub(crate) fn assert_identity(ledger: &Ledger) {
     assert_eq!(ledger.records, ledger.rows() + ledger.other_events + ledger.other_providers + damage, "{ledger:?}");
 }
 
-/// The value that the table should hold for `text`, by other means than the decoder's.
+/// The value that the table should have for `text`, computed in another way than the decoder's.
 fn expected(field: Field, text: &str) -> Option<String> {
     let text = text.replace("&lt;", "<").replace("&gt;", ">");
     let text = text.as_str();
@@ -116,7 +116,7 @@ fn expected_system(field: Field, text: &str) -> Option<String> {
         (Field::EventTask, "Network connection detected (rule: NetworkConnect)") => Some("3".into()),
         (Field::EventOpcode, "Info") => Some("0".into()),
         (Field::EventKeywords, "-9223372036854775808") => Some("0x8000000000000000".into()),
-        // Without a zone it is some local time.
+        // Without a zone it is a local time.
         (Field::EventRecordedTime, _) if !text.ends_with('Z') => None,
         _ => expected(field, text),
     }
@@ -148,7 +148,7 @@ pub(crate) fn truth_lines(path: &Path) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Every row against its line of truth, in order.
+/// Compare every row with its line of truth, in order.
 pub(crate) fn all_differences(rows: &[Vec<Option<String>>], truth: &[Value]) -> Vec<String> {
     let mut found = Vec::new();
     if rows.len() != truth.len() {
@@ -205,7 +205,7 @@ fn every_file_of_the_manifest_agrees_with_its_truth() {
 }
 
 #[test]
-#[ignore = "needs PROCWIRE_DATA, and PROCWIRE_WHOLE, where its whole archives are unpacked"]
+#[ignore = "needs PROCWIRE_DATA, and PROCWIRE_WHOLE, the folder of its complete unpacked archives"]
 fn every_whole_archive_agrees_with_its_truth() {
     let folder = |name: &str| std::env::var(name).expect("the variable names a folder");
     let (data, whole) = (folder("PROCWIRE_DATA"), folder("PROCWIRE_WHOLE"));

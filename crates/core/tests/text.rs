@@ -12,7 +12,7 @@ use procwire_core::value::Value;
 use proptest::prelude::*;
 use truth::{assert_identity, read, read_in_pieces};
 
-/// Made after the form that Wazuh's rule set shows in a comment.
+/// In the form that Wazuh's rule set shows in a comment.
 const OSSEC: &str = r"2015 Nov 19 20:33:25 WinEvtLog: Microsoft-Windows-Sysmon/Operational: INFORMATION(3): Microsoft-Windows-Sysmon: SYSTEM: NT AUTHORITY: HOST1: Network connection detected:  UtcTime: 2015-11-19 19:33:23.824  ProcessGuid: {0B364D7C-23F6-564E-0000-00100D5A1100}  ProcessId: 2028  Image: C:\Program Files (x86)\x: y.exe  User: HOST1\Administrator  Protocol: tcp  Initiated: true  SourceIsIpv6: false  SourceIp: 192.168.2.201  SourceHostname: HOST1.example  SourcePort: 49192  SourcePortName:   DestinationIsIpv6: false  DestinationIp: XXX.58.XXX.206  DestinationHostname: webdest  DestinationPort: 443  DestinationPortName: https";
 
 fn xml() -> String {

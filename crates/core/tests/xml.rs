@@ -1,4 +1,4 @@
-//! XML as it is found in the wild: real logs against their truth, every shape, every kind of damage.
+//! XML: real logs against their truth, every shape, every kind of damage.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ use serde_json::Value;
 const OPTIONS: Options =
     Options { format: Some(FormatName::Xml), recover: false, events: Events::CONNECTIONS, is_coded: false };
 
-/// A row as text, cell by cell, but for where it was found.
+/// A row as text, cell by cell, without the columns of where it was read.
 type Cells = Vec<Option<String>>;
 
 fn cell(batch: &RecordBatch, row: usize, field: Field) -> Option<String> {
@@ -110,7 +110,7 @@ fn system_field(name: &str) -> Field {
     }
 }
 
-/// What the table says where a log says `text`.
+/// The table's value for `text` in a log.
 fn in_table(field: Field, text: &str) -> Option<String> {
     if matches!(text, "" | "-") {
         return None;
@@ -149,7 +149,7 @@ fn assert_file_is_true(log: &Path, truth: &Path) -> Ledger {
     rows.iter().zip(&truth).for_each(|(row, truth)| assert_is_true(row, truth));
     assert!(all_are_counted(&ledger));
 
-    // Old Sysmon's own: the reader adds none.
+    // Written by old Sysmon: the reader adds none.
     assert_eq!(ledger.warnings.total(), ledger.warnings.count(GARBLED_ADDRESS), "{:?}", ledger.warnings);
     if bytes.starts_with(b"\xff\xfe") {
         return ledger;
@@ -167,7 +167,7 @@ fn assert_file_is_true(log: &Path, truth: &Path) -> Ledger {
 fn real_logs_agree_with_their_truth() {
     let counts = [
         ("splunk-xmlwineventlog-example.xml", 1, 0),
-        // The event on the eighth line has no end.
+        // The event on the eighth line has no end tag.
         ("log4shell.part1.derived.syslog", 32, 1),
         ("issue_43.first20.events.xml", 20, 0),
     ];
@@ -178,7 +178,7 @@ fn real_logs_agree_with_their_truth() {
     }
 }
 
-/// Logs whose licence keeps them out of the repository: `PROCWIRE_DATA` says where they are.
+/// Logs that their licence keeps out of the repository: `PROCWIRE_DATA` names their folder.
 #[test]
 #[ignore = "needs PROCWIRE_DATA"]
 fn real_logs_of_other_licences_agree_with_their_truth() {
@@ -366,7 +366,7 @@ fn references_are_resolved_and_nothing_expands() {
     let with = |user: &str| line().replace(r"NT AUTHORITY\SYSTEM", user);
     for (user, expected) in [
         ("&lt;unknown process&gt;", "<unknown process>"),
-        // As Azure's Syslog table has it.
+        // As in Azure's Syslog table.
         ("&lt unknown process&gt ", "<unknown process>"),
         ("&amp;&quot;&apos;&#233;&#xE9;&#x1F600;", "&\"'\u{e9}\u{e9}\u{1f600}"),
         ("&#xD83D;", "\u{fffd}"),
@@ -463,7 +463,7 @@ fn an_overlong_event_is_dropped_and_reading_goes_on() {
     assert_eq!(read_in_pieces(text.as_bytes().chunks(1 << 20)), whole);
 }
 
-/// Each of these keeps a quadratic reader busy for long.
+/// A reader with quadratic time takes long for each of these.
 #[test]
 fn hostile_repetition_takes_linear_time() {
     let inside = |part: &str| line().replace("<EventData>", &format!("<EventData>{}", part.repeat(50_000)));
@@ -490,7 +490,7 @@ fn hostile_repetition_takes_linear_time() {
     }
 }
 
-/// Text made of what XML events are made of, in no order.
+/// Text of the parts of XML events, in random order.
 fn soup() -> impl Strategy<Value = Vec<u8>> {
     let line = line().into_bytes();
     let token = prop_oneof![
@@ -536,10 +536,10 @@ proptest! {
     }
 }
 
-/// An element's name, and the field that its text is for.
+/// An element's name, and the field of its text.
 type Element = (String, Option<Field>);
 
-/// What quick-xml makes of a well-formed event 3.
+/// The cells that quick-xml reads from a well-formed event 3.
 fn reference(xml: &str) -> Vec<(Field, String)> {
     let mut reader = quick_xml::Reader::from_str(xml);
     let (mut path, mut cells) = (Vec::<Element>::new(), Vec::<(Field, String)>::new());
@@ -596,7 +596,7 @@ fn reference_text(path: &[Element], text: &str, cells: &mut [(Field, String)]) {
     }
 }
 
-/// Text as it may be written in an element.
+/// Text as an element may contain it.
 fn written() -> impl Strategy<Value = String> {
     let plain = "[a-zA-Z0-9 .:/\\\\>'\"{}\u{e9}\u{4f60}-]{0,12}";
     let part = prop_oneof![
@@ -610,7 +610,7 @@ fn written() -> impl Strategy<Value = String> {
     prop::collection::vec(part, 0..4).prop_map(|parts| parts.concat())
 }
 
-/// An event 3 in some lawful dress.
+/// An event 3 in a random well-formed spelling.
 fn lawful() -> impl Strategy<Value = String> {
     let names = vec!["Image", "User", "RuleName", "SourceHostname", "DestinationPortName", "New", "Protocol"];
     let space = prop::sample::select(vec!["", " ", "\r\n  ", "\t<!-- <a> -->\n", "<?x y?>"]);
@@ -637,7 +637,7 @@ fn lawful() -> impl Strategy<Value = String> {
     )
 }
 
-/// The same elements with a prefix.
+/// An event's elements with a prefix.
 fn in_namespace(xml: &str) -> String {
     ["Event", "System", "Provider", "EventID", "Computer", "EventData", "UserData", "Data"].iter().fold(
         xml.to_owned(),
@@ -666,7 +666,7 @@ proptest! {
     }
 }
 
-/// An event with one letter or digit struck by another one, which keeps it whole.
+/// An event with one letter or digit replaced by another, which leaves it well-formed.
 fn struck(event: &str, at: &prop::sample::Index, by: char) -> String {
     let places: Vec<_> = event.char_indices().filter(|(_, c)| c.is_ascii_alphanumeric()).map(|(at, _)| at).collect();
     let at = places[at.index(places.len())];
@@ -674,7 +674,8 @@ fn struck(event: &str, at: &prop::sample::Index, by: char) -> String {
 }
 
 proptest! {
-    /// What is learnt from an event does not change how its like is read: alone, each goes the general way.
+    /// What the reader learns from an event does not change how it reads similar ones: alone, each takes the general
+    /// path.
     #[test]
     fn events_in_company_read_as_each_alone(
         events in prop::collection::vec(lawful(), 1..4),
@@ -699,13 +700,13 @@ proptest! {
     }
 }
 
-/// Time this thread had a processor: other work on the machine does not count.
+/// Processor time of this thread: other work on the machine does not count.
 fn cpu_ns() -> u64 {
     let schedstat = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     schedstat.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// Megabytes a second in one thread; every event is one of event 3, or one in a hundred.
+/// Measure megabytes per second in one thread; every event is event 3, or one in a hundred.
 #[test]
 #[ignore = "a measurement, for release builds"]
 fn throughput() {

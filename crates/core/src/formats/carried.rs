@@ -1,4 +1,4 @@
-//! Opens events that stand as text in other records, whichever format the text has.
+//! Opens events that other records carry as text, in any format.
 
 use bumpalo::Bump;
 use memchr::memmem;
@@ -11,7 +11,7 @@ use crate::shapes::record::{Nested, Record};
 use crate::table::columns::Row;
 use crate::table::event::Events;
 
-/// Every format of text, each able to carry each.
+/// Every text format; each can carry each.
 pub(crate) struct Carried;
 
 impl Nested for Carried {

@@ -1,4 +1,4 @@
-//! CSV: EvtxECmd's output, exports of Microsoft Sentinel's tables, and our own.
+//! CSV: EvtxECmd's output, exports of Microsoft Sentinel's tables, and procwire's own.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use crate::table::event::{Event, Events};
 use crate::table::ledger::Ledger;
 use crate::table::schema::Field;
 
-/// Whether `head` begins with the header line of a CSV that we read.
+/// Whether `head` begins with the header line of a CSV that this reader supports.
 pub fn is_header(head: &[u8]) -> bool {
     let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
     Header::read(line).is_some_and(|header| header.holds_events())
 }
 
-/// What each column stands for.
+/// The meaning of each column.
 struct Header {
     delimiter: u8,
     slots: Vec<Slot>,
@@ -43,7 +43,7 @@ impl Header {
         Some(Header { delimiter, slots })
     }
 
-    /// Whether the columns can hold an event: whole, as text, or field by field.
+    /// Whether the columns can hold an event: as one text, or field by field.
     fn holds_events(&self) -> bool {
         let whole = self.slots.iter().any(|slot| {
             matches!(slot, Slot::EventData(_) | Slot::Payload | Slot::Original | Slot::Message | Slot::Params)
@@ -59,7 +59,7 @@ impl Header {
     }
 }
 
-/// Sentinel's portal says in the header what zone its times are in, and nowhere else.
+/// Sentinel's portal names the time zone in the header only.
 fn column_slot(name: &str) -> Slot {
     let name = name.trim_ascii();
     let Some((base, zone)) = name.strip_suffix(']').and_then(|name| name.split_once(" [")) else {
@@ -72,7 +72,7 @@ fn column_slot(name: &str) -> Slot {
     }
 }
 
-/// Rows of a CSV with their fields unquoted, in buffers used again for each.
+/// Rows of a CSV with their fields unquoted, in buffers that are reused for each.
 struct Rows<'b> {
     reader: Reader,
     bytes: &'b [u8],
@@ -103,7 +103,7 @@ impl<'b> Rows<'b> {
             self.text_len += written;
             self.ends_len += ended;
             match result {
-                // Fed again without bytes it learns that these were all.
+                // Empty input signals the end.
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputFull => self.text.resize(self.text.len() * 2, 0),
                 ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
@@ -125,12 +125,12 @@ impl<'b> Rows<'b> {
 pub struct Csv {
     nested: &'static dyn Nested,
     header: Option<Arc<CsvDecoder>>,
-    /// How far the pending bytes have been looked at.
+    /// How far the pending bytes have been scanned.
     at: usize,
-    /// Where the row begins that `at` is in.
+    /// Where the row that contains `at` begins.
     start: usize,
     quoted: bool,
-    /// The row is too long and being dropped.
+    /// Whether the row is too long and being dropped.
     dropping: bool,
 }
 
@@ -168,7 +168,7 @@ impl Format for Csv {
     fn decoder(&self) -> Arc<dyn Decode> {
         match &self.header {
             Some(decoder) => Arc::clone(decoder) as Arc<dyn Decode>,
-            // Blocks are cut only when the header is known.
+            // Blocks are cut only once the header is known.
             None => Arc::new(CsvDecoder { header: Header { delimiter: b',', slots: Vec::new() }, nested: self.nested }),
         }
     }
@@ -192,8 +192,8 @@ impl Csv {
         Cut::Drop(end)
     }
 
-    /// Go over whole rows, or to the end of the one that is being dropped: line feeds within quotation marks
-    /// end none. `start` ends up after the last.
+    /// Skip complete rows, or to the end of the one that is being dropped: line feeds within quotation marks end no
+    /// row. Afterwards `start` is behind the last row.
     fn advance(&mut self, bytes: &[u8], delimiter: u8) {
         while let Some(found) = memchr::memchr2(b'"', b'\n', &bytes[self.at..]) {
             let at = self.at + found;
@@ -207,7 +207,7 @@ impl Csv {
                         return;
                     }
                 },
-                // Anywhere but at the beginning of a field it is a character like any other.
+                // Except at the beginning of a field, it is an ordinary character.
                 b'"' => self.quoted = at == self.start || [delimiter, b'\n', b'\r'].contains(&bytes[at - 1]),
                 _ if self.quoted => {}
                 _ => {
@@ -230,7 +230,7 @@ impl Csv {
         if pending.at_end {
             return Cut::Drop(pending.bytes.len());
         }
-        // The byte before decides on a quotation mark: keep it.
+        // Keep this byte: what a quotation mark means depends on the byte before it.
         match self.at {
             0 | 1 => Cut::More,
             at => {
@@ -252,7 +252,7 @@ impl Decode for CsvDecoder {
         let mut rows = Rows::new(block.bytes, self.header.delimiter);
         let mut line = block.line;
         while let Some(range) = rows.next() {
-            // A row's range may begin with the end of the line before, or with blank lines.
+            // A row's range may begin with the line end of the row before, or with blank lines.
             let bytes = &block.bytes[range.clone()];
             let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
             let place = Place {
@@ -331,7 +331,7 @@ impl CsvDecoder {
     }
 }
 
-/// `11/17/2023, 6:02:04.819 AM`, as Sentinel's portal writes times, made `2023-11-17 06:02:04.819`.
+/// `11/17/2023, 6:02:04.819 AM`, as Sentinel's portal writes times, converted to `2023-11-17 06:02:04.819`.
 fn us_time<'a>(text: &str, arena: &'a Bump) -> Option<&'a str> {
     let (date, time) = text.split_once(", ")?;
     let (clock, half) = time.rsplit_once(' ')?;

@@ -11,7 +11,7 @@ use carried::Carried;
 
 use crate::format::{Format, FormatName};
 
-/// A new reader of a format; `recover`: whether it carves records from slack space and broken chunks.
+/// Make a reader of a format. `recover`: whether it carves records from slack space and broken chunks.
 pub(crate) fn open(format: FormatName, recover: bool) -> Box<dyn Format> {
     match format {
         FormatName::Evtx => Box::new(evtx::Evtx::new(recover)),

@@ -14,7 +14,7 @@ use crate::shapes::record::Nested;
 use crate::table::columns::{Place, Row, Tables};
 use crate::table::ledger::Ledger;
 
-/// Whether `head` has a line that we read.
+/// Whether `head` has a line that may hold an event.
 pub fn looks_like_log(head: &[u8]) -> bool {
     let has = |mark: &str| memmem::find(head, mark.as_bytes()).is_some();
     let json = has("{\"") && ["Sysmon", "EventID", "event_id", "eventID", "EventId"].into_iter().any(has);
@@ -26,7 +26,7 @@ pub fn looks_like_log(head: &[u8]) -> bool {
 /// The text format.
 pub struct TextLines {
     nested: &'static dyn Nested,
-    /// Within a line that was too long: its rest is dropped.
+    /// Whether the reader is within a line that is too long: its rest is dropped.
     overlong: bool,
 }
 
@@ -84,7 +84,7 @@ impl Decode for TextDecoder {
     }
 }
 
-/// A line that holds no event is no record.
+/// A line without an event is not a record.
 fn decode_line(line: &[u8], nested: &dyn Nested, arena: &Bump, place: Place, out: &mut Tables, ledger: &mut Ledger) {
     let text = String::from_utf8_lossy(line.trim_ascii_end());
     let mut row = Row::default();

@@ -1,4 +1,4 @@
-//! Inputs: read in parallel, recognised, cut into blocks of whole records.
+//! Inputs: read in parallel, recognised, cut into blocks of complete records.
 
 pub mod scan;
 pub mod sniff;

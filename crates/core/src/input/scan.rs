@@ -1,4 +1,4 @@
-//! Many inputs at once: one thread reads, the others decode, batches come out in the inputs' order.
+//! Scans many inputs at once: one thread reads, the others decode, batches come out in the inputs' order.
 
 use std::collections::VecDeque;
 use std::io::Read;
@@ -18,28 +18,28 @@ use crate::table::columns::Batch;
 use crate::table::event::Event;
 use crate::table::ledger::Ledger;
 
-/// Bytes read at a time. A block lives in the second-level cache of its thread.
+/// Bytes read at a time. A block fits the second-level cache of its thread.
 const BLOCK_BYTES: u64 = 1 << 21;
 /// Bytes read at a time from a pipe.
 const LIVE_BYTES: usize = 64 << 10;
-/// Batches of fewer rows are put together...
+/// Batches of fewer rows are combined...
 const SMALL_BATCH_ROWS: usize = 1 << 10;
-/// ... until they have this many.
+/// ... until they have at least this many.
 const BATCH_ROWS: usize = 1 << 13;
 /// Kind of damage: reading the input failed.
 pub const READ_ERROR: &str = "read error";
 
-/// One input: its name and its bytes, or why they cannot be had.
+/// One input: its name, and its bytes or why they cannot be read.
 pub struct Input {
-    /// Name, as it goes into `source_file`.
+    /// The name that goes into `source_file`.
     pub name: String,
-    /// Its bytes, or what went wrong.
+    /// Its bytes, or an error.
     pub bytes: Result<Box<dyn Read + Send>, String>,
-    /// Whether the bytes come as they are made (a pipe): then none waits for a block to fill.
+    /// Whether the bytes arrive live (a pipe): then none waits for a block to fill.
     pub live: bool,
 }
 
-/// The account of one input.
+/// What was read and counted of one input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileLedger {
     /// The input's name.
@@ -48,19 +48,19 @@ pub struct FileLedger {
     pub format: Option<FormatName>,
     /// Bytes read, unpacked.
     pub bytes: u64,
-    /// What was seen in it.
+    /// The records seen in it, and their damage.
     pub ledger: Ledger,
     /// Why it could not be opened or recognised.
     pub error: Option<String>,
-    /// Whether the error is that it could not be opened.
+    /// Whether `error` says that it could not be opened.
     pub unreadable: bool,
 }
 
-/// What came next out of a [`Scan`].
+/// The next result of a [`Scan`].
 pub enum Step {
     /// Rows of one event.
     Batch(Event, RecordBatch),
-    /// Nothing yet.
+    /// Nothing within the timeout.
     Idle,
     /// All inputs are done.
     End,
@@ -71,7 +71,7 @@ enum Item {
     End { file: usize, account: FileLedger },
 }
 
-/// What a block gave.
+/// The result of a block.
 type Decoded = (Vec<Batch>, Ledger);
 type Task = (Job, SyncSender<Decoded>);
 
@@ -80,7 +80,7 @@ pub struct Scan {
     items: Receiver<Item>,
     current: Option<(usize, Receiver<Decoded>)>,
     ready: VecDeque<Batch>,
-    /// By event.
+    /// Batches that wait for more rows, by event.
     small: [Vec<RecordBatch>; Event::COUNT],
     accounts: Vec<FileLedger>,
     bytes_read: Arc<AtomicU64>,
@@ -110,8 +110,8 @@ impl Scan {
                     let task = tasks.lock().map(|tasks| tasks.recv());
                     let Ok(Ok((job, reply))) = task else { break };
                     let (batches, ledger, mut buffer) = job.run();
-                    // Small ones are of no use, and of many jobs that come from one block they would pile up.
-                    // The receivers are gone only when the scan was dropped.
+                    // Small buffers are not worth reusing, and one block with many jobs would accumulate them. The
+                    // receivers are gone only if the scan was dropped.
                     if (BLOCK_BYTES as usize..=2 * BLOCK_BYTES as usize).contains(&buffer.capacity()) {
                         buffer.clear();
                         let _ = buffers.send(buffer);
@@ -146,12 +146,12 @@ impl Scan {
         self.bytes_read.load(Ordering::Relaxed)
     }
 
-    /// The inputs' accounts, so far.
+    /// What was read and counted of each input so far.
     pub fn accounts(&self) -> &[FileLedger] {
         &self.accounts
     }
 
-    /// The next batch; waits no longer than `timeout`.
+    /// Return the next batch, after waiting at most `timeout`.
     pub fn step(&mut self, timeout: Duration) -> Result<Step, ArrowError> {
         loop {
             if let Some((event, batch)) = self.ready.pop_front() {
@@ -169,7 +169,7 @@ impl Scan {
                         self.current = Some((file, result));
                         return self.idle();
                     }
-                    // A decoder that panicked took its block with it: say so.
+                    // A decoder that panicked lost its block: count it.
                     Err(RecvTimeoutError::Disconnected) => {
                         self.account(file).ledger.damage.add("lost block", 0, None, || "the decoder failed".into());
                     }
@@ -213,12 +213,12 @@ impl Scan {
         Ok(())
     }
 
-    /// Nothing came for a while: rows that wait for more of them wait no longer.
+    /// Release rows that wait for more of them, since nothing arrived for a while.
     fn idle(&mut self) -> Result<Step, ArrowError> {
         self.rest(Step::Idle)
     }
 
-    /// The next of all the rows that there are; `nothing` if there are none.
+    /// Return the next rows of those that wait; `nothing` if there are none.
     fn rest(&mut self, nothing: Step) -> Result<Step, ArrowError> {
         for event in Event::ALL {
             self.flush(event)?;
@@ -245,7 +245,7 @@ struct Reader {
     stop: Arc<AtomicBool>,
 }
 
-/// The scan was dropped.
+/// The error of a thread whose scan was dropped.
 struct Stopped;
 
 impl Reader {
@@ -279,7 +279,7 @@ impl Reader {
             stream.lend(&mut buffer);
             let lent = buffer.len();
             let result = read_some(&mut bytes, input.live, &mut buffer);
-            // What was read before an error counts.
+            // Bytes that were read before an error count.
             let read = buffer.len() - lent;
             account.bytes += read as u64;
             self.bytes_read.fetch_add(read as u64, Ordering::Relaxed);
@@ -337,7 +337,7 @@ fn read_some(bytes: &mut impl Read, live: bool, buffer: &mut Vec<u8>) -> std::io
     bytes.take(BLOCK_BYTES).read_to_end(buffer).map(drop)
 }
 
-/// Decode bytes at hand in this thread: what tests, fuzzing and growing logs use.
+/// Decode `bytes` in this thread; for tests, fuzzing and growing logs.
 pub fn decode(name: &str, bytes: &[u8], options: Options) -> (Vec<Batch>, FileLedger) {
     let mut stream = Stream::new(name, options);
     let mut jobs = Vec::new();

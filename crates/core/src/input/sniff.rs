@@ -1,29 +1,29 @@
-//! Recognising a format by its first bytes.
+//! Recognises a format by its first bytes.
 
 use crate::format::FormatName;
 use crate::formats::{csv, text};
 
-/// Bytes looked at to recognise a format.
+/// Bytes inspected to recognise a format.
 pub const SNIFF_BYTES: usize = 64 << 10;
 
-/// What an input looks like from its first bytes.
+/// What an input's first bytes show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sniffed {
-    /// A format.
+    /// The format.
     Known(FormatName),
     /// More bytes are needed.
     Unsure,
-    /// Nothing we read.
+    /// No known format.
     Unknown,
 }
 
-/// Where the first chunk of an EVTX file stands, whose header may be broken.
+/// Where the first chunk of an EVTX file is marked; the file's header may be broken.
 const FIRST_CHUNK: std::ops::Range<usize> = 4096..4104;
 
-/// Recognise a format by its first bytes (UTF-8 by now, where it is text).
+/// Recognise a format by its first bytes (UTF-8 by now, if it is text).
 ///
-/// The result depends on the bytes alone, not on how many of them are at hand: unless `Unsure`, more bytes do not
-/// change it. So what comes slowly through a pipe is recognised as it is in a file, by its first line of ours.
+/// The result depends on the bytes alone, not on how many have arrived: unless it is `Unsure`, more bytes do not change
+/// it. So a slow pipe is recognised as a file is, by its first line with an event.
 pub fn sniff(head: &[u8], at_end: bool) -> Sniffed {
     if head.starts_with(b"ElfFile\0") || head.starts_with(b"ElfChnk\0") {
         return Sniffed::Known(FormatName::Evtx);
@@ -45,8 +45,8 @@ pub fn sniff(head: &[u8], at_end: bool) -> Sniffed {
     sniff_lines(text, whole).unwrap_or_else(|| sniff_binary(head, whole))
 }
 
-/// Line by line, so that a log that grows is recognised by its first line of ours, however little it holds.
-/// None for what is no text.
+/// Recognise text line by line, so that a log that grows is recognised by its first line with an event, however short
+/// the log is. None if `start` is not text.
 fn sniff_lines(start: &[u8], whole: bool) -> Option<Sniffed> {
     for (number, line) in start.split_inclusive(|byte| *byte == b'\n').enumerate() {
         if line.contains(&0) {
@@ -68,7 +68,7 @@ fn sniff_lines(start: &[u8], whole: bool) -> Option<Sniffed> {
     Some(if whole { Sniffed::Unknown } else { Sniffed::Unsure })
 }
 
-/// An EVTX file without its header is recognised by its first chunk.
+/// Recognise an EVTX file without its header by its first chunk.
 fn sniff_binary(head: &[u8], whole: bool) -> Sniffed {
     match head.get(FIRST_CHUNK) {
         Some(b"ElfChnk\0") => Sniffed::Known(FormatName::Evtx),

@@ -1,4 +1,4 @@
-//! One input, byte by byte: recognise it, cut it into jobs of whole records.
+//! One input, byte by byte: recognises it, cuts it into jobs of complete records.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::table::columns::{Batch, Tables};
 use crate::table::event::Events;
 use crate::table::ledger::Ledger;
 
-/// How to read.
+/// How to read inputs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// Read every input as this format instead of recognising it.
@@ -20,14 +20,14 @@ pub struct Options {
     pub recover: bool,
     /// Which events to read.
     pub events: Events,
-    /// Whether texts and bytes come as dictionaries, in which each stands once.
+    /// Whether texts and bytes are dictionary-encoded, with each value once.
     pub is_coded: bool,
 }
 
-/// Bytes that tell the encoding: a mark, or two characters.
+/// Bytes that show the encoding: a byte order mark, or two characters.
 const ENCODING_BYTES: usize = 4;
 
-/// The encoding of UTF-16 text, by its byte order mark or by where its zero bytes stand.
+/// The encoding of UTF-16 text, by its byte order mark or by the positions of its zero bytes.
 fn utf16_encoding(head: &[u8]) -> Option<&'static Encoding> {
     match head {
         [0xff, 0xfe, ..] => Some(encoding_rs::UTF_16LE),
@@ -38,7 +38,7 @@ fn utf16_encoding(head: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// A block of whole records on its way to a decoder.
+/// A block of complete records for a decoder.
 pub struct Job {
     bytes: Vec<u8>,
     offset: u64,
@@ -50,7 +50,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// Decode the block; gives its buffer back for reuse.
+    /// Decode the block; return the batches, what was counted, and the buffer for reuse.
     pub fn run(self) -> (Vec<Batch>, Ledger, Vec<u8>) {
         let mut ledger = Ledger::default();
         let mut tables = Tables::new(self.events, &self.source, self.is_coded);
@@ -61,7 +61,7 @@ impl Job {
         for batch in tables.finish() {
             match batch {
                 Ok(batch) => batches.push(batch),
-                // Columns builds what the schema says; if it does not, the rows are lost, and said to be.
+                // The columns match the schema; if they ever do not, the rows are lost, and counted as lost.
                 Err(error) => {
                     ledger.damage.add("lost batch", self.offset, Some(self.line), || error.to_string());
                 }
@@ -87,7 +87,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Start reading the input called `source`.
+    /// Start reading the input with the name `source`.
     pub fn new(source: &str, options: Options) -> Self {
         Stream {
             source: source.into(),
@@ -109,26 +109,26 @@ impl Stream {
         self.format.as_ref().map(|format| format.name())
     }
 
-    /// Whether the input turned out to be nothing we read.
+    /// Whether the input has no known format.
     pub fn is_unknown(&self) -> bool {
         self.unknown
     }
 
-    /// What was seen while cutting: belongs to the input's account beside the jobs' own.
+    /// What was counted while cutting, in addition to what the jobs count.
     pub fn take_ledger(&mut self) -> Ledger {
         std::mem::take(&mut self.ledger)
     }
 
-    /// Move the bytes that are still pending to the front of `buffer`, so that new ones can be read in
-    /// behind them and the whole be fed without a copy.
+    /// Move the pending bytes to the front of `buffer`, so that new bytes can be read behind them and all be fed
+    /// without a copy.
     pub fn lend(&mut self, buffer: &mut Vec<u8>) {
         if self.encoding.is_none() {
             buffer.append(&mut self.pending);
         }
     }
 
-    /// Take in the next bytes; `at_end` says that they are the last, and no later call does anything.
-    /// Blocks that became whole are added to `jobs`.
+    /// Accept the next bytes; `at_end` says that they are the last, and later calls do nothing. Complete blocks are
+    /// added to `jobs`.
     pub fn feed(&mut self, bytes: Vec<u8>, at_end: bool, jobs: &mut Vec<Job>) {
         if self.unknown || self.ended {
             return;
@@ -158,8 +158,8 @@ impl Stream {
         }
     }
 
-    /// Append to the pending bytes, as UTF-8 if the input is UTF-16. Before there are enough to tell the
-    /// encoding, they are only kept.
+    /// Append to the pending bytes, as UTF-8 if the input is UTF-16. Until there are enough to detect the encoding,
+    /// they are only stored.
     fn take_in(&mut self, mut bytes: Vec<u8>, at_end: bool) {
         if !self.started {
             if !self.pending.is_empty() {
@@ -207,11 +207,11 @@ impl Stream {
         self.format.is_some()
     }
 
-    /// Take the first `len` pending bytes off.
+    /// Remove the first `len` pending bytes.
     fn advance(&mut self, len: usize) -> Vec<u8> {
-        debug_assert!(len > 0, "a cut of nothing would go on for ever");
+        debug_assert!(len > 0, "an empty cut would loop forever");
         let len = len.min(self.pending.len());
-        // Jobs wait with their buffers: a buffer much larger than its block stays here.
+        // Jobs queue with their buffers: a buffer much larger than its block stays here.
         let taken = if len < self.pending.capacity() / 2 {
             self.pending.drain(..len).collect()
         } else {
@@ -242,7 +242,7 @@ mod tests {
         }
     }
 
-    /// `bytes`, fed in pieces of `len`, and then the end.
+    /// Feed `bytes` in pieces of `len`, and then the end.
     fn recognised(bytes: &[u8], len: usize) -> (Option<FormatName>, bool) {
         let (mut stream, mut jobs) = (Stream::new("pieces", Options::default()), Vec::new());
         for piece in bytes.chunks(len) {

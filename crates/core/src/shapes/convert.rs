@@ -1,23 +1,23 @@
-//! Numbers, times and the words of the `System` block, as shippers write them, made values.
+//! Converts numbers, times and the words of the `System` block, as shippers write them, to values.
 
 use crate::shapes::keys::TimeSource;
 use crate::table::event::Event;
 use crate::table::schema::Field;
 use crate::table::value::{Value, filetime_us, parse_int};
 
-/// A number, whole if it can be.
+/// A number; an integer if it has no fraction.
 pub(crate) fn number_value(number: &str) -> Value<'_> {
     if let Ok(whole) = number.parse() {
         return Value::Int(whole);
     }
     match number.parse::<f64>() {
-        // Every whole number up to 2^53 is exact.
+        // Every integer up to 2^53 is exact.
         Ok(float) if float.fract() == 0.0 && float.abs() < 9e15 => Value::Int(float as i64),
         _ => Value::Text(number),
     }
 }
 
-/// Seconds since 1970, or milli-, micro-, nanoseconds or a FILETIME, told by size.
+/// Seconds since 1970, or milli-, micro-, nanoseconds or a FILETIME, distinguished by size.
 pub(crate) fn epoch<'a>(number: &str) -> Value<'a> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let us = match whole.parse::<i64>() {
@@ -36,8 +36,8 @@ pub(crate) fn epoch<'a>(number: &str) -> Value<'a> {
     us.map_or(Value::Null, Value::Time)
 }
 
-/// A time of writing, if it can be known to be UTC. NXLog's `EventTime` and some sets' `TimeCreated` are
-/// local times that do not say so; taking them for UTC would be off by hours without anyone noticing.
+/// A time of writing, if it is certainly UTC. NXLog's `EventTime` and some sets' `TimeCreated` are local times without
+/// a zone; reading them as UTC would be wrong by hours, unnoticed.
 pub(crate) fn recorded_time(source: TimeSource, value: Value<'_>) -> Value<'_> {
     let Value::Text(text) = value else { return Value::Null };
     if let Some(ms) = text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")) {
@@ -48,14 +48,14 @@ pub(crate) fn recorded_time(source: TimeSource, value: Value<'_>) -> Value<'_> {
     if known && !text.is_empty() { value } else { Value::Null }
 }
 
-/// Whether a time says what zone it is in.
+/// Whether a time has a zone.
 pub(crate) fn has_zone(time: &str) -> bool {
     let Some(rest) = time.as_bytes().get(19..) else { return false };
     let zone = rest.iter().find(|byte| !matches!(byte, b'.' | b',' | b'0'..=b'9' | b' '));
     matches!(zone, Some(b'Z' | b'z' | b'+' | b'-' | b'U'))
 }
 
-/// Fields of the `System` block come as numbers or as the words that Windows shows for them.
+/// Fields of the `System` block are numbers, or the words that Windows shows for them.
 #[inline]
 pub(crate) fn system_value(field: Field, value: Value<'_>) -> Value<'_> {
     match field {
@@ -78,7 +78,7 @@ fn numeric_value(field: Field, value: Value<'_>) -> Value<'_> {
     }
 }
 
-/// A bit field in decimal, signed or not, or in floating point; in hexadecimal it stays as it is.
+/// A bit field in decimal, signed or not, or in floating point; in hexadecimal it stays unchanged.
 fn keywords(text: &str) -> Value<'_> {
     if let Ok(bits) = text.parse::<i64>() {
         return Value::Hex(bits as u64);

@@ -1,13 +1,13 @@
-//! The one table of names: which field a key of a JSON object, or a column of a CSV, stands for.
+//! The one table of names: the field that a key of a JSON object, or a column of a CSV, stands for.
 
 use crate::table::schema::Field;
 
-/// Where an object stands in a record; it decides what its keys mean.
+/// The place of an object in a record, which decides what its keys mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// The record, and whatever only wraps it or its `System` block.
+    /// The record, and any object that only wraps it or its `System` block.
     Record,
-    /// Winlogbeat 7's `winlog`: as the record, but its `process` is Sysmon's own.
+    /// Winlogbeat 7's `winlog`: like the record, but its `process` is Sysmon's own.
     Winlog,
     /// ECS' `event`, or an event that a collector wrapped.
     EcsEvent,
@@ -15,11 +15,11 @@ pub(crate) enum Scope {
     Log,
     /// Sysmon's own fields, by name.
     Data,
-    /// The same in Winlogbeat's `event_data`.
+    /// Sysmon's own fields in Winlogbeat's `event_data`.
     BeatData,
-    /// The same as Wazuh writes them: backslashes doubled.
+    /// Sysmon's own fields as Wazuh writes them: backslashes doubled.
     WazuhData,
-    /// One of a list of `{Name, text}`.
+    /// An object of a list of `{Name, text}`.
     DataItem,
     /// `Provider`.
     Provider,
@@ -33,61 +33,61 @@ pub(crate) enum Scope {
     Security,
     /// An object around one value: `{"#text": 3}`, `{"Value": 3}`.
     Boxed(Field),
-    /// Nothing in it is ours.
+    /// An object without any field.
     Nothing,
 }
 
-/// Where the time of writing was found, the most trusted first.
+/// The source of the time of writing, the most trusted first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TimeSource {
-    /// `TimeCreated/@SystemTime`: UTC by definition, whether it says so or not.
+    /// `TimeCreated/@SystemTime`: UTC by definition, with or without a zone.
     System,
     /// A shipper's `TimeCreated`: local time in some, so only with a zone (EvtxECmd's is always UTC).
     Created,
     /// Sentinel's `TimeGenerated`, NXLog's `EventTime`: only with a zone.
     Generated,
-    /// `@timestamp`: the event's in the Beats' own documents, the collector's everywhere else.
+    /// `@timestamp`: the event's in the Beats' own documents, the collector's in all others.
     Stamp,
 }
 
-/// What to do with a key's value.
+/// How to use a key's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slot {
     /// Nothing.
     Skip,
     /// The field's value.
     Set(Field),
-    /// The field's value, unless a better one is found.
+    /// The field's value, unless there is a better one.
     Second(Field),
     /// The field's value if the record is a flat one.
     Flat(Field),
-    /// The field's value if the record is one of our own rows.
+    /// The field's value if the record is a row that procwire wrote.
     Own(Field),
     /// One of Sysmon's own fields.
     Data(Field),
-    /// When the event was written.
+    /// The time when the event was written.
     Time(TimeSource),
     /// An object, or a list of records.
     Enter(Scope),
     /// `EventData`: an object, a list, or a string of JSON or XML.
     EventData(Scope),
-    /// Text that holds `EventData` in JSON or XML.
+    /// Text with `EventData` in JSON or XML.
     Payload,
     /// Values without names, in Sysmon's order.
     Inserts,
-    /// The same in Sentinel's `<Param>` elements.
+    /// Values without names in Sentinel's `<Param>` elements, in Sysmon's order.
     Params,
     /// The message text.
     Message,
-    /// The event as it came: XML, JSON, or a line of syslog.
+    /// The original event: XML, JSON, or a line of syslog.
     Original,
     /// The name in a `{Name, text}`.
     ItemName,
     /// The text in a `{Name, text}`.
     ItemText,
-    /// Which Beats module has changed the record.
+    /// The Beats module that changed the record.
     Module,
-    /// What a row of a recording of ours tells.
+    /// The kind of row in a recording by procwire.
     RecordKind,
 }
 
@@ -126,7 +126,7 @@ const RECORD: &[(&str, Slot)] = &[
     ("eventRecordID", Set(Field::RecordId)),
     ("record_id", Set(Field::RecordId)),
     ("record_number", Set(Field::RecordId)),
-    // EvtxECmd has both; this one is the number in its file.
+    // EvtxECmd has both; this one is the record's number in its file.
     ("RecordNumber", Second(Field::RecordId)),
     ("RecordId", Second(Field::RecordId)),
     ("Version", Set(Field::EventVersion)),
@@ -147,7 +147,7 @@ const RECORD: &[(&str, Slot)] = &[
     ("ExecutionProcessID", Set(Field::LoggerProcessId)),
     ("SystemProcessId", Set(Field::LoggerProcessId)),
     ("processID", Set(Field::LoggerProcessId)),
-    // Winlogbeat 6 and Vector; but the subject's in our own rows.
+    // The logger's in Winlogbeat 6 and Vector, but the connecting process's in procwire's own rows.
     ("process_id", Second(Field::LoggerProcessId)),
     ("ThreadID", Set(Field::LoggerThreadId)),
     ("ThreadId", Set(Field::LoggerThreadId)),
@@ -159,7 +159,7 @@ const RECORD: &[(&str, Slot)] = &[
     ("security", Enter(Scope::Security)),
     ("user", Enter(Scope::Security)),
     ("UserID", Set(Field::LoggerUserSid)),
-    // The process's own, a number, in recordings of ours.
+    // The process's own, a number, in recordings by procwire.
     ("UserId", Second(Field::LoggerUserSid)),
     ("SystemUserId", Set(Field::LoggerUserSid)),
     ("user_id", Second(Field::LoggerUserSid)),
@@ -289,7 +289,7 @@ fn search(table: &[(&str, Slot)], key: &str) -> Option<Slot> {
     table.iter().find(|(name, _)| *name == key).map(|(_, slot)| *slot)
 }
 
-/// Sysmon's own name of a field; Wazuh writes the first letter small.
+/// Sysmon's own name of a field; Wazuh writes its first letter in lower case.
 fn data_field(key: &str) -> Option<Field> {
     let first = key.as_bytes().first()?;
     Field::data().find(|field| {
@@ -298,7 +298,7 @@ fn data_field(key: &str) -> Option<Field> {
     })
 }
 
-/// A column of our own that is no other shape's key.
+/// A column of procwire that is no other shape's key.
 fn own_field(key: &str) -> Option<Field> {
     Field::logged().find(|field| field.column() == key)
 }
@@ -307,7 +307,7 @@ fn record_slot(key: &str) -> Option<Slot> {
     search(RECORD, key).or_else(|| Field::from_data_name(key).map(Slot::Flat)).or_else(|| own_field(key).map(Slot::Own))
 }
 
-/// What `key` stands for in `scope`.
+/// The meaning of `key` in `scope`.
 pub(crate) fn find(scope: Scope, key: &str) -> Slot {
     let slot = match scope {
         Scope::Record => record_slot(key),
@@ -340,7 +340,7 @@ fn find_dotted(scope: Scope, key: &str) -> Option<Slot> {
     }
 }
 
-/// What the keys of an object mean that stands where `slot`'s value should.
+/// The scope of an object that stands in the place of `slot`'s value.
 pub(crate) fn inner_scope(slot: Slot) -> Scope {
     match slot {
         Enter(scope) | Slot::EventData(scope) => scope,
@@ -353,8 +353,8 @@ pub(crate) fn inner_scope(slot: Slot) -> Scope {
     }
 }
 
-/// What a column of a CSV stands for: as a record's key, in any case and with the suffixes cut off that
-/// Sentinel's portal adds.
+/// The meaning of a column of a CSV: that of a record's key, in any case and without the suffixes that Sentinel's
+/// portal adds.
 pub(crate) fn find_column(name: &str) -> Slot {
     let found = find(Scope::Record, name);
     if found != Slot::Skip {
@@ -367,17 +367,17 @@ pub(crate) fn find_column(name: &str) -> Slot {
     matching.next().map_or(Slot::Skip, |(_, slot)| slot)
 }
 
-/// Keys of up to so many bytes are remembered.
+/// Keys of up to this many bytes are cached.
 const CACHED_BYTES: usize = 32;
 
-/// A short key, filled up with zero bytes: compared, and hashed, without a loop.
+/// A short key, padded with zero bytes: compared, and hashed, without a loop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct ShortKey {
     words: [u64; CACHED_BYTES / 8],
     len: usize,
 }
 
-/// What is left of each word of a key of a given length.
+/// The mask of each word of a key, by the key's length.
 static MASKS: [[u64; CACHED_BYTES / 8]; CACHED_BYTES + 1] = {
     let mut masks = [[0; CACHED_BYTES / 8]; CACHED_BYTES + 1];
     let mut len = 0;
@@ -393,7 +393,7 @@ static MASKS: [[u64; CACHED_BYTES / 8]; CACHED_BYTES + 1] = {
 };
 
 impl ShortKey {
-    /// The key that stands between `start` and `end`.
+    /// The key between `start` and `end`.
     #[inline]
     fn of(bytes: &[u8], start: usize, end: usize) -> Option<Self> {
         let len = end - start;
@@ -432,23 +432,23 @@ struct Known {
 pub(crate) struct Keys(Vec<Known>);
 
 const CACHE_BITS: u32 = 9;
-/// Keys stand at their home or so many places further on.
+/// A key stands at its home or up to this many places behind it.
 const CACHE_PLACES: usize = 4;
 
 impl Keys {
-    /// With an empty cache.
+    /// Make one with an empty cache.
     pub(crate) fn cached() -> Self {
-        // The empty key is nobody's, so that an empty entry is right.
+        // The empty key has no meaning, so an empty entry is correct.
         let nobody = Known { key: ShortKey::default(), scope: Scope::Nothing, slot: Slot::Skip };
         Keys(vec![nobody; (1 << CACHE_BITS) + CACHE_PLACES])
     }
 
-    /// Without a cache, for a single record.
+    /// Make one without a cache, for a single record.
     pub(crate) fn uncached() -> Self {
         Keys(Vec::new())
     }
 
-    /// What the key between `start` and `end` of `text` stands for in `scope`.
+    /// The meaning in `scope` of the key between `start` and `end` of `text`.
     #[inline(always)]
     pub(crate) fn find(&mut self, scope: Scope, text: &str, start: usize, end: usize) -> Slot {
         if scope == Scope::Nothing {
@@ -461,7 +461,7 @@ impl Keys {
         }
     }
 
-    /// The same for a key that is not at its home.
+    /// The meaning of a key that is not at its home.
     #[inline(never)]
     fn find_further(&mut self, scope: Scope, key: &ShortKey, text: &str) -> Slot {
         let home = key.home();

@@ -14,11 +14,11 @@ use crate::table::event::{Event, Events};
 use crate::table::schema::Field;
 use crate::table::value::{Value, parse_int};
 
-/// OSSEC and old Wazuh agents begin an event so: `WinEvtLog: channel: LEVEL(id): provider: user: domain:
+/// OSSEC and old Wazuh agents begin an event with this: `WinEvtLog: channel: LEVEL(id): provider: user: domain:
 /// computer: message`.
 pub(crate) const OSSEC: &str = "WinEvtLog: ";
 
-/// The event that `message` is of, in any language: the heading may be translated, the names are not.
+/// The event whose message text this is, in any language: the heading may be translated, the names are not.
 pub(crate) fn event_of(message: &str) -> Option<Event> {
     let has = |field: &Field| {
         let name = field.sysmon().as_bytes();
@@ -28,8 +28,8 @@ pub(crate) fn event_of(message: &str) -> Option<Event> {
     Event::ALL.into_iter().find(|event| has_time && event.marks().iter().all(has))
 }
 
-/// Fill the fields that `row` does not have yet from the event's message text: `Name: value`, each in a line, or
-/// all in one line with blanks between.
+/// Fill the fields that `row` does not have yet from the event's message text: `Name: value`, each in a line, or all in
+/// one line separated by blanks.
 pub fn fill_from_message<'a>(message: &'a str, event: Event, row: &mut Row<'a>) {
     // Wazuh puts quotation marks around it.
     let message = message.trim_ascii();
@@ -66,7 +66,7 @@ fn plain(value: &str) -> Value<'_> {
     })
 }
 
-/// Where ` name:` begins and ends, at or after `at`.
+/// The start and end of ` name:`, at or after `at`.
 fn find_name(message: &str, mut at: usize, name: &str) -> Option<(usize, usize)> {
     let bytes = message.as_bytes();
     loop {
@@ -79,7 +79,7 @@ fn find_name(message: &str, mut at: usize, name: &str) -> Option<(usize, usize)>
     }
 }
 
-/// Read the event of which `line` holds the message text, in OSSEC's form or bare; None if it holds none.
+/// Read the event whose message text is in `line`, in OSSEC's form or bare; None if there is none.
 pub(crate) fn read_message<'a>(line: &'a str, row: &mut Row<'a>, asked: Events) -> Result<Option<Verdict>, String> {
     if let Some(start) = memmem::find(line.as_bytes(), OSSEC.as_bytes()) {
         return read_ossec(&line[start + OSSEC.len()..], row, asked).map(Some);
@@ -93,7 +93,7 @@ pub(crate) fn read_message<'a>(line: &'a str, row: &mut Row<'a>, asked: Events) 
     Ok(Some(verdict))
 }
 
-/// A line that was cut off lacks the last name; what it has may be cut too.
+/// A truncated line lacks the last name; its last value may be truncated too.
 fn check_end(message: &str, event: Event) -> Result<(), String> {
     let last = event.last().sysmon();
     match find_name(message, 0, last) {
@@ -124,9 +124,9 @@ fn read_ossec<'a>(line: &'a str, row: &mut Row<'a>, asked: Events) -> Result<Ver
     Ok(verdict)
 }
 
-/// Look the missing names up in the message text as it stands in the input: mostly they are missing for
-/// want of a value, and unescaping the whole text to see that would cost more than the record. False if
-/// the text is spelled in other ways than `\n` between the lines, or a value has escapes itself.
+/// Find the missing names in the message text as it stands in the input: usually they are missing because they have no
+/// value, and unescaping the complete text to find that out would cost more than the record. False if the text has
+/// anything other than `\n` between the lines, or a value itself has escapes.
 pub(crate) fn fill_from_json_string<'a>(raw: &'a str, event: Event, arena: &'a Bump, row: &mut Row<'a>) -> bool {
     static UNICODE_ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\\u"));
     if UNICODE_ESCAPE.find(raw.as_bytes()).is_some() {
@@ -145,11 +145,11 @@ pub(crate) fn fill_from_json_string<'a>(raw: &'a str, event: Event, arena: &'a B
         }
         row.fill(field, Value::Text(resolve_entities(rest[..end].trim_ascii(), arena)));
     }
-    // Of a text that has none of them it is not known that it has lines at all.
+    // A text with none of the names may not have lines at all.
     rest.len() < raw.len() || find_raw_line(raw, Field::ProcessGuid).is_some()
 }
 
-/// Where a line that begins with the field's name begins in a JSON string.
+/// The start of a line that begins with the field's name, in a JSON string.
 fn find_raw_line(raw: &str, field: Field) -> Option<usize> {
     static FINDERS: LazyLock<Vec<Finder<'static>>> =
         LazyLock::new(|| Field::ALL.iter().map(|field| Finder::new(field.sysmon())).collect());

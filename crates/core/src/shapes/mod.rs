@@ -1,4 +1,4 @@
-//! What shippers make of an event: the names of its fields, the way they write values, events that carry events.
+//! How shippers rewrite an event: the names of its fields, how they write values, events that carry events.
 
 pub(crate) mod convert;
 pub(crate) mod keys;

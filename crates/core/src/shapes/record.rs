@@ -1,4 +1,4 @@
-//! What one record said, gathered in any order, and the event made of it.
+//! Collects the fields of one record, in any order, and makes the event from them.
 
 use std::ops::Range;
 
@@ -20,7 +20,7 @@ use crate::table::value::{Value, parse_int};
 pub(crate) enum Scalar<'a> {
     /// A string.
     Text(Text<'a>),
-    /// A number as it is spelled.
+    /// A number as written.
     Number(&'a str),
     /// A boolean.
     Bool(bool),
@@ -46,13 +46,13 @@ pub(crate) trait Nested: Sync {
     fn read_object<'a>(&self, json: &'a str, scope: Scope, record: &mut Record<'a>) -> Result<(), String>;
 }
 
-/// Everything that a record holds for us.
+/// Everything that a record says about its event.
 pub(crate) struct Record<'a> {
     arena: &'a Bump,
     asked: Events,
     nested: &'static dyn Nested,
     row: Row<'a>,
-    /// Values that count only if nothing better is found, or only in a certain shape of record.
+    /// Values that apply only if there are no better ones, or only in a certain shape of record.
     spare: BumpVec<'a, (Slot, Value<'a>)>,
     inserts: BumpVec<'a, Value<'a>>,
     times: [Value<'a>; 4],
@@ -66,12 +66,12 @@ pub(crate) struct Record<'a> {
     wrapped: Option<Range<usize>>,
     from_beat: bool,
     by_sysmon_module: bool,
-    /// Said by recordings of ours; other records have none.
+    /// The kind of row, in recordings by procwire; None in other records.
     record_kind: Option<&'a str>,
 }
 
 impl<'a> Record<'a> {
-    /// Nothing said yet.
+    /// Make an empty record.
     pub(crate) fn new(arena: &'a Bump, asked: Events, nested: &'static dyn Nested) -> Self {
         Record {
             arena,
@@ -99,7 +99,7 @@ impl<'a> Record<'a> {
         self.arena
     }
 
-    /// An object begins where `slot`'s value should be.
+    /// Note that an object begins in the place of `slot`'s value.
     pub(crate) fn enter(&mut self, slot: Slot) {
         match slot {
             Slot::Enter(Scope::Winlog) => self.from_beat = true,
@@ -111,20 +111,20 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// A list of objects, which are records if this is none.
+    /// Note a list of objects, which are records if this object is not one.
     pub(crate) fn wrap(&mut self, list: Range<usize>) {
         self.wrapped = Some(list);
     }
 
-    /// The list that this object wraps, if it is no record itself.
+    /// The list that this object wraps, if it is not a record itself.
     pub(crate) fn wrapped(&self) -> Option<Range<usize>> {
         let is_record = self.has(Field::EventId) || self.has(Field::ProviderName) || self.has(Field::Channel);
-        // What only an event of a process has may well stand beside a list: a product, a description.
+        // Fields that only process events have may also stand beside a list: a product, a description.
         let of_wrapper = |(slot, _): &(Slot, Value<'a>)| matches!(slot, Slot::Flat(field) if !Event::Connection.data().contains(field));
         self.wrapped.clone().filter(|_| !is_record && self.spare.iter().all(of_wrapper))
     }
 
-    /// Take in the value of a key; an error says what was expected.
+    /// Store the value of a key; an error says what was expected.
     pub(crate) fn put(&mut self, scope: Scope, slot: Slot, scalar: Scalar<'a>) -> Result<(), &'static str> {
         match slot {
             Slot::Skip => {}
@@ -194,7 +194,7 @@ impl<'a> Record<'a> {
         Ok(())
     }
 
-    /// A `{Name, text}` is whole; without a name it is one of the values in order.
+    /// Store a complete `{Name, text}`; without a name it is one of the values in order.
     pub(crate) fn end_item(&mut self) {
         let (name, value) = std::mem::take(&mut self.item);
         match name.map(|name| keys::find(Scope::Data, name)) {
@@ -246,7 +246,7 @@ impl<'a> Record<'a> {
         !matches!(self.row.get(field), Value::Null | Value::Text("" | "-"))
     }
 
-    /// Make the event, once everything is taken in.
+    /// Make the event, once everything is stored.
     pub(crate) fn resolve(&mut self) -> Result<Verdict, String> {
         let verdict = self.judge()?;
         if let Verdict::Asked(event) = verdict {
@@ -262,7 +262,7 @@ impl<'a> Record<'a> {
 
     fn judge(&mut self) -> Result<Verdict, String> {
         let own = self.settle_spares();
-        // Attempts and ends are no connections, though they have all the fields of one.
+        // Attempts and ends are not connections, though they have all the fields of one.
         if self.record_kind.is_some_and(|kind| !matches!(kind, "connection" | "existing")) {
             return Ok(Verdict::OtherEvent);
         }
@@ -296,7 +296,7 @@ impl<'a> Record<'a> {
         Ok(Verdict::of(provider, event_id, sysmon, self.asked))
     }
 
-    /// Without a provider's name: whether the record can only be Sysmon's.
+    /// Whether a record without a provider's name can only be Sysmon's.
     fn looks_like_sysmon(&self) -> bool {
         if let Value::Text(channel) = self.row.get(Field::Channel) {
             return channel.contains("Sysmon");
@@ -304,8 +304,8 @@ impl<'a> Record<'a> {
         (self.has(Field::ProcessGuid) && self.has(Field::EventCreationTime)) || self.message.is_some()
     }
 
-    /// Without an event id: the event whose fields or message text the record has. A row of our own that has none
-    /// of them is a connection.
+    /// The event whose fields or message text a record without an event id has. A row of procwire's that has none of
+    /// them is a connection.
     fn event_told(&self, own: bool) -> Result<Option<Event>, String> {
         if self.record_kind.is_some() {
             return Ok(Some(Event::Connection));
@@ -319,7 +319,7 @@ impl<'a> Record<'a> {
         })
     }
 
-    /// Decide on the values that depend on the record's shape; says whether it is a row of our own.
+    /// Decide on the values that depend on the record's shape; return whether it is a row that procwire wrote.
     fn settle_spares(&mut self) -> bool {
         let spare = std::mem::replace(&mut self.spare, BumpVec::new_in(self.arena));
         let (mut guid, mut time, mut flat) = (false, false, false);
@@ -333,7 +333,7 @@ impl<'a> Record<'a> {
             }
         }
         let own = guid && time;
-        // Backwards: of two equal keys the last one counts.
+        // Backwards: of two equal keys the last one wins.
         for (slot, value) in spare.into_iter().rev() {
             match slot {
                 Slot::Second(Field::LoggerProcessId) if own => self.row.fill(Field::ProcessId, value),
@@ -341,7 +341,7 @@ impl<'a> Record<'a> {
                 Slot::Own(field) if own => self.row.fill(field, value),
                 Slot::Second(field) => self.row.fill(field, value),
                 Slot::Flat(field) if flat => self.row.fill(field, value),
-                // EvtxECmd and PowerShell call Sysmon's own process so.
+                // EvtxECmd and PowerShell use this name for Sysmon's own process.
                 Slot::Flat(Field::ProcessId) => self.row.fill(Field::LoggerProcessId, value),
                 _ => {}
             }
@@ -349,7 +349,7 @@ impl<'a> Record<'a> {
         own
     }
 
-    /// A record that only carries the event as it came.
+    /// Read a record that only carries the original event.
     fn read_original(&mut self) -> Result<Option<Verdict>, String> {
         for text in [self.original, self.message].into_iter().flatten() {
             let text = text.get(self.arena).map_err(expected)?;
@@ -393,7 +393,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// What is missing from the fields, from wherever else it stands.
+    /// Fill missing fields from the other places that have them.
     fn complete(&mut self, event: Event) -> Result<(), String> {
         self.fill_from_inserts(event);
         if let Some(params) = self.params.take() {
@@ -419,7 +419,7 @@ impl<'a> Record<'a> {
         message::fill_from_json_string(raw, event, self.arena, &mut self.row)
     }
 
-    /// As many values as a version of the event has, in Sysmon's order.
+    /// Assign as many values as a version of the event has, in Sysmon's order.
     fn fill_from_inserts(&mut self, event: Event) {
         let Some(fields) = event.unnamed(self.inserts.len()) else { return };
         // Version 4 of event 3, of Sysmon 2.0, has a `SequenceNumber` where `RuleName` stands in later ones.

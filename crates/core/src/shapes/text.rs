@@ -1,19 +1,19 @@
-//! Text out of JSON strings, and out of what shippers did to it on the way.
+//! Restores text from JSON strings, and from the changes that shippers make to it.
 
 use bumpalo::Bump;
 use bumpalo::collections::String as BumpString;
 
-/// A string as it stands in the input; most are never looked at, so unescaping waits.
+/// A string as it stands in the input. It is unescaped on demand, since most are never used.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Text<'a> {
-    /// What stands between the quotes.
+    /// The text between the quotes.
     pub(crate) raw: &'a str,
-    /// Whether it is JSON that may hold escapes.
+    /// Whether it is JSON that may contain escapes.
     pub(crate) json: bool,
 }
 
 impl<'a> Text<'a> {
-    /// The text; an error says what was expected.
+    /// Return the text; an error says what was expected.
     #[inline]
     pub(crate) fn get(self, arena: &'a Bump) -> Result<&'a str, &'static str> {
         if self.json { unescape(self.raw, arena) } else { Ok(self.raw) }
@@ -41,7 +41,7 @@ pub(crate) fn unescape<'a>(raw: &'a str, arena: &'a Bump) -> Result<&'a str, &'s
         };
         text.push(symbol);
         rest = &rest[len..];
-        // The next one is near, in most texts that have any.
+        // The next escape is near, in most texts that have any.
         match rest.bytes().position(|byte| byte == b'\\') {
             Some(next) => escape = next,
             None => break,
@@ -70,7 +70,7 @@ fn unicode_escape(escape: &str) -> Result<(char, usize), &'static str> {
 
 const ENTITIES: [(&str, &str); 5] = [("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"), ("&quot;", "\""), ("&apos;", "'")];
 
-/// The text with XML's entities resolved: NXLog leaves them in what it takes out of XML.
+/// The text with XML's entities resolved: NXLog leaves them in the values that it extracts from XML.
 pub(crate) fn resolve_entities<'a>(text: &'a str, arena: &'a Bump) -> &'a str {
     let Some(mut found) = memchr::memchr(b'&', text.as_bytes()) else { return text };
     let mut out = BumpString::with_capacity_in(text.len(), arena);
@@ -90,7 +90,7 @@ pub(crate) fn resolve_entities<'a>(text: &'a str, arena: &'a Bump) -> &'a str {
     out.into_bump_str()
 }
 
-/// The text with every `\\` made `\`, as Wazuh doubles them; untouched if a single one says it did not.
+/// The text with every `\\` replaced by `\`, since Wazuh doubles them; unchanged if a single one shows that it did not.
 pub(crate) fn halve_backslashes<'a>(text: &'a str, arena: &'a Bump) -> &'a str {
     if !text.contains('\\') || text.replace("\\\\", "").contains('\\') {
         return text;

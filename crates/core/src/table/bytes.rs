@@ -1,4 +1,4 @@
-//! Texts and bytes of one column: as they come, or each different one once and a number for each cell.
+//! Texts and bytes of one column: cell by cell, or each distinct value once and a number for each cell.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use arrow_buffer::{Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBu
 use arrow_schema::{ArrowError, DataType};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-/// The type of a column whose different values stand once each.
+/// The type of a column in which each distinct value stands once.
 pub(crate) fn coded(values: DataType) -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(values))
 }
 
-/// Values of variable length; a cell is begun by appending to `values`, and ended by closing it.
+/// Values of variable length. Append a cell's bytes to `values`, then close the cell.
 #[derive(Debug)]
 pub(crate) struct Bytes {
     pub(crate) values: Vec<u8>,
@@ -23,7 +23,7 @@ pub(crate) struct Bytes {
     codes: Option<Codes>,
 }
 
-/// Which value each cell has, by its number among the different ones; for null, any.
+/// The number of each cell's value among the distinct ones; any number for null.
 #[derive(Debug, Default)]
 struct Codes {
     cells: Vec<i32>,
@@ -52,7 +52,7 @@ impl Bytes {
         self.is_valid
     }
 
-    /// End the cell whose bytes were appended to `values`.
+    /// Close the cell whose bytes were appended to `values`.
     #[inline(always)]
     pub(crate) fn close(&mut self, valid: bool) {
         self.is_valid = valid;
@@ -63,7 +63,7 @@ impl Bytes {
         }
     }
 
-    /// End the cell; no bytes and `-` are null.
+    /// Close the cell; no bytes and `-` are null.
     #[inline(always)]
     pub(crate) fn close_text(&mut self) {
         let start = self.offsets[self.offsets.len() - 1] as usize;
@@ -78,7 +78,7 @@ impl Bytes {
         self.close(valid);
     }
 
-    /// The last cell once more.
+    /// Repeat the last cell.
     #[inline]
     pub(crate) fn repeat(&mut self) {
         self.valid.append(self.is_valid);
@@ -114,7 +114,7 @@ impl Bytes {
 }
 
 impl Codes {
-    /// End a cell whose bytes are the last of `values`: they stay there if they are new.
+    /// Close a cell whose bytes are the last of `values`: they stay there if they are new.
     fn close(&mut self, valid: bool, values: &mut Vec<u8>, offsets: &mut Vec<i32>) {
         let end = offsets[offsets.len() - 1] as usize;
         if !valid {
@@ -142,7 +142,7 @@ impl Codes {
     }
 }
 
-/// Give back what a small batch does not need: many of them may wait to be put together.
+/// Free the memory that a small batch does not need: many of them may wait to be combined.
 pub(crate) fn trim<T>(values: &mut Vec<T>) {
     if values.capacity() > 2 * values.len() {
         values.shrink_to_fit();
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whatever comes again and when: the cells are the same, and no value stands twice.
+        /// Whichever values repeat, and when: the cells are the same, and no value stands twice.
         #[test]
         fn coded_cells_are_those_that_are_not(cells in prop::collection::vec((any::<bool>(), "|-|a|b|a longer one"), 0..40)) {
             let [plain, coded] = [false, true].map(|is_coded| {

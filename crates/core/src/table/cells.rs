@@ -15,20 +15,20 @@ use crate::table::value::{
     push_utf16, write_guid, write_hex, write_ipv6, write_sid,
 };
 
-/// Value of a cell that could not be read as its column's type; the cell is null.
+/// Kind of warning: a value that could not be read as its column's type; the cell is null.
 pub const UNREADABLE_VALUE: &str = "unreadable value";
-/// An address that is not one (redacted, say): its text is kept, its bytes are null.
+/// Kind of warning: an address that is not one (redacted, for example): its text stays, its bytes are null.
 pub const NOT_AN_ADDRESS: &str = "not an address";
-/// See [`is_garbled_ipv6`].
+/// Kind of warning: see [`is_garbled_ipv6`].
 pub const GARBLED_ADDRESS: &str = "IPv4 garbled as IPv6";
 
-/// An event that was written to the log over a minute before it happened: one of its times is no UTC.
+/// Kind of warning: an event that was written to the log over a minute before it happened: one of its times is not UTC.
 pub const RECORDED_EARLY: &str = "recorded before it happened";
 
 /// 0001-01-01 to the end of 9999-12-31, in microseconds since 1970.
 const CALENDAR_US: std::ops::Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
 
-/// Bytes set aside for a cell of text.
+/// Bytes reserved for a cell of text.
 const CELL_BYTES: usize = 40;
 /// Longer text than any number, time, GUID or address has.
 const SHORT_BYTES: usize = 64;
@@ -56,29 +56,29 @@ impl<T: Copy + Default> Numbers<T> {
     }
 }
 
-/// Text; the last cell, if it was UTF-16, is remembered as it was: in most columns it comes again.
+/// Text. Caches the original of the last cell, if it was UTF-16: in most columns it repeats.
 #[derive(Debug)]
 pub(crate) struct Texts {
     bytes: Bytes,
     last: Vec<u8>,
 }
 
-/// GUIDs; the last one is remembered: a process makes many connections.
+/// GUIDs. Caches the last one: a process makes many connections.
 #[derive(Debug)]
 pub(crate) struct Guids {
     bytes: Bytes,
     last: [u8; 16],
     last_text: Vec<u8>,
-    /// The text that the last one was read from, if it was text.
+    /// The text of the last one, if it was text.
     last_raw: Vec<u8>,
 }
 
-/// Addresses as text and as bytes; the last one is remembered: most events share an end.
+/// Addresses as text and as bytes. Caches the last one: most events share an end.
 #[derive(Debug)]
 pub(crate) struct Ips {
     text: Bytes,
     bytes: Bytes,
-    /// As the log has it.
+    /// The text in the log.
     last: Vec<u8>,
     last_text: Vec<u8>,
     last_bytes: [u8; 16],
@@ -104,7 +104,7 @@ pub(crate) enum Cells {
 }
 
 impl Cells {
-    /// is_coded: texts and bytes are to stand once each, with a number for each cell.
+    /// is_coded: store each distinct text or value of bytes once, with a number for each cell.
     pub(crate) fn new(kind: Kind, rows: usize, is_coded: bool) -> Self {
         let bytes = |cell_bytes| Bytes::new(rows, cell_bytes, is_coded);
         match kind {
@@ -132,7 +132,7 @@ impl Cells {
         }
     }
 
-    /// Append values, one for each place. One that the column cannot hold becomes null and a warning.
+    /// Append values, one for each place. A value that the column cannot store becomes null and a warning.
     #[inline(always)]
     pub(crate) fn extend<'a>(
         &mut self,
@@ -169,7 +169,7 @@ impl Cells {
         }
     }
 
-    /// The last `rows` times, null as 0; none if this is no column of times.
+    /// The last `rows` times, null as 0; None if this is not a column of times.
     pub(crate) fn last_times_us(&self, rows: usize) -> &[i64] {
         match self {
             Cells::Time(numbers) => &numbers.values[numbers.values.len().saturating_sub(rows)..],
@@ -177,7 +177,7 @@ impl Cells {
         }
     }
 
-    /// The column's array; for addresses, that of their bytes beside it.
+    /// Return the column's array; for addresses, also that of their bytes.
     pub(crate) fn finish(self) -> Result<(ArrayRef, Option<ArrayRef>), ArrowError> {
         let array: ArrayRef = match self {
             Cells::Text(texts) => texts.bytes.strings()?,
@@ -201,7 +201,7 @@ impl Cells {
     }
 }
 
-/// Push each value; what is told to be no good is warned of.
+/// Push each value; warn of those that `push` rejects.
 #[inline(always)]
 fn each<'a>(
     values: impl Iterator<Item = Value<'a>>,
@@ -229,13 +229,13 @@ fn absent<T: Copy + Default>(numbers: &mut Numbers<T>) -> bool {
     true
 }
 
-/// The time, if it is one of the years 1 to 9999: a forged one may be of the year 30828, which few tools can hold.
+/// The time, if its year is 1 to 9999: a forged one may be of the year 30828, which few tools can represent.
 #[inline]
 fn in_calendar(time_us: i64) -> Option<i64> {
     CALENDAR_US.contains(&time_us).then_some(time_us)
 }
 
-/// A number spelled as text. Null without a warning where the text stands for nothing.
+/// A number spelled as text. Null without a warning if the text means absent.
 #[inline]
 fn parsed<T: Copy + Default>(numbers: &mut Numbers<T>, value: Value<'_>, parse: impl Fn(&str) -> Option<T>) -> bool {
     spelled(value, |text| {
@@ -249,7 +249,7 @@ fn is_nothing(text: &str) -> bool {
     matches!(text.trim_ascii(), "" | "-")
 }
 
-/// Call `read` with the value as text; None if it is too long to be anything but text.
+/// Call `read` with the value as text; None if it is too long for anything but text.
 #[inline]
 fn spelled<R>(value: Value<'_>, read: impl FnOnce(Option<&str>) -> R) -> R {
     let mut buffer = [0; SHORT_BYTES];
@@ -394,7 +394,7 @@ impl Ips {
                 let [a, b, c, d, ..] = v6.octets();
                 format!("{}: {v6} lies in no IPv6 block in use; it may be {a}.{b}.{c}.{d}", field.sysmon())
             }),
-            // Garbled ones are not remembered: each is to be warned of.
+            // Garbled addresses are not cached: each needs its warning.
             _ => self.last.extend_from_slice(raw),
         }
         self.close(true);
@@ -478,7 +478,7 @@ mod tests {
         assert_eq!(ledger.warnings.count(UNREADABLE_VALUE), 4);
     }
 
-    /// Cells that are remembered must be those of the same value, whatever came between.
+    /// Cached cells must be those of the same value, whatever came between.
     #[test]
     fn a_cell_that_comes_again_is_the_same_after_any_other() {
         let guid = "{A98268C1-957F-5ACD-0000-0010EB030000}";

@@ -12,7 +12,7 @@ pub use crate::table::ledger::Place;
 use crate::table::schema::{Field, Kind};
 use crate::table::value::Value;
 
-/// One event as a reader found it: a value for each field, [`Value::Null`] unless set.
+/// One event as read: a value for each field, [`Value::Null`] unless set.
 #[derive(Clone, Debug)]
 pub struct Row<'a>([Value<'a>; Field::COUNT]);
 
@@ -44,9 +44,9 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Rows that come together: each field's values, one for each.
+/// Rows that are appended together: each field's values, one for each row.
 pub trait Rows {
-    /// Give `cells` the field's values.
+    /// Pass the field's values to `cells`.
     fn fill(&self, field: Field, cells: Filling<'_>);
 }
 
@@ -56,7 +56,7 @@ impl Rows for Row<'_> {
     }
 }
 
-/// The cells of one field, to be given as many values as there are places.
+/// The cells of one field, which take one value for each place.
 pub struct Filling<'c> {
     cells: &'c mut Cells,
     field: Field,
@@ -72,18 +72,18 @@ impl Filling<'_> {
     }
 }
 
-/// Rows set aside with the first one: what a block full of events 3 holds.
+/// Rows reserved with the first one: as many as a block full of events 3 has.
 const FIRST_ROWS: usize = 1_024;
 
 /// A log's clock may lag a little.
 const EARLY_US: i64 = 60_000_000;
 
-/// Rows of one event under construction, from one source.
+/// Builds rows of one event, from one source.
 #[derive(Debug)]
 pub struct Columns {
     event: Event,
     source: Arc<str>,
-    /// The fields with cells of their own: all but addresses, which come with their text.
+    /// The fields with cells of their own: all but the bytes of addresses, which follow their text.
     fields: &'static [Field],
     cells: Vec<Cells>,
     rows: usize,
@@ -98,13 +98,13 @@ impl Columns {
         Columns { event, source, fields: &fields[..stored], cells: Vec::new(), rows: 0, is_coded }
     }
 
-    /// Rows so far.
+    /// The number of rows so far.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Append `row`. A value that its column cannot hold becomes null and a warning in `ledger`, which
-    /// counts the event.
+    /// Append `row`. A value that its column cannot store becomes null and a warning in `ledger`, which counts the
+    /// event.
     pub fn push(&mut self, row: &Row<'_>, place: Place, ledger: &mut Ledger) {
         self.extend(row, &[place], ledger);
     }
@@ -137,7 +137,7 @@ impl Columns {
         self.fields.iter().map(|field| Cells::new(field.kind(), rows, self.is_coded)).collect()
     }
 
-    /// Warn of the last rows whose times cannot be right.
+    /// Warn of those of the last rows whose times cannot be right.
     fn check_times(&self, places: &[Place], ledger: &mut Ledger) {
         // After `EventData`'s fields come `System`'s, this one first.
         let (created, recorded) = (0, self.event.data().len());
@@ -153,7 +153,7 @@ impl Columns {
         }
     }
 
-    /// The rows as a batch of the event's schema.
+    /// Return the rows as a batch of the event's schema.
     pub fn finish(mut self) -> Result<RecordBatch, ArrowError> {
         if self.cells.is_empty() {
             self.cells = self.empty_cells(0);
@@ -173,7 +173,7 @@ impl Columns {
 
 const TIMES: (Field, Field) = (Field::EventCreationTime, Field::EventRecordedTime);
 
-/// Rows of the events that are asked for, each event's in columns of its own.
+/// Rows of the requested events, each event's in columns of its own.
 #[derive(Debug)]
 pub struct Tables {
     events: Events,
@@ -189,19 +189,19 @@ impl Tables {
         Tables { events, columns: Event::ALL.map(|event| Columns::new(event, Arc::clone(source), is_coded)) }
     }
 
-    /// The events that are asked for; of another no row may come.
+    /// The requested events; rows of others must not be pushed.
     #[inline]
     pub fn events(&self) -> Events {
         self.events
     }
 
-    /// Rows of an event.
+    /// The rows of an event.
     #[inline]
     pub fn of(&mut self, event: Event) -> &mut Columns {
         &mut self.columns[event as usize]
     }
 
-    /// The rows of each event that has any.
+    /// Return the batch of each event that has rows.
     pub fn finish(self) -> impl Iterator<Item = Result<Batch, ArrowError>> {
         let filled = self.columns.into_iter().filter(|columns| columns.rows > 0);
         filled.map(|columns| Ok((columns.event, columns.finish()?)))

@@ -1,5 +1,5 @@
-//! The events that have a table of their own: what each one is called, and which fields it has. An event is
-//! data; no reader knows one of them in particular.
+//! The events that have a table of their own: their names and fields. An event is data; no reader has code for one of
+//! them.
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,7 +13,7 @@ use Field::{
     ProcessParentName, ProcessParentUserName, RuleName, UserLogonGuid, UserLogonId, UserName, UserSessionId,
 };
 
-/// An event of Sysmon's that is read.
+/// A Sysmon event that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(usize)]
 pub enum Event {
@@ -25,20 +25,21 @@ pub enum Event {
     DnsQuery,
 }
 
-/// What is said of an event once, for all readers.
+/// The definition of an event, for all readers.
 struct Definition {
     id: i64,
     name: &'static str,
-    /// What its task is called: in configurations, and by Windows.
+    /// The names of its task: in configurations, and in Windows.
     tasks: [&'static str; 2],
-    /// `EventData`'s fields, in Sysmon's order but for `RuleName`, which came late and stands last.
+    /// `EventData`'s fields, in Sysmon's order except for `RuleName`, which newer versions write first and which
+    /// stands last here.
     data: &'static [Field],
-    /// What no other event has: by these a record is known that does not say what it is. The first suffices where
-    /// the record has fields.
+    /// Fields that no other event has: they identify a record without an event id. The first suffices if the record has
+    /// fields.
     marks: &'static [Field],
     /// The last field that every version has.
     last: Field,
-    /// What versions before the newest lacked, by how many fields they had.
+    /// The fields that older versions lack, by the number of fields that they have.
     older: &'static [(usize, &'static [Field])],
 }
 
@@ -123,21 +124,21 @@ static DEFINITIONS: [Definition; Event::COUNT] = [
 ];
 
 impl Event {
-    /// Every event, in the order of their tables.
+    /// Every event, in the order of the tables.
     pub const ALL: [Event; 3] = [Event::Connection, Event::ProcessCreation, Event::DnsQuery];
-    /// How many there are.
+    /// The number of events.
     pub const COUNT: usize = Self::ALL.len();
 
     fn definition(self) -> &'static Definition {
         &DEFINITIONS[self as usize]
     }
 
-    /// Sysmon's number of it.
+    /// Its number in Sysmon.
     pub fn id(self) -> i64 {
         self.definition().id
     }
 
-    /// The event with Sysmon's number.
+    /// The event with this number in Sysmon; None if it cannot be read.
     #[inline]
     pub fn of_id(id: i64) -> Option<Event> {
         Self::ALL.into_iter().find(|event| event.id() == id)
@@ -148,12 +149,12 @@ impl Event {
         self.definition().name
     }
 
-    /// The event that users call `name`.
+    /// The event that users call `name`; None if there is none.
     pub fn parse(name: &str) -> Option<Event> {
         Self::ALL.into_iter().find(|event| event.name() == name)
     }
 
-    /// The event whose task is called so by Windows.
+    /// The event whose task has this name in Windows; None if there is none.
     pub fn of_task(task: &str) -> Option<Event> {
         let is = |event: &Event| {
             let [name, heading] = event.definition().tasks;
@@ -181,7 +182,7 @@ impl Event {
         Some(self.in_order().filter(|field| !lacking.contains(field)))
     }
 
-    /// How many fields its versions have, in words: `17 or 18`.
+    /// The numbers of fields of its versions, in words: `17 or 18`.
     pub fn field_counts(self) -> String {
         let older = self.definition().older.iter().rev().map(|(count, _)| count.to_string());
         format!("{} or {}", older.collect::<Vec<_>>().join(", "), self.data().len())
@@ -215,7 +216,7 @@ impl Event {
         Arc::clone(&SCHEMAS[self as usize])
     }
 
-    /// The same with texts and bytes as dictionaries.
+    /// The Arrow schema of the table with texts and bytes as dictionaries.
     pub fn coded_schema(self) -> SchemaRef {
         static SCHEMAS: LazyLock<[SchemaRef; Event::COUNT]> =
             LazyLock::new(|| Event::ALL.map(|event| event.schema_of(Field::coded_arrow)));
@@ -227,7 +228,7 @@ impl Event {
     }
 }
 
-/// Some of the events: those that a reading is asked for.
+/// A set of events: those that a caller requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Events([bool; Event::COUNT]);
 
@@ -243,14 +244,14 @@ impl Events {
         self.0[event as usize]
     }
 
-    /// The one with Sysmon's number, if it is among them.
+    /// The event with this number in Sysmon, if it is among them.
     #[inline]
     pub fn of_id(self, id: i64) -> Option<Event> {
         Event::of_id(id).filter(|event| self.contains(*event))
     }
 }
 
-/// Connections, unless told otherwise.
+/// Connections only.
 impl Default for Events {
     fn default() -> Self {
         Events::CONNECTIONS

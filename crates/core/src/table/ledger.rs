@@ -1,10 +1,10 @@
-//! What a source gave: records seen, events decoded, recovered, passed over; damage with its place.
+//! Counts the records of a source: seen, decoded, recovered, skipped; and its damage, with the place.
 
 use std::collections::BTreeMap;
 
 use crate::table::event::Event;
 
-/// Offsets kept per kind of damage or warning; beyond that they are only counted.
+/// The most places that are stored per kind of damage or warning; further ones are only counted.
 pub const EXAMPLES_PER_KIND: usize = 1_000;
 
 /// Where a record was found.
@@ -12,7 +12,7 @@ pub const EXAMPLES_PER_KIND: usize = 1_000;
 pub struct Place {
     /// Byte offset in the unpacked input.
     pub offset: u64,
-    /// Line, counted from 1, where the input has lines.
+    /// Line, counted from 1; None if the input has no lines.
     pub line: Option<u64>,
     /// Whether it was carved out of slack space or a broken chunk.
     pub recovered: bool,
@@ -23,9 +23,9 @@ pub struct Place {
 pub struct Example {
     /// Byte offset in the (unpacked) input.
     pub offset: u64,
-    /// Line, counted from 1, where the input has lines.
+    /// Line, counted from 1; None if the input has no lines.
     pub line: Option<u64>,
-    /// What was found and what was expected.
+    /// What was found, and what was expected.
     pub detail: String,
 }
 
@@ -34,7 +34,7 @@ pub struct Example {
 pub struct Tally(BTreeMap<&'static str, (u64, Vec<Example>)>);
 
 impl Tally {
-    /// Count one thing of `kind`; `detail` is only built while examples are still kept.
+    /// Count one thing of `kind`; `detail` is called only while examples are still stored.
     pub fn add(&mut self, kind: &'static str, offset: u64, line: Option<u64>, detail: impl FnOnce() -> String) {
         let (count, examples) = self.0.entry(kind).or_default();
         *count += 1;
@@ -48,17 +48,17 @@ impl Tally {
         self.0.iter().map(|(kind, (count, examples))| (*kind, *count, examples.as_slice()))
     }
 
-    /// How many things of `kind` were counted.
+    /// The count of `kind`.
     pub fn count(&self, kind: &str) -> u64 {
         self.0.get(kind).map_or(0, |(count, _)| *count)
     }
 
-    /// How many things were counted in all.
+    /// The count of all kinds.
     pub fn total(&self) -> u64 {
         self.0.values().map(|(count, _)| count).sum()
     }
 
-    /// Put the examples in the order of their places: rows that are decoded together warn field by field.
+    /// Sort the examples by place: rows that are decoded together warn field by field.
     fn sort(&mut self) {
         for (_, examples) in self.0.values_mut() {
             examples.sort_by_key(|example| example.offset);
@@ -75,7 +75,7 @@ impl Tally {
     }
 }
 
-/// The account of one input, or of a part of it.
+/// What was counted in one input, or in a part of it.
 ///
 /// `records == rows() + other_events + other_providers + damage of single records`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,29 +86,29 @@ pub struct Ledger {
     pub events: [u64; Event::COUNT],
     /// Rows carved from slack space or from broken chunks.
     pub recovered: u64,
-    /// Sysmon records of an event that was not asked for.
+    /// Sysmon records of an event that was not requested.
     pub other_events: u64,
     /// Records of another provider.
     pub other_providers: u64,
-    /// What could not be read.
+    /// Damage: what could not be read.
     pub damage: Tally,
-    /// What was read but deserves a look.
+    /// Warnings: what was read but deserves attention.
     pub warnings: Tally,
 }
 
 impl Ledger {
-    /// Rows of all events.
+    /// The number of rows of all events.
     pub fn rows(&self) -> u64 {
         self.events.iter().sum()
     }
 
-    /// Put examples in the order of their places.
+    /// Sort examples by place.
     pub fn sort(&mut self) {
         self.damage.sort();
         self.warnings.sort();
     }
 
-    /// Add another part's account to this one.
+    /// Add the counts of another part to this one.
     pub fn merge(&mut self, other: Ledger) {
         self.records += other.records;
         self.events.iter_mut().zip(other.events).for_each(|(rows, more)| *rows += more);

@@ -1,4 +1,4 @@
-//! The tables that events become: their columns, how a value gets into one, and the ledger of what did not.
+//! The tables that events become: their columns, how a value becomes a cell, and the ledger of what did not.
 
 mod bytes;
 pub mod cells;

@@ -1,4 +1,4 @@
-//! The events' columns: the Rust face of `procwire.event`, held to it by a test.
+//! The events' columns: `procwire.event` in Rust; a test compares the two.
 
 use arrow_schema::{DataType, Field as ArrowField, TimeUnit};
 
@@ -11,7 +11,7 @@ pub enum Kind {
     Text,
     /// UTF-8: upper-case hex in braces.
     Guid,
-    /// UTF-8: IPv4 dotted, IPv6 as RFC 5952 has it; fills the matching [`Kind::Address`] too.
+    /// UTF-8: IPv4 dotted, IPv6 as RFC 5952 writes it; fills the matching [`Kind::Address`] too.
     Ip,
     /// 16 bytes in network order, IPv4 as `::ffff:a.b.c.d`: compares as the address does.
     Address,
@@ -44,8 +44,8 @@ macro_rules! fields {
     ($($(#[$group_doc:meta])* $group:ident {
         $($name:ident $column:literal $kind:ident $sysmon:literal,)+
     })+) => {
-        /// A column of an event's table; which of them a table has, and in what order, its
-        /// [`Event`](crate::table::event::Event) says.
+        /// A column of an event's table. An [`Event`](crate::table::event::Event) says which ones its table has, in
+        /// which order.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(usize)]
         pub enum Field { $($(#[doc = $column] $name),+),+ }
@@ -53,7 +53,7 @@ macro_rules! fields {
         impl Field {
             /// Every column.
             pub const ALL: &'static [Field] = &[$($(Field::$name),+),+];
-            /// How many columns there are.
+            /// The number of columns.
             pub const COUNT: usize = Self::ALL.len();
             $($(#[$group_doc])* pub(crate) const $group: &'static [Field] = &[$(Field::$name),+];)+
 
@@ -67,7 +67,7 @@ macro_rules! fields {
                 match self { $($(Field::$name => Kind::$kind),+),+ }
             }
 
-            /// Sysmon's name of the field in `EventData`, or its path in `System`; empty for ours.
+            /// Sysmon's name of the field in `EventData`, or its path in `System`; empty for columns of procwire.
             pub const fn sysmon(self) -> &'static str {
                 match self { $($(Field::$name => $sysmon),+),+ }
             }
@@ -102,12 +102,12 @@ macro_rules! fields {
 }
 
 impl Field {
-    /// Every field of `EventData`, of whatever event.
+    /// Every field of `EventData`, of any event.
     pub fn data() -> impl Iterator<Item = Field> {
         Self::CONNECTION.iter().chain(Self::FURTHER).copied()
     }
 
-    /// Every column that says what the event was, and not where we found it.
+    /// Every column of the event itself, without those of where it was read.
     pub fn logged() -> impl Iterator<Item = Field> {
         [Self::CONNECTION, Self::SYSTEM, Self::FURTHER].into_iter().flatten().copied()
     }
@@ -147,7 +147,7 @@ impl Field {
             ("TimeCreated", "SystemTime") => Field::EventRecordedTime,
             ("Execution", "ProcessID") => Field::LoggerProcessId,
             ("Execution", "ThreadID") => Field::LoggerThreadId,
-            // The second is Sysmon for Linux's.
+            // Sysmon for Linux writes the second.
             ("Security", "UserID" | "UserId") => Field::LoggerUserSid,
             _ => return None,
         })
@@ -194,7 +194,7 @@ fields! {
         LoggerThreadId "logger_thread_id" Int64 "Execution/@ThreadID",
         LoggerUserSid "logger_user_sid" Text "Security/@UserID",
     }
-    /// Where we found the event.
+    /// Where the event was read.
     PLACE {
         SourceFile "source_file" Text "",
         SourceOffset "source_offset" Int64 "",

@@ -1,9 +1,9 @@
-//! One cell as a reader found it, and the parsing of its text: times, numbers, booleans, GUIDs, addresses.
+//! One cell as read, and the parsing of its text: times, numbers, booleans, GUIDs, addresses.
 
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A value as the log holds it; [`crate::table::columns::Columns`] turns it into the column's type.
+/// A value as the log has it; [`crate::table::columns::Columns`] turns it into the column's type.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Value<'a> {
     /// Absent.
@@ -49,9 +49,9 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// `YYYY-MM-DD HH:MM:SS[.fraction]`, or the same with `T`, and an optional `Z` or `+hh:mm`, as
-/// microseconds since 1970. Text without a zone is UTC, as Sysmon's `UtcTime` is. Digits beyond the
-/// microsecond are cut off, not rounded.
+/// `YYYY-MM-DD HH:MM:SS[.fraction]`, or with `T` instead of the space, and an optional `Z` or `+hh:mm`, as microseconds
+/// since 1970; None for other text. Text without a zone is UTC, as Sysmon's `UtcTime` is. Digits beyond the microsecond
+/// are truncated, not rounded.
 pub fn parse_time_us(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
     if bytes.len() < 19 || bytes[4] != b'-' || bytes[7] != b'-' || bytes[13] != b':' || bytes[16] != b':' {
@@ -109,7 +109,7 @@ fn parse_zone_s(zone: &[u8]) -> Option<i64> {
 pub fn parse_int(text: &str) -> Option<i64> {
     let text = text.trim_ascii();
     match text.as_bytes() {
-        // So short that it cannot overflow.
+        // Too short to overflow.
         [first, ..]
             if text.len() <= 18 && first.is_ascii_digit() && !matches!(text.as_bytes().get(1), Some(b'x' | b'X')) =>
         {
@@ -132,7 +132,7 @@ pub fn parse_bool(text: &str) -> Option<bool> {
     }
 }
 
-/// The value of each hexadecimal digit; of any other byte, one over 15.
+/// The value of each hexadecimal digit; of any other byte, a value over 15.
 const NIBBLES: [u8; 256] = {
     let mut table = [0x80; 256];
     let mut digit = 0;
@@ -222,7 +222,7 @@ pub fn write_hex(bits: u64, out: &mut Vec<u8>) {
 /// The account that Sysmon and most services run under, S-1-5-18.
 const LOCAL_SYSTEM: &[u8] = &[1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0];
 
-/// Append `S-1-5-18` and the like; a SID that is too short for its own count is written as nothing.
+/// Append a SID such as `S-1-5-18`; nothing if it is too short for its own count.
 pub fn write_sid(sid: &[u8], out: &mut Vec<u8>) {
     if sid == LOCAL_SYSTEM {
         return out.extend_from_slice(b"S-1-5-18");
@@ -240,8 +240,8 @@ pub fn write_sid(sid: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Append the canonical text of RFC 5952: lower case, the longest run of two or more zero groups as `::`,
-/// an IPv4-mapped address with its end dotted.
+/// Append the canonical text of RFC 5952: lower case, the longest run of two or more zero groups as `::`, an
+/// IPv4-mapped address with a dotted end.
 pub fn write_ipv6(address: &Ipv6Addr, out: &mut Vec<u8>) {
     if let Some(v4) = address.to_ipv4_mapped() {
         // Writing to a Vec cannot fail.
@@ -310,7 +310,7 @@ fn parse_ipv6_full(text: &[u8]) -> Option<Ipv6Addr> {
     (index == 7 && len > 0).then(|| Ipv6Addr::from(groups))
 }
 
-/// An address in any textual form; a zone (`fe80::1%eth0`) is not part of it.
+/// An address in any textual form; a zone (`fe80::1%eth0`) is ignored. None for other text.
 pub fn parse_ip(text: &str) -> Option<IpAddr> {
     let bytes = text.as_bytes();
     if bytes.len() <= 15 && bytes.contains(&b'.') && !bytes.contains(&b':') {
@@ -323,7 +323,7 @@ pub fn parse_ip(text: &str) -> Option<IpAddr> {
     text.parse().ok()
 }
 
-/// The 16 bytes on which ranges compare: IPv4 as its IPv4-mapped IPv6 address.
+/// The 16 bytes on which ranges compare; IPv4 as its IPv4-mapped IPv6 address.
 pub fn ip_bytes(address: IpAddr) -> [u8; 16] {
     match address {
         IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
@@ -331,14 +331,15 @@ pub fn ip_bytes(address: IpAddr) -> [u8; 16] {
     }
 }
 
-/// Whether an "IPv6" address lies outside every block that IANA has handed out: Sysmon 9.01 writes IPv4
-/// addresses so, their four bytes first (`a00:20f:...` is 10.0.2.15).
+/// Whether an "IPv6" address lies outside every block that IANA has allocated: Sysmon 9.01 writes IPv4 addresses in
+/// this form, their four bytes first (`a00:20f:...` is 10.0.2.15).
 pub fn is_garbled_ipv6(address: &Ipv6Addr) -> bool {
     let first = address.octets()[0];
     !(first == 0 || (0x20..=0x3f).contains(&first) || first >= 0xfc)
 }
 
-/// Write UTF-16 little-endian, a byte per unit, to the front of `out`; whether all of it is ASCII, and so right.
+/// Write UTF-16 little-endian, a byte per unit, to the front of `out`; return whether all of it is ASCII, and the
+/// result therefore correct.
 ///
 /// `out` must be half as long as `utf16` or longer.
 #[inline]

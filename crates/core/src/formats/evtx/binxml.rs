@@ -1,5 +1,5 @@
-//! BinXML as a tree: the general reader. Slow, obvious, for everything; the fast path of
-//! [`super::template`] compiles its trees and is held to it by a test.
+//! BinXML as a tree: the general reader, which is slow and obvious and reads everything. The fast path of
+//! [`super::template`] compiles its trees; a test compares the two.
 //!
 //! Tokens and layouts: libevtx, "Windows XML Event Log (EVTX) format", sections 4 and 5.
 
@@ -10,7 +10,7 @@ use super::cursor::{Cursor, Result};
 use super::slots::{DOCUMENT, Slots, Span, read_instance, scalar};
 use crate::table::value::{Value, push_utf16};
 
-/// How deep elements and nested documents may go.
+/// How deep elements and nested documents may nest.
 const MAX_DEPTH: usize = 64;
 
 /// A piece of an element's or an attribute's content.
@@ -36,7 +36,7 @@ pub(crate) struct Element<'a> {
 pub(crate) struct Reader {
     /// Check the hash of names: in slack space they may be overwritten.
     pub(crate) check_names: bool,
-    /// The names that were found elsewhere in the chunk than in line, with their offsets.
+    /// The names that were found outside the record, with their offsets in the chunk.
     pub(crate) outside: RefCell<Vec<(usize, Vec<u8>)>>,
 }
 
@@ -46,13 +46,13 @@ fn utf16(bytes: &[u8]) -> String {
     String::from_utf8(text).unwrap_or_default()
 }
 
-/// Windows-1252: what "ANSI" strings are in unless the log says otherwise, which it cannot.
+/// Windows-1252: the encoding of "ANSI" strings; a log cannot declare another.
 fn ansi(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     encoding_rs::WINDOWS_1252.decode_without_bom_handling(&bytes[..end]).0.into_owned()
 }
 
-/// The name at `offset` of the chunk; `cursor` passes over it where it stands in line.
+/// The name at `offset` of the chunk; if it stands at `cursor`, that moves behind it.
 fn name(cursor: &mut Cursor<'_>, reader: &Reader) -> Result<String> {
     let offset = cursor.u32()? as usize;
     let inline = offset == cursor.at;
@@ -82,7 +82,7 @@ fn name_hash(utf16: &[u8]) -> u16 {
 }
 
 impl Reader {
-    /// A whole fragment: what a record holds, a nested document, or (`in_template`) a template's body.
+    /// A complete fragment: the content of a record, a nested document, or (`in_template`) a template's body.
     pub(crate) fn fragment<'a>(
         &self,
         cursor: &mut Cursor<'a>,
@@ -103,7 +103,7 @@ impl Reader {
         Ok(content)
     }
 
-    /// One token that stands for content.
+    /// One token of content.
     fn piece<'a>(
         &self,
         cursor: &mut Cursor<'a>,
@@ -163,7 +163,7 @@ impl Reader {
         if in_template {
             cursor.u16()?;
         }
-        // The element's size is of no use: its end has a token.
+        // The element's size is not needed: its end has a token.
         cursor.u32()?;
         let mut element = Element { name: name(cursor, self)?, ..Element::default() };
         if attributes {
@@ -273,7 +273,7 @@ impl Reader {
             }
             0x02 => into.push(Content::Text(ansi(bytes).into())),
             0x81 => into.push(Content::Text(utf16(bytes).trim_end_matches('\0').replace('\0', "\n").into())),
-            // Floats, binaries, SYSTEMTIME and arrays stand in no field of event 3.
+            // Floats, binaries, SYSTEMTIME and arrays occur in no field of event 3.
             _ => {}
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! One chunk: its checks, the walk over its records, what is carved from its slack.
+//! One chunk: checks it, walks over its records, and carves records from its slack space.
 
 use memchr::memmem;
 
@@ -17,22 +17,22 @@ pub(super) const NO_CHECKSUMS: u32 = 0x4;
 pub(super) const CHUNK_MAGIC: &[u8] = b"ElfChnk\0";
 const RECORD_MAGIC: &[u8] = b"**\0\0";
 
-/// Kind of damage: bytes where a chunk should be, and no chunk.
+/// Kind of damage: bytes that are no chunk where a chunk should be.
 pub const BAD_CHUNK: &str = "bad chunk";
-/// Kind of damage: a checksum that the bytes disagree with.
+/// Kind of damage: a checksum that does not match the bytes.
 pub const BAD_CHECKSUM: &str = "bad checksum";
-/// Kind of damage: a chunk that the file's end cuts off.
+/// Kind of damage: a chunk that is truncated at the file's end.
 pub const TRUNCATED_CHUNK: &str = "truncated chunk";
-/// Kind of warning: what is left of a record in slack space and cannot be decoded any more.
+/// Kind of warning: the rest of a record in slack space, which can no longer be decoded.
 pub const LOST_REMNANT: &str = "remnant not recoverable";
 
-/// A chunk, or bytes that stand where one should.
+/// A chunk, or the bytes in the place of one.
 #[derive(Clone, Copy)]
 pub(crate) struct Chunk<'a> {
     pub(crate) bytes: &'a [u8],
     /// Offset in the file.
     pub(crate) offset: u64,
-    /// Whether to carve.
+    /// Whether to carve records from slack space and broken chunks.
     pub(crate) recover: bool,
 }
 
@@ -58,7 +58,7 @@ impl Chunk<'_> {
         self.carve(end, decoder, out, ledger);
     }
 
-    /// Where the header says that the records end.
+    /// Where the records end according to the header.
     fn free_space(&self) -> usize {
         (u32_at(self.bytes, 48) as usize).clamp(HEADER_BYTES, CHUNK_BYTES)
     }
@@ -91,10 +91,10 @@ impl Chunk<'_> {
         }
     }
 
-    /// Every record, from the first on; the end of the last one.
+    /// Decode every record, from the first; return the end of the last one.
     ///
-    /// The header of a log that was copied while in use is stale, so records that go on seamlessly behind
-    /// its end of records, number by number, are live ones.
+    /// The header of a log that was copied while in use is stale, so records that continue behind its end of records,
+    /// with consecutive numbers, are live ones.
     fn walk(&self, decoder: &mut Decoder, out: &mut Tables, ledger: &mut Ledger) -> usize {
         let free_space = self.free_space();
         let mut last_number = None;
@@ -110,7 +110,7 @@ impl Chunk<'_> {
                 _ if stale => break,
                 _ => {
                     let next = self.next_record(at + 1, free_space, last_number);
-                    // What a truncated chunk lacks is said once, for the chunk.
+                    // What a truncated chunk lacks is reported once, for the chunk.
                     if next.is_some() || self.bytes.len() == CHUNK_BYTES {
                         ledger.records += 1;
                         ledger.damage.add(BROKEN_RECORD, self.offset + at as u64, None, || {
@@ -140,7 +140,7 @@ impl Chunk<'_> {
         plausible.then_some(size)
     }
 
-    /// Whether the record at `at` continues the numbers and was written to its end.
+    /// Whether the record at `at` has the next number and is complete.
     fn follows(&self, at: usize, size: usize, last_number: Option<u64>) -> bool {
         let next = last_number.map(|last| last.wrapping_add(1));
         next == Some(u64_at(self.bytes, at + 8)) && u32_at(self.bytes, at + size - 4) as usize == size
@@ -167,8 +167,8 @@ impl Chunk<'_> {
         let place = Place { offset, line: None, recovered };
         let end = at + size - 4;
         let decoded = match u32_at(self.bytes, end) {
-            // A page that never reached the disk is zeros: what of the record lies in it would be taken for
-            // empty names and port 0.
+            // A page that never reached the disk is zeros: the part of the record in it would be read as empty names
+            // and port 0.
             0 => Err(Broken { at: end, expected: "the record's size once more" }),
             _ => decoder.decode(self.bytes, at + HEAD_BYTES, end, place, out, ledger),
         };
@@ -191,7 +191,7 @@ impl Chunk<'_> {
         }
     }
 
-    /// What can be had from `start` on, where no record is expected.
+    /// Carve records from `start` on, where none is expected.
     fn carve(&self, start: usize, decoder: &mut Decoder, out: &mut Tables, ledger: &mut Ledger) {
         if !self.recover {
             return;
@@ -201,7 +201,7 @@ impl Chunk<'_> {
             let size = self.record_at(at, None).unwrap_or(MIN_BYTES);
             let before = ledger.records;
             self.record(at, size, true, decoder, out, ledger);
-            // A remnant that does not decode may have a whole record inside what it claims to be long.
+            // A remnant that does not decode may contain a complete record within its claimed length.
             from = at + if ledger.records > before { size } else { RECORD_MAGIC.len() };
         }
     }

@@ -1,6 +1,6 @@
-//! Reading bytes of a chunk by position: names and templates are found by their offset in it.
+//! Reads bytes of a chunk by position: names and templates are found by their offset in it.
 
-/// A record that does not hold together: where in the chunk, and what was expected there.
+/// An inconsistent record: where in the chunk, and what was expected there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
     pub(crate) at: usize,
@@ -18,7 +18,7 @@ pub(crate) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// `chunk[at..end]`, cut to what the chunk holds.
+    /// `chunk[at..end]`, limited to the chunk's bytes.
     pub(crate) fn new(chunk: &'a [u8], at: usize, end: usize) -> Self {
         let end = end.min(chunk.len());
         Cursor { chunk, at: at.min(end), end }

@@ -1,5 +1,5 @@
-//! Records of one make, one after the other: their values go into the columns field by field, so that what
-//! to do with a value is decided once for all of them and not once for each.
+//! Consecutive records of one structure: their values go into the columns field by field, so that what to do with a
+//! value is decided once for all of them, not for each.
 
 use std::iter::repeat_n;
 use std::rc::Rc;
@@ -25,7 +25,7 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Whether a record is of the group's make.
+    /// Whether a record has the group's structure.
     #[inline]
     pub(crate) fn takes(&self, templates: (&Rc<Template>, &Rc<Template>), outer: &Slots, inner: &Slots) -> bool {
         let same = self.templates.as_ref().is_some_and(|(known_outer, known_inner)| {
@@ -34,7 +34,7 @@ impl Group {
         same && self.outer == outer.kinds && self.inner == inner.kinds
     }
 
-    /// Begin anew with records of this make (the group is empty). False if it takes the general way to
+    /// Start a new group with records of this structure (the group is empty). Return false if only the general path can
     /// read them.
     pub(crate) fn begin(&mut self, templates: (&Rc<Template>, &Rc<Template>), outer: &Slots, inner: &Slots) -> bool {
         let (outside, inside) = templates;
@@ -94,7 +94,7 @@ impl InChunk<'_> {
 
     fn fill_slot(&self, kinds: &[u8], index: usize, first: usize, cells: Filling<'_>) {
         let Some(kind) = kinds.get(index) else { return self.fill_all(Value::Null, cells) };
-        // One loop for each type that the events have; within it the type is known.
+        // One loop for each type that the events have: within it the type is fixed.
         match kind {
             0x01 => self.fill_kind::<0x01>(first + index, cells),
             0x04 => self.fill_kind::<0x04>(first + index, cells),

@@ -1,8 +1,8 @@
 //! Windows event log files.
 //!
-//! A file is a header and chunks of 64 KiB that stand on their own: blocks are runs of chunks. In a chunk,
-//! [`chunk`] walks the records, [`record`] decodes one: the fast way through [`template`]s compiled by slot,
-//! or, for whatever is unusual, the general way through [`binxml`]'s trees.
+//! A file is a header and independent chunks of 64 KiB: blocks are runs of chunks. In a chunk, [`chunk`] walks the
+//! records, [`record`] decodes one: on the fast path through [`template`]s compiled by slot, or, if it is unusual, on
+//! the general path through [`binxml`]'s trees.
 //!
 //! Format: libevtx, "Windows XML Event Log (EVTX) format".
 
@@ -30,7 +30,7 @@ pub use record::Way;
 
 /// Length of the file header.
 pub const HEADER_BYTES: usize = 4096;
-/// Kind of damage: the file header is missing, broken or cut off.
+/// Kind of damage: the file header is missing, broken or truncated.
 pub const BAD_HEADER: &str = "bad file header";
 
 const FILE_MAGIC: &[u8] = b"ElfFile\0";
@@ -43,12 +43,12 @@ pub struct Evtx {
 }
 
 impl Evtx {
-    /// Read records; with `recover`, those in slack space and broken chunks too.
+    /// Read records; with `recover`, also those in slack space and broken chunks.
     pub fn new(recover: bool) -> Self {
         Evtx { way: Way::Fast, recover, header_seen: false }
     }
 
-    /// Read every record the general way: the oracle of the fast one.
+    /// Read every record on the general path: the oracle of the fast one.
     pub fn general() -> Self {
         Evtx { way: Way::General, recover: false, header_seen: false }
     }
@@ -78,7 +78,7 @@ impl Evtx {
         Cut::Drop(HEADER_BYTES.min(bytes.len()))
     }
 
-    /// A run of chunks, or the bytes up to where the next one begins: what they are, the decoder tells.
+    /// Cut a run of chunks, or the bytes up to where the next one begins, which the decoder then judges.
     fn chunks(&self, pending: Pending<'_>) -> Cut {
         let bytes = pending.bytes;
         let whole = bytes.chunks_exact(CHUNK_BYTES).take_while(|chunk| chunk.starts_with(CHUNK_MAGIC)).count();
@@ -123,7 +123,7 @@ impl Decode for Chunks {
     }
 }
 
-/// Decode one chunk that stands at `offset` of `source`: what following a growing log needs.
+/// Decode one chunk that stands at `offset` of `source`: for following a growing log.
 pub fn decode_chunk(
     source: &str,
     bytes: &[u8],

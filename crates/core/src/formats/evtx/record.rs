@@ -1,4 +1,4 @@
-//! One record: the fast way, and the general way when that one does not know how.
+//! One record: the fast path, and the general path for what the fast one cannot read.
 
 use std::rc::Rc;
 
@@ -19,12 +19,12 @@ pub(crate) const HEAD_BYTES: usize = 24;
 /// Magic, the size twice, number, time: the smallest record.
 pub(crate) const MIN_BYTES: usize = HEAD_BYTES + 4;
 
-/// Which way records are read.
+/// Which path reads records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// By slots of compiled templates, where the record allows it.
+    /// By slots of compiled templates, if the record allows it.
     Fast,
-    /// By trees, always.
+    /// By trees only.
     General,
 }
 
@@ -34,9 +34,9 @@ pub(crate) struct Decoder {
     templates: Templates,
     outer: Slots,
     inner: Slots,
-    /// Records of the current chunk that are yet to become rows, by event.
+    /// Records of the current chunk that have not become rows yet, by event.
     groups: [Group; Event::COUNT],
-    /// The last provider's name and whether it is Sysmon: mostly the next one's too.
+    /// The last provider's name and whether it is Sysmon: usually the next record has the same.
     provider: (Vec<u8>, bool),
 }
 
@@ -52,7 +52,7 @@ impl Decoder {
         }
     }
 
-    /// The chunk is done.
+    /// Finish the chunk.
     pub(crate) fn end_chunk(&mut self, chunk: &[u8], out: &mut Tables, ledger: &mut Ledger) {
         self.flush(chunk, out, ledger);
         self.templates.end_chunk();
@@ -64,8 +64,8 @@ impl Decoder {
         }
     }
 
-    /// Decode the record whose BinXML stands at `start..end` of the chunk. One that is asked for becomes a row, by the
-    /// chunk's end at the latest.
+    /// Decode the record whose BinXML stands at `start..end` of the chunk. A requested event becomes a row by the end
+    /// of the chunk at the latest.
     #[inline]
     pub(crate) fn decode(
         &mut self,
@@ -77,19 +77,19 @@ impl Decoder {
         ledger: &mut Ledger,
     ) -> Result<Verdict> {
         let cursor = Cursor::new(chunk, start, end);
-        // A recovered record's template may be overwritten: only the general way checks names.
+        // A recovered record's template may be overwritten: only the general path checks names.
         if self.way == Way::Fast
             && !place.recovered
             && let Ok(Some(verdict)) = self.fast(cursor, place, out, ledger)
         {
             return Ok(verdict);
         }
-        // Rows come in the order of their records.
+        // Rows keep the order of their records.
         self.flush(chunk, out, ledger);
         general(cursor, place, out, ledger)
     }
 
-    /// None if the record is not of the usual make: then nothing was done.
+    /// None if the record does not have the usual structure: then nothing was done.
     #[inline]
     fn fast(
         &mut self,
@@ -141,7 +141,8 @@ fn known_provider(last: &mut (Vec<u8>, bool), name: &[u8]) -> bool {
     last.1
 }
 
-/// The template of the instance that the fragment at `cursor` consists of, if it does; its values in `slots`.
+/// The template of the instance that is the fragment at `cursor`, with its values in `slots`; None if it is anything
+/// else.
 #[inline]
 fn instance(cursor: &mut Cursor<'_>, templates: &mut Templates, slots: &mut Slots) -> Result<Option<Rc<Template>>> {
     if cursor.peek() == Some(0x0f) {
@@ -174,7 +175,7 @@ fn general(cursor: Cursor<'_>, place: Place, out: &mut Tables, ledger: &mut Ledg
     Ok(verdict)
 }
 
-/// None if the values are of no type that provider and event id have.
+/// None if the values have types that provider and event id never have.
 fn verdict(provider: Value<'_>, event_id: Value<'_>, asked: Events) -> Option<Verdict> {
     let mut name = Vec::new();
     let provider = match provider {

@@ -1,4 +1,4 @@
-//! Template instances: which definition, and the values that fill its slots.
+//! Template instances: their definition, and the values that fill its slots.
 
 use super::cursor::{Cursor, Result, u32_at};
 use crate::table::value::{Value, filetime_us};
@@ -22,14 +22,13 @@ impl Definition {
         Cursor::new(chunk, start, start + self.len)
     }
 
-    /// GUID, length and body: what makes it this template.
+    /// GUID, length and body, which identify the template.
     pub(crate) fn bytes<'a>(&self, chunk: &'a [u8]) -> &'a [u8] {
         chunk.get(self.offset + 4..self.offset + HEAD_BYTES + self.len).unwrap_or_default()
     }
 }
 
-/// The definition that a template instance (its token already taken) names; `cursor` goes on to the
-/// values.
+/// The definition that a template instance names (its token is already read); `cursor` moves to the values.
 #[inline]
 pub(crate) fn read_instance(cursor: &mut Cursor<'_>) -> Result<Definition> {
     cursor.u8()?;
@@ -53,7 +52,7 @@ pub(crate) fn read_instance(cursor: &mut Cursor<'_>) -> Result<Definition> {
     Ok(Definition { offset, len })
 }
 
-/// Where a value stands in the chunk.
+/// The place of a value in the chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     start: u32,
@@ -77,13 +76,13 @@ impl Span {
 /// BinXML within a value.
 pub(crate) const DOCUMENT: u8 = 0x21;
 
-/// Whether a value of this type is text to be decoded, a list or a document: what [`scalar`] cannot give,
-/// but the general way can.
+/// Whether a value of this type is text to be decoded, a list or a document: [`scalar`] cannot return those, but the
+/// general path can.
 pub(crate) fn is_composite(kind: u8) -> bool {
     matches!(kind, 0x02 | DOCUMENT | 0x81)
 }
 
-/// The values of a template instance: for each its type, and where it stands.
+/// The values of a template instance: the type and the place of each.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Slots {
     pub(crate) kinds: Vec<u8>,
@@ -91,7 +90,7 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    /// Read the values at `cursor`, in place of those before.
+    /// Read the values at `cursor`, which replace the previous ones.
     #[inline]
     pub(crate) fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<()> {
         self.kinds.clear();
@@ -125,7 +124,7 @@ fn number<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
     bytes.get(..N).and_then(|bytes| bytes.try_into().ok())
 }
 
-/// A value, where it needs no copy; None for types that do, and where bytes are missing.
+/// A value that needs no copy; None for types that need one, and if bytes are missing.
 #[inline(always)]
 pub(crate) fn scalar(kind: u8, bytes: &[u8]) -> Option<Value<'_>> {
     Some(match kind {
@@ -137,7 +136,7 @@ pub(crate) fn scalar(kind: u8, bytes: &[u8]) -> Option<Value<'_>> {
         0x06 => Value::Int(i64::from(u16::from_le_bytes(number(bytes)?))),
         0x07 => Value::Int(i64::from(i32::from_le_bytes(number(bytes)?))),
         0x08 => Value::Int(i64::from(u32::from_le_bytes(number(bytes)?))),
-        // Beyond 2^63 only Keywords go, and those are HexInt64.
+        // Only Keywords exceed 2^63, and those are HexInt64.
         0x09 | 0x0a => Value::Int(i64::from_le_bytes(number(bytes)?)),
         0x0d => Value::Bool(bytes.iter().any(|byte| *byte != 0)),
         0x0f => Value::Guid(number(bytes)?),

@@ -1,5 +1,5 @@
-//! Where an event's fields stand in a record: by name, in a tree; and, compiled from a template's tree
-//! once, by the number of the slot.
+//! Finds an event's fields in a record: by name, in a tree; and, compiled from a template's tree once, by the number of
+//! the slot.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -12,10 +12,10 @@ use crate::table::columns::Row;
 use crate::table::schema::Field;
 use crate::table::value::Value;
 
-/// Templates kept over a file's chunks; real logs have a few dozen.
+/// Templates stored across a file's chunks; real logs have a few dozen.
 const MAX_CACHED: usize = 1_024;
 
-/// Call `leaf` for each field that the elements name, with its content.
+/// Call `leaf` for each field that the elements name, with the field's content.
 pub(crate) fn leaves<'t, 'a>(content: &'t [Content<'a>], leaf: &mut impl FnMut(Field, &'t [Content<'a>])) {
     for element in elements(content) {
         match element.name.as_str() {
@@ -56,7 +56,7 @@ fn event_data<'t, 'a>(data: &'t Element<'a>, leaf: &mut impl FnMut(Field, &'t [C
     }
 }
 
-/// A tree's fields into a row, whose text they lend.
+/// Copy a tree's fields into a row, which borrows their text.
 pub(crate) fn fill_row<'t>(content: &'t [Content<'_>], row: &mut Row<'t>) {
     leaves(content, &mut |field, content| row.set(field, leaf_value(content)));
 }
@@ -83,11 +83,11 @@ pub(crate) enum Source {
 pub(crate) struct Template {
     /// By the field's number.
     sources: Vec<Source>,
-    /// The slots that stand beside `System`: the one that holds `EventData` is a document of its own.
+    /// The slots beside `System`: the one with `EventData` is a nested document.
     nested: Vec<u16>,
-    /// Whether slots alone tell all; if not, records go the general way.
+    /// Whether the slots hold everything; if not, records take the general path.
     pub(crate) is_regular: bool,
-    /// Whether the provider, where the template names it, is Sysmon.
+    /// Whether the provider is Sysmon; None if the template does not name it.
     pub(crate) is_sysmon: Option<bool>,
 }
 
@@ -111,7 +111,7 @@ impl Template {
                 }
             };
             let known = &mut template.sources[field as usize];
-            // Which of two would win is the general way's to say.
+            // The general path decides which of the two wins.
             template.is_regular &= matches!(known, Source::Nowhere);
             *known = source;
         });
@@ -130,7 +130,7 @@ impl Template {
         self.nested.first().copied()
     }
 
-    /// Whether both templates tell the same field: which of them would win is the general way's to say.
+    /// Whether both templates have the same field: the general path decides which of them wins.
     pub(crate) fn overlaps(&self, other: &Template) -> bool {
         let told = |source: &Source| !matches!(source, Source::Nowhere);
         self.sources.iter().zip(&other.sources).any(|(mine, theirs)| told(mine) && told(theirs))
@@ -141,7 +141,7 @@ impl Template {
         &self.sources[field as usize]
     }
 
-    /// A field's value, if this template tells it.
+    /// A field's value, if this template has it.
     pub(crate) fn value<'a>(&'a self, field: Field, slots: &Slots, chunk: &'a [u8]) -> Option<Value<'a>> {
         match self.source(field) {
             Source::Nowhere => None,
@@ -151,8 +151,8 @@ impl Template {
     }
 }
 
-/// Compiled templates: by offset within a chunk; over chunks by offset and bytes, as long as the names that
-/// stand outside of them are the same too.
+/// Compiled templates: by offset within a chunk; across chunks by offset and bytes, as long as the names outside of
+/// them are the same too.
 #[derive(Default)]
 pub(crate) struct Templates {
     in_chunk: Vec<(usize, Rc<Template>)>,
@@ -173,7 +173,7 @@ impl Known {
 }
 
 impl Templates {
-    /// Offsets mean nothing beyond the chunk.
+    /// Forget the offsets, which are valid within their chunk only.
     pub(crate) fn end_chunk(&mut self) {
         self.in_chunk.clear();
     }

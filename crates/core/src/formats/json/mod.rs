@@ -1,7 +1,7 @@
-//! JSON events in the shape of every shipper: lines, lists, objects one after the other.
+//! JSON events in the shapes of all supported shippers: lines, lists, consecutive objects.
 //!
 //! [`split`] finds where records end, [`parse`] reads one into a [`Record`] by the table of
-//! [`keys`](crate::shapes::keys). Shapes are told apart by what a record holds, each for itself.
+//! [`keys`](crate::shapes::keys). The content of each record decides its shape.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ mod split;
 use parse::read_object;
 use split::{Reached, Scanner, is_between, record_end};
 
-/// Read one JSON object into `row`. Values that need unescaping are kept in `arena`.
+/// Read one JSON object into `row`. `arena` owns the values that need unescaping.
 ///
 /// The error says what was found and what was expected.
 pub(crate) fn read_event<'a>(
@@ -41,7 +41,7 @@ pub(crate) fn read_event<'a>(
     Ok(verdict)
 }
 
-/// Read one JSON object, whose keys mean what they do in `scope`, into `record`.
+/// Read one JSON object, whose keys have their meaning in `scope`, into `record`.
 pub(crate) fn read_into<'a>(json: &'a str, scope: Scope, record: &mut Record<'a>) -> Result<(), String> {
     let start = json.len() - json.trim_ascii_start().len();
     read_object(json, start, scope, &mut Keys::uncached(), record).map(|_| ()).map_err(|broken| broken.describe(json))
@@ -50,13 +50,13 @@ pub(crate) fn read_into<'a>(json: &'a str, scope: Scope, record: &mut Record<'a>
 /// The JSON format.
 pub struct Json {
     nested: &'static dyn Nested,
-    /// How far the pending bytes have been looked at.
+    /// How far the pending bytes have been scanned.
     at: usize,
-    /// Where the record begins that `at` is in.
+    /// Where the record that contains `at` begins.
     start: usize,
-    /// Where `at` is in that record, once it has begun.
+    /// The state at `at` within that record, once it has begun.
     scanner: Option<Scanner>,
-    /// The record is too long and being dropped.
+    /// Whether the record is too long and being dropped.
     dropping: bool,
 }
 
@@ -99,7 +99,7 @@ impl Json {
         Json { nested, at: 0, start: 0, scanner: None, dropping: false }
     }
 
-    /// Go over what has not been looked at yet; `start` ends up after the last whole record.
+    /// Scan the new bytes; afterwards `start` is behind the last complete record.
     fn advance(&mut self, bytes: &[u8]) {
         if let Some(end) = last_line_end(bytes, self.at) {
             (self.at, self.start, self.scanner) = (end, end, None);
@@ -134,7 +134,7 @@ impl Json {
                 *self = Json::new(self.nested);
                 end
             }
-            // What follows a line feed is kept until it is known.
+            // Keep a line feed until the bytes behind it are known.
             Reached::More(at) if at > 0 && !pending.at_end => {
                 self.at = 0;
                 at
@@ -146,8 +146,8 @@ impl Json {
     }
 }
 
-/// Where the last line ends, of those that end at or after `from`, that ends in `}` before a line that begins
-/// with `{`. A record ends there whatever came before, for within one a comma would stand between the two.
+/// The end of the last line, of those that end at or after `from`, that ends in `}` before a line that begins with `{`.
+/// A record ends there whatever came before, since within a record a comma would separate the two.
 fn last_line_end(bytes: &[u8], from: usize) -> Option<usize> {
     memchr::memrchr_iter(b'\n', &bytes[from..])
         .map(|found| from + found)
@@ -170,7 +170,7 @@ impl Decode for JsonDecoder {
     }
 }
 
-/// Wrappers in wrappers are followed this far.
+/// The deepest nesting of wrappers that is followed.
 const MAX_WRAPPERS: usize = 4;
 
 struct Reader<'b> {
@@ -183,7 +183,7 @@ struct Reader<'b> {
 }
 
 impl Reader<'_> {
-    /// Read the records of `text`, which stands at `offset`, in `line`.
+    /// Read the records of `text`, which begins at `offset`, in `line`.
     fn records(&mut self, text: &str, offset: u64, mut line: u64, wrappers: usize) {
         let bytes = text.as_bytes();
         let mut at = 0;
@@ -197,7 +197,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Read the record at `start`; says where it ends, and how many lines.
+    /// Read the record at `start`; return where it ends, and how many lines it has.
     fn record(&mut self, text: &str, start: usize, place: Place, wrappers: usize) -> (usize, u64) {
         let mut arena = std::mem::take(&mut self.arena);
         let (read, wrapped) = self.record_in(&arena, text, start, place, wrappers);
@@ -210,7 +210,8 @@ impl Reader<'_> {
         read
     }
 
-    /// The same, with the list of records that the object may turn out to wrap.
+    /// Read the record at `start`, with the list of records that the object may turn out to wrap; return where it ends,
+    /// and how many lines it has.
     fn record_in(
         &mut self,
         arena: &Bump,
@@ -235,7 +236,7 @@ impl Reader<'_> {
                 Some(list) => return ((end, lines), Some(list)),
                 None => record.resolve(),
             },
-            // What follows the record is not its fault.
+            // Bytes behind the record do not make it broken.
             Err(broken) => Err(broken.describe(&text[..end])),
         };
         self.account(verdict, record.row(), place);
@@ -254,7 +255,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The records of a block that is not UTF-8 throughout, each for itself.
+    /// Decode the records of a block with bytes that are not UTF-8, one by one.
     fn records_lossy(&mut self, block: Block<'_>) {
         let bytes = block.bytes;
         let (mut at, mut line) = (0, block.line);

@@ -1,22 +1,22 @@
-//! One JSON object, read in one pass over its bytes: keys are looked up, values that matter go into the
-//! [`Record`], the rest is stepped over.
+//! One JSON object, read in one pass over its bytes: looks up keys, stores the values that matter in the [`Record`],
+//! and skips the rest.
 
 use super::split::MAX_DEPTH;
 use crate::shapes::keys::{Keys, Scope, Slot, inner_scope};
 use crate::shapes::record::{Record, Scalar};
 use crate::shapes::text::Text;
 
-/// Where the text stops being JSON, and what should stand there.
+/// Where the text stops being JSON, and what was expected there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
     /// Index of the byte that is wrong.
     pub(crate) at: usize,
-    /// What should have been there.
+    /// What was expected there.
     pub(crate) expected: &'static str,
 }
 
 impl Broken {
-    /// What was found and what was expected.
+    /// Format what was found and what was expected.
     pub(crate) fn describe(&self, text: &str) -> String {
         let found = text.get(self.at..).and_then(|rest| rest.chars().next());
         match found {
@@ -26,8 +26,8 @@ impl Broken {
     }
 }
 
-/// Reads the object that begins at `start` of `text` into `record`; says where it ends and how many
-/// line feeds are in it. Of two equal keys the last one counts.
+/// Read the object that begins at `start` of `text` into `record`; return where it ends and how many line feeds are in
+/// it. Of two equal keys the last one wins.
 pub(crate) fn read_object<'a>(
     text: &'a str,
     start: usize,
@@ -40,11 +40,11 @@ pub(crate) fn read_object<'a>(
     Ok((parser.at, parser.lines))
 }
 
-/// Strings of up to so many words of eight bytes are searched here.
+/// Strings of up to this many words of eight bytes are searched inline.
 const SHORT_WORDS: usize = 6;
 
-/// The high bit of every byte that is a quotation mark, a backslash or a control character; above the lowest
-/// such byte it may err.
+/// The high bit of every byte that is a quotation mark, a backslash or a control character; above the lowest such byte
+/// it may be wrong.
 #[inline]
 fn stops(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
@@ -54,7 +54,7 @@ fn stops(word: u64) -> u64 {
     (quotes | backslashes | controls) & !word & (ONES << 7)
 }
 
-/// Where a string stands between its quotation marks, and whether it may hold escapes.
+/// The range of a string between its quotation marks, and whether it may contain escapes.
 #[derive(Clone, Copy)]
 struct Quoted {
     start: usize,
@@ -148,7 +148,7 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    /// What the key that begins here stands for.
+    /// The meaning of the key that begins here.
     #[inline]
     fn key(&mut self, scope: Scope) -> Result<Slot, Broken> {
         let key = self.string()?;
@@ -198,14 +198,14 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    /// A list: of records, of `{Name, text}`, of values without names, or of which the last value counts.
+    /// Read a list: of records, of `{Name, text}`, of values without names, or one whose last value wins.
     fn array(&mut self, scope: Scope, slot: Slot) -> Result<(), Broken> {
         let start = self.at;
         self.deeper()?;
         let element_slot = match slot {
             Slot::EventData(_) => Slot::Enter(Scope::DataItem),
             Slot::Inserts => Slot::Inserts,
-            // The records of a list are read each for itself, once it is known where the list ends.
+            // The records of a list are read one by one, once the end of the list is known.
             Slot::Enter(_) => Slot::Skip,
             other => other,
         };
@@ -241,11 +241,11 @@ impl<'a> Parser<'a, '_> {
         Text { raw: &self.text[string.start..string.end], json: string.escaped }
     }
 
-    /// Step over the string that begins here.
+    /// Skip the string that begins here.
     #[inline(always)]
     fn string(&mut self) -> Result<Quoted, Broken> {
         let start = self.at + 1;
-        // Most strings are short: a word at a time finds their end sooner than a call does.
+        // Most strings are short: this loop finds their end faster than a call would.
         let mut end = start;
         let (words, _) = self.bytes[start..].as_chunks::<8>();
         for word in words.iter().take(SHORT_WORDS) {
@@ -265,11 +265,11 @@ impl<'a> Parser<'a, '_> {
         self.long_string(start, end)
     }
 
-    /// The same from `end`, before which the string does not end.
+    /// Skip the string that begins here and does not end before `end`.
     #[inline(never)]
     fn long_string(&mut self, start: usize, mut end: usize) -> Result<Quoted, Broken> {
         loop {
-            // A bare line feed is never part of a string: the record was cut short.
+            // A bare line feed is never part of a string: the record is truncated.
             let Some(found) = memchr::memchr2(b'"', b'\n', &self.bytes[end..]) else {
                 self.at = self.bytes.len();
                 return self.broken("a quotation mark");

@@ -1,15 +1,15 @@
-//! Where a record ends, by structure alone: what the splitter cuts at and the decoder resumes at after a
-//! broken record, so that both always agree.
+//! Finds the end of a record by structure alone. The splitter cuts there, and the decoder resumes there after a broken
+//! record, so that both always agree.
 
-/// Deeper than this is taken for broken: no event is, and recursion stays bounded.
+/// Deeper nesting counts as broken: no event has it, and recursion stays bounded.
 pub(crate) const MAX_DEPTH: usize = 128;
 
-/// A line that begins with `{` no further in than this begins a record, whatever came before: where
-/// reading resumes after a broken one. Objects that are nested in a record are indented deeper in most
-/// pretty-printed logs, and if not, a damaged record leaves a few fragments.
+/// A line that begins with `{`, indented no deeper than this, begins a record whatever came before: reading resumes
+/// there after a broken one. Most pretty-printed logs indent nested objects deeper; in others, a damaged record leaves
+/// a few fragments.
 const MAX_INDENT: usize = 4;
 
-/// Follows one record, in any number of pieces.
+/// Scans one record, in any number of pieces.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scanner {
     depth: usize,
@@ -22,12 +22,12 @@ pub(crate) struct Scanner {
     broken: bool,
 }
 
-/// Where [`Scanner::run`] came to.
+/// How far [`Scanner::run`] got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reached {
     /// The record ends before this index.
     End(usize),
-    /// More bytes are needed; go on from this index.
+    /// More bytes are needed; continue from this index.
     More(usize),
 }
 
@@ -55,7 +55,7 @@ fn next_line(bytes: &[u8], line_feed: usize) -> NextLine {
 }
 
 impl Scanner {
-    /// Go on at `at`, the record's first byte or where the last run left off.
+    /// Continue at `at`, the record's first byte or where the last run stopped.
     pub(crate) fn run(&mut self, bytes: &[u8], mut at: usize) -> Reached {
         loop {
             if self.broken {
@@ -86,7 +86,7 @@ impl Scanner {
                 }
                 b':' | b',' => self.previous = byte,
                 b'\n' if !self.may_open() => match next_line(bytes, at) {
-                    // A record was cut short, and this is the next.
+                    // The record is truncated, and this is the next one.
                     NextLine::Object => return Reached::End(at + 1),
                     NextLine::Other => {}
                     NextLine::Unknown => return Reached::More(at),
@@ -120,7 +120,7 @@ impl Scanner {
         self.previous = byte;
     }
 
-    /// Go on inside a string: where it went on outside, or stopped being one.
+    /// Scan inside a string; return where it ends, or where it stops being one. None if more bytes are needed.
     fn string(&mut self, bytes: &[u8], mut at: usize) -> Option<usize> {
         loop {
             if self.escaped {
@@ -146,7 +146,7 @@ impl Scanner {
         }
     }
 
-    /// The record is broken: it ends where the next line begins that looks like a record.
+    /// End a broken record where the next line that looks like a record begins.
     fn resume(&self, bytes: &[u8], mut at: usize) -> Reached {
         while let Some(found) = memchr::memchr(b'\n', &bytes[at..]) {
             match next_line(bytes, at + found) {
@@ -159,7 +159,7 @@ impl Scanner {
     }
 }
 
-/// The end of the record that begins at `start`, if all its bytes are at hand.
+/// The end of the record that begins at `start`; None if bytes are missing.
 pub(crate) fn record_end(bytes: &[u8], start: usize) -> usize {
     match Scanner::default().run(bytes, start) {
         Reached::End(end) => end,

@@ -1,4 +1,4 @@
-//! One `<Event>` element into a row.
+//! Reads one `<Event>` element into a row.
 
 use bumpalo::Bump;
 
@@ -9,10 +9,10 @@ use crate::table::event::{Event, Events};
 use crate::table::schema::Field;
 use crate::table::value::{Value, parse_int};
 
-/// Read one `<Event>` element into `row`. Values that need unescaping are kept in `arena`.
+/// Read one `<Event>` element into `row`. `arena` owns the values that need unescaping.
 ///
-/// An event that is not asked for is read only as far as needed to say so. The error says what was found and
-/// what was expected.
+/// An event that was not requested is read only as far as needed to know that. The error says what was found and what
+/// was expected.
 pub fn read_event<'a>(xml: &'a str, arena: &'a Bump, row: &mut Row<'a>, asked: Events) -> Result<Verdict, String> {
     let mut reader = Reader::new(xml);
     let event = first_tag(&mut reader)?;
@@ -29,7 +29,7 @@ pub fn read_event<'a>(xml: &'a str, arena: &'a Bump, row: &mut Row<'a>, asked: E
                 }
             }
             "EventData" if !part.empty => read_event_data(&mut reader, arena, row)?,
-            // RenderingInfo has a Level, a Task and more of System's names: they are not ours.
+            // RenderingInfo has a Level, a Task and more of System's names: they are not fields.
             _ => reader.skip(part)?,
         }
     }
@@ -59,7 +59,7 @@ fn first_tag<'a>(reader: &mut Reader<'a>) -> Result<Tag<'a>, String> {
     }
 }
 
-/// Read `System`; gives the verdict as soon as it is clear that the event is not for us.
+/// Read `System`; return the verdict as soon as it is clear that the event was not requested.
 fn read_system<'a>(
     reader: &mut Reader<'a>,
     arena: &'a Bump,
@@ -139,7 +139,7 @@ fn read_datum<'a>(
 #[derive(Default)]
 struct Unnamed<'a> {
     values: Vec<&'a str>,
-    /// How many do have names.
+    /// How many values have names.
     among: usize,
 }
 
@@ -148,7 +148,7 @@ impl<'a> Unnamed<'a> {
         self.values.push(value);
     }
 
-    /// Give the values to the fields that their count says they are.
+    /// Assign the values to the fields that their count determines.
     fn place(self, row: &mut Row<'a>) -> Result<(), String> {
         let count = self.values.len();
         if count == 0 {

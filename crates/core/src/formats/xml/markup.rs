@@ -1,5 +1,5 @@
-//! Just enough XML for events: tags, text, CDATA. Comments and processing instructions are passed over;
-//! of entities only the five predefined ones and character references are known, so nothing expands.
+//! Parses just enough XML for events: tags, text, CDATA. It skips comments and processing instructions; of entities it
+//! knows only the five predefined ones and character references, so nothing expands.
 
 use bumpalo::Bump;
 use bumpalo::collections::String as BumpString;
@@ -8,7 +8,7 @@ use memchr::{memchr, memchr3, memmem};
 /// A start tag, or an empty element.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tag<'a> {
-    /// Its name, without a prefix: who writes events uses one namespace.
+    /// Its name, without a prefix: writers of events use one namespace.
     pub(super) name: &'a str,
     attributes: &'a str,
     /// Whether it is `<name/>`.
@@ -23,7 +23,7 @@ impl<'a> Tag<'a> {
         Tag { name: local(name), attributes, empty }
     }
 
-    /// The attributes, values as they are written.
+    /// The attributes, with their values as written.
     pub(super) fn attributes(self) -> impl Iterator<Item = (&'a str, &'a str)> {
         let mut rest = self.attributes;
         std::iter::from_fn(move || {
@@ -37,14 +37,14 @@ impl<'a> Tag<'a> {
     }
 }
 
-/// What stands next in the text.
+/// The next item of the text.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Item<'a> {
     /// `<name …>` or `<name …/>`.
     Open(Tag<'a>),
     /// `</name>`, by its name without a prefix.
     Close(&'a str),
-    /// Text as it is written.
+    /// Text as written.
     Text(&'a str),
     /// Text that needs no unescaping.
     Cdata(&'a str),
@@ -59,7 +59,7 @@ impl<'a> Reader<'a> {
         Reader(xml)
     }
 
-    /// The next item, none at the end.
+    /// Return the next item; None at the end.
     pub(super) fn item(&mut self) -> Result<Option<Item<'a>>, String> {
         loop {
             let Some(markup) = self.0.strip_prefix('<') else {
@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next child of the element `parent`; none, once that is closed.
+    /// Return the next child of the element `parent`; None once that is closed.
     pub(super) fn child(&mut self, parent: &str) -> Result<Option<Tag<'a>>, String> {
         loop {
             match self.item()? {
@@ -95,8 +95,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next element's name and text, if it is written as Sysmon's `Data` mostly are. All else, a name
-    /// that is not `known` too, is left for the long way.
+    /// Return the next element's name and text, if it is written in the usual form of Sysmon's `Data`. None for
+    /// anything else, also for a name that is not `known`: the general code reads those.
     #[inline]
     pub(super) fn usual_datum<T>(&mut self, known: impl FnOnce(&str) -> Option<T>) -> Option<(T, &'a str)> {
         let attribute = self.0.trim_ascii_start().strip_prefix("<Data Name=")?;
@@ -107,7 +107,7 @@ impl<'a> Reader<'a> {
         Some((name, text))
     }
 
-    /// Pass over the rest of the element that `tag` opens.
+    /// Skip the rest of the element that `tag` opens.
     pub(super) fn skip(&mut self, tag: Tag<'a>) -> Result<(), String> {
         let mut depth = u64::from(!tag.empty);
         while depth > 0 {
@@ -177,7 +177,7 @@ impl<'a> Reader<'a> {
         Ok(local(name.trim_ascii_end()))
     }
 
-    /// What stands between `open`, which is next, and `close`.
+    /// Return the text between `open`, which is next, and `close`.
     fn until(&mut self, open: &str, close: &str) -> Result<&'a str, String> {
         let inside = self.0.get(open.len()..).unwrap_or_default();
         let end = memmem::find(inside.as_bytes(), close.as_bytes())
@@ -187,13 +187,13 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Where the tag that begins `bytes` has its `>`; one within quotes does not count.
+/// The position of the `>` of the tag that begins `bytes`; one within quotes does not count.
 fn tag_end(bytes: &[u8]) -> Option<usize> {
     let mut at = 1;
     loop {
         at += memchr3(b'>', b'"', b'\'', bytes.get(at..)?)?;
         match bytes[at] {
-            // No tag has a `<`: then it was cut off, and quotes matched by chance.
+            // No tag has a `<`: then it is truncated, and quotes matched by chance.
             b'>' => return memchr(b'<', &bytes[1..at]).is_none().then_some(at),
             quote => at += memchr(quote, &bytes[at + 1..])? + 2,
         }
@@ -201,7 +201,7 @@ fn tag_end(bytes: &[u8]) -> Option<usize> {
 }
 
 fn local(name: &str) -> &str {
-    // A loop: on words this short a search has no time to pay.
+    // A loop: on words this short a search does not pay off.
     name.bytes().position(|byte| byte == b':').map_or(name, |colon| &name[colon + 1..])
 }
 
@@ -231,12 +231,12 @@ pub(super) fn found(what: &str, expected: &str) -> String {
     format!("found {what}, expected {expected}")
 }
 
-/// As much of `text` as an error needs.
+/// The part of `text` that an error shows.
 pub(super) fn shorten(text: &str) -> &str {
     text.char_indices().nth(40).map_or(text, |(end, _)| &text[..end])
 }
 
-/// `text` with its references resolved; borrowed as it is if it has none.
+/// `text` with its references resolved; borrowed unchanged if it has none.
 pub(super) fn unescape<'a>(text: &'a str, arena: &'a Bump) -> Result<&'a str, String> {
     if memchr(b'&', text.as_bytes()).is_none() {
         return Ok(text);
@@ -246,7 +246,7 @@ pub(super) fn unescape<'a>(text: &'a str, arena: &'a Bump) -> Result<&'a str, St
     Ok(whole.into_bump_str())
 }
 
-/// A reference ends with `;`, or with the space that Azure's Syslog table puts in its place.
+/// A reference ends with `;`, or with the space with which Azure's Syslog table replaces it.
 fn unescape_into(text: &str, out: &mut BumpString<'_>) -> Result<(), String> {
     let mut rest = text;
     while let Some((before, reference)) = rest.split_once('&') {
@@ -276,7 +276,7 @@ fn resolve(name: &str) -> Option<char> {
                 Some(hex) => u32::from_str_radix(hex, 16),
                 None => number.parse(),
             };
-            // Half a surrogate pair, say: as in UTF-16, the rest of the text is worth keeping.
+            // For example half a surrogate pair: as in UTF-16, the rest of the text is worth keeping.
             char::from_u32(code.ok()?).unwrap_or(char::REPLACEMENT_CHARACTER)
         }
     })

@@ -34,7 +34,7 @@ impl Format for Xml {
         if pending.at_end {
             return Cut::Take(pending.bytes.len());
         }
-        // Behind an end tag that nothing hides no event is open.
+        // Behind an end tag that nothing hides, no event is open.
         match last_end(pending.bytes).filter(|_| is_plain(pending.bytes)) {
             Some(end) => Cut::Take(end),
             None => cut_records(pending, ledger),
@@ -46,14 +46,14 @@ impl Format for Xml {
     }
 }
 
-/// Cut behind the last record that is decided.
+/// Cut behind the last record whose end is known.
 fn cut_records(pending: Pending<'_>, ledger: &mut Ledger) -> Cut {
     let mut records = Records::new(pending.bytes, false);
     let mut taken = 0;
     for record in records.by_ref() {
         match (record.how, taken) {
             (End::Whole | End::CutOff, _) => taken = record.end,
-            // Not worth a way through the decoder.
+            // Not worth passing to the decoder.
             (End::Overlong, 0) => {
                 let line = pending.line + count_lines(&pending.bytes[..record.start]);
                 account_for_loss(record, pending.offset + record.start as u64, line, ledger);

@@ -1,8 +1,8 @@
-//! Where events begin and end in a text that may be no document at all.
+//! Finds where events begin and end in a text that need not be an XML document.
 //!
-//! A record begins at `<Event` and ends behind the first `</Event>`, or before the next `<Event`: then it
-//! was cut off. Either is found by its name alone, whatever the prefix, so that a block of text is cut
-//! without reading it as XML. Comments, and within an event CDATA, hide what they hold.
+//! A record begins at `<Event` and ends behind the first `</Event>`, or before the next `<Event`: then it is truncated.
+//! Both are found by name alone, with any prefix, so that a block of text is cut without parsing it as XML. Comments,
+//! and within an event CDATA, hide what they hold.
 
 use std::sync::LazyLock;
 
@@ -14,9 +14,9 @@ use crate::format::MAX_RECORD_BYTES;
 static EVENT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("Event"));
 static DECLARATION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("<!"));
 
-/// The longest namespace prefix that is looked for.
+/// The longest namespace prefix that is recognised.
 const MAX_PREFIX_BYTES: usize = 64;
-/// A tag's `<` stands no more than this before the byte behind its `Event`.
+/// The most bytes from a tag's `<` to the byte behind its `Event`.
 const MAX_TAG_BYTES: usize = MAX_PREFIX_BYTES + "</:Event".len();
 
 /// A tag of an event.
@@ -66,24 +66,24 @@ pub(super) struct Records<'a> {
     bytes: &'a [u8],
     at: usize,
     at_end: bool,
-    /// For each of [`HIDING`]: up to where its end was looked for in vain. Without it, many that are open
-    /// would each search the rest.
+    /// For each of [`HIDING`]: how far the search for its end failed. Without it, each of many open ones would search
+    /// the rest again.
     searched: [usize; HIDING.len()],
-    /// Up to where there is no tag, for the same reason.
+    /// How far there is no tag, for the same reason.
     untagged: usize,
 }
 
 /// What hides tags: comments anywhere, CDATA in events only.
 const HIDING: [(&[u8], &[u8]); 2] = [(b"<!--", b"-->"), (b"<![CDATA[", b"]]>")];
 
-/// What comes next, after all that is hidden.
+/// The next item that nothing hides.
 enum Next {
     Tag(Tag),
     /// Nothing up to the limit; what is hidden ends before `from`.
     Nothing {
         from: usize,
     },
-    /// Something hiding that has no end before the limit.
+    /// Something that hides, without an end before the limit.
     Open {
         start: usize,
     },
@@ -95,12 +95,12 @@ impl<'a> Records<'a> {
         Records { bytes, at: 0, at_end, searched: [0; HIDING.len()], untagged: 0 }
     }
 
-    /// Up to where the text is decided: what is before belongs to records given, or to none.
+    /// How far the text is decided: all before belongs to records already returned, or to none.
     pub(super) fn decided(&self) -> usize {
         self.at
     }
 
-    /// Whether all bytes are there that a thing beginning at `start` may have.
+    /// Whether the text has every byte that a record beginning at `start` may have.
     fn has_all(&self, start: usize) -> bool {
         self.at_end || self.bytes.len() - start >= MAX_RECORD_BYTES
     }
@@ -165,7 +165,8 @@ impl<'a> Records<'a> {
         found.map(|at| from + at + close.len())
     }
 
-    /// Where the record that begins at `start`, its tag's name ending at `from`, ends; if that is decided.
+    /// The end of the record that begins at `start`, and whose tag's name ends at `from`; None if it is not decided
+    /// yet.
     fn find_record_end(&mut self, start: usize, from: usize) -> Option<Record> {
         let limit = self.limit(start);
         let record = |end, how| Some(Record { start, end, how });
@@ -173,14 +174,14 @@ impl<'a> Records<'a> {
             Next::Tag(tag) => Some(tag),
             _ if !self.has_all(start) => return None,
             Next::Nothing { .. } => None,
-            // Never closed, so it hides nothing: the next event is one.
+            // Never closed, so it hides nothing: the next event is real.
             Next::Open { start } => opens(&self.bytes[..limit], start),
         };
         match tag {
             Some(Tag::Close { end, .. }) => record(end, End::Whole),
             Some(Tag::Open { start: end, .. }) => record(end, End::CutOff),
             None if limit - start < MAX_RECORD_BYTES => record(limit, End::CutOff),
-            // A tag that lies across the limit is the next one's.
+            // A tag across the limit belongs to the next record.
             None => record(tail(&self.bytes[..limit]).max(from), End::Overlong),
         }
     }
@@ -210,7 +211,7 @@ pub(super) fn last_end(bytes: &[u8]) -> Option<usize> {
     })
 }
 
-/// Where a tag may begin whose end is not there yet.
+/// Where an incomplete tag may begin.
 fn tail(bytes: &[u8]) -> usize {
     let from = bytes.len().saturating_sub(MAX_TAG_BYTES);
     memrchr(b'<', &bytes[from..]).map_or(bytes.len(), |at| from + at)
@@ -231,7 +232,7 @@ fn opens(bytes: &[u8], from: usize) -> Option<Tag> {
 /// The tag whose name, `Event`, stands at `name`.
 fn tag_at(bytes: &[u8], name: usize) -> Option<Tag> {
     let behind = bytes.get(name + EVENT.needle().len()..)?;
-    // EventID, EventData and the like.
+    // EventID, EventData and others.
     if !matches!(behind.first()?, b'>' | b'/' | b' ' | b'\t' | b'\r' | b'\n') {
         return None;
     }
@@ -296,7 +297,7 @@ mod tests {
         let (found, decided) = records(text, true);
         assert_eq!((found.len(), decided), (1, text.len()));
         assert!(found[0].0.ends_with("1</Event>"));
-        // What has no end hides nothing, once it is clear that it has none.
+        // A comment without an end hides nothing, once it is clear that it has none.
         let text = "<!--<Event><![CDATA[</Event><Event>2</Event>";
         assert_eq!(records(text, false), (vec![], 0));
         assert_eq!(

@@ -1,31 +1,31 @@
-//! The fast way through events that one writer made: they differ in their values and nothing else, so the
-//! text between the values is compared, not parsed. What that text means was learnt from an event that
-//! [`read_event`](super::read_event) read; whatever is not like one of those goes to it.
+//! The fast path for events of one writer: they differ in their values only, so the text between the values is
+//! compared, not parsed. Its meaning is learnt from an event that [`read_event`](super::read_event) read; that also
+//! reads every event that is not like a known one.
 
 use crate::table::columns::Row;
 use crate::table::event::Event;
 use crate::table::schema::Field;
 use crate::table::value::Value;
 
-/// Texts between values kept; a log with more kinds of events than this gains nothing here.
+/// The most texts between values that are stored; a log with more kinds of events gains nothing here.
 const MAX_NODES: usize = 4_096;
 
-/// Fields that tell what the event is: their values are part of the text that is compared.
+/// Fields that identify the event: their values are part of the text that is compared.
 const FIXED: [Field; 2] = [Field::ProviderName, Field::EventId];
 
-/// Known events as a tree: those that begin alike share their beginning.
+/// Known events as a tree: those with the same beginning share it.
 #[derive(Debug, Default)]
 pub(crate) struct Skeletons {
     first: Vec<usize>,
     nodes: Vec<Node>,
 }
 
-/// Text, and what follows it.
+/// A text, and what follows it.
 #[derive(Debug)]
 struct Node {
     text: Vec<u8>,
     then: Then,
-    /// The nodes that may stand behind the value.
+    /// The nodes that may follow the value.
     next: Vec<usize>,
 }
 
@@ -33,12 +33,12 @@ struct Node {
 enum Then {
     /// A field's value, up to this byte.
     Value(Field, u8),
-    /// The event's end. It is this one, with [`FIXED`]'s values.
+    /// The event's end, with this verdict and [`FIXED`]'s values.
     End(Event, [String; FIXED.len()]),
 }
 
 impl Skeletons {
-    /// Read an event into `row`, if it is like one that was learnt; if not, `row` is of no use.
+    /// Read an event into `row`, if it is like a known one; if not, the content of `row` is undefined.
     pub(crate) fn read<'a>(&'a self, xml: &'a str, row: &mut Row<'a>) -> Option<Event> {
         let mut rest = xml;
         let mut candidates = &self.first;
@@ -67,7 +67,7 @@ impl Skeletons {
         }
     }
 
-    /// Remember what `xml` looks like around the values that `row` has of it.
+    /// Learn the text of `xml` around the values that `row` borrows from it.
     pub(crate) fn learn(&mut self, xml: &str, row: &Row<'_>, event: Event) {
         let Some(values) = values_within(xml, row) else { return };
         let fixed = FIXED.map(|field| match row.get(field) {
@@ -89,7 +89,7 @@ impl Skeletons {
         self.node(parent, &xml.as_bytes()[at..], Then::End(event, fixed));
     }
 
-    /// The node behind `parent` with this text, which is made if there is none.
+    /// Return the node behind `parent` with this text; make it if there is none.
     fn node(&mut self, parent: Option<usize>, text: &[u8], then: Then) -> usize {
         let candidates = parent.map_or(&self.first, |parent| &self.nodes[parent].next);
         let known =
@@ -107,8 +107,8 @@ impl Skeletons {
     }
 }
 
-/// Where the row's values stand in `xml`, in order: (start, length, field). None if one of them does not
-/// stand there as it is, since it was unescaped.
+/// The places of the row's values in `xml`, in order: (start, length, field). None if one of them is not a part of
+/// `xml`, since it was unescaped.
 fn values_within(xml: &str, row: &Row<'_>) -> Option<Vec<(usize, usize, Field)>> {
     let mut values = Vec::new();
     for field in Field::ALL.iter().filter(|field| !FIXED.contains(field)) {
