@@ -1,6 +1,6 @@
-"""procwire: which process talked to whom.
+"""procwire: which process talked to which peer.
 
-Reads Sysmon's network connection events (event 3) from every log in which they reach people, into one
+Reads Sysmon's network connection events (event 3) from every log format that carries them, into one
 typed table. `read` gives a table, `scan` batches, `connect` a database to ask; `hunt` and `detect` look for what is
 remarkable; `Lake` keeps events for months. `Ledger` has what was seen, and what was damaged. docs/python.md has
 examples.

@@ -58,7 +58,7 @@ def explain(
 
 
 def _write_query(configuration: Configuration, *, strict: bool) -> None:
-    from procwire.sinks.plain import plain
+    from procwire.plain import plain
     from procwire.sysmon.query import query
 
     text = query(configuration, strict=strict)

@@ -16,17 +16,17 @@ def check_terminal(expected: str) -> None:
 
 
 def confirmed(question: str) -> bool:
-    """Ask on the terminal; Ctrl-C is a no."""
-    while True:
-        sys.stderr.write(f"{question} [y/N]: ")
-        sys.stderr.flush()
-        try:
-            answer = sys.stdin.readline()
-        except KeyboardInterrupt:
-            sys.stderr.write("\n")
-            return False
-        if answer.strip().lower() in ("y", "yes"):
-            return True
-        # An empty text is the end of the input.
-        if answer.strip().lower() in ("", "n", "no"):
-            return False
+    """Ask on the terminal, and return whether the answer is yes; Ctrl-C and the end of the input are a no."""
+    try:
+        while True:
+            sys.stderr.write(f"{question} [y/N]: ")
+            sys.stderr.flush()
+            # An empty text is the end of the input.
+            answer = sys.stdin.readline().strip().lower()
+            if answer in ("y", "yes"):
+                return True
+            if answer in ("", "n", "no"):
+                return False
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        return False

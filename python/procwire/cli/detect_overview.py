@@ -9,11 +9,11 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
+from procwire.plain import plain
 from procwire.sigma.describe import Row, reason, shown_time, what_happened
 from procwire.sigma.overview import MatchCount, MatchOverview
 from procwire.sinks import Terminal
 from procwire.sinks.layout import pad, shorten, styled
-from procwire.sinks.plain import plain
 
 __all__ = ["Overview"]
 

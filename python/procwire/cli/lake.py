@@ -33,7 +33,7 @@ def info(
 ) -> ExitCode:
     """Tell what the lake holds, and of every log and recording what it gave, lost, and what was there already."""
     from procwire.lake import Lake
-    from procwire.sinks.plain import plain
+    from procwire.plain import plain
 
     found, *context = [part.info() for part in Lake.open(location).tables()]
     code = ExitCode.ALL_READ
@@ -89,7 +89,7 @@ def verify(
     from procwire.lake.heads import head_of, hold_to
     from procwire.lake.lake import verify_tables
     from procwire.lake.location import resolve
-    from procwire.sinks.plain import plain
+    from procwire.plain import plain
 
     found = resolve(location)
     tables = verify_tables(found)

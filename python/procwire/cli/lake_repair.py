@@ -28,7 +28,7 @@ def repair(
     """
     from procwire.lake.location import resolve
     from procwire.lake.repair import repair as mend
-    from procwire.sinks.plain import plain
+    from procwire.plain import plain
 
     found = resolve(location)
     if dry_run or not yes:

@@ -27,7 +27,7 @@ class Page:
 
     def line(self, text: str = "", *, strong: bool = False) -> None:
         """Write a line."""
-        from procwire.sinks.plain import plain
+        from procwire.plain import plain
 
         # Files and logs hold other people's text, and a terminal obeys control characters.
         start, end = self._bold if strong else ("", "")

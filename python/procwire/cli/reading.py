@@ -21,7 +21,7 @@ def account(ledger: Ledger) -> ExitCode:
 
 def report(ledger: Ledger) -> None:
     """The account of the reading, on stderr."""
-    from procwire.sinks.plain import plain
+    from procwire.plain import plain
 
     sys.stderr.write(plain(ledger.summary()) + "\n")
 

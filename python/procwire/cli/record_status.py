@@ -14,8 +14,8 @@ __all__ = ["print_status"]
 
 def print_status(*, as_json: bool) -> ExitCode:
     """Print the state of each recorder, as text or as JSON; if there is none, what this machine has for one."""
+    from procwire.plain import plain
     from procwire.recorder.status import running_recorders
-    from procwire.sinks.plain import plain
 
     states = list(running_recorders())
     if as_json:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from procwire.plain import plain
 from procwire.sinks.layout import shorten_middle
-from procwire.sinks.plain import plain
 
 __all__ = ["Row", "alert_line", "reason", "shown_time", "value_text", "what_happened"]
 
