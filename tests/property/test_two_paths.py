@@ -21,7 +21,7 @@ from random_rules import samples
 
 from procwire import _core
 from procwire.cli import recording, recording_lines
-from procwire.cli.request import Request, Target, Way
+from procwire.cli.request import Request, Target
 from procwire.recorder import ConfigurationLedger, LiveRules, Recorder, RecordingLedger
 from procwire.recorder.images import with_images
 from procwire.recorder.predicates import Where
@@ -167,7 +167,7 @@ class Source:
 
 def request(way: str, **options: Any) -> Request:
     plain: dict[str, Any] = {field.name: None for field in fields(Request)}
-    plain |= {"targets": (Target(Way(way), None, True),), "where": [], "detect": (), "names": "ossem"}
+    plain |= {"targets": (Target(way, None, True),), "where": [], "detect": (), "names": "ossem"}
     return Request(**{**plain, **options})
 
 

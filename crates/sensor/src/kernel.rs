@@ -31,7 +31,7 @@ const LOSSES: [(&str, u32); 1] = [("ring buffer full", counter::LOST_CONNECTION)
 /// Those that count what rows lack.
 const WARNINGS: [(&str, u32); 6] = [
     ("processes not described: ring buffer full", counter::LOST_PROCESS),
-    ("UDP senders and readers not told: ring buffer full", counter::LOST_CLAIM),
+    ("UDP senders and readers not reported: ring buffer full", counter::LOST_CLAIM),
     ("DNS questions and answers not seen: ring buffer full", counter::LOST_DNS),
     ("sockets whose owner could not be noted", counter::UNOWNED),
     ("TCP connections not remembered: no memory", counter::TCPS_FULL),
@@ -496,7 +496,7 @@ impl Kernel {
     /// What rows lack, by cause.
     pub fn warnings(&self) -> Vec<(String, u64)> {
         let mut warnings = self.counted(&WARNINGS);
-        warnings.push(("UDP flows evicted, told again if they go on".into(), self.counters.get(counter::EVICTED)));
+        warnings.push(("UDP flows evicted, reported again if they continue".into(), self.counters.get(counter::EVICTED)));
         // A tracepoint's program does not run where it interrupts itself; the kernel counts how often.
         warnings.push(("hooks that did not run: program interrupted by itself".into(), self.misses()));
         warnings

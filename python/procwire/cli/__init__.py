@@ -40,10 +40,10 @@ def main() -> None:
         _leave(130)
     except OSError as error:
         # Of help and the like, which no verb writes.
-        from procwire.cli.exits import complain, hush
+        from procwire.cli.exits import complain, discard_streams
 
         complain(f"results: {error.strerror or error}")
-        hush()
+        discard_streams()
         _leave(1)
 
 

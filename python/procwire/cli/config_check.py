@@ -28,12 +28,7 @@ def check(
     strict: bool = False,
     to: CheckFormat = "text",
 ) -> ExitCode:
-    """Find the mistakes in Sysmon configurations: errors, and what is legal and wrong.
-
-    Rules that never match or always, that repeat or contradict each other, values that Sysmon compares otherwise than
-    they look. All checks look at NetworkConnect; those of text (repeats, lists of tokens, paths) at every event.
-    Findings go to stdout; a summary of each file goes to stderr.
-    """
+    """Run `procwire config check`, whose options and help are in `verbs`; return its exit code."""
     checked = [file for path in paths if (file := _checked(path, lenient))]
     for file in checked:
         _write(file.path, [finding for finding in file.findings if notes or finding.severity != "note"], to)

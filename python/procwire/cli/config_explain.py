@@ -29,10 +29,7 @@ def explain(
     lenient: bool = False,
     to: ExplainFormat = "text",
 ) -> ExitCode:
-    """Explain what a Sysmon configuration logs of network connections: the rules as logic, and as SQL.
-
-    With --event or --match: what it decides over a connection, step by step, and which rule decided.
-    """
+    """Run `procwire config explain`, whose options and help are in `verbs`; return its exit code."""
     from procwire.sysmon.parse import load
 
     if (event is not None) + bool(match) + sql > 1:

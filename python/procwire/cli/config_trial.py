@@ -26,13 +26,7 @@ def try_configuration(
     to: FiguresFormat = "text",
     unpack: str | None = None,
 ) -> ExitCode:
-    """Try a Sysmon configuration on logs: how often each rule matches and decides, and what changes without it.
-
-    MATCHED: connections that the rule matches, whatever other rules say. DECIDED: those whose fate it decided, being
-    the first to match. WITHOUT IT: how many more (+) or fewer (-) connections would be logged if the rule were not in
-    the file. A rule is a filter, a <Rule> or a whole element; without an element, what no other matches may have
-    another fate: only a sole element that excludes logs it.
-    """
+    """Run `procwire config test`, whose options and help are in `verbs`; return its exit code."""
     from procwire.cli.progress import shown_progress
     from procwire.cli.reading import account
     from procwire.ledger import Ledger

@@ -14,7 +14,7 @@ from procwire.cli.query_options import QueryOptions, option_names
 from procwire.cli.reading import report
 from procwire.cli.signals import Signals
 from procwire.cli.targets import check_targets
-from procwire.cli.ways import RowsWay, rows_way
+from procwire.cli.ways import rows_way
 from procwire.words import counted
 
 if TYPE_CHECKING:
@@ -46,11 +46,7 @@ def detect(
     timeout: str = "1h",
     unpack: str | None = None,
 ) -> ExitCode:
-    """Detect: run Sigma rules over the lake, or over logs, and tell what matches, and why.
-
-    Each match is a row: the rule, the fields and values that made it match, and the event. A table begins with what
-    matched on which host. Exit code 4 says that there are matches.
-    """
+    """Run `procwire detect`, whose options and help are in `verbs`; return its exit code."""
     check_targets([("-o", output)], [*(logs or ()), *rules], force=force)
     options = QueryOptions(logs, lake, since, until, engine, master, memory, spill, timeout, unpack)
     with Signals() as signals, signals.ended():
@@ -86,7 +82,7 @@ def _matches(source: OpenSource, ruleset: RuleSet) -> Iterable[pa.RecordBatch]:
 def _write(
     matches: Iterable[pa.RecordBatch],
     names: list[str],
-    way: RowsWay,
+    way: str,
     limit: int | None,
     path: Path | None,
     signals: Signals,

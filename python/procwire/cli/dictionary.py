@@ -25,10 +25,7 @@ def dictionary(
     to: DictionaryFormat = "table",
     event: str = "connection",
 ) -> ExitCode:
-    """Print the data dictionary: every column's name, Sysmon's name for it, type, group, meaning and a sample.
-
-    Derived columns are computed on request: name them in `procwire read --columns`.
-    """
+    """Run `procwire dictionary`, whose options and help are in `verbs`; return its exit code."""
     from procwire.dictionary import markdown, to_dicts
     from procwire.event import event_named
 

@@ -11,7 +11,7 @@ from enum import IntEnum
 from procwire.errors import DamageError, ProcwireError, UsageError
 from procwire.extras import named_extras
 
-__all__ = ["ExitCode", "complain", "exit_code_of", "hush"]
+__all__ = ["ExitCode", "complain", "discard_streams", "exit_code_of"]
 
 
 class ExitCode(IntEnum):
@@ -44,7 +44,7 @@ def complain(text: str) -> None:
     sys.stderr.write("".join(f"procwire: {plain(line)}\n" for line in text.splitlines() or [""]))
 
 
-def hush() -> None:
+def discard_streams() -> None:
     """After a pipe was closed or a disk was full: let nothing that is still buffered raise again."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
@@ -62,10 +62,10 @@ def exit_code_of(verb: Callable[[], ExitCode]) -> ExitCode:
         complain(str(error))
         return ExitCode.USAGE
     except BrokenPipeError:
-        hush()
+        discard_streams()
         return ExitCode.ALL_READ
     except KeyboardInterrupt:
-        hush()
+        discard_streams()
         return ExitCode.INTERRUPTED
     except DamageError as error:
         complain(str(error))
@@ -75,5 +75,5 @@ def exit_code_of(verb: Callable[[], ExitCode]) -> ExitCode:
         return ExitCode.NOTHING_READ
     except OSError as error:
         complain(f"{error.filename or 'results'}: {error.strerror or error}")
-        hush()
+        discard_streams()
         return ExitCode.NOTHING_READ

@@ -29,10 +29,7 @@ def guid(
     guids: list[str],
     to: GuidFormat = "text",
 ) -> ExitCode:
-    """Decode ProcessGuids: machine, start of the process to the second, and the key that tells processes apart.
-
-    Which kind of key it is, is judged by its looks, since a GUID does not name its writer.
-    """
+    """Run `procwire guid`, whose options and help are in `verbs`; return its exit code."""
     described = [decode_guid(text).to_dict() for text in guids]
     if to == "json":
         sys.stdout.write(json.dumps(described, indent=2) + "\n")

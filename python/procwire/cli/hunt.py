@@ -14,7 +14,7 @@ from procwire.cli.query_options import QueryOptions, option_names
 from procwire.cli.reading import account
 from procwire.cli.signals import Signals
 from procwire.cli.targets import check_targets
-from procwire.cli.ways import RowsWay, columns_among, rows_way
+from procwire.cli.ways import columns_among, rows_way
 from procwire.errors import UsageError
 from procwire.words import counted
 
@@ -49,10 +49,7 @@ def hunt(
     timeout: str = "1h",
     unpack: str | None = None,
 ) -> ExitCode:
-    """Hunt: ask a question that is worth asking of every network, such as who calls home at regular intervals.
-
-    Hunts in the lake, or in logs named with --files. Rows go to stdout or to a file, the most remarkable first.
-    """
+    """Run `procwire hunt`, whose options and help are in `verbs`; return its exit code."""
     from procwire.hunts import find, load, prepare
 
     known = load(hunts or ())
@@ -115,7 +112,7 @@ def _hunt(
 def _write(
     found: Iterable[pa.RecordBatch],
     schema: pa.Schema,
-    way: RowsWay,
+    way: str,
     limit: int | None,
     path: Path | None,
     *,

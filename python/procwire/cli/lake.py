@@ -31,7 +31,7 @@ def info(
     readings: bool = False,
     to: InfoFormat = "text",
 ) -> ExitCode:
-    """Tell what the lake holds, and of every log and recording what it gave, lost, and what was there already."""
+    """Run `procwire lake info`, whose options and help are in `verbs`; return its exit code."""
     from procwire.lake import Lake
     from procwire.plain import plain
 
@@ -52,10 +52,7 @@ def info(
 
 
 def compact(location: str | None = None) -> ExitCode:
-    """Sort each day into few files, which makes it small and quick to ask; delete files that nobody reads any more.
-
-    Queries, readings and recordings may go on meanwhile. What is replaced is deleted a day later, by the next compact.
-    """
+    """Run `procwire lake compact`, whose options and help are in `verbs`; return its exit code."""
     from procwire.lake import Lake
 
     found = Lake.open(location)
@@ -80,11 +77,7 @@ def verify(
     location: str | None = None,
     expect: str | None = None,
 ) -> ExitCode:
-    """Read every commit and file of the lake: is each there, as it was written, of the right day, with all its rows?
-
-    Faults go to stdout, a line each. The lake's head, on stderr, stands for all of it: keep it elsewhere, and --expect
-    finds what somebody changed who forged all the rest with it.
-    """
+    """Run `procwire lake verify`, whose options and help are in `verbs`; return its exit code."""
     from procwire.lake import Lake
     from procwire.lake.heads import head_of, hold_to
     from procwire.lake.lake import verify_tables

@@ -27,10 +27,7 @@ def expire(
     dry_run: bool = False,
     yes: bool = False,
 ) -> ExitCode:
-    """Drop old days for good: a log that was read is not read again. On a terminal it shows them and asks first.
-
-    Files are deleted a day later, by the next compact or expire: a query may be reading them.
-    """
+    """Run `procwire lake expire`, whose options and help are in `verbs`; return its exit code."""
     from procwire.lake import Lake
 
     limit, now = age(older_than), datetime.now(UTC)

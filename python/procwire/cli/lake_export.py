@@ -30,7 +30,7 @@ def export(
     sort: str | None = None,
     limit: int | None = None,
 ) -> ExitCode:
-    """Write what the lake holds, all of it or a range of time, in any format. Days come in order."""
+    """Run `procwire lake export`, whose options and help are in `verbs`; return its exit code."""
     from procwire.cli.output import Output
     from procwire.event import CONNECTION, event_named
     from procwire.lake import Lake

@@ -22,10 +22,7 @@ def repair(
     dry_run: bool = False,
     yes: bool = False,
 ) -> ExitCode:
-    """Take what is damaged out of the lake, so that the rest can be used and verified. Stop the lake's writers before.
-
-    Damaged files and commits are moved to the folder damaged/ in the lake, never deleted; what is lost is shown.
-    """
+    """Run `procwire lake repair`, whose options and help are in `verbs`; return its exit code."""
     from procwire.lake.location import resolve
     from procwire.lake.repair import repair as mend
     from procwire.plain import plain

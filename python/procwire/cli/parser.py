@@ -105,7 +105,6 @@ def argument(
         help=help,
         nargs=count,
         type=type,
-        default=[] if count == "*" else None,
     )
 
 

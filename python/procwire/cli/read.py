@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from procwire.cli.exits import ExitCode
 from procwire.cli.progress import OnProgress, shown_progress
-from procwire.cli.read_request import Format, Request, Way, loaded_rules, written
+from procwire.cli.read_request import Format, Request, loaded_rules, written
 from procwire.cli.reading import exit_code, report
 from procwire.cli.signals import Signals
 from procwire.cli.targets import check_targets
@@ -36,7 +36,7 @@ _PACKED = (".gz", ".zst", ".zip", ".bz2", ".xz", ".tgz")
 
 def read(
     paths: list[str],
-    to: Way | None = None,
+    to: str | None = None,
     output: Path | None = None,
     force: bool = False,
     names: Names = "ossem",
@@ -56,10 +56,7 @@ def read(
     event: str | None = None,
     unpack: str | None = None,
 ) -> ExitCode:
-    """Read network connections (Sysmon's event 3) from logs of any kind, as one typed table.
-
-    Rows go to stdout or to a file; progress and the account of the reading go to stderr.
-    """
+    """Run `procwire read`, whose options and help are in `verbs`; return its exit code."""
     request = Request(
         paths=paths,
         to=None if to is None else canonical(to),

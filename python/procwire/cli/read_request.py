@@ -6,23 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from procwire.choices import InputFormat as Format
 from procwire.choices import Names
-from procwire.sinks.formats import READ_FORMATS
 
 if TYPE_CHECKING:
     from procwire.ledger import Ledger
     from procwire.sources.limits import UnpackLimits
     from procwire.sysmon import ConfigFilter
 
-__all__ = ["Format", "Request", "Way", "loaded_rules", "written"]
-
-if TYPE_CHECKING:
-    Way = str
-else:
-    Way = Literal[READ_FORMATS]
+__all__ = ["Format", "Request", "loaded_rules", "written"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procwire.cli.exits import ExitCode
-from procwire.cli.request import Level, Protocol, Request, Sensor, Target, Way
+from procwire.cli.request import Level, Protocol, Request, Sensor, Target
 from procwire.cli.targets import check_targets
 from procwire.cli.ways import listed
 from procwire.errors import RecordError, UsageError
@@ -34,7 +34,7 @@ def record(
     lenient: bool = False,
     strict_sysmon: bool = False,
     keep_unlogged: bool = False,
-    to: list[Way] | None = None,
+    to: list[str] | None = None,
     output: list[Path] | None = None,
     lake: str | None = None,
     names: Names = "ossem",
@@ -61,10 +61,7 @@ def record(
     level: Level | None = None,
     status: bool = False,
 ) -> ExitCode:
-    """Record the network connections of this Linux machine as they are made (Sysmon's event 3), each with its process.
-
-    Rows go to stdout or to files; what is recorded how, and the account at the end, go to stderr.
-    """  # fmt: skip
+    """Run `procwire record`, whose options and help are in `verbs`; return its exit code."""
     if status:
         from procwire.cli.record_status import print_status
 

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from procwire.choices import Level, Names
 from procwire.choices import ProtocolChoice as Protocol
 from procwire.choices import SensorName as Sensor
-from procwire.sinks.formats import RECORD_FORMATS
 
-__all__ = ["Level", "Names", "Protocol", "Request", "Sensor", "Target", "Way"]
-
-
-if TYPE_CHECKING:
-    Way = str
-else:
-    Way = StrEnum("Way", [(name.replace("-", "_").upper(), name) for name in RECORD_FORMATS])
-    """The formats; an enumeration, since Typer takes no list of a Literal."""
+__all__ = ["Level", "Names", "Protocol", "Request", "Sensor", "Target"]
 
 
 @dataclass(frozen=True, slots=True)

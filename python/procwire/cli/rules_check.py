@@ -39,10 +39,7 @@ def check(
     to: CheckFormat = "text",
     unpack: str | None = None,
 ) -> ExitCode:
-    """Check Sigma rules: which run, and which can match nothing in logs, or under a Sysmon configuration, and why.
-
-    The report goes to stdout, a summary to stderr.
-    """
+    """Run `procwire sigma check`, whose options and help are in `verbs`; return its exit code."""
     if sql:
         return _show_sql(rules, to)
     options = QueryOptions(logs, lake, since, until, unpack=unpack)

@@ -22,10 +22,7 @@ def try_rules(
     events: Path | None = None,
     to: Literal["text", "ndjson"] = "text",
 ) -> ExitCode:
-    """Test Sigma rules by examples: events that they are to match, and events that they are not, and say why.
-
-    Outcomes go to stdout, a summary to stderr.
-    """
+    """Run `procwire sigma test`, whose options and help are in `verbs`; return its exit code."""
     from procwire.sigma import test
 
     report = test(rules, examples=events)

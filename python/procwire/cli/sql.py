@@ -12,7 +12,7 @@ from procwire.cli.query_options import QueryOptions, option_names
 from procwire.cli.reading import account
 from procwire.cli.signals import Signals
 from procwire.cli.targets import check_targets
-from procwire.cli.ways import Way, way_of
+from procwire.cli.ways import way_of
 from procwire.errors import UsageError
 from procwire.words import counted
 
@@ -44,12 +44,7 @@ def sql(
     timeout: str = "1h",
     unpack: str | None = None,
 ) -> ExitCode:
-    """Ask the lake, or logs, in SQL: connections, processes, destinations, pairs, process_creations, dns_queries,
-    and enriched: connections with command line, parent and the name asked for.
-
-    `connections` has a row for each event, under the names of `procwire dictionary`; ip_in(dst_ip, '10.0.0.0/8'),
-    is_private(dst_ip) and other functions test addresses.
-    """
+    """Run `procwire sql`, whose options and help are in `verbs`; return its exit code."""
     check_targets([("-o", output)], [*(files or ()), *([file] if file else [])], force=force)
     from procwire.query import open_source
 
@@ -80,7 +75,7 @@ def _query(query: str | None, file: Path | None) -> str:
 def _answer(
     source: OpenSource,
     query: str,
-    to: Way | None,
+    to: str | None,
     output: Path | None,
     limit: int | None,
     signals: Signals,

@@ -5,23 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
 from procwire.errors import UsageError
-from procwire.sinks.formats import EXPORT_FORMATS, ROW_FORMATS, canonical, format_named, format_of_path
+from procwire.sinks.formats import canonical, format_named, format_of_path
 
-__all__ = ["RowsWay", "Way", "columns_among", "listed", "rows_way", "way_of"]
-
-if TYPE_CHECKING:
-    Way = str
-    RowsWay = str
-else:
-    Way = Literal[EXPORT_FORMATS]
-    RowsWay = Literal[ROW_FORMATS]
-    """Formats for rows that are not events."""
+__all__ = ["columns_among", "listed", "rows_way", "way_of"]
 
 
-def way_of(to: Way | None, path: Path | None) -> Way:
+def way_of(to: str | None, path: Path | None) -> str:
     """Return the format asked for, else that of the file's name; on a terminal a table.
 
     Raises UsageError for a file with an unknown suffix.
@@ -33,7 +24,7 @@ def way_of(to: Way | None, path: Path | None) -> Way:
     return format_of_path(path)
 
 
-def rows_way(to: RowsWay | None, path: Path | None) -> RowsWay:
+def rows_way(to: str | None, path: Path | None) -> str:
     """Return the format of rows that are not events, as `way_of` does. Raises UsageError for a file of events."""
     way = way_of(to, path)
     if format_named(way).whole_events:

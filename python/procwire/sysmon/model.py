@@ -49,7 +49,7 @@ class Finding:
 
     place: Place
     severity: Severity
-    """error: Sysmon refuses it, or reads something else than is written; warning: legal and likely wrong; note: legal,
+    """error: Sysmon refuses it, or reads it differently; warning: legal and likely wrong; note: legal,
     and without effect here."""
     text: str
     """What was found and what was expected."""

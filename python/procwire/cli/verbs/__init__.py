@@ -42,15 +42,9 @@ GROUPS = {
 ALIASES = {"rules": "sigma"}
 """Former names of groups, which no help shows."""
 
-_MODULES: dict[tuple[str, ...], str] = {
-    ("config", "test"): "config_trial",
-    ("sigma", "check"): "rules_check",
-    ("sigma", "test"): "rules_trial",
-}
-
 
 def verb_named(words: tuple[str, ...]) -> Verb:
     """Import the declaration of a verb of VERBS."""
-    module = import_module(f"procwire.cli.verbs.{_MODULES.get(words, '_'.join(words))}")
+    module = import_module(f"procwire.cli.verbs.{'_'.join(words)}")
     verb: Verb = module.VERB
     return verb

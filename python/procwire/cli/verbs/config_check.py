@@ -36,7 +36,7 @@ Examples:
   procwire config check --to json sysmonconfig.xml | jq -r 'select(.severity == "warning").line'
 
 Findings are lines FILE:LINE:COLUMN: SEVERITY: TEXT, as editors and CI know them:
-  error    Sysmon refuses it, or reads something else than is written
+  error    Sysmon refuses it, or reads something other than what is written
   warning  legal, and likely wrong
   note     legal, and without effect here
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 from procwire.cli.parser import Verb, argument, flag, number, option, path
 from procwire.cli.verbs.shared import (
     COLUMNS,
-    ENGINE,
     FILES,
     FORCE,
     LAKE,
-    MASTER,
-    MEMORY,
     OUTPUT,
+    QUERY_LIMITS,
     ROWS_TO,
     SINCE,
-    SPILL,
-    TIMEOUT,
     UNPACK,
     UNTIL,
 )
@@ -48,11 +44,7 @@ Hunts in the lake, or in logs named with --files. Rows go to stdout or to a file
         FORCE,
         COLUMNS,
         option("--limit", metavar="N", type=number(1), help="The first N rows."),
-        ENGINE,
-        MASTER,
-        MEMORY,
-        SPILL,
-        TIMEOUT,
+        *QUERY_LIMITS,
         UNPACK,
     ],
     """\

@@ -9,20 +9,16 @@ from procwire.sinks.formats import EXPORT_FORMATS, ROW_FORMATS
 
 __all__ = [
     "COLUMNS",
-    "ENGINE",
     "EVENT_COLUMNS",
     "FILES",
     "FORCE",
     "LAKE",
     "LOGS",
-    "MASTER",
-    "MEMORY",
     "NAMES",
     "OUTPUT",
+    "QUERY_LIMITS",
     "ROWS_TO",
     "SINCE",
-    "SPILL",
-    "TIMEOUT",
     "TO",
     "UNPACK",
     "UNTIL",
@@ -57,6 +53,8 @@ TIMEOUT = option(
     default="1h",
     help="End the query after this time, such as 10m; none is no limit. [default: 1h]",
 )
+QUERY_LIMITS = (ENGINE, MASTER, MEMORY, SPILL, TIMEOUT)
+"""Where a query runs, and what it may use."""
 _TO_HELP = "Format of the result. [default: by the suffix of -o; table on a terminal; else ndjson]"
 TO = option("--to", choices=EXPORT_FORMATS, help=_TO_HELP)
 ROWS_TO = option("--to", choices=ROW_FORMATS, help=_TO_HELP)
