@@ -496,7 +496,8 @@ impl Kernel {
     /// What rows lack, by cause.
     pub fn warnings(&self) -> Vec<(String, u64)> {
         let mut warnings = self.counted(&WARNINGS);
-        warnings.push(("UDP flows evicted, reported again if they continue".into(), self.counters.get(counter::EVICTED)));
+        warnings
+            .push(("UDP flows evicted, reported again if they continue".into(), self.counters.get(counter::EVICTED)));
         // A tracepoint's program does not run where it interrupts itself; the kernel counts how often.
         warnings.push(("hooks that did not run: program interrupted by itself".into(), self.misses()));
         warnings
