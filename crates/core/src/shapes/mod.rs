@@ -2,6 +2,8 @@
 
 pub(crate) mod convert;
 pub(crate) mod keys;
+pub(crate) mod lines;
 pub mod message;
+pub(crate) mod pairs;
 pub(crate) mod record;
 pub(crate) mod text;

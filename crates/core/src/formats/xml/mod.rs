@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bumpalo::Bump;
 
 pub use self::event::{read_data, read_event};
+pub(crate) use self::markup::unescape;
 use self::records::{End, Record, Records, is_plain, last_end};
 use self::skeleton::Skeletons;
 use crate::format::{
@@ -119,6 +120,17 @@ fn decode_event(
         }
         Ok(other) => other.count(ledger),
         Err(detail) => ledger.damage.add(BROKEN_RECORD, place.offset, place.line, || detail),
+    }
+}
+
+/// What stands before the quotation marks of the first attribute, if they are not XML's own: one of CSV's, which doubles
+/// them, or a backslash of JSON's.
+pub(crate) fn escaped_quotes(xml: &[u8]) -> Option<u8> {
+    let equals = memchr::memchr(b'=', xml)?;
+    match xml.get(equals + 1..)? {
+        [b'"', b'"', next, ..] if !matches!(next, b'>' | b'/' | b' ') => Some(b'"'),
+        [b'\\', b'"', ..] => Some(b'\\'),
+        _ => None,
     }
 }
 
