@@ -53,7 +53,9 @@ pub fn carries(head: &[u8], mark: usize, whole: bool) -> Option<bool> {
             let is_quoted =
                 before.trim_ascii_start().starts_with(b"\"") || memchr::memmem::find(before, &quoted).is_some();
             let cells = header.columns.len();
-            return Some(is_quoted && (cells..=cells + 1).contains(&rows.fields().len()));
+            let found = rows.fields().len();
+            // Without quotation marks, chance could not make as many cells in both lines.
+            return Some((is_quoted && found == cells + 1) || (found == cells && (is_quoted || cells > 4)));
         }
     }
     if whole { Some(false) } else { None }
@@ -427,6 +429,12 @@ impl CsvDecoder {
                 && let Some(verdict) = self.read_carried(raw, arena, row, asked)?
             {
                 return Ok(verdict);
+            }
+            if slot == Slot::Skip && memchr::memmem::find(field, lines::BARS.as_bytes()).is_some() {
+                for (field, raw) in lines::between_bars(raw) {
+                    record.put(scope, Slot::Data(field), Scalar::Text(Text { raw, json: false }))?;
+                }
+                continue;
             }
             let slot = if slot == Slot::Skip { slot_of_cell(raw) } else { slot };
             let raw = match slot {

@@ -88,6 +88,9 @@ fn sniff_line(line: &[u8]) -> Option<(usize, Option<FormatName>)> {
         let is_carried = find("{\"").is_some_and(|json| json < xml) || xml::escaped_quotes(&line[xml..]).is_some();
         return Some((xml, Some(if is_carried { FormatName::Text } else { FormatName::Xml })));
     }
+    if let Some(bars) = find("TgtIP: ").filter(|_| find("SrcIP: ").is_some()) {
+        return Some((bars, None));
+    }
     if text::looks_like_log(line) {
         let mark = ["UtcTime: ", "&lt;Event", "{\""].iter().find_map(|mark| find(mark)).unwrap_or(0);
         return Some((mark, Some(FormatName::Text)));

@@ -528,6 +528,31 @@ fn set_header<'a>(row: &mut Row<'a>, field: Field, value: &'a str) {
     }
 }
 
+/// What stands between Hayabusa's pairs.
+pub(crate) const BARS: &str = " \u{a6} ";
+
+/// The fields in Hayabusa's `SrcIP: 10.0.0.1 \u{a6} TgtIP: ...`, which has short names for them, or Sysmon's.
+pub(crate) fn between_bars(text: &str) -> impl Iterator<Item = (Field, &str)> {
+    text.split(BARS).filter_map(|pair| {
+        let (name, value) = pair.split_once(':')?;
+        let field = match name.trim_ascii() {
+            "Proto" => Field::NetworkProtocol,
+            "SrcIP" => Field::SrcIp,
+            "SrcPort" => Field::SrcPort,
+            "SrcHost" => Field::SrcHostName,
+            "TgtIP" => Field::DstIp,
+            "TgtPort" => Field::DstPort,
+            "TgtHost" => Field::DstHostName,
+            "Proc" => Field::ProcessName,
+            "PID" => Field::ProcessId,
+            "PGUID" => Field::ProcessGuid,
+            "Rule" => Field::RuleName,
+            name => Field::from_data_name(name)?,
+        };
+        Some((field, value.trim_ascii()))
+    })
+}
+
 /// Whether a header is that of PowerShell's `Format-List`: `Key   : value`.
 fn is_list(header: &str) -> bool {
     header.lines().any(|line| line.split_once(" : ").is_some_and(|(key, _)| !key.trim_ascii().contains([':', '='])))

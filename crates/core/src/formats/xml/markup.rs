@@ -243,7 +243,7 @@ fn same(name: &str, expected: &str) -> Result<(), String> {
     Err(found(&format!("</{}>", shorten(name)), &format!("</{}>", shorten(expected))))
 }
 
-fn cut_off(name: &str) -> String {
+pub(super) fn cut_off(name: &str) -> String {
     found("the end", &format!("</{}>", shorten(name)))
 }
 
