@@ -592,6 +592,11 @@ pub(crate) struct Syslog<'a> {
 impl<'a> Syslog<'a> {
     /// Read the header of RFC 3164, with either form of time, or of RFC 5424. None if there is none.
     pub(crate) fn read(line: &'a str) -> Option<Self> {
+        // RFC 6587 writes the length before it.
+        let line = line
+            .trim_start_matches(|symbol: char| symbol.is_ascii_digit())
+            .strip_prefix(" <")
+            .map_or(line, |_| line.split_once(' ').map_or(line, |(_, rest)| rest));
         let line = match line.strip_prefix('<') {
             Some(rest) => {
                 let (priority, rest) = rest.split_once('>')?;

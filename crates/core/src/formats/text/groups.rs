@@ -124,11 +124,11 @@ struct Group {
     is_complete: bool,
     /// Whether its last lines are an event in XML.
     in_xml: bool,
-    /// The fields in the header.
-    seen: Vec<Field>,
+    /// The keys in the header that stand for fields.
+    seen: Vec<String>,
 }
 
-enum Line {
+enum Line<'a> {
     Blank,
     /// `Network connection detected:`.
     Heading {
@@ -140,7 +140,8 @@ enum Line {
     Field(Field),
     /// Another pair.
     Pair {
-        field: Option<Field>,
+        /// Its key, if it stands for a field.
+        known: Option<&'a str>,
         is_list: bool,
     },
     /// A line with a complete event.
@@ -150,8 +151,8 @@ enum Line {
     },
 }
 
-impl Line {
-    fn of(line: &[u8]) -> Line {
+impl<'a> Line<'a> {
+    fn of(line: &'a [u8]) -> Self {
         let Ok(line) = std::str::from_utf8(line) else { return Line::Other { is_indented: false } };
         let is_indented = line.starts_with([' ', '\t']);
         let line = line.trim_start_matches('\u{feff}').trim_ascii();
@@ -184,7 +185,7 @@ impl Line {
         let is_list = value.starts_with(' ') && key.ends_with(' ') && !key.trim_ascii().contains(' ');
         match lines::header_pair(key, value.trim_ascii()) {
             None if key.trim_ascii().contains("  ") => Line::Other { is_indented },
-            field => Line::Pair { field, is_list },
+            field => Line::Pair { known: field.map(|_| key.trim_ascii()), is_list },
         }
     }
 }
@@ -208,17 +209,16 @@ impl Group {
         match Line::of(line) {
             Line::Start | Line::Heading { .. } => {}
             Line::Field(field @ (Field::RuleName | Field::EventCreationTime)) => group.read_field(field),
-            Line::Pair { field: Some(field), is_list } => group.read_header(Some(field), is_list),
-            Line::Pair { field: None, is_list } if starts_list(line) => group.read_header(None, is_list),
+            Line::Pair { known, is_list } if known.is_some() || starts_list(line) => group.read_header(known, is_list),
             _ => return None,
         }
         Some(group)
     }
 
-    fn read_header(&mut self, field: Option<Field>, is_list: bool) {
+    fn read_header(&mut self, known: Option<&str>, is_list: bool) {
         self.has_header = true;
         self.is_list |= is_list;
-        self.seen.extend(field);
+        self.seen.extend(known.map(str::to_owned));
     }
 
     fn read_field(&mut self, field: Field) {
@@ -254,12 +254,12 @@ impl Group {
                 false => Next::Apart,
             },
             Line::Heading { .. } => Next::Join,
-            Line::Pair { field, is_list } => {
-                let is_next = field.is_some_and(|field| self.seen.contains(&field));
+            Line::Pair { known, is_list } => {
+                let is_next = known.is_some_and(|key| self.seen.iter().any(|seen| seen == key));
                 if is_next || (self.is_complete && !self.is_list) || self.has_rule && !self.has_time {
                     return Next::Apart;
                 }
-                self.read_header(field, is_list);
+                self.read_header(known, is_list);
                 Next::Join
             }
             Line::Other { is_indented } if self.is_list && is_indented => Next::Join,

@@ -200,7 +200,10 @@ impl ObjectDecoder {
             match reader.item()?.ok_or_else(|| cut_off(tag.name))? {
                 Item::Open(child) => {
                     let name = child.attributes().find(|(key, _)| *key == "N").map(|(_, name)| name);
-                    let is_container = matches!(child.name, "Obj" | "Props" | "MS" | "LST" | "IE" | "STK" | "QUE" | "DCT" | "En" | "TN");
+                    let is_container = matches!(
+                        child.name,
+                        "Obj" | "Props" | "MS" | "LST" | "IE" | "STK" | "QUE" | "DCT" | "En" | "TN"
+                    );
                     if !is_container {
                         let value = reader.value(child, arena)?;
                         if let Some(name) = name.filter(|_| child.name != "Nil") {
@@ -258,7 +261,9 @@ fn plain<'a>(text: &'a str, arena: &'a Bump) -> &'a str {
                 behind
             }
             Some(high @ 0xd800..0xdc00) if let Some(low) = behind[5..].strip_prefix("_x").and_then(unit) => {
-                plain.extend(char::decode_utf16([high, low]).map(|symbol| symbol.unwrap_or(char::REPLACEMENT_CHARACTER)));
+                plain.extend(
+                    char::decode_utf16([high, low]).map(|symbol| symbol.unwrap_or(char::REPLACEMENT_CHARACTER)),
+                );
                 &behind[12..]
             }
             Some(unit) => {
