@@ -1,7 +1,10 @@
 //! Opens events that other records carry as text, in any format.
 
+use std::sync::LazyLock;
+
 use bumpalo::Bump;
 use memchr::memmem;
+use memchr::memmem::Finder;
 
 use crate::format::Verdict;
 use crate::formats::{json, xml};
@@ -24,8 +27,8 @@ impl Nested for Carried {
         asked: Events,
     ) -> Result<Option<Verdict>, String> {
         let bytes = line.as_bytes();
-        let xml = find_event(bytes, b"<Event");
-        let json = memmem::find(bytes, b"{\"");
+        let xml = find_event(bytes, &XML);
+        let json = JSON.find(bytes);
         if let Some(start) = json.filter(|json| xml.is_none_or(|xml| *json < xml)) {
             let read = json::read_event(&line[start..], arena, row, asked, &Carried);
             // Braces may stand before an event that is not in them.
@@ -37,7 +40,7 @@ impl Nested for Carried {
         if let Some(start) = xml {
             return xml::read_event(plain_xml(&line[start..], arena), arena, row, asked).map(Some);
         }
-        if let Some(start) = find_event(bytes, b"&lt;Event") {
+        if let Some(start) = find_event(bytes, &ESCAPED) {
             return xml::read_event(xml::unescape(&line[start..], arena)?, arena, row, asked).map(Some);
         }
         lines::read(line, arena, row, asked, &Carried)
@@ -52,10 +55,14 @@ impl Nested for Carried {
     }
 }
 
+static XML: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("<Event"));
+static ESCAPED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("&lt;Event"));
+static JSON: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("{\""));
+
 /// Where the tag of an event opens: not `<EventData`.
-fn find_event(bytes: &[u8], tag: &[u8]) -> Option<usize> {
-    memmem::find_iter(bytes, tag).find(|at| {
-        let behind = &bytes[at + tag.len()..];
+fn find_event(bytes: &[u8], tag: &Finder<'static>) -> Option<usize> {
+    tag.find_iter(bytes).find(|at| {
+        let behind = &bytes[at + tag.needle().len()..];
         matches!(behind.first(), Some(b'>' | b' ' | b'\t' | b'\r' | b'\n')) || behind.starts_with(b"&gt;")
     })
 }

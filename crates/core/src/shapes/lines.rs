@@ -1,9 +1,12 @@
 //! Text in which collectors pass an event on: a line of syslog, a block of lines, or a list of pairs. A header says where
 //! the event comes from; the fields are in a message text or in pairs.
 
+use std::sync::LazyLock;
+
 use bumpalo::Bump;
 use bumpalo::collections::String as BumpString;
 use memchr::memmem;
+use memchr::memmem::Finder;
 
 use crate::format::{SYSMON, SYSMON_LINUX, Verdict, is_sysmon};
 use crate::shapes::convert::{epoch, has_zone, system_value};
@@ -22,8 +25,18 @@ use crate::table::value::{Value, parse_int};
 const OSSEC: &str = "WinEvtLog: ";
 /// Snare's agents, and others in its form, begin an event with this.
 const SNARE: &str = "MSWinEventLog";
-const CEF: &str = "CEF:";
-const LEEF: &str = "LEEF:";
+
+static OSSEC_MARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(OSSEC));
+static SNARE_MARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(SNARE));
+static CEF_MARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("CEF:"));
+static LEEF_MARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("LEEF:"));
+static OCTAL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("#01"));
+/// Names that only pairs have.
+static PAIRS: LazyLock<[Finder<'static>; 3]> =
+    LazyLock::new(|| ["SourceIp=", "ParentProcessGuid=", "QueryName="].map(Finder::new));
+
+/// The marks of a collector stand within this many bytes.
+const MAX_HEAD_BYTES: usize = 512;
 
 /// Whether a line may hold an event, or the beginning of one.
 pub(crate) fn may_hold_event(line: &[u8]) -> bool {
@@ -53,22 +66,23 @@ pub(crate) fn read<'a>(
     nested: &'static dyn Nested,
 ) -> Result<Option<Verdict>, String> {
     let text = undo_octal(text, arena);
-    let behind = |mark: &str| memmem::find(text.as_bytes(), mark.as_bytes()).map(|at| at + mark.len());
+    let head = &text.as_bytes()[..text.len().min(MAX_HEAD_BYTES)];
+    let behind = |mark: &Finder<'static>| mark.find(head).map(|at| at + mark.needle().len());
     let reader = Reader { text, arena, asked };
-    if let Some(start) = behind(OSSEC) {
+    if let Some(start) = behind(&OSSEC_MARK) {
         return reader.ossec(start, row).map(Some);
     }
-    if let Some(start) = behind(SNARE)
+    if let Some(start) = behind(&SNARE_MARK)
         && let Some(verdict) = reader.snare(start, row)?
     {
         return Ok(Some(verdict));
     }
-    if let Some(start) = behind(CEF)
+    if let Some(start) = behind(&CEF_MARK)
         && let Some(verdict) = reader.cef(start, row)?
     {
         return Ok(Some(verdict));
     }
-    if let Some(start) = behind(LEEF)
+    if let Some(start) = behind(&LEEF_MARK)
         && let Some(verdict) = reader.leef(start, row)?
     {
         return Ok(Some(verdict));
@@ -82,7 +96,7 @@ pub(crate) fn read<'a>(
 /// rsyslog writes control characters as `#011` for a tab, `#015#012` for a line end.
 fn undo_octal<'a>(text: &'a str, arena: &'a Bump) -> &'a str {
     const MARKS: [&str; 4] = ["#012UtcTime:", "#012ProcessGuid:", "#011UtcTime:", "#011Microsoft-Windows-"];
-    if memmem::find(text.as_bytes(), b"#01").is_none()
+    if OCTAL.find(text.as_bytes()).is_none()
         || !MARKS.iter().any(|mark| memmem::find(text.as_bytes(), mark.as_bytes()).is_some())
     {
         return text;
@@ -101,9 +115,19 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Fill the row from a message text that must be complete.
     fn fill_message(&self, text: &'a str, event: Event, row: &mut Row<'a>) -> Result<(), String> {
+        self.fill_from(Message::find(text, event), text, event, row)
+    }
+
+    fn fill_from(
+        &self,
+        message: Option<Message<'a>>,
+        text: &'a str,
+        event: Event,
+        row: &mut Row<'a>,
+    ) -> Result<(), String> {
         let last = event.last().sysmon();
         let cut_off = || format!("found the end of the line, expected {last}");
-        let message = Message::find(text, event).ok_or_else(cut_off)?;
+        let message = message.ok_or_else(cut_off)?;
         if message.is_misrendered {
             return Err("found a message text whose names do not match its values, expected that of the same version \
                         of Sysmon"
@@ -114,7 +138,7 @@ impl<'a> Reader<'a> {
         }
         message.fill(row);
         // syslog-ng writes line ends as `\n`, and then perhaps each backslash twice.
-        if memmem::find(text.as_bytes(), b"\\nUtcTime:").is_some() {
+        if message.is_escaped && text.contains("\\\\") {
             for field in event.data() {
                 if let Value::Text(value) = row.get(*field) {
                     row.set(*field, Value::Text(halve_backslashes(value, self.arena)));
@@ -291,7 +315,8 @@ impl<'a> Reader<'a> {
     /// Whether the fields of an event are pairs.
     fn has_pairs(&self) -> bool {
         let has = |field: &Field| find_key(self.text, field.sysmon()).is_some();
-        Event::ALL.iter().any(|event| event.marks()[..2].iter().all(has))
+        PAIRS.iter().any(|mark| mark.find(self.text.as_bytes()).is_some())
+            && Event::ALL.iter().any(|event| event.marks()[..2].iter().all(has))
     }
 
     fn pairs(&self, row: &mut Row<'a>, nested: &'static dyn Nested) -> Result<Option<Verdict>, String> {
@@ -319,14 +344,15 @@ impl<'a> Reader<'a> {
     fn message(&self, row: &mut Row<'a>) -> Result<Option<Verdict>, String> {
         let Some(event) = event_of(self.text) else { return self.header_alone(row) };
         let text = self.without_prefixes();
-        let range = Message::find(text, event).map_or(0..text.len(), |message| message.range);
+        let message = Message::find(text, event);
+        let range = message.as_ref().map_or(0..text.len(), |message| message.range.clone());
         self.fill_header(&text[..range.start], row);
         self.fill_header(&text[range.end..], row);
         let verdict = self.verdict(Some(event), row);
         if let Verdict::Asked(event) = verdict {
             self.fill_syslog(row);
             row.set(Field::EventId, Value::Int(event.id()));
-            self.fill_message(text, event, row)?;
+            self.fill_from(message, text, event, row)?;
             if is_list(&text[..range.start]) {
                 drop_broken(row, event);
             }

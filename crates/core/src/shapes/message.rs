@@ -19,13 +19,39 @@ const MAX_FIELDS: usize = 32;
 
 /// The event whose message text this is, in any language: the heading may be translated, the names are not.
 pub(crate) fn event_of(message: &str) -> Option<Event> {
-    let has = |field: &Field| {
-        let name = field.sysmon().as_bytes();
-        memmem::find_iter(message.as_bytes(), name).any(|at| message.as_bytes().get(at + name.len()) == Some(&b':'))
-    };
+    let mut seen = 0u128;
+    for (_, field) in names(message) {
+        seen |= 1 << field as usize;
+    }
+    let has = |field: &Field| seen & 1 << *field as usize != 0;
     let has_time = has(&Field::EventCreationTime);
     Event::ALL.into_iter().find(|event| has_time && event.marks().iter().all(has))
 }
+
+/// Every place where a field's name stands before a colon, and the field.
+fn names(text: &str) -> impl Iterator<Item = (usize, Field)> {
+    const { assert!(Field::COUNT <= u128::BITS as usize) };
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b':', bytes).filter_map(|colon| {
+        let before = &bytes[..colon];
+        let len = before.iter().rev().take(MAX_NAME_BYTES).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        let start = colon - len;
+        if len < MIN_NAME_BYTES {
+            return None;
+        }
+        if let Some(field) = Field::from_data_name(&text[start..colon]) {
+            return Some((start, field));
+        }
+        // Behind `\n`.
+        let is_escape = start > 0 && bytes[start - 1] == b'\\' && matches!(bytes[start], b'n' | b'r' | b't');
+        let field = Field::from_data_name(&text[start + 1..colon]).filter(|_| is_escape)?;
+        Some((start + 1, field))
+    })
+}
+
+/// The lengths of the shortest name, `User`, and of the longest.
+const MIN_NAME_BYTES: usize = 4;
+const MAX_NAME_BYTES: usize = 24;
 
 /// Fill the fields that `row` does not have yet from the event's message text.
 ///
@@ -47,6 +73,8 @@ pub(crate) struct Message<'a> {
     pub(crate) range: Range<usize>,
     /// Whether its names are those of another version of Sysmon, so that they do not match the values.
     pub(crate) is_misrendered: bool,
+    /// Whether escaped line ends stand between its pairs.
+    pub(crate) is_escaped: bool,
     /// Whether it ends with the last name that every version has: a truncated one does not.
     pub(crate) is_complete: bool,
 }
@@ -58,14 +86,18 @@ impl<'a> Message<'a> {
         let inner = message.trim_ascii();
         let inner = inner.strip_prefix('"').map_or(inner, |inner| inner.strip_suffix('"').unwrap_or(inner));
         let shift = inner.as_ptr() as usize - message.as_ptr() as usize;
-        let text = Pairs { text: inner, between: Between::Blank };
+        let names: Vec<_> = names(inner).collect();
+        let text = Pairs { text: inner, names: &names, between: Between::Blank };
         let mut found = match text.anchor() {
             Some((between, time, guid)) => Pairs { between, ..text }.read(event, Some(time), guid),
             None => {
                 let between = if inner.contains('\n') { Between::Lines } else { Between::Blank };
                 let mut found = Pairs { between, ..text }.read(event, None, 0);
-                let has_time = |pair: &Option<(Field, &str)>| matches!(pair, Some((Field::EventCreationTime, time)) if !matches!(*time, "" | "-"));
-                found.is_misrendered |= found.fields.iter().any(has_time);
+                let has_no_time = |pair: &Option<(Field, &str)>| {
+                    matches!(pair, Some((Field::EventCreationTime, time))
+                        if !matches!(*time, "" | "-") && !looks_like_time(time))
+                };
+                found.is_misrendered |= found.fields.iter().any(has_no_time);
                 found
             }
         };
@@ -94,21 +126,24 @@ enum Between<'a> {
 
 /// A text with pairs.
 #[derive(Clone, Copy)]
-struct Pairs<'a> {
+struct Pairs<'a, 'n> {
     text: &'a str,
+    /// Every place of a name.
+    names: &'n [(usize, Field)],
     between: Between<'a>,
 }
 
-impl<'a> Pairs<'a> {
+impl<'a> Pairs<'a, '_> {
     /// What separates the pairs, where the value of `UtcTime` stands, and where `ProcessGuid`, which follows it, begins.
     ///
     /// The time has a form that nothing before it has, so a rule's name may hold what it likes.
     fn anchor(&self) -> Option<(Between<'a>, Range<usize>, usize)> {
-        let (time, guid) = (Field::EventCreationTime.sysmon(), Field::ProcessGuid.sysmon());
-        let mut from = 0;
-        while let Some(start) = find_name(self.text, from, time) {
-            from = start + time.len() + 1;
-            let end = find_name(self.text, from, guid)?;
+        let places = |field: Field| {
+            self.names.iter().filter(move |(start, found)| *found == field && is_separated(self.text, *start))
+        };
+        for (start, time) in places(Field::EventCreationTime) {
+            let from = start + time.sysmon().len() + 1;
+            let end = places(Field::ProcessGuid).find(|(start, _)| *start >= from)?.0;
             let value = without_separator(&self.text[from..end]);
             let between = &self.text[from + value.len()..end];
             if looks_like_time(value.trim_ascii()) && !between.is_empty() {
@@ -126,6 +161,7 @@ impl<'a> Pairs<'a> {
             fields: [None; MAX_FIELDS],
             range: 0..self.text.len(),
             is_misrendered: false,
+            is_escaped: matches!(self.between, Between::Text(between) if between.contains('\\')),
             is_complete: false,
         };
         // Where each name begins, and its value.
@@ -137,8 +173,10 @@ impl<'a> Pairs<'a> {
             let behind = |start: usize| (start, start + field.sysmon().len() + 1);
             let place = match (field, &time) {
                 (Field::RuleName, Some(time)) => {
-                    let first = find_name(self.text, 0, field.sysmon()).filter(|start| *start < time.start);
-                    first.map(behind)
+                    let is_first = |(start, name): &&(usize, Field)| {
+                        *name == field && *start < time.start && is_separated(self.text, *start)
+                    };
+                    self.names.iter().find(is_first).map(|(start, _)| behind(*start))
                 }
                 (Field::EventCreationTime, Some(time)) => Some((time.start - field.sysmon().len() - 1, time.start)),
                 (Field::ProcessGuid, Some(_)) => Some(behind(guid)),
@@ -157,14 +195,10 @@ impl<'a> Pairs<'a> {
         let Some(user) = places.iter().position(|(field, _)| *field == Field::UserName) else { return };
         let Some((_, value)) = places[user].1 else { return };
         let Some(next) = places[user + 1..].iter().find_map(|(_, place)| place.map(|(start, _)| start)) else { return };
-        let name = Field::UserName.sysmon();
-        let mut last = None;
-        let mut from = value;
-        while let Some(start) = self.find_any(from, name).filter(|start| *start < next) {
-            from = start + name.len() + 1;
-            last = Some((start, from));
+        let last = self.places(value, Field::UserName).take_while(|start| *start < next).last();
+        if let Some(start) = last {
+            places[user].1 = Some((start, start + Field::UserName.sysmon().len() + 1));
         }
-        places[user].1 = last.or(places[user].1);
     }
 
     fn collect(&self, event: Event, places: &[(Field, Option<(usize, usize)>)], found: &mut Message<'a>) {
@@ -209,19 +243,15 @@ impl<'a> Pairs<'a> {
     /// The first place at or after `from` where the field's name stands and its value may be one; if none may be, the
     /// first place.
     fn find(&self, from: usize, field: Field) -> Option<usize> {
-        let name = field.sysmon();
-        let first = self.find_any(from, name)?;
-        let mut start = first;
-        loop {
-            let value = &self.text[start + name.len() + 1..];
-            if is_plausible(field, self.plain(&value[..self.value_len(value)])) {
-                return Some(start);
-            }
-            match self.find_any(start + name.len(), name) {
-                Some(next) => start = next,
-                None => return Some(first),
-            }
-        }
+        let behind = field.sysmon().len() + 1;
+        let is_value = |start: &usize| {
+            let value = &self.text[start + behind..];
+            is_plausible(field, self.plain(&value[..self.value_len(value)]))
+        };
+        let mut places = self.places(from, field).peekable();
+        let first = *places.peek()?;
+        // Most names stand in one place.
+        places.find(is_value).or(Some(first))
     }
 
     /// The length of a value, if it does not hold what separates the pairs.
@@ -238,24 +268,20 @@ impl<'a> Pairs<'a> {
         end.unwrap_or(value.len())
     }
 
-    /// The next place where `name:` stands behind what separates the pairs.
-    fn find_any(&self, mut from: usize, name: &str) -> Option<usize> {
-        let bytes = self.text.as_bytes();
-        loop {
-            let start = from + memmem::find(&bytes[from..], name.as_bytes())?;
-            from = start + name.len();
+    /// The places at or after `from` where the field's name stands behind what separates the pairs.
+    fn places(&self, from: usize, field: Field) -> impl Iterator<Item = usize> {
+        let is_behind = move |start: usize| {
             let before = &self.text[..start];
-            let is_behind = match self.between {
+            match self.between {
                 Between::Lines => {
                     before.trim_end_matches([' ', '\t']).ends_with('\n') || before.trim_ascii().is_empty()
                 }
                 Between::Text(between) => before.ends_with(between),
                 Between::Blank => before.is_empty() || before.ends_with(|symbol: char| symbol.is_ascii_whitespace()),
-            };
-            if is_behind && bytes.get(from) == Some(&b':') {
-                return Some(start);
             }
-        }
+        };
+        let names = &self.names[self.names.partition_point(|(start, _)| *start < from)..];
+        names.iter().filter(move |(start, name)| *name == field && is_behind(*start)).map(|(start, _)| *start)
     }
 
     /// The value without what separates it from the next name, and without what shippers do to it.
@@ -273,21 +299,11 @@ impl<'a> Pairs<'a> {
     }
 }
 
-/// The next place where `name:` stands at the start, or behind anything that separates pairs.
-fn find_name(text: &str, mut from: usize, name: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
-    loop {
-        let start = from + memmem::find(&bytes[from..], name.as_bytes())?;
-        from = start + name.len();
-        let before = &bytes[..start];
-        let is_behind = before.last().is_none_or(|byte| byte.is_ascii_whitespace() || *byte == b'|')
-            || before.ends_with(b"\\n")
-            || before.ends_with(b"\\r")
-            || before.ends_with(b"\\t");
-        if is_behind && bytes.get(from) == Some(&b':') {
-            return Some(start);
-        }
-    }
+/// Whether a name at `start` stands at the start of the text, or behind anything that separates pairs.
+fn is_separated(text: &str, start: usize) -> bool {
+    let before = &text.as_bytes()[..start];
+    before.last().is_none_or(|byte| byte.is_ascii_whitespace() || *byte == b'|')
+        || [&b"\\n"[..], b"\\r", b"\\t"].iter().any(|escape| before.ends_with(escape))
 }
 
 /// `text` without what separates it from the next pair.
