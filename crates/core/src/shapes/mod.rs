@@ -3,5 +3,9 @@
 pub(crate) mod convert;
 pub(crate) mod keys;
 pub mod message;
+pub(crate) mod names;
+pub(crate) mod positions;
 pub(crate) mod record;
+pub(crate) mod search;
 pub(crate) mod text;
+pub(crate) mod tree;
