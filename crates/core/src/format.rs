@@ -19,6 +19,9 @@ pub const BROKEN_RECORD: &str = "broken record";
 /// Kind of damage: a record over [`MAX_RECORD_BYTES`].
 pub const OVERLONG_RECORD: &str = "overlong record";
 
+/// Kind of damage: a requested event in a form that cannot be read; the reason has the keys that the record has.
+pub const UNKNOWN_FORMAT: &str = "unknown format";
+
 /// Whether a provider's name is Sysmon's, on Windows or Linux.
 pub fn is_sysmon(provider: &str) -> bool {
     provider.eq_ignore_ascii_case(SYSMON) || provider.eq_ignore_ascii_case(SYSMON_LINUX)

@@ -12,6 +12,7 @@ use crate::shapes::keys::Scope;
 use crate::shapes::lines;
 use crate::shapes::record::{Nested, Record};
 use crate::shapes::text::unescape;
+use crate::shapes::tree::Node;
 use crate::table::columns::Row;
 use crate::table::event::Events;
 
@@ -48,6 +49,10 @@ impl Nested for Carried {
 
     fn read_data<'a>(&self, xml: &'a str, arena: &'a Bump, row: &mut Row<'a>) -> Result<(), String> {
         xml::read_data(xml, arena, row)
+    }
+
+    fn read_tree<'a>(&self, json: &'a str, arena: &'a Bump) -> Option<Node<'a>> {
+        json::read_tree(json, arena, &Carried)
     }
 
     fn read_object<'a>(&self, json: &'a str, scope: Scope, record: &mut Record<'a>) -> Result<(), String> {

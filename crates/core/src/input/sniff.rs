@@ -1,7 +1,7 @@
 //! Recognises a format by its first bytes.
 
 use crate::format::FormatName;
-use crate::formats::{csv, text, xml};
+use crate::formats::{csv, json, text, xml};
 
 /// Bytes inspected to recognise a format.
 pub const SNIFF_BYTES: usize = 64 << 10;
@@ -57,6 +57,12 @@ fn sniff_lines(start: &[u8], whole: bool) -> Option<Sniffed> {
         }
         if !whole && !line.ends_with(b"\n") {
             return Some(Sniffed::Unsure);
+        }
+        let heading = at == 0 && json::heading_len(line).is_some();
+        match start.get(line.len()..).map(|rest| rest.first()) {
+            Some(Some(b'{')) if heading => return Some(Sniffed::Known(FormatName::Json)),
+            Some(None) if heading && !whole => return Some(Sniffed::Unsure),
+            _ => {}
         }
         if header.is_none() && !csv::is_before_header(line) {
             header = Some(at);
