@@ -329,7 +329,14 @@ impl<'a> Search<'a> {
             }
         }
         let named = groups.iter().map(|group| group.named).max().unwrap_or(0);
-        let is_ours = system.is_sysmon || system.provider.is_none() && named >= OWN_NAMES;
+        // A GUID in braces as a process' id is Sysmon's.
+        let guid = |group: &Group<'_>| {
+            let is_guid = |text: &str| text.starts_with('{') && parse_guid(text).is_some();
+            let rows = [&group.row, &group.aliases];
+            rows.iter().any(|row| matches!(row.get(Field::ProcessGuid), Value::Text(text) if is_guid(text)))
+        };
+        let is_named = named >= OWN_NAMES || groups.iter().any(guid);
+        let is_ours = system.is_sysmon || system.provider.is_none() && is_named;
         if event.is_none() {
             if system.provider.is_some_and(|provider| !is_sysmon(provider)) && !system.is_sysmon {
                 return Found::Record(Verdict::OtherProvider, Box::default());
