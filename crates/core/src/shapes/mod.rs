@@ -1,6 +1,7 @@
 //! How shippers rewrite an event: the names of its fields, how they write values, events that carry events.
 
 pub(crate) mod convert;
+pub(crate) mod essentials;
 pub(crate) mod keys;
 pub mod message;
 pub(crate) mod names;
