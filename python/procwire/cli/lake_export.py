@@ -8,9 +8,9 @@ from pathlib import Path
 from procwire.choices import EventTable, Names
 from procwire.cli.exits import ExitCode
 from procwire.cli.query_options import QueryOptions
-from procwire.cli.targets import check_targets
 from procwire.cli.ways import listed, way_of
 from procwire.sinks.formats import format_named
+from procwire.targets import check_targets
 from procwire.words import counted
 
 __all__ = ["export"]

@@ -9,7 +9,7 @@ from procwire.cli.exits import ExitCode, complain
 from procwire.cli.progress import shown_progress
 from procwire.cli.read_request import Request, written
 from procwire.cli.reading import exit_code, report
-from procwire.cli.signals import Signals
+from procwire.signals import Signals
 from procwire.words import counted, counted_rows
 
 if TYPE_CHECKING:

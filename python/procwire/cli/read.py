@@ -10,13 +10,13 @@ from procwire.cli.exits import ExitCode
 from procwire.cli.progress import OnProgress, shown_progress
 from procwire.cli.read_request import Format, Request, loaded_rules, written
 from procwire.cli.reading import exit_code, report
-from procwire.cli.signals import Signals
-from procwire.cli.targets import check_targets
 from procwire.cli.unpacking import unpack_limits
 from procwire.cli.ways import listed, way_of
 from procwire.errors import UsageError
 from procwire.lake.location import is_lake
+from procwire.signals import Signals
 from procwire.sinks.formats import canonical
+from procwire.targets import check_targets
 
 if TYPE_CHECKING:
     import pyarrow as pa
