@@ -255,7 +255,7 @@ def export(
 
     >>> import procwire, tempfile, pathlib
     >>> rows = pathlib.Path(tempfile.mkdtemp(), "https.csv")
-    >>> procwire.export("examples/sysmon.evtx", rows, where="dst_port = 443").events, len(rows.open().readlines())
+    >>> procwire.export("examples/sysmon.evtx", rows, where="dst_port = 443").events, len(rows.read_text().splitlines())
     (153, 30)
     """
     path, listed = Path(output), _listed(paths)

@@ -19,7 +19,7 @@ LEVELS = (
     # The compositions, without a front end: reading, and recording.
     {"api", "dictionary", "recorder"},
     {"spark", "hunts", "sigma"},
-    {"pipeline", "query", "targets"},
+    {"configurations", "pipeline", "query", "targets"},
     {"lake", "select"},
     {"sources", "sysmon", "enrich", "sinks", "vocabularies"},
     {"bounded", "engine", "event", "files", "guid", "ledger", "matching", "period", "units"},

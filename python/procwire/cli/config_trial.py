@@ -29,16 +29,15 @@ def try_configuration(
     """Run `procwire config test`, whose options and help are in `verbs`; return its exit code."""
     from procwire.cli.progress import shown_progress
     from procwire.cli.reading import account
+    from procwire.configurations import measure_logs
     from procwire.ledger import Ledger
-    from procwire.sources import read_batches
-    from procwire.sysmon.measuring.figures import measure
     from procwire.sysmon.parse import load
 
     limits = unpack_limits(unpack)
     configuration = load(file, lenient=lenient)
     ledger = Ledger()
     with shown_progress(hidden=False) as on_progress:
-        report = measure(configuration, read_batches(logs, ledger=ledger, on_progress=on_progress, unpack=limits))
+        report = measure_logs(configuration, logs, ledger=ledger, on_progress=on_progress, unpack=limits)
     if not ledger.nothing_read:
         _write(report, sort, never, to)
     return account(ledger)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from procwire.cli.exits import ExitCode, complain
 from procwire.cli.page import Page
 from procwire.ledger import Ledger
-from procwire.sysmon.explaining.decisions import Case, described_case, logged_cases
+from procwire.sysmon.explaining.decisions import Case, described_case
 from procwire.sysmon.explaining.story import story_lines, verdict_lines
 from procwire.words import counted
 
@@ -40,10 +39,9 @@ def show_decisions(
     if descriptions:
         cases = [described_case(configuration, descriptions, strict=strict)]
     else:
-        from procwire.sources import read_batches
+        from procwire.configurations import decided_cases
 
-        batches = read_batches([log or ""], ledger=ledger)
-        cases = islice(logged_cases(configuration, batches, strict=strict), limit)
+        cases = decided_cases(configuration, [log or ""], ledger=ledger, strict=strict, limit=limit)
     if to == "json":
         count = _write_json(configuration, cases)
     else:

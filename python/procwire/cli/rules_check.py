@@ -51,7 +51,7 @@ def check(
 def _check(
     path: Path, options: QueryOptions, config: Path | None, signals: Signals, *, show_all: bool, to: CheckFormat
 ) -> ExitCode:
-    from procwire.query import QueryRunner, open_source
+    from procwire.query import open_source
     from procwire.sigma import check, load
     from procwire.sysmon.parse import load as load_configuration
 
@@ -65,9 +65,7 @@ def _check(
                 damaged = source.ledger.damaged
             if source.nothing_read:
                 return ExitCode.NOTHING_READ
-            # Without a limit of its own: it asks as many questions as there are rules.
-            runner = QueryRunner(source.connection, progress=query_progress)
-            report = runner.run(partial(check, rules, connection=source.connection, configuration=configuration))
+            report = source.work(partial(check, rules, connection=source.connection, configuration=configuration))
     else:
         report = check(rules, configuration=configuration)
     _write((verdict for verdict in report.verdicts if show_all or verdict.status != "not ours"), to)

@@ -18,7 +18,6 @@ from procwire.words import counted
 
 if TYPE_CHECKING:
     from procwire.choices import EngineName
-    from procwire.cli.output import Output
     from procwire.query import OpenSource
 
 __all__ = ["sql"]
@@ -82,10 +81,10 @@ def _answer(
     *,
     force: bool,
 ) -> None:
-    """Run the query and write what it gives."""
+    """Run the query, write its rows, and say on stderr how many they are."""
     from procwire.cli.output import Output
-    from procwire.query import ExportableRows, first_rows
-    from procwire.sinks import open_sink
+    from procwire.query import ExportableRows, FirstRows
+    from procwire.sinks import open_sink, write_all
 
     way = way_of(to, output)
     with Output(output, force=force) as out:
@@ -93,20 +92,11 @@ def _answer(
         rows = ExportableRows(found, found.schema, way)
         sink = open_sink(way, out.stream, rows.schema, out.terminal)
         most = limit if limit is not None else _TERMINAL_ROWS if out.terminal and way == "table" else None
-        count = 0
-        # One more than is shown tells whether there are more.
-        for batch in first_rows(rows, most + 1 if most else None):
-            with signals.held():
-                sink.write(batch.slice(0, most - count) if most else batch)
-            count += batch.num_rows
+        shown = FirstRows(rows, most or None)
+        count = write_all(shown, sink, signals.held)
         sink.close()
         out.commit()
-    _tell(count, most, out, limit)
-
-
-def _tell(count: int, most: int | None, out: Output, limit: int | None) -> None:
-    if most and count > most and limit is None:
+    if shown.has_more and limit is None:
         sys.stderr.write(f"the first {most} rows; --limit 0 shows all\n")
     elif out.terminal is not None:
-        shown = min(count, most or count)
-        sys.stderr.write(f"{counted(shown, 'row')}\n")
+        sys.stderr.write(f"{counted(count, 'row')}\n")
