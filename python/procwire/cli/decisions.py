@@ -15,6 +15,8 @@ from procwire.sysmon.explaining.story import story_lines, verdict_lines
 from procwire.words import counted
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from procwire.sysmon.model import Configuration
 
 __all__ = ["show_decisions"]
@@ -23,16 +25,17 @@ __all__ = ["show_decisions"]
 def show_decisions(
     configuration: Configuration,
     *,
-    log: str | None,
+    logs: list[str],
+    period: tuple[datetime | None, datetime | None],
     descriptions: list[str],
     limit: int,
     to: str,
     strict: bool,
     verbose: bool,
 ) -> ExitCode:
-    """Explain the decision over the one connection that is described; without one, over those of a log.
+    """Explain the decision over the one connection that is described; without one, over those of logs.
 
-    limit: the number of the log's connections to show, at most.
+    period: start and end of the events to show. limit: the number of them to show, at most.
     """
     ledger = Ledger()
     cases: Iterable[Case]
@@ -41,7 +44,9 @@ def show_decisions(
     else:
         from procwire.configurations import decided_cases
 
-        cases = decided_cases(configuration, [log or ""], ledger=ledger, strict=strict, limit=limit)
+        cases = decided_cases(
+            configuration, logs, ledger=ledger, strict=strict, limit=limit, since=period[0], until=period[1]
+        )
     if to == "json":
         count = _write_json(configuration, cases)
     else:
@@ -49,7 +54,7 @@ def show_decisions(
     if not descriptions and count == limit:
         sys.stderr.write(f"showed the first {counted(count, 'connection')}; --limit N shows more\n")
     if count == 0:
-        complain(_unread(ledger) or f"found no network connection in {log}")
+        complain(_unread(ledger) or f"found no network connection in {', '.join(logs)}")
         return ExitCode.NOTHING_READ
     return ExitCode.DAMAGED if ledger.damaged else ExitCode.ALL_READ
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from procwire.cli.exits import ExitCode
 from procwire.cli.progress import query_progress
-from procwire.cli.query_options import QueryOptions, option_names
+from procwire.cli.query_options import OPTION_NAMES, QueryOptions
 from procwire.cli.reading import account
 from procwire.cli.signals import Signals
 from procwire.cli.targets import check_targets
@@ -21,7 +21,6 @@ from procwire.words import counted
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from procwire.choices import EngineName
     from procwire.hunts import Hunt
 
 __all__ = ["hunt"]
@@ -30,10 +29,6 @@ __all__ = ["hunt"]
 def hunt(
     name: str | None = None,
     describe: bool = False,
-    files: list[str] | None = None,
-    lake: str | None = None,
-    since: str | None = None,
-    until: str | None = None,
     param: list[str] | None = None,
     hunts: list[Path] | None = None,
     to: str | None = None,
@@ -41,12 +36,8 @@ def hunt(
     force: bool = False,
     columns: str | None = None,
     limit: int | None = None,
-    engine: EngineName = "duckdb",
-    master: str | None = None,
-    memory: str | None = None,
-    spill: str | None = None,
-    timeout: str = "1h",
-    unpack: str | None = None,
+    *,
+    options: QueryOptions,
 ) -> ExitCode:
     """Run `procwire hunt`, whose options and help are in `verbs`; return its exit code."""
     from procwire.hunts import find, load, prepare
@@ -62,9 +53,8 @@ def hunt(
     from procwire.query import FirstRows, open_source
     from procwire.sinks import open_sink, write_all
 
-    check_targets([("-o", output)], files or (), force=force)
-    options = QueryOptions(files, lake, since, until, engine, master, memory, spill, timeout, unpack)
-    names = {**option_names("--files"), "since": "--since", "parameter": "--param"}
+    check_targets([("-o", output)], options.logs or (), force=force)
+    names = {**OPTION_NAMES, "parameter": "--param"}
     with Signals() as signals, signals.ended():
         # Before anything is read: what is mistyped must not cost the reading.
         prepared = prepare(found, options.source(), _parameters(param or ()), names=names)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procwire.cli.exits import ExitCode
 from procwire.cli.progress import query_progress
-from procwire.cli.query_options import QueryOptions, option_names
+from procwire.cli.query_options import OPTION_NAMES, QueryOptions
 from procwire.cli.reading import account
 from procwire.cli.signals import Signals
 from procwire.cli.targets import check_targets
@@ -17,7 +19,6 @@ from procwire.errors import UsageError
 from procwire.words import counted
 
 if TYPE_CHECKING:
-    from procwire.choices import EngineName
     from procwire.query import OpenSource
 
 __all__ = ["sql"]
@@ -28,29 +29,24 @@ _TERMINAL_ROWS = 100
 def sql(
     query: str | None = None,
     file: Path | None = None,
-    files: list[str] | None = None,
-    lake: str | None = None,
-    since: str | None = None,
-    until: str | None = None,
     to: str | None = None,
     output: Path | None = None,
     force: bool = False,
     limit: int | None = None,
-    engine: EngineName = "duckdb",
-    master: str | None = None,
-    memory: str | None = None,
-    spill: str | None = None,
-    timeout: str = "1h",
-    unpack: str | None = None,
+    *,
+    options: QueryOptions,
 ) -> ExitCode:
     """Run `procwire sql`, whose options and help are in `verbs`; return its exit code."""
-    check_targets([("-o", output)], [*(files or ()), *([file] if file else [])], force=force)
+    if file is not None and query is not None and not _is_query(query):
+        # The query is in a file: the first argument is a log, too.
+        options = replace(options, logs=[query, *(options.logs or ())])
+        query = None
+    check_targets([("-o", output)], [*(options.logs or ()), *([file] if file else [])], force=force)
     from procwire.query import open_source
 
     # Before anything is read: what is mistyped must not cost the reading.
     text = _query(query, file)
-    options = QueryOptions(files, lake, since, until, engine, master, memory, spill, timeout, unpack)
-    source = open_source(options.source(), progress=query_progress, names=option_names("--files"))
+    source = open_source(options.source(), progress=query_progress, names=OPTION_NAMES)
     with Signals() as signals, signals.ended(), source as opened:
         if opened.ledger is not None and opened.nothing_read:
             return account(opened.ledger)
@@ -59,6 +55,11 @@ def sql(
         _answer(opened, text, to, output, limit, signals, force=force)
         return ExitCode.ALL_READ if opened.ledger is None else account(opened.ledger)
     return ExitCode(128 + (signals.received or 0))
+
+
+def _is_query(text: str) -> bool:
+    """Return whether an argument reads like SQL, and not like the name of a log."""
+    return " " in text.strip() and not os.path.lexists(text)
 
 
 def _query(query: str | None, file: Path | None) -> str:
