@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from procwire.query import QuerySource
     from procwire.query.protocol import Connection
 
-__all__ = ["PreparedHunt", "prepare", "with_base_names"]
+__all__ = ["PreparedHunt", "in_columns", "prepare", "with_base_names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,12 @@ def prepare(
         source = replace(source, since=None)
     hunt.values(given)
     return PreparedHunt(hunt, source, given)
+
+
+def in_columns(batches: Iterable[pa.RecordBatch], columns: Sequence[str], *, short: bool) -> Iterator[pa.RecordBatch]:
+    """Yield batches with these columns only. short: cut `process_name` to the file's name, as tables show it."""
+    for batch in batches:
+        yield (with_base_names(batch) if short else batch).select(columns)
 
 
 def with_base_names(batch: pa.RecordBatch) -> pa.RecordBatch:

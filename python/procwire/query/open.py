@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from procwire.query.protocol import Connection, Engine, Progress
 
 __all__ = ["OpenSource", "QuerySource", "open_source"]
+
+T = TypeVar("T")
 
 # Kept until the process ends, for to close them would be to wait.
 _ABANDONED: list[object] = []
@@ -110,6 +112,13 @@ class OpenSource:
         Raises what the question raises, and LimitError when it exceeds a limit, now and as the rows are read.
         """
         return self._runner.ask(question)
+
+    def work(self, task: Callable[[], T]) -> T:
+        """Run a task that asks `connection` many questions, in a thread of its own, and return its result.
+
+        Raises what the task raises. No limits apply: it takes as long as it has questions.
+        """
+        return self._runner.without_limits().run(task)
 
     def sql(self, query: str) -> Rows:
         """Run a query that `engine.one_query` has passed. Raises as `ask` does."""
