@@ -24,7 +24,7 @@ LEVELS = (
     {"sources", "sysmon", "enrich", "sinks", "vocabularies"},
     {"bounded", "engine", "event", "files", "guid", "ledger", "matching", "period", "units"},
     {"extras"},
-    {"choices", "errors", "plain", "version", "words"},
+    {"choices", "errors", "netlink", "paths", "plain", "retry", "version", "words"},
 )
 # Its only user; and the version for `procwire --version`, which imports no reader.
 CORE_USERS = {"sources", "cli/version.py"}
