@@ -22,7 +22,8 @@ LEVELS = (
     {"query"},
     {"lake", "select"},
     {"sources", "sysmon", "enrich", "sinks", "vocabularies"},
-    {"bounded", "engine", "event", "files", "guid", "ledger", "matching", "period", "units"},
+    {"files"},
+    {"bounded", "engine", "event", "guid", "ledger", "matching", "period", "units"},
     {"extras"},
     {"choices", "errors", "netlink", "paths", "plain", "retry", "version", "words"},
 )

@@ -61,8 +61,9 @@ class SocketTable:
         self._netlink.close()
 
     def sockets(self, *, udp: bool = True) -> Iterator[Socket]:
-        """Yield every TCP socket, IPv4 and IPv6, and every UDP socket; an MPTCP connection once, as tcp, without subflows.
+        """Yield every TCP socket, IPv4 and IPv6, and every UDP socket.
 
+        An MPTCP connection is listed once, as tcp, without its subflows.
         udp: whether to list UDP sockets. Raises OSError for a protocol that the kernel does not list.
         """
         whole = list(self._mptcp())
