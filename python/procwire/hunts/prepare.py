@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from procwire.errors import UsageError
+from procwire.paths import base_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,9 +68,7 @@ def in_columns(batches: Iterable[pa.RecordBatch], columns: Sequence[str], *, sho
 
 def with_base_names(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return a batch with `process_name`, if it has that column, cut to the file's name: a path fits no table."""
-    import pyarrow.compute as pc
-
     index = batch.schema.get_field_index("process_name")
     if index < 0:
         return batch
-    return batch.set_column(index, "process_name", pc.replace_substring_regex(batch.column(index), r"^.*[\\/]", ""))
+    return batch.set_column(index, "process_name", base_names(batch.column(index)))
