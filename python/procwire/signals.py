@@ -1,13 +1,13 @@
-"""Ctrl-C and SIGTERM: they end the reading, never the writing of a batch."""
+"""Handle signals: Ctrl-C and SIGTERM end a reading, never the writing of a batch; SIGHUP is counted."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Signals"]
+__all__ = ["Hangups", "Signals"]
 
 
 class Signals:
@@ -57,3 +57,33 @@ class Signals:
         self.received = number
         if again or not self._held:
             raise KeyboardInterrupt
+
+
+class Hangups:
+    """While entered, SIGHUP is kept to be asked for, and ends nothing."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self.take = self.taker()
+
+    def __enter__(self) -> Hangups:
+        self._before = signal.signal(signal.SIGHUP, self._receive)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGHUP, self._before)
+
+    def taker(self) -> Callable[[], bool]:
+        """Return a function that says whether one came since its last call, or since the start; each for itself."""
+        taken = 0
+
+        def take() -> bool:
+            nonlocal taken
+            before, taken = taken, self._count
+            return taken > before
+
+        return take
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self._count += 1
