@@ -2,8 +2,8 @@
 
 Reads Sysmon's network connection events (event 3) from every log format that carries them, into one
 typed table. `read` gives a table, `scan` batches, `connect` a database to ask; `hunt` and `detect` look for what is
-remarkable; `Lake` keeps events for months. `Ledger` has what was seen, and what was damaged. docs/python.md has
-examples.
+remarkable; `record` records this machine's connections; `Lake` keeps events for months. `Ledger` has what was seen, and
+what was damaged. docs/python.md has examples.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from procwire.api import Detection, HuntResult, Scan, detect, hunt, read, read_into_lake, scan
+    from procwire.api import Detection, HuntResult, Scan, detect, hunt, read, read_into_lake, record, scan
     from procwire.errors import InputError, ProcwireError, UsageError
     from procwire.event import SCHEMA
     from procwire.guid import ProcessGuid, decode_guid
     from procwire.lake import Lake
     from procwire.ledger import Ledger
     from procwire.query import connect
+    from procwire.recorder.session import RecordingResult
     from procwire.sources.limits import UnpackLimits
     from procwire.version import __version__
 
@@ -32,6 +33,7 @@ __all__ = [
     "Ledger",
     "ProcessGuid",
     "ProcwireError",
+    "RecordingResult",
     "Scan",
     "UnpackLimits",
     "UsageError",
@@ -42,6 +44,7 @@ __all__ = [
     "hunt",
     "read",
     "read_into_lake",
+    "record",
     "scan",
 ]
 
@@ -54,6 +57,7 @@ _HOMES = {
     "Ledger": "ledger",
     "ProcessGuid": "guid",
     "ProcwireError": "errors",
+    "RecordingResult": "recorder.session",
     "Scan": "api",
     "UnpackLimits": "sources.limits",
     "UsageError": "errors",
@@ -64,6 +68,7 @@ _HOMES = {
     "hunt": "api",
     "read": "api",
     "read_into_lake": "api",
+    "record": "api",
     "scan": "api",
 }
 

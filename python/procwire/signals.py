@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -11,15 +11,16 @@ __all__ = ["Hangups", "Signals"]
 
 
 class Signals:
-    """While entered, turns the first signal into KeyboardInterrupt, outside of `held` parts."""
+    """While entered, turns the first signal of these numbers into KeyboardInterrupt, outside of `held` parts."""
 
-    def __init__(self) -> None:
+    def __init__(self, numbers: Iterable[int] = (signal.SIGINT, signal.SIGTERM)) -> None:
+        self._numbers = tuple(numbers)
         self.received: int | None = None
         self._held = False
         self._before: dict[int, signal._HANDLER] = {}
 
     def __enter__(self) -> Signals:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in self._numbers:
             self._before[number] = signal.signal(number, self._receive)
         return self
 
@@ -30,12 +31,16 @@ class Signals:
     @contextmanager
     def held(self) -> Iterator[None]:
         """A signal that comes in here is raised at the end; a second one at once, for a pipe may be stuck."""
-        self._held = True
+        self.hold()
         try:
             yield
         finally:
             self._held = False
         self.check()
+
+    def hold(self) -> None:
+        """Only note the first signal from now on, as within `held`: the caller looks at `received`."""
+        self._held = True
 
     @contextmanager
     def ended(self) -> Iterator[None]:

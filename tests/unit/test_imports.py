@@ -126,6 +126,7 @@ def test_public_api_is_what_it_says() -> None:
         "Ledger",
         "ProcessGuid",
         "ProcwireError",
+        "RecordingResult",
         "Scan",
         "UnpackLimits",
         "UsageError",
@@ -136,6 +137,7 @@ def test_public_api_is_what_it_says() -> None:
         "hunt",
         "read",
         "read_into_lake",
+        "record",
         "scan",
     ]
     assert procwire.__all__ == expected

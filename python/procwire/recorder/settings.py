@@ -160,13 +160,13 @@ def recording_settings(
     targets = targets_of(ways, [Path(path) for path in _sequence(output)], stdout_format)
     settings = RecordingSettings(
         targets=targets,
-        images=None if processes is None else list(processes),
+        images=None if processes is None else [str(name) for name in processes],
         config=None if config is None else Path(config),
         lenient=lenient,
         strict_sysmon=strict_sysmon,
         keep_unlogged=keep_unlogged,
         names=names,
-        columns=None if columns is None else list(columns),
+        columns=None if columns is None else [str(name) for name in columns],
         where=_sequence(where),
         duration_s=None if duration is None else _seconds(duration),
         count=count,
