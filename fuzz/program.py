@@ -274,7 +274,7 @@ class Fuzz:
         hunts = self._made("hunts")
         (hunts / "fuzzed.sql").write_bytes(data)
         run("hunt", "fuzzed", "--describe", "--hunts", str(hunts))
-        return run("hunt", "fuzzed", "--hunts", str(hunts), "--files", self._log, "--to", "ndjson")
+        return run("hunt", "fuzzed", "--hunts", str(hunts), self._log, "--to", "ndjson")
 
     def _status(self, data: bytes) -> int:
         (status.RUNTIME_FOLDER / "recorder-1.json").write_bytes(data)

@@ -1,8 +1,9 @@
 """procwire: which process talked to which peer.
 
 Reads Sysmon's network connection events (event 3) from every common log format into one typed table. `read` returns a
-table, `scan` batches, and `connect` a database for queries; `hunt` and `detect` find suspicious connections; `Lake`
-stores events for months. A `Ledger` counts what was read and what was damaged. docs/python.md has examples.
+table, `scan` batches, `export` a file, and `connect` a database for queries; `hunt` and `detect` find suspicious
+connections; `Lake` stores events for months. A `Ledger` counts what was read and what was damaged. docs/python.md has
+examples.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from procwire.api import Detection, HuntResult, Scan, detect, hunt, read, read_into_lake, scan
+    from procwire.api import Detection, HuntResult, Scan, detect, export, hunt, read, read_into_lake, scan
     from procwire.errors import InputError, ProcwireError, UsageError
     from procwire.event import SCHEMA
     from procwire.guid import ProcessGuid, decode_guid
@@ -38,6 +39,7 @@ __all__ = [
     "connect",
     "decode_guid",
     "detect",
+    "export",
     "hunt",
     "read",
     "read_into_lake",
@@ -60,6 +62,7 @@ _HOMES = {
     "connect": "query",
     "decode_guid": "guid",
     "detect": "api",
+    "export": "api",
     "hunt": "api",
     "read": "api",
     "read_into_lake": "api",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from procwire.choices import NAMES, Names
 from procwire.errors import UsageError
+from procwire.paths import BASE_NAME
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -300,7 +301,7 @@ def _derived(name: str, camel: str, kind: Kind, description: str, sample: str, s
 
 DERIVED: tuple[Field, ...] = (
     _derived("process_base_name", "ProcessName", _TEXT, "Last part of process_name's path", "svchost.exe",
-             r"nullif(regexp_extract(process_name, '[^\\/]*$'), '')"),
+             f"nullif(regexp_extract(process_name, '{BASE_NAME}'), '')"),
     _derived("user_domain", "UserDomain", _TEXT, "Domain part of user_name", "NT AUTHORITY",
              r"nullif(regexp_extract(user_name, '^(.*)\\', 1), '')"),
     _derived("user_account", "UserAccount", _TEXT, "Account part of user_name", "SYSTEM",

@@ -80,8 +80,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 VERBS: dict[str, tuple[str, ...]] = {
     "read": ("read", "logs", "--to", "csv"),
     "lake": ("read", "logs", "--lake", "lake"),
-    "sql": ("sql", "SELECT count(*) AS n FROM connections", "--files", "logs", "--to", "csv"),
-    "hunt": ("hunt", "top_talkers", "--files", "logs", "--to", "csv"),
+    "sql": ("sql", "SELECT count(*) AS n FROM connections", "logs", "--to", "csv"),
+    "hunt": ("hunt", "top_talkers", "logs", "--to", "csv"),
     "detect": ("detect", "--rules", str(ROOT / "examples" / "rules"), "logs", "--to", "csv"),
     "config test": ("config", "test", str(ROOT / "examples" / "configs" / "log-everything.xml"), "logs"),
 }
@@ -212,7 +212,7 @@ def test_a_table_whose_name_is_no_text_is_asked_and_kept(way: str, tmp_path: Pat
     # What its name is written as is the name of another file.
     (tmp_path / f"t\\xe9.{way}").write_bytes(b"PAR1 and nothing else")
     (tmp_path / "good.evtx").unlink()
-    done = run("sql", "SELECT count(*) AS n FROM connections", "--files", odd.name, "--to", "csv", cwd=tmp_path)
+    done = run("sql", "SELECT count(*) AS n FROM connections", odd.name, "--to", "csv", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, b"n\r\n30\r\n"), done.stderr
     done = run("read", odd.name, "--lake", "lake", cwd=tmp_path)
     assert (done.returncode, b"30 connections added" in done.stderr) == (0, True), done.stderr
@@ -259,7 +259,7 @@ def test_a_pipe_that_is_named_is_read_from_its_beginning() -> None:
     """As the shell's `<(zcat log.gz)` makes it: what was read to recognise it is not lost."""
     reading, writing = os.pipe()
     with subprocess.Popen(
-        [*PROGRAM, "sql", "SELECT count(*) AS n FROM connections", "--files", f"/dev/fd/{reading}", "--to", "csv"],
+        [*PROGRAM, "sql", "SELECT count(*) AS n FROM connections", f"/dev/fd/{reading}", "--to", "csv"],
         pass_fds=[reading], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
         os.close(reading)

@@ -12,7 +12,7 @@ from command_line import invoke
 from procwire.cli.record_status import print_status
 from procwire.enrich.ports import PortNames
 from procwire.enrich.users import _parse_passwd
-from procwire.enrich.watched import Watched
+from procwire.files.watching import Watched
 from procwire.errors import UsageError
 from procwire.hunts import find, load
 from procwire.recorder import status

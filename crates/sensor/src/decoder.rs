@@ -215,6 +215,14 @@ impl Decoder {
         }
     }
 
+    /// Give back the memory that a burst took, as far as it is not used any longer.
+    pub fn shrink(&mut self, now_boot_ns: u64) {
+        self.pending.shrink();
+        self.unanswered.shrink();
+        self.dns.forget_expired(now_boot_ns);
+        self.held.shrink_to(self.held.len());
+    }
+
     /// Processes (their tgids) that the kernel side must describe again when it meets them.
     pub fn take_wanted(&mut self) -> Vec<u32> {
         self.processes.take_wanted()

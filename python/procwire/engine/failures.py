@@ -61,7 +61,9 @@ def _ours(message: str) -> ProcwireError:
             return exceeded(limit, prefix="SQL: ")
     # DuckDB mistook the name of a table for that of a file.
     if "file system operations are disabled" in message and (match := _FILE.search(message)):
-        return UsageError(f"SQL: found the file {match[1]}, expected a table such as connections; --files names files")
+        return UsageError(
+            f"SQL: found the file {match[1]}, expected a table such as connections; files follow the query"
+        )
     # The first line says what is wrong, the second names similar columns.
     kept = [line for index, line in enumerate(lines) if index == 0 or line.startswith(("Candidate", "Did you mean"))]
     return UsageError(f"SQL: {' '.join(kept)}")

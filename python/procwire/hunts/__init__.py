@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from procwire.hunts.header import Column, Parameter
 from procwire.hunts.hunt import Hunt, find, load
-from procwire.hunts.prepare import PreparedHunt, prepare, with_base_names
+from procwire.hunts.prepare import PreparedHunt, in_columns, prepare, with_base_names
 
-__all__ = ["Column", "Hunt", "Parameter", "PreparedHunt", "find", "load", "prepare", "with_base_names"]
+__all__ = ["Column", "Hunt", "Parameter", "PreparedHunt", "find", "in_columns", "load", "prepare", "with_base_names"]

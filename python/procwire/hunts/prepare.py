@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from procwire.errors import UsageError
+from procwire.paths import base_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from procwire.query import QuerySource
     from procwire.query.protocol import Connection
 
-__all__ = ["PreparedHunt", "prepare", "with_base_names"]
+__all__ = ["PreparedHunt", "in_columns", "prepare", "with_base_names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,15 @@ def prepare(
     return PreparedHunt(hunt, source, given)
 
 
+def in_columns(batches: Iterable[pa.RecordBatch], columns: Sequence[str], *, short: bool) -> Iterator[pa.RecordBatch]:
+    """Yield batches with these columns only. short: cut `process_name` to the file's name, as tables show it."""
+    for batch in batches:
+        yield (with_base_names(batch) if short else batch).select(columns)
+
+
 def with_base_names(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return a batch with `process_name`, if present, reduced to the file's name: paths are too wide for tables."""
-    import pyarrow.compute as pc
-
     index = batch.schema.get_field_index("process_name")
     if index < 0:
         return batch
-    return batch.set_column(index, "process_name", pc.replace_substring_regex(batch.column(index), r"^.*[\\/]", ""))
+    return batch.set_column(index, "process_name", base_names(batch.column(index)))

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from procwire.query.from_lake import connect_lake
     from procwire.query.from_logs import connect_logs
     from procwire.query.open import OpenSource, QuerySource, open_source
-    from procwire.query.results import ExportableRows, first_rows
+    from procwire.query.results import ExportableRows, FirstRows
     from procwire.query.runner import QueryRunner, Rows
 
 _MODULES = {
     "Database": "database",
     "ExportableRows": "results",
+    "FirstRows": "results",
     "OpenSource": "open",
     "QueryRunner": "runner",
     "QuerySource": "open",
@@ -27,13 +28,13 @@ _MODULES = {
     "connect": "database",
     "connect_lake": "from_lake",
     "connect_logs": "from_logs",
-    "first_rows": "results",
     "open_source": "open",
 }
 
 __all__ = [
     "Database",
     "ExportableRows",
+    "FirstRows",
     "OpenSource",
     "QueryRunner",
     "QuerySource",
@@ -41,7 +42,6 @@ __all__ = [
     "connect",
     "connect_lake",
     "connect_logs",
-    "first_rows",
     "open_source",
 ]
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from procwire.query.protocol import Connection, Engine, Progress
 
 __all__ = ["OpenSource", "QuerySource", "open_source"]
+
+T = TypeVar("T")
 
 # Connections that are busy with abandoned queries. They stay open until the process ends: closing them would block.
 _ABANDONED: list[object] = []
@@ -111,6 +113,13 @@ class OpenSource:
         a limit, now and as the rows are read.
         """
         return self._runner.ask(question)
+
+    def work(self, task: Callable[[], T]) -> T:
+        """Run a task that asks `connection` many questions, in a thread of its own, and return its result.
+
+        Raises what the task raises. No limits apply: it takes as long as it has questions.
+        """
+        return self._runner.without_limits().run(task)
 
     def sql(self, query: str) -> Rows:
         """Run a query that `engine.one_query` returned, and return its rows. Raises as `ask` does."""

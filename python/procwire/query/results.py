@@ -11,7 +11,7 @@ import pyarrow as pa
 from procwire.errors import UsageError
 from procwire.sinks.formats import format_named
 
-__all__ = ["ExportableRows", "first_rows"]
+__all__ = ["ExportableRows", "FirstRows"]
 
 
 class ExportableRows:
@@ -39,17 +39,27 @@ class ExportableRows:
             yield pa.record_batch(columns, schema=self.schema)
 
 
-def first_rows(batches: Iterable[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
-    """Yield the first `limit` rows, in batches that are not empty. limit: None for all rows."""
-    left = limit
-    for batch in batches:
-        part = batch if left is None else batch.slice(0, left)
-        if part.num_rows:
-            yield part
-        if left is not None:
-            left -= part.num_rows
-            if left <= 0:
+class FirstRows:
+    """The first `limit` rows of batches, in batches that are not empty; None for all. Can be iterated over once."""
+
+    def __init__(self, batches: Iterable[pa.RecordBatch], limit: int | None) -> None:
+        self._batches = batches
+        self._limit = limit
+        self.has_more = False
+        """Whether there are more rows than these; known at the end."""
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        left = self._limit
+        for batch in self._batches:
+            if left is not None and batch.num_rows > left:
+                self.has_more = True
+                batch = batch.slice(0, left)
+            if batch.num_rows:
+                yield batch
+            if self.has_more:
                 return
+            if left is not None:
+                left -= batch.num_rows
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -70,6 +70,10 @@ class QueryRunner:
         self._most_bytes = None if limits is None else limits.memory_bytes + _OTHER_BYTES
         self._progress = progress
 
+    def without_limits(self) -> QueryRunner:
+        """Return a runner of the same connection that keeps no limits."""
+        return QueryRunner(self._connection, progress=self._progress)
+
     def ask(self, question: Callable[[], pa.RecordBatchReader]) -> Rows:
         """Return the rows of a query. Raises as `run` does, now and as they are read."""
         reader = self.run(question)

@@ -86,7 +86,7 @@ class TableError(NoLogError):
     """Report a Parquet or Arrow file where a log is expected."""
 
     def __init__(self, format: str, path: str) -> None:
-        super().__init__(f"found {format.title()}, expected a log: `procwire sql --files` queries it")
+        super().__init__(f"found {format.title()}, expected a log: `procwire sql QUERY FILE` queries it")
         self.path = path
         """As `os.fsdecode` gives it."""
 
@@ -238,7 +238,7 @@ def _unpacked(found: Found, file: BinaryIO, budget: Budget, *, live: bool) -> It
         itself = name == found.path
         if isinstance(source, Pieces) and (table := _table_of(source.head(_needs_more))):
             # A packed file or a pipe is read once; a table needs random access.
-            source = NoLogError(f"found {table.title()}, expected a log: `procwire sql --files` asks it as a file")
+            source = NoLogError(f"found {table.title()}, expected a log: `procwire sql QUERY FILE` queries a file")
         yield Input(name_of(name), cast("BinaryIO | Exception", source), live=live and itself,
                     named=found.named and itself)  # fmt: skip
 

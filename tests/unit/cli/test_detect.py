@@ -58,7 +58,7 @@ def test_each_match_is_a_row_with_its_rule_its_reason_and_its_event(put: Path, e
     result = detect("--rules", put, example_log)
     assert result.exit_code == 4
     query = "SELECT record_id FROM connections WHERE process_name ILIKE '%\\svchost.exe' AND dst_port = 5355"
-    asked = invoke("sql", query, "--files", str(example_log))
+    asked = invoke("sql", query, str(example_log))
     found = rows(result)
     assert sorted(row["record_id"] for row in found) == sorted(json.loads(x)["record_id"] for x in asked.stdout.split())
     assert len(found) > 1

@@ -184,7 +184,7 @@ def test_a_file_cut_short_is_damage_wherever_it_is_met(table: pa.Table, tmp_path
 
 def test_read_says_who_asks_tables(table: pa.Table, tmp_path: Path) -> None:
     for name in ("a.parquet", "a.arrow"):
-        with pytest.raises(InputError, match=r"expected a log: `procwire sql --files` queries it$"):
+        with pytest.raises(InputError, match=r"expected a log: `procwire sql QUERY FILE` queries it$"):
             procwire.read(write(tmp_path / name, table))
 
 

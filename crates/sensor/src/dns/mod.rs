@@ -83,6 +83,12 @@ impl Dns {
         self.names.get(Holder::new(0, tgid, start_boot_ns).process, address, now_ns)
     }
 
+    /// Forget what expired: a burst leaves no memory behind.
+    pub(crate) fn forget_expired(&mut self, now_ns: u64) {
+        self.questions.forget_expired(now_ns);
+        self.names.forget_expired(now_ns);
+    }
+
     /// What names nothing, by cause.
     pub fn warnings(&self) -> [(&'static str, u64); 4] {
         [

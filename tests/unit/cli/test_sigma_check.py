@@ -134,7 +134,7 @@ def test_sql_can_be_run_as_it_is(tmp_path: Path, example_log: Path) -> None:
     assert shown.exit_code == 0
     assert shown.stdout.startswith(f"-- A\n-- {path}:1\nSELECT * FROM connections\nWHERE ")
     (tmp_path / "rule.sql").write_text(shown.stdout)
-    asked = invoke("sql", "--file", str(tmp_path / "rule.sql"), "--files", str(example_log))
+    asked = invoke("sql", "--file", str(tmp_path / "rule.sql"), str(example_log))
     assert asked.exit_code == 0
     found = verdict(tmp_path, path.read_text(), example_log)
     assert len(asked.stdout.splitlines()) == found["matches"]
