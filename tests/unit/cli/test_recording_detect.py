@@ -34,9 +34,11 @@ def test_alerts_are_lines_so_many_a_second(capsys: pytest.CaptureFixture[str]) -
     lines.tick()
     now_s = 6.0
     lines.tick()
-    told = capsys.readouterr().err.splitlines()
-    assert told[0] == ("procwire: ALERT high: Back door: x.exe 7 on WS1 → 8.8.8.8:4444 because DestinationPort 4444")
-    assert (len(told), told[-1]) == (21, "procwire: and 10 more alerts")
+    reported = capsys.readouterr().err.splitlines()
+    assert reported[0] == (
+        "procwire: ALERT high: Back door: x.exe 7 on WS1 → 8.8.8.8:4444 because DestinationPort 4444"
+    )
+    assert (len(reported), reported[-1]) == (21, "procwire: and 10 more alerts")
 
 
 def request(folder: Path, *ways: str) -> Request:
@@ -44,7 +46,7 @@ def request(folder: Path, *ways: str) -> Request:
     return Request(**{**names, "detect": (folder,), "targets": _targets(list(ways), [])})  # type: ignore[arg-type]
 
 
-def test_rules_are_loaded_anew_and_worse_ones_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rules_are_reloaded_and_worse_ones_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In the background, at SIGHUP; a folder without a rule that runs leaves the old ones."""
     (tmp_path / "rule.yml").write_text(RULE)
     ledger = RecordingLedger("fake")
@@ -79,12 +81,12 @@ def test_rules_are_loaded_anew_and_worse_ones_refused(tmp_path: Path, capsys: py
 
 def test_lines_go_where_no_output_has_alerts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """stderr is no terminal here."""
-    for way, told in (("lake", True), ("ndjson", False)):
+    for way, reported in (("lake", True), ("ndjson", False)):
         with ExitStack() as stack:
             hangups = stack.enter_context(Hangups())
             alerting = Alerting(request(tmp_path, way), loaded(RULE), [], RecordingLedger("fake"), hangups, stack)
             alerting.alerts(batch_of([HIT]).select(LIVE_SCHEMA.names))
-        assert ("ALERT high: Back door" in capsys.readouterr().err) == told
+        assert ("ALERT high: Back door" in capsys.readouterr().err) == reported
 
 
 def test_no_rule_that_runs_is_an_error(tmp_path: Path) -> None:
