@@ -34,8 +34,9 @@ __all__ = ["import_all", "kept_fields", "opening", "recorder"]
 
 
 def kept_fields(request: Request) -> tuple[Field, ...] | None:
-    """The columns of the lines; None where batches must be recorded: for alerts, rows that rules do not log, other
-    formats, a terminal, several outputs, or columns that are computed.
+    """Return the columns of the lines; None if batches must be recorded.
+
+    That is so for alerts, rows that rules do not log, other formats, a terminal, several outputs, and computed columns.
 
     Raises UsageError for a column that does not exist.
     """
