@@ -247,16 +247,16 @@ def export(
     event: str | int | Event = CONNECTION,
     unpack: UnpackLimits | None = None,
 ) -> Ledger:
-    """Write the network connections of logs, or another event of theirs, to a file; return the ledger of the reading.
+    """Write the network connections of logs, or another of their events, to a file; return the ledger of the reading.
 
-    The file appears under its name once it is complete. Uses constant memory, unless sorted.
+    The file appears under its name once it is complete. Uses constant memory, unless `sort` is given.
 
-    output: the file. to: its format, as `procwire read --to` has them; by the suffix of `output` if None. force:
-    overwrites an existing file. columns: those to keep; by default those that the format shows. Other arguments as for
-    `scan`.
+    output: the file. to: its format, as for `procwire read --to`; None to choose it by the suffix of `output`. force:
+    overwrite an existing file. columns: the columns to keep; by default those that the format shows. Other arguments as
+    for `scan`.
 
     Raises UsageError as `scan` does, for an unknown format or suffix, and for an output that exists, that is one of the
-    logs or that lies in a lake; InputError if not one of the logs could be read. No file remains in these cases.
+    logs or that is in a lake; InputError if no log could be read. No file remains in these cases.
 
     >>> import procwire, tempfile, pathlib
     >>> rows = pathlib.Path(tempfile.mkdtemp(), "https.csv")

@@ -43,7 +43,7 @@ class Rows(Protocol):
         ...
 
     def batches(self, on_progress: OnProgress | None = None) -> Generator[pa.RecordBatch, None, None]:
-        """Yield the rows. on_progress: called with the bytes read so far and in all, None where that is unknown."""
+        """Yield the rows. on_progress: called with the bytes read so far and the total, None if unknown."""
         ...
 
 
@@ -164,7 +164,7 @@ class LakeRows:
         self.schema = self._selection.schema
         self._lake = Lake.open(location).beside(table)
         self._period = since, until
-        # Losses are not Sysmon's, nor are attempts and ends of connections.
+        # Losses, attempts and ends of connections are not Sysmon events.
         self._sysmon_only = format_named(way).sysmon_events and self._event == CONNECTION
 
     def batches(self, on_progress: OnProgress | None = None) -> Generator[pa.RecordBatch, None, None]:
@@ -177,9 +177,9 @@ class LakeRows:
 
 
 class Export:
-    """Write rows in a format to a stream of bytes, which stays the caller's: `write` them, then `close`.
+    """Write rows in a format to a stream of bytes, which the caller closes: call `write`, then `close`.
 
-    way: the format. terminal: the one that the stream is; None for a file or a pipe. Raises UsageError where a binary
+    way: the output format. terminal: the stream's terminal; None for a file or a pipe. Raises UsageError if a binary
     format would go to a terminal.
     """
 
@@ -197,14 +197,14 @@ class Export:
     ) -> int:
         """Write all rows, and return their number.
 
-        on_progress: as for `Rows.batches`. held: entered around each batch that is written, to hold back what must not
-        interrupt it. flush: flush the stream after each batch, for readers of logs that grow.
+        on_progress: as for `Rows.batches`. held: entered around the writing of each batch, to defer interruptions.
+        flush: flush the stream after each batch, for readers of logs that grow.
         """
         with closing(self._rows.batches(on_progress)) as batches:
             return write_all(batches, self._sink, held, self._stream.flush if flush else None)
 
     def close(self) -> None:
-        """Complete the output with what was written, also after an interruption."""
+        """Complete the output after all or some rows were written, also after an interruption."""
         self._sink.close()
 
 
@@ -214,7 +214,7 @@ def _checked(batches: Iterable[pa.RecordBatch], ledger: Ledger) -> Iterator[pa.R
 
 
 def logged_batches(batches: Iterable[pa.RecordBatch], rules: ConfigFilter, ledger: Ledger) -> Iterator[pa.RecordBatch]:
-    """Yield batches after rules are applied; rows that they do not log are counted in the ledger."""
+    """Yield the batches with rules applied; count the rows that these do not log in the ledger."""
     ledger.configuration = rules.configuration.path
     # They may have been applied to other logs before.
     before = rules.unlogged

@@ -299,7 +299,7 @@ def test_a_name_that_becomes_a_link_while_recording_loses_rows_and_writes_nothin
     (folder / f"rows{suffix}").rename(folder / "moved")
     plant(folder / f"rows{suffix}", precious)
     out.tick()
-    assert "cannot write" in str(out.trouble)
+    assert "cannot write" in str(out.error)
     out.write(numbered(1, 1))
     out.close()
     assert precious.read_text() == SECRET

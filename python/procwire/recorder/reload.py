@@ -45,6 +45,7 @@ class LiveRules:
         self._take(load())
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return a batch with the current configuration applied."""
         return self._step(batch)
 
     @property
