@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from procwire.errors import UsageError
 from procwire.files import Place, find, is_among, taken
 from procwire.lake.location import is_lake
 
-__all__ = ["check_files", "is_input"]
+__all__ = ["check_files", "check_targets", "is_input"]
 
 
 def check_files(
@@ -54,3 +55,23 @@ def _check_file(option: str, place: Place, seen: dict[tuple[int, int, str], str]
 
 def _in_lake(path: Path) -> bool:
     return any((folder / "_delta_log").is_dir() or is_lake(str(folder)) for folder in path.resolve().parents)
+
+
+def check_targets(
+    targets: Iterable[tuple[str, Path | None]], inputs: Iterable[str | os.PathLike[str]] = (), *, force: bool = False
+) -> None:
+    """Raise UsageError for a target that must not be written, as `check_files` does.
+
+    targets: options and files; None is stdout, which may be an input too (`>>`), and is refused then.
+    """
+    targets, inputs = list(targets), list(inputs)
+    if ("-o", None) in targets and is_input(_stdout(), inputs):
+        raise UsageError("found stdout, which is one of the files that are read: write to another one")
+    check_files([(option, path) for option, path in targets if path is not None], inputs, force=force)
+
+
+def _stdout() -> os.stat_result | None:
+    try:
+        return os.fstat(sys.stdout.fileno())
+    except (OSError, ValueError):
+        return None

@@ -16,15 +16,16 @@ PACKAGE = Path(__file__).parents[2] / "python" / "procwire"
 # From the front ends down: each may import from a later row, never from its own.
 LEVELS = (
     {"cli", "console"},
-    # The compositions, without a front end: reading, and recording.
-    {"api", "dictionary", "recorder"},
+    # The compositions, without a front end: what Python users call, and below it a recording.
+    {"api", "dictionary"},
+    {"recorder"},
     {"spark", "hunts", "sigma"},
     {"configurations", "pipeline", "query", "targets"},
     {"lake", "select"},
     {"sources", "sysmon", "enrich", "sinks", "vocabularies"},
     {"bounded", "engine", "event", "files", "guid", "ledger", "matching", "period", "units"},
     {"extras"},
-    {"choices", "errors", "plain", "version", "words"},
+    {"choices", "errors", "plain", "signals", "version", "words"},
 )
 # Its only user; and the version for `procwire --version`, which imports no reader.
 CORE_USERS = {"sources", "cli/version.py"}

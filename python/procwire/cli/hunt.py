@@ -12,10 +12,10 @@ from procwire.cli.exits import ExitCode
 from procwire.cli.progress import query_progress
 from procwire.cli.query_options import OPTION_NAMES, QueryOptions
 from procwire.cli.reading import account
-from procwire.cli.signals import Signals
-from procwire.cli.targets import check_targets
 from procwire.cli.ways import columns_among, rows_way
 from procwire.errors import UsageError
+from procwire.signals import Signals
+from procwire.targets import check_targets
 from procwire.words import counted
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from pathlib import Path
 from procwire.choices import EventTable, Names
 from procwire.cli.exits import ExitCode
 from procwire.cli.query_options import period
-from procwire.cli.targets import check_targets
 from procwire.cli.ways import listed, way_of
+from procwire.targets import check_targets
 from procwire.words import counted
 
 __all__ = ["export"]

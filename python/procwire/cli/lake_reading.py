@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from procwire.cli.exits import ExitCode, complain
 from procwire.cli.progress import shown_progress
 from procwire.cli.reading import exit_code, report, written
-from procwire.cli.signals import Signals
+from procwire.signals import Signals
 from procwire.words import counted, counted_rows
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from procwire.cli.exits import ExitCode
 from procwire.cli.progress import shown_progress
 from procwire.cli.reading import exit_code, report, written
-from procwire.cli.signals import Signals
-from procwire.cli.targets import check_targets
 from procwire.cli.unpacking import unpack_limits
 from procwire.cli.ways import listed, way_of
 from procwire.errors import UsageError
+from procwire.signals import Signals
 from procwire.sinks.formats import canonical
+from procwire.targets import check_targets
 
 if TYPE_CHECKING:
     from procwire.choices import InputFormat, Names

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from procwire.cli.exits import ExitCode
 from procwire.cli.request import Level, Protocol, Request, Sensor, Target
-from procwire.cli.targets import check_targets
 from procwire.cli.ways import listed
 from procwire.errors import RecordError, UsageError
 from procwire.lake.location import check_location, resolve
 from procwire.sinks.formats import canonical, format_named, format_of_path
+from procwire.targets import check_targets
 from procwire.units import seconds, size_bytes
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from procwire.cli import recording_lake, recording_lines
 from procwire.cli.exits import ExitCode, complain
 from procwire.cli.recording_detect import Alerting, first_rules
 from procwire.cli.recording_rules import Hangups, check_readable, live_rules, rules_of_images, without_configuration
-from procwire.cli.signals import Signals
 from procwire.errors import RecordError, UsageError
 from procwire.files import RECORDING_MODE, Place, find, make_folder
+from procwire.signals import Signals
 from procwire.sinks.formats import format_named
 from procwire.sources.folders import LOG_FOLDER
 from procwire.sources.memory import keep_memory_small, return_memory

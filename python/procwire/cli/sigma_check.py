@@ -14,8 +14,8 @@ from procwire.cli.exits import ExitCode
 from procwire.cli.progress import query_progress
 from procwire.cli.query_options import OPTION_NAMES, QueryOptions
 from procwire.cli.reading import report as report_reading
-from procwire.cli.signals import Signals
 from procwire.plain import plain
+from procwire.signals import Signals
 from procwire.words import counted
 
 if TYPE_CHECKING:
