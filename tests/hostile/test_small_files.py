@@ -12,7 +12,7 @@ from command_line import invoke
 from procwire.cli.record_status import print_status
 from procwire.enrich.ports import PortNames
 from procwire.enrich.users import _parse_passwd
-from procwire.enrich.watched import Watched
+from procwire.files.watching import Watched
 from procwire.errors import UsageError
 from procwire.hunts import find, load
 from procwire.recorder import status
@@ -27,7 +27,7 @@ HUNT = "-- A hunt\n--\n-- Columns:\n--   n  integer  A number\nSELECT 1 AS n\n"
     ("data", "reason"),
     [
         (b"", r"bad\.sql:1: found no comment"),
-        (b"\xff\xfe-\0-\0", "found bytes that are no UTF-8, expected a hunt"),
+        (b"\xff\xfe-\0-\0", "found bytes that are not UTF-8, expected a hunt"),
         (b"\0" * 100, r"bad\.sql:1: found no comment"),
         (b"-" * (1 << 20), r"bad\.sql:1: found 1,048,57\d characters in a line of the header, expected 1,000 at most"),
         (b" " * ((1 << 20) + 1), "found more than 1,048,576 bytes, expected 1,048,576 at most"),

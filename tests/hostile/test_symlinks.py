@@ -171,7 +171,7 @@ def test_a_part_that_is_swapped_for_a_link_is_not_written_to(hostile: Path, prec
     part.unlink()
     plant(part, precious)
     file.stream.write(b"rows")
-    with pytest.raises(UsageError, match="took away"):
+    with pytest.raises(UsageError, match="another process removed"):
         file.commit()
     file.discard()
     assert precious.read_text() == SECRET

@@ -23,9 +23,10 @@ LEVELS = (
     {"configurations", "pipeline", "query", "targets"},
     {"lake", "select"},
     {"sources", "sysmon", "enrich", "sinks", "vocabularies"},
-    {"bounded", "engine", "event", "files", "guid", "ledger", "matching", "period", "units"},
+    {"files"},
+    {"bounded", "engine", "event", "guid", "ledger", "matching", "period", "units"},
     {"extras"},
-    {"choices", "errors", "plain", "signals", "version", "words"},
+    {"choices", "errors", "netlink", "paths", "plain", "retry", "signals", "version", "words"},
 )
 # Its only user; and the version for `procwire --version`, which imports no reader.
 CORE_USERS = {"sources", "cli/version.py"}

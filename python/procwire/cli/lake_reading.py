@@ -39,8 +39,8 @@ def read_into_lake(
     if reading.ledger.files:
         report(reading.ledger)
     sys.stderr.write(f"lake {reading.location}: {_summary(reading)}\n")
-    if reading.trouble is not None:
-        complain(f"the lake's ledger does not have this: {reading.trouble}")
+    if reading.error is not None:
+        complain(f"the lake's ledger does not have this: {reading.error}")
         return ExitCode.DAMAGED
     if signals.received is None and reading.already and not reading.ledger.files:
         return ExitCode.ALL_READ

@@ -1,4 +1,4 @@
-"""Files that are written: found without following other people's links, made under new names, whole or not there."""
+"""Safe output files: found without following other users' links, created under new names, complete or absent."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Hunts: questions worth asking of every network, each a file of SQL that says what it finds.
+"""Hunts: queries that are useful in every network, each an SQL file with a description.
 
-The SQL is DuckDB's, in what other engines have too; it reads the view `connections` and asks addresses with
-`is_private` and its like (`procwire.query.views`).
+The SQL is DuckDB's, limited to what other engines have, too; it reads the view `connections` (`procwire.query.views`)
+and uses the functions on addresses such as `is_private` (`procwire.query.functions`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""DuckDB over logs, which are read into it, and over Parquet files, which it reads itself."""
+"""DuckDB over logs, which are loaded into it, and over Parquet files, which it reads itself."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["connect_logs"]
 
 _STORED_ROWS = 1 << 17
-"""Rows that DuckDB is given at a time: it packs them in groups of so many."""
+"""Number of rows inserted at a time: a multiple of DuckDB's row groups."""
 
 
 def connect_logs(
@@ -43,18 +43,18 @@ def connect_logs(
     on_progress: OnProgress | None = None,
     unpack: UnpackLimits | None = None,
 ) -> duckdb.DuckDBPyConnection:
-    """Read logs into DuckDB's memory, and return it with the views over them; the caller closes it.
+    """Read logs into DuckDB, and return a connection with the views over them; the caller closes it.
 
-    What does not fit in memory lies in a temporary folder. Parquet files among the paths stay where they are. since,
-    until: events from then on, and before then; without a zone in UTC. ledger: gets the account of the reading; that
-    nothing could be read is no error here. unpack: limits what packed logs may become; None for the default. Raises
-    UsageError for a period in which nothing can be.
+    Data that does not fit in memory goes to a temporary folder. Parquet files among the paths are queried in place.
+    since, until: start (included) and end (excluded) of the period, in UTC unless they have a zone. ledger: filled by
+    the reading; if nothing could be read, no error is raised here. unpack: limits for packed logs; None for the
+    default. Raises UsageError for an empty period.
     """
     check_period(since, until)
     tables, accounts = find_tables(paths)
     served = Served()
     connection = connect_engine(served=served, limits=limits)
-    # Out of sight: the views are what is to be asked.
+    # Separate schema: users query the views instead.
     connection.execute("CREATE SCHEMA stored")
     events = read_events(paths, ledger=ledger, on_progress=on_progress, through=_logs, unpack=unpack)
     with closing(events) as batches:

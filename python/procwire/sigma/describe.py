@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from procwire.paths import base_name
 from procwire.plain import plain
 from procwire.sinks.layout import shorten_middle
+from procwire.words import counted
 
 __all__ = ["Row", "alert_line", "reason", "shown_time", "value_text", "what_happened"]
 
@@ -31,13 +33,14 @@ def what_happened(row: Row) -> str:
     """
     if row["correlated_events"] is not None:
         first, last = shown_time(row["first_seen"]), shown_time(row["last_seen"])
-        return f"{row['correlated_events']:,} events{_on(row)}, {first} to {last}"
+        return f"{counted(row['correlated_events'], 'event')}{_on(row)}, {first} to {last}"
     initiated = row["network_connection_initiated"]
     peer = "src" if initiated is False else "dst"
     # Of udp that a recording met in the middle it is not known.
     unknown = initiated is None and row["network_protocol"] == "udp"
     arrow = "↔" if unknown else "←" if peer == "src" else "→"
-    process = " ".join(str(part) for part in (_base_name(row["process_name"]), row["process_id"]) if part is not None)
+    name = row["process_name"] and base_name(row["process_name"])
+    process = " ".join(str(part) for part in (name, row["process_id"]) if part is not None)
     user = f" ({row['user_name']})" if row["user_name"] else ""
     host = f" {row[f'{peer}_host_name']}" if row[f"{peer}_host_name"] else ""
     outcome = f", {row['outcome']}" if row["record_kind"] == "attempt" else ""
@@ -69,10 +72,6 @@ def value_text(value: object) -> str:
 
 def _on(row: Row) -> str:
     return f" on {row['computer_name']}" if row["computer_name"] else ""
-
-
-def _base_name(path: str | None) -> str | None:
-    return path and path.replace("\\", "/").rpartition("/")[2]
 
 
 def _endpoint(row: Row, end: str) -> str:

@@ -12,6 +12,8 @@ from procwire.sinks.cells import sysmon_time
 from procwire.sinks.connections import MARK, account, address, base_name, fit_ends, gap, process_and_id
 from procwire.sinks.layout import Column, shorten, styled
 from procwire.sinks.plain import plain_text
+from procwire.units import sized
+from procwire.words import counted
 
 __all__ = ["RECORDING_COLUMNS", "alert_lines", "loss_lines", "recording_columns"]
 
@@ -27,7 +29,6 @@ RECORDING_COLUMNS = (
 _MIDDLE, _WIDE = 100, 160
 _DOT = " · "
 _TOLD = pa.array(["attempt", "close", "existing"])
-_UNITS = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
 def recording_columns(width: int) -> list[Column]:
@@ -69,7 +70,7 @@ def loss_lines(losses: pa.RecordBatch, width: int, colours: bool) -> bytes:
         for attribution in losses.column("attribution").to_pylist()
     ]
     texts = [
-        f"{time}{' ' * gap(width)}{f'{count or 0:,}'} event{' was' if count == 1 else 's were'} {fate}"
+        f"{time}{' ' * gap(width)}{counted(count or 0, 'event')} {'was' if count == 1 else 'were'} {fate}"
         for time, count, fate in zip(times, counts, fates, strict=True)
     ]
     return "".join(f"{start}{shorten(text, width)}{end}\n" for text in texts).encode()
@@ -180,9 +181,4 @@ def _seconds(microseconds: pa.Int64Array) -> pa.StringArray:
 
 
 def _bytes(counts: pa.Int64Array, what: str) -> pa.StringArray:
-    texts = pc.binary_join_element_wise(", ", counts.cast(pa.string()), f" B{what}", "")
-    for size, unit in reversed(_UNITS):
-        scaled = pc.round(pc.divide(counts.cast(pa.float64()), float(size)), 1).cast(pa.string())
-        large = pc.binary_join_element_wise(", ", scaled, f" {unit}{what}", "")
-        texts = pc.if_else(pc.greater_equal(counts, size), large, texts)
-    return pc.fill_null(texts, "")
+    return pa.array(["" if count is None else f", {sized(count)}{what}" for count in counts.to_pylist()], pa.string())

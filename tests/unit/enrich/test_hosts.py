@@ -147,7 +147,7 @@ def test_names_of_dns_answers_stay_and_are_not_asked_for(names: HostNames, resol
 def test_hosts_is_honoured_first_and_read_again(
     names: HostNames, hosts: Path, resolver: Resolver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("procwire.enrich.watched._LOOK_AGAIN_S", 0.0)
+    monkeypatch.setattr("procwire.files.watching._LOOK_AGAIN_S", 0.0)
     rows = batch(row("192.0.2.10", "2001:db8::10"))
     named = names(rows)
     assert told(named, "src") == [("printer.example", "reverse")]

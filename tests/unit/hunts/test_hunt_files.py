@@ -172,7 +172,7 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="found no folder"):
         load([tmp_path / "none"])
     (tmp_path / "latin.sql").write_bytes(b"-- \xe9")
-    with pytest.raises(UsageError, match="no UTF-8"):
+    with pytest.raises(UsageError, match="not UTF-8"):
         find("latin", load([tmp_path]))
 
 

@@ -124,7 +124,9 @@ def test_times_of_any_unit_are_found_and_kept(lake: Lake, batch_of: BatchOf) -> 
 
 
 def test_open_without_a_lake_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"found no lake at .*none, expected one: --lake DIR or PROCWIRE_LAKE"):
+    with pytest.raises(
+        UsageError, match=r"found no lake at .*none, expected one: name it by --lake DIR or PROCWIRE_LAKE"
+    ):
         Lake.open(tmp_path / "none")
     assert not (tmp_path / "none").exists()
 

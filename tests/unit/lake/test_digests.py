@@ -60,7 +60,7 @@ def test_log_that_cannot_be_read_twice_adds_nothing(
         raise OSError("Input/output error")
 
     monkeypatch.setattr(module, "digest_of", fail)
-    with pytest.raises(LakeError, match=r"sysmon.evtx: cannot be read for its digest: Input/output error"):
+    with pytest.raises(LakeError, match=r"sysmon.evtx: cannot compute its digest: Input/output error"):
         Ingest(lake).run([example_log], ledger=Ledger())
     assert lake.info().events == 0
 

@@ -20,7 +20,7 @@ NO_BUCKET = """Generic S3 error
 @pytest.mark.parametrize(
     ("drawn", "told"),
     [(REFUSED, "Connection refused (os error 111)"), (NO_BUCKET, "The specified bucket does not exist"),
-     ("", "it gave no reason")],
+     ("", "no reason given")],
 )  # fmt: skip
 def test_what_a_store_draws_is_told_in_a_line(drawn: str, told: str) -> None:
     """As deltalake 1.6 raises it: of many lines, coloured, the cause last."""

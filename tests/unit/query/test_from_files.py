@@ -150,7 +150,10 @@ def test_times_of_other_makers_are_utc_and_since_holds(batch_of: BatchOf, tmp_pa
     [
         ({"a": [1]}, "found Parquet without the columns event_creation_time, process_name, dst_ip, expected network "),
         ({"event_creation_time": [1], "dst_ip": ["10.0.0.1"]}, "found Parquet without the column process_name, "),
-        ({"event_creation_time": [[1]], "dst_ip": ["10.0.0.1"], "process_name": ["a"]}, "cannot be asked as network "),
+        (
+            {"event_creation_time": [[1]], "dst_ip": ["10.0.0.1"], "process_name": ["a"]},
+            "cannot be queried as network ",
+        ),
     ],
 )
 def test_a_file_of_others_is_told_with_what_it_lacks(columns: dict[str, Any], told: str, tmp_path: Path) -> None:

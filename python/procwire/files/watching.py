@@ -1,0 +1,91 @@
+"""Notice that small files change: a look at most once a second, which works on every file system, unlike inotify."""
+
+from __future__ import annotations
+
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from procwire.bounded import read_bounded
+from procwire.errors import UsageError
+
+__all__ = ["Changes", "Watched"]
+
+T = TypeVar("T")
+
+_LOOK_AGAIN_S = 1.0
+_MOST_BYTES = 16 << 20
+
+
+class Changes:
+    """Report whether a file has changed; may be called often, and looks about once in `look_again_s` seconds.
+
+    Reports each change once, when the file is the same from one look to the next: until then its editor may still be
+    writing. A file that is gone, or cannot be looked at, is one state more; what is no file (a pipe) has none.
+    """
+
+    def __init__(self, path: Path, *, look_again_s: float = _LOOK_AGAIN_S) -> None:
+        self._path = path
+        self._look_again_s = look_again_s
+        self.settle()
+
+    def settle(self) -> None:
+        """Take the file as it is now as known."""
+        self._known = self._seen = _state(self._path)
+        self._due_s = time.monotonic() + self._look_again_s
+
+    def __call__(self) -> bool:
+        now_s = time.monotonic()
+        if now_s < self._due_s:
+            return False
+        self._due_s = now_s + self._look_again_s
+        before, self._seen = self._seen, _state(self._path)
+        if self._seen != before or self._seen == self._known:
+            return False
+        self._known = self._seen
+        return True
+
+
+class Watched(Generic[T]):
+    """Parse a file's text with `parse`; an empty text where it cannot be read, or is larger than any such file."""
+
+    def __init__(self, path: Path, parse: Callable[[str], T]) -> None:
+        self._path = path
+        self._parse = parse
+        self._state: tuple[int, ...] | None = None
+        self._look_again_s = 0.0
+        self._parsed: T
+
+    @property
+    def parsed(self) -> T:
+        """Return the result for the file as it is now, or was a second ago."""
+        now_s = time.monotonic()
+        if now_s >= self._look_again_s:
+            self._look_again_s = now_s + _LOOK_AGAIN_S
+            self._look()
+        return self._parsed
+
+    def _look(self) -> None:
+        # Before the file is read: what changes meanwhile is a change.
+        state, text = _state(self._path) or (), ""
+        if state == self._state:
+            return
+        if state:
+            try:
+                text = read_bounded(self._path, _MOST_BYTES).decode("utf-8", "replace")
+            except (OSError, UsageError):
+                state = ()
+        if state != self._state:
+            self._state, self._parsed = state, self._parse(text)
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    """Return what changes with the file; () for what is no regular file, None for what cannot be looked at."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    # Some editors write to the file, others put another in its place, which may be as old.
+    return (found.st_mtime_ns, found.st_size, found.st_ino) if stat.S_ISREG(found.st_mode) else ()
