@@ -50,7 +50,7 @@ impl Header {
         });
         let both = |guid: Slot, other: Slot| self.slots.contains(&guid) && self.slots.contains(&other);
         let marked = |slot: fn(Field) -> Slot| {
-            Event::ALL.into_iter().any(|event| both(slot(Field::ProcessGuid), slot(event.marks()[0])))
+            Event::SYSMON.into_iter().any(|event| both(slot(Field::ProcessGuid), slot(event.marks()[0])))
         };
         (whole && self.slots.len() > 1)
             || marked(Slot::Flat)

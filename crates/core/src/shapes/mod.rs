@@ -1,5 +1,6 @@
 //! How shippers rewrite an event: the names of its fields, how they write values, events that carry events.
 
+pub(crate) mod audit;
 pub(crate) mod convert;
 pub(crate) mod keys;
 pub mod message;

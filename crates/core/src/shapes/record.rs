@@ -310,7 +310,7 @@ impl<'a> Record<'a> {
         if self.record_kind.is_some() {
             return Ok(Some(Event::Connection));
         }
-        let marked = Event::ALL.into_iter().find(|event| self.has(event.marks()[0]));
+        let marked = Event::SYSMON.into_iter().find(|event| self.has(event.marks()[0]));
         Ok(match self.message {
             _ if marked.is_some() => marked,
             _ if own => Some(Event::Connection),
