@@ -88,3 +88,92 @@ fn fields_of_sysmons_that_have_the_same_names_are_not_changed() {
     assert_eq!(text(batch, "network_protocol", 0), "6");
     assert_eq!(batch.column_by_name("process_name").expect("a name").null_count(), 1);
 }
+
+fn assert_outbound(log: &str) {
+    let (batches, ledger) = read(log.as_bytes(), &Event::ALL);
+    let [(Event::AuditConnection, batch)] = &batches[..] else { panic!("{batches:?} of {log}") };
+    assert_eq!(ends(batch, 0), "10.0.0.10 3333 > 203.0.113.9 443", "{log}");
+    assert_eq!(text(batch, "network_protocol", 0), "tcp", "{log}");
+    assert_eq!(text(batch, "process_name", 0), r"\device\harddiskvolume2\curl.exe", "{log}");
+    assert_eq!(batch.column_by_name("process_id").expect("id").as_primitive::<Int64Type>().value(0), 4556, "{log}");
+    assert_eq!(text(batch, "computer_name", 0), "WS-17", "{log}");
+    assert_eq!(batch.column(0).null_count(), 0, "{log}");
+    assert_eq!((ledger.rows(), ledger.warnings.total()), (1, 0), "{log}");
+}
+
+#[test]
+fn the_audit_is_read_from_json() {
+    let data = r#""ProcessID":"4556","Application":"\\device\\harddiskvolume2\\curl.exe","Direction":"%%14593",
+        "SourceAddress":"10.0.0.10","SourcePort":"3333","DestAddress":"203.0.113.9","DestPort":"443","Protocol":"6""#;
+    let time = "2024-05-14T09:13:27.481Z";
+    let provider = "Microsoft-Windows-Security-Auditing";
+    assert_outbound(&format!(
+        r##"{{"Event":{{"System":{{"Provider":{{"#attributes":{{"Name":"{provider}"}}}},"EventID":5156,
+        "TimeCreated":{{"#attributes":{{"SystemTime":"{time}"}}}},"Computer":"WS-17"}},"EventData":{{{data}}}}}}}"##
+    ));
+    assert_outbound(&format!(
+        r#"{{"@timestamp":"{time}","winlog":{{"event_id":5156,"provider_name":"{provider}","computer_name":"WS-17",
+        "event_data":{{{data}}}}}}}"#
+    ));
+    let xml = data.replace(r"\\", r"\").split(',').fold(String::new(), |xml, pair| {
+        let (name, value) = pair.trim().split_once(':').expect("a pair");
+        xml + &format!("<Data Name='{}'>{}</Data>", name.trim_matches('"'), value.trim_matches('"'))
+    });
+    let xml = format!("<EventData>{xml}</EventData>").replace('\\', r"\\");
+    assert_outbound(&format!(
+        r#"{{"TimeGenerated":"{time}","EventSourceName":"{provider}","EventID":5156,"Computer":"WS-17","EventData":"{xml}"}}"#
+    ));
+}
+
+#[test]
+fn defenders_rows_are_connections_and_attempts() {
+    let row = |action: &str, url: &str| {
+        format!(
+            r#"{{"Timestamp":"2024-05-14T09:13:27.481Z","DeviceName":"WS-17","ActionType":"{action}","RemoteIP":"203.0.113.9",
+            "RemotePort":443,"RemoteUrl":"{url}","LocalIP":"10.0.0.10","LocalPort":3333,"Protocol":"Tcp",
+            "InitiatingProcessFileName":"curl.exe","InitiatingProcessFolderPath":"c:\\tools\\curl.exe",
+            "InitiatingProcessId":4556,"InitiatingProcessAccountDomain":"corp","InitiatingProcessAccountName":"mara",
+            "ReportId":88123}}"#
+        )
+    };
+    let log = [
+        row("ConnectionSuccess", "https://c2.bad.example/x"),
+        row("InboundConnectionAccepted", ""),
+        row("ConnectionFailed", ""),
+        row("ListeningConnectionCreated", ""),
+    ];
+    let (batches, ledger) = read(log.join("\n").as_bytes(), &Event::ALL);
+    let [(Event::DefenderConnection, connections), (Event::DefenderAttempt, attempts)] = &batches[..] else {
+        panic!("{batches:?}")
+    };
+    let [outbound, inbound] = ["10.0.0.10 3333 > 203.0.113.9 443", "203.0.113.9 443 > 10.0.0.10 3333"];
+    assert_eq!([0, 1].map(|row| ends(connections, row)), [outbound, inbound]);
+    assert_eq!(ends(attempts, 0), outbound);
+    assert_eq!(text(connections, "dst_host_name", 0), "c2.bad.example");
+    assert_eq!(text(connections, "dst_host_name", 1), "WS-17");
+    assert_eq!(text(connections, "process_name", 0), r"c:\tools\curl.exe");
+    assert_eq!(text(connections, "user_name", 0), r"corp\mara");
+    assert_eq!(text(connections, "network_protocol", 0), "tcp");
+    assert_eq!(text(attempts, "event_keywords", 0), "ConnectionFailed");
+    assert_eq!(text(attempts, "provider_name", 0), "Microsoft Defender for Endpoint");
+    assert_eq!(connections.column_by_name("process_guid").expect("a GUID").null_count(), 2);
+    assert_eq!(connections.column(0).null_count(), 0);
+    assert_eq!((ledger.records, ledger.rows(), ledger.other_providers, ledger.warnings.total()), (4, 3, 1, 0));
+
+    let (batches, ledger) = read(log.join("\n").as_bytes(), &[Event::Connection]);
+    assert!(batches.is_empty());
+    assert_eq!(ledger.other_providers, 4);
+}
+
+#[test]
+fn defenders_csv_is_read_as_its_json_is() {
+    let log = "\"Timestamp\",\"DeviceName\",\"ActionType\",\"RemoteIP\",\"RemotePort\",\"LocalIP\",\"LocalPort\",\"Protocol\",\
+        \"InitiatingProcessFileName\",\"InitiatingProcessFolderPath\",\"InitiatingProcessId\"\n\
+        \"2024-05-14T09:13:27.481Z\",\"WS-17\",\"ConnectionSuccess\",\"203.0.113.9\",\"443\",\"10.0.0.10\",\"3333\",\"Tcp\",\
+        \"curl.exe\",\"c:\\tools\",\"4556\"\n";
+    let (batches, ledger) = read(log.as_bytes(), &[Event::DefenderConnection]);
+    let [(Event::DefenderConnection, batch)] = &batches[..] else { panic!("{batches:?}") };
+    assert_eq!(ends(batch, 0), "10.0.0.10 3333 > 203.0.113.9 443");
+    assert_eq!(text(batch, "process_name", 0), r"c:\tools\curl.exe");
+    assert_eq!((ledger.rows(), ledger.warnings.total()), (1, 0));
+}

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod convert;
+pub(crate) mod defender;
 pub(crate) mod keys;
 pub mod message;
 pub(crate) mod record;
