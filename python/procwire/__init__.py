@@ -1,9 +1,9 @@
 """procwire: which process talked to which peer.
 
 Reads Sysmon's network connection events (event 3) from every log format that carries them, into one
-typed table. `read` gives a table, `scan` batches, `connect` a database to ask; `hunt` and `detect` look for what is
-remarkable; `Lake` keeps events for months. `Ledger` has what was seen, and what was damaged. docs/python.md has
-examples.
+typed table. `read` gives a table, `scan` batches, `export` a file, `connect` a database to ask; `hunt` and `detect`
+look for what is remarkable; `Lake` keeps events for months. `Ledger` has what was seen, and what was damaged.
+docs/python.md has examples.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from procwire.api import Detection, HuntResult, Scan, detect, hunt, read, read_into_lake, scan
+    from procwire.api import Detection, HuntResult, Scan, detect, export, hunt, read, read_into_lake, scan
     from procwire.errors import InputError, ProcwireError, UsageError
     from procwire.event import SCHEMA
     from procwire.guid import ProcessGuid, decode_guid
@@ -39,6 +39,7 @@ __all__ = [
     "connect",
     "decode_guid",
     "detect",
+    "export",
     "hunt",
     "read",
     "read_into_lake",
@@ -61,6 +62,7 @@ _HOMES = {
     "connect": "query",
     "decode_guid": "guid",
     "detect": "api",
+    "export": "api",
     "hunt": "api",
     "read": "api",
     "read_into_lake": "api",

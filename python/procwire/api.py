@@ -1,4 +1,4 @@
-"""Provide the Python interface: `read` returns a table, `scan` batches, `hunt` and `detect` findings."""
+"""Provide the Python interface: `read` returns a table, `scan` batches, `export` writes a file."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ import pyarrow as pa
 
 from procwire.choices import InputFormat as Format
 from procwire.engine import TIMEOUT_S
-from procwire.errors import UsageError
-from procwire.event import CONNECTION, Event, Names, event_named
+from procwire.event import CONNECTION, Event, Names
+from procwire.files import OutputFile
 from procwire.ledger import Ledger
+from procwire.pipeline import Export, LogRows
 from procwire.select import STORED_GROUPS, Selection, conjunction
-from procwire.sources import read_batches
-from procwire.sources.inputs import STDIN, check_paths
+from procwire.sinks.formats import canonical, format_of_path
+from procwire.sources.inputs import check_paths
 from procwire.sources.limits import UnpackLimits
-from procwire.sysmon import ConfigFilter, Configuration, load
+from procwire.targets import check_files
 
 if TYPE_CHECKING:
     from procwire.hunts import Hunt
     from procwire.lake import Lake
     from procwire.lake.ingest import Step
     from procwire.lake.readings import Reading
+    from procwire.pipeline import Config
     from procwire.sigma import Level, RuleSet
+    from procwire.sysmon import ConfigFilter
 
 __all__ = [
-    "Config",
     "Detection",
     "Format",
     "HuntResult",
@@ -39,14 +41,13 @@ __all__ = [
     "Paths",
     "Scan",
     "detect",
+    "export",
     "hunt",
-    "logged_batches",
     "read",
     "read_into_lake",
     "scan",
 ]
 
-Config = str | os.PathLike[str] | Configuration | ConfigFilter
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
@@ -121,6 +122,8 @@ def scan(
     where: str | Sequence[str] | None = None,
     sort: Sequence[str] | None = None,
     limit: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
     names: Names = "ossem",
     format: Format | None = None,
     recover: bool = False,
@@ -139,6 +142,7 @@ def scan(
     columns: those to keep, including derived ones; all stored ones if None.
     where: an SQL predicate in DuckDB's dialect, or several, which must all hold.
     sort: columns, a leading `-` for descending.
+    since, until: events from then on, and before then; without a zone in UTC.
     names: the vocabulary of columns, where, sort and of the result.
     format: reads every input as this instead of recognising it. recover: carves EVTX slack space too.
     follow: waits for the logs to grow; the batches do not end.
@@ -148,9 +152,9 @@ def scan(
     event: Sysmon's number or name of it: 3 (connection), 1 (process-creation) or 22 (dns-query).
     unpack: limits what packed files may become; beyond them is damage.
 
-    Raises UsageError, before anything is read, for an event, a column or an SQL predicate that cannot be used, and
-    ConfigurationError for a configuration with errors. Raises InputError at once if there is no file at any of the
-    paths (unless it follows: then they may come), and at the end of the batches if not one could be read.
+    Raises UsageError, before anything is read, for an event, a column, a period or an SQL predicate that cannot be
+    used, and ConfigurationError for a configuration with errors. Raises InputError at once if there is no file at any
+    of the paths (unless it follows: then they may come), and at the end of the batches if not one could be read.
 
     >>> import procwire
     >>> ledger = procwire.Ledger()
@@ -160,33 +164,15 @@ def scan(
     >>> rows.read_all().num_rows
     29
     """
-    marked = keep and config is not None
-    asked = event if isinstance(event, Event) else event_named(str(event))
-    if config is not None and asked != CONNECTION:
-        raise UsageError(f"found a configuration with event {asked.name}, expected connection: rules are for these")
-    selection = Selection(
-        names=names, columns=columns, where=where, sort=sort, limit=limit, groups=STORED_GROUPS, event=asked,
-        marked=marked,
-    )  # fmt: skip
-    ledger = Ledger() if ledger is None else ledger
     listed = _listed(paths)
+    rows = LogRows(
+        listed, names=names, columns=columns, where=where, sort=sort, limit=limit, since=since, until=until,
+        format=format, recover=recover, follow=follow, ledger=ledger, config=config, keep=keep, event=event,
+        unpack=unpack, checked=True,
+    )  # fmt: skip
     if not follow:
         check_paths(listed)
-    logged = None if config is None else _logged_by(config, keep)
-    was_read = False
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        nonlocal was_read
-        if was_read and STDIN in [os.fspath(path) for path in listed]:
-            raise UsageError("found a second reading of standard input, expected one: `read` gives a table")
-        was_read = True
-        rows = read_batches(
-            listed, format=format, recover=recover, follow=follow, event=asked, ledger=ledger, unpack=unpack
-        )
-        rows = _checked(rows, ledger)
-        return selection.apply(rows if logged is None else logged_batches(rows, logged(), ledger))
-
-    return Scan(selection.schema, ledger, batches)
+    return Scan(rows.schema, rows.ledger, rows.batches)
 
 
 def read(
@@ -196,6 +182,8 @@ def read(
     where: str | Sequence[str] | None = None,
     sort: Sequence[str] | None = None,
     limit: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
     names: Names = "ossem",
     format: Format | None = None,
     recover: bool = False,
@@ -220,6 +208,8 @@ def read(
         where=where,
         sort=sort,
         limit=limit,
+        since=since,
+        until=until,
         names=names,
         format=format,
         recover=recover,
@@ -229,6 +219,60 @@ def read(
         event=event,
         unpack=unpack,
     ).read_all()
+
+
+def export(
+    paths: Paths,
+    output: str | os.PathLike[str],
+    *,
+    to: str | None = None,
+    force: bool = False,
+    columns: Sequence[str] | None = None,
+    where: str | Sequence[str] | None = None,
+    sort: Sequence[str] | None = None,
+    limit: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    names: Names = "ossem",
+    format: Format | None = None,
+    recover: bool = False,
+    ledger: Ledger | None = None,
+    config: Config | None = None,
+    keep: bool = False,
+    event: str | int | Event = CONNECTION,
+    unpack: UnpackLimits | None = None,
+) -> Ledger:
+    """Write the network connections of logs, or another event of theirs, to a file; return the ledger of the reading.
+
+    The file appears under its name once it is complete. Uses constant memory, unless sorted.
+
+    output: the file. to: its format, as `procwire read --to` has them; by the suffix of `output` if None. force:
+    overwrites an existing file. columns: those to keep; by default those that the format shows. Other arguments as for
+    `scan`.
+
+    Raises UsageError as `scan` does, for an unknown format or suffix, and for an output that exists, that is one of the
+    logs or that lies in a lake; InputError if not one of the logs could be read. No file remains in these cases.
+
+    >>> import procwire, tempfile, pathlib
+    >>> rows = pathlib.Path(tempfile.mkdtemp(), "https.csv")
+    >>> procwire.export("examples/sysmon.evtx", rows, where="dst_port = 443").events, len(rows.open().readlines())
+    (153, 30)
+    """
+    path, listed = Path(output), _listed(paths)
+    way = format_of_path(path) if to is None else canonical(to)
+    rows = LogRows(
+        listed, way=way, names=names, columns=columns, where=where, sort=sort, limit=limit, since=since, until=until,
+        format=format, recover=recover, ledger=ledger, config=config, keep=keep, event=event, unpack=unpack,
+        checked=True,
+    )  # fmt: skip
+    check_paths(listed)
+    check_files([("output", path)], listed, force=force)
+    with OutputFile(path, force=force) as file:
+        writing = Export(rows, way, file.stream)
+        writing.write()
+        writing.close()
+        file.commit()
+    return rows.ledger
 
 
 def hunt(
@@ -371,6 +415,7 @@ class LakeReading:
         from procwire.lake import Lake
         from procwire.lake.ingest import Ingest, selection_text
         from procwire.lake.location import check_location
+        from procwire.sysmon import ConfigFilter, load
 
         if not isinstance(lake, Lake):
             check_location(None if lake is None else os.fspath(lake))
@@ -452,31 +497,6 @@ def _lake_step(where: list[str], rules: ConfigFilter | None, ledger: Ledger) -> 
         return kept if selection is None else next(selection.apply([kept]), kept.slice(0, 0))
 
     return step
-
-
-def _checked(batches: Iterator[pa.RecordBatch], ledger: Ledger) -> Iterator[pa.RecordBatch]:
-    """Yield the batches; raise InputError at their end if nothing could be read."""
-    yield from batches
-    ledger.check_read()
-
-
-def logged_batches(batches: Iterable[pa.RecordBatch], rules: ConfigFilter, ledger: Ledger) -> Iterator[pa.RecordBatch]:
-    """Yield batches after rules are applied; rows that they do not log are counted in the ledger."""
-    ledger.configuration = rules.configuration.path
-    # They may have been applied to other logs before.
-    before = rules.unlogged
-    for batch in batches:
-        logged = rules(batch)
-        ledger.unlogged = rules.unlogged - before
-        if logged.num_rows:
-            yield logged
-
-
-def _logged_by(config: Config, keep: bool) -> Callable[[], ConfigFilter]:
-    """Return a function that returns the rules of a reading. A configuration is loaded and checked once."""
-    if isinstance(config, ConfigFilter):
-        return lambda: config
-    return partial(ConfigFilter, config if isinstance(config, Configuration) else load(config), keep=keep)
 
 
 def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:

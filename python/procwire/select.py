@@ -11,12 +11,15 @@ import pyarrow as pa
 from procwire.engine import PREDICATE_S, Limits, connect, one_predicate, quote, sql_errors
 from procwire.errors import UsageError
 from procwire.event import CONNECTION, LIVE_FIELDS, LOGGED, Event, Field, Group, Names, field
+from procwire.period import check_period, utc
 from procwire.sinks.formats import format_named
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import duckdb
 
-__all__ = ["LIVE_GROUPS", "STORED_GROUPS", "TEXT_GROUPS", "Selection", "conjunction", "selection_for"]
+__all__ = ["LIVE_GROUPS", "STORED_GROUPS", "TEXT_GROUPS", "Selection", "conjunction", "selection_for", "within_period"]
 
 STORED_GROUPS: tuple[Group, ...] = ("event", "system", "provenance", "address")
 """Columns of the complete table."""
@@ -27,14 +30,16 @@ LIVE_GROUPS: tuple[Group, ...] = ("event", "system", "live")
 
 
 class Selection:
-    """Hold a predicate, an order, a limit, and the columns to keep.
+    """Hold a period, a predicate, an order, a limit, and the columns to keep.
 
     `columns`, `where` and `sort` use the vocabulary of `names`. `where` is a predicate or several, which must all hold.
     Columns may be derived ones (`event.DERIVED`); without `columns`, those of `groups` are kept. `live` says that the
     batches are a recording's (of `event.LIVE_SCHEMA`); columns that only these have are unknown otherwise. `marked`
     says that a log's have the column `logged`. `event` is the event of the batches.
 
-    Raises UsageError for a column that does not exist and for SQL that DuckDB refuses.
+    `since` and `until` bound the times of events: from then on, and before then; without a zone in UTC.
+
+    Raises UsageError for a column that does not exist, a period that is empty and for SQL that DuckDB refuses.
     """
 
     def __init__(
@@ -45,6 +50,8 @@ class Selection:
         where: str | Sequence[str] | None = None,
         sort: Sequence[str] | None = None,
         limit: int | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         groups: Sequence[Group] = TEXT_GROUPS,
         event: Event = CONNECTION,
         live: bool = False,
@@ -52,6 +59,8 @@ class Selection:
     ) -> None:
         if limit is not None and limit < 0:
             raise UsageError(f"found limit {limit}, expected 0 or more")
+        check_period(since, until)
+        self._period = since, until
         self._names = names
         self._live = live
         marks = (LOGGED,) if marked else ()
@@ -83,6 +92,7 @@ class Selection:
         if self._limit == 0:
             return
         left = self._limit
+        batches = within_period(batches, *self._period)
         for batch in self._sorted(batches) if self._order else map(self._one, batches):
             part = batch if left is None else batch.slice(0, left)
             if part.num_rows:
@@ -140,6 +150,24 @@ class Selection:
         return query
 
 
+def within_period(
+    batches: Iterable[pa.RecordBatch], since: datetime | None, until: datetime | None
+) -> Iterable[pa.RecordBatch]:
+    """Return batches of an event's rows from `since` on and before `until`; rows without any time are in no period."""
+    if since is None and until is None:
+        return batches
+    return (batch.filter(_is_within(batch, since, until)) for batch in batches)
+
+
+def _is_within(batch: pa.RecordBatch, since: datetime | None, until: datetime | None) -> pa.Array:
+    import pyarrow.compute as pc
+
+    times = pc.coalesce(batch["event_creation_time"], batch["event_recorded_time"])
+    bounds = [compare(times, pa.scalar(utc(time), times.type))
+              for compare, time in ((pc.greater_equal, since), (pc.less, until)) if time is not None]  # fmt: skip
+    return pc.and_(bounds[0], bounds[-1])
+
+
 def selection_for(
     way: str,
     *,
@@ -148,6 +176,8 @@ def selection_for(
     where: str | Sequence[str] | None = None,
     sort: Sequence[str] | None = None,
     limit: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
     event: Event = CONNECTION,
     stored: bool = False,
     configured: bool = False,
@@ -181,6 +211,8 @@ def selection_for(
         where=where,
         sort=sort,
         limit=limit,
+        since=since,
+        until=until,
         groups=groups,
         event=event,
         live=live,

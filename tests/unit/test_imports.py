@@ -19,7 +19,7 @@ LEVELS = (
     # The compositions, without a front end: reading, and recording.
     {"api", "dictionary", "recorder"},
     {"spark", "hunts", "sigma"},
-    {"query"},
+    {"pipeline", "query", "targets"},
     {"lake", "select"},
     {"sources", "sysmon", "enrich", "sinks", "vocabularies"},
     {"bounded", "engine", "event", "files", "guid", "ledger", "matching", "period", "units"},
@@ -132,6 +132,7 @@ def test_public_api_is_what_it_says() -> None:
         "connect",
         "decode_guid",
         "detect",
+        "export",
         "hunt",
         "read",
         "read_into_lake",

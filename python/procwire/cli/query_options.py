@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from procwire.query import QuerySource
     from procwire.query.protocol import Engine as QueryEngine
 
-__all__ = ["QueryOptions", "option_names"]
+__all__ = ["QueryOptions", "option_names", "period"]
 
 # With less no query begins; a number alone is bytes, and most likely meant GiB.
 _LEAST_MEMORY_BYTES = 16 << 20
@@ -38,14 +38,6 @@ class QueryOptions:
     spill: str | None = None
     timeout: str = "1h"
     unpack: str | None = None
-
-    def period(self) -> tuple[datetime | None, datetime | None]:
-        """From when on, and before when. Raises UsageError for a time that is none, or a period that is none."""
-        from procwire.period import check_period
-
-        start, end = point_in_time(self.since), point_in_time(self.until)
-        check_period(start, end)
-        return start, end
 
     def source(self) -> QuerySource:
         """Return what they stand for. Raises UsageError for a text that cannot be read."""
@@ -87,3 +79,12 @@ def option_names(logs: str = "logs") -> Mapping[str, str]:
         "spill_bytes": "--spill",
         "unpack": "--unpack-limits",
     }
+
+
+def period(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """Return what --since and --until stand for. Raises UsageError for an unreadable time, and for an empty period."""
+    from procwire.period import check_period
+
+    start, end = point_in_time(since), point_in_time(until)
+    check_period(start, end)
+    return start, end

@@ -40,7 +40,7 @@ def read_batches(
     on_progress: OnProgress | None = None,
     through: Callable[[Iterator[Input]], Iterator[Input]] | None = None,
     unpack: UnpackLimits | None = None,
-) -> Iterator[pa.RecordBatch]:
+) -> Generator[pa.RecordBatch, None, None]:
     """Yield batches of one event of logs, of its schema; arguments as for `read_events`."""
     both = read_events(paths, events=[event], format=format, recover=recover, follow=follow, ledger=ledger,
                        on_progress=on_progress, through=through, unpack=unpack)  # fmt: skip
