@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.command_line import invoke
 
 import procwire
+from command_line import invoke
 from procwire.errors import UsageError
 from procwire.event import AUDIT_BLOCK, CONNECTION, FURTHER_CONNECTIONS, events_named
 from procwire.ledger import Ledger
