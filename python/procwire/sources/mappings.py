@@ -22,8 +22,8 @@ LOCAL_FIRST: dict[str, str] = {
     "LocalIp": "src_ip", "LocalPort": "src_port", "LocalHostname": "src_host_name",
     "RemoteIp": "dst_ip", "RemotePort": "dst_port", "RemoteHostname": "dst_host_name",
 }  # fmt: skip
-"""Names for the ends in logs that know this computer's end and the peer's: the columns of outbound connections. Those of
-inbound ones (`Initiated` says so) are exchanged."""
+"""Names for the ends in logs that know this computer's end and the peer's: the columns of outbound connections. Those
+of inbound ones (`Initiated` says so) are exchanged."""
 _KNOWN = ("provider", "records", "text", "fields", "values")
 
 
