@@ -9,6 +9,7 @@ use crate::format::{
     BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, Pending, Verdict, add_overlong,
     count_lines, warn_invalid_utf8,
 };
+use crate::shapes::defender::Key;
 use crate::shapes::keys::{Scope, Slot, TimeSource, find_column};
 use crate::shapes::record::{Nested, Record, Scalar};
 use crate::shapes::text::Text;
@@ -50,12 +51,13 @@ impl Header {
         });
         let both = |guid: Slot, other: Slot| self.slots.contains(&guid) && self.slots.contains(&other);
         let marked = |slot: fn(Field) -> Slot| {
-            Event::ALL.into_iter().any(|event| both(slot(Field::ProcessGuid), slot(event.marks()[0])))
+            Event::SYSMON.into_iter().any(|event| both(slot(Field::ProcessGuid), slot(event.marks()[0])))
         };
         (whole && self.slots.len() > 1)
             || marked(Slot::Flat)
             || marked(Slot::Data)
             || both(Slot::Own(Field::ProcessGuid), Slot::Own(Field::EventCreationTime))
+            || both(Slot::Defender(Key::Action), Slot::Defender(Key::LocalIp))
     }
 }
 

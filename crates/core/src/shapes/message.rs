@@ -10,7 +10,7 @@ use memchr::memmem::Finder;
 use crate::format::Verdict;
 use crate::shapes::text::resolve_entities;
 use crate::table::columns::Row;
-use crate::table::event::{Event, Events};
+use crate::table::event::{Event, Events, Provider};
 use crate::table::schema::Field;
 use crate::table::value::{Value, parse_int};
 
@@ -25,7 +25,7 @@ pub(crate) fn event_of(message: &str) -> Option<Event> {
         memmem::find_iter(message.as_bytes(), name).any(|at| message.as_bytes().get(at + name.len()) == Some(&b':'))
     };
     let has_time = has(&Field::EventCreationTime);
-    Event::ALL.into_iter().find(|event| has_time && event.marks().iter().all(has))
+    Event::SYSMON.into_iter().find(|event| has_time && event.marks().iter().all(has))
 }
 
 /// Fill the fields that `row` does not have yet from the event's message text: `Name: value`, each in a line, or all in
@@ -85,7 +85,7 @@ pub(crate) fn read_message<'a>(line: &'a str, row: &mut Row<'a>, asked: Events) 
         return read_ossec(&line[start + OSSEC.len()..], row, asked).map(Some);
     }
     let Some(event) = event_of(line) else { return Ok(None) };
-    let verdict = Verdict::new(true, Some(event.id()), asked);
+    let verdict = Verdict::new(Provider::Sysmon, Some(event.id()), asked);
     if let Verdict::Asked(event) = verdict {
         check_end(line, event)?;
         fill_from_message(line, event, row);
