@@ -6,6 +6,8 @@ use crate::table::columns::Tables;
 use crate::table::event::{Event, Events, Provider};
 use crate::table::ledger::{Ledger, Place};
 
+pub use crate::table::event::{SYSMON, SYSMON_LINUX};
+
 /// The longest record of any format that is read; a longer one is dropped and counted.
 pub const MAX_RECORD_BYTES: usize = 16 << 20;
 
@@ -13,6 +15,14 @@ pub const MAX_RECORD_BYTES: usize = 16 << 20;
 pub const BROKEN_RECORD: &str = "broken record";
 /// Kind of damage: a record over [`MAX_RECORD_BYTES`].
 pub const OVERLONG_RECORD: &str = "overlong record";
+
+/// Kind of damage: a requested event in a form that cannot be read; the reason has the keys that the record has.
+pub const UNKNOWN_FORMAT: &str = "unknown format";
+
+/// Whether a provider's name is Sysmon's, on Windows or Linux.
+pub fn is_sysmon(provider: &str) -> bool {
+    Provider::of(provider) == Provider::Sysmon
+}
 
 /// Kind of warning: bytes that are not UTF-8 and became U+FFFD.
 pub const INVALID_UTF8: &str = "invalid UTF-8";

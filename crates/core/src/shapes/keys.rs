@@ -32,6 +32,8 @@ pub(crate) enum Scope {
     TimeCreated,
     /// `Security`, and Winlogbeat's `user`.
     Security,
+    /// An object that describes the computer; the number is [`Slot::Host`]'s.
+    Host(u8),
     /// An object around one value: `{"#text": 3}`, `{"Value": 3}`.
     Boxed(Field),
     /// An object without any field.
@@ -94,6 +96,8 @@ pub(crate) enum Slot {
     Audit(Field),
     /// A value of Defender's network events.
     Defender(defender::Key),
+    /// The computer, if no better name says it; the lower the number, the more it is trusted.
+    Host(u8),
 }
 
 use Slot::{Data, Enter, Inserts, ItemName, ItemText, Message, Module, Original, Params, Payload, Second, Set, Time};
@@ -127,7 +131,16 @@ const RECORD: &[(&str, Slot)] = &[
     ("computer_name", Set(Field::ComputerName)),
     ("Hostname", Set(Field::ComputerName)),
     ("MachineName", Second(Field::ComputerName)),
-    ("DeviceName", Second(Field::ComputerName)),
+    ("ComputerName", Slot::Host(0)),
+    ("computerName", Slot::Host(0)),
+    ("HostName", Slot::Host(1)),
+    ("hostname", Slot::Host(1)),
+    ("DeviceName", Slot::Host(1)),
+    ("dvc", Slot::Host(1)),
+    ("hostIdentifier", Slot::Host(1)),
+    ("host", Enter(Scope::Host(2))),
+    ("agent", Enter(Scope::Host(3))),
+    ("source_host", Slot::Host(3)),
     ("EventRecordID", Set(Field::RecordId)),
     ("EventRecordId", Set(Field::RecordId)),
     ("eventRecordID", Set(Field::RecordId)),
@@ -335,6 +348,7 @@ pub(crate) fn find(scope: Scope, key: &str) -> Slot {
         Scope::LoggerThread => search(LOGGER_THREAD, key),
         Scope::TimeCreated => search(TIME_CREATED, key),
         Scope::Security => search(SECURITY, key),
+        Scope::Host(rank) => matches!(key, "name" | "hostname").then_some(Slot::Host(rank)),
         Scope::Boxed(field) if BOXES.contains(&key) => Some(Set(field)),
         Scope::Boxed(field) if key == "#attributes" && field == Field::ProviderName => Some(Enter(Scope::Provider)),
         Scope::Boxed(_) | Scope::Nothing => None,

@@ -141,14 +141,18 @@ fn read_datum<'a>(
         return Ok(());
     };
     unnamed.among += 1;
-    match field_names(row)(name) {
-        Some(field) => {
-            let text = reader.value(tag, arena)?;
-            row.set(field, Value::Text(text));
-            Ok(())
-        }
+    let behind = reader.rest();
+    let read = match field_names(row)(name) {
+        Some(field) => reader.value(tag, arena).map(|text| row.set(field, Value::Text(text))),
         None => reader.skip(tag),
+    };
+    let Err(broken) = read else { return Ok(()) };
+    *reader = Reader::new(behind);
+    let text = reader.unescaped_value(tag).ok_or(broken)?;
+    if let Some(field) = Field::from_data_name(name) {
+        row.set(field, Value::Text(unescape(text, arena)?));
     }
+    Ok(())
 }
 
 /// The fields that the provider's names of `EventData` stand for.

@@ -2,6 +2,7 @@
 
 mod event;
 mod markup;
+mod objects;
 mod records;
 mod skeleton;
 
@@ -11,6 +12,8 @@ use bumpalo::Bump;
 
 use self::event::read_fields;
 pub use self::event::{read_data, read_event};
+pub(crate) use self::markup::unescape;
+use self::objects::{Objects, is_root};
 use self::records::{End, Record, Records, is_plain, last_end};
 use self::skeleton::Skeletons;
 use crate::format::{
@@ -18,12 +21,31 @@ use crate::format::{
     count_lines, warn_invalid_utf8,
 };
 use crate::shapes::audit;
+use crate::shapes::record::Nested;
 use crate::table::columns::{Place, Row, Tables};
 use crate::table::ledger::Ledger;
 
 /// The XML format.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Xml;
+pub struct Xml {
+    nested: &'static dyn Nested,
+    kind: Kind,
+}
+
+/// What the root element holds.
+enum Kind {
+    /// Not known yet.
+    Unknown,
+    /// Events.
+    Events,
+    /// PowerShell's objects.
+    Objects(Objects),
+}
+
+impl Xml {
+    pub(crate) fn new(nested: &'static dyn Nested) -> Self {
+        Xml { nested, kind: Kind::Unknown }
+    }
+}
 
 struct XmlDecoder;
 
@@ -33,6 +55,16 @@ impl Format for Xml {
     }
 
     fn cut(&mut self, pending: Pending<'_>, ledger: &mut Ledger) -> Cut {
+        if let Kind::Unknown = self.kind {
+            self.kind = match is_root(pending.bytes) {
+                Some(true) => Kind::Objects(Objects::default()),
+                None if !pending.at_end && pending.bytes.len() < MAX_RECORD_BYTES => return Cut::More,
+                _ => Kind::Events,
+            };
+        }
+        if let Kind::Objects(objects) = &mut self.kind {
+            return objects.cut(pending, ledger);
+        }
         if pending.at_end {
             return Cut::Take(pending.bytes.len());
         }
@@ -44,7 +76,10 @@ impl Format for Xml {
     }
 
     fn decoder(&self) -> Arc<dyn Decode> {
-        Arc::new(XmlDecoder)
+        match self.kind {
+            Kind::Objects(_) => objects::decoder(self.nested),
+            _ => Arc::new(XmlDecoder),
+        }
     }
 }
 
@@ -123,6 +158,17 @@ fn decode_event(
         }
         Ok(other) => other.count(ledger),
         Err(detail) => ledger.damage.add(BROKEN_RECORD, place.offset, place.line, || detail),
+    }
+}
+
+/// What stands before the quotation marks of the first attribute, if they are not XML's own: one of CSV's, which doubles
+/// them, or a backslash of JSON's.
+pub(crate) fn escaped_quotes(xml: &[u8]) -> Option<u8> {
+    let equals = memchr::memchr(b'=', xml)?;
+    match xml.get(equals + 1..)? {
+        [b'"', b'"', next, ..] if !matches!(next, b'>' | b'/' | b' ') => Some(b'"'),
+        [b'\\', b'"', ..] => Some(b'\\'),
+        _ => None,
     }
 }
 
