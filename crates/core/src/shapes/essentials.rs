@@ -14,8 +14,8 @@ pub(crate) fn has(row: &Row<'_>, field: Field) -> bool {
 pub(crate) fn is_event(event: Event, row: &Row<'_>) -> bool {
     let process = || has(row, Field::ProcessGuid) || has(row, Field::ProcessId) || has(row, Field::ProcessName);
     match event {
-        Event::Connection => has(row, Field::DstIp) && process(),
         Event::ProcessCreation => process(),
         Event::DnsQuery => has(row, Field::DnsQueryName),
+        _ => has(row, Field::DstIp) && process(),
     }
 }

@@ -383,9 +383,9 @@ impl<'a> Search<'a> {
         keys.truncate(MAX_KEYS);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let expected = match event {
-            Event::Connection => "a process and the destination's address",
             Event::ProcessCreation => "a process",
             Event::DnsQuery => "the name of a query",
+            _ => "a process and the destination's address",
         };
         format!("found an event {} with the keys {}{more}, expected {expected}", event.id(), keys.join(", "))
     }
@@ -415,8 +415,8 @@ impl<'a> Search<'a> {
         }
         if holds("<Data Name=") {
             self.nested.read_data(trimmed, self.arena, &mut row)?;
-            let event = Event::ALL.into_iter().find(|event| has(&row, event.marks()[0]));
-            return Ok(event.map(|event| (Verdict::new(true, Some(event.id()), self.asked), Rank::Xml, row)));
+            let event = Event::SYSMON.into_iter().find(|event| has(&row, event.marks()[0]));
+            return Ok(event.map(|event| (Verdict::of(None, Some(event.id()), true, self.asked), Rank::Xml, row)));
         }
         if holds("&lt;Event") || holds("&lt;Data") {
             return deeper.open(resolve_entities(trimmed, self.arena));
@@ -751,7 +751,7 @@ impl<'a> Group<'a> {
     /// The event whose mark is among the fields.
     fn marked(&self) -> Option<Event> {
         let marked = |field| has(&self.row, field) || has(&self.aliases, field);
-        Event::ALL.into_iter().find(|event| marked(event.marks()[0]))
+        Event::SYSMON.into_iter().find(|event| marked(event.marks()[0]))
     }
 
     /// Fill what Sysmon's names lack from those of other schemas.
