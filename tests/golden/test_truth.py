@@ -120,9 +120,9 @@ def test_rows_say_where_their_record_stands(case: Case) -> None:
             assert line is None
             continue
         assert line == text[:offset].count(b"\n") + 1
-        told = lines[number] if number < len(lines) else None
-        if told is not None and "mordor" not in case.name:
-            assert line == told + header_lines
+        reported = lines[number] if number < len(lines) else None
+        if reported is not None and "mordor" not in case.name:
+            assert line == reported + header_lines
 
 
 def unpacked(path: Path) -> bytes:

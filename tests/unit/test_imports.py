@@ -16,15 +16,17 @@ PACKAGE = Path(__file__).parents[2] / "python" / "procwire"
 # From the front ends down: each may import from a later row, never from its own.
 LEVELS = (
     {"cli", "console"},
-    # The compositions, without a front end: reading, and recording.
-    {"api", "dictionary", "recorder"},
+    # The compositions, without a front end: what Python users call, and below it a recording.
+    {"api", "dictionary"},
+    {"recorder"},
     {"spark", "hunts", "sigma"},
-    {"query"},
+    {"configurations", "pipeline", "query", "targets"},
     {"lake", "select"},
     {"sources", "sysmon", "enrich", "sinks", "vocabularies"},
-    {"bounded", "engine", "event", "files", "guid", "ledger", "matching", "period", "units"},
+    {"files"},
+    {"bounded", "engine", "event", "guid", "ledger", "matching", "period", "units"},
     {"extras"},
-    {"choices", "errors", "plain", "version", "words"},
+    {"choices", "errors", "netlink", "paths", "plain", "retry", "signals", "version", "words"},
 )
 # Its only user; and the version for `procwire --version`, which imports no reader.
 CORE_USERS = {"sources", "cli/version.py"}
@@ -125,6 +127,7 @@ def test_public_api_is_what_it_says() -> None:
         "Ledger",
         "ProcessGuid",
         "ProcwireError",
+        "RecordingResult",
         "Scan",
         "UnpackLimits",
         "UsageError",
@@ -132,9 +135,11 @@ def test_public_api_is_what_it_says() -> None:
         "connect",
         "decode_guid",
         "detect",
+        "export",
         "hunt",
         "read",
         "read_into_lake",
+        "record",
         "scan",
     ]
     assert procwire.__all__ == expected

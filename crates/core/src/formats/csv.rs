@@ -11,6 +11,7 @@ use crate::format::{
     BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, Pending, SYSMON_LINUX, UNKNOWN_FORMAT, Verdict,
     add_overlong, count_lines, is_sysmon, warn_invalid_utf8,
 };
+use crate::shapes::defender::Key;
 use crate::shapes::keys::{Scope, Slot, TimeSource, find_column};
 use crate::shapes::lines;
 use crate::shapes::message::event_of;
@@ -109,7 +110,7 @@ impl Header {
         });
         let marked = |slot: fn(Field) -> Slot| {
             let beside = [Field::ProcessGuid, Field::ProcessName, Field::SrcIp, Field::DstPort, Field::ProcessId];
-            Event::ALL
+            Event::SYSMON
                 .into_iter()
                 .any(|event| has(slot(event.marks()[0])) && beside.into_iter().any(|field| has(slot(field))))
         };
@@ -123,6 +124,7 @@ impl Header {
             || marked(Slot::Flat)
             || marked(Slot::Data)
             || (has(Slot::Own(Field::ProcessGuid)) && has(Slot::Own(Field::EventCreationTime)))
+            || (has(Slot::Defender(Key::Action)) && has(Slot::Defender(Key::LocalIp)))
     }
 
     /// Whether this may be a header.

@@ -298,7 +298,7 @@ impl<'a> Reader<'a> {
             Value::Text(id) => parse_int(id),
             _ => None,
         });
-        let verdict = Verdict::new(named || guid, id, self.asked);
+        let verdict = Verdict::of(None, id, named || guid, self.asked);
         if let Verdict::Asked(event) = verdict {
             if is_sysmon(siem.provider) {
                 row.set(Field::ProviderName, Value::Text(siem.provider));
@@ -316,7 +316,7 @@ impl<'a> Reader<'a> {
     fn has_pairs(&self) -> bool {
         let has = |field: &Field| find_key(self.text, field.sysmon()).is_some();
         PAIRS.iter().any(|mark| mark.find(self.text.as_bytes()).is_some())
-            && Event::ALL.iter().any(|event| event.marks()[..2].iter().all(has))
+            && Event::SYSMON.iter().any(|event| event.marks()[..2].iter().all(has))
     }
 
     fn pairs(&self, row: &mut Row<'a>, nested: &'static dyn Nested) -> Result<Option<Verdict>, String> {

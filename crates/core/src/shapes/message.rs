@@ -25,7 +25,7 @@ pub(crate) fn event_of(message: &str) -> Option<Event> {
     }
     let has = |field: &Field| seen & 1 << *field as usize != 0;
     let has_time = has(&Field::EventCreationTime);
-    Event::ALL.into_iter().find(|event| has_time && event.marks().iter().all(has))
+    Event::SYSMON.into_iter().find(|event| has_time && event.marks().iter().all(has))
 }
 
 /// Every place where a field's name stands before a colon, and the field.

@@ -1,6 +1,9 @@
 //! How shippers rewrite an event: the names of its fields, how they write values, events that carry events.
 
+pub(crate) mod audit;
 pub(crate) mod convert;
+pub(crate) mod defender;
+pub(crate) mod essentials;
 pub(crate) mod keys;
 pub(crate) mod lines;
 pub mod message;

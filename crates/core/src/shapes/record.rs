@@ -6,30 +6,20 @@ use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 
 use crate::format::Verdict;
+use crate::shapes::audit;
 use crate::shapes::convert::{epoch, has_zone, number_value, recorded_time, system_value};
+use crate::shapes::defender;
+use crate::shapes::essentials::is_event;
 use crate::shapes::keys::{self, Scope, Slot, TimeSource};
 use crate::shapes::message;
 use crate::shapes::positions::fill_from_list;
-use crate::shapes::search::is_event;
+pub(crate) use crate::shapes::text::Scalar;
 use crate::shapes::text::{Text, halve_backslashes, resolve_entities};
 use crate::shapes::tree::Node;
 use crate::table::columns::Row;
-use crate::table::event::{Event, Events};
+use crate::table::event::{Event, Events, Provider};
 use crate::table::schema::{Field, Kind};
 use crate::table::value::{Value, parse_int};
-
-/// A JSON value that is neither an object nor a list, or a cell of a CSV.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Scalar<'a> {
-    /// A string.
-    Text(Text<'a>),
-    /// A number as written.
-    Number(&'a str),
-    /// A boolean.
-    Bool(bool),
-    /// Null.
-    Null,
-}
 
 /// Reads the texts in which records carry events. Errors say what was found and what was expected.
 pub(crate) trait Nested: Sync {
@@ -78,6 +68,7 @@ pub(crate) struct Record<'a> {
     host: Option<(u8, Value<'a>)>,
     /// Whether it is a row that procwire wrote.
     is_own: bool,
+    defender: defender::Values<'a>,
 }
 
 impl<'a> Record<'a> {
@@ -104,6 +95,7 @@ impl<'a> Record<'a> {
             record_kind: None,
             host: None,
             is_own: false,
+            defender: defender::Values::new(arena),
         }
     }
 
@@ -212,6 +204,14 @@ impl<'a> Record<'a> {
                     self.by_sysmon_module |= module.contains("sysmon");
                 }
             }
+            Slot::Audit(_) => {
+                let value = self.value(scalar)?;
+                self.spare.push((slot, value));
+            }
+            Slot::Defender(key) => {
+                let value = self.value(scalar)?;
+                self.defender.put(key, value);
+            }
             Slot::RecordKind => {
                 if let Value::Text(kind) = self.value(scalar)? {
                     self.record_kind = Some(kind);
@@ -275,6 +275,13 @@ impl<'a> Record<'a> {
 
     /// Make the event, once everything is stored.
     pub(crate) fn resolve(&mut self) -> Result<Verdict, String> {
+        if let Some(verdict) = self.judge_defender() {
+            return Ok(verdict);
+        }
+        if let Some(event) = self.audited() {
+            self.complete_audit(event)?;
+            return Ok(Verdict::Asked(event));
+        }
         let verdict = self.judge()?;
         if let Verdict::Asked(event) = verdict {
             self.complete(event)?;
@@ -296,6 +303,7 @@ impl<'a> Record<'a> {
         };
         match verdict {
             _ if self.is_own => true,
+            Verdict::Asked(event) if event.provider() != Provider::Sysmon => true,
             Verdict::Asked(event) => {
                 let lacks = |fields: &[Field]| fields.iter().any(|field| !self.has(*field));
                 let lacks_core = || lacks(&event.data()[..CORE]) || lacks(&[Field::RecordId, Field::Channel]);
@@ -311,6 +319,61 @@ impl<'a> Record<'a> {
     /// The event's fields.
     pub(crate) fn row(&self) -> &Row<'a> {
         &self.row
+    }
+
+    /// Make the row if the record is one of Defender's, and requested.
+    fn judge_defender(&mut self) -> Option<Verdict> {
+        if !self.defender.is_row() || self.has(Field::EventId) || self.has(Field::ProviderName) {
+            return None;
+        }
+        let Some(event) = self.defender.event().filter(|event| self.asked.contains(*event)) else {
+            return Some(Verdict::OtherProvider);
+        };
+        let is_protocol = |(slot, _): &&(Slot, Value<'a>)| *slot == Slot::Flat(Field::NetworkProtocol);
+        let protocol = self.spare.iter().rev().find(is_protocol).map(|(_, value)| *value).unwrap_or_default();
+        self.row.fill(Field::ComputerName, self.host.map_or(Value::Null, |(_, name)| name));
+        let [system, created, generated, stamp] = self.times;
+        let time = [stamp, system, created, generated].into_iter().find(|time| *time != Value::Null);
+        self.row.set(Field::EventRecordedTime, generated);
+        self.defender.fill(time.unwrap_or_default(), protocol, self.arena, &mut self.row);
+        Some(Verdict::Asked(event))
+    }
+
+    /// The requested event of the security audit that this is; None if it is none.
+    fn audited(&self) -> Option<Event> {
+        if !self.asked.has_any_of(Provider::Audit) {
+            return None;
+        }
+        let of_spare =
+            |field: Field| self.spare.iter().find(|(slot, _)| *slot == Slot::Second(field)).map(|(_, value)| *value);
+        let value = |field: Field| match self.row.get(field) {
+            Value::Null => of_spare(field).unwrap_or_default(),
+            value => value,
+        };
+        let Value::Text(provider) = value(Field::ProviderName) else { return None };
+        let id = match value(Field::EventId) {
+            Value::Int(id) => Some(id),
+            Value::Text(text) => parse_int(text),
+            _ => None,
+        };
+        id.and_then(|id| self.asked.of(Provider::of(provider), id)).filter(|event| event.provider() == Provider::Audit)
+    }
+
+    fn complete_audit(&mut self, event: Event) -> Result<(), String> {
+        let spare = std::mem::replace(&mut self.spare, BumpVec::new_in(self.arena));
+        for (slot, value) in spare.into_iter().rev() {
+            match slot {
+                Slot::Audit(field) => self.row.set(field, value),
+                Slot::Flat(field @ (Field::SrcPort | Field::NetworkProtocol)) | Slot::Second(field) => {
+                    self.row.fill(field, value);
+                }
+                _ => {}
+            }
+        }
+        self.read_nested()?;
+        self.fill_recorded_time();
+        audit::complete(event, &mut self.row);
+        Ok(())
     }
 
     fn judge(&mut self) -> Result<Verdict, String> {
@@ -364,7 +427,7 @@ impl<'a> Record<'a> {
         if self.record_kind.is_some() {
             return Ok(Some(Event::Connection));
         }
-        let marked = Event::ALL.into_iter().find(|event| self.has(event.marks()[0]));
+        let marked = Event::SYSMON.into_iter().find(|event| self.has(event.marks()[0]));
         Ok(match self.message {
             _ if marked.is_some() => marked,
             _ if own => Some(Event::Connection),
@@ -380,7 +443,8 @@ impl<'a> Record<'a> {
         for (slot, _) in &spare {
             match slot {
                 Slot::Own(Field::ProcessGuid) => guid = true,
-                Slot::Own(Field::EventCreationTime) => time = true,
+                // Empty columns of a CSV are not here: a row may lack its time.
+                Slot::Own(Field::EventCreationTime | Field::DstIp) => time = true,
                 Slot::Flat(Field::ProcessGuid | Field::EventCreationTime) => flat = true,
                 Slot::Flat(Field::DstIp | Field::ProcessParentGuid | Field::DnsQueryName) => flat = true,
                 _ => {}

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 
+use self::event::read_fields;
 pub use self::event::{read_data, read_event};
 pub(crate) use self::markup::unescape;
 use self::objects::{Objects, is_root};
@@ -19,6 +20,7 @@ use crate::format::{
     BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending, Verdict,
     count_lines, warn_invalid_utf8,
 };
+use crate::shapes::audit;
 use crate::shapes::record::Nested;
 use crate::table::columns::{Place, Row, Tables};
 use crate::table::ledger::Ledger;
@@ -140,17 +142,19 @@ fn decode_event(
     };
     let mut row = Row::default();
     if !lossy && let Some(event) = skeletons.read(xml, &mut row) {
+        audit::complete(event, &mut row);
         return out.of(event).push(&row, place, ledger);
     }
     let mut row = Row::default();
-    match read_event(xml, arena, &mut row, out.events()) {
+    match read_fields(xml, arena, &mut row, out.events()) {
         Ok(Verdict::Asked(event)) => {
-            out.of(event).push(&row, place, ledger);
             if lossy {
                 warn_invalid_utf8(place, ledger);
             } else {
                 skeletons.learn(xml, &row, event);
             }
+            audit::complete(event, &mut row);
+            out.of(event).push(&row, place, ledger);
         }
         Ok(other) => other.count(ledger),
         Err(detail) => ledger.damage.add(BROKEN_RECORD, place.offset, place.line, || detail),

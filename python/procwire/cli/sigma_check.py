@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Literal
 
 from procwire.cli.exits import ExitCode
 from procwire.cli.progress import query_progress
-from procwire.cli.query_options import QueryOptions, option_names
+from procwire.cli.query_options import OPTION_NAMES, QueryOptions
 from procwire.cli.reading import report as report_reading
-from procwire.cli.signals import Signals
 from procwire.plain import plain
+from procwire.signals import Signals
 from procwire.words import counted
 
 if TYPE_CHECKING:
@@ -29,20 +29,16 @@ _STATUSES: tuple[Status, ...] = ("matches", "runs", "cannot match", "filtered", 
 
 def check(
     rules: Path,
-    logs: list[str] | None = None,
-    lake: str | None = None,
-    since: str | None = None,
-    until: str | None = None,
     config: Path | None = None,
     sql: bool = False,
     all_: bool = False,
     to: CheckFormat = "text",
-    unpack: str | None = None,
+    *,
+    options: QueryOptions,
 ) -> ExitCode:
     """Run `procwire sigma check`, whose options and help are in `verbs`; return its exit code."""
     if sql:
         return _show_sql(rules, to)
-    options = QueryOptions(logs, lake, since, until, unpack=unpack)
     with Signals() as signals, signals.ended():
         return _check(rules, options, config, signals, show_all=all_, to=to)
     return ExitCode(128 + (signals.received or 0))
@@ -51,23 +47,21 @@ def check(
 def _check(
     path: Path, options: QueryOptions, config: Path | None, signals: Signals, *, show_all: bool, to: CheckFormat
 ) -> ExitCode:
-    from procwire.query import QueryRunner, open_source
+    from procwire.query import open_source
     from procwire.sigma import check, load
     from procwire.sysmon.parse import load as load_configuration
 
     configuration = load_configuration(config, lenient=True) if config else None
     rules, damaged = load([path]), False
     if options.logs or options.lake is not None:
-        with open_source(options.source(), progress=query_progress, names=option_names()) as source:
+        with open_source(options.source(), progress=query_progress, names=OPTION_NAMES) as source:
             signals.check()
             if source.ledger is not None:
                 report_reading(source.ledger)
                 damaged = source.ledger.damaged
             if source.nothing_read:
                 return ExitCode.NOTHING_READ
-            # Without a limit of its own: it asks as many questions as there are rules.
-            runner = QueryRunner(source.connection, progress=query_progress)
-            report = runner.run(partial(check, rules, connection=source.connection, configuration=configuration))
+            report = source.work(partial(check, rules, connection=source.connection, configuration=configuration))
     else:
         report = check(rules, configuration=configuration)
     _write((verdict for verdict in report.verdicts if show_all or verdict.status != "not ours"), to)

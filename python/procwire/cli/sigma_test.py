@@ -14,10 +14,10 @@ from procwire.plain import plain
 if TYPE_CHECKING:
     from procwire.sigma.analysis.testing import Outcome
 
-__all__ = ["try_rules"]
+__all__ = ["run_examples"]
 
 
-def try_rules(
+def run_examples(
     rules: Path,
     events: Path | None = None,
     to: Literal["text", "ndjson"] = "text",

@@ -12,33 +12,37 @@ from procwire.cli.unpacking import unpack_limits
 if TYPE_CHECKING:
     from procwire.sysmon.measuring.trial import Report
 
-__all__ = ["FiguresFormat", "try_configuration"]
+__all__ = ["FiguresFormat", "measure"]
 
 FiguresFormat = Literal["text", "json", "csv"]
 
 
-def try_configuration(
+def measure(
     file: Path,
     logs: list[str],
     sort: FigureOrder = "file",
     never: bool = False,
     lenient: bool = False,
+    since: str | None = None,
+    until: str | None = None,
     to: FiguresFormat = "text",
     unpack: str | None = None,
 ) -> ExitCode:
     """Run `procwire config test`, whose options and help are in `verbs`; return its exit code."""
     from procwire.cli.progress import shown_progress
+    from procwire.cli.query_options import period
     from procwire.cli.reading import account
+    from procwire.configurations import measure_logs
     from procwire.ledger import Ledger
-    from procwire.sources import read_batches
-    from procwire.sysmon.measuring.figures import measure
     from procwire.sysmon.parse import load
 
-    limits = unpack_limits(unpack)
+    limits, (start, end) = unpack_limits(unpack), period(since, until)
     configuration = load(file, lenient=lenient)
     ledger = Ledger()
     with shown_progress(hidden=False) as on_progress:
-        report = measure(configuration, read_batches(logs, ledger=ledger, on_progress=on_progress, unpack=limits))
+        report = measure_logs(
+            configuration, logs, ledger=ledger, since=start, until=end, on_progress=on_progress, unpack=limits
+        )
     if not ledger.nothing_read:
         _write(report, sort, never, to)
     return account(ledger)
