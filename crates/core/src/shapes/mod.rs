@@ -5,6 +5,7 @@ pub(crate) mod convert;
 pub(crate) mod defender;
 pub(crate) mod keys;
 pub(crate) mod lines;
+pub mod mapping;
 pub mod message;
 pub(crate) mod names;
 pub(crate) mod pairs;
