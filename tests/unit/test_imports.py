@@ -20,7 +20,7 @@ LEVELS = (
     {"api", "dictionary"},
     {"recorder"},
     {"spark", "hunts", "sigma"},
-    {"configurations", "pipeline", "query", "targets"},
+    {"configurations", "mapping", "pipeline", "query", "targets"},
     {"lake", "select"},
     {"sources", "sysmon", "enrich", "sinks", "vocabularies"},
     {"files"},

@@ -12,7 +12,9 @@ use procwire_core::event::{Event, Events};
 use procwire_core::evtx::decode_chunk;
 use procwire_core::format::FormatName;
 use procwire_core::ledger::{Ledger, Tally};
+use procwire_core::mapping::Mapping;
 use procwire_core::scan::{FileLedger, Input, Scan, Step};
+use procwire_core::schema::Field;
 use procwire_core::stream::{Job, Options, Stream};
 #[cfg(target_os = "linux")]
 use procwire_sensor::decoder::Decoder;
@@ -97,7 +99,44 @@ fn asked(events: Option<Vec<String>>) -> PyResult<Events> {
     events.map_or(Ok(Events::default()), |names| names.iter().map(|name| parse_event(name)).collect())
 }
 
-fn options(format: Option<&str>, recover: bool, events: Option<Vec<String>>, is_coded: bool) -> PyResult<Options> {
+/// A mapping as Python passes it, with the fields of procwire.sources.mappings.Mapping.
+#[derive(FromPyObject)]
+struct PyMapping {
+    provider: Option<String>,
+    records: Vec<(String, Vec<String>)>,
+    text: Vec<String>,
+    fields: Vec<(String, Vec<String>)>,
+    values: Vec<(String, Vec<(String, String)>)>,
+    local_first: bool,
+}
+
+impl PyMapping {
+    fn shared(self) -> PyResult<&'static Mapping> {
+        fn fields<T>(pairs: Vec<(String, T)>) -> PyResult<Vec<(Field, T)>> {
+            pairs
+                .into_iter()
+                .map(|(column, value)| {
+                    let field = Field::ALL.iter().find(|field| field.column() == column);
+                    field
+                        .map(|field| (*field, value))
+                        .ok_or_else(|| PyValueError::new_err(format!("found column {column:?}")))
+                })
+                .collect()
+        }
+        let PyMapping { provider, records, text: texts, fields: named, values, local_first } = self;
+        let mapping =
+            Mapping { provider, records, texts, fields: fields(named)?, values: fields(values)?, local_first };
+        Ok(mapping.shared())
+    }
+}
+
+fn options(
+    format: Option<&str>,
+    recover: bool,
+    events: Option<Vec<String>>,
+    is_coded: bool,
+    mapping: Option<PyMapping>,
+) -> PyResult<Options> {
     let format = format
         .map(|name| {
             FormatName::parse(name).ok_or_else(|| {
@@ -105,7 +144,8 @@ fn options(format: Option<&str>, recover: bool, events: Option<Vec<String>>, is_
             })
         })
         .transpose()?;
-    Ok(Options { format, recover, events: asked(events)?, is_coded })
+    let mapping = mapping.map(PyMapping::shared).transpose()?;
+    Ok(Options { format, recover, events: asked(events)?, is_coded, mapping })
 }
 
 /// A batch of one event's rows, taken over by whoever speaks the Arrow PyCapsule interface.
@@ -181,18 +221,19 @@ struct Scanner(Mutex<Scan>);
 #[pymethods]
 impl Scanner {
     #[new]
-    #[pyo3(signature = (inputs, *, format=None, recover=false, events=None, coded=false, threads=None))]
+    #[pyo3(signature = (inputs, *, format=None, recover=false, events=None, coded=false, mapping=None, threads=None))]
     fn new(
         inputs: &Bound<'_, PyAny>,
         format: Option<&str>,
         recover: bool,
         events: Option<Vec<String>>,
         coded: bool,
+        mapping: Option<PyMapping>,
         threads: Option<usize>,
     ) -> PyResult<Self> {
         let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let inputs = Inputs(inputs.try_iter()?.unbind());
-        Ok(Scanner(Mutex::new(Scan::start(inputs, options(format, recover, events, coded)?, threads))))
+        Ok(Scanner(Mutex::new(Scan::start(inputs, options(format, recover, events, coded, mapping)?, threads))))
     }
 
     /// The next batch; None if there is none within `timeout_s`. Raises StopIteration at the end.
@@ -245,9 +286,14 @@ struct Feeder(Mutex<(Stream, FileLedger)>);
 #[pymethods]
 impl Feeder {
     #[new]
-    #[pyo3(signature = (name, *, format=None, events=None))]
-    fn new(name: &str, format: Option<&str>, events: Option<Vec<String>>) -> PyResult<Self> {
-        let stream = Stream::new(name, options(format, false, events, false)?);
+    #[pyo3(signature = (name, *, format=None, events=None, mapping=None))]
+    fn new(
+        name: &str,
+        format: Option<&str>,
+        events: Option<Vec<String>>,
+        mapping: Option<PyMapping>,
+    ) -> PyResult<Self> {
+        let stream = Stream::new(name, options(format, false, events, false, mapping)?);
         Ok(Feeder(Mutex::new((stream, FileLedger { name: name.into(), ..FileLedger::default() }))))
     }
 

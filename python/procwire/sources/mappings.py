@@ -12,7 +12,7 @@ from procwire.bounded import read_bounded
 from procwire.errors import UsageError
 from procwire.event import FIELDS, Field
 
-__all__ = ["LOCAL_FIRST", "MAPPED", "Mapping", "load_mapping"]
+__all__ = ["LOCAL_FIRST", "MAPPED", "LogMapping", "load_mapping"]
 
 _MOST_BYTES = 1 << 20
 _MOST_KEYS = 1_000
@@ -28,7 +28,7 @@ _KNOWN = ("provider", "records", "text", "fields", "values")
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
+class LogMapping:
     """Say which records of a log are connections, and where their fields stand.
 
     A key is the name of a column, or a path of keys with dots between them (`src.ip`); a name that has dots itself is
@@ -49,7 +49,7 @@ class Mapping:
     """Whether the source in `fields` is this computer's end, and the destination the peer's."""
 
 
-def load_mapping(path: str | os.PathLike[str]) -> Mapping:
+def load_mapping(path: str | os.PathLike[str]) -> LogMapping:
     """Read a mapping from a TOML file.
 
     Raises UsageError, which names all that is wrong, for a file that is no mapping, and OSError if it cannot be read.
@@ -65,7 +65,7 @@ def load_mapping(path: str | os.PathLike[str]) -> Mapping:
     provider = document.get("provider")
     if provider is not None and not isinstance(provider, str):
         errors.append(f"provider: found {provider!r}, expected a text")
-    mapping = Mapping(
+    mapping = LogMapping(
         provider=provider if isinstance(provider, str) else None,
         records=tuple(
             (key, _texts(f"records.{key}", value, errors)) for key, value in _flat(document, "records", errors)

@@ -70,9 +70,16 @@ Rows go to stdout or to a file; progress and the summary go to stderr.""",
         option(
             "--event",
             metavar="EVENT,...",
-            help="Read these events instead of connections: process-creation (or 1), dns-query (or 22), or connections of "
-            "other providers: audit-connection, audit-block, defender-connection, defender-attempt. "
+            help="Read these events instead of connections: process-creation (or 1), dns-query (or 22), or connections "
+            "of other providers: audit-connection, audit-block, defender-connection, defender-attempt. "
             "[default: connection (or 3)]",
+        ),
+        option(
+            "--map",
+            parameter="map_",
+            metavar="FILE",
+            type=path,
+            help="What the keys of an unknown log of JSON or CSV mean: a TOML file, as `procwire map propose` writes.",
         ),
         UNPACK,
     ],
