@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Protocol
 
 from procwire.errors import UsageError
 from procwire.recorder.ledger import ConfigurationLedger
-from procwire.sysmon.model import Configuration
+from procwire.recorder.notices import Notice, Notify
 
-__all__ = ["Changes", "LiveRules"]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-Step = Callable[[pa.RecordBatch], pa.RecordBatch]
+    from procwire.signals import Hangups
+    from procwire.sysmon.model import Configuration
+
+__all__ = ["Changes", "LiveRules", "Reloaded", "reloader"]
+
+Step = Callable[["pa.RecordBatch"], "pa.RecordBatch"]
 
 _LOOK_AGAIN_S = 1.0
 
@@ -125,3 +130,24 @@ class LiveRules:
         self._configuration = configuration
         self.ledger.take(configuration.schema_version)
         self._tell(configuration)
+
+
+class Reloaded(Protocol):
+    """Define rules that can be loaded again."""
+
+    def refresh(self) -> None:
+        """Between two batches: load the rules, if that is due, and apply them."""
+
+
+def reloader(parts: Iterable[Reloaded | None], hangups: Hangups, notify: Notify) -> Callable[[], None]:
+    """Return what is done between two batches: refresh the parts; without any, a hangup has no effect, and says so."""
+    present = [part for part in parts if part is not None]
+
+    def refresh() -> None:
+        for part in present:
+            part.refresh()
+        if not present and hangups.take():
+            text = "SIGHUP ignored: there is no --config FILE, and no --detect PATH, to reload"
+            notify(Notice("warning", text))
+
+    return refresh

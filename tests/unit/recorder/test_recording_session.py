@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,6 +27,25 @@ class SameThread:
     def begin(self, work: Callable[[], Any]) -> Callable[[], Any]:
         result = work()
         return lambda: result
+
+
+class LineSource(FakeSource):
+    """Gives one line, as the eBPF sensor does."""
+
+    name = "ebpf"
+    forms = 0
+
+    def write_lines(self, form: object, **_: object) -> None:
+        del form
+        self.forms += 1
+
+    def lines(self, timeout_s: float, first_record_id: int, most: int) -> SimpleNamespace | None:
+        del timeout_s, most
+        self.steps += 1
+        data = b'{"record_id":%d}\n' % first_record_id
+        captured = {"connection": 1}
+        counts = {"written": 1, "skipped": 0, "ruled_out": 0, "has_rest": False}
+        return SimpleNamespace(data=data, captured=captured, **counts) if self.steps == 1 else None
 
 
 @pytest.fixture
@@ -67,6 +87,7 @@ def steps(folder: Path, monkeypatch: pytest.MonkeyPatch, umask: int) -> list[str
     trace(session, "import_all")
     trace(session, "_record_ids")
     trace(session, "_status")
+    trace(session, "line_recorder")
     trace(session, "make_files")
     trace(session, "drop_privileges", lambda *_: None)
     trace(session, "check_readable")
@@ -115,6 +136,16 @@ def test_what_needs_root_comes_before_root_is_given_up(folder: Path, steps: list
     assert [notice.kind for notice in notices] == ["status", "status", "summary"]
 
 
+def test_lines_are_recorded_in_the_same_order(folder: Path, steps: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    source = LineSource()
+    monkeypatch.setattr(session, "open_source", lambda _: (source, RecordingLedger("ebpf")))
+    path = folder / "a.ndjson"
+    result = session.record(recording_settings(output=path, count=1, where="true", dns_lookup=False), lambda _: None)
+    assert steps[-6:] == ["_status", "make_files", "drop_privileges", "line_recorder", "_run", "_report"]
+    assert (path.read_bytes(), source.forms) == (b'{"record_id":1}\n', 1)
+    assert (result.ledger.captured, result.ledger.outputs[0].written) == ({"connection": 1}, 1)
+
+
 def test_files_are_for_the_account_and_its_group(folder: Path, steps: list[str]) -> None:
     session.record(recording_settings(output=folder / "a.csv", count=1, where="true"), lambda _: None)
     assert steps[-1] == "_report"
@@ -152,3 +183,44 @@ session.record(recording_settings(output={str(folder / "a.csv")!r}, **{options!r
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "1 False False\n"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"output": ["a.ndjson", "b.csv", "c.xml"], "where": "dst_port > 0"},
+        {"output": ["a.parquet", "b.arrow"], "config": "examples/configs/server-linux.xml", "to": ["parquet", "arrow"]},
+        {"output": ["a.log"], "to": ["syslog"], "processes": ["python"], "rotate_size": "1MB", "keep": 1},
+        {"output": ["a.ndjson"], "detect": "examples/rules", "lake": "lake"},
+    ],
+    ids=str,
+)
+def test_nothing_is_imported_once_root_is_given_up(folder: Path, options: dict[str, Any]) -> None:
+    """The account that records may not be allowed to read where Python's modules are."""
+    options = {**options, "output": [str(folder / name) for name in options["output"]]}
+    if "lake" in options:
+        options["lake"] = str(folder / "lake")
+    code = f"""
+import os, pwd, socket, sys
+from procwire.recorder import session
+from procwire.recorder.settings import recording_settings
+
+class Unreadable:
+    def find_spec(self, name, path=None, target=None):
+        raise ImportError(f"{{name}} is imported too late")
+
+session._account = lambda settings: pwd.getpwuid(os.getuid())
+session.drop_privileges = lambda account, keep: sys.meta_path.insert(0, Unreadable())
+server = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(server.getsockname())
+result = session.record(
+    recording_settings(sensor="poll", existing=True, interval=0.05, duration=0.5, **{options!r}), print
+)
+print(sum(result.ledger.captured.values()) > 0, result.ledger.is_whole)
+"""
+    environment = {"STATE_DIRECTORY": f"{folder}/state", "RUNTIME_DIRECTORY": f"{folder}/run"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, **environment}
+    )
+    assert done.stderr == ""
+    assert done.stdout.endswith("\nTrue True\n")
