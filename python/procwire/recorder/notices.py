@@ -22,7 +22,7 @@ class Notice:
 
 
 Notify = Callable[[Notice], None]
-"""Takes notices, some from other threads than the recording's own. What it raises ends the recording."""
+"""Takes notices, in the thread that records. What it raises ends the recording."""
 
 
 def warner(notify: Notify) -> Callable[[str], None]:
