@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from procwire.cli.recording_rules import described
+from procwire.recorder.configuration import described
 from procwire.sysmon.parse import parse
 from recordings import COMMAND, EXECUTABLE, Recording, Server, ports
 

@@ -1,8 +1,7 @@
-"""The Sigma rules of a recording: `--detect`, loaded at the start, and anew at SIGHUP."""
+"""Load the Sigma rules of a recording (`--detect`), again at SIGHUP, and say what they match."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,57 +9,62 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from procwire.cli.recording_rules import say
 from procwire.errors import UsageError
+from procwire.recorder.ledger import DetectionLedger
+from procwire.recorder.notices import Notice, warner
 from procwire.sinks.formats import format_named
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from procwire.cli.recording_rules import Hangups
-    from procwire.cli.request import Level, Request
-    from procwire.recorder import RecordingLedger
+    from procwire.choices import Level
+    from procwire.recorder.ledger import RecordingLedger
+    from procwire.recorder.notices import Notify
     from procwire.recorder.outputs import SelectedOutput
+    from procwire.recorder.settings import RecordingSettings
     from procwire.sigma import RuleSet
+    from procwire.signals import Hangups
 
 __all__ = ["AlertLines", "Alerting", "first_rules"]
 
-# On stderr: a rule that matches everything must not make the recording wait for a terminal.
+# A rule that matches everything must not make the recording wait for a terminal.
 _LINES_A_SECOND = 20
 
 
-def first_rules(paths: Sequence[Path], level: Level | None = None) -> RuleSet:
-    """The rules to begin with, of at least this level, told of on stderr. Raises UsageError where none runs."""
+def first_rules(paths: Sequence[Path], notify: Notify, level: Level | None = None) -> RuleSet:
+    """Return the rules to begin with, of at least this level, and notify of them. Raises UsageError if none runs."""
     from procwire.sigma import load_usable, summary
 
     rules = load_usable(paths, level)
-    say(summary(rules, "loaded", level))
+    notify(Notice("status", summary(rules, "loaded", level)))
     return rules
 
 
 class Alerting:
-    """Raises alerts; loads the rules anew when asked, in a thread beside the recording.
+    """Raise alerts; load the rules again when a hangup asks for it, in a thread beside the recording.
 
-    Rules that cannot be read change nothing. stderr has a line for each alert, unless the table on its terminal has.
+    Rules that cannot be read change nothing. Alerts are notices where no output has a place for them, or the settings
+    ask for it.
     """
 
     def __init__(
         self,
-        request: Request,
+        settings: RecordingSettings,
         rules: RuleSet,
         outputs: Sequence[SelectedOutput],
         ledger: RecordingLedger,
         hangups: Hangups,
         stack: ExitStack,
+        notify: Notify,
     ) -> None:
-        from procwire.recorder import DetectionLedger
         from procwire.recorder.alerts import Alerts
 
         self._ledger = ledger.detection = DetectionLedger()
-        self._lines = AlertLines()
-        tell = self._lines if _wants_lines(request) else lambda _: None
-        self.alerts = Alerts(rules, outputs, self._ledger, tell, say)
-        self._paths, self._level = request.detect, request.level
+        self._notify = notify
+        self._lines = AlertLines(notify)
+        tell = self._lines if _wants_lines(settings) else lambda _: None
+        self.alerts = Alerts(rules, outputs, self._ledger, tell, warner(notify))
+        self._paths, self._level = settings.detect, settings.level
         self._asked = hangups.taker()
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._coming: Future[RuleSet] | None = None
@@ -98,48 +102,45 @@ class Alerting:
             # Whatever a rule may bring about: the recording goes on.
             self._refuse(f"cannot load Sigma rules: {type(error).__name__}: {error}")
         else:
-            say(summary(rules, "reloaded", self._level))
+            self._notify(Notice("status", summary(rules, "reloaded", self._level)))
 
     def _refuse(self, why: str) -> None:
         self._ledger.refused += 1
-        say(f"{why}; the Sigma rules loaded at {self._ledger.loaded_at} stay")
+        self._notify(Notice("warning", f"{why}; the Sigma rules loaded at {self._ledger.loaded_at} stay"))
 
 
-def _wants_lines(request: Request) -> bool:
-    """On a terminal, where no table shows them; and wherever no output has a place for them."""
-    if not any(format_named(target.way).carries_alerts for target in request.targets):
-        return True
-    shown = any(target.to_stdout and target.way == "table" for target in request.targets) and sys.stdout.isatty()
-    return sys.stderr.isatty() and not shown
+def _wants_lines(settings: RecordingSettings) -> bool:
+    return settings.alert_notices or not any(format_named(target.way).carries_alerts for target in settings.targets)
 
 
 class AlertLines:
-    """A line on stderr for each alert, so many a second; the others are counted."""
+    """Notify of each alert in a line, of so many a second; count the others."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, notify: Notify, now: Callable[[], float] = time.monotonic) -> None:
+        self._notify = notify
         self._now = now
         self._second = 0
         self._told = self._untold = 0
 
     def __call__(self, alerts: pa.RecordBatch) -> None:
-        """Tell of alerts, of `sigma.SCHEMA`."""
+        """Notify of alerts, of `sigma.SCHEMA`."""
         from procwire.sigma.describe import alert_line
 
         self.tick()
         shown = alerts.slice(0, _LINES_A_SECOND - self._told)
         for row in shown.to_pylist():
-            say(alert_line(row))
+            self._notify(Notice("alert", alert_line(row)))
         self._told += shown.num_rows
         self._untold += alerts.num_rows - shown.num_rows
 
     def tick(self) -> None:
-        """A second may be over: tell how many there were beyond those told of."""
+        """Notify of how many more there were, if the second is over."""
         if self._second != int(self._now()):
             self.close()
 
     def close(self) -> None:
-        """Tell of all that there were."""
+        """Notify of how many more there were."""
         if self._untold:
-            say(f"and {self._untold:,} more alerts")
+            self._notify(Notice("alert", f"and {self._untold:,} more alerts"))
         self._second = int(self._now())
         self._told = self._untold = 0

@@ -1,54 +1,54 @@
-"""A recording that the core writes as lines, set up."""
+"""Set up a recording by lines, which the core writes."""
 
 from __future__ import annotations
 
-import os
 import socket
 import stat
 import sys
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, cast
 
-from procwire.cli.exits import complain
-from procwire.errors import UsageError
+from procwire.recorder.notices import warner
+from procwire.recorder.output_files import opening
 from procwire.sinks.formats import format_named
 
 if TYPE_CHECKING:
     import pwd
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import BinaryIO
 
-    from procwire.cli.request import Request, Target
     from procwire.event import Field
-    from procwire.recorder import LiveRules
     from procwire.recorder.deciding import Decisions
     from procwire.recorder.ledger import RecordingLedger
     from procwire.recorder.lines import LineLosses, LineRecorder
+    from procwire.recorder.notices import Notify
     from procwire.recorder.predicates import Where
     from procwire.recorder.record_ids import FreshIds, RecordIds
+    from procwire.recorder.reload import LiveRules
+    from procwire.recorder.settings import RecordingSettings, Target
     from procwire.sources.sensor import EbpfSource
     from procwire.sysmon.config_filter import ConfigFilter
 
-__all__ = ["import_all", "kept_fields", "opening", "recorder"]
+__all__ = ["kept_fields", "line_recorder"]
 
 
-def kept_fields(request: Request) -> tuple[Field, ...] | None:
-    """Return the columns of the lines; None if batches must be recorded.
+def kept_fields(settings: RecordingSettings) -> tuple[Field, ...] | None:
+    """Return the columns of the lines; None if the recording must be by batches.
 
-    That is so for alerts, rows that rules do not log, other formats, a terminal, several outputs, and computed columns.
+    It must for alerts, rows that rules do not log, other formats, a terminal, several outputs, and computed columns.
 
     Raises UsageError for a column that does not exist.
     """
-    if request.detect or request.keep_unlogged or request.sensor == "poll":
+    if settings.detect or settings.keep_unlogged or settings.sensor == "poll":
         return None
-    if len(request.targets) != 1 or not _takes_lines(request.targets[0]):
+    if len(settings.targets) != 1 or not _takes_lines(settings.targets[0]):
         return None
     from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, field, fields
 
-    if request.columns is None or format_named(request.targets[0].way).whole_events:
+    if settings.columns is None or format_named(settings.targets[0].way).whole_events:
         return fields("event", "system", "live")
-    kept = tuple(field(name, request.names, FIELDS + LIVE_FIELDS + DERIVED) for name in request.columns)
+    kept = tuple(field(name, settings.names, FIELDS + LIVE_FIELDS + DERIVED) for name in settings.columns)
     if len(set(kept)) < len(kept) or any(field.group == "derived" for field in kept):
         return None
     return kept
@@ -66,27 +66,8 @@ def _takes_lines(target: Target) -> bool:
         return True
 
 
-def import_all(request: Request) -> None:
-    """Import what is needed later: the new account may not be allowed to read where Python's modules are."""
-    import json  # noqa: F401
-
-    import procwire.enrich.naming
-    import procwire.enrich.ports
-    import procwire.recorder.lines
-    import procwire.sinks.lines
-
-    if request.where or request.config:
-        import procwire.recorder.deciding
-    if request.images:
-        import procwire.recorder.images
-        import procwire.sysmon  # noqa: F401
-    if request.dns_lookup:
-        import dns.resolver
-        import dns.reversename  # noqa: F401
-
-
-def recorder(
-    request: Request,
+def line_recorder(
+    settings: RecordingSettings,
     fields: tuple[Field, ...],
     source: EbpfSource,
     stream: BinaryIO | None,
@@ -95,13 +76,16 @@ def recorder(
     *,
     account: pwd.struct_passwd | None,
     on_status: Callable[[RecordingLedger], None],
-    between: Callable[[], None],
+    between_batches: Callable[[], None],
     configured: LiveRules | None,
     predicate: Where | None,
+    notify: Notify,
     stack: ExitStack,
 ) -> LineRecorder:
-    """Set up the only output, and how lines are written; `stack` closes it."""
-    from procwire.cli.recording_rules import logged_images
+    """Open the only output, and set the form of the lines; `stack` closes it.
+
+    fields: see `kept_fields`. stream: stdout, if lines go there. Raises UsageError if the output cannot be written.
+    """
     from procwire.enrich.envelope import CONNECTION, logger
     from procwire.enrich.hosts import HostNames
     from procwire.enrich.naming import Naming
@@ -114,15 +98,15 @@ def recorder(
     from procwire.sinks.rotation import Rotation
     from procwire.sources.sensor import LineForm
 
-    [target] = request.targets
-    rotation = Rotation(request.rotate_bytes, request.rotate_s, request.keep, time.time)
-    with opening(request, target, account):
-        columns = [field.named(request.names) for field in fields]
+    [target] = settings.targets
+    rotation = Rotation(settings.rotate_bytes, settings.rotate_s, settings.keep, time.time)
+    with opening(settings, target, account):
+        columns = [field.named(settings.names) for field in fields]
         output = line_output(target.way, target.path, columns, rotation, stream)
     ledger.outputs.append(OutputLedger(target.name, target.way))
-    counted = CountedLines(output, ledger.outputs[-1], complain)
+    counted = CountedLines(output, ledger.outputs[-1], warner(notify))
     stack.callback(counted.close)
-    users, hosts = UserNames(), HostNames(request.dns_lookup)
+    users, hosts = UserNames(), HostNames(settings.dns_lookup)
     stack.callback(users.close)
     stack.callback(hosts.close)
     computer_name = socket.gethostname()
@@ -133,12 +117,11 @@ def recorder(
 
     decisions = _decisions(configured, predicate)
     # With a configuration its own rules have those of `-n`.
-    by_image = bool(request.images) and configured is None
+    by_image = bool(settings.images) and configured is None
+    logs = _logged_images(settings.images if by_image else None)
     rules, keeps = (None, None) if decisions is None else (decisions.rules, decisions.keeps)
-    names = Naming(
-        users, hosts, start, logged_images(request) if by_image else lambda _: True, rules=rules, keeps=keeps
-    )
-    form = LineForm(line_form(target.way, fields, request.names))
+    names = Naming(users, hosts, start, logs, rules=rules, keeps=keeps)
+    form = LineForm(line_form(target.way, fields, settings.names))
 
     def write_lines() -> None:
         asked = None if decisions is None else decisions.asked()
@@ -157,12 +140,12 @@ def recorder(
         )
 
     def refresh() -> None:
-        between()
+        between_batches()
         if decisions is not None and decisions.are_changed:
             write_lines()
 
     write_lines()
-    losses = _losses(request, fields, constants, start)
+    losses = _losses(settings, fields, constants, start)
     return LineRecorder(
         source,
         counted,
@@ -175,8 +158,17 @@ def recorder(
     )
 
 
+def _logged_images(images: list[str] | None) -> Callable[[str | None], bool]:
+    if images is None:
+        return lambda _: True
+    # Only now: a recording without `-n` has not imported it, and may no longer be able to.
+    from procwire.recorder.images import logged_images
+
+    return logged_images(images)
+
+
 def _decisions(configured: LiveRules | None, predicate: Where | None) -> Decisions | None:
-    """What decides which rows are written; None where all are."""
+    """Return what decides which rows are written; None if all are."""
     if configured is None and predicate is None:
         return None
     from procwire.recorder.deciding import Decisions
@@ -185,31 +177,17 @@ def _decisions(configured: LiveRules | None, predicate: Where | None) -> Decisio
 
 
 def _losses(
-    request: Request, fields: tuple[Field, ...], constants: dict[str, str | int], start: Callable[[], str]
+    settings: RecordingSettings, fields: tuple[Field, ...], constants: dict[str, str | int], start: Callable[[], str]
 ) -> LineLosses:
-    """Make lines that tell of losses."""
+    """Return what makes the lines that report losses."""
     from procwire.enrich.envelope import ERROR
     from procwire.sinks.forms import DESCRIPTION, STAMP, loss_form, loss_text
     from procwire.sources.sensor import LineForm
 
-    form = LineForm(loss_form(request.targets[0].way, fields, request.names))
+    form = LineForm(loss_form(settings.targets[0].way, fields, settings.names))
 
     def line(values: dict[str, str | int | None]) -> bytes:
         text = loss_text(cast("int", values["events_lost"]), cast("str | None", values["attribution"]))
         return form.line({**constants, **ERROR, **values, DESCRIPTION: text, STAMP: start()})
 
     return line
-
-
-@contextmanager
-def opening(request: Request, target: Target, account: pwd.struct_passwd | None) -> Iterator[None]:
-    """Open an output within: raises UsageError, which names the account, if it cannot be written or rotated."""
-    try:
-        yield
-        rotates = request.rotate_bytes is not None or request.rotate_s is not None
-        if rotates and target.path is not None and not os.access(target.path.parent, os.W_OK | os.X_OK):
-            raise UsageError(f"cannot rotate {target.path}: its folder cannot be written")
-    except (OSError, UsageError) as error:
-        text = str(error) if isinstance(error, UsageError) else f"cannot write {target.name}: {error.strerror}"
-        hint = f" (recording as {account.pw_name}: --user NAME for another)" if account else ""
-        raise UsageError(text + hint) from error

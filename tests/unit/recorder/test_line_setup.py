@@ -4,36 +4,33 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from procwire.cli.recording_lines import kept_fields
-from procwire.cli.recording_rules import logged_images
-from procwire.cli.request import Request, Target
 from procwire.errors import UsageError
+from procwire.recorder.images import logged_images
+from procwire.recorder.line_setup import kept_fields
+from procwire.recorder.settings import RecordingSettings, Target
 
 FILE = Path("connections")
 
 
-def request(way: str = "ndjson", path: Path | None = FILE, *, targets: int = 1, **options: Any) -> Request:
-    plain: dict[str, Any] = {field.name: None for field in fields(Request)}
-    plain |= {"targets": (Target(way, path, False),) * targets, "where": [], "detect": (), "names": "ossem"}
-    return Request(**{**plain, "sensor": "auto", **options})
+def settings(way: str = "ndjson", path: Path | None = FILE, *, targets: int = 1, **options: Any) -> RecordingSettings:
+    return RecordingSettings(targets=(Target(way, path, False),) * targets, **options)
 
 
 @pytest.mark.parametrize("way", ["ndjson", "csv", "xml", "syslog"])
 def test_text_of_everything_is_written_as_lines(way: str) -> None:
-    kept = kept_fields(request(way))
+    kept = kept_fields(settings(way))
     assert kept is not None
     assert {field.group for field in kept} == {"event", "system", "live"}
-    assert kept_fields(request(way, None)) == kept
+    assert kept_fields(settings(way, None)) == kept
 
 
 def test_columns_are_those_asked_for() -> None:
-    kept = kept_fields(request(columns=["SourcePort", "Image"], names="sysmon"))
+    kept = kept_fields(settings(columns=["SourcePort", "Image"], names="sysmon"))
     assert [field.name for field in kept or ()] == ["src_port", "process_name"]
 
 
@@ -52,38 +49,38 @@ def test_columns_are_those_asked_for() -> None:
     ids=str,
 )
 def test_what_lines_have_no_place_for_is_recorded_by_batches(options: dict[str, Any]) -> None:
-    assert kept_fields(request(**options)) is None
+    assert kept_fields(settings(**options)) is None
 
 
 @pytest.mark.parametrize("options", [{"where": ["true"]}, {"config": Path("sysmonconfig.xml")}], ids=str)
 @pytest.mark.parametrize("images", [None, ["curl"]])
 def test_rows_that_are_chosen_are_written_as_lines(options: dict[str, Any], images: list[str] | None) -> None:
-    assert kept_fields(request(**options, images=images)) == kept_fields(request())
+    assert kept_fields(settings(**options, images=images)) == kept_fields(settings())
 
 
 def test_processes_are_chosen_by_their_images() -> None:
-    asked = request(images=["curl", "/usr/bin/ssh"])
-    assert kept_fields(asked) is not None
-    logs = logged_images(asked)
+    images = ["curl", "/usr/bin/ssh"]
+    assert kept_fields(settings(images=images)) is not None
+    logs = logged_images(images)
     assert [logs(image) for image in ("/bin/curl", "/opt/CURL", "/bin/xcurl", "/usr/bin/ssh", "/bin/ssh", None)] == [
         True, True, False, True, False, False
     ]  # fmt: skip
-    assert logged_images(request(images=[]))(None)
+    assert logged_images([])(None)
 
 
 def test_a_column_that_does_not_exist_is_refused() -> None:
     with pytest.raises(UsageError, match="did you mean 'src_ip'"):
-        kept_fields(request(columns=["src_ipp"]))
+        kept_fields(settings(columns=["src_ipp"]))
 
 
 def test_lines_are_recorded_without_arrow() -> None:
     """Nor what it brings along, which would take more memory than the recorder itself."""
     code = """
 import sys
-from types import SimpleNamespace
-import procwire.cli.app, procwire.cli.recording, procwire.cli.output
-from procwire.cli.recording_lines import import_all
-import_all(SimpleNamespace(dns_lookup=True, images=None, where=[], config=None))
+import procwire.cli.app, procwire.cli.record, procwire.cli.output, procwire.recorder.session
+from procwire.recorder.imports import import_all
+from procwire.recorder.settings import recording_settings
+import_all(recording_settings(output="a.ndjson"), lines=True)
 import procwire.recorder.status, procwire.recorder.record_ids, procwire.sources.boot
 print(*{"pyarrow", "pandas", "numpy", "duckdb", "rich"} & set(sys.modules))
 """
@@ -96,9 +93,9 @@ def test_rows_are_chosen_without_imports() -> None:
     code = """
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 import pyarrow as pa
-from procwire.cli.recording_lines import import_all
+from procwire.recorder.imports import import_all
+from procwire.recorder.settings import recording_settings
 from procwire.event import LIVE_SCHEMA
 from procwire.recorder.predicates import Where
 from procwire.sysmon.config_filter import ConfigFilter
@@ -110,7 +107,7 @@ class Unreadable:
 
 where = Where(["dst_port % 2 = 0 AND process_name IS NULL"], "ossem")
 rules = ConfigFilter(load(Path("examples/configs/server-linux.xml")))
-import_all(SimpleNamespace(dns_lookup=True, images=None, where=["dst_port = 1"], config=Path("a")))
+import_all(recording_settings(output="a.ndjson", where="dst_port = 1", config="a"), lines=True)
 batch = pa.RecordBatch.from_pylist([{"dst_port": port} for port in range(5_000)], schema=LIVE_SCHEMA)
 sys.meta_path.insert(0, Unreadable())
 from procwire.recorder.deciding import Decisions

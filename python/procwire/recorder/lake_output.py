@@ -1,4 +1,4 @@
-"""`procwire record --to lake`: the lake of a recording, made by root for the account that writes it."""
+"""Open the lake of a recording (`--to lake`), whose folder root makes for the account that writes it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["make_folder", "open_lake"]
 
 
 def make_folder(location: str | None, account: pwd.struct_passwd) -> None:
-    """Make the folder of a lake that is not there yet; it belongs to the account."""
+    """Make the folder of a lake that does not exist yet, and give it to the account. Raises UsageError."""
     found = resolve(location)
     if is_remote(found) or Path(found).exists():
         return
@@ -30,10 +30,7 @@ def make_folder(location: str | None, account: pwd.struct_passwd) -> None:
 
 
 def open_lake(location: str | None) -> LakeOutput:
-    """The output of a recording that begins now.
-
-    Raises UsageError if this account cannot write the lake.
-    """
+    """Return the output of a recording that begins now. Raises UsageError if this account cannot write the lake."""
     from procwire.lake import Lake
     from procwire.lake.recording import LakeOutput
     from procwire.sources.boot import machine_id
