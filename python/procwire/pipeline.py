@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from procwire.errors import UsageError
-from procwire.event import CONNECTION, Event, Names, event_named
+from procwire.event import CONNECTION, EVENTS, Event, Names, event_named, events_named
 from procwire.lake.location import is_lake
 from procwire.ledger import Ledger
 from procwire.select import STORED_GROUPS, Selection, selection_for
@@ -83,9 +83,14 @@ class LogRows:
         unpack: UnpackLimits | None = None,
         checked: bool = False,
     ) -> None:
-        asked = event if isinstance(event, Event) else event_named(str(event))
-        if config is not None and asked != CONNECTION:
-            raise UsageError(f"found a configuration with event {asked.name}, expected connection: rules are for these")
+        events = (event,) if isinstance(event, Event) else events_named(str(event))
+        asked = events[0]
+        if config is not None and events != (CONNECTION,):
+            found = ", ".join(event.name for event in events)
+            raise UsageError(f"found a configuration with event {found}, expected connection: rules are for these")
+        if way is not None and format_named(way).whole_events and not set(events) <= set(EVENTS):
+            raise UsageError(f"found {way} with connections of other providers than Sysmon, expected another format: it "
+                             "holds Sysmon's events")  # fmt: skip
         if follow and sort:
             raise UsageError("found a sort order for logs that grow, expected none: they have no last row")
         for path in paths:
@@ -111,7 +116,7 @@ class LogRows:
         self._rules = None if config is None else _rules(config, lenient=lenient, strict=strict, keep=keep)
         self._paths = list(paths)
         self._read = partial(
-            read_batches, self._paths, format=format, recover=recover, follow=follow, event=asked, ledger=self.ledger,
+            read_batches, self._paths, format=format, recover=recover, follow=follow, events=events, ledger=self.ledger,
             unpack=unpack,
         )  # fmt: skip
         self._checked = checked

@@ -35,14 +35,14 @@ def read_batches(
     format: str | None = None,
     recover: bool = False,
     follow: bool = False,
-    event: Event = CONNECTION,
+    events: Sequence[Event] = (CONNECTION,),
     ledger: Ledger,
     on_progress: OnProgress | None = None,
     through: Callable[[Iterator[Input]], Iterator[Input]] | None = None,
     unpack: UnpackLimits | None = None,
 ) -> Generator[pa.RecordBatch, None, None]:
-    """Yield batches of one event of logs, of its schema; arguments as for `read_events`."""
-    both = read_events(paths, events=[event], format=format, recover=recover, follow=follow, ledger=ledger,
+    """Yield batches of the events of one table, of its schema; arguments as for `read_events`."""
+    both = read_events(paths, events=events, format=format, recover=recover, follow=follow, ledger=ledger,
                        on_progress=on_progress, through=through, unpack=unpack)  # fmt: skip
     with closing(both):
         for _, batch in both:
