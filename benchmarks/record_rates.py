@@ -43,7 +43,7 @@ class Setting:
     kernel_us: float | None = None
     """Target: the most CPU time added to a connection in the kernel; None for no target."""
     pinned_to: int | None = None
-    """Whether the watcher has a core for itself."""
+    """A core for the watcher alone; None to share those of the load."""
     all_written: bool = True
     """Whether each event of the load must be written: nothing is filtered."""
 

@@ -89,8 +89,8 @@ class LogRows:
             found = ", ".join(event.name for event in events)
             raise UsageError(f"found a configuration with event {found}, expected connection: rules are for these")
         if way is not None and format_named(way).whole_events and not set(events) <= set(EVENTS):
-            raise UsageError(f"found {way} with connections of other providers than Sysmon, expected another format: it "
-                             "holds Sysmon's events")  # fmt: skip
+            raise UsageError(f"found {way} with connections of other providers than Sysmon, expected another format: "
+                             "it holds Sysmon's events")  # fmt: skip
         if follow and sort:
             raise UsageError("found a sort order for logs that grow, expected none: they have no last row")
         for path in paths:
