@@ -1,4 +1,4 @@
-"""`procwire read`: any log to the table of network connections, in any format."""
+"""`procwire read`: read logs of any kind as a table of network connections, and write it in any format."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def read(
         raise UsageError(f"found --lake with --to {to}, expected one of them")
     into_lake = to == "lake" or lake is not None
     if into_lake:
-        # It has whole events, and each log from its beginning to its end.
+        # The lake stores complete events, of complete logs.
         changed = None if names == "ossem" else names
         unfit = {"-o": output, "--columns": columns, "--sort": sort, "--limit": limit, "--since": since,
                  "--until": until, "--keep": keep or None, "--names": changed, "--event": event,
