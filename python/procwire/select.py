@@ -203,7 +203,7 @@ def selection_for(
             raise UsageError(f"found --keep, expected another format than {format}, which has no place for the mark")
         groups = STORED_GROUPS
     elif format == "table" and not chosen:
-        shown = RECORDING_COLUMNS if live else AT_A_GLANCE[event.name]
+        shown = RECORDING_COLUMNS if live else AT_A_GLANCE[event.table]
         columns = (*shown, *(("rule_name",) if configured else ()), *(("logged",) if marked else ()))
     return Selection(
         names=names,

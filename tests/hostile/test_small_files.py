@@ -12,8 +12,8 @@ from command_line import invoke
 from procwire.cli.record_status import print_status
 from procwire.enrich.ports import PortNames
 from procwire.enrich.users import _parse_passwd
-from procwire.files.watching import Watched
 from procwire.errors import UsageError
+from procwire.files.watching import Watched
 from procwire.hunts import find, load
 from procwire.recorder import status
 from procwire.recorder.status import running_recorders
@@ -90,7 +90,7 @@ def test_a_status_file_that_is_none_is_no_recorder(tmp_path: Path, monkeypatch: 
     assert list(running_recorders()) == []
 
 
-def test_a_status_file_of_another_shape_is_told(
+def test_a_status_file_of_another_shape_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It says who records, if nothing else."""

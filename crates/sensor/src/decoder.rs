@@ -162,7 +162,7 @@ impl Decoder {
                 self.event(Event { connection: *connection, counts: counts.copied(), nat });
             }
             Some(Record::Nat(nat)) => {
-                let holder = Holder { user: nat.uid, process: 0 };
+                let holder = Holder { user: nat.holder, process: 0 };
                 self.translated.put(holder, (nat.cookie, nat.peer), *nat, 1);
                 while let Some((_, forgotten)) = self.translated.evict() {
                     self.translations_forgotten += u64::from(forgotten.protocol == TCP);

@@ -307,9 +307,9 @@ mod tests {
         assert!(pending.hold(flow(7, 1000, 0)).is_none());
         for cookie in 100..50_000 {
             let mut other = flow(cookie, 1, 0);
-            other.connection.owner.uid = 1001;
+            other.connection.owner.holder = 1001;
             if let Some(pushed_out) = pending.hold(other) {
-                assert_eq!(pushed_out.connection.owner.uid, 1001);
+                assert_eq!(pushed_out.connection.owner.holder, 1001);
             }
         }
         assert_eq!(pending.claim(&claim(7, Some(1000), 42)).unwrap().connection.owner.tgid, 42);
@@ -322,14 +322,14 @@ mod tests {
         assert!(unanswered.hold(flow(7, 1000, 0)).is_none());
         for cookie in 100..50_000 {
             let mut other = flow(cookie, 1, 0);
-            other.connection.owner.uid = 1001;
+            other.connection.owner.holder = 1001;
             if let Some(pushed_out) = unanswered.hold(other) {
-                assert_eq!(pushed_out.connection.owner.uid, 1001);
+                assert_eq!(pushed_out.connection.owner.holder, 1001);
             }
         }
         unanswered.refuse(&flow(7, 1000, 6).connection);
         while let Some(flow) = unanswered.due(u64::MAX) {
-            assert_eq!(flow.connection.owner.uid, 1001);
+            assert_eq!(flow.connection.owner.holder, 1001);
         }
     }
 

@@ -63,7 +63,7 @@ impl Default for Processes {
 
 /// Two owners differ in their users without being two processes.
 fn key(owner: &Owner) -> Owner {
-    Owner { uid: 0, euid: 0, ..*owner }
+    Owner { uid: 0, euid: 0, holder: 0, ..*owner }
 }
 
 impl Processes {
@@ -151,7 +151,7 @@ impl Processes {
     }
 
     fn put(&mut self, owner: &Owner, described: Arc<Described>) {
-        let holder = Holder { user: owner.uid, process: 0 };
+        let holder = Holder { user: owner.holder, process: 0 };
         let weight = (size_of::<Described>() as u64 + described.text_bytes()).max(USUAL_BYTES);
         self.known.put(holder, key(owner), described, weight);
         while let Some((forgotten, _)) = self.known.evict() {
@@ -245,7 +245,7 @@ mod tests {
         insert(&mut processes, owner(1), "idle");
         let long = "x".repeat(4_000);
         for client in 2..=20_000 {
-            insert(&mut processes, Owner { uid: 1000, ..owner(client) }, &format!("{long}{client}"));
+            insert(&mut processes, Owner { holder: 1000, ..owner(client) }, &format!("{long}{client}"));
         }
         assert!(processes.known.len() < CAPACITY / 3, "{}", processes.known.len());
         assert_eq!(processes.get(&owner(1)).executable.as_deref(), Some("/idle"));

@@ -10,7 +10,7 @@ use crate::records::Owner;
 /// Who an entry is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Holder {
-    /// The user that the process runs as.
+    /// The user that the process runs as; see [`Owner::holder`].
     pub user: u32,
     /// What distinguishes processes of a boot.
     pub process: u64,
@@ -25,7 +25,7 @@ impl Holder {
 
 impl From<&Owner> for Holder {
     fn from(owner: &Owner) -> Self {
-        Holder::new(owner.uid, owner.tgid, owner.start_boot_ns)
+        Holder::new(owner.holder, owner.tgid, owner.start_boot_ns)
     }
 }
 

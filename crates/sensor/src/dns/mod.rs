@@ -53,7 +53,7 @@ impl Dns {
     /// Take a message, or a segment, as it was sent or received.
     pub fn feed(&mut self, record: &records::Dns, payload: &[u8]) {
         let Dns { questions, names, sent, received, unasked } = self;
-        let holder = Holder::new(record.uid, record.tgid, record.start_boot_ns);
+        let holder = Holder::new(record.holder, record.tgid, record.start_boot_ns);
         let records::Dns { cookie, peer, time_boot_ns, .. } = *record;
         let server = (peer, record.peer_port);
         let is_sent = record.sent != 0;
