@@ -25,7 +25,7 @@ LEVELS = (
     {"sources", "sysmon", "enrich", "sinks", "vocabularies"},
     {"files"},
     {"bounded", "engine", "event", "guid", "ledger", "matching", "period", "units"},
-    {"extras"},
+    {"extras", "fields"},
     {"choices", "errors", "netlink", "paths", "plain", "retry", "signals", "version", "words"},
 )
 # Its only user; and the version for `procwire --version`, which imports no reader.
