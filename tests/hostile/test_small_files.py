@@ -12,8 +12,8 @@ from command_line import invoke
 from procwire.cli.record_status import print_status
 from procwire.enrich.ports import PortNames
 from procwire.enrich.users import _parse_passwd
-from procwire.files.watching import Watched
 from procwire.errors import UsageError
+from procwire.files.watching import Watched
 from procwire.hunts import find, load
 from procwire.recorder import status
 from procwire.recorder.status import running_recorders
