@@ -1,9 +1,9 @@
 """procwire: which process talked to which peer.
 
-Reads Sysmon's network connection events (event 3) from every common log format into one typed table. `read` returns a
-table, `scan` batches, `export` a file, and `connect` a database for queries; `hunt` and `detect` find suspicious
-connections; `Lake` stores events for months. A `Ledger` counts what was read and what was damaged. docs/python.md has
-examples.
+Reads Sysmon's network connection events (event 3) from every common log format into one typed table, and records those
+of this machine. `read` returns a table, `scan` batches, `export` a file, and `connect` a database for queries; `hunt`
+and `detect` find suspicious connections; `record` records; `Lake` stores events for months. A `Ledger` counts what was
+read and what was damaged. docs/python.md has examples.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from procwire.api import Detection, HuntResult, Scan, detect, export, hunt, read, read_into_lake, scan
+    from procwire.api import Detection, HuntResult, Scan, detect, export, hunt, read, read_into_lake, record, scan
     from procwire.errors import InputError, ProcwireError, UsageError
     from procwire.event import SCHEMA
     from procwire.guid import ProcessGuid, decode_guid
     from procwire.lake import Lake
     from procwire.ledger import Ledger
     from procwire.query import connect
+    from procwire.recorder.session import RecordingResult
     from procwire.sources.limits import UnpackLimits
     from procwire.version import __version__
 
@@ -32,6 +33,7 @@ __all__ = [
     "Ledger",
     "ProcessGuid",
     "ProcwireError",
+    "RecordingResult",
     "Scan",
     "UnpackLimits",
     "UsageError",
@@ -43,6 +45,7 @@ __all__ = [
     "hunt",
     "read",
     "read_into_lake",
+    "record",
     "scan",
 ]
 
@@ -55,6 +58,7 @@ _HOMES = {
     "Ledger": "ledger",
     "ProcessGuid": "guid",
     "ProcwireError": "errors",
+    "RecordingResult": "recorder.session",
     "Scan": "api",
     "UnpackLimits": "sources.limits",
     "UsageError": "errors",
@@ -66,6 +70,7 @@ _HOMES = {
     "hunt": "api",
     "read": "api",
     "read_into_lake": "api",
+    "record": "api",
     "scan": "api",
 }
 

@@ -1,7 +1,8 @@
-"""The Python interface: `read` returns a table, `scan` batches, `export` writes a file, `hunt` and `detect` find."""
+"""The Python interface: read, scan, export, hunt and detect in logs or a lake, and record this machine."""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,11 +26,14 @@ from procwire.sources.limits import UnpackLimits
 from procwire.targets import check_files
 
 if TYPE_CHECKING:
+    from procwire.choices import ProtocolChoice, SensorName
     from procwire.hunts import Hunt
     from procwire.lake import Lake
     from procwire.lake.ingest import Step
     from procwire.lake.readings import Reading
     from procwire.pipeline import Config
+    from procwire.recorder.notices import Notice
+    from procwire.recorder.session import RecordingResult
     from procwire.sigma import Level, RuleSet
     from procwire.sysmon import ConfigFilter
 
@@ -45,6 +49,7 @@ __all__ = [
     "hunt",
     "read",
     "read_into_lake",
+    "record",
     "scan",
 ]
 
@@ -242,16 +247,16 @@ def export(
     event: str | int | Event = CONNECTION,
     unpack: UnpackLimits | None = None,
 ) -> Ledger:
-    """Write the network connections of logs, or another event of theirs, to a file; return the ledger of the reading.
+    """Write the network connections of logs, or another of their events, to a file; return the ledger of the reading.
 
-    The file appears under its name once it is complete. Uses constant memory, unless sorted.
+    The file appears under its name once it is complete. Uses constant memory, unless `sort` is given.
 
-    output: the file. to: its format, as `procwire read --to` has them; by the suffix of `output` if None. force:
-    overwrites an existing file. columns: those to keep; by default those that the format shows. Other arguments as for
-    `scan`.
+    output: the file. to: its format, as for `procwire read --to`; None to choose it by the suffix of `output`. force:
+    overwrite an existing file. columns: the columns to keep; by default those that the format shows. Other arguments as
+    for `scan`.
 
     Raises UsageError as `scan` does, for an unknown format or suffix, and for an output that exists, that is one of the
-    logs or that lies in a lake; InputError if not one of the logs could be read. No file remains in these cases.
+    logs or that is in a lake; InputError if no log could be read. No file remains in these cases.
 
     >>> import procwire, tempfile, pathlib
     >>> rows = pathlib.Path(tempfile.mkdtemp(), "https.csv")
@@ -502,3 +507,71 @@ def _lake_step(where: list[str], rules: ConfigFilter | None, ledger: Ledger) -> 
 
 def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:
     return [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+
+
+def record(
+    output: Paths = (),
+    *,
+    to: str | Sequence[str] = (),
+    lake: str | os.PathLike[str] | None = None,
+    processes: Sequence[str] | None = None,
+    config: str | os.PathLike[str] | None = None,
+    lenient: bool = False,
+    strict_sysmon: bool = False,
+    keep_unlogged: bool = False,
+    names: Names = "ossem",
+    columns: Sequence[str] | None = None,
+    where: str | Sequence[str] = (),
+    duration: str | float | None = None,
+    count: int | None = None,
+    sensor: SensorName = "auto",
+    interval: str | float = "1s",
+    protocol: ProtocolChoice = "all",
+    udp_idle: str | float = "30m",
+    attempts: bool = False,
+    closes: bool = False,
+    existing: bool = False,
+    dns_lookup: bool = True,
+    user: str | None = None,
+    rotate_size: str | int | None = None,
+    rotate_every: str | float | None = None,
+    keep: int | None = None,
+    buffer_mb: int = 16,
+    ledger: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    detect: Paths = (),
+    level: Level | None = None,
+    notify: Callable[[Notice], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> RecordingResult:
+    """Record the network connections of this Linux machine, and return what became of the recording when it ends.
+
+    It runs in a process of its own, which gives up root once it is set up; this process stays as it is. It ends after
+    `duration` (`10s`, or seconds) or `count` rows, when `stop` returns True (it is called several times a second), by
+    Ctrl-C in the main thread, and with this process. What was recorded by then is kept.
+
+    The other arguments are the options of `procwire record`, which docs/cli.md describes; without `processes` and
+    `config` every process is recorded. Rows go to files, a lake or (to="syslog") the system's log, not to stdout.
+    notify: receives what the recording says while it runs; without it that goes to the logger `procwire.recorder`.
+
+    Raises UsageError for arguments that cannot be used, RecordError if this machine cannot be recorded, or the process
+    ends without a result, and OSError if an output cannot be written.
+    """
+    from procwire.recorder.process import record_in_process
+    from procwire.recorder.settings import recording_settings
+
+    settings = recording_settings(
+        output=_listed(output), to=to, lake=lake, processes=processes, config=config, lenient=lenient,
+        strict_sysmon=strict_sysmon, keep_unlogged=keep_unlogged, names=names, columns=columns, where=where,
+        duration=duration, count=count, sensor=sensor, interval=interval, protocol=protocol, udp_idle=udp_idle,
+        attempts=attempts, closes=closes, existing=existing, dns_lookup=dns_lookup, user=user, rotate_size=rotate_size,
+        rotate_every=rotate_every, keep=keep, buffer_mb=buffer_mb, ledger=ledger, force=force, detect=_listed(detect),
+        level=level, alert_notices=True,
+    )  # fmt: skip
+    return record_in_process(settings, notify or _logged, stop)
+
+
+def _logged(notice: Notice) -> None:
+    """Write a notice to Python's log: warnings and alerts as warnings, all else as information."""
+    level = logging.WARNING if notice.kind in ("warning", "alert") else logging.INFO
+    logging.getLogger("procwire.recorder").log(level, "%s", notice.text)

@@ -28,6 +28,7 @@ __all__ = [
     "DNS_QUERY_SCHEMA",
     "EVENTS",
     "FIELDS",
+    "FURTHER_CONNECTIONS",
     "GROUPS",
     "LIVE_FIELDS",
     "LIVE_SCHEMA",
@@ -42,6 +43,7 @@ __all__ = [
     "Group",
     "Names",
     "event_named",
+    "events_named",
     "field",
     "fields",
 ]
@@ -440,7 +442,7 @@ class Event:
     """Describe a Sysmon event that has its own table."""
 
     id: int
-    """Sysmon's number of the event."""
+    """Its number, as its provider counts; 0 if its records have none."""
     name: str
     """Its name on the command line."""
     sysmon: str
@@ -469,13 +471,45 @@ EVENTS: tuple[Event, ...] = (CONNECTION, PROCESS_CREATION, DNS_QUERY)
 """The events that procwire reads."""
 
 
+def _of_others(id: int, name: str, rows: str) -> Event:
+    """Return a connection that another provider than Sysmon reports: a row of the same table."""
+    return Event(id, name, "", CONNECTION.table, rows, FIELDS, DERIVED)
+
+
+AUDIT_CONNECTION = _of_others(5156, "audit-connection", "audited connections")
+AUDIT_BLOCK = _of_others(5157, "audit-block", "audited blocks")
+DEFENDER_CONNECTION = _of_others(0, "defender-connection", "Defender connections")
+DEFENDER_ATTEMPT = _of_others(0, "defender-attempt", "Defender attempts")
+FURTHER_CONNECTIONS: tuple[Event, ...] = (AUDIT_CONNECTION, AUDIT_BLOCK, DEFENDER_CONNECTION, DEFENDER_ATTEMPT)
+"""Connections of other providers, which are read only on request: events 5156 (permitted) and 5157 (blocked) of
+Windows' security audit, and the rows of Microsoft Defender's DeviceNetworkEvents."""
+
+
 def event_named(name: str) -> Event:
-    """Return the event with a number, a name, Sysmon's name or a table's name. Raises UsageError if there is none."""
-    for event in EVENTS:
-        if name.lower() in (str(event.id), event.name, event.sysmon.lower(), event.table):
+    """Return an event by its number, its name here, Sysmon's name or its table's. Raises UsageError for others."""
+    name = name.strip()
+    for event in EVENTS + FURTHER_CONNECTIONS:
+        if name and name.lower() in (str(event.id) if event.id else "", event.name, event.sysmon.lower()):
             return event
-    known = ", ".join(f"{event.id} ({event.name})" for event in EVENTS)
+    for event in EVENTS:
+        if name.lower() == event.table:
+            return event
+    known = ", ".join(
+        f"{event.id} ({event.name})" if event.id else event.name for event in EVENTS + FURTHER_CONNECTIONS
+    )
     raise UsageError(f"found event {name!r}, expected one of {known}")
+
+
+def events_named(names: str) -> tuple[Event, ...]:
+    """Return events whose names have commas between them: of one table, each once.
+
+    Raises UsageError for a name of no event, and for events of several tables.
+    """
+    events = tuple(dict.fromkeys(map(event_named, names.split(","))))
+    if len({event.table for event in events}) > 1:
+        found = ", ".join(event.name for event in events)
+        raise UsageError(f"found events {found}, expected events of one table: read each table on its own")
+    return events
 
 
 def fields(*groups: Group) -> tuple[Field, ...]:

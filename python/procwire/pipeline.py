@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from procwire.errors import UsageError
-from procwire.event import CONNECTION, Event, Names, event_named
+from procwire.event import CONNECTION, EVENTS, Event, Names, event_named, events_named
 from procwire.lake.location import is_lake
 from procwire.ledger import Ledger
 from procwire.select import STORED_GROUPS, Selection, selection_for
@@ -43,7 +43,7 @@ class Rows(Protocol):
         ...
 
     def batches(self, on_progress: OnProgress | None = None) -> Generator[pa.RecordBatch, None, None]:
-        """Yield the rows. on_progress: called with the bytes read so far and in all, None where that is unknown."""
+        """Yield the rows. on_progress: called with the bytes read so far and the total, None if unknown."""
         ...
 
 
@@ -83,9 +83,14 @@ class LogRows:
         unpack: UnpackLimits | None = None,
         checked: bool = False,
     ) -> None:
-        asked = event if isinstance(event, Event) else event_named(str(event))
-        if config is not None and asked != CONNECTION:
-            raise UsageError(f"found a configuration with event {asked.name}, expected connection: rules are for these")
+        events = (event,) if isinstance(event, Event) else events_named(str(event))
+        asked = events[0]
+        if config is not None and events != (CONNECTION,):
+            found = ", ".join(event.name for event in events)
+            raise UsageError(f"found a configuration with event {found}, expected connection: rules are for these")
+        if way is not None and format_named(way).whole_events and not set(events) <= set(EVENTS):
+            raise UsageError(f"found {way} with connections of other providers than Sysmon, expected another format: it "
+                             "holds Sysmon's events")  # fmt: skip
         if follow and sort:
             raise UsageError("found a sort order for logs that grow, expected none: they have no last row")
         for path in paths:
@@ -111,7 +116,7 @@ class LogRows:
         self._rules = None if config is None else _rules(config, lenient=lenient, strict=strict, keep=keep)
         self._paths = list(paths)
         self._read = partial(
-            read_batches, self._paths, format=format, recover=recover, follow=follow, event=asked, ledger=self.ledger,
+            read_batches, self._paths, format=format, recover=recover, follow=follow, events=events, ledger=self.ledger,
             unpack=unpack,
         )  # fmt: skip
         self._checked = checked
@@ -164,7 +169,7 @@ class LakeRows:
         self.schema = self._selection.schema
         self._lake = Lake.open(location).beside(table)
         self._period = since, until
-        # Losses are not Sysmon's, nor are attempts and ends of connections.
+        # Losses, attempts and ends of connections are not Sysmon events.
         self._sysmon_only = format_named(way).sysmon_events and self._event == CONNECTION
 
     def batches(self, on_progress: OnProgress | None = None) -> Generator[pa.RecordBatch, None, None]:
@@ -177,9 +182,9 @@ class LakeRows:
 
 
 class Export:
-    """Write rows in a format to a stream of bytes, which stays the caller's: `write` them, then `close`.
+    """Write rows in a format to a stream of bytes, which the caller closes: call `write`, then `close`.
 
-    way: the format. terminal: the one that the stream is; None for a file or a pipe. Raises UsageError where a binary
+    way: the output format. terminal: the stream's terminal; None for a file or a pipe. Raises UsageError if a binary
     format would go to a terminal.
     """
 
@@ -197,14 +202,14 @@ class Export:
     ) -> int:
         """Write all rows, and return their number.
 
-        on_progress: as for `Rows.batches`. held: entered around each batch that is written, to hold back what must not
-        interrupt it. flush: flush the stream after each batch, for readers of logs that grow.
+        on_progress: as for `Rows.batches`. held: entered around the writing of each batch, to defer interruptions.
+        flush: flush the stream after each batch, for readers of logs that grow.
         """
         with closing(self._rows.batches(on_progress)) as batches:
             return write_all(batches, self._sink, held, self._stream.flush if flush else None)
 
     def close(self) -> None:
-        """Complete the output with what was written, also after an interruption."""
+        """Complete the output after all or some rows were written, also after an interruption."""
         self._sink.close()
 
 
@@ -214,7 +219,7 @@ def _checked(batches: Iterable[pa.RecordBatch], ledger: Ledger) -> Iterator[pa.R
 
 
 def logged_batches(batches: Iterable[pa.RecordBatch], rules: ConfigFilter, ledger: Ledger) -> Iterator[pa.RecordBatch]:
-    """Yield batches after rules are applied; rows that they do not log are counted in the ledger."""
+    """Yield the batches with rules applied; count the rows that these do not log in the ledger."""
     ledger.configuration = rules.configuration.path
     # They may have been applied to other logs before.
     before = rules.unlogged

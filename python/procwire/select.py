@@ -211,7 +211,7 @@ def selection_for(
     elif format == "table" and not chosen:
         from procwire.sinks import AT_A_GLANCE, RECORDING_COLUMNS
 
-        shown = RECORDING_COLUMNS if live else AT_A_GLANCE[event.name]
+        shown = RECORDING_COLUMNS if live else AT_A_GLANCE[event.table]
         columns = (*shown, *(("rule_name",) if configured else ()), *(("logged",) if marked else ()))
     return Selection(
         names=names,

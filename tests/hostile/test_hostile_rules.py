@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from command_line import Result, invoke
-from procwire.cli.record import _targets
-from procwire.cli.recording_detect import Alerting, first_rules
-from procwire.cli.recording_rules import Hangups
-from procwire.cli.request import Request
 from procwire.recorder import RecordingLedger
+from procwire.recorder.detection import Alerting, first_rules
+from procwire.recorder.notices import Notice
+from procwire.recorder.settings import recording_settings
 from procwire.sigma import load
+from procwire.signals import Hangups
 
 HEAD = "title: A rule\nlogsource:\n  category: network_connection\n"
 BODY = "detection:\n  s:\n    DestinationPort: 443\n  condition: s\n"
@@ -144,10 +144,10 @@ def test_every_broken_rule_at_once(folder: Path, example_log: Path) -> None:
     for number, (text, _, _) in enumerate(BROKEN.values()):
         (folder / f"bad-{number}.yml").write_text(text, newline="")
     result = check(folder)
-    told = [json.loads(line) for line in result.stdout.splitlines()]
+    reported = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.exit_code == 1
-    assert {row["status"] for row in told} == {"runs", "not run"}
-    assert len(told) == len(BROKEN) + 1
+    assert {row["status"] for row in reported} == {"runs", "not run"}
+    assert len(reported) == len(BROKEN) + 1
     found = invoke("detect", str(example_log), "--rules", str(folder), "--to", "ndjson")
     assert found.exit_code == 4
     assert f"1 Sigma rule ran; {len(BROKEN)} not run (" in found.stderr
@@ -230,14 +230,14 @@ def test_a_name_that_is_no_utf_8(folder: Path) -> None:
     ]
 
 
-def test_a_running_recorder_keeps_its_rules(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """At SIGHUP, with nothing left but broken rules: the old ones stay, and stderr says so."""
-    names = dict.fromkeys(Request.__dataclass_fields__)
-    request = Request(**{**names, "detect": (folder,), "targets": _targets(["ndjson"], [])})  # type: ignore[arg-type]
+def test_a_running_recorder_keeps_its_rules(folder: Path) -> None:
+    """At SIGHUP, with nothing left but broken rules: the old ones stay, and a notice says so."""
+    settings = recording_settings(detect=folder, to="ndjson", stdout_format="ndjson")
+    notices: list[Notice] = []
     ledger = RecordingLedger("fake")
     with ExitStack() as stack:
         hangups = stack.enter_context(Hangups())
-        alerting = Alerting(request, first_rules([folder]), [], ledger, hangups, stack)
+        alerting = Alerting(settings, first_rules([folder], notices.append), [], ledger, hangups, stack, notices.append)
         for text, _, _ in BROKEN.values():
             (folder / "good.yml").write_text(text, newline="")
             os.kill(os.getpid(), signal.SIGHUP)
@@ -245,23 +245,23 @@ def test_a_running_recorder_keeps_its_rules(folder: Path, capsys: pytest.Capture
             wait([alerting._coming] if alerting._coming else [])
             alerting.refresh()
             assert f"; the Sigma rules loaded at {ledger.detection and ledger.detection.loaded_at} stay" in (
-                capsys.readouterr().err
+                notices.pop().text
             )
     assert ledger.detection is not None
     assert (ledger.detection.loaded, ledger.detection.refused) == (1, len(BROKEN))
 
 
-def test_what_nobody_thought_of_does_not_end_a_recording(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    names = dict.fromkeys(Request.__dataclass_fields__)
-    request = Request(**{**names, "detect": (folder,), "targets": _targets(["ndjson"], [])})  # type: ignore[arg-type]
+def test_what_nobody_thought_of_does_not_end_a_recording(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = recording_settings(detect=folder, to="ndjson", stdout_format="ndjson")
+    notices: list[Notice] = []
     with ExitStack() as stack:
         hangups = stack.enter_context(Hangups())
-        alerting = Alerting(request, first_rules([folder]), [], RecordingLedger("fake"), hangups, stack)
+        alerting = Alerting(
+            settings, first_rules([folder], notices.append), [], RecordingLedger("fake"), hangups, stack, notices.append
+        )
         monkeypatch.setattr(alerting, "_load", lambda: 1 / 0)
         os.kill(os.getpid(), signal.SIGHUP)
         alerting.refresh()
         wait([alerting._coming] if alerting._coming else [])
         alerting.refresh()
-    assert "cannot load Sigma rules: ZeroDivisionError: division by zero; the Sigma rules" in capsys.readouterr().err
+    assert "cannot load Sigma rules: ZeroDivisionError: division by zero; the Sigma rules" in notices[-1].text

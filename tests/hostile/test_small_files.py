@@ -90,7 +90,7 @@ def test_a_status_file_that_is_none_is_no_recorder(tmp_path: Path, monkeypatch: 
     assert list(running_recorders()) == []
 
 
-def test_a_status_file_of_another_shape_is_told(
+def test_a_status_file_of_another_shape_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It says who records, if nothing else."""

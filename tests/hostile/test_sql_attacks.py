@@ -476,11 +476,11 @@ def test_a_query_without_end_is_ended_and_says_by_which_limit(ground: Ground, op
         capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
-    told = done.stderr.splitlines()[-1]
-    assert told.startswith("procwire: ")
-    assert "limit" in told
+    shown_text = done.stderr.splitlines()[-1]
+    assert shown_text.startswith("procwire: ")
+    assert "limit" in shown_text
     # What does not fit in memory goes to disk first: either limit may be met.
-    assert option in told or (option == "--memory" and "--spill" in told), told
+    assert option in shown_text or (option == "--memory" and "--spill" in shown_text), shown_text
 
 
 @pytest.mark.parametrize(

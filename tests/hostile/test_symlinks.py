@@ -16,14 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from procwire.cli import recording
-from procwire.cli.recording import _make_files
-from procwire.cli.request import Request
 from procwire.errors import UsageError
 from procwire.event import LIVE_SCHEMA
 from procwire.files import WholeFile, find, make_folder, trusted_folder
-from procwire.recorder import status
+from procwire.recorder import output_files, status
+from procwire.recorder.output_files import make_files
 from procwire.recorder.record_ids import RecordIds
+from procwire.recorder.settings import recording_settings
 from procwire.recorder.status import StatusFile, running_recorders
 from procwire.sinks.recording import RecordingOutput
 from procwire.sources import boot, folders
@@ -300,7 +299,7 @@ def test_a_name_that_becomes_a_link_while_recording_loses_rows_and_writes_nothin
     (folder / f"rows{suffix}").rename(folder / "moved")
     plant(folder / f"rows{suffix}", precious)
     out.tick()
-    assert "cannot write" in str(out.trouble)
+    assert "cannot write" in str(out.error)
     out.write(numbered(1, 1))
     out.close()
     assert precious.read_text() == SECRET
@@ -524,35 +523,11 @@ def test_a_trusted_folder_is_nobody_elses(folder: Path) -> None:
         inner.rmdir()
 
 
-def test_the_log_folder_is_made_for_the_account(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, request_for: Callable[..., Request]
-) -> None:
+def test_the_log_folder_is_made_for_the_account(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = folder / "procwire"
-    monkeypatch.setattr(recording, "LOG_FOLDER", log)
+    monkeypatch.setattr(output_files, "LOG_FOLDER", log)
     account = recording_account()
-    _make_files(request_for("-o", str(log / "a.ndjson"), "-o", str(folder / "none" / "b.ndjson")), account)
+    make_files(recording_settings(output=[log / "a.ndjson", folder / "none" / "b.ndjson"]), account)
     assert (log.stat().st_mode & 0o777, log.stat().st_uid) == (0o750, account.pw_uid)
     assert ((log / "a.ndjson").stat().st_mode & 0o777, (log / "a.ndjson").stat().st_uid) == (0o640, account.pw_uid)
     assert not (folder / "none").exists()
-
-
-@pytest.fixture
-def request_for(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Request]:
-    """What a command line asks for."""
-
-    from command_line import invoke
-    from procwire.cli.exits import ExitCode
-
-    requests: list[Request] = []
-
-    def keep(request: Request) -> ExitCode:
-        requests.append(request)
-        return ExitCode.RECORDED
-
-    monkeypatch.setattr(recording, "run", keep)
-
-    def ask(*arguments: str) -> Request:
-        assert invoke("record", "--all", *arguments).exit_code == 0
-        return requests[-1]
-
-    return ask

@@ -7,7 +7,7 @@ import re
 import struct
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,12 +20,14 @@ from hypothesis import strategies as st
 from random_rules import samples
 
 from procwire import _core
-from procwire.cli import recording, recording_lines
-from procwire.cli.request import Request, Target
 from procwire.recorder import ConfigurationLedger, LiveRules, Recorder, RecordingLedger
-from procwire.recorder.images import with_images
+from procwire.recorder.batch_setup import enrichment, envelope, open_outputs, selections_of
+from procwire.recorder.images import images_filter, with_images
+from procwire.recorder.line_setup import kept_fields, line_recorder
+from procwire.recorder.notices import Notice
 from procwire.recorder.predicates import Where
 from procwire.recorder.record_ids import FreshIds
+from procwire.recorder.settings import RecordingSettings, Target
 from procwire.sources.live import completed
 from procwire.sources.sensor import LineForm, Lines
 from procwire.sysmon import Configuration
@@ -165,10 +167,12 @@ class Source:
     unattributed = warnings = losses
 
 
-def request(way: str, **options: Any) -> Request:
-    plain: dict[str, Any] = {field.name: None for field in fields(Request)}
-    plain |= {"targets": (Target(way, None, True),), "where": [], "detect": (), "names": "ossem"}
-    return Request(**{**plain, **options})
+def settings_of(way: str, **options: Any) -> RecordingSettings:
+    return RecordingSettings(targets=(Target(way, None, True),), dns_lookup=False, **options)
+
+
+def ignore(notice: Notice) -> None:
+    """Show nothing: a predicate that cannot be evaluated is counted, too."""
 
 
 def live_rules(configurations: list[Configuration], strict: bool) -> LiveRules | None:
@@ -218,7 +222,7 @@ Recorded = tuple[bytes, dict[str, Any]]
 def recorded(case: Case, *, by_lines: bool) -> Recorded:
     stream = io.BytesIO()
     ledger = RecordingLedger("replay")
-    asked = request(case.way, where=case.where, images=case.images)
+    asked = settings_of(case.way, where=case.where, images=case.images)
     source = Source(case.parts)
     rules = live_rules(case.configurations, case.strict)
     predicate = Where(case.where, "ossem") if case.where else None
@@ -232,7 +236,7 @@ def recorded(case: Case, *, by_lines: bool) -> Recorded:
 
 
 def _by_lines(
-    asked: Request,
+    asked: RecordingSettings,
     source: Any,
     stream: io.BytesIO,
     ledger: RecordingLedger,
@@ -240,9 +244,9 @@ def _by_lines(
     predicate: Where | None,
     stack: ExitStack,
 ) -> Any:
-    kept = recording_lines.kept_fields(replace(asked, sensor="ebpf"))
+    kept = kept_fields(replace(asked, sensor="ebpf"))
     assert kept is not None
-    return recording_lines.recorder(
+    return line_recorder(
         asked,
         kept,
         source,
@@ -251,15 +255,16 @@ def _by_lines(
         ledger,
         account=None,
         on_status=lambda _: None,
-        between=rules.refresh if rules else lambda: None,
+        between_batches=rules.refresh if rules else lambda: None,
         configured=rules,
         predicate=predicate,
+        notify=ignore,
         stack=stack,
     )
 
 
 def _by_batches(
-    asked: Request,
+    asked: RecordingSettings,
     source: Any,
     stream: io.BytesIO,
     ledger: RecordingLedger,
@@ -267,18 +272,15 @@ def _by_batches(
     predicate: Where | None,
     stack: ExitStack,
 ) -> Any:
-    from procwire.cli.recording_rules import rules_of_images
-
-    selections = recording._Batches(asked).selections
     stdout = cast("Any", SimpleNamespace(stream=stream, terminal=None))
-    outputs = recording._open_outputs(asked, selections, stdout, ledger, None, stack)
+    outputs = open_outputs(asked, selections_of(asked), stdout, ledger, None, ignore, stack)
     return Recorder(
         source,
         outputs,
-        enrich=recording._enrichment(asked, rules, stack),
-        rules=rules or (rules_of_images(asked) if asked.images else None),
+        enrich=enrichment(asked, rules, stack),
+        rules=rules or (images_filter(asked.images) if asked.images else None),
         predicate=predicate,
-        envelope=recording._envelope(FreshIds()),
+        envelope=envelope(FreshIds()),
         ledger=ledger,
         on_status=lambda _: None,
         between_batches=rules.refresh if rules else lambda: None,

@@ -127,6 +127,7 @@ def test_public_api_is_what_it_says() -> None:
         "Ledger",
         "ProcessGuid",
         "ProcwireError",
+        "RecordingResult",
         "Scan",
         "UnpackLimits",
         "UsageError",
@@ -138,6 +139,7 @@ def test_public_api_is_what_it_says() -> None:
         "hunt",
         "read",
         "read_into_lake",
+        "record",
         "scan",
     ]
     assert procwire.__all__ == expected

@@ -45,10 +45,10 @@ def test_an_export_counts_its_rows(example_log: Path) -> None:
 
 
 def test_progress_is_reported_in_bytes(example_log: Path) -> None:
-    told: list[tuple[int, int | None]] = []
-    for _ in LogRows([example_log]).batches(lambda done, total: told.append((done, total))):
+    reported: list[tuple[int, int | None]] = []
+    for _ in LogRows([example_log]).batches(lambda done, total: reported.append((done, total))):
         pass
-    assert told[-1] == (example_log.stat().st_size,) * 2
+    assert reported[-1] == (example_log.stat().st_size,) * 2
 
 
 def test_only_a_checked_pass_raises_where_nothing_can_be_read(tmp_path: Path) -> None:

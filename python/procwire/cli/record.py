@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from procwire.cli.exits import ExitCode
-from procwire.cli.request import Level, Protocol, Request, Sensor, Target
+from procwire.cli.exits import ExitCode, complain
 from procwire.cli.ways import listed
-from procwire.errors import RecordError, UsageError
-from procwire.lake.location import check_location, resolve
-from procwire.sinks.formats import canonical, format_named, format_of_path
-from procwire.targets import check_targets
-from procwire.units import seconds, size_bytes
+from procwire.errors import UsageError
+from procwire.plain import plain
+from procwire.recorder.settings import recording_settings
+from procwire.sinks.formats import canonical
 
 if TYPE_CHECKING:
-    from procwire.choices import Names
+    from procwire.choices import Level, Names, ProtocolChoice, SensorName
+    from procwire.recorder.notices import Notice
 
-__all__ = ["record"]
+__all__ = ["print_notice", "record"]
 
 
 _DISABLED = (
@@ -42,9 +43,9 @@ def record(
     where: list[str] | None = None,
     duration: str | None = None,
     count: int | None = None,
-    sensor: Sensor = "auto",
+    sensor: SensorName = "auto",
     interval: str = "1s",
-    protocol: Protocol = "all",
+    protocol: ProtocolChoice = "all",
     udp_idle: str = "30m",
     attempts: bool = False,
     closes: bool = False,
@@ -70,104 +71,55 @@ def record(
         raise UsageError(_DISABLED)
     if all_ and config is not None:
         raise UsageError(f"found --all with --config {config}, expected one: a configuration says what is logged")
-    check_location(lake)
-    targets = _targets(_ways(to or [], lake), output or [])
-    request = Request(
-        images=None if all_ else listed(images),
+    settings = recording_settings(
+        processes=None if all_ else listed(images),
         config=config,
         lenient=lenient,
         strict_sysmon=strict_sysmon,
         keep_unlogged=keep_unlogged,
-        targets=targets,
+        to=to or (),
+        output=output or (),
+        lake=lake,
         names=names,
         columns=listed(columns),
-        where=where or [],
-        duration_s=None if duration is None else seconds(duration),
+        where=where or (),
+        duration=duration,
         count=count,
         sensor=sensor,
-        interval_s=seconds(interval),
+        interval=interval,
         protocol=protocol,
-        udp_idle_s=seconds(udp_idle),
+        udp_idle=udp_idle,
         attempts=attempts,
         closes=closes,
         existing=existing,
         dns_lookup=dns_lookup,
         user=user,
-        rotate_bytes=None if rotate_size is None else size_bytes(rotate_size),
-        rotate_s=None if rotate_every is None else seconds(rotate_every),
+        rotate_size=rotate_size,
+        rotate_every=rotate_every,
         keep=keep,
-        ring_bytes=buffer_mb << 20,
+        buffer_mb=buffer_mb,
         ledger=ledger,
-        detect=tuple(detect or ()),
-        level=level,
         force=force,
-        # Once, for it depends on account and environment; the recording changes its account.
-        lake=resolve(lake) if any(target.way == "lake" for target in targets) else None,
+        detect=detect or (),
+        level=level,
+        stdout_format="table" if sys.stdout.isatty() else "ndjson",
     )
-    _check(request)
-    _check_files(request)
-    if sys.platform != "linux":
-        raise RecordError(f"found {sys.platform}, expected Linux: other systems' logs can be read, not recorded")
-    if request.lake is not None:
-        from procwire.lake.owner import hand_over
+    from procwire.cli.output import Output
+    from procwire.recorder import session
 
-        hand_over(request.lake, user)
-    from procwire.cli.recording import run
-
-    return run(request)
-
-
-def _ways(to: list[str], lake: str | None) -> list[str]:
-    """--lake alone says --to lake."""
-    named = [canonical(way) for way in to]
-    return named if lake is None or "lake" in named else [*named, "lake"]
+    # A terminal's alerts have a place on it, unless a table there shows them.
+    shows_alerts = sys.stdout.isatty() and any(each.to_stdout and each.way == "table" for each in settings.targets)
+    settings = replace(settings, alert_notices=sys.stderr.isatty() and not shows_alerts)
+    result = session.record(settings, print_notice, stdout=lambda: Output(None))
+    if result.signal is not None:
+        return ExitCode(128 + result.signal)
+    return ExitCode.RECORDED if result.ledger.is_whole else ExitCode.LOSSY
 
 
-def _targets(ways: list[str], paths: list[Path]) -> tuple[Target, ...]:
-    """The first format is for the first file, and so on; a lake is no file."""
-    lakes = ways.count("lake")
-    if lakes > 1:
-        raise UsageError("found --to lake twice, expected it once: a recording is kept in one lake")
-    ways = [way for way in ways if way != "lake"]
-    count = max(len(ways), len(paths), 0 if lakes else 1)
-    padded_ways: list[str | None] = [*ways, *[None] * (count - len(ways))]
-    padded_paths: list[Path | None] = [*paths, *[None] * (count - len(paths))]
-    targets = (*map(_target, padded_ways, padded_paths), *[Target("lake", None, False)] * lakes)
-    if sum(target.to_stdout for target in targets) > 1:
-        raise UsageError("found more than one output to stdout, expected -o FILE for all but one")
-    return targets
-
-
-def _target(way: str | None, path: Path | None) -> Target:
-    if path is None or path == Path("-"):
-        to_system = way == "syslog" and path is None
-        return Target(way or ("table" if sys.stdout.isatty() else "ndjson"), None, not to_system)
-    if way is None:
-        way = format_of_path(path)
-    return Target(way, path, False)
-
-
-def _check_files(request: Request) -> None:
-    inputs = [*([request.config] if request.config else []), *request.detect]
-    # A folder that is not there is made, or refused, later.
-    files = [("-o", target.path) for target in request.targets if target.path is None or target.path.parent.exists()]
-    # What is there is gone on with, or set aside; but for the ledger.
-    check_targets([*files, ("--ledger", request.ledger)], inputs, force=True)
-    check_targets([("--ledger", request.ledger)], force=request.force)
-
-
-def _check(request: Request) -> None:
-    if request.columns == []:
-        raise UsageError("found no column in --columns, expected names with commas between them")
-    whole = [target.way for target in request.targets if format_named(target.way).whole_events]
-    if len(whole) == len(request.targets) and (request.columns or request.names != "ossem"):
-        raise UsageError(f"found --names or --columns, expected neither with {whole[0]}, which holds whole events")
-    if request.config is None and (request.lenient or request.strict_sysmon or request.keep_unlogged):
-        raise UsageError("found --lenient, --strict-sysmon or --keep-unlogged without --config FILE")
-    if request.level is not None and not request.detect:
-        raise UsageError("found --level without --detect PATH, expected both: it is about Sigma rules")
-    if request.keep_unlogged and whole:
-        raise UsageError(f"found --keep-unlogged with {whole[0]}, which has no place to tell that a row is not logged")
-    rotates = request.rotate_bytes or request.rotate_s or request.keep is not None
-    if rotates and all(target.path is None for target in request.targets):
-        raise UsageError("found --rotate-size, --rotate-every or --keep without -o FILE, expected a file to rotate")
+def print_notice(notice: Notice) -> None:
+    """Print a notice on stderr, as long as there is one: a terminal that hangs up is gone."""
+    with suppress(OSError):
+        if notice.kind == "summary":
+            sys.stderr.write(plain(notice.text) + "\n")
+        else:
+            complain(notice.text)

@@ -1,4 +1,4 @@
-"""Notice that small files change: a look at most once a second, which works on every file system, unlike inotify."""
+"""Watching of small files for changes: checks at most once a second, on every file system, unlike inotify."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ _MOST_BYTES = 16 << 20
 
 
 class Changes:
-    """Report whether a file has changed; may be called often, and looks about once in `look_again_s` seconds.
+    """Report whether a file has changed; may be called often, and checks about once in `look_again_s` seconds.
 
-    Reports each change once, when the file is the same from one look to the next: until then its editor may still be
-    writing. A file that is gone, or cannot be looked at, is one state more; what is no file (a pipe) has none.
+    Reports each change once, when the file is the same from one check to the next: until then its editor may still be
+    writing. A missing or inaccessible file counts as a further state; something other than a file (a pipe) never
+    changes.
     """
 
     def __init__(self, path: Path, *, look_again_s: float = _LOOK_AGAIN_S) -> None:
@@ -32,11 +33,12 @@ class Changes:
         self.settle()
 
     def settle(self) -> None:
-        """Take the file as it is now as known."""
+        """Treat the file's current state as known."""
         self._known = self._seen = _state(self._path)
         self._due_s = time.monotonic() + self._look_again_s
 
     def __call__(self) -> bool:
+        """Return whether the file has changed, and then stayed the same from one check to the next."""
         now_s = time.monotonic()
         if now_s < self._due_s:
             return False
@@ -49,7 +51,7 @@ class Changes:
 
 
 class Watched(Generic[T]):
-    """Parse a file's text with `parse`; an empty text where it cannot be read, or is larger than any such file."""
+    """Parse a file's text with `parse`; the text is empty if the file cannot be read, or is too large."""
 
     def __init__(self, path: Path, parse: Callable[[str], T]) -> None:
         self._path = path
@@ -60,7 +62,7 @@ class Watched(Generic[T]):
 
     @property
     def parsed(self) -> T:
-        """Return the result for the file as it is now, or was a second ago."""
+        """Return the result for the file as it is now, or was up to a second ago."""
         now_s = time.monotonic()
         if now_s >= self._look_again_s:
             self._look_again_s = now_s + _LOOK_AGAIN_S
@@ -68,7 +70,7 @@ class Watched(Generic[T]):
         return self._parsed
 
     def _look(self) -> None:
-        # Before the file is read: what changes meanwhile is a change.
+        # Get the state before reading the file, to detect changes meanwhile.
         state, text = _state(self._path) or (), ""
         if state == self._state:
             return
@@ -82,10 +84,10 @@ class Watched(Generic[T]):
 
 
 def _state(path: Path) -> tuple[int, ...] | None:
-    """Return what changes with the file; () for what is no regular file, None for what cannot be looked at."""
+    """Return values that change with the file; () if it is not a regular file, None if it is inaccessible."""
     try:
         found = path.stat()
     except OSError:
         return None
-    # Some editors write to the file, others put another in its place, which may be as old.
+    # Some editors write to the file, others replace it by another, which may be as old.
     return (found.st_mtime_ns, found.st_size, found.st_ino) if stat.S_ISREG(found.st_mode) else ()

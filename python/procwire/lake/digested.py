@@ -34,12 +34,15 @@ class DigestingStream(io.RawIOBase):
         self._size = 0
 
     def writable(self) -> bool:
+        """Return True."""
         return True
 
     def tell(self) -> int:
+        """Return the number of bytes written."""
         return self._size
 
     def write(self, data: Any) -> int:
+        """Write and digest bytes; return their number."""
         view = memoryview(data).cast("B")
         self._stream.write(data)
         self._size += len(view)

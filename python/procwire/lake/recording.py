@@ -33,7 +33,7 @@ class LakeOutput:
 
     def __init__(self, lake: Lake, source: str, name: str, *, now: Callable[[], float] = time.monotonic) -> None:
         self.written = self.lost = 0
-        self.trouble: str | None = None
+        self.error: str | None = None
         self._lake = lake
         self._reading = Reading("recording", source, name)
         self._now = now
@@ -51,7 +51,7 @@ class LakeOutput:
             self._due_s = self._now() + _COMMIT_S
         self._pending.append(batch)
         self._rows += batch.num_rows
-        if self._rows >= _COMMIT_ROWS and self.trouble is None:
+        if self._rows >= _COMMIT_ROWS and self.error is None:
             self._commit()
         else:
             self.tick()
@@ -72,17 +72,17 @@ class LakeOutput:
         try:
             self._lake.readings.add([self._reading])
         except (LakeError, OSError) as error:
-            self.trouble = str(error)
+            self.error = str(error)
 
     def _commit(self) -> None:
         # Keep the same version until it succeeds: then a commit whose reply was lost is not repeated.
         try:
             self._lake.append(self._pending, source=self._reading.source, version=self._sequence)
         except (LakeError, OSError, pa.ArrowException) as error:
-            self.trouble = f"cannot write: {error}"
+            self.error = f"cannot write: {error}"
             self._due_s = self._now() + _COMMIT_S
             return
-        self.trouble = None
+        self.error = None
         self._sequence += 1
         self.written += self._rows
         self._pending, self._rows = [], 0

@@ -74,27 +74,33 @@ class ReadableFile(io.RawIOBase):
         self._here = threading.local()
 
     def readable(self) -> bool:
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
+        """Return True."""
         return True
 
     def tell(self) -> int:
+        """Return this thread's position."""
         position: int = getattr(self._here, "position", 0)
         return position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move this thread's position, and return it."""
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._readable.size_bytes}[whence]
         self._here.position = start + offset
         return self.tell()
 
     def read(self, size: int | None = -1) -> bytes:
+        """Read at this thread's position. Raises DamageError for bytes that are not as written."""
         rest = self._readable.size_bytes - self.tell()
         piece = self._readable.read_at(self.tell(), rest if size is None or size < 0 else min(size, rest))
         self._here.position = self.tell() + len(piece)
         return piece
 
     def close(self) -> None:
+        """Close the Readable."""
         if not self.closed:
             self._readable.close()
         super().close()

@@ -9,6 +9,7 @@ from procwire.recorder.ledger import ConfigurationLedger, DetectionLedger, Outpu
 
 if TYPE_CHECKING:
     from procwire.recorder.loop import Recorder
+    from procwire.recorder.notices import Notice
     from procwire.recorder.reload import Changes, LiveRules
 
 __all__ = [
@@ -16,12 +17,13 @@ __all__ = [
     "ConfigurationLedger",
     "DetectionLedger",
     "LiveRules",
+    "Notice",
     "OutputLedger",
     "Recorder",
     "RecordingLedger",
 ]
 
-_HOMES = {"Changes": "reload", "LiveRules": "reload", "Recorder": "loop"}
+_HOMES = {"Changes": "reload", "LiveRules": "reload", "Notice": "notices", "Recorder": "loop"}
 
 
 def __getattr__(name: str) -> object:

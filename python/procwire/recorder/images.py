@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from procwire.errors import ConfigurationError
 from procwire.sysmon.model import NETWORK_CONNECT, Configuration, Element, Filter, Finding, OnMatch, Place
 
-__all__ = ["with_images"]
+if TYPE_CHECKING:
+    from procwire.sysmon.config_filter import ConfigFilter
+
+__all__ = ["images_filter", "logged_images", "with_images"]
 
 _NOWHERE = Place(1, 1)
+# A recording without a configuration.
+_EMPTY = Configuration("-n", (4, 90), (), dns_lookup=True, field_sizes={}, findings=())
 
 
 def with_images(configuration: Configuration, names: Sequence[str]) -> Configuration:
@@ -32,6 +38,24 @@ def with_images(configuration: Configuration, names: Sequence[str]) -> Configura
     added = replace(first, operands=(*_filters(names, first), *first.operands))
     others = configuration.elements if elements else (*configuration.elements, first)
     return replace(configuration, elements=tuple(added if element is first else element for element in others))
+
+
+def images_filter(names: Sequence[str]) -> ConfigFilter:
+    """Return the rules that log these processes, of batches; for a recording without a configuration."""
+    from procwire.sysmon.config_filter import ConfigFilter
+
+    return ConfigFilter(with_images(_EMPTY, names))
+
+
+def logged_images(names: Sequence[str] | None) -> Callable[[str | None], bool]:
+    """Return the same rules, of one image (None if it is unknown) at a time; without names they log all."""
+    if not names:
+        return lambda _: True
+    from procwire.sysmon.evaluate import decide
+    from procwire.sysmon.forms import text_of
+
+    rules = with_images(_EMPTY, names)
+    return lambda image: decide(rules, {"Image": text_of("Image", image)}).logged
 
 
 def _filters(names: Sequence[str], element: Element) -> list[Filter]:

@@ -1,4 +1,4 @@
-"""The rules of a recording, loaded anew while it goes on: never half of them, and never worse ones for good ones."""
+"""Reload the rules of a recording while it runs: never half of them, and never broken ones in place of good ones."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ class LiveRules:
         self._take(load())
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return a batch with the current configuration applied."""
         return self._step(batch)
 
     @property

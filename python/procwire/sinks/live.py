@@ -28,7 +28,7 @@ RECORDING_COLUMNS = (
 
 _MIDDLE, _WIDE = 100, 160
 _DOT = " · "
-_TOLD = pa.array(["attempt", "close", "existing"])
+_MARKED = pa.array(["attempt", "close", "existing"])
 
 
 def recording_columns(width: int) -> list[Column]:
@@ -82,11 +82,11 @@ def alert_lines(alerts: pa.RecordBatch, width: int, colours: bool) -> bytes:
     times = pc.fill_null(_times(width)[1](alerts), "-").to_pylist()
     texts = [pc.fill_null(plain_text(alerts.column(name)), "-").to_pylist() for name in ("rule_level", "rule_title")]
     whose, peers = (pc.fill_null(column, "-").to_pylist() for column in (process_and_id(alerts), _peer(alerts)))
-    told = [
+    lines = [
         f"{time}{' ' * gap(width)}ALERT {level}: {title} ({process} {peer})".replace(MARK, "")
         for time, level, title, process, peer in zip(times, *texts, whose, peers, strict=True)
     ]
-    return "".join(f"{start}{shorten(text, width)}{end}\n" for text in told).encode()
+    return "".join(f"{start}{shorten(text, width)}{end}\n" for text in lines).encode()
 
 
 def _times(width: int) -> tuple[int, Callable[[pa.RecordBatch], pa.StringArray]]:
@@ -162,7 +162,7 @@ def _rule(batch: pa.RecordBatch) -> pa.StringArray:
 
 def _outcome(batch: pa.RecordBatch) -> pa.StringArray:
     kind = batch.column("record_kind")
-    if not pc.any(pc.is_in(kind, value_set=_TOLD)).as_py():
+    if not pc.any(pc.is_in(kind, value_set=_MARKED)).as_py():
         return pa.array([""]).take(pa.nulls(batch.num_rows, pa.int32()).fill_null(0))
     outcome = pc.replace_substring(pc.fill_null(plain_text(batch.column("outcome")), "failed"), "-", " ")
     closed = pc.binary_join_element_wise(

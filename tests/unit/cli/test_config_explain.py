@@ -88,7 +88,7 @@ def test_match_tells_which_rule_decides() -> None:
 
 def test_match_tells_what_was_not_given() -> None:
     result = run(CONFIG, "--match", "Initiated=true")
-    assert "not given, and asked for on the way: DestinationIp, Image, DestinationPort;" in result.stdout
+    assert "tested but not given: DestinationIp, Image, DestinationPort;" in result.stdout
     assert document(CONFIG, "--match", "Initiated=true")["decisions"][0]["asked_without"] == [
         "DestinationIp", "Image", "DestinationPort",
     ]  # fmt: skip

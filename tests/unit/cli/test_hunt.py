@@ -51,12 +51,12 @@ def test_without_a_name_all_are_listed(folder: Path) -> None:
 def test_describe_tells_what_the_header_does() -> None:
     result = hunt("beacons", "--describe")
     assert result.exit_code == 0
-    told = result.stdout
+    reported = result.stdout
     [beacons] = [one for one in load() if one.name == "beacons"]
-    assert told.startswith("Beacons: ")
+    assert reported.startswith("Beacons: ")
     names = [*(parameter.name for parameter in beacons.parameters), *beacons.schema.names]
-    assert all(f"  {name} " in told for name in names)
-    assert "SELECT" not in told
+    assert all(f"  {name} " in reported for name in names)
+    assert "SELECT" not in reported
 
 
 def test_logs_are_hunted_in(example_log: Path) -> None:
@@ -151,14 +151,14 @@ def test_table_is_for_people(example_log: Path) -> None:
         (("--hunts", "no/such"), "found no folder no/such"),
     ],
 )
-def test_what_cannot_be_is_told_before_anything_is_read(arguments: tuple[str, ...], message: str) -> None:
+def test_what_cannot_be_is_reported_before_anything_is_read(arguments: tuple[str, ...], message: str) -> None:
     result = hunt(*arguments, "does-not-exist.evtx")
     assert result.exit_code == 2
     assert message in result.stderr
     assert "does-not-exist" not in result.stderr
 
 
-def test_what_cannot_be_read_is_told(tmp_path: Path, example_log: Path) -> None:
+def test_what_cannot_be_read_is_reported(tmp_path: Path, example_log: Path) -> None:
     assert hunt("beacons", tmp_path / "none.evtx").exit_code == 1
     damaged = tmp_path / "cut.evtx"
     damaged.write_bytes(example_log.read_bytes()[: 4096 + 8 * 65536 + 30_000])

@@ -19,10 +19,9 @@ import pytest
 import command_line
 import procwire
 from command_line import Result
-from procwire.cli import record as record_module
-from procwire.cli import recording
-from procwire.cli.exits import ExitCode
-from procwire.cli.request import Request, Target
+from procwire.recorder import RecordingLedger, session
+from procwire.recorder.session import RecordingResult
+from procwire.recorder.settings import RecordingSettings, Target
 from recordings import COMMAND, EXECUTABLE, POLL, Recording, Server, ports
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="recording needs Linux")
@@ -37,17 +36,17 @@ def invoke(*arguments: str) -> Result:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Request]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., RecordingSettings]:
     """What a command line asks for, without it being done."""
-    requests: list[Request] = []
+    requests: list[RecordingSettings] = []
 
-    def keep(request: Request) -> ExitCode:
-        requests.append(request)
-        return ExitCode.RECORDED
+    def keep(settings: RecordingSettings, *_: object, **__: object) -> RecordingResult:
+        requests.append(settings)
+        return RecordingResult(RecordingLedger("fake"), None)
 
-    monkeypatch.setattr(recording, "run", keep)
+    monkeypatch.setattr(session, "record", keep)
 
-    def ask(*arguments: str) -> Request:
+    def ask(*arguments: str) -> RecordingSettings:
         result = invoke(*arguments)
         assert result.exit_code == 0, result.stderr
         return requests.pop()
@@ -76,7 +75,9 @@ def test_nothing_is_recorded_by_default() -> None:
         (["--all", "-n", "curl"], None),
     ],
 )  # fmt: skip
-def test_n_takes_a_list_or_none(asked: Callable[..., Request], arguments: list[str], images: list[str] | None) -> None:
+def test_n_takes_a_list_or_none(
+    asked: Callable[..., RecordingSettings], arguments: list[str], images: list[str] | None
+) -> None:
     assert asked(*arguments).images == images
 
 
@@ -101,12 +102,12 @@ STDOUT = Target("ndjson", None, True)
     ],
 )  # fmt: skip
 def test_outputs_are_paired_in_order(
-    asked: Callable[..., Request], arguments: list[str], targets: list[Target]
+    asked: Callable[..., RecordingSettings], arguments: list[str], targets: list[Target]
 ) -> None:
     assert list(asked("--all", *arguments).targets) == targets
 
 
-def test_quantities_reach_the_recording(asked: Callable[..., Request]) -> None:
+def test_quantities_reach_the_recording(asked: Callable[..., RecordingSettings]) -> None:
     request = asked(
         "--all", "--for", "5m", "--udp-idle", "10s", "--interval", "500ms", "--rotate-size", "1MB", "--rotate-every",
         "1h", "--keep", "3", "--buffer-mb", "4", "--count", "9", "--no-dns-lookup", "--columns", "dst_ip, dst_port",
@@ -118,7 +119,7 @@ def test_quantities_reach_the_recording(asked: Callable[..., Request]) -> None:
 
 
 def test_the_lake_is_resolved_before_the_account_changes(
-    asked: Callable[..., Request], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    asked: Callable[..., RecordingSettings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """It depends on account and environment: what root resolves, the account that records must not again."""
     monkeypatch.chdir(tmp_path)
@@ -128,12 +129,12 @@ def test_the_lake_is_resolved_before_the_account_changes(
     assert asked("--all").lake is None
 
 
-def test_predicates_that_are_repeated_reach_the_recording(asked: Callable[..., Request]) -> None:
+def test_predicates_that_are_repeated_reach_the_recording(asked: Callable[..., RecordingSettings]) -> None:
     request = asked("--all", "--where", "dst_port = 1 OR dst_port = 2", "--where", "src_port = 3")
     assert request.where == ["dst_port = 1 OR dst_port = 2", "src_port = 3"]
 
 
-def test_defaults_are_those_documented(asked: Callable[..., Request]) -> None:
+def test_defaults_are_those_documented(asked: Callable[..., RecordingSettings]) -> None:
     request = asked("--all")
     assert (request.sensor, request.interval_s, request.udp_idle_s, request.ring_bytes) == ("auto", 1, 1_800, 16 << 20)
     assert (request.attempts, request.closes, request.existing, request.dns_lookup) == (False, False, False, True)
@@ -141,7 +142,7 @@ def test_defaults_are_those_documented(asked: Callable[..., Request]) -> None:
     assert request.protocol == "all"
 
 
-def test_protocol_reaches_the_recording(asked: Callable[..., Request]) -> None:
+def test_protocol_reaches_the_recording(asked: Callable[..., RecordingSettings]) -> None:
     assert asked("--all", "--protocol", "tcp").protocol == "tcp"
 
 
@@ -170,7 +171,7 @@ def test_what_cannot_be_is_refused(arguments: list[str], complaint: str) -> None
 
 
 def test_other_systems_can_only_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record_module, "sys", SimpleNamespace(platform="win32", stdout=sys.stdout))
+    monkeypatch.setattr(session, "sys", SimpleNamespace(platform="win32", stdout=sys.stdout))
     result = invoke("--all", "-o", "a.csv")
     assert result.exit_code == 1
     assert "found win32, expected Linux" in result.stderr
@@ -389,7 +390,9 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 
 @needs_root
-def test_full_disk_is_told_and_gone_on_from(start: Callable[..., Recording], connect: Server, small_disk: Path) -> None:
+def test_full_disk_is_reported_and_gone_on_from(
+    start: Callable[..., Recording], connect: Server, small_disk: Path
+) -> None:
     """What could not be written is counted, in the stream too, and the file stays whole."""
     path = small_disk / "a.ndjson"
     running = start("--all", "-o", path)
@@ -408,9 +411,9 @@ def test_full_disk_is_told_and_gone_on_from(start: Callable[..., Recording], con
     code, _ = running.end()
     assert code == 130
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    told = sum(row["events_lost"] for row in rows if row.get("record_kind") == "loss")
-    assert f"{path}: writing again; {told:,} rows were lost" in running.errors
-    assert f"lost: {told:,} rows not written to {path}" in running.errors
+    reported = sum(row["events_lost"] for row in rows if row.get("record_kind") == "loss")
+    assert f"{path}: writing again; {reported:,} rows were lost" in running.errors
+    assert f"lost: {reported:,} rows not written to {path}" in running.errors
 
 
 @needs_root

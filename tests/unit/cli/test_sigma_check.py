@@ -22,7 +22,7 @@ def check(*arguments: str | Path) -> Result:
 
 
 def verdict(tmp_path: Path, rule: str, *arguments: str | Path) -> Row:
-    """What is told of the only rule."""
+    """Return what is reported about the only rule."""
     path = tmp_path / "rule.yml"
     path.write_text(rule)
     result = check(path, *arguments, "--to", "ndjson")
@@ -38,7 +38,7 @@ def verdict(tmp_path: Path, rule: str, *arguments: str | Path) -> Row:
     [
         ("DestinationPort: 5355", "windows", "matches", ""),
         ("DestinationPort: 1", "windows", "runs", ""),
-        ("DestinationPort: 1", "linux", "cannot match", "is for linux, and no event here is of it"),
+        ("DestinationPort: 1", "linux", "cannot match", "is for linux, and no event here comes from it"),
         ("RuleName|contains: x", "windows", "cannot match", "needs RuleName, which never has a value here"),
         ("Initiated: 'true'\nRuleName: x", "windows", "cannot match", "needs RuleName, which never has a value here"),
         # One way of two is open; and what is never there can be asked to be missing.
@@ -50,12 +50,17 @@ def verdict(tmp_path: Path, rule: str, *arguments: str | Path) -> Row:
             "matches",
             "without Rule",
         ),
-        ("Protocol: icmp", "windows", "cannot match", "no event here has the Protocol that it asks for"),
+        ("Protocol: icmp", "windows", "cannot match", "no event here has the Protocol that it requires"),
         ("IntegrityLevel: x\nDestinationPort: 1", "windows", "runs", ""),
-        ("QueryName: x", "windows", "cannot match", "needs QueryName of DNS queries (Sysmon's event 22), and none"),
+        (
+            "QueryName: x",
+            "windows",
+            "cannot match",
+            "needs QueryName of DNS queries (Sysmon's event 22), which no event here has",
+        ),
     ],
 )
-def test_what_the_data_never_have_is_told(
+def test_what_the_data_never_have_is_reported(
     tmp_path: Path, example_log: Path, detection: str, product: str, status: str, reason: str
 ) -> None:
     found = verdict(tmp_path, document(detection, product=product), example_log)
@@ -63,7 +68,7 @@ def test_what_the_data_never_have_is_told(
     assert (found["matches"] > 0) == (status == "matches")
 
 
-def test_names_that_were_not_resolved_are_told(tmp_path: Path, example_log: Path) -> None:
+def test_names_that_were_not_resolved_are_reported(tmp_path: Path, example_log: Path) -> None:
     """In a log whose hosts have no name; with the process's creation it is likewise."""
     bare = tmp_path / "bare.ndjson"
     columns = "process_name,dst_ip,dst_port,provider_name,event_id,computer_name,channel,event_creation_time"
@@ -89,7 +94,7 @@ def _sysmon(columns: str) -> str:
         ("<DestinationPort>4444</DestinationPort>", "runs"),
     ],
 )
-def test_configuration_that_does_not_log_it_is_told(tmp_path: Path, filters: str, status: str) -> None:
+def test_configuration_that_does_not_log_it_is_reported(tmp_path: Path, filters: str, status: str) -> None:
     """By events that are made up to match."""
     config = tmp_path / "sysmon.xml"
     config.write_text(WINDOWS.format(filters))
@@ -99,7 +104,7 @@ def test_configuration_that_does_not_log_it_is_told(tmp_path: Path, filters: str
         assert found["reason"].endswith("such as Image C:\\notepad.exe, DestinationPort 4444")
 
 
-def test_configuration_that_logs_none_of_the_matches_is_told(tmp_path: Path, example_log: Path) -> None:
+def test_configuration_that_logs_none_of_the_matches_is_reported(tmp_path: Path, example_log: Path) -> None:
     config = tmp_path / "sysmon.xml"
     config.write_text(WINDOWS.format("<DestinationPort>1</DestinationPort>"))
     found = verdict(tmp_path, document("DestinationPort: 5355"), example_log, "--config", config)

@@ -28,7 +28,7 @@ def rule(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("example", "told"),
+    ("example", "reported"),
     [
         (HIT, "ok: matches 'A' because Image C:\\x.exe, DestinationPort 4444"),
         (HIT.replace("true", "false"), "FAILED: matches 'A' because Image C:\\x.exe, DestinationPort 4444"),
@@ -40,12 +40,12 @@ def rule(tmp_path: Path) -> Path:
         (HIT.replace("DestinationPort: 4444", "destinationport: '4444'"), "ok: matches"),
     ],
 )
-def test_example_passes_or_fails_and_says_why(rule: Path, example: str, told: str) -> None:
+def test_example_passes_or_fails_and_says_why(rule: Path, example: str, reported: str) -> None:
     (rule.parent / "rule.test.yml").write_text(example)
     result = try_rules(rule)
-    assert result.stdout.startswith(f"{rule.parent / 'rule.test.yml'}: 1: {told}")
-    assert result.exit_code == int(told.startswith("FAILED"))
-    assert result.stderr == f"{int(told.startswith('ok'))} of 1 examples pass\n"
+    assert result.stdout.startswith(f"{rule.parent / 'rule.test.yml'}: 1: {reported}")
+    assert result.exit_code == int(reported.startswith("FAILED"))
+    assert result.stderr == f"{int(reported.startswith('ok'))} of 1 examples pass\n"
 
 
 def test_folder_tests_all_that_have_examples(rule: Path) -> None:
@@ -75,7 +75,7 @@ def test_examples_of_another_file(rule: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("examples", "told"),
+    ("examples", "reported"),
     [
         ("- {match: 1, event: {Image: x}}", "example 1: found match 1, expected true or false"),
         ("- {event: {Image: x}}", "example 1: found keys event, expected match, and event or events"),
@@ -93,11 +93,11 @@ def test_examples_of_another_file(rule: Path, tmp_path: Path) -> None:
         ("- {", "is not YAML"),
     ],
 )
-def test_mistakes_in_examples_are_told(rule: Path, examples: str, told: str) -> None:
+def test_mistakes_in_examples_are_reported(rule: Path, examples: str, reported: str) -> None:
     (rule.parent / "rule.test.yml").write_text(examples)
     result = try_rules(rule)
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert reported in result.stderr
 
 
 def test_rule_without_examples_is_no_success(rule: Path) -> None:
@@ -114,7 +114,7 @@ def test_our_own_rules_pass() -> None:
     assert "of Computer WS1, ProcessGuid" in result.stdout
 
 
-def test_a_folder_without_rules_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_rules_is_reported(tmp_path: Path) -> None:
     result = try_rules(tmp_path)
     assert result.exit_code == 2
     assert result.stderr == f"procwire: found no examples, expected them in {tmp_path}/RULE.test.yml\n"

@@ -66,7 +66,7 @@ def test_the_lake_is_asked_by_option_and_by_environment(lake: Path, monkeypatch:
 
 
 def test_a_period_is_asked(example_log: Path, lake: Path) -> None:
-    """Each event is in one of two periods that meet; one that has no inside is told before anything is read."""
+    """Each event is in one of two periods that meet; one that has no inside is reported before anything is read."""
     noted = "2017-10-23T07:30"
     for source in (("--lake", lake), (example_log,)):
         [before], [after] = (rows(run(COUNT, *source, option, noted)) for option in ("--until", "--since"))
@@ -165,7 +165,7 @@ def test_limit(example_log: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "told"),
+    ("query", "reported"),
     [
         ("SELECT prcess_name FROM connections", '"process_name"'),
         ("FROM conections", "connections"),
@@ -181,12 +181,12 @@ def test_limit(example_log: Path) -> None:
         ("CREATE TABLE t AS SELECT 1", "expected a query"),
     ],
 )
-def test_mistakes_are_told_in_a_line(lake: Path, query: str, told: str) -> None:
+def test_mistakes_are_reported_in_a_line(lake: Path, query: str, reported: str) -> None:
     """Over a lake too, whose own files may be read, others may not."""
     result = run(query, "--lake", lake)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith("procwire: ")
-    assert told in result.stderr
+    assert reported in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 

@@ -43,7 +43,7 @@ def test_append_keeps_the_live_columns(lake: Lake) -> None:
 
 @pytest.mark.parametrize("version", [0, 5])
 def test_append_under_the_same_number_adds_nothing(lake: Lake, batch_of: BatchOf, version: int) -> None:
-    """Also by another process, which opens the lake anew; and a number before it."""
+    """Also by another process, which opens the lake again; and a number before it."""
     assert lake.append([batch_of({})], source="a", version=version)
     again = Lake.open(lake.location)
     assert not again.append([batch_of({})], source="a", version=version)

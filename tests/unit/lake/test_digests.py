@@ -65,7 +65,7 @@ def test_log_that_cannot_be_read_twice_adds_nothing(
     assert lake.info().events == 0
 
 
-def test_file_that_is_gone_is_told_and_not_known(lake: Lake, tmp_path: Path) -> None:
+def test_file_that_is_gone_is_reported_and_not_known(lake: Lake, tmp_path: Path) -> None:
     ledger = Ledger()
     Ingest(lake).run([tmp_path / "none.evtx"], ledger=ledger)
     assert [bool(file.error) for file in ledger.files] == [True]

@@ -1,4 +1,4 @@
-"""Repair: what is damaged is set aside and told, what is not stays, and the lake is whole again."""
+"""Repair: what is damaged is set aside and reported, what is not stays, and the lake is whole again."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def flip(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [flip, Path.unlink])
-def test_damaged_file_is_set_aside_and_its_loss_told(
+def test_damaged_file_is_set_aside_and_its_loss_reported(
     filled: Lake, batch_of: BatchOf, damage: Callable[[Path], None]
 ) -> None:
     path = Path(filled.files()[1])
@@ -96,9 +96,9 @@ def test_damaged_file_is_set_aside_and_its_loss_told(
     with pytest.raises(DamageError, match=path.name):
         records(filled)
     found = repaired(filled)
-    [told] = found.files
-    assert told.startswith(f"day=2024-03-02/{path.name}: ")
-    assert told.endswith("; lost: 1 connection, 2024-03-02T12:00:00Z to 2024-03-02T12:00:00Z")
+    [reported] = found.files
+    assert reported.startswith(f"day=2024-03-02/{path.name}: ")
+    assert reported.endswith("; lost: 1 connection, 2024-03-02T12:00:00Z to 2024-03-02T12:00:00Z")
     assert (found.rows, found.commits) == (1, [])
     assert records(filled) == [0, 2, 3]
     if damage is flip:
@@ -211,7 +211,7 @@ def test_edited_commit_is_found_and_its_file_kept(filled: Lake, batch_of: BatchO
 
 
 def test_broken_line_of_a_commit_costs_no_more_than_it_must(filled: Lake, batch_of: BatchOf) -> None:
-    """What the commit adds is told by its other lines."""
+    """What the commit adds is reported by its other lines."""
     path = commit(filled, 2)
     content = path.read_text().splitlines()
     path.write_text("\n".join([content[0][: len(content[0]) // 2], *content[1:]]) + "\n")
@@ -289,7 +289,7 @@ def test_head_of_a_newer_procwire_is_left_alone(filled: Lake) -> None:
         repair(filled.location)
 
 
-def test_table_that_is_gone_is_told(filled: Lake, batch_of: BatchOf) -> None:
+def test_table_that_is_gone_is_reported(filled: Lake, batch_of: BatchOf) -> None:
     shutil.rmtree(Path(filled.location, "readings"))
     assert faults(filled) == ["readings/is missing, expected its commit 3"]
     assert repaired(filled, "readings").commits == ["the entire table is missing: its next row creates a new one"]
