@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from procwire.cli import collecting
 from procwire.cli.exits import ExitCode
 from procwire.cli.progress import shown_progress
 from procwire.cli.reading import exit_code, report, written
@@ -90,6 +91,7 @@ def read(
         Output(output, force=force, in_place=follow, inputs=paths) as out,
     ):
         export = Export(rows, way, out.stream, out.terminal)
+        collecting.imported()
         hidden = follow or out.terminal is not None
         with Signals() as signals, shown_progress(hidden) as on_progress, signals.ended():
             export.write(on_progress=on_progress, held=signals.held, flush=follow)

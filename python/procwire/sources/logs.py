@@ -14,7 +14,6 @@ import pyarrow as pa
 from procwire import _core
 from procwire.event import CONNECTION, EVENTS, Event
 from procwire.ledger import READ_ERROR, FileLedger, Ledger
-from procwire.sources.follow import follow_batches
 from procwire.sources.inputs import STDIN, Input, NoLogError, NotFollowed, expand, is_packed, is_regular, open_inputs
 from procwire.sources.limits import UnpackLimits
 from procwire.sources.mappings import LogMapping
@@ -75,6 +74,8 @@ def read_events(
     """
     ledger.asked = {event.name: event.rows for event in events}
     if follow and [os.fspath(path) for path in paths] != [STDIN]:
+        from procwire.sources.follow import follow_batches
+
         yield from follow_batches(paths, events=events, format=format, ledger=ledger, mapping=mapping)
         return
     opened = open_inputs(paths, unpack)

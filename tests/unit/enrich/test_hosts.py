@@ -137,7 +137,7 @@ def test_a_user_who_connects_to_many_hosts_keeps_no_other_user_s_host_unnamed(
     names(other)
     assert names._others.awaits(["203.0.113.1"])
     resolver.go.set()
-    assert told(after_answers(names, other)) == [("host-203.0.113.1.example", "reverse")]
+    assert reported(after_answers(names, other)) == [("host-203.0.113.1.example", "reverse")]
 
 
 def test_many_rows_are_named_as_few_are(names: HostNames) -> None:
