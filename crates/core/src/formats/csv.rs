@@ -8,8 +8,8 @@ use bumpalo::collections::Vec as BumpVec;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use crate::format::{
-    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, Pending, SYSMON_LINUX, UNKNOWN_FORMAT, Verdict,
-    add_overlong, count_lines, is_sysmon, warn_invalid_utf8,
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, Pending, SYSMON_LINUX, UNKNOWN_FORMAT,
+    Verdict, add_overlong, count_lines, is_sysmon, warn_invalid_utf8,
 };
 use crate::shapes::defender::Key;
 use crate::shapes::keys::{Scope, Slot, TimeSource, find_column};
@@ -116,7 +116,7 @@ impl Header {
         };
         let arena = Bump::new();
         let meant: Vec<_> = self.names.iter().filter_map(|name| meaning(name, &arena)).collect();
-        let named = Event::ALL.into_iter().any(|event| {
+        let named = Event::SYSMON.into_iter().any(|event| {
             meant.contains(&event.marks()[0]) && meant.iter().filter(|field| event.data().contains(field)).count() > 1
         });
         named
