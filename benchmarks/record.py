@@ -65,7 +65,7 @@ def _go_first() -> None:
 def _hooks() -> str:
     """What a recorder says it has attached here."""
     with scratch() as folder, Procwire(folder) as recorder:
-        return recorder.told().splitlines()[0]
+        return recorder.reported().splitlines()[0]
 
 
 def _about() -> list[str]:

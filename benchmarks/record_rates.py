@@ -40,6 +40,8 @@ class Setting:
     """At most so much more time a connection; None for no target."""
     event_us: float | None = None
     """At most so much CPU time of the watcher for an event; None for no target."""
+    kernel_us: float | None = None
+    """At most so much CPU time added to a connection in the kernel; None for no target."""
     pinned_to: int | None = None
     """A core for the watcher alone."""
     all_written: bool = True
@@ -97,11 +99,22 @@ class Rates:
     def here(cls, recorders: Recorders, peers: Peers) -> Rates:
         """All of procwire's, two of the other recorders, and the peers that run."""
         cores = os.cpu_count() or 1
-        found = [Setting("procwire, sharing the cores", "tcp", cores, Procwire, slowdown_pct=15, event_us=0.9)]
+        found = [
+            Setting("procwire, sharing the cores", "tcp", cores, Procwire, slowdown_pct=15, event_us=0.9, kernel_us=2.4)
+        ]
         if cores > 1:
             name = "procwire, on a core of its own"
             found.append(Setting(name, "tcp", cores - 1, Procwire, slowdown_pct=8, event_us=0.9, pinned_to=cores - 1))
         found += [
+            Setting(
+                "procwire --protocol tcp",
+                "tcp",
+                cores,
+                partial(Procwire, options=("--protocol", "tcp")),
+                slowdown_pct=15,
+                event_us=0.9,
+                kernel_us=1.1,
+            ),
             Setting("procwire, UDP", "udp", cores, Procwire, event_us=0.9),
             Setting("procwire -n", "tcp", cores, partial(Procwire, options=("-n", _NAMES)), event_us=1.5),
             Setting(
@@ -269,6 +282,10 @@ def _claims(setting: Setting, runs: Sequence[Watched]) -> list[Claim]:
         slow = Spread.of([run.slowdown_pct for run in runs])
         disturbed = "" if all(run.quiet for run in runs) else " (disturbed)"
         claims.append(Claim(what, target, f"{slow}%{disturbed}", setting.slowdown_pct / max(slow.middle, 0.1)))
+    if setting.kernel_us is not None:
+        what, target = f"{setting.name}: CPU time added to a connection", f"{setting.kernel_us:g} us or less"
+        added = median(run.added_us for run in runs)
+        claims.append(Claim(what, target, f"{added:.1f} us", setting.kernel_us / max(added, 0.01)))
     if setting.event_us is not None:
         what, target = f"{setting.name}: its CPU time for an event", f"{setting.event_us:g} us or less"
         each = median(run.event_us for run in runs)

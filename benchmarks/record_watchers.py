@@ -53,12 +53,12 @@ class Watcher:
     def __init__(self, argv: Sequence[str], folder: Path) -> None:
         self.file = folder / "events"
         self.argv = argv
-        self._told = folder / "told"
+        self._reported = folder / "reported"
 
     def __enter__(self) -> Watcher:
         """Start it, and wait until it watches."""
-        with self._told.open("wb") as told:
-            self._process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=told, stderr=told)
+        with self._reported.open("wb") as reported:
+            self._process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=reported, stderr=reported)
         self.pid = self._process.pid
         try:
             self.settle()
@@ -112,16 +112,16 @@ class Watcher:
         """Events that it says it lost, to be asked when it has ended; None where it does not say."""
         return None
 
-    def told(self) -> str:
+    def reported(self) -> str:
         """What it said besides."""
-        return self._told.read_text(errors="replace").strip()
+        return self._reported.read_text(errors="replace").strip()
 
     def _size(self) -> int:
         return self.file.stat().st_size if self.file.exists() else 0
 
     def _check(self, end_s: float) -> None:
         if time.monotonic() > end_s or self._process.poll() is not None:
-            raise RuntimeError(f"{self.name}: found no event, expected those of our own connections: {self.told()}")
+            raise RuntimeError(f"{self.name}: found no event, expected those of our own connections: {self.reported()}")
 
     def _connect(self, server: socket.socket) -> None:
         for _ in range(self.probes):
@@ -224,7 +224,7 @@ class Bpftrace(_Lines):
         super().__init__(_with_tracefs(argv), folder)
 
     def lost(self) -> int | None:
-        return sum(int(count) for count in _LOST.findall(self.told() + self.file.read_text(errors="replace")))
+        return sum(int(count) for count in _LOST.findall(self.reported() + self.file.read_text(errors="replace")))
 
 
 class Tcpdump(Watcher):
@@ -236,7 +236,7 @@ class Tcpdump(Watcher):
         super().__init__(["tcpdump", "-i", "any", "-U", "-Z", "root", "-w", str(folder / "events"), _SYNS], folder)
 
     def lost(self) -> int | None:
-        return sum(int(count) for count in _DROPPED.findall(self.told()))
+        return sum(int(count) for count in _DROPPED.findall(self.reported()))
 
 
 class PerfTrace(Watcher):

@@ -352,7 +352,7 @@ static __attribute__((noinline)) int on_translated(struct sk_buff *skb, u64 cook
 		return 0;
 	struct sock *sk = READ(skb, sk);
 	if (!same_peer(peer, &wire.peer) || !same_address(local, wire.route.local) || local_port != wire.local_port)
-		emit_nat(READ(sk, sk_protocol), READ(sk, sk_uid.val), cookie, peer, &wire.route, wire.local_port);
+		emit_nat(READ(sk, sk_protocol), tcp_holder(sk, cookie), cookie, peer, &wire.route, wire.local_port);
 	return 0;
 }
 

@@ -115,9 +115,9 @@ INLINE void asker_of(struct dns_record *record, const struct note *note)
 	struct task_struct *task = bpf_get_current_task_btf();
 	if (record->sent && !record->over_tcp && task->tgid != owner.tgid && !(task->flags & PF_KTHREAD) &&
 	    holds(bpf_get_current_task(), file_of((struct sock *)note->sk), SCRATCH_EGRESS))
-		owner_of(&owner, task);
+		owner_of(&owner, task, bpf_get_current_task());
 	record->tgid = owner.tgid;
-	record->uid = owner.uid;
+	record->holder = owner.holder;
 	record->start_boot_ns = owner.start_boot_ns;
 }
 

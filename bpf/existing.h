@@ -5,6 +5,12 @@
 
 #include "tcp.h"
 
+/* Of a task that is not the current one: its address is not a number to the verifier, but its leader's is, once read. */
+INLINE void owner_in_walk(struct owner *owner, struct task_struct *task)
+{
+	owner_of(owner, task, (u64)READ(task, group_leader));
+}
+
 /* Notes the owner of every socket that is open, and reports those that have a peer. */
 SEC("iter/task_file")
 int open_sockets(struct bpf_iter__task_file *ctx)
@@ -38,7 +44,7 @@ int open_sockets(struct bpf_iter__task_file *ctx)
 			return 0;
 		note->walked = 1;
 		if (!note->owner.tgid) {
-			owner_of(&note->owner, task);
+			owner_in_walk(&note->owner, task);
 			note->task = (u64)READ(task, group_leader);
 		}
 		note->is_udp = 1;
@@ -52,7 +58,7 @@ int open_sockets(struct bpf_iter__task_file *ctx)
 		bool known = bpf_map_lookup_elem(&listeners, &key);
 		if (known && !want_existing)
 			return 0;
-		owner_of(&owner, task);
+		owner_in_walk(&owner, task);
 		if (!known)
 			put_listener(&key, &owner);
 	} else {
@@ -60,7 +66,7 @@ int open_sockets(struct bpf_iter__task_file *ctx)
 		/* remembered, so that of several processes that have it the first is reported, and none has accepted it just now */
 		if (FIND_TCP(sk, cookie))
 			return 0;
-		owner_of(&owner, task);
+		owner_in_walk(&owner, task);
 		struct tcp *tcp = claim_tcp(sk, cookie);
 		if (tcp) {
 			tcp->owner = owner;

@@ -83,7 +83,7 @@ __attribute__((noinline)) u32 find_place(u32 key, u64 cookie, const struct route
 }
 
 /* A place for a flow of a user: a free one, that of an idle flow, or that of the oldest flow of who has most here. */
-__attribute__((noinline)) u32 make_place(u32 key, u32 uid, u64 now_ns)
+__attribute__((noinline)) u32 make_place(u32 key, u32 holder, u64 now_ns)
 {
 	struct shelf *shelf = bpf_map_lookup_elem(&shelves, &key);
 	u64 best = 0;
@@ -97,8 +97,8 @@ __attribute__((noinline)) u32 make_place(u32 key, u32 uid, u64 now_ns)
 		u64 share = 0;
 		/* without branches, which the verifier would all follow: 1 where there is no difference */
 		for (u32 j = 0; j < SHELF; j++)
-			share += ((u64)(shelf->flows[j].uid ^ flow->uid) - 1) >> 63;
-		share += ((u64)(flow->uid ^ uid) - 1) >> 63;
+			share += ((u64)(shelf->flows[j].holder ^ flow->holder) - 1) >> 63;
+		share += ((u64)(flow->holder ^ holder) - 1) >> 63;
 		if (is_idle(flow->last_ns, now_ns))
 			share = SHELF + 2;
 		/* nanoseconds since boot: 57 bits are four years */
@@ -121,14 +121,14 @@ INLINE struct flow *find_flow(u32 key, u64 cookie, const struct route *route, bo
 /* Take note of a flow that is not in the table. */
 INLINE struct flow *put_flow(u32 key, u64 cookie, const struct note *note, u64 now_ns)
 {
-	struct flow *flow = flow_at(key, make_place(key, note->owner.uid, now_ns));
+	struct flow *flow = flow_at(key, make_place(key, note->owner.holder, now_ns));
 	if (!flow)
 		return NULL;
 	/* free, as long as it is neither the one nor the other */
 	flow->cookie = 0;
 	flow->last_ns = note->flow_ns;
 	flow->route = note->flow;
-	flow->uid = note->owner.uid;
+	flow->holder = note->owner.holder;
 	flow->initiated = note->initiated;
 	flow->unread = 0;
 	flow->cookie = cookie;

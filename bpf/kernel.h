@@ -55,6 +55,8 @@ enum {
 /* of sk_flags: the peer's FIN has come */
 enum { SOCK_DONE = 1 << 1 };
 enum { PF_KTHREAD = 0x00200000 };
+/* user namespaces within each other */
+enum { USER_NAMESPACES = 33 };
 enum { NFPROTO_IPV4 = 2, NFPROTO_IPV6 = 10, NF_INET_LOCAL_OUT = 3, NF_INET_POST_ROUTING = 4 };
 enum { MSG_PEEK = 2 };
 
@@ -177,9 +179,18 @@ typedef struct {
 	u32 val;
 } kuid_t;
 
+struct user_namespace {
+	struct user_namespace *parent;
+	int level;
+	/* of whoever made it, as the first namespace has it */
+	kuid_t owner;
+	struct ns_common ns;
+};
+
 struct cred {
 	kuid_t uid;
 	kuid_t euid;
+	struct user_namespace *user_ns;
 };
 
 struct kernfs_node {

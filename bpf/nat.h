@@ -105,7 +105,7 @@ static __attribute__((noinline)) int untranslate(struct __sk_buff *skb, struct p
 }
 
 /* Report a translation, before the flow or connection that it is of. `wire`: its ends as they are translated. */
-INLINE void emit_nat(u8 protocol, u32 uid, u64 cookie, const struct peer *peer, const struct route *wire, u16 local_port)
+INLINE void emit_nat(u8 protocol, u32 holder, u64 cookie, const struct peer *peer, const struct route *wire, u16 local_port)
 {
 	struct nat_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record)
@@ -119,9 +119,16 @@ INLINE void emit_nat(u8 protocol, u32 uid, u64 cookie, const struct peer *peer, 
 	record->peer = *peer;
 	copy_address(record->translated_local, wire->local);
 	copy_address(record->translated_peer, wire->peer.address);
-	record->uid = uid;
+	record->holder = holder;
 	record->pad2 = 0;
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+/* Who connects; one that is not in its slot is known by its socket's user. */
+INLINE u32 tcp_holder(struct sock *sk, u64 cookie)
+{
+	struct tcp *tcp = slot_of(cookie);
+	return tcp && tcp->cookie == cookie ? tcp->owner.holder : READ(sk, sk_uid.val);
 }
 
 /* A SYN goes out: its addresses are the socket's, unless they were translated. */
@@ -138,8 +145,8 @@ static __attribute__((noinline)) int on_tcp_nat(struct __sk_buff *skb)
 	ends.peer.port = __builtin_bswap16(READ(sk, __sk_common.skc_dport));
 	if (!same_address(ends.peer.address, wire.peer.address) || ends.peer.port != wire.peer.port ||
 	    !same_address(ends.local, wire.route.local) || READ(sk, __sk_common.skc_num) != wire.local_port)
-		emit_nat(IPPROTO_TCP, READ(sk, sk_uid.val), bpf_get_socket_cookie(skb), &ends.peer, &wire.route,
-			 wire.local_port);
+		emit_nat(IPPROTO_TCP, tcp_holder(sk, bpf_get_socket_cookie(skb)), bpf_get_socket_cookie(skb), &ends.peer,
+			 &wire.route, wire.local_port);
 	return 0;
 }
 

@@ -5,13 +5,32 @@
 
 #include "tables.h"
 
-INLINE void owner_of(struct owner *owner, struct task_struct *task)
+/*
+ * Who pays for what is remembered of a process: its user. A user namespace has users of its own, 65,536 or more, all of
+ * whoever made it; one that root made, as for a container, pays for itself. Its number is larger than any user's.
+ */
+__attribute__((noinline)) u32 holder_at(u64 task_address)
+{
+	struct cred *cred = (void *)READ((struct task_struct *)task_address, cred);
+	struct user_namespace *space = READ(cred, user_ns);
+	if (!READ(space, level))
+		return READ(cred, uid.val);
+	for (int i = 0; i < USER_NAMESPACES && READ(space, level) > 1; i++)
+		space = READ(space, parent);
+	u32 owner = READ(space, owner.val);
+	return owner ? owner : READ(space, ns.inum);
+}
+
+/* `address`: the task's. */
+INLINE void owner_of(struct owner *owner, struct task_struct *task, u64 address)
 {
 	owner->start_boot_ns = task->group_leader->start_boottime;
 	owner->exec_id = task->self_exec_id;
 	owner->tgid = task->tgid;
 	owner->uid = task->cred->uid.val;
 	owner->euid = task->cred->euid.val;
+	owner->holder = task->cred->user_ns->level ? holder_at(address) : owner->uid;
+	owner->pad = 0;
 }
 
 INLINE u64 cgroup_of(struct task_struct *task)
@@ -499,7 +518,7 @@ __attribute__((noinline)) int find_owner_here(struct owner *owner)
 	u32 zero = 0;
 	if (!owner)
 		return 0;
-	owner_of(owner, task);
+	owner_of(owner, task, bpf_get_current_task());
 	u64 cgroup_id = task->cgroups->dfl_cgrp->kn->id;
 	u64 requests = requests_for(owner->tgid);
 	struct told *last = bpf_map_lookup_elem(&recent, &zero);

@@ -153,6 +153,8 @@ INLINE void read_owner(struct owner *owner, u64 leader)
 	owner->exec_id = READ(task, self_exec_id);
 	owner->uid = READ(cred, uid.val);
 	owner->euid = READ(cred, euid.val);
+	owner->holder = holder_at(leader);
+	owner->pad = 0;
 }
 
 #endif

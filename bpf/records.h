@@ -54,6 +54,9 @@ struct owner {
 	/* real and effective user */
 	u32 uid;
 	u32 euid;
+	/* who pays for what is remembered of it, for fair shares: see holder_at() */
+	u32 holder;
+	u32 pad;
 };
 
 /* The far end; IPv4 as ::ffff:a.b.c.d. */
@@ -115,7 +118,7 @@ struct nat_record {
 	u8 translated_local[16];
 	u8 translated_peer[16];
 	/* whose flow it is, for fair shares */
-	u32 uid;
+	u32 holder;
 	u32 pad2;
 };
 
@@ -200,7 +203,8 @@ struct dns_record {
 	u16 peer_port;
 	/* of a question by UDP the process that asks, else whose socket it is */
 	u32 tgid;
-	u32 uid;
+	/* as struct owner has it */
+	u32 holder;
 	u64 start_boot_ns;
 	u64 cookie;
 	u64 time_boot_ns;

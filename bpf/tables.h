@@ -111,8 +111,8 @@ struct flow {
 	u64 cookie;
 	u64 last_ns;
 	struct route route;
-	/* who made the socket, for fair shares */
-	u32 uid;
+	/* of who made the socket, for fair shares */
+	u32 holder;
 	u8 initiated;
 	/* received, and it is not known by whom; where to look, later */
 	u8 unread;
@@ -183,7 +183,7 @@ struct {
 	__type(value, struct owner);
 } listeners SEC(".maps");
 
-/* How many of them each user has, by the last digits of its uid: none fills the table. */
+/* How many of them each user has, by the last digits of its number: none fills the table. */
 enum { SHARES = 1024, SHARE = 1024 };
 
 struct {

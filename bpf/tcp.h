@@ -97,9 +97,9 @@ INLINE void on_syn_sent(struct sock *sk)
 }
 
 /* Whether one more listener of this user's is remembered. */
-INLINE bool take_share(u32 uid)
+INLINE bool take_share(u32 holder)
 {
-	u32 share = uid % SHARES;
+	u32 share = holder % SHARES;
 	u64 *taken = bpf_map_lookup_elem(&shares, &share);
 	if (!taken || *taken >= SHARE)
 		return false;
@@ -107,9 +107,9 @@ INLINE bool take_share(u32 uid)
 	return true;
 }
 
-INLINE void give_share(u32 uid)
+INLINE void give_share(u32 holder)
 {
-	u32 share = uid % SHARES;
+	u32 share = holder % SHARES;
 	u64 *taken = bpf_map_lookup_elem(&shares, &share);
 	if (taken)
 		__sync_fetch_and_add(taken, -1);
@@ -120,14 +120,14 @@ INLINE void put_listener(const struct listener_key *key, const struct owner *own
 	struct owner *before = bpf_map_lookup_elem(&listeners, key);
 	if (before) {
 		/* several sockets share address and port, all of one user: the latest */
-		u32 uid = before->uid;
-		if (uid != owner->uid && !take_share(owner->uid))
+		u32 holder = before->holder;
+		if (holder != owner->holder && !take_share(owner->holder))
 			return;
-		if (uid != owner->uid)
-			give_share(uid);
+		if (holder != owner->holder)
+			give_share(holder);
 		*before = *owner;
-	} else if (take_share(owner->uid) && bpf_map_update_elem(&listeners, key, owner, BPF_NOEXIST)) {
-		give_share(owner->uid);
+	} else if (take_share(owner->holder) && bpf_map_update_elem(&listeners, key, owner, BPF_NOEXIST)) {
+		give_share(owner->holder);
 	}
 }
 
@@ -186,9 +186,9 @@ INLINE void on_listener_closed(struct sock *sk)
 	struct owner *owner = bpf_map_lookup_elem(&listeners, &key);
 	if (!owner)
 		return;
-	u32 uid = owner->uid;
+	u32 holder = owner->holder;
 	if (bpf_map_delete_elem(&listeners, &key) == 0)
-		give_share(uid);
+		give_share(holder);
 }
 
 /* A connection of ours is established. Without `tcp` its SYN was not seen. */

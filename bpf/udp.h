@@ -253,7 +253,7 @@ static __attribute__((noinline)) int note_flow(struct __sk_buff *skb, struct not
 	if (last_ns && !is_idle(last_ns, now_ns))
 		return due;
 	if (translated)
-		emit_nat(IPPROTO_UDP, note->owner.uid, cookie, &packet->peer, &note->sent, wire_port);
+		emit_nat(IPPROTO_UDP, note->owner.holder, cookie, &packet->peer, &note->sent, wire_port);
 	return due | DUE_EVENT;
 }
 

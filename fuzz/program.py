@@ -274,7 +274,7 @@ class Fuzz:
         hunts = self._made("hunts")
         (hunts / "fuzzed.sql").write_bytes(data)
         run("hunt", "fuzzed", "--describe", "--hunts", str(hunts))
-        return run("hunt", "fuzzed", "--hunts", str(hunts), "--files", self._log, "--to", "ndjson")
+        return run("hunt", "fuzzed", "--hunts", str(hunts), self._log, "--to", "ndjson")
 
     def _status(self, data: bytes) -> int:
         (status.RUNTIME_FOLDER / "recorder-1.json").write_bytes(data)
@@ -375,8 +375,8 @@ def _shift(given: argparse.Namespace, number: int, ends_s: float) -> int:
             code = tried(fuzz, target, mutated(fuzz.targets[target][0], chance))
             counts[f"{target} {code}"] += 1
             failed += code is None
-        told = ", ".join(f"{name}: {count:,}" for name, count in sorted(counts.items()))
-        sys.stderr.write(f"{counts.total():,} inputs with seed {seed}, {failed} failed ({told})\n")
+        reported = ", ".join(f"{name}: {count:,}" for name, count in sorted(counts.items()))
+        sys.stderr.write(f"{counts.total():,} inputs with seed {seed}, {failed} failed ({reported})\n")
         return failed
 
 

@@ -109,6 +109,9 @@ def seeds() -> dict[str, list[bytes]]:
         found["evtx"] += evtx_seeds(unpacked(path))
     for path in sorted((DATA / "json").rglob("*.json")) + sorted((DATA / "json").rglob("*.ndjson*")):
         found["json"].append(lines(unpacked(path)))
+    # Records of unknown shape are searched.
+    for path in sorted((DATA / "shapes").glob("*json*")):
+        found["json"].append(lines(path.read_bytes()))
     dump = unpacked(DATA / "xml-json-derived" / "issue_43.evtx_dump.jsonl.gz").splitlines(keepends=True)
     found["json"] += [
         b"".join(dump[505:510]),

@@ -125,7 +125,7 @@ def _watch(names: list[str]) -> list[str]:
         errors="replace",
     ) as child:
         assert child.stdout is not None
-        name, call, told = names[0], "", ""
+        name, call, reported = names[0], "", ""
         for line in _lines(child.stdout, child):
             kind, _, text = line.rstrip("\n").partition(" ")
             if kind == "name":
@@ -134,10 +134,10 @@ def _watch(names: list[str]) -> list[str]:
                 call = text
             elif kind == "found":
                 print(f"{name}: {text}: {call[:300]}", flush=True)
-        told = f"ended with {child.wait()}"
+        reported = f"ended with {child.wait()}"
     if child.returncode == 0:
         return []
-    print(f"{name}: {told}: {call[:300]}", flush=True)
+    print(f"{name}: {reported}: {call[:300]}", flush=True)
     return names[names.index(name) + 1 :]
 
 

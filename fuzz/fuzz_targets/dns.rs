@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     for piece in bytes.chunks(97) {
         let [what, rest @ ..] = piece else { continue };
         (record.sent, record.over_tcp) = (what & 1, what >> 1 & 1);
-        (record.uid, record.cookie) = ((what >> 2 & 1).into(), (what >> 3 & 3).into());
+        (record.holder, record.cookie) = ((what >> 2 & 1).into(), (what >> 3 & 3).into());
         record.sequence = sequence;
         dns.feed(&record, rest);
         sequence = sequence.wrapping_add(rest.len() as u32);

@@ -9,7 +9,8 @@ use procwire_core::stream::{Options, Stream};
 
 /// Read `bytes` at once.
 pub fn read(bytes: &[u8], format: Option<FormatName>, recover: bool) -> FileLedger {
-    let (batches, account) = decode("fuzz", bytes, Options { format, recover, events: Events::ALL, ..Options::default() });
+    let (batches, account) =
+        decode("fuzz", bytes, Options { format, recover, events: Events::ALL, ..Options::default() });
     check(&batches, &account);
     account
 }

@@ -1,19 +1,19 @@
 """procwire: which process talked to which peer.
 
-Reads Sysmon's network connection events (event 3) from every log format that carries them, into one
-typed table. `read` gives a table, `scan` batches, `connect` a database to ask; `hunt` and `detect` look for what is
-remarkable; `record` records this machine's connections; `Lake` keeps events for months. `Ledger` has what was seen, and
-what was damaged. docs/python.md has examples.
+Reads Sysmon's network connection events (event 3) from every common log format into one typed table, and records those
+of this machine. `read` returns a table, `scan` batches, `export` a file, and `connect` a database for queries; `hunt`
+and `detect` find suspicious connections; `record` records; `Lake` stores events for months. A `Ledger` counts what was
+read and what was damaged. docs/python.md has examples.
 """
 
 from __future__ import annotations
 
-# Not from `typing`, whose import takes as long as the start of Python.
+# Not from `typing`: importing it takes as long as starting Python.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from procwire.api import Detection, HuntResult, Scan, detect, hunt, read, read_into_lake, record, scan
+    from procwire.api import Detection, HuntResult, Scan, detect, export, hunt, read, read_into_lake, record, scan
     from procwire.errors import InputError, ProcwireError, UsageError
     from procwire.event import SCHEMA
     from procwire.guid import ProcessGuid, decode_guid
@@ -41,6 +41,7 @@ __all__ = [
     "connect",
     "decode_guid",
     "detect",
+    "export",
     "hunt",
     "read",
     "read_into_lake",
@@ -65,6 +66,7 @@ _HOMES = {
     "connect": "query",
     "decode_guid": "guid",
     "detect": "api",
+    "export": "api",
     "hunt": "api",
     "read": "api",
     "read_into_lake": "api",
@@ -74,7 +76,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # On first use: importing Arrow takes longer than `procwire --version` may.
+    # Import on first use: importing Arrow takes longer than `procwire --version` may.
     if name not in _HOMES:
         raise AttributeError(f"module 'procwire' has no attribute {name!r}")
     from importlib import import_module

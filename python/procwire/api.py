@@ -1,4 +1,4 @@
-"""Provide the Python interface: read, scan, hunt and detect in logs or a lake, and record this machine."""
+"""The Python interface: read, scan, export, hunt and detect in logs or a lake, and record this machine."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ import pyarrow as pa
 
 from procwire.choices import InputFormat as Format
 from procwire.engine import TIMEOUT_S
-from procwire.errors import UsageError
-from procwire.event import CONNECTION, Event, Names, event_named
+from procwire.event import CONNECTION, Event, Names
+from procwire.files import OutputFile
 from procwire.ledger import Ledger
+from procwire.pipeline import Export, LogRows
 from procwire.select import STORED_GROUPS, Selection, conjunction
-from procwire.sources import read_batches
-from procwire.sources.inputs import STDIN, check_paths
+from procwire.sinks.formats import canonical, format_of_path
+from procwire.sources.inputs import check_paths
 from procwire.sources.limits import UnpackLimits
-from procwire.sysmon import ConfigFilter, Configuration, load
+from procwire.targets import check_targets
 
 if TYPE_CHECKING:
     from procwire.choices import ProtocolChoice, SensorName
@@ -30,12 +31,13 @@ if TYPE_CHECKING:
     from procwire.lake import Lake
     from procwire.lake.ingest import Step
     from procwire.lake.readings import Reading
+    from procwire.pipeline import Config
     from procwire.recorder.notices import Notice
     from procwire.recorder.session import RecordingResult
     from procwire.sigma import Level, RuleSet
+    from procwire.sysmon import ConfigFilter
 
 __all__ = [
-    "Config",
     "Detection",
     "Format",
     "HuntResult",
@@ -43,23 +45,22 @@ __all__ = [
     "Paths",
     "Scan",
     "detect",
+    "export",
     "hunt",
-    "logged_batches",
     "read",
     "read_into_lake",
     "record",
     "scan",
 ]
 
-Config = str | os.PathLike[str] | Configuration | ConfigFilter
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
 class Scan:
     """Iterate over the rows of logs, as `scan` returns them: each iteration reads the logs from the beginning.
 
-    Iterate over it for batches, or pass it to any consumer of Arrow's streams: DuckDB, Polars, `pyarrow.table`. An
-    iteration that ends early closes the logs. One iteration at a time: they share the ledger.
+    Iterate over it for batches, or pass it to any consumer of Arrow streams: DuckDB, Polars, `pyarrow.table`. An
+    iteration that ends early closes the logs. Run one iteration at a time: all share the ledger.
     """
 
     def __init__(self, schema: pa.Schema, ledger: Ledger, batches: Callable[[], Iterator[pa.RecordBatch]]) -> None:
@@ -100,11 +101,11 @@ class HuntResult:
     """Hold what a hunt found."""
 
     hunt: Hunt
-    """With its title, description, parameters and columns."""
+    """The hunt, with its title, description, parameters and columns."""
     table: pa.Table
     """A row for each finding, of `hunt.schema`, the most remarkable first."""
     ledger: Ledger | None
-    """The ledger of reading the logs; None for a lake."""
+    """The ledger of the logs read; None for a lake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +115,9 @@ class Detection:
     rules: RuleSet
     """The rules that ran, and the problems of those that did not."""
     table: pa.Table
-    """A row for each match, of `procwire.sigma.SCHEMA`, in no order."""
+    """A row for each match, of `procwire.sigma.SCHEMA`, in no particular order."""
     ledger: Ledger | None
-    """The ledger of reading the logs; None for a lake."""
+    """The ledger of the logs read; None for a lake."""
 
 
 def scan(
@@ -126,6 +127,8 @@ def scan(
     where: str | Sequence[str] | None = None,
     sort: Sequence[str] | None = None,
     limit: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
     names: Names = "ossem",
     format: Format | None = None,
     recover: bool = False,
@@ -136,26 +139,27 @@ def scan(
     event: str | int | Event = CONNECTION,
     unpack: UnpackLimits | None = None,
 ) -> Scan:
-    """Return the network connections of logs, or another event of theirs, as batches to iterate over.
+    """Return the network connections of logs, or another of their events, as batches to iterate over.
 
-    Uses constant memory, unless sorted. Each iteration reads the logs again; standard input can be read once.
+    Uses constant memory, unless `sort` is given. Each iteration reads the logs again; standard input can be read once.
 
     paths: files, folders (walked), patterns, `-` for standard input; packed or not.
-    columns: those to keep, including derived ones; all stored ones if None.
+    columns: the columns to keep, including derived ones; all stored ones if None.
     where: an SQL predicate in DuckDB's dialect, or several, which must all hold.
-    sort: columns, a leading `-` for descending.
+    sort: columns, each with a leading `-` for descending order.
+    since, until: events from then on, and before then; without a zone in UTC.
     names: the vocabulary of columns, where, sort and of the result.
-    format: reads every input as this instead of recognising it. recover: carves EVTX slack space too.
-    follow: waits for the logs to grow; the batches do not end.
-    ledger: is filled as the batches are read, and final at their end; reading again begins it again.
-    config: a Sysmon configuration (a file, or one that `procwire.sysmon` has parsed, or a `ConfigFilter` of it): only
-    what it logs is read, and `rule_name` is its value. keep: all is read, and `logged` says which rows it logs.
-    event: Sysmon's number or name of it: 3 (connection), 1 (process-creation) or 22 (dns-query).
-    unpack: limits what packed files may become; beyond them is damage.
+    format: the format of every input, instead of recognising it. recover: also carve EVTX slack space.
+    follow: wait for the logs to grow; the batches do not end.
+    ledger: filled as the batches are read, final at their end; each iteration resets it.
+    config: a Sysmon configuration (a file, one parsed by `procwire.sysmon`, or a `ConfigFilter`): only rows that it
+    logs are returned, with its rule names in `rule_name`. keep: return all rows; `logged` says which of them it logs.
+    event: number or name of a Sysmon event: 3 (connection), 1 (process-creation) or 22 (dns-query).
+    unpack: limits for packed files; what exceeds them counts as damage.
 
-    Raises UsageError, before anything is read, for an event, a column or an SQL predicate that cannot be used, and
-    ConfigurationError for a configuration with errors. Raises InputError at once if there is no file at any of the
-    paths (unless it follows: then they may come), and at the end of the batches if not one could be read.
+    Raises UsageError, before anything is read, for an event, a column, a period or an SQL predicate that cannot be
+    used, and ConfigurationError for a configuration with errors. Raises InputError at once if no path leads to a file
+    (unless `follow`: then files may appear later), and at the end of the batches if no file could be read.
 
     >>> import procwire
     >>> ledger = procwire.Ledger()
@@ -165,33 +169,15 @@ def scan(
     >>> rows.read_all().num_rows
     29
     """
-    marked = keep and config is not None
-    asked = event if isinstance(event, Event) else event_named(str(event))
-    if config is not None and asked != CONNECTION:
-        raise UsageError(f"found a configuration with event {asked.name}, expected connection: rules are for these")
-    selection = Selection(
-        names=names, columns=columns, where=where, sort=sort, limit=limit, groups=STORED_GROUPS, event=asked,
-        marked=marked,
-    )  # fmt: skip
-    ledger = Ledger() if ledger is None else ledger
     listed = _listed(paths)
+    rows = LogRows(
+        listed, names=names, columns=columns, where=where, sort=sort, limit=limit, since=since, until=until,
+        format=format, recover=recover, follow=follow, ledger=ledger, config=config, keep=keep, event=event,
+        unpack=unpack, checked=True,
+    )  # fmt: skip
     if not follow:
         check_paths(listed)
-    logged = None if config is None else _logged_by(config, keep)
-    was_read = False
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        nonlocal was_read
-        if was_read and STDIN in [os.fspath(path) for path in listed]:
-            raise UsageError("found a second reading of standard input, expected one: `read` gives a table")
-        was_read = True
-        rows = read_batches(
-            listed, format=format, recover=recover, follow=follow, event=asked, ledger=ledger, unpack=unpack
-        )
-        rows = _checked(rows, ledger)
-        return selection.apply(rows if logged is None else logged_batches(rows, logged(), ledger))
-
-    return Scan(selection.schema, ledger, batches)
+    return Scan(rows.schema, rows.ledger, rows.batches)
 
 
 def read(
@@ -201,6 +187,8 @@ def read(
     where: str | Sequence[str] | None = None,
     sort: Sequence[str] | None = None,
     limit: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
     names: Names = "ossem",
     format: Format | None = None,
     recover: bool = False,
@@ -210,9 +198,9 @@ def read(
     event: str | int | Event = CONNECTION,
     unpack: UnpackLimits | None = None,
 ) -> pa.Table:
-    """Read the network connections of logs, or another event of theirs, into a table. Arguments as for `scan`.
+    """Read the network connections of logs, or another of their events, into a table. Arguments as for `scan`.
 
-    Raises UsageError as `scan` does, and InputError if not one of the inputs could be read.
+    Raises UsageError as `scan` does, and InputError if no input could be read.
 
     >>> import procwire
     >>> table = procwire.read("examples/sysmon.evtx", columns=["process_base_name", "dst_ip", "dst_port"], limit=2)
@@ -225,6 +213,8 @@ def read(
         where=where,
         sort=sort,
         limit=limit,
+        since=since,
+        until=until,
         names=names,
         format=format,
         recover=recover,
@@ -234,6 +224,60 @@ def read(
         event=event,
         unpack=unpack,
     ).read_all()
+
+
+def export(
+    paths: Paths,
+    output: str | os.PathLike[str],
+    *,
+    to: str | None = None,
+    force: bool = False,
+    columns: Sequence[str] | None = None,
+    where: str | Sequence[str] | None = None,
+    sort: Sequence[str] | None = None,
+    limit: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    names: Names = "ossem",
+    format: Format | None = None,
+    recover: bool = False,
+    ledger: Ledger | None = None,
+    config: Config | None = None,
+    keep: bool = False,
+    event: str | int | Event = CONNECTION,
+    unpack: UnpackLimits | None = None,
+) -> Ledger:
+    """Write the network connections of logs, or another of their events, to a file; return the ledger of the reading.
+
+    The file appears under its name once it is complete. Uses constant memory, unless `sort` is given.
+
+    output: the file. to: its format, as for `procwire read --to`; None to choose it by the suffix of `output`. force:
+    overwrite an existing file. columns: the columns to keep; by default those that the format shows. Other arguments as
+    for `scan`.
+
+    Raises UsageError as `scan` does, for an unknown format or suffix, and for an output that exists, that is one of the
+    logs or that is in a lake; InputError if no log could be read. No file remains in these cases.
+
+    >>> import procwire, tempfile, pathlib
+    >>> rows = pathlib.Path(tempfile.mkdtemp(), "https.csv")
+    >>> procwire.export("examples/sysmon.evtx", rows, where="dst_port = 443").events, len(rows.read_text().splitlines())
+    (153, 30)
+    """
+    path, listed = Path(output), _listed(paths)
+    way = format_of_path(path) if to is None else canonical(to)
+    rows = LogRows(
+        listed, way=way, names=names, columns=columns, where=where, sort=sort, limit=limit, since=since, until=until,
+        format=format, recover=recover, ledger=ledger, config=config, keep=keep, event=event, unpack=unpack,
+        checked=True,
+    )  # fmt: skip
+    check_paths(listed)
+    check_targets([("output", path)], listed, force=force)
+    with OutputFile(path, force=force) as file:
+        writing = Export(rows, way, file.stream)
+        writing.write()
+        writing.close()
+        file.commit()
+    return rows.ledger
 
 
 def hunt(
@@ -253,13 +297,14 @@ def hunt(
 ) -> HuntResult:
     """Hunt in logs, or in a lake: run a query that is useful in every network. docs/hunts.md describes the hunts.
 
-    name: of the hunt. logs: as `connect` takes them. lake: its folder or URI; without either the lake that
-    PROCWIRE_LAKE names, or else the user's own. since, until: events from then on, and before then; without a zone in
-    UTC; a hunt for what is new since then reads all before `until`. folders: with hunts of your own. unpack,
-    memory_bytes, spill_bytes, timeout_s: limits, as `connect` has them. parameters: of the hunt.
+    name: name of the hunt. logs: as for `connect`. lake: its folder or URI; without logs and lake, the lake that
+    PROCWIRE_LAKE names, else the user's own. since, until: start (included) and end (excluded) of the period, in UTC
+    unless they have a zone; a hunt for what is new since then reads everything before `until`. folders: folders with
+    your own hunts. unpack, memory_bytes, spill_bytes, timeout_s: limits, as for `connect`. parameters: those of the
+    hunt.
 
     Raises UsageError for a hunt, a parameter or a period that cannot be used, and if there is no lake; LimitError, a
-    UsageError, beyond a limit; InputError if not one of the logs could be read; LakeError for a lake that is damaged.
+    UsageError, if a limit is exceeded; InputError if no log could be read; LakeError for a damaged lake.
 
     >>> import procwire
     >>> found = procwire.hunt("top_talkers", "examples/sysmon.evtx", min_connections=10)
@@ -296,10 +341,10 @@ def detect(
 ) -> Detection:
     """Run Sigma rules over logs, or over a lake, and return what matches, and why. docs/sigma.md describes the rules.
 
-    rules: files, or folders with all below them; or what `procwire.sigma.load` returned. minimum_level: leaves out
-    rules below it. The other arguments are those of `hunt`.
+    rules: files, or folders with all files below them; or what `procwire.sigma.load` returned. minimum_level: omits
+    rules below it. Other arguments as for `hunt`.
 
-    Raises UsageError where no rule runs; all else as `hunt` does.
+    Raises UsageError if no rule can run, and other errors as `hunt` does.
 
     >>> import procwire
     >>> found = procwire.detect("examples/rules", "examples/sysmon.evtx")
@@ -332,7 +377,7 @@ def read_into_lake(
     config: str | os.PathLike[str] | None = None,
     unpack: UnpackLimits | None = None,
 ) -> LakeReading:
-    """Read logs into a lake, each event once however often its log is read, and return what became of them.
+    """Read logs into a lake, each event once however often its log is read, and return what was added.
 
     lake: the lake, its folder or URI, which is created if it does not exist; None for the default one. config: the file
     of a Sysmon configuration: only what it logs is added. Other arguments as for `scan`. Events that provide
@@ -348,14 +393,14 @@ def read_into_lake(
 
 
 class LakeReading:
-    """Read logs into a lake: `run` reads them, and the attributes then say what became of them.
+    """Read logs into a lake: `run` reads them, and the attributes then say what was added.
 
     Arguments as for `read_into_lake`; lenient, strict: how the configuration is read and applied. An interrupted
-    reading continues where it ended when the same is read again.
+    reading continues where it ended when the same logs are read again. Not safe for use by several threads.
     """
 
     ledger: Ledger
-    """What was read; a log that the lake has is not read again, and is not in it."""
+    """The ledger of the logs read; a log that the lake already has is not read again, and not in the ledger."""
     location: str
     """The lake's absolute path or URI."""
 
@@ -376,6 +421,7 @@ class LakeReading:
         from procwire.lake import Lake
         from procwire.lake.ingest import Ingest, selection_text
         from procwire.lake.location import check_location
+        from procwire.sysmon import ConfigFilter, load
 
         if not isinstance(lake, Lake):
             check_location(None if lake is None else os.fspath(lake))
@@ -398,8 +444,8 @@ class LakeReading:
     def run(self, *, follow: bool = False, on_progress: Callable[[int, int | None], None] | None = None) -> None:
         """Read the logs to their end; may be called once.
 
-        follow: wait for more as they grow, and add each event that comes, until a KeyboardInterrupt. on_progress:
-        called with the bytes read so far and in all, None where that is unknown.
+        follow: wait for the logs to grow, and add new events, until a KeyboardInterrupt. on_progress: called with the
+        bytes read so far and the total, None where that is unknown.
 
         Raises LakeError if the lake cannot be written.
         """
@@ -420,30 +466,30 @@ class LakeReading:
 
     @property
     def logs(self) -> Sequence[Reading]:
-        """Return an entry for each log that was read, with its rows added, left out and there already."""
+        """Return an entry for each log that was read, with the numbers of rows added, left out and already stored."""
         return self._ingest.logs
 
     @property
     def added(self) -> Mapping[str, int]:
-        """Return how many rows the lake got, by table."""
+        """Return the number of rows added to the lake, by table."""
         return self._ingest.added
 
     @property
     def already(self) -> Sequence[str]:
-        """Return the names of logs that the lake had: they were not read again."""
+        """Return the names of logs that the lake already had, which were not read again."""
         return self._ingest.already
 
     @property
-    def trouble(self) -> str | None:
+    def error(self) -> str | None:
         """Return why the lake's own ledger cannot be read or written; None if it can.
 
-        The rows are in the lake either way.
+        The rows are stored in both cases.
         """
-        return self._ingest.trouble
+        return self._ingest.error
 
 
 def _lake_step(where: list[str], rules: ConfigFilter | None, ledger: Ledger) -> Step | None:
-    """Return the step that selects the rows to add; None if all are kept: without a step texts stay coded."""
+    """Return the step that selects the rows to add; None to keep all: then texts can stay dictionaries."""
     selection = Selection(where=where, groups=STORED_GROUPS) if where else None
     if rules is not None:
         ledger.configuration = rules.configuration.path
@@ -457,31 +503,6 @@ def _lake_step(where: list[str], rules: ConfigFilter | None, ledger: Ledger) -> 
         return kept if selection is None else next(selection.apply([kept]), kept.slice(0, 0))
 
     return step
-
-
-def _checked(batches: Iterator[pa.RecordBatch], ledger: Ledger) -> Iterator[pa.RecordBatch]:
-    """Yield the batches; raise InputError at their end if nothing could be read."""
-    yield from batches
-    ledger.check_read()
-
-
-def logged_batches(batches: Iterable[pa.RecordBatch], rules: ConfigFilter, ledger: Ledger) -> Iterator[pa.RecordBatch]:
-    """Yield batches after rules are applied; rows that they do not log are counted in the ledger."""
-    ledger.configuration = rules.configuration.path
-    # They may have been applied to other logs before.
-    before = rules.unlogged
-    for batch in batches:
-        logged = rules(batch)
-        ledger.unlogged = rules.unlogged - before
-        if logged.num_rows:
-            yield logged
-
-
-def _logged_by(config: Config, keep: bool) -> Callable[[], ConfigFilter]:
-    """Return a function that returns the rules of a reading. A configuration is loaded and checked once."""
-    if isinstance(config, ConfigFilter):
-        return lambda: config
-    return partial(ConfigFilter, config if isinstance(config, Configuration) else load(config), keep=keep)
 
 
 def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:

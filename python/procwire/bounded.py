@@ -1,4 +1,4 @@
-"""Read files that people write, or download, up to a limit, whatever they turn out to be."""
+"""Reading of small files that users write or download, up to a size limit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WAIT_S = 10.0
 
 
 def read_bounded(path: str | os.PathLike[str], most_bytes: int) -> bytes:
-    """Read a complete file of at most `most_bytes` bytes; a pipe too, if its next bytes come within 10 seconds.
+    """Return the content of a file of at most `most_bytes` bytes, or of a pipe that is never silent for 10 seconds.
 
     Raises UsageError for a longer file, OSError for one that cannot be read: a folder, a socket, a silent pipe.
     """
@@ -38,7 +38,7 @@ def read_bounded(path: str | os.PathLike[str], most_bytes: int) -> bytes:
 
 
 def _open(path: str, flags: int) -> int:
-    # Without waiting: a named pipe without a writer must not block.
+    # Do not block on a named pipe without a writer.
     return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 

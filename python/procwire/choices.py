@@ -1,7 +1,7 @@
-"""Declare the closed vocabularies once: every list of words from which an option or an argument takes one.
+"""The closed vocabularies: every list of words that an option or an argument accepts.
 
 Imports nothing, not even `typing` until a type is requested, so that the command line can list its choices at no cost.
-Output formats have a table of their own: `sinks.formats`.
+Output formats have their own table: `sinks.formats`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ __all__ = [
 NAMES: tuple[Names, ...] = ("ossem", "sysmon", "ossem-cdm")
 """Vocabularies of columns: the standard names, Sysmon's own, and OSSEM's of today."""
 EVENT_NAMES: tuple[EventName, ...] = ("connection", "process-creation", "dns-query")
-"""The events, as `--event` takes them: Sysmon's 3, 1 and 22."""
+"""The names of Sysmon's events 3, 1 and 22, for `--event`."""
 EVENT_TABLES: tuple[EventTable, ...] = ("connections", "process_creations", "dns_queries")
 """The tables of their rows, in the same order."""
 INPUT_FORMATS: tuple[InputFormat, ...] = ("evtx", "xml", "json", "csv", "text")
@@ -52,11 +52,11 @@ INPUT_FORMATS: tuple[InputFormat, ...] = ("evtx", "xml", "json", "csv", "text")
 LEVELS: tuple[Level, ...] = ("informational", "low", "medium", "high", "critical")
 """Levels of Sigma rules, from the lowest."""
 ENGINES: tuple[EngineName, ...] = ("duckdb", "spark")
-"""What answers a query."""
+"""Engines that run queries."""
 SENSORS: tuple[SensorName, ...] = ("auto", "ebpf", "poll")
-"""What a recording sees connections with."""
+"""Sensors with which a recording observes connections."""
 PROTOCOLS: tuple[ProtocolChoice, ...] = ("all", "tcp")
-"""What a recording records of protocols."""
+"""Protocols that a recording records."""
 FIGURE_ORDERS: tuple[FigureOrder, ...] = ("file", "matched", "decided", "alone")
 """Orders of a configuration's rules: as in the file, or by a figure, the highest first."""
 
@@ -74,7 +74,7 @@ _TYPES = {
 
 
 def __getattr__(name: str) -> object:
-    # The types at run time, for annotations that are evaluated.
+    # Create the types at run time, for annotations that are evaluated.
     if name in _TYPES:
         from typing import Literal
 

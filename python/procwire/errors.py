@@ -1,10 +1,10 @@
-"""What can go wrong, as exceptions.
+"""The exceptions that procwire raises.
 
 ::
 
     ProcwireError
-    ├── UsageError       an argument that cannot be used: its text says what was found and expected
-    │   ├── ConfigurationError   a Sysmon configuration with errors, every one with its line and column
+    ├── UsageError       an argument that cannot be used: the message says what was found and expected
+    │   ├── ConfigurationError   a Sysmon configuration with errors, each with its line and column
     │   └── LimitError   a query that needs more memory, space or time than it may use
     ├── InputError       nothing could be read from the inputs
     ├── LakeError        a lake that cannot be read, written or trusted
@@ -14,7 +14,7 @@
 
 from __future__ import annotations
 
-# Not from `typing`, whose import takes as long as the start of Python.
+# Not from `typing`: importing it takes as long as starting Python.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,15 +66,15 @@ class LakeError(ProcwireError):
 
 
 class DamageError(LakeError):
-    """A file of the lake, or a commit, is missing or not as it was written: the text begins with its name."""
+    """A file of the lake, or a commit, is missing or not as it was written: the message begins with its name."""
 
 
 class RecordError(ProcwireError):
-    """This machine's connections cannot be recorded, or not without rights that recording must give up."""
+    """This machine's connections cannot be recorded, or only with privileges that a recording must drop."""
 
 
 class ConfigurationError(UsageError):
-    """A Sysmon configuration that cannot be used: its text has a line for each error, `FILE:LINE:COLUMN: ...`."""
+    """A Sysmon configuration that cannot be used: the message has a line `FILE:LINE:COLUMN: ...` for each error."""
 
     def __init__(self, path: str, findings: Sequence[_Finding]) -> None:
         super().__init__(

@@ -1,9 +1,9 @@
-"""The data dictionary: the one place that defines the fields of event 3 (Network connection), and of the two events
-that give it context, 1 (Process creation) and 22 (DNS query).
+"""The data dictionary: the single definition of the fields of event 3 and of events 1 and 22.
 
-Readers, writers, the `dictionary` command and docs/dictionary.md derive from it; the Rust core's schema is
-held to it by a test. Names and descriptions follow OSSEM's dictionary (its file
-data_dictionaries/windows/sysmon/event-3.md, 2018); docs/dictionary.md says where and why ours departs from it.
+Event 3 is Network connection; 1 (Process creation) and 22 (DNS query) give it context. Readers, writers, the
+`dictionary` command and docs/dictionary.md derive from this module; a test compares the Rust core's schema with it.
+Names and descriptions follow OSSEM's dictionary (its file data_dictionaries/windows/sysmon/event-3.md, 2018);
+docs/dictionary.md says where and why ours differs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from procwire.choices import NAMES, Names
 from procwire.errors import UsageError
+from procwire.paths import BASE_NAME
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,6 +28,7 @@ __all__ = [
     "DNS_QUERY_SCHEMA",
     "EVENTS",
     "FIELDS",
+    "FURTHER_CONNECTIONS",
     "GROUPS",
     "LIVE_FIELDS",
     "LIVE_SCHEMA",
@@ -41,6 +43,7 @@ __all__ = [
     "Group",
     "Names",
     "event_named",
+    "events_named",
     "field",
     "fields",
 ]
@@ -50,7 +53,7 @@ Group = Literal["event", "system", "provenance", "address", "live", "rules", "de
 GROUPS: tuple[Group, ...] = get_args(Group)
 
 Kind = Literal["text", "time", "int", "long", "flag", "bytes"]
-"""What a column holds; `Field.type` says how Arrow does."""
+"""The kind of values in a column; `Field.type` is the corresponding Arrow type."""
 
 _TEXT: Kind = "text"
 _TIME: Kind = "time"
@@ -62,30 +65,30 @@ _BYTES: Kind = "bytes"
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column of the event table."""
+    """Describe a column of an event's table."""
 
     name: str
     """The standard name."""
     sysmon: str
-    """Sysmon's own name, in `EventData` or `System`; for columns that Sysmon does not have, ours."""
+    """Sysmon's name, in `EventData` or `System`; a name of ours for columns that Sysmon does not have."""
     ossem_cdm: str
-    """The name in OSSEM's dictionary of today, or one of ours in its style."""
+    """The name in OSSEM's current dictionary, or a name of ours in its style."""
     kind: Kind
     group: Group
     description: str
     sample: str
     xml: str = ""
-    """Where it stands in the event's XML: a `Data` name, or a path in `System` (`Provider/@Name`)."""
+    """Its place in the event's XML: a `Data` name, or a path in `System` (`Provider/@Name`)."""
     sql: str = ""
     """For a derived column: the DuckDB expression over the standard names."""
 
     @property
     def type(self) -> pa.DataType:
-        """The column's type in Arrow."""
+        """Return the column's Arrow type."""
         return _types()[self.kind]
 
     def named(self, names: Names) -> str:
-        """The field's name in a vocabulary."""
+        """Return the field's name in a vocabulary."""
         return {"ossem": self.name, "sysmon": self.sysmon, "ossem-cdm": self.ossem_cdm}[names]
 
 
@@ -192,7 +195,7 @@ FIELDS: tuple[Field, ...] = (
     _ours("dst_ip_bytes", "DestinationIpBytes", _BYTES, "address",
           "Destination address as 16 bytes, IPv4 as ::ffff:a.b.c.d", "00000000000000000000FFFFC0A84087"),
 )  # fmt: skip
-"""Every column that a log gives, in the table's order."""
+"""Every column of a log's rows, in the table's order."""
 
 LIVE_FIELDS: tuple[Field, ...] = (
     _ours("record_kind", "RecordKind", _TEXT, "live",
@@ -228,7 +231,7 @@ LIVE_FIELDS: tuple[Field, ...] = (
     _ours("container_id", "ContainerId", _TEXT, "live",
           "Id of the container, read off cgroup_path; null outside of one", "4c0f9e6a5d3b"),
     _ours("src_host_name_origin", "SourceHostnameOrigin", _TEXT, "live",
-          "Where src_host_name comes from: dns (an answer to what the process itself asked), reverse (a reverse "
+          "Where src_host_name comes from: dns (the answer to a query by the process itself), reverse (a reverse "
           "look-up), local (this machine's own name)", "local"),
     _ours("dst_host_name_origin", "DestinationHostnameOrigin", _TEXT, "live",
           "Where dst_host_name comes from: dns, reverse or local", "dns"),
@@ -261,7 +264,7 @@ LIVE_FIELDS: tuple[Field, ...] = (
     _ours("host_name_server", "HostnameServer", _TEXT, "live",
           "Address of the DNS server whose answer named the peer; null where no answer did", "192.168.1.1"),
     _ours("nat_src_ip", "NatSourceIp", _TEXT, "live",
-          "Source address after translation on the way (NAT); null where nothing was translated", "203.0.113.7"),
+          "Source address after translation by NAT; null where nothing was translated", "203.0.113.7"),
     _ours("nat_src_port", "NatSourcePort", _INT, "live", "Source port after translation (NAT)", "41495"),
     _ours("nat_dst_ip", "NatDestinationIp", _TEXT, "live",
           "Destination address after translation (NAT)", "172.17.0.2"),
@@ -275,13 +278,13 @@ LIVE_FIELDS: tuple[Field, ...] = (
           "Whether the Sysmon configuration logs the event, where those that it does not log are kept; else null",
           "true"),
 )  # fmt: skip
-"""Columns that only a recording gives, after those of `FIELDS`."""
+"""Columns that only a recording has, after those of `FIELDS`."""
 
 _GUID_START_S = "('0x' || substr(process_guid, 16, 4) || substr(process_guid, 11, 4))::BIGINT"
 
-# Never from Initiated alone (facts on real logs): inbound TCP has the local end as its source in logs up to
+# Initiated alone does not decide it (facts from real logs): inbound TCP has the local end as its source in logs up to
 # late 2019 and as its destination from then on; inbound UDP always has it as its source. On Linux the source
-# is the end that spoke first; where a recording does not know it (null, of udp), the source is the local end.
+# is the end that sent first; if a recording does not know it (null, for udp), the source is the local end.
 _LOCAL_SIDE = """CASE
     WHEN network_connection_initiated THEN 'src'
     WHEN network_connection_initiated IS NULL AND provider_name = 'Linux-Sysmon' AND network_protocol = 'udp' THEN 'src'
@@ -300,7 +303,7 @@ def _derived(name: str, camel: str, kind: Kind, description: str, sample: str, s
 
 DERIVED: tuple[Field, ...] = (
     _derived("process_base_name", "ProcessName", _TEXT, "Last part of process_name's path", "svchost.exe",
-             r"nullif(regexp_extract(process_name, '[^\\/]*$'), '')"),
+             f"nullif(regexp_extract(process_name, '{BASE_NAME}'), '')"),
     _derived("user_domain", "UserDomain", _TEXT, "Domain part of user_name", "NT AUTHORITY",
              r"nullif(regexp_extract(user_name, '^(.*)\\', 1), '')"),
     _derived("user_account", "UserAccount", _TEXT, "Account part of user_name", "SYSTEM",
@@ -314,11 +317,11 @@ DERIVED: tuple[Field, ...] = (
 """Columns computed on request."""
 
 _OF_PROCESSES: tuple[Field, ...] = tuple(field for field in DERIVED if field.name != "local_side")
-"""Those that other events than connections have, too."""
+"""The derived columns of events other than connections."""
 
 
 def _logged(number: int) -> tuple[Field, ...]:
-    """The columns of `System` and of where the record was read, for an event other than 3."""
+    """Return the columns of `System` and of the record's origin, for an event other than 3."""
     own = {"event_id": f"Number of the event: always {number}", "event_task": "Category of the event"}
     return tuple(
         replace(field, description=own[field.name], sample=str(number)) if field.name in own else field
@@ -338,15 +341,15 @@ PROCESS_CREATION_FIELDS: tuple[Field, ...] = (
     _event("process_name", "Image", "ProcessFilePath", _TEXT,
            "File path of the new process", "C:\\Windows\\System32\\wuauclt.exe"),
     _event("file_version", "FileVersion", "FileVersion", _TEXT,
-           "Version that the file says it has", "10.0.17134.1 (WinBuild.160101.0800)"),
+           "Version of the file, according to itself", "10.0.17134.1 (WinBuild.160101.0800)"),
     _event("file_description", "Description", "FileDescription", _TEXT,
-           "What the file says it is", "Windows Update"),
+           "Description of the file, according to itself", "Windows Update"),
     _event("file_product", "Product", "FileProduct", _TEXT,
-           "Product that the file says it belongs to", "Microsoft® Windows® Operating System"),
+           "Product that the file belongs to, according to itself", "Microsoft® Windows® Operating System"),
     _event("file_company", "Company", "FileCompany", _TEXT,
-           "Company that the file says it is by", "Microsoft Corporation"),
+           "Company that made the file, according to itself", "Microsoft Corporation"),
     _event("file_name_original", "OriginalFileName", "FileNameOriginal", _TEXT,
-           "Name that the file says it had when it was made", "wuauclt.exe"),
+           "Original name of the file, according to itself", "wuauclt.exe"),
     _event("process_command_line", "CommandLine", "ProcessCommandLine", _TEXT,
            "Command line of the new process", "\"C:\\WINDOWS\\system32\\wuauclt.exe\" /RunHandlerComServer"),
     _event("process_current_directory", "CurrentDirectory", "ProcessFileDirectory", _TEXT,
@@ -380,20 +383,21 @@ PROCESS_CREATION_FIELDS: tuple[Field, ...] = (
 
 DNS_QUERY_FIELDS: tuple[Field, ...] = (
     _event("event_creation_time", "UtcTime", "EventCreationTime", _TIME,
-           "Time in UTC when the name was asked for", "2019-06-12T00:57:55.254Z"),
+           "Time in UTC of the query", "2019-06-12T00:57:55.254Z"),
     _event("process_guid", "ProcessGuid", "ProcessGuid", _TEXT,
-           "ProcessGuid of the process that asked", "{A98268C1-4DDF-5D00-0000-00102D794100}"),
-    _event("process_id", "ProcessId", "ProcessId", _LONG, "Process id of the process that asked", "416"),
-    _event("dns_query_name", "QueryName", "DstHostName", _TEXT, "Name that was asked for", "chrome.google.com"),
+           "ProcessGuid of the process that made the query", "{A98268C1-4DDF-5D00-0000-00102D794100}"),
+    _event("process_id", "ProcessId", "ProcessId", _LONG, "Process id of the process that made the query", "416"),
+    _event("dns_query_name", "QueryName", "DstHostName", _TEXT, "Name that was queried", "chrome.google.com"),
     _event("dns_query_status", "QueryStatus", "DnsResponseCode", _LONG,
-           "How it was answered, a code of Windows: 0 for well, 9003 for no such name", "0"),
+           "Result of the query, a Windows error code: 0 for success, 9003 for no such name", "0"),
     _event("dns_query_results", "QueryResults", "DnsResponseName", _TEXT,
            "The answer: addresses (IPv4 as ::ffff:a.b.c.d), and other records with their types, each with a semicolon",
            "type:  5 www3.l.google.com;::ffff:172.217.7.206;"),
-    _event("process_name", "Image", "ProcessFilePath", _TEXT, "File path of the process that asked",
+    _event("process_name", "Image", "ProcessFilePath", _TEXT, "File path of the process that made the query",
            "C:\\Program Files (x86)\\Google\\Chrome\\Application\\chrome.exe"),
     _event("user_name", "User", "UserName", _TEXT,
-           "Name of the account that asked, usually domain and user; since Sysmon 13.30", "DESKTOP-WARDOG\\wardog"),
+           "Name of the account that made the query, usually domain and user; since Sysmon 13.30",
+           "DESKTOP-WARDOG\\wardog"),
     _RULE_NAME,
     *_logged(22),
 )  # fmt: skip
@@ -408,15 +412,15 @@ def _schema(stored: tuple[Field, ...]) -> pa.Schema:
 
 
 SCHEMA: pa.Schema
-"""The Arrow schema of every batch of connections that a log yields."""
+"""The Arrow schema of every batch of connections from a log."""
 PROCESS_CREATION_SCHEMA: pa.Schema
 DNS_QUERY_SCHEMA: pa.Schema
 
 LOGGED: Field = next(field for field in LIVE_FIELDS if field.name == "logged")
-"""What tells rows apart, of a log too, where a configuration marks them instead of leaving some out."""
+"""The column that marks rows, of logs and recordings, where rows that a configuration does not log are kept."""
 
 LIVE_SCHEMA: pa.Schema
-"""The Arrow schema of every batch that a recording yields."""
+"""The Arrow schema of every batch of a recording."""
 
 _SCHEMAS = {
     "SCHEMA": FIELDS,
@@ -427,7 +431,7 @@ _SCHEMAS = {
 
 
 def __getattr__(name: str) -> pa.Schema:
-    # On first use: a recording of lines does without Arrow, which takes more memory than all else.
+    # Create it on first use: a recording of lines works without Arrow, which takes more memory than all the rest.
     if name in _SCHEMAS:
         return _schema(_SCHEMAS[name])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -435,26 +439,26 @@ def __getattr__(name: str) -> pa.Schema:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event of Sysmon's that has a table of its own."""
+    """Describe a Sysmon event that has its own table."""
 
     id: int
-    """Sysmon's number of it."""
+    """Its number, as its provider counts; 0 if its records have none."""
     name: str
-    """What the command line calls it."""
+    """Its name on the command line."""
     sysmon: str
-    """What Sysmon's configurations call it."""
+    """Its name in Sysmon's configurations."""
     table: str
-    """The table of its rows."""
+    """Name of the table with its rows."""
     rows: str
-    """What its rows are, in words."""
+    """Plural noun for its rows, for messages."""
     fields: tuple[Field, ...]
-    """What a log gives, in the table's order."""
+    """The columns of a log's rows, in the table's order."""
     derived: tuple[Field, ...]
-    """What is computed on request."""
+    """The columns that are computed on request."""
 
     @property
     def schema(self) -> pa.Schema:
-        """The Arrow schema of every batch that a log yields."""
+        """Return the Arrow schema of every batch from a log."""
         return _schema(self.fields)
 
 
@@ -464,29 +468,61 @@ PROCESS_CREATION = Event(1, "process-creation", "ProcessCreate", "process_creati
                          PROCESS_CREATION_FIELDS, _OF_PROCESSES)  # fmt: skip
 DNS_QUERY = Event(22, "dns-query", "DnsQuery", "dns_queries", "DNS queries", DNS_QUERY_FIELDS, _OF_PROCESSES)
 EVENTS: tuple[Event, ...] = (CONNECTION, PROCESS_CREATION, DNS_QUERY)
-"""The events that are read."""
+"""The events that procwire reads."""
+
+
+def _of_others(id: int, name: str, rows: str) -> Event:
+    """Return a connection that another provider than Sysmon reports: a row of the same table."""
+    return Event(id, name, "", CONNECTION.table, rows, FIELDS, DERIVED)
+
+
+AUDIT_CONNECTION = _of_others(5156, "audit-connection", "audited connections")
+AUDIT_BLOCK = _of_others(5157, "audit-block", "audited blocks")
+DEFENDER_CONNECTION = _of_others(0, "defender-connection", "Defender connections")
+DEFENDER_ATTEMPT = _of_others(0, "defender-attempt", "Defender attempts")
+FURTHER_CONNECTIONS: tuple[Event, ...] = (AUDIT_CONNECTION, AUDIT_BLOCK, DEFENDER_CONNECTION, DEFENDER_ATTEMPT)
+"""Connections of other providers, which are read only on request: events 5156 (permitted) and 5157 (blocked) of
+Windows' security audit, and the rows of Microsoft Defender's DeviceNetworkEvents."""
 
 
 def event_named(name: str) -> Event:
-    """The event by its number, its name here, Sysmon's name or its table's. Raises UsageError if there is none."""
-    for event in EVENTS:
-        if name.lower() in (str(event.id), event.name, event.sysmon.lower(), event.table):
+    """Return an event by its number, its name here, Sysmon's name or its table's. Raises UsageError for others."""
+    name = name.strip()
+    for event in EVENTS + FURTHER_CONNECTIONS:
+        if name and name.lower() in (str(event.id) if event.id else "", event.name, event.sysmon.lower()):
             return event
-    known = ", ".join(f"{event.id} ({event.name})" for event in EVENTS)
+    for event in EVENTS:
+        if name.lower() == event.table:
+            return event
+    known = ", ".join(
+        f"{event.id} ({event.name})" if event.id else event.name for event in EVENTS + FURTHER_CONNECTIONS
+    )
     raise UsageError(f"found event {name!r}, expected one of {known}")
 
 
+def events_named(names: str) -> tuple[Event, ...]:
+    """Return events whose names have commas between them: of one table, each once.
+
+    Raises UsageError for a name of no event, and for events of several tables.
+    """
+    events = tuple(dict.fromkeys(map(event_named, names.split(","))))
+    if len({event.table for event in events}) > 1:
+        found = ", ".join(event.name for event in events)
+        raise UsageError(f"found events {found}, expected events of one table: read each table on its own")
+    return events
+
+
 def fields(*groups: Group) -> tuple[Field, ...]:
-    """The fields of the given groups, in the table's order; without groups, all that a log gives."""
+    """Return the fields of the given groups, in the table's order; without groups, those of a log's rows."""
     if not groups:
         return FIELDS
     return tuple(field for field in FIELDS + LIVE_FIELDS + DERIVED if field.group in groups)
 
 
 def field(name: str, names: Names = "ossem", among: Iterable[Field] = FIELDS + LIVE_FIELDS + DERIVED) -> Field:
-    """The field called `name` in a vocabulary.
+    """Return the field called `name` in a vocabulary.
 
-    Raises UsageError, with the nearest name, if there is none.
+    Raises UsageError, which suggests the nearest name, if there is none.
     """
     by_name = {candidate.named(names): candidate for candidate in among}
     if name not in by_name:

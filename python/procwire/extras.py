@@ -1,4 +1,4 @@
-"""Name the optional packages, and the extra of procwire that installs each."""
+"""The optional packages, and the extra of procwire that installs each."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _EXTRAS = {
     "pyspark": "spark",
     "sqlglot": "spark",
 }
-"""By the name of the module, which is not always that of the package."""
+"""The extra by name of the module, which is not always that of the package."""
 
 
 @contextmanager
 def named_extras() -> Iterator[None]:
-    """Name the extra to install where a package of an extra is missing.
+    """Name the extra to install if one of its packages is missing.
 
-    Raises UsageError in place of the block's ModuleNotFoundError, if an extra installs that module.
+    Raises UsageError in place of the block's ModuleNotFoundError if an extra installs that module.
     """
     try:
         yield

@@ -1,10 +1,10 @@
-"""Decode and make ProcessGuids: the 16 bytes in which Sysmon identifies a process.
+"""ProcessGuids, the 16 bytes by which Sysmon identifies a process: decodes and creates them.
 
 Little-endian fields: DWORD machine id, DWORD process start (Unix seconds), QWORD key. In a GUID's text the start's
 halves are swapped: Data2 holds the low 16 bits, Data3 the high ones. The key identifies the writer: a LUID up to Sysmon
-10.42, Windows' process start key from Sysmon 11 on, an address on Sysmon for Linux. procwire's own holds the process id
-and its start to the kernel's clock tick: no two processes of a boot share both, and /proc has the same values as the
-kernel, however the process was first seen.
+10.42, Windows' process start key from Sysmon 11 on, an address on Sysmon for Linux. procwire's own key holds the
+process id and its start to the kernel's clock tick: no two processes of a boot share both, and /proc has the same
+values as the kernel, however the process was first seen.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from procwire.errors import UsageError
 __all__ = ["TICKS_PER_S", "ProcessGuid", "Scheme", "decode_guid", "linux_guid"]
 
 _GUID = re.compile(r"\{?([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})\}?", re.IGNORECASE)
-# The low DWORD of a LUID's key: SysmonCommon's mark, and no high part, because Windows counts LUIDs from 0.
+# The low DWORD of a key with a LUID: SysmonCommon's mark; no high part, because Windows counts LUIDs from 0.
 _LUID_MARK = 0x10000000
 # Where Linux loads position-independent programs: 0x55... and 0x56...
 _LINUX_PROGRAMS = range(0x5500_0000_0000, 0x5700_0000_0000)
@@ -44,7 +44,7 @@ class ProcessGuid:
     """
 
     machine_id: int
-    """First DWORD: of the machine's SID on Windows, of /etc/machine-id on Linux."""
+    """First DWORD: from the machine's SID on Windows, from /etc/machine-id on Linux."""
     process_start_s: int
     """Start of the process, seconds since 1970, UTC."""
     key: int
@@ -57,7 +57,7 @@ class ProcessGuid:
 
     @property
     def scheme(self) -> Scheme | None:
-        """Return the scheme of the key, from its value: a GUID does not name its writer. None if no known one fits.
+        """Return the scheme of the key, inferred from its value; None if no known scheme fits.
 
         luid: a logon or token LUID (Sysmon up to 10.42). start-key: Windows' process start key (Sysmon 11 on, Windows
         10 on). linux: the end of the program's code in memory, mm->end_code (Sysmon for Linux), recognised only for
@@ -73,12 +73,12 @@ class ProcessGuid:
 
     @property
     def luid(self) -> int | None:
-        """Return the LUID; None where the key holds none."""
+        """Return the LUID; None if the key holds none."""
         return self.key >> 32 if self.scheme == "luid" else None
 
     @property
     def boot_id(self) -> int | None:
-        """Return the count of boots; None where the key is not a process start key.
+        """Return the count of boots; None if the key is not a process start key.
 
         The split into boot and sequence is inferred from samples, not documented.
         """
@@ -86,21 +86,21 @@ class ProcessGuid:
 
     @property
     def sequence(self) -> int | None:
-        """Return the number of the process within its boot; None where the key is not a process start key."""
+        """Return the number of the process within its boot; None if the key is not a process start key."""
         return self.key & ((1 << _BOOT_SHIFT) - 1) if self.scheme == "start-key" else None
 
     @property
     def process_id(self) -> int | None:
-        """Return the process id; None where the key holds none."""
+        """Return the process id; None if the key holds none."""
         return self.key >> _PID_SHIFT & 0x3FFFFF if self.scheme == "procwire" else None
 
     @property
     def start_ticks(self) -> int | None:
-        """Return the start of the process in ticks of 1/100 s since boot; None where the key does not hold it."""
+        """Return the start of the process in ticks of 1/100 s since boot; None if the key does not hold it."""
         return self.key & (1 << _PID_SHIFT) - 1 if self.scheme == "procwire" else None
 
     def to_dict(self) -> dict[str, str | int | None]:
-        """Return the parts by name, as texts for people; after the scheme those that this scheme has."""
+        """Return the parts by name, as readable texts: those of every GUID, then those of its scheme."""
         return {
             "process_guid": str(self),
             "machine_id": f"0x{self.machine_id:08X}",

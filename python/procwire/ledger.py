@@ -1,4 +1,4 @@
-"""Count what each input yielded, what was skipped, what was damaged, and where."""
+"""The ledger of a reading: counts what each input yielded, what was skipped, and what was damaged, and where."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from procwire.words import counted, counted_rows
 
 __all__ = ["READ_ERROR", "Example", "FileLedger", "Ledger", "Tally"]
 
-# Inputs that the summary names; the ledger has all of them.
-_TOLD = 10
+# Number of inputs that the summary names; the ledger has all of them.
+_LISTED = 10
 READ_ERROR = "read error"
-"""The kind of damage of an input that could not be read, or unpacked, to its end."""
+"""The kind of damage of an input that could not be read or unpacked to its end."""
 EXAMPLES_PER_KIND = 1_000
 """Places stored per kind of damage or warning, here and in the core; beyond that they are only counted."""
 
@@ -125,9 +125,9 @@ def _totals(tallies: Iterable[Mapping[str, Tally]]) -> Counter[str]:
     return total
 
 
-def _first(told: Sequence[str], rest: str) -> list[str]:
-    """Return the first ten, and how many more there are."""
-    return [*told[:_TOLD], *[f"{len(told) - _TOLD:,} more{rest}"] * (len(told) > _TOLD)]
+def _first(lines: Sequence[str], rest: str) -> list[str]:
+    """Return the first ten lines, and one that says how many more there are."""
+    return [*lines[:_LISTED], *[f"{len(lines) - _LISTED:,} more{rest}"] * (len(lines) > _LISTED)]
 
 
 def _counts(counter: Mapping[str, int]) -> list[str]:
@@ -136,29 +136,29 @@ def _counts(counter: Mapping[str, int]) -> list[str]:
 
 @dataclass(slots=True)
 class Ledger:
-    """Count a complete reading; updated while it runs, final at its end."""
+    """Count a complete reading; it is updated while the reading runs, and final at its end."""
 
     files: list[FileLedger] = field(default_factory=list)
     configuration: str | None = None
     """The Sysmon configuration that was applied to the rows."""
     asked: dict[str, str] = field(default_factory=lambda: {"connection": "network connections"})
-    """The requested events, and the words for their rows."""
+    """The names of the requested events, with the plural nouns for their rows."""
     unlogged: int = 0
-    """Rows of event 3 that it does not log."""
+    """Number of rows of event 3 that the configuration does not log."""
 
     @property
     def records(self) -> int:
-        """Return the records seen, of any event."""
+        """Return the number of records seen, of any event."""
         return sum(file.records for file in self.files)
 
     @property
     def events(self) -> int:
-        """Return the rows of the requested events, recovered ones included."""
+        """Return the number of rows of the requested events, recovered ones included."""
         return sum(file.events for file in self.files)
 
     @property
     def by_event(self) -> Counter[str]:
-        """Return the rows of the requested events by `procwire.event.Event.name`."""
+        """Return the number of rows of the requested events, by `procwire.event.Event.name`."""
         total: Counter[str] = Counter()
         for file in self.files:
             total.update(file.by_event)
@@ -166,12 +166,12 @@ class Ledger:
 
     @property
     def recovered(self) -> int:
-        """Return the rows carved from slack space or broken chunks."""
+        """Return the number of rows carved from slack space or broken chunks."""
         return sum(file.recovered for file in self.files)
 
     @property
     def bytes(self) -> int:
-        """Return the bytes read, unpacked."""
+        """Return the number of unpacked bytes read."""
         return sum(file.bytes for file in self.files)
 
     @property
@@ -190,7 +190,7 @@ class Ledger:
         return [file for file in self.files if file.error is not None and (file.named or file.unreadable)]
 
     @property
-    def passed_over(self) -> list[FileLedger]:
+    def skipped(self) -> list[FileLedger]:
         """Return the files in folders and archives that hold no log."""
         return [file for file in self.files if file.error is not None and not (file.named or file.unreadable)]
 
@@ -214,17 +214,17 @@ class Ledger:
         return [file for file in self.files if file.error is None and file.not_followed is None]
 
     def check_read(self) -> None:
-        """Raise InputError, which says why, if no input could be opened and recognised."""
+        """Raise InputError, with the reasons, if no input could be opened and recognised."""
         if self.nothing_read:
             causes = [f"{file.name}: {file.error}" for file in self.files if file.error is not None]
             raise InputError("; ".join(causes[:3]) or "found no file, expected a log")
 
     def summary(self) -> str:
-        """Return the ledger in a line, and one more each for damage, inputs not followed, and warnings."""
+        """Return the ledger in one line, and one more each for damage, inputs not followed, and warnings."""
         parts = [
             counted(len(self._read), "file"),
             counted(self.records, "record"),
-            *self._rows_told(),
+            *self._row_counts(),
         ]
         if self.recovered:
             parts.append(f"{self.recovered:,} of them recovered")
@@ -236,31 +236,31 @@ class Ledger:
             parts.append(counted(other_events, "other Sysmon event"))
         if other_providers:
             parts.append(f"{other_providers:,} of other providers")
-        if self.passed_over:
-            parts.append(f"{counted(len(self.passed_over), 'file')} without a log skipped")
+        if self.skipped:
+            parts.append(f"{counted(len(self.skipped), 'file')} without a log skipped")
         lines = [", ".join(parts)]
-        trouble = _counts({kind: count for kind, count in self.damage.items() if kind != READ_ERROR})
-        trouble += _first([f"{file.name}: {file.error}" for file in self.unread], " inputs not read")
-        trouble += _first(
+        damage = _counts({kind: count for kind, count in self.damage.items() if kind != READ_ERROR})
+        damage += _first([f"{file.name}: {file.error}" for file in self.unread], " inputs not read")
+        damage += _first(
             [f"{file.name}: {file.read_error}" for file in self._read if file.read_error], " not read to their end"
         )
-        if trouble:
-            lines.append("damage: " + "; ".join(trouble))
+        if damage:
+            lines.append("damage: " + "; ".join(damage))
         if self.not_followed:
-            told = [f"{file.name}: {file.not_followed}" for file in self.not_followed]
-            lines.append("not followed: " + "; ".join(_first(told, "")))
+            reasons = [f"{file.name}: {file.not_followed}" for file in self.not_followed]
+            lines.append("not followed: " + "; ".join(_first(reasons, "")))
         if self.warnings:
             lines.append(
                 "warnings: " + "; ".join(f"{count:,} × {kind}" for kind, count in sorted(self.warnings.items()))
             )
         return "\n".join(lines)
 
-    def _rows_told(self) -> Iterator[str]:
+    def _row_counts(self) -> Iterator[str]:
         by_event = self.by_event if len(self.asked) > 1 else dict.fromkeys(self.asked, self.events)
         return (counted_rows(by_event[name], rows) for name, rows in self.asked.items())
 
     def to_json(self) -> str:
-        """Return everything, as JSON."""
+        """Return the totals and the ledger of each input as JSON."""
         totals: dict[str, Any] = {
             "records": self.records,
             "events": self.events,

@@ -1,4 +1,4 @@
-"""Make text safe to show: names, rules and log values are untrusted, and a terminal obeys some characters."""
+"""Text that is safe to show: names, rules and log values are untrusted, and terminals execute some characters."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ UNSAFE = (
     "\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # and what turns the direction of writing
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"  # the same beyond 16 bits, tags among it
 )
-"""The inside of a character class: what no terminal is sent."""
+"""The content of a regular expression's character class: characters that no terminal receives."""
 UNSAFE_PATTERN = re.compile(f"[{UNSAFE}\ud800-\udfff]")
-"""The same, and halves of surrogate pairs: as such Python holds what of a file's name is not UTF-8."""
+"""Matches UNSAFE characters and lone surrogates, as which Python holds bytes of a file's name that are not UTF-8."""
 
 
 def plain(text: str) -> str:
-    """Return the text, of one line or more, with U+FFFD for each character that a terminal would obey or hide."""
+    """Return the text with U+FFFD for each character that a terminal would execute or hide; newlines stay."""
     return "\n".join(map(plain_line, text.split("\n")))
 
 
 def plain_line(text: str) -> str:
-    """Return the text with U+FFFD for each character that a terminal would obey or hide, ends of lines included."""
+    """Return the text with U+FFFD for each character that a terminal would execute or hide, and for newlines."""
     return UNSAFE_PATTERN.sub("\ufffd", text)

@@ -1,4 +1,4 @@
-"""What must not be written to, refused before anything is read."""
+"""Refuse files that must not be written: inputs, files of a lake, existing ones, one file for two outputs."""
 
 from __future__ import annotations
 
@@ -12,32 +12,33 @@ from procwire.errors import UsageError
 from procwire.files import Place, find, is_among, taken
 from procwire.lake.location import is_lake
 
-__all__ = ["check_targets"]
+__all__ = ["check_files", "check_targets", "is_input"]
 
 
-def check_targets(
-    targets: Iterable[tuple[str, Path | None]], inputs: Iterable[str | os.PathLike[str]] = (), *, force: bool = False
+def check_files(
+    targets: Iterable[tuple[str, Path]], inputs: Iterable[str | os.PathLike[str]] = (), *, force: bool = False
 ) -> None:
-    """Refuse what must not be written: inputs, files of a lake, a file for two things, files that are there.
+    """Raise UsageError for the first target that must not be written; the message names it and its option.
 
-    targets: options and files; None is stdout, which may be an input too (`>>`). inputs: what is read, as
-    `files.is_among` takes it. force: whether files that are there are written all the same.
-
-    Raises UsageError, which names the option.
+    targets: options and files. inputs: what is read, as `files.is_among` takes it. force: whether existing files may
+    be overwritten.
     """
     inputs = list(inputs)
     seen: dict[tuple[int, int, str], str] = {}
     for option, path in targets:
-        if path is None:
-            if option == "-o" and _is_input(_stdout(), inputs):
-                raise UsageError("found stdout, which is one of the files that are read: write to another one")
-            continue
         with find(path) as place:
             found = place.stat()
-            if _is_input(found, inputs):
+            if is_input(found, inputs):
                 raise UsageError(f"found {option} {path}, which is one of the files that are read: name another one")
             if place.descriptor is None and (found is None or stat.S_ISREG(found.st_mode)):
                 _check_file(option, place, seen, force=force)
+
+
+def is_input(found: os.stat_result | None, inputs: list[str | os.PathLike[str]]) -> bool:
+    """Return whether a file is one of the inputs. Only regular files and block devices are: others keep no bytes."""
+    # stdin and stdout are often one terminal, or one socket.
+    keeps = found is not None and (stat.S_ISREG(found.st_mode) or stat.S_ISBLK(found.st_mode))
+    return found is not None and keeps and is_among(found, inputs)
 
 
 def _check_file(option: str, place: Place, seen: dict[tuple[int, int, str], str], *, force: bool) -> None:
@@ -52,14 +53,21 @@ def _check_file(option: str, place: Place, seen: dict[tuple[int, int, str], str]
     seen[key] = option
 
 
-def _is_input(found: os.stat_result | None, inputs: list[str | os.PathLike[str]]) -> bool:
-    # Only what keeps its bytes can be both: stdin and stdout are often one terminal, or one socket.
-    keeps = found is not None and (stat.S_ISREG(found.st_mode) or stat.S_ISBLK(found.st_mode))
-    return found is not None and keeps and is_among(found, inputs)
-
-
 def _in_lake(path: Path) -> bool:
     return any((folder / "_delta_log").is_dir() or is_lake(str(folder)) for folder in path.resolve().parents)
+
+
+def check_targets(
+    targets: Iterable[tuple[str, Path | None]], inputs: Iterable[str | os.PathLike[str]] = (), *, force: bool = False
+) -> None:
+    """Raise UsageError for a target that must not be written, as `check_files` does.
+
+    targets: options and files; None is stdout, which may be an input too (`>>`), and is refused then.
+    """
+    targets, inputs = list(targets), list(inputs)
+    if ("-o", None) in targets and is_input(_stdout(), inputs):
+        raise UsageError("found stdout, which is one of the files that are read: write to another one")
+    check_files([(option, path) for option, path in targets if path is not None], inputs, force=force)
 
 
 def _stdout() -> os.stat_result | None:

@@ -1,4 +1,4 @@
-"""Parse and format durations, times and sizes for people."""
+"""Durations, times and sizes as users write and read them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BYTES = {
 def seconds(text: str) -> float:
     """Parse a duration such as `10s`, `5m`, `1h`, `500ms` into seconds; a number alone is seconds.
 
-    Raises UsageError for another text, and beyond 1 ms and 100 years.
+    Raises UsageError for another text, and for a duration under 1 ms or over 100 years.
     """
     found = _parsed(text, _SECONDS, "a duration such as 10s, 5m or 1h")
     if not 0.001 <= found <= timedelta(days=_MOST_DAYS).total_seconds():
@@ -33,7 +33,7 @@ def seconds(text: str) -> float:
 def age(text: str) -> timedelta:
     """Parse the age at which data is deleted: a number of days or weeks with its unit, such as `90d`, `12w`.
 
-    A bare number would be seconds elsewhere, and `3m` could be minutes or months. Raises UsageError for another text.
+    A bare number would mean seconds elsewhere, and `3m` could be minutes or months. Raises UsageError for other texts.
     """
     match = _AGE.fullmatch(text.strip())
     days = int(match[1]) * (7 if match[2].lower() == "w" else 1) if match else 0
@@ -65,7 +65,7 @@ def point_in_time(text: str | None, *, now: datetime | None = None) -> datetime 
 def size_bytes(text: str) -> int:
     """Parse a size such as `100MB`, `1GiB`; a number alone is bytes.
 
-    Raises UsageError for another text, and for one beyond what a file can have.
+    Raises UsageError for another text, and for a size that no file can have.
     """
     found = _parsed(text, _BYTES, "a size such as 100MB or 1GiB")
     if not 1 <= found < 2**63:
@@ -74,7 +74,7 @@ def size_bytes(text: str) -> int:
 
 
 def sized(size_bytes: int) -> str:
-    """Return a size for people, in decimal units: `512 B`, `1.5 MB`."""
+    """Return a size as text, in decimal units: `512 B`, `1.5 MB`."""
     value, unit = float(size_bytes), "B"
     for unit in ("B", "kB", "MB", "GB", "TB"):
         if value < 1_000 or unit == "TB":

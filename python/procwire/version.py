@@ -1,4 +1,4 @@
-"""The version, which tests hold to that of the package's metadata: to ask these takes longer than most verbs do."""
+"""The package's version. A test compares it with the metadata, which take longer to read than most commands run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Format words that messages share."""
+"""Phrases that messages share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def counted(count: int, thing: str, things: str | None = None) -> str:
 
 
 def counted_rows(count: int, rows: str) -> str:
-    """Return a count of what a table calls its rows, a plural: `1 DNS query`, `0 network connections`."""
+    """Return a count with a table's plural noun for its rows: `1 DNS query`, `0 network connections`."""
     if count != 1:
         return f"{count:,} {rows}"
     return f"1 {rows.removesuffix('ies') + 'y' if rows.endswith('ies') else rows.removesuffix('s')}"

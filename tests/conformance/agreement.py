@@ -38,10 +38,10 @@ def assert_same(expected: pa.Table, found: pa.Table, *, in_order: bool = True) -
     assert found.schema.names == expected.schema.names
     left, right = _rows(expected, in_order), _rows(found, in_order)
     different = [pair for pair in zip(left, right, strict=False) if not _same_row(*pair)]
-    told = "\n".join(
+    reported = "\n".join(
         str({name: (a[name], b[name]) for name in a if not _same(a[name], b[name])}) for a, b in different[:3]
     )
-    assert not different, f"{len(different)} of {len(left)} rows differ, (DuckDB's, Spark's):\n{told}"
+    assert not different, f"{len(different)} of {len(left)} rows differ, (DuckDB's, Spark's):\n{reported}"
     assert len(right) == len(left)
 
 

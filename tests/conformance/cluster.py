@@ -51,14 +51,14 @@ def cluster(folder: Path) -> Iterator[str]:
     """The master's URL. Whatever happens, no process is left."""
     with ExitStack() as stack:
         master = stack.enter_context(_daemon(folder / "master.log", "master.Master", "--port", "0"))
-        url = _told(master, r"Starting Spark master at (spark://\S+)")
+        url = _reported(master, r"Starting Spark master at (spark://\S+)")
         for number in range(_WORKERS):
             work = folder / f"worker-{number}"
             worker = stack.enter_context(
                 _daemon(folder / f"worker-{number}.log", "worker.Worker", "--cores", "1", "--memory", "1g",
                         "--work-dir", str(work), url)
             )  # fmt: skip
-            _told(worker, r"(Successfully registered) with master")
+            _reported(worker, r"(Successfully registered) with master")
         yield url
 
 
@@ -87,7 +87,7 @@ def _daemon(log: Path, name: str, *options: str) -> Iterator[Path]:
                 process.wait()
 
 
-def _told(log: Path, pattern: str) -> str:
+def _reported(log: Path, pattern: str) -> str:
     end = time.monotonic() + _START_S
     while time.monotonic() < end:
         if found := re.search(pattern, log.read_text(encoding="utf-8", errors="replace")):

@@ -25,18 +25,18 @@ from cluster import CONFIGURATION
 def asked(connection, sql):
     return connection.sql(sql).to_arrow_reader().read_all().to_pylist()
 
-told = {}
+reported = {}
 lake = Lake.open(location)
 with connect(lake, master="local[1]", configuration=CONFIGURATION) as connection:
     for name in ("connections", "process_creations", "dns_queries"):
         columns = "computer_name, record_id, process_guid, event_recorded_time"
-        told[name] = asked(connection, f"SELECT {columns} FROM {name} ORDER BY computer_name, record_id")
-    told["null"] = asked(connection, "SELECT count(weather) AS n FROM connections")
+        reported[name] = asked(connection, f"SELECT {columns} FROM {name} ORDER BY computer_name, record_id")
+    reported["null"] = asked(connection, "SELECT count(weather) AS n FROM connections")
     lake.append([row(700, "rain"), row(701, None)], source="later", version=0)
     for state in ("mixed", "compact"):
         prepare(connection.session, Lake.open(location))
         sql = "SELECT count(*) AS rows, count(weather) AS n, max(weather) AS w FROM connections"
-        told[state] = asked(connection, sql)
+        reported[state] = asked(connection, sql)
         lake.compact()
     prepare(connection.session, Lake.open(location))
     path = Lake.open(location).files()[0]
@@ -47,10 +47,10 @@ with connect(lake, master="local[1]", configuration=CONFIGURATION) as connection
     content[column.data_page_offset + column.total_compressed_size - 1] ^= 16
     open(path, "wb").write(content)
     try:
-        told["damage"] = asked(connection, "SELECT max(record_id) AS n FROM connections")
+        reported["damage"] = asked(connection, "SELECT max(record_id) AS n FROM connections")
     except DamageError as error:
-        told["damage"] = [str(error).startswith(path + ": cannot be read by Spark: "), str(error)]
-print(json.dumps(told, default=str))
+        reported["damage"] = [str(error).startswith(path + ": cannot be read by Spark: "), str(error)]
+print(json.dumps(reported, default=str))
 """
 
 
@@ -66,12 +66,12 @@ def test_older_lake_gives_its_rows_on_spark_and_null_for_later_columns(tmp_path:
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
+    reported = json.loads(done.stdout.splitlines()[-1])
     tables = json.loads((GOLDEN / "expected.json").read_text())["tables"]
     for name, rows in tables.items():
         keys = [(row["computer_name"], row["record_id"], row.get("process_guid")) for row in rows]
-        assert [(row["computer_name"], row["record_id"], row["process_guid"]) for row in told[name]] == keys
+        assert [(row["computer_name"], row["record_id"], row["process_guid"]) for row in reported[name]] == keys
     count = len(tables["connections"])
-    assert told["null"] == [{"n": 0}]
-    assert told["mixed"] == told["compact"] == [{"rows": count + 2, "n": 1, "w": "rain"}]
-    assert told["damage"][0] is True, told["damage"]
+    assert reported["null"] == [{"n": 0}]
+    assert reported["mixed"] == reported["compact"] == [{"rows": count + 2, "n": 1, "w": "rain"}]
+    assert reported["damage"][0] is True, reported["damage"]

@@ -181,7 +181,7 @@ def test_rules_of_a_configuration(path: Path, engines: Engines) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "told"),
+    ("query", "reported"),
     [
         ("SELECT nosuch FROM connections", "nosuch"),
         ("SELECT * FROM nosuch", "nosuch"),
@@ -191,7 +191,7 @@ def test_rules_of_a_configuration(path: Path, engines: Engines) -> None:
         ("SELECT CAST(process_name AS INTEGER) FROM connections", "cannot be cast"),
     ],
 )
-def test_mistakes_are_told_in_a_line(query: str, told: str, engines: Engines) -> None:
-    with pytest.raises(UsageError, match=told) as caught:
+def test_mistakes_are_reported_in_a_line(query: str, reported: str, engines: Engines) -> None:
+    with pytest.raises(UsageError, match=reported) as caught:
         engines.spark.sql(query).to_arrow_reader()
     assert "\n" not in str(caught.value)

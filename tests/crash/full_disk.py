@@ -104,11 +104,11 @@ def main(disk: Path) -> None:
     for number in range(3):
         lake.append([rows(number)], source="first", version=number)
     lake.readings.add([Reading("log", "first", "first")])
-    told = {}
+    reported = {}
     for job in (append, note, compact, expire, mend):
         done = [tried(disk, made, job, pages) for pages in range(_ENOUGH)]
-        told[job.__name__] = [done.count(False), done.count(True)]
-    sys.stdout.write(json.dumps(told) + "\n")
+        reported[job.__name__] = [done.count(False), done.count(True)]
+    sys.stdout.write(json.dumps(reported) + "\n")
 
 
 if __name__ == "__main__":

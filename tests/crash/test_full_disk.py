@@ -24,8 +24,8 @@ def test_disk_that_fills_up_at_any_step_leaves_the_lake_whole(tmp_path: Path) ->
     script = Path(__file__).with_name("full_disk.py")
     done = subprocess.run([*unshare, sys.executable, str(script), str(disk)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert set(told) == {"append", "note", "compact", "expire", "mend"}
-    for job, (failed, through) in told.items():
+    reported = json.loads(done.stdout)
+    assert set(reported) == {"append", "note", "compact", "expire", "mend"}
+    for job, (failed, through) in reported.items():
         assert failed, job
         assert through, job

@@ -40,8 +40,8 @@ def test_killed_writers_lose_nothing_acknowledged_and_double_nothing(
     location = tmp_path / "lake"
     rounds = [sys.executable, str(Path(__file__).with_name("rounds.py")), str(location), str(folder), str(kills), "1"]
     done = subprocess.run(rounds, capture_output=True, text=True, check=True, timeout=290 if kills == KILLS else 3000)
-    told = json.loads(done.stdout)
-    assert (told["kills"] >= kills, told["failures"], done.stderr) == (True, 0, "")
+    reported = json.loads(done.stdout)
+    assert (reported["kills"] >= kills, reported["failures"], done.stderr) == (True, 0, "")
 
     lake = Lake.open(location)
     before = _counts(lake)
@@ -49,8 +49,8 @@ def test_killed_writers_lose_nothing_acknowledged_and_double_nothing(
     after = _counts(lake)
     recorded = {number for computer, number in after if computer == "recorder"}
     # What was acknowledged is there; and, each append being whole, nothing but the appends up to the last.
-    assert len(told["acknowledged"]) > 5
-    assert recorded >= {3 * number + row for number in told["acknowledged"] for row in range(3)}
+    assert len(reported["acknowledged"]) > 5
+    assert recorded >= {3 * number + row for number in reported["acknowledged"] for row in range(3)}
     assert recorded == set(range(len(recorded)))
     assert len(recorded) % 3 == 0
     read = {number for computer, number in after if computer != "recorder"}

@@ -1,7 +1,7 @@
 """Make a golden lake, and golden files of a recording, with the procwire that is installed.
 
 Usage: make_golden.py NAME, which writes tests/data/lakes/NAME and tests/data/recordings/NAME. tests/data/PROVENANCE.md
-says which commit made which. Later versions must read, append to, compact and verify what is here: never make one anew.
+says which commit made which. Later versions must read, append to, compact and verify what is here: never remake one.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ Group = tuple[int, str, str] | None
 
 
 @dataclass(frozen=True)
-class Told:
+class CompiledFilter:
     """A filter, as either form states it."""
 
     field: str
@@ -49,32 +49,34 @@ class Told:
 
 
 @dataclass(frozen=True)
-class ToldElement:
+class CompiledElement:
     """An element, as either form states it."""
 
     event: str
     onmatch: str
     relation: str
-    filters: tuple[Told, ...]
+    filters: tuple[CompiledFilter, ...]
 
 
-def ordered(elements: tuple[Element, ...]) -> list[ToldElement]:
+def ordered(elements: tuple[Element, ...]) -> list[CompiledElement]:
     """What we have parsed, in the order and with the numbers that Sysmon's loader gives: event by event."""
     number = 0
-    told = []
+    reported = []
     for event in EVENTS:
         for element in elements:
             if element.event == event:
-                filters: list[Told] = []
+                filters: list[CompiledFilter] = []
                 number += _wasted_numbers(element)
                 for operand in element.operands:
                     if isinstance(operand, Filter):
-                        filters.append(_told(operand, None))
+                        filters.append(_reported(operand, None))
                     else:
                         number += 1
-                        filters += (_told(inner, (number, operand.relation, operand.name)) for inner in operand.filters)
-                told.append(ToldElement(event, element.onmatch, element.relation, tuple(filters)))
-    return told
+                        filters += (
+                            _reported(inner, (number, operand.relation, operand.name)) for inner in operand.filters
+                        )
+                reported.append(CompiledElement(event, element.onmatch, element.relation, tuple(filters)))
+    return reported
 
 
 def _wasted_numbers(element: Element) -> int:
@@ -94,11 +96,11 @@ def _wasted_numbers(element: Element) -> int:
     raise AssertionError(f"no event of {element.event} has all the fields of the one in line {element.place.line}")
 
 
-def _told(filter_: Filter, group: Group) -> Told:
-    return Told(filter_.field, filter_.condition, filter_.value, filter_.name, group)
+def _reported(filter_: Filter, group: Group) -> CompiledFilter:
+    return CompiledFilter(filter_.field, filter_.condition, filter_.value, filter_.name, group)
 
 
-def decode(blob: bytes) -> list[ToldElement]:
+def decode(blob: bytes) -> list[CompiledElement]:
     """The elements of a compiled configuration."""
     _, count, _, _, offset, _ = struct.unpack_from("<6I", blob)
     elements = []
@@ -108,21 +110,23 @@ def decode(blob: bytes) -> list[ToldElement]:
         assert len(filters) == filter_count
         # The default is what happens where nothing matches.
         elements.append(
-            ToldElement(_EVENT_IDS[event_id], ("exclude", "include")[default], ("or", "and")[combine], filters)
+            CompiledElement(_EVENT_IDS[event_id], ("exclude", "include")[default], ("or", "and")[combine], filters)
         )
         offset = next_offset
     assert len(elements) == count
     return elements
 
 
-def _filters(blob: bytes, event_id: int, offset: int) -> Iterator[Told]:
+def _filters(blob: bytes, event_id: int, offset: int) -> Iterator[CompiledFilter]:
     layout = _layout(event_id)
     while offset:
         field, name, condition, next_offset, size, group, group_offset = _FILTER.unpack_from(blob, offset)
         data = offset + _FILTER.size
         value = blob[data : data + size].decode("utf-16-le")
         assert value.endswith("\0")
-        yield Told(layout[field], _CONDITIONS[condition], value[:-1], _text(name), _group(blob, group, group_offset))
+        yield CompiledFilter(
+            layout[field], _CONDITIONS[condition], value[:-1], _text(name), _group(blob, group, group_offset)
+        )
         offset = next_offset
 
 
@@ -146,7 +150,7 @@ def _text(field: bytes) -> str:
     return field.decode("utf-16-le").partition("\0")[0]
 
 
-def printed(elements: list[ToldElement]) -> list[str]:
+def printed(elements: list[CompiledElement]) -> list[str]:
     """The printout that Sysmon makes of elements; one that follows another of its event and kind is left out."""
     lines = []
     last: tuple[str, str] | None = None
@@ -158,11 +162,11 @@ def printed(elements: list[ToldElement]) -> list[str]:
             f" - {element.event:<34} onmatch: {element.onmatch}   combine rules using '{element.relation.title()}'"
         )
         group: Group = None
-        for told in element.filters:
-            if told.group and told.group != group:
-                number, relation, name = group = told.group
+        for reported in element.filters:
+            if reported.group and reported.group != group:
+                number, relation, name = group = reported.group
                 short = name.encode()[:_NAME_IN_PRINTOUT].decode() or f"{number:04}"
                 lines.append(f"\tCompound Rule {short}   combine using {relation.title()}")
-            indent = "    " if told.group else ""
-            lines.append(f"\t{indent}{told.field:<30} filter: {told.condition:<12} value: '{told.value}'")
+            indent = "    " if reported.group else ""
+            lines.append(f"\t{indent}{reported.field:<30} filter: {reported.condition:<12} value: '{reported.value}'")
     return lines

@@ -66,10 +66,10 @@ def test_rules_equal_those_that_sysmon_prints(path: Path) -> None:
 def test_compiled_rules_are_many() -> None:
     """Rules of every kind are among them."""
     elements = [element for path in files(".bin") for element in decode(content(path))]
-    filters = [told for element in elements for told in element.filters]
+    filters = [reported for element in elements for reported in element.filters]
     assert len(filters) > 1300
-    assert {told.group is not None for told in filters} == {True, False}
-    assert len({told.condition for told in filters}) >= 8
+    assert {reported.group is not None for reported in filters} == {True, False}
+    assert len({reported.condition for reported in filters}) >= 8
     assert len({element.event for element in elements}) >= 15
 
 
@@ -95,7 +95,7 @@ def test_real_configurations_parse(path: Path) -> None:
 def test_all_ways_agree_over_real_events(path: Path) -> None:
     """What it logs of real events, and under which names: by the reference, by SQL, and by what `read` uses."""
     configuration = parse(content(path), lenient=True)
-    batch = told_apart(configuration)
+    batch = distinguishing_rows(configuration)
     rows = batch.to_pylist()
     for strict in (False, True):
         expected = by_reference(configuration, rows, strict=strict)
@@ -108,7 +108,7 @@ def test_real_configurations_tell_events_apart() -> None:
     counts: Counter[Verdict] = Counter()
     for path in files("main.xml", "sysmon-modular-config.xml", "21_real_world_olaf.xml"):
         configuration = parse(content(path))
-        counts.update(by_reference(configuration, told_apart(configuration).to_pylist()))
+        counts.update(by_reference(configuration, distinguishing_rows(configuration).to_pylist()))
     assert counts[None] > 100
     assert counts["-"] > 0
     assert len(counts) >= 10
@@ -126,7 +126,7 @@ def events() -> pa.Table:
     return procwire.read([truth.EXAMPLE, *logs])
 
 
-def told_apart(configuration: Configuration) -> pa.RecordBatch:
+def distinguishing_rows(configuration: Configuration) -> pa.RecordBatch:
     """Real events, each once as far as the configuration distinguishes them; of many for many filters only some."""
     asked = {COLUMNS[filter_.field].name for element in configuration.network_connect for filter_ in element.filters}
     numbered = events().append_column("number", pa.array(range(events().num_rows)))

@@ -49,8 +49,8 @@ def differences(rows: list[dict[str, Any]], expected: list[dict[str, Any]]) -> l
     assert len(rows) == len(expected)
     return [
         (number, column, row[column], value)
-        for number, (row, told) in enumerate(zip(rows, expected, strict=True))
-        for column, value in told.items()
+        for number, (row, reported) in enumerate(zip(rows, expected, strict=True))
+        for column, value in reported.items()
         if row[column] != value
     ]
 

@@ -2,7 +2,7 @@
 
 Rules of our own run over the repository's logs; those of SigmaHQ, whose licence keeps them out of it, over the whole
 corpus, where PROCWIRE_CORPUS names its folder. `sigma/matches.json` and `sigma/corpus_*.json` are what was reviewed:
-`python tests/golden/test_sigma_matches.py` writes them anew.
+`python tests/golden/test_sigma_matches.py` writes them again.
 """
 
 from __future__ import annotations

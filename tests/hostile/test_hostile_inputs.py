@@ -80,8 +80,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 VERBS: dict[str, tuple[str, ...]] = {
     "read": ("read", "logs", "--to", "csv"),
     "lake": ("read", "logs", "--lake", "lake"),
-    "sql": ("sql", "SELECT count(*) AS n FROM connections", "--files", "logs", "--to", "csv"),
-    "hunt": ("hunt", "top_talkers", "--files", "logs", "--to", "csv"),
+    "sql": ("sql", "SELECT count(*) AS n FROM connections", "logs", "--to", "csv"),
+    "hunt": ("hunt", "top_talkers", "logs", "--to", "csv"),
     "detect": ("detect", "--rules", str(ROOT / "examples" / "rules"), "logs", "--to", "csv"),
     "config test": ("config", "test", str(ROOT / "examples" / "configs" / "log-everything.xml"), "logs"),
 }
@@ -90,15 +90,15 @@ VERBS: dict[str, tuple[str, ...]] = {
 @pytest.mark.parametrize("verb", VERBS)
 def test_what_cannot_be_read_is_named_and_costs_no_other_log(verb: str, folder: Path) -> None:
     done = run(*VERBS[verb], cwd=folder.parent)
-    told = done.stderr.decode()
-    assert done.returncode in ((3, 4) if verb == "detect" else (3,)), told
-    assert "Traceback" not in told
-    damage, not_followed = told.partition("damage: ")[2].split("\n")[0], told.partition("not followed: ")[2]
+    reported = done.stderr.decode()
+    assert done.returncode in ((3, 4) if verb == "detect" else (3,)), reported
+    assert "Traceback" not in reported
+    damage, not_followed = reported.partition("damage: ")[2].split("\n")[0], reported.partition("not followed: ")[2]
     for name in UNREADABLE:
         assert f"logs/{name}: " in damage
     for name in NOT_FOLLOWED:
         assert f"logs/{name}: " in not_followed
-    assert f"{GOOD_EVENTS + ODD_EVENTS} network connections" in told
+    assert f"{GOOD_EVENTS + ODD_EVENTS} network connections" in reported
 
 
 def test_the_ledger_names_all_of_it(folder: Path) -> None:
@@ -212,7 +212,7 @@ def test_a_table_whose_name_is_no_text_is_asked_and_kept(way: str, tmp_path: Pat
     # What its name is written as is the name of another file.
     (tmp_path / f"t\\xe9.{way}").write_bytes(b"PAR1 and nothing else")
     (tmp_path / "good.evtx").unlink()
-    done = run("sql", "SELECT count(*) AS n FROM connections", "--files", odd.name, "--to", "csv", cwd=tmp_path)
+    done = run("sql", "SELECT count(*) AS n FROM connections", odd.name, "--to", "csv", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, b"n\r\n30\r\n"), done.stderr
     done = run("read", odd.name, "--lake", "lake", cwd=tmp_path)
     assert (done.returncode, b"30 connections added" in done.stderr) == (0, True), done.stderr
@@ -259,14 +259,14 @@ def test_a_pipe_that_is_named_is_read_from_its_beginning() -> None:
     """As the shell's `<(zcat log.gz)` makes it: what was read to recognise it is not lost."""
     reading, writing = os.pipe()
     with subprocess.Popen(
-        [*PROGRAM, "sql", "SELECT count(*) AS n FROM connections", "--files", f"/dev/fd/{reading}", "--to", "csv"],
+        [*PROGRAM, "sql", "SELECT count(*) AS n FROM connections", f"/dev/fd/{reading}", "--to", "csv"],
         pass_fds=[reading], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
         os.close(reading)
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(GOOD)
-        out, told = process.communicate(timeout=120)
-    assert (process.returncode, out) == (0, b"n\r\n30\r\n"), told
+        out, reported = process.communicate(timeout=120)
+    assert (process.returncode, out) == (0, b"n\r\n30\r\n"), reported
 
 
 LINE = b'{"EventID":3,"SourceName":"Microsoft-Windows-Sysmon","DestinationIp":"10.0.0.1","ProcessId":"4"}\n'
@@ -285,14 +285,14 @@ def test_following_goes_on_beside_what_cannot_be_read(folder: Path) -> None:
         (folder / "new.ndjson").write_bytes(LINE)
         assert b"new.ndjson" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=120)
+        _, reported = process.communicate(timeout=120)
     assert process.returncode == 130
     assert {json.loads(line)["source_file"] for line in lines} == {
         "logs/good.evtx", r"logs/caf\xe9.evtx", "logs/log.ndjson"
     }  # fmt: skip
     for name in (*UNREADABLE, *NOT_FOLLOWED):
-        assert f"logs/{name}: ".encode() in told
-    assert b"logs/old.gz: a packed file" in told
+        assert f"logs/{name}: ".encode() in reported
+    assert b"logs/old.gz: a packed file" in reported
 
 
 @pytest.mark.parametrize("read", [procwire.scan, procwire.read, procwire.connect])

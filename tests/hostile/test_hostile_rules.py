@@ -144,10 +144,10 @@ def test_every_broken_rule_at_once(folder: Path, example_log: Path) -> None:
     for number, (text, _, _) in enumerate(BROKEN.values()):
         (folder / f"bad-{number}.yml").write_text(text, newline="")
     result = check(folder)
-    told = [json.loads(line) for line in result.stdout.splitlines()]
+    reported = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.exit_code == 1
-    assert {row["status"] for row in told} == {"runs", "not run"}
-    assert len(told) == len(BROKEN) + 1
+    assert {row["status"] for row in reported} == {"runs", "not run"}
+    assert len(reported) == len(BROKEN) + 1
     found = invoke("detect", str(example_log), "--rules", str(folder), "--to", "ndjson")
     assert found.exit_code == 4
     assert f"1 Sigma rule ran; {len(BROKEN)} not run (" in found.stderr

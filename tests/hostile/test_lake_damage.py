@@ -252,8 +252,8 @@ def test_forged_commit_of_a_hunt_is_seen_and_undone(location: Path) -> None:
 
 
 def test_forger_of_the_whole_chain_is_found_by_a_head_kept_elsewhere(location: Path, batch_of: BatchOf) -> None:
-    told = run("lake", "verify", "--lake", location).stderr.splitlines()[-1]
-    head = told.removeprefix("head ")
+    shown_text = run("lake", "verify", "--lake", location).stderr.splitlines()[-1]
+    head = shown_text.removeprefix("head ")
     Lake.open(location).append([batch_of({"record_id": 5})], source="later", version=0)
     assert run("lake", "verify", "--lake", location, "--expect", head).exit_code == 0
     # The last commit is made again, with one row less, by all of procwire's rules.

@@ -104,8 +104,8 @@ def test_no_verb_overwrites_what_it_reads(log: Path, tmp_path: Path, verb: str) 
     rules.mkdir()
     arguments: dict[str, list[str | Path]] = {
         "read": ["read", log],
-        "sql": ["sql", "FROM connections", "--files", log],
-        "hunt": ["hunt", "beacons", "--files", log],
+        "sql": ["sql", "FROM connections", log],
+        "hunt": ["hunt", "beacons", log],
         "detect": ["detect", "--rules", rules, log],
     }
     before = log.read_bytes()
@@ -120,7 +120,7 @@ def test_configurations_queries_and_rules_are_inputs_too(log: Path, tmp_path: Pa
     path.write_text("kept")
     arguments: dict[str, list[str | Path]] = {
         "config.xml": ["read", log, "--config", path],
-        "question.sql": ["sql", "--file", path, "--files", log],
+        "question.sql": ["sql", "--file", path, log],
         "rule.yml": ["detect", "--rules", path, log],
     }
     assert run(*arguments[name], "-o", path, "--to", "csv", "--force").returncode == 2
@@ -141,8 +141,8 @@ def test_a_file_that_is_there_is_overwritten_with_force_only(log: Path, tmp_path
     arguments: dict[str, list[str | Path]] = {
         "read": ["read", log, "-o", precious],
         "read --follow": ["read", log, "--follow", "--limit", "1", "-o", precious],
-        "sql": ["sql", "FROM connections LIMIT 1", "--files", log, "-o", precious],
-        "hunt": ["hunt", "fan_out", "--files", log, "-o", precious],
+        "sql": ["sql", "FROM connections LIMIT 1", log, "-o", precious],
+        "hunt": ["hunt", "fan_out", log, "-o", precious],
         "detect": ["detect", "--rules", rule, log, "-o", precious],
         "ledger": ["read", log, "-o", "/dev/null", "--ledger", precious],
         "export": ["lake", "export", "--lake", lake, "-o", precious],
@@ -263,7 +263,7 @@ def test_a_query_that_is_interrupted_leaves_nothing_and_says_so(
     log: Path, tmp_path: Path, number: int, code: int
 ) -> None:
     query = "SELECT sum(hash(a.range, b.range)) FROM range(10000000) a, range(1000000) b"
-    command = [*COMMAND, "sql", query, "--files", str(log), "-o", str(tmp_path / "rows.parquet")]
+    command = [*COMMAND, "sql", query, str(log), "-o", str(tmp_path / "rows.parquet")]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     deadline_s = time.monotonic() + 60
     while not list(tmp_path.glob(".procwire-*.part")) and time.monotonic() < deadline_s:

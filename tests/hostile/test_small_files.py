@@ -12,8 +12,8 @@ from command_line import invoke
 from procwire.cli.record_status import print_status
 from procwire.enrich.ports import PortNames
 from procwire.enrich.users import _parse_passwd
-from procwire.enrich.watched import Watched
 from procwire.errors import UsageError
+from procwire.files.watching import Watched
 from procwire.hunts import find, load
 from procwire.recorder import status
 from procwire.recorder.status import running_recorders
@@ -27,7 +27,7 @@ HUNT = "-- A hunt\n--\n-- Columns:\n--   n  integer  A number\nSELECT 1 AS n\n"
     ("data", "reason"),
     [
         (b"", r"bad\.sql:1: found no comment"),
-        (b"\xff\xfe-\0-\0", "found bytes that are no UTF-8, expected a hunt"),
+        (b"\xff\xfe-\0-\0", "found bytes that are not UTF-8, expected a hunt"),
         (b"\0" * 100, r"bad\.sql:1: found no comment"),
         (b"-" * (1 << 20), r"bad\.sql:1: found 1,048,57\d characters in a line of the header, expected 1,000 at most"),
         (b" " * ((1 << 20) + 1), "found more than 1,048,576 bytes, expected 1,048,576 at most"),
@@ -90,7 +90,7 @@ def test_a_status_file_that_is_none_is_no_recorder(tmp_path: Path, monkeypatch: 
     assert list(running_recorders()) == []
 
 
-def test_a_status_file_of_another_shape_is_told(
+def test_a_status_file_of_another_shape_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It says who records, if nothing else."""

@@ -471,16 +471,16 @@ def test_a_query_without_end_is_ended_and_says_by_which_limit(ground: Ground, op
     """In a process of its own, which must not die of it."""
     timeout = "2s" if option == "--timeout" else "1h"
     done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, "sql", query, "--files", ground.evidence, "--timeout", timeout,
+        [sys.executable, "-c", _PROGRAM, "sql", query, ground.evidence, "--timeout", timeout,
          "--memory", "300MB", "--spill", "10MB"],
         capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
-    told = done.stderr.splitlines()[-1]
-    assert told.startswith("procwire: ")
-    assert "limit" in told
+    shown_text = done.stderr.splitlines()[-1]
+    assert shown_text.startswith("procwire: ")
+    assert "limit" in shown_text
     # What does not fit in memory goes to disk first: either limit may be met.
-    assert option in told or (option == "--memory" and "--spill" in told), told
+    assert option in shown_text or (option == "--memory" and "--spill" in shown_text), shown_text
 
 
 @pytest.mark.parametrize(
@@ -495,7 +495,7 @@ def test_a_query_without_end_is_ended_and_says_by_which_limit(ground: Ground, op
 @pytest.mark.long
 def test_memory_that_duckdb_does_not_count_is_limited(ground: Ground, query: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, "sql", query, "--files", ground.evidence, "--memory", "300MB"],
+        [sys.executable, "-c", _PROGRAM, "sql", query, ground.evidence, "--memory", "300MB"],
         capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
@@ -523,7 +523,7 @@ def test_what_a_killed_query_left_is_removed_by_the_next(ground: Ground, tmp_pat
         left = Path(child.stdout.readline().strip())
         assert left.parent == tmp_path
         assert left.stat().st_mode & 0o777 == 0o700
-        ask: list[str | Path] = [sys.executable, "-c", _PROGRAM, "sql", "SELECT 1", "--files", ground.evidence]
+        ask: list[str | Path] = [sys.executable, "-c", _PROGRAM, "sql", "SELECT 1", ground.evidence]
         subprocess.run(ask, env=environment, check=True, capture_output=True)
         assert list(tmp_path.iterdir()) == [left]
         child.kill()

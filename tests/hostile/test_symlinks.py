@@ -170,7 +170,7 @@ def test_a_part_that_is_swapped_for_a_link_is_not_written_to(hostile: Path, prec
     part.unlink()
     plant(part, precious)
     file.stream.write(b"rows")
-    with pytest.raises(UsageError, match="took away"):
+    with pytest.raises(UsageError, match="another process removed"):
         file.commit()
     file.discard()
     assert precious.read_text() == SECRET
@@ -299,7 +299,7 @@ def test_a_name_that_becomes_a_link_while_recording_loses_rows_and_writes_nothin
     (folder / f"rows{suffix}").rename(folder / "moved")
     plant(folder / f"rows{suffix}", precious)
     out.tick()
-    assert "cannot write" in str(out.trouble)
+    assert "cannot write" in str(out.error)
     out.write(numbered(1, 1))
     out.close()
     assert precious.read_text() == SECRET

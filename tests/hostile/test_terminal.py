@@ -98,7 +98,7 @@ def test_what_a_terminal_shows_of_json_and_xml_is_still_the_data(log: Path) -> N
 @pytest.mark.parametrize("format", ["table", "ndjson", "csv", "csv-safe"])
 def test_columns_that_a_query_names_are_safe(log: Path, format: str) -> None:
     query = f'SELECT user_name AS "{EVIL}\nnext", 1 AS "=1+1{ESCAPE}" FROM connections'
-    shown = on_terminal("sql", query, "--files", log, "--to", format)
+    shown = on_terminal("sql", query, log, "--to", format)
     assert_safe(shown)
     assert "Traceback" not in shown
 
@@ -118,10 +118,10 @@ def test_no_cell_begins_as_a_formula_where_semicolons_separate() -> None:
         ("read", "{log}", "-o", f"/nowhere/{EVIL}/rows.csv"),
         ("read", "{log}", "--ledger", f"/nowhere/{EVIL}/ledger.json"),
         ("read", "{log}", "--config", f"/nowhere/{EVIL}.xml"),
-        ("sql", f'SELECT * FROM "{EVIL}"', "--files", "{log}"),
-        ("sql", f"SELECT error('{EVIL}')", "--files", "{log}"),
+        ("sql", f'SELECT * FROM "{EVIL}"', "{log}"),
+        ("sql", f"SELECT error('{EVIL}')", "{log}"),
         ("hunt", EVIL),
-        ("hunt", "beacons", "--param", f"{EVIL}=1", "--files", "{log}"),
+        ("hunt", "beacons", "--param", f"{EVIL}=1", "{log}"),
         ("detect", "--rules", f"/nowhere/{EVIL}", "{log}"),
         ("lake", "info", "--lake", f"/nowhere/{EVIL}"),
         ("config", "check", f"/nowhere/{EVIL}"),
@@ -173,7 +173,7 @@ def test_rules_are_safe(tmp_path: Path, log: Path, verb: str) -> None:
     assert_safe(on_terminal(*found[verb]))
 
 
-@pytest.mark.parametrize("arguments", [("hunt",), ("hunt", "mine", "--describe"), ("hunt", "mine", "--files", "{log}")])
+@pytest.mark.parametrize("arguments", [("hunt",), ("hunt", "mine", "--describe"), ("hunt", "mine", "{log}")])
 def test_hunts_are_safe(tmp_path: Path, log: Path, arguments: tuple[str, ...]) -> None:
     (tmp_path / "mine.sql").write_text(
         f"-- A title {EVIL}\n--\n-- Says {EVIL}.\n--\n-- Columns:\n--   user_name   text   {EVIL}\n\n"
@@ -187,7 +187,7 @@ def test_a_pipe_gets_exact_bytes(log: Path) -> None:
     """It may lead to a program; for people there is csv-safe."""
     for arguments in (
         ("read", str(log), "--to", "csv"),
-        ("sql", "FROM connections", "--files", str(log), "--to", "csv"),
+        ("sql", "FROM connections", str(log), "--to", "csv"),
     ):
         done = subprocess.run([*COMMAND, *arguments], capture_output=True, check=True)
         [row] = csv.DictReader(io.StringIO(done.stdout.decode(), newline=""))

@@ -17,7 +17,7 @@ DATA = ROOT / "tests" / "data"
 
 FORMATS = ("evtx", "xml", "json", "csv", "text")
 # Kinds of damage that stand for a record; the others are of chunks, headers and inputs.
-RECORD_DAMAGE = ("broken record", "overlong record")
+RECORD_DAMAGE = ("broken record", "overlong record", "unknown format")
 
 
 def scan(

@@ -207,12 +207,12 @@ def test_what_does_nothing_can_go(configuration: Configuration, events: list[dic
 @SETTINGS
 @given(configurations(), IMAGES_AND_USERS)
 def test_what_includes_or_excludes_everything_does(configuration: Configuration, event: dict[str, str]) -> None:
-    told = [finding.text for finding in check(configuration)]
+    reported = [finding.text for finding in check(configuration)]
     decision = decide(configuration, event)
-    if any("so everything is excluded" in text for text in told):
+    if any("so everything is excluded" in text for text in reported):
         assert not decision.logged
-    if any("so no network connection is logged" in text for text in told):
+    if any("so no network connection is logged" in text for text in reported):
         assert not decision.logged
-    if any("so everything is included" in text for text in told) and not decision.logged:
+    if any("so everything is included" in text for text in reported) and not decision.logged:
         assert decision.element is not None
         assert decision.element.onmatch == "exclude"

@@ -96,8 +96,8 @@ def test_rules_beyond_their_limits(
 def test_rows_are_kept_or_left_out(sample: Sample, rows: list[Row]) -> None:
     """The rows that are logged stay, in their order and with the rule's name; or all do, marked."""
     verdicts = by_reference(sample.configuration, rows)
-    logged = [row | {"rule_name": _told(verdict)} for row, verdict in zip(rows, verdicts, strict=True) if verdict]
-    marked = [row | {"rule_name": _told(verdict)} for row, verdict in zip(rows, verdicts, strict=True)]
+    logged = [row | {"rule_name": _reported(verdict)} for row, verdict in zip(rows, verdicts, strict=True) if verdict]
+    marked = [row | {"rule_name": _reported(verdict)} for row, verdict in zip(rows, verdicts, strict=True)]
     batch = batch_of(rows)
     assert ConfigFilter(sample.configuration)(batch).to_pylist() == _written(sample.configuration, logged)
     kept = ConfigFilter(sample.configuration, keep=True)(batch)
@@ -105,7 +105,7 @@ def test_rows_are_kept_or_left_out(sample: Sample, rows: list[Row]) -> None:
     assert kept.select(SCHEMA.names).to_pylist() == _written(sample.configuration, marked)
 
 
-def _told(verdict: Verdict) -> str | None:
+def _reported(verdict: Verdict) -> str | None:
     return None if verdict == "-" else verdict
 
 

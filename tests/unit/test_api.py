@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 import procwire
+from command_line import invoke
 from procwire.event import FIELDS
 from procwire.sysmon import ConfigFilter, parse
 
@@ -210,3 +212,44 @@ def test_logs_are_read_into_a_lake_once(example_log: Path, tmp_path: Path) -> No
     with pytest.raises(procwire.UsageError):
         procwire.read_into_lake(example_log, tmp_path / "other", where="nonsense = 1")
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.parquet", "rows.ndjson"])
+def test_export_writes_the_format_of_the_suffix(example_log: Path, tmp_path: Path, name: str) -> None:
+    """The same bytes as `procwire read` writes."""
+    ledger = procwire.export(example_log, tmp_path / name, where="dst_port = 443")
+    assert (ledger.events, ledger.damaged) == (153, False)
+    command_line = tmp_path / f"again-{name}"
+    assert invoke("read", example_log, "--where", "dst_port = 443", "-o", command_line).exit_code == 0
+    assert (tmp_path / name).read_bytes() == command_line.read_bytes()
+
+
+def test_export_never_replaces_a_file_unasked(example_log: Path, tmp_path: Path) -> None:
+    """Nor an input at all; and what cannot be completed leaves nothing."""
+    output = tmp_path / "rows.csv"
+    output.write_text("mine")
+    with pytest.raises(procwire.UsageError, match="exists already"):
+        procwire.export(example_log, output)
+    assert output.read_text() == "mine"
+    assert procwire.export(example_log, output, force=True, limit=1).events > 0
+    assert output.read_text().count("\n") == 2
+    log = tmp_path / "log.evtx"
+    log.write_bytes(example_log.read_bytes())
+    with pytest.raises(procwire.UsageError, match="one of the files that are read"):
+        procwire.export(log, log, to="csv", force=True)
+    with pytest.raises(procwire.UsageError, match=r"found the suffix \.xlsx"):
+        procwire.export(log, tmp_path / "rows.xlsx")
+    (tmp_path / "no-log.evtx").write_bytes(b"\0" * 5000)
+    with pytest.raises(procwire.InputError):
+        procwire.export(tmp_path / "no-log.evtx", tmp_path / "none.csv")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log.evtx", "no-log.evtx", "rows.csv"]
+
+
+def test_a_period_selects_events_by_time(example_log: Path) -> None:
+    """Times without a zone are UTC."""
+    moment = datetime(2017, 10, 23, 7, 0)
+    before = procwire.read(example_log, until=moment)
+    after = procwire.read(example_log, since=moment)
+    assert before.num_rows + after.num_rows == 153
+    assert max(before["event_creation_time"].to_pylist()) < moment.replace(tzinfo=UTC)
+    assert min(after["event_creation_time"].to_pylist()) >= moment.replace(tzinfo=UTC)

@@ -49,7 +49,7 @@ def test_hunt_finds_what_the_verb_prints(example_log: Path, lake: Path) -> None:
     found = procwire.hunt("top-talkers", example_log, min_connections=2)
     assert found.table.schema == found.hunt.schema
     columns = ["process_name", "connections", "destinations"]
-    for data in (("--files", str(example_log)), ("--lake", str(lake))):
+    for data in ((str(example_log),), ("--lake", str(lake))):
         rows = printed("hunt", "top_talkers", *data, "-p", "min_connections=2")
         assert [{name: row[name] for name in columns} for row in rows] == found.table.select(columns).to_pylist()
     assert procwire.hunt("top_talkers", lake=lake, min_connections="2").table == found.table

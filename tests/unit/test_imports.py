@@ -20,12 +20,13 @@ LEVELS = (
     {"api", "dictionary"},
     {"recorder"},
     {"spark", "hunts", "sigma"},
-    {"query", "targets"},
+    {"configurations", "pipeline", "query", "targets"},
     {"lake", "select"},
     {"sources", "sysmon", "enrich", "sinks", "vocabularies"},
-    {"bounded", "engine", "event", "files", "guid", "ledger", "matching", "period", "units"},
+    {"files"},
+    {"bounded", "engine", "event", "guid", "ledger", "matching", "period", "units"},
     {"extras"},
-    {"choices", "errors", "plain", "signals", "version", "words"},
+    {"choices", "errors", "netlink", "paths", "plain", "retry", "signals", "version", "words"},
 )
 # Its only user; and the version for `procwire --version`, which imports no reader.
 CORE_USERS = {"sources", "cli/version.py"}
@@ -134,6 +135,7 @@ def test_public_api_is_what_it_says() -> None:
         "connect",
         "decode_guid",
         "detect",
+        "export",
         "hunt",
         "read",
         "read_into_lake",

@@ -20,9 +20,9 @@ def test_a_period_has_an_inside() -> None:
 
 
 @pytest.mark.parametrize("until", [NOON, NOON - timedelta(days=1), NOON.replace(tzinfo=None)])
-def test_a_period_that_ends_first_is_told(until: datetime) -> None:
-    told = rf"^found until {until:%F}T12:00:00Z, expected a time after since, which is 2024-03-01T12:00:00Z$"
-    with pytest.raises(UsageError, match=told):
+def test_a_period_that_ends_first_is_reported(until: datetime) -> None:
+    reported = rf"^found until {until:%F}T12:00:00Z, expected a time after since, which is 2024-03-01T12:00:00Z$"
+    with pytest.raises(UsageError, match=reported):
         check_period(NOON, until)
 
 

@@ -3,25 +3,25 @@
 use std::sync::Arc;
 
 use crate::table::columns::Tables;
-use crate::table::event::{Event, Events};
+use crate::table::event::{Event, Events, Provider};
 use crate::table::ledger::{Ledger, Place};
+
+pub use crate::table::event::{SYSMON, SYSMON_LINUX};
 
 /// The longest record of any format that is read; a longer one is dropped and counted.
 pub const MAX_RECORD_BYTES: usize = 16 << 20;
-
-/// Provider of Sysmon on Windows.
-pub const SYSMON: &str = "Microsoft-Windows-Sysmon";
-/// Provider of Sysmon for Linux.
-pub const SYSMON_LINUX: &str = "Linux-Sysmon";
 
 /// Kind of damage: a record that is truncated or inconsistent.
 pub const BROKEN_RECORD: &str = "broken record";
 /// Kind of damage: a record over [`MAX_RECORD_BYTES`].
 pub const OVERLONG_RECORD: &str = "overlong record";
 
+/// Kind of damage: a requested event in a form that cannot be read; the reason has the keys that the record has.
+pub const UNKNOWN_FORMAT: &str = "unknown format";
+
 /// Whether a provider's name is Sysmon's, on Windows or Linux.
 pub fn is_sysmon(provider: &str) -> bool {
-    provider.eq_ignore_ascii_case(SYSMON) || provider.eq_ignore_ascii_case(SYSMON_LINUX)
+    Provider::of(provider) == Provider::Sysmon
 }
 
 /// Kind of warning: bytes that are not UTF-8 and became U+FFFD.
@@ -66,11 +66,11 @@ impl FormatName {
 /// Whether a record becomes a row, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// A Sysmon event that was requested.
+    /// An event that was requested.
     Asked(Event),
     /// Another Sysmon event.
     OtherEvent,
-    /// An event of another provider.
+    /// An event of another provider, of which none was requested.
     OtherProvider,
 }
 
@@ -78,16 +78,18 @@ impl Verdict {
     /// Judge by provider and event id; if the log does not name the provider, it is Sysmon when `assume_sysmon` is
     /// true.
     pub fn of(provider: Option<&str>, event_id: Option<i64>, assume_sysmon: bool, asked: Events) -> Verdict {
-        Self::new(provider.map_or(assume_sysmon, is_sysmon), event_id, asked)
+        let assumed = if assume_sysmon { Provider::Sysmon } else { Provider::Other };
+        Self::new(provider.map_or(assumed, Provider::of), event_id, asked)
     }
 
-    /// Judge by whether the provider is Sysmon, and by event id.
+    /// Judge by provider and event id.
     #[inline]
-    pub fn new(is_sysmon: bool, event_id: Option<i64>, asked: Events) -> Verdict {
-        if !is_sysmon {
-            return Verdict::OtherProvider;
+    pub fn new(provider: Provider, event_id: Option<i64>, asked: Events) -> Verdict {
+        match event_id.and_then(|id| asked.of(provider, id)) {
+            Some(event) => Verdict::Asked(event),
+            None if provider == Provider::Sysmon => Verdict::OtherEvent,
+            None => Verdict::OtherProvider,
         }
-        event_id.and_then(|id| asked.of_id(id)).map_or(Verdict::OtherEvent, Verdict::Asked)
     }
 
     /// Count a skipped record in `ledger` (a requested one is counted when its row is pushed).

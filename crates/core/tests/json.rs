@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use procwire_core::event;
-use procwire_core::format::{BROKEN_RECORD, FormatName};
+use procwire_core::format::{BROKEN_RECORD, FormatName, UNKNOWN_FORMAT};
 use procwire_core::ledger::Ledger;
 use procwire_core::schema::Field;
 use procwire_core::stream::{Options, Stream};
@@ -165,7 +165,7 @@ const SHAPES: &[(&str, Render, &[Field])] = &[
         &[],
     ),
     ("PowerShell", powershell, &[]),
-    ("message only", |event| json!({"message": event.message("\r\n"), "host": {"name": "collector"}}), ALL_SYSTEM),
+    ("message only", |event| json!({"message": event.message("\r\n"), "host": {"name": "HOST1"}}), MESSAGE_MISSING),
     ("Kibana fields", kibana_fields, &[Field::EventKeywords, Field::EventRecordedTime]),
 ];
 
@@ -204,14 +204,12 @@ const SENTINEL_EVENT_MISSING: &[Field] = &[
 ];
 const EVTXECMD_MISSING: &[Field] =
     &[Field::ProviderGuid, Field::EventVersion, Field::EventTask, Field::EventOpcode, Field::EventKeywords];
-const ALL_SYSTEM: &[Field] = &[
+const MESSAGE_MISSING: &[Field] = &[
     Field::EventRecordedTime,
     Field::RecordId,
-    Field::ComputerName,
     Field::ProviderName,
     Field::ProviderGuid,
     Field::Channel,
-    Field::EventId,
     Field::EventVersion,
     Field::EventLevel,
     Field::EventTask,
@@ -527,6 +525,140 @@ fn records_of_other_events_and_providers_are_counted() {
     assert_eq!(rows.len(), 1);
     assert_eq!((account.ledger.records, account.ledger.other_events, account.ledger.other_providers), (5, 2, 2));
     assert_identity(&account.ledger);
+}
+
+fn unknown(text: &str) -> (usize, u64, String) {
+    let (rows, account) = read(text.as_bytes());
+    assert_identity(&account.ledger);
+    let reason = account.ledger.damage.iter().find(|(kind, ..)| *kind == UNKNOWN_FORMAT);
+    let reason = reason.map(|(_, _, examples)| examples[0].detail.clone()).unwrap_or_default();
+    (rows.len(), account.ledger.damage.count(UNKNOWN_FORMAT), reason)
+}
+
+#[test]
+fn an_event_without_a_process_and_a_destination_is_no_row_but_counted_with_its_keys() {
+    let moved = json!({"winlog": {"event_id": 3, "provider_name": PROVIDER, "channel": CHANNEL},
+        "somewhere": {"else": "10.0.0.4"}, "process": {"name": "x.exe"}});
+    let (rows, count, reason) = unknown(&moved.to_string());
+    assert_eq!((rows, count), (0, 1));
+    assert!(reason.contains("somewhereelse") && reason.contains("winlogeventid"), "{reason}");
+    let empty = json!({"EventID": 3, "SourceName": PROVIDER, "Message": "-", "DestinationIp": "-", "Image": "x"});
+    assert_eq!(unknown(&empty.to_string()).0, 0);
+    let names = vec!["System.Diagnostics.Eventing.Reader.EventProperty"; 18];
+    let types = json!({"Id": 3, "ProviderName": PROVIDER, "Properties": names});
+    assert_eq!(unknown(&types.to_string()).1, 1);
+}
+
+/// What most encodings carry.
+fn core(row: &[Option<String>]) -> Vec<Option<String>> {
+    let fields = [
+        Field::EventCreationTime,
+        Field::ProcessGuid,
+        Field::ProcessId,
+        Field::ProcessName,
+        Field::UserName,
+        Field::NetworkProtocol,
+        Field::NetworkConnectionInitiated,
+        Field::SrcIp,
+        Field::SrcPort,
+        Field::SrcHostName,
+        Field::DstIp,
+        Field::DstPort,
+        Field::RuleName,
+    ];
+    fields.iter().map(|field| row[*field as usize].clone()).collect()
+}
+
+#[test]
+fn fields_are_found_under_the_names_of_ecs() {
+    let (expected, _) = read(winlogbeat_7(&Event::default()).to_string().as_bytes());
+    let ecs = json!({"@timestamp": "2023-11-17T06:02:03.735Z", "ecs": {"version": "8.0.0"}, "host": {"name": "host1"},
+        "event": {"code": "3", "module": "sysmon", "provider": PROVIDER, "created": TIME}, "log": {"level": "information"},
+        "source": {"ip": "10.0.0.4", "port": 49756, "domain": "host1.example"}, "rule": {"name": "technique_id=T1021"},
+        "destination": {"ip": "20.83.130.102", "port": 443}, "network": {"transport": "tcp", "direction": "egress",
+            "protocol": "https", "type": "ipv4"}, "user": {"name": "NETWORK SERVICE", "domain": "NT AUTHORITY", "id": "S-1-5-18"},
+        "process": {"pid": 1272, "entity_id": "{8CAD0A01-015C-6557-1700-000000000E00}", "name": "svchost.exe",
+            "executable": r"C:\Windows\System32\svchost.exe"}});
+    for separator in [".", "_", "-", "/"] {
+        let mut flat = Map::new();
+        flatten("", &ecs, &mut flat);
+        let joined: Map<String, Value> =
+            flat.into_iter().map(|(key, value)| (key.replace('.', separator), value[0].clone())).collect();
+        for value in [ecs.clone(), Value::Object(joined)] {
+            let (rows, account) = read(value.to_string().as_bytes());
+            assert_eq!((rows.len(), account.ledger.damage.total()), (1, 0), "{value}");
+            assert_eq!(core(&rows[0]), core(&expected[0]), "{value}");
+            assert_eq!(rows[0][Field::EventRecordedTime as usize].as_deref(), Some(TIME_US));
+        }
+    }
+    let packetbeat = json!({"source": {"ip": "10.0.0.4"}, "destination": {"ip": "10.0.0.5"}, "process": {"pid": 3},
+        "event": {"provider": "packetbeat", "code": 3}, "message": "not Sysmon"});
+    assert_eq!(read(packetbeat.to_string().as_bytes()).0.len(), 0);
+}
+
+#[test]
+fn an_event_is_found_under_any_key_and_in_any_document() {
+    let event = Event::default();
+    let (expected, _) = read(winlogbeat_7(&event).to_string().as_bytes());
+    let xml = event.xml_event();
+    let json = winlogbeat_7(&event).to_string();
+    let pairs = |key: &str, value: &str| -> Vec<Value> {
+        event.data.iter().map(|(field, text)| json!({key: field.sysmon(), value: {"stringValue": text}})).collect()
+    };
+    let columns: Vec<Value> =
+        event.data.iter().map(|(field, _)| json!({"name": field.sysmon(), "type": "string"})).collect();
+    let cells: Vec<&str> = event.data.iter().map(|(_, text)| text.as_str()).collect();
+    let documents = [
+        (json!({"anything": {"at": {"all": xml}}}), 1),
+        (json!({"anything": json}), 1),
+        (json!({"a": json!({"b": json}).to_string()}), 1),
+        (json!({"text": event.message("\n"), "host": "HOST1"}), 1),
+        (json!({"bytes": xml.bytes().collect::<Vec<u8>>()}), 1),
+        (json!({"streams": [{"stream": {"job": "sysmon"}, "values": [["1", xml], ["2", json], ["3", "other"]]}]}), 2),
+        (
+            json!({"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": {"stringValue": xml}}, {"body": {"stringValue": xml}}]}]}]}),
+            2,
+        ),
+        (json!({"body": {"kvlistValue": {"values": pairs("key", "value")}}, "event.code": 3, "provider": PROVIDER}), 1),
+        (json!({"tables": [{"name": "PrimaryResult", "columns": columns, "rows": [cells, cells]}]}), 2),
+        (json!({"event_0": {"xml_string": xml}, "event_1": {"xml_string": xml}}), 2),
+        (json!({"page": {"of": [{"n": 1, "doc": winlogbeat_7(&event)}, {"n": 2, "doc": winlogbeat_7(&event)}]}}), 2),
+    ];
+    for (document, count) in documents {
+        for text in [document.to_string(), format!("[{document},{document}]")] {
+            let times = if text.starts_with('[') { 2 } else { 1 };
+            let (rows, account) = read(text.as_bytes());
+            assert_eq!(account.ledger.damage.iter().next(), None, "{text}");
+            assert_eq!(rows.len(), count * times, "{text}");
+            for row in rows {
+                assert_eq!(core(&row), core(&expected[0]), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_record_says_twice_makes_one_row() {
+    let event = Event::default();
+    let mut value = winlogbeat_7(&event);
+    value["winlog"].as_object_mut().unwrap().remove("event_data");
+    value["event"]["original"] = json!(event.xml_event());
+    value["message"] = json!("Network connection detected");
+    let (rows, account) = read(value.to_string().as_bytes());
+    assert_eq!((rows.len(), account.ledger.damage.total()), (1, 0));
+    assert_eq!(found(&rows[0]), expected(&event, &[]));
+}
+
+#[test]
+fn the_headings_of_evtx_dump_are_no_records() {
+    let pretty = serde_json::to_string_pretty(&evtx_dump(&Event::default())).unwrap();
+    let log = format!("Record 1\n{pretty}\nRecord 2\r\n{pretty}\n");
+    let (rows, account) = read(log.as_bytes());
+    assert_eq!((rows.len(), account.ledger.records, account.ledger.damage.total()), (2, 2, 0));
+    assert_eq!(account.format, Some(FormatName::Json));
+    for size in [1, 9, 100] {
+        assert_eq!(truth::read_in_pieces(log.as_bytes(), &[size]).0, rows);
+    }
 }
 
 #[test]

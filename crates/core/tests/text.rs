@@ -23,7 +23,7 @@ fn xml() -> String {
 
 fn json() -> String {
     "<14>1 2023-11-17T06:02:04Z host nxlog - - - {\"EventID\":3,\"SourceName\":\"Microsoft-Windows-Sysmon\",\
-     \"UtcTime\":\"2023-11-17 06:02:03.735\",\"ProcessId\":\"8\"}"
+     \"UtcTime\":\"2023-11-17 06:02:03.735\",\"ProcessId\":\"8\",\"DestinationIp\":\"203.0.113.7\"}"
         .to_owned()
 }
 

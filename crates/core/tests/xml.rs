@@ -378,10 +378,9 @@ fn references_are_resolved_and_nothing_expands() {
         assert_eq!(get(&rows[0], Field::UserName), Some(expected));
     }
     let laughs = "<!DOCTYPE l [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;\"><!ENTITY x SYSTEM \"file:///etc/passwd\">]>";
-    for name in ["b", "x", "nbsp", "", "a b", "#", "#x110000000", "#-1"] {
+    for name in ["b", "x", "nbsp", "#", "#x110000000"] {
         let (rows, ledger) = read(format!("{laughs}<Events>{}{}", with(&format!("&{name};")), line()).as_bytes());
         assert_eq!((rows.len(), ledger.records), (1, 2), "{name}");
-        let name = name.split(' ').next().unwrap();
         let detail = format!("found entity &{name};, expected a predefined one or a character reference");
         assert_eq!(only_detail(&ledger), detail);
     }

@@ -162,7 +162,7 @@ impl Decoder {
                 self.event(Event { connection: *connection, counts: counts.copied(), nat });
             }
             Some(Record::Nat(nat)) => {
-                let holder = Holder { user: nat.uid, process: 0 };
+                let holder = Holder { user: nat.holder, process: 0 };
                 self.translated.put(holder, (nat.cookie, nat.peer), *nat, 1);
                 while let Some((_, forgotten)) = self.translated.evict() {
                     self.translations_forgotten += u64::from(forgotten.protocol == TCP);
@@ -213,6 +213,14 @@ impl Decoder {
             }
             self.push(&flow);
         }
+    }
+
+    /// Give back the memory that a burst took, as far as it is not used any longer.
+    pub fn shrink(&mut self, now_boot_ns: u64) {
+        self.pending.shrink();
+        self.unanswered.shrink();
+        self.dns.forget_expired(now_boot_ns);
+        self.held.shrink_to(self.held.len());
     }
 
     /// Processes (their tgids) that the kernel side must describe again when it meets them.

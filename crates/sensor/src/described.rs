@@ -45,6 +45,14 @@ pub struct Described {
     pub ancestry: Option<Arc<str>>,
 }
 
+impl Described {
+    /// Bytes of its texts, whoever shares them.
+    pub(crate) fn text_bytes(&self) -> u64 {
+        let texts = [&self.executable, &self.command, &self.cgroup, &self.parent_executable, &self.ancestry];
+        texts.into_iter().flatten().map(|text| text.len() as u64).sum()
+    }
+}
+
 /// Process ids and what they ran as a JSON array of texts: `["812 /usr/bin/bash", "2"]`. None if there are none.
 pub(crate) fn ancestry<T: AsRef<str>>(ancestors: &[(u32, Option<T>)]) -> Option<String> {
     let mut json = String::from("[");

@@ -149,8 +149,7 @@ impl UdpHook {
             Ok("fentry") => vec![Self::Fentry],
             Ok("packets") => vec![Self::Packets],
             Ok(other_) => return Err(other(format!("found {FORCED_UDP_HOOK}={other_}, expected fentry or packets"))),
-            // Asked for only, until names that are asked for over TCP are seen by it too.
-            Err(_) => vec![Self::Packets],
+            Err(_) => vec![Self::Fentry, Self::Packets],
         })
     }
 

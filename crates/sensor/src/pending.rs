@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 use crate::records::{Claim, Connection, Event, Peer, attribution, kind};
 use crate::shared::{Holder, Shared};
@@ -15,14 +16,25 @@ const CAPACITY: u64 = 16_384;
 /// How long a flow waits for an error that says nobody is there; on this machine and its network that comes at once.
 pub(crate) const REFUSAL_NS: u64 = 100_000_000;
 
+/// No place.
+const NONE: u64 = u64::MAX;
+
+/// An event that waits, between those of its socket that came before and after it.
+#[derive(Debug)]
+struct Held {
+    event: Event,
+    before: u64,
+    after: u64,
+}
+
 /// Events that wait, in the order they came; those of a socket are found by it.
 #[derive(Debug)]
 struct Waiting {
-    events: Shared<u64, Event>,
+    events: Shared<u64, Held>,
     /// Places in `events`; some of them are free by now.
     order: VecDeque<u64>,
-    /// The places of each socket: whoever has none is spared a search.
-    sockets: HashMap<u64, VecDeque<u64>>,
+    /// The first and the last place of each socket.
+    sockets: HashMap<u64, (u64, u64)>,
     next: u64,
 }
 
@@ -34,20 +46,29 @@ impl Default for Waiting {
 }
 
 impl Waiting {
-    /// Hold an event. Gives back another, if there are too many.
+    /// Hold an event. Returns another that is let go, if there are too many.
     fn hold(&mut self, event: Event) -> Option<Event> {
         let place = self.next;
         self.next += 1;
-        self.sockets.entry(event.connection.cookie).or_default().push_back(place);
+        let before = match self.sockets.entry(event.connection.cookie) {
+            Entry::Occupied(mut ends) => std::mem::replace(&mut ends.get_mut().1, place),
+            Entry::Vacant(ends) => {
+                ends.insert((place, place));
+                NONE
+            }
+        };
+        if let Some(held) = self.events.peek_mut(&before) {
+            held.after = place;
+        }
         self.order.push_back(place);
         if self.order.len() as u64 > 2 * CAPACITY {
             let events = &self.events;
             self.order.retain(|place| *place == self.next - 1 || events.peek(place).is_some());
         }
-        self.events.put(Holder::from(&event.connection.owner), place, event, 1);
-        let (place, pushed_out) = self.events.evict()?;
-        self.forget(pushed_out.connection.cookie, place);
-        Some(pushed_out)
+        let holder = Holder::from(&event.connection.owner);
+        self.events.put(holder, place, Held { event, before, after: NONE }, 1);
+        let (_, pushed_out) = self.events.evict()?;
+        Some(self.forget(pushed_out))
     }
 
     /// Whether anything of a socket is held.
@@ -57,9 +78,14 @@ impl Waiting {
 
     /// Take out the first event of a socket that matches.
     fn take(&mut self, cookie: u64, matches: impl Fn(&Connection) -> bool) -> Option<Event> {
-        let is_it = |place: &&u64| self.events.peek(place).is_some_and(|event| matches(&event.connection));
-        let place = *self.sockets.get(&cookie)?.iter().find(is_it)?;
-        self.remove(place)
+        let &(mut place, _) = self.sockets.get(&cookie)?;
+        loop {
+            let held = self.events.peek(&place)?;
+            if matches(&held.event.connection) {
+                return self.remove(place);
+            }
+            place = held.after;
+        }
     }
 
     /// The next event that waited for so long.
@@ -68,7 +94,7 @@ impl Waiting {
             let place = *self.order.front()?;
             match self.events.peek(&place) {
                 None => self.order.pop_front(),
-                Some(event) if now_boot_ns.saturating_sub(event.connection.time_boot_ns) < hold_ns => return None,
+                Some(held) if now_boot_ns.saturating_sub(held.event.connection.time_boot_ns) < hold_ns => return None,
                 Some(_) => break place,
             };
         };
@@ -76,20 +102,35 @@ impl Waiting {
     }
 
     fn remove(&mut self, place: u64) -> Option<Event> {
-        let event = self.events.remove(&place)?;
-        self.forget(event.connection.cookie, place);
-        Some(event)
+        let held = self.events.remove(&place)?;
+        Some(self.forget(held))
     }
 
-    fn forget(&mut self, cookie: u64, place: u64) {
-        let Some(places) = self.sockets.get_mut(&cookie) else { return };
-        // In order; mostly it is the first.
-        if let Ok(index) = places.binary_search(&place) {
-            places.remove(index);
+    /// Join what stands before and after an event that is held no longer.
+    fn forget(&mut self, Held { event, before, after }: Held) -> Event {
+        if let Some(held) = self.events.peek_mut(&before) {
+            held.after = after;
         }
-        if places.is_empty() {
-            self.sockets.remove(&cookie);
+        if let Some(held) = self.events.peek_mut(&after) {
+            held.before = before;
         }
+        if before == NONE && after == NONE {
+            self.sockets.remove(&event.connection.cookie);
+        } else if let Some((first, last)) = self.sockets.get_mut(&event.connection.cookie) {
+            if before == NONE {
+                *first = after;
+            }
+            if after == NONE {
+                *last = before;
+            }
+        }
+        event
+    }
+
+    /// Give back the memory that a burst took.
+    fn shrink(&mut self) {
+        self.order.shrink_to(2 * self.order.len());
+        self.sockets.shrink_to(2 * self.sockets.len());
     }
 }
 
@@ -121,6 +162,11 @@ impl Pending {
         Some(Event { connection, ..flow })
     }
 
+    /// Give back the memory that a burst took.
+    pub(crate) fn shrink(&mut self) {
+        self.flows.shrink();
+    }
+
     /// The next flow that waited long enough, as its socket's owner's.
     pub(crate) fn due(&mut self, now_boot_ns: u64) -> Option<Event> {
         self.flows.due(now_boot_ns, HOLD_NS).map(let_go)
@@ -148,6 +194,11 @@ impl Unanswered {
     /// Take a flow back that was refused.
     pub(crate) fn refuse(&mut self, attempt: &Connection) {
         self.flows.take(attempt.cookie, |flow| same(&flow.far_end(), &attempt.far_end()));
+    }
+
+    /// Give back the memory that a burst took.
+    pub(crate) fn shrink(&mut self) {
+        self.flows.shrink();
     }
 
     /// The next flow that waited long enough.
@@ -209,6 +260,22 @@ mod tests {
         assert!(pending.flows.sockets.is_empty());
     }
 
+    /// Whichever of a socket's flows are claimed, the others remain, in their order.
+    #[test]
+    fn flows_of_a_socket_are_claimed_in_any_order() {
+        let mut pending = Pending::default();
+        for port in 1..=5 {
+            pending.hold(flow(7, port, 0));
+        }
+        for port in [3, 1, 5] {
+            assert_eq!(pending.claim(&claim(7, Some(port), 42)).unwrap().connection.peer_port, port);
+        }
+        pending.hold(flow(7, 6, 0));
+        let left: Vec<_> = std::iter::from_fn(|| pending.claim(&claim(7, None, 42))).collect();
+        assert_eq!(left.iter().map(|flow| flow.connection.peer_port).collect::<Vec<_>>(), [2, 4, 6]);
+        assert!(!pending.holds(7) && pending.flows.sockets.is_empty());
+    }
+
     #[test]
     fn memory_is_bounded_and_nothing_is_lost() {
         let mut pending = Pending::default();
@@ -240,9 +307,9 @@ mod tests {
         assert!(pending.hold(flow(7, 1000, 0)).is_none());
         for cookie in 100..50_000 {
             let mut other = flow(cookie, 1, 0);
-            other.connection.owner.uid = 1001;
+            other.connection.owner.holder = 1001;
             if let Some(pushed_out) = pending.hold(other) {
-                assert_eq!(pushed_out.connection.owner.uid, 1001);
+                assert_eq!(pushed_out.connection.owner.holder, 1001);
             }
         }
         assert_eq!(pending.claim(&claim(7, Some(1000), 42)).unwrap().connection.owner.tgid, 42);
@@ -255,14 +322,14 @@ mod tests {
         assert!(unanswered.hold(flow(7, 1000, 0)).is_none());
         for cookie in 100..50_000 {
             let mut other = flow(cookie, 1, 0);
-            other.connection.owner.uid = 1001;
+            other.connection.owner.holder = 1001;
             if let Some(pushed_out) = unanswered.hold(other) {
-                assert_eq!(pushed_out.connection.owner.uid, 1001);
+                assert_eq!(pushed_out.connection.owner.holder, 1001);
             }
         }
         unanswered.refuse(&flow(7, 1000, 6).connection);
         while let Some(flow) = unanswered.due(u64::MAX) {
-            assert_eq!(flow.connection.owner.uid, 1001);
+            assert_eq!(flow.connection.owner.holder, 1001);
         }
     }
 

@@ -9,9 +9,12 @@ pub use crate::guids::{Guid, Guids};
 use crate::lru::Lru;
 use crate::procfs;
 use crate::records::{Ancestor, Description, Image, Owner, Process, image_state, truncated};
+use crate::shared::{Holder, Shared};
 
 /// More than the kernel side remembers having described, of processes and of images.
 const CAPACITY: usize = 32_768;
+/// What a process takes, if its texts are no longer than usual: one whose are takes the place of several.
+const USUAL_BYTES: u64 = 1024;
 /// So many texts are kept at least, shared or not.
 const FEW_TEXTS: usize = 1024;
 /// Texts that many processes share: each is in memory once.
@@ -38,10 +41,10 @@ impl Texts {
     }
 }
 
-/// The processes used last, by owner, and the programs that their ancestors ran.
+/// The processes used last, by owner and shared fairly by users, and the programs that their ancestors ran.
 #[derive(Debug)]
 pub struct Processes {
-    known: Lru<Owner, Arc<Described>>,
+    known: Shared<Owner, Arc<Described>>,
     images: Lru<u64, Arc<str>>,
     texts: Texts,
     wanted: Vec<u32>,
@@ -49,13 +52,18 @@ pub struct Processes {
 
 impl Default for Processes {
     fn default() -> Self {
-        Processes { known: Lru::new(CAPACITY), images: Lru::new(CAPACITY), texts: Texts::default(), wanted: Vec::new() }
+        Processes {
+            known: Shared::new(CAPACITY as u64 * USUAL_BYTES),
+            images: Lru::new(CAPACITY),
+            texts: Texts::default(),
+            wanted: Vec::new(),
+        }
     }
 }
 
 /// Two owners differ in their users without being two processes.
 fn key(owner: &Owner) -> Owner {
-    Owner { uid: 0, euid: 0, ..*owner }
+    Owner { uid: 0, euid: 0, holder: 0, ..*owner }
 }
 
 impl Processes {
@@ -95,7 +103,7 @@ impl Processes {
             parent_executable: ancestors.first().and_then(|(_, image)| image.clone()),
             ancestry: ancestry(&ancestors).map(|text| self.texts.share(text)),
         };
-        self.put(key(&process.owner), Arc::new(described));
+        self.put(&process.owner, Arc::new(described));
     }
 
     /// The command line of the parent, if the process has not become another program since its parent made it.
@@ -133,7 +141,7 @@ impl Processes {
         }
         let described = Arc::new(procfs::described(owner).unwrap_or_default());
         self.wanted.push(owner.tgid);
-        self.put(key, Arc::clone(&described));
+        self.put(owner, Arc::clone(&described));
         described
     }
 
@@ -142,9 +150,13 @@ impl Processes {
         std::mem::take(&mut self.wanted)
     }
 
-    fn put(&mut self, key: Owner, described: Arc<Described>) {
-        let forgotten = self.known.insert(key, described);
-        self.wanted.extend(forgotten.map(|owner| owner.tgid));
+    fn put(&mut self, owner: &Owner, described: Arc<Described>) {
+        let holder = Holder { user: owner.holder, process: 0 };
+        let weight = (size_of::<Described>() as u64 + described.text_bytes()).max(USUAL_BYTES);
+        self.known.put(holder, key(owner), described, weight);
+        while let Some((forgotten, _)) = self.known.evict() {
+            self.wanted.push(forgotten.tgid);
+        }
     }
 }
 
@@ -224,6 +236,19 @@ mod tests {
         assert!(processes.take_wanted().is_empty());
         insert(&mut processes, owner(1), "idle");
         assert_eq!(processes.get(&owner(1)).witness, Witness::Kernel);
+    }
+
+    /// Their texts may be long: some kilobytes each.
+    #[test]
+    fn whoever_has_long_texts_takes_no_more_memory_and_no_other_users_processes() {
+        let mut processes = Processes::default();
+        insert(&mut processes, owner(1), "idle");
+        let long = "x".repeat(4_000);
+        for client in 2..=20_000 {
+            insert(&mut processes, Owner { holder: 1000, ..owner(client) }, &format!("{long}{client}"));
+        }
+        assert!(processes.known.len() < CAPACITY / 3, "{}", processes.known.len());
+        assert_eq!(processes.get(&owner(1)).executable.as_deref(), Some("/idle"));
     }
 
     /// A thousand processes of one program are not a thousand texts, and texts of processes that are gone are dropped.

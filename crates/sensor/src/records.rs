@@ -160,6 +160,10 @@ record! {
         pub uid: u32,
         /// Effective user id.
         pub euid: u32,
+        /// Who pays for what is remembered of it: its user, who has those of a user namespace made by it, too.
+        pub holder: u32,
+        /// Zero.
+        pub pad: u32,
     }
 }
 
@@ -260,8 +264,8 @@ record! {
         pub translated_local: [u8; 16],
         /// The far end's address, as translated.
         pub translated_peer: [u8; 16],
-        /// The user who made the socket.
-        pub uid: u32,
+        /// As the [`Owner`] of the flow has it.
+        pub holder: u32,
         /// Zero.
         pub pad2: u32,
     }
@@ -423,8 +427,8 @@ record! {
         pub peer_port: u16,
         /// Of a question by UDP the process that asks, else the one that the socket belongs to.
         pub tgid: u32,
-        /// Its real user.
-        pub uid: u32,
+        /// As its [`Owner`] has it.
+        pub holder: u32,
         /// Its start, nanoseconds since boot.
         pub start_boot_ns: u64,
         /// The socket's cookie.

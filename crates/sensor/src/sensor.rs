@@ -25,12 +25,17 @@ const BATCH_EVERY: Duration = Duration::from_millis(100);
 const BUSY_ROWS: usize = 64;
 const BUSY_BATCH_EVERY: Duration = Duration::from_millis(200);
 
+/// How often memory that bursts took is given back.
+const SHRINK_EVERY: Duration = Duration::from_secs(30);
+
 /// Records the connections of this machine.
 pub struct Sensor {
     kernel: Kernel,
     decoder: Decoder,
     /// When rows, or lines, were handed over last.
     handed_over: Instant,
+    /// When memory was given back last.
+    shrunk: Instant,
 }
 
 impl Sensor {
@@ -49,7 +54,8 @@ impl Sensor {
         kernel.note_open_sockets(|bytes| decoder.feed(bytes));
         decoder.end_existing(settings.existing);
         kernel.request(&decoder.take_wanted());
-        Ok(Sensor { kernel, decoder, handed_over: Instant::now() })
+        let now = Instant::now();
+        Ok(Sensor { kernel, decoder, handed_over: now, shrunk: now })
     }
 
     /// The next batch; None if nothing happened within `timeout`.
@@ -67,6 +73,8 @@ impl Sensor {
             decoder.release(until_ns, |cookie, peer| kernel.was_read(cookie, peer));
             kernel.request(&decoder.take_wanted());
             let now = Instant::now();
+            self.shrink(now);
+            let decoder = &mut self.decoder;
             let rows = decoder.rows();
             let every = if rows < BUSY_ROWS { BATCH_EVERY } else { BUSY_BATCH_EVERY };
             if rows >= BATCH_ROWS || rows > 0 && (now - self.handed_over >= every || timeout.is_zero()) {
@@ -80,6 +88,15 @@ impl Sensor {
             if drained < BATCH_ROWS {
                 std::thread::sleep(left.min(self.tick(now)));
             }
+        }
+    }
+
+    /// Now and then, give back the memory that bursts took.
+    fn shrink(&mut self, now: Instant) {
+        if now - self.shrunk >= SHRINK_EVERY {
+            self.shrunk = now;
+            self.decoder.shrink(now_ns(libc::CLOCK_BOOTTIME).cast_unsigned());
+            return_free_memory();
         }
     }
 
@@ -115,8 +132,9 @@ impl Sensor {
             let Sensor { kernel, decoder, .. } = self;
             decoder.release(until_ns, |cookie, peer| kernel.was_read(cookie, peer));
             self.kernel.request(&self.decoder.take_wanted());
-            let lines = self.decoder.lines.as_ref()?;
             let now = Instant::now();
+            self.shrink(now);
+            let lines = self.decoder.lines.as_ref()?;
             // In the middle of a burst a piece that is not full waits for the next look.
             let is_due = lines.is_full() || timeout.is_zero() || now - self.handed_over >= TICK;
             if !lines.is_empty() && is_due {
@@ -176,6 +194,16 @@ fn wall_offset_ns() -> i64 {
         })
         .min()
         .map_or(0, |(_, offset)| offset)
+}
+
+/// Return freed memory to the kernel: glibc keeps what lies below anything that is still used.
+#[allow(unsafe_code)]
+fn return_free_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes no pointer, and locks what it touches.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 #[allow(unsafe_code)]

@@ -10,7 +10,8 @@ use procwire_sensor::records::{
 };
 use zerocopy::{FromZeros, IntoBytes};
 
-const CURL: Owner = Owner { start_boot_ns: 12_340_000_000, tgid: 4711, exec_id: 3, uid: 1000, euid: 1000 };
+const CURL: Owner =
+    Owner { start_boot_ns: 12_340_000_000, tgid: 4711, exec_id: 3, uid: 1000, euid: 1000, holder: 1000, pad: 0 };
 
 fn decoder() -> Decoder {
     let mut decoder = Decoder::new(Guids { machine_id: 0xFFB1_2C03, boot_time_ns: 1_767_225_600_000_000_000 });
@@ -353,7 +354,7 @@ fn dns(sent: bool, payload: &[u8], change: impl FnOnce(&mut Dns)) -> Vec<u8> {
     let mut dns = Dns::new_zeroed();
     dns.record = 4;
     dns.sent = sent.into();
-    (dns.tgid, dns.start_boot_ns, dns.uid) = (CURL.tgid, CURL.start_boot_ns, CURL.uid);
+    (dns.tgid, dns.start_boot_ns, dns.holder) = (CURL.tgid, CURL.start_boot_ns, CURL.holder);
     (dns.cookie, dns.peer, dns.peer_port) = (5, SERVER, 53);
     dns.time_boot_ns = 60_000_000_000;
     dns.payload_bytes = payload.len() as u16;
@@ -499,7 +500,7 @@ fn a_step_of_the_clock_moves_what_comes_after() {
 /// A record of a translation: the far end of the socket is 10.0.0.9:80 on the wire.
 fn translation(user: u32, cookie: u64) -> Vec<u8> {
     let mut nat = Nat::new_zeroed();
-    (nat.record, nat.protocol, nat.uid, nat.cookie) = (5, 6, user, cookie);
+    (nat.record, nat.protocol, nat.holder, nat.cookie) = (5, 6, user, cookie);
     nat.peer = Peer { address: ipv4(2), port: 443, pad: [0; 6] };
     (nat.translated_local, nat.local_port) = (ipv4(1), 40_000);
     (nat.translated_peer, nat.peer_port) = (ipv4(9), 80);

@@ -127,7 +127,7 @@ fn process(owner: Owner, name: &str) -> Vec<u8> {
 }
 
 fn owner(tgid: u32, uid: u32) -> Owner {
-    Owner { start_boot_ns: 12_340_000_000, tgid, exec_id: 3, uid, euid: 0 }
+    Owner { start_boot_ns: 12_340_000_000, tgid, exec_id: 3, uid, euid: 0, holder: uid, pad: 0 }
 }
 
 fn ipv4(last: u8) -> [u8; 16] {

@@ -46,7 +46,9 @@ def candidates(words: Sequence[str]) -> list[str]:
             name[len(before)] for name in VERBS if name[: len(before)] == tuple(before) and len(name) > len(before)
         }
         return sorted(each for each in known if each.startswith(last)) if len(before) < 2 else []
-    options = {name: each for each in verb_named(tuple(before[:count])).options for name in each.flags}
+    options = {
+        name: each for each in verb_named(tuple(before[:count])).options for name in each.flags if not each.hidden
+    }
     if len(before) > count and before[-1] in options and options[before[-1]].takes_value:
         return [choice for choice in options[before[-1]].choices if choice.startswith(last)]
     return [name for name in (*options, "--help") if name.startswith(last)] if last.startswith("-") else []

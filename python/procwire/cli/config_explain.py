@@ -20,8 +20,10 @@ ExplainFormat = Literal["text", "json"]
 
 def explain(
     file: Path,
-    event: str | None = None,
+    logs: list[str] | None = None,
     match: list[str] | None = None,
+    since: str | None = None,
+    until: str | None = None,
     limit: int = 10,
     verbose: bool = False,
     sql: bool = False,
@@ -32,19 +34,23 @@ def explain(
     """Run `procwire config explain`, whose options and help are in `verbs`; return its exit code."""
     from procwire.sysmon.parse import load
 
-    if (event is not None) + bool(match) + sql > 1:
-        raise UsageError("found several of --event, --match and --sql, expected one of them")
+    if bool(logs) + bool(match) + sql > 1:
+        raise UsageError("found several of logs, --match and --sql, expected one of them")
+    if not logs and (since is not None or until is not None):
+        raise UsageError("found --since or --until without a log, expected both")
     configuration = load(file, lenient=lenient)
     if sql:
         _write_query(configuration, strict=strict_sysmon)
-    elif event is None and not match:
+    elif not logs and not match:
         _explain(configuration, to, strict=strict_sysmon)
     else:
         from procwire.cli.decisions import show_decisions
+        from procwire.cli.query_options import period
 
         return show_decisions(
             configuration,
-            log=event,
+            logs=logs or [],
+            period=period(since, until),
             descriptions=match or [],
             limit=limit,
             to=to,

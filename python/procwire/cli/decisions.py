@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from procwire.cli.exits import ExitCode, complain
 from procwire.cli.page import Page
 from procwire.ledger import Ledger
-from procwire.sysmon.explaining.decisions import Case, described_case, logged_cases
+from procwire.sysmon.explaining.decisions import Case, described_case
 from procwire.sysmon.explaining.story import story_lines, verdict_lines
 from procwire.words import counted
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from procwire.sysmon.model import Configuration
 
 __all__ = ["show_decisions"]
@@ -24,26 +25,28 @@ __all__ = ["show_decisions"]
 def show_decisions(
     configuration: Configuration,
     *,
-    log: str | None,
+    logs: list[str],
+    period: tuple[datetime | None, datetime | None],
     descriptions: list[str],
     limit: int,
     to: str,
     strict: bool,
     verbose: bool,
 ) -> ExitCode:
-    """Explain the decision over the one connection that is described; without one, over those of a log.
+    """Explain the decision over the one connection that is described; without one, over those of logs.
 
-    limit: the number of the log's connections to show, at most.
+    period: start and end of the events to show. limit: the number of them to show, at most.
     """
     ledger = Ledger()
     cases: Iterable[Case]
     if descriptions:
         cases = [described_case(configuration, descriptions, strict=strict)]
     else:
-        from procwire.sources import read_batches
+        from procwire.configurations import decided_cases
 
-        batches = read_batches([log or ""], ledger=ledger)
-        cases = islice(logged_cases(configuration, batches, strict=strict), limit)
+        cases = decided_cases(
+            configuration, logs, ledger=ledger, strict=strict, limit=limit, since=period[0], until=period[1]
+        )
     if to == "json":
         count = _write_json(configuration, cases)
     else:
@@ -51,7 +54,7 @@ def show_decisions(
     if not descriptions and count == limit:
         sys.stderr.write(f"showed the first {counted(count, 'connection')}; --limit N shows more\n")
     if count == 0:
-        complain(_unread(ledger) or f"found no network connection in {log}")
+        complain(_unread(ledger) or f"found no network connection in {', '.join(logs)}")
         return ExitCode.NOTHING_READ
     return ExitCode.DAMAGED if ledger.damaged else ExitCode.ALL_READ
 

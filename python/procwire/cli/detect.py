@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from procwire.choices import Level
 from procwire.cli.exits import ExitCode
 from procwire.cli.progress import query_progress
-from procwire.cli.query_options import QueryOptions, option_names
+from procwire.cli.query_options import OPTION_NAMES, QueryOptions
 from procwire.cli.reading import report
 from procwire.cli.ways import rows_way
 from procwire.signals import Signals
@@ -20,7 +20,6 @@ from procwire.words import counted
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from procwire.choices import EngineName
     from procwire.query import OpenSource
     from procwire.sigma import RuleSet
 
@@ -29,26 +28,17 @@ __all__ = ["detect"]
 
 def detect(
     rules: list[Path],
-    logs: list[str] | None = None,
-    lake: str | None = None,
-    since: str | None = None,
-    until: str | None = None,
     level: Level | None = None,
     to: str | None = None,
     output: Path | None = None,
     force: bool = False,
     columns: str | None = None,
     limit: int | None = None,
-    engine: EngineName = "duckdb",
-    master: str | None = None,
-    memory: str | None = None,
-    spill: str | None = None,
-    timeout: str = "1h",
-    unpack: str | None = None,
+    *,
+    options: QueryOptions,
 ) -> ExitCode:
     """Run `procwire detect`, whose options and help are in `verbs`; return its exit code."""
-    check_targets([("-o", output)], [*(logs or ()), *rules], force=force)
-    options = QueryOptions(logs, lake, since, until, engine, master, memory, spill, timeout, unpack)
+    check_targets([("-o", output)], [*(options.logs or ()), *rules], force=force)
     with Signals() as signals, signals.ended():
         from procwire.cli.detect_sinks import columns_of
         from procwire.query import open_source
@@ -57,7 +47,7 @@ def detect(
         # Before anything is read: what is mistyped must not cost the reading.
         ruleset, way = load_usable(rules, level), rows_way(to, output)
         names = columns_of(columns, way)
-        with open_source(options.source(), progress=query_progress, names=option_names()) as source:
+        with open_source(options.source(), progress=query_progress, names=OPTION_NAMES) as source:
             signals.check()
             if source.ledger is not None:
                 report(source.ledger)

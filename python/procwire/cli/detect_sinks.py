@@ -82,7 +82,7 @@ class _Rows:
         self.count = 0
         self._limit = limit
         self._names = list(names)
-        self._shaped = partial(ExportableRows, schema=pa.schema([SCHEMA.field(name) for name in names]), way=way)
+        self._shaped = partial(ExportableRows, schema=pa.schema([SCHEMA.field(name) for name in names]), format=way)
         schema = self._shaped([]).schema
         found = format_named(way)
         options = {"sparse": _SPARSE, "json": JSON_COLUMNS} if found.objects else {}

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from procwire.sysmon.measuring.figures import COLUMNS, Row, filter_counts, to_dict
+from procwire.words import counted
 
 if TYPE_CHECKING:
     from procwire.sysmon.measuring.tally import Figures
@@ -74,11 +75,12 @@ def _aligned(cells: tuple[str, ...], widths: list[int]) -> str:
 
 def _totals(report: Report) -> Iterator[str]:
     share = f" ({report.logged / report.events:.1%})" if report.events else ""
-    yield f"{report.events:,} connections: {report.logged:,} logged{share}, {report.events - report.logged:,} not"
+    logged, events = report.logged, report.events
+    yield f"{counted(events, 'connection')}: {logged:,} logged{share}, {events - logged:,} not"
     fate = "logged" if report.configuration.logs_by_default else "not logged"
     yield f"{report.undecided:,} matched by no element, and so {fate}"
     counts = filter_counts(report)
     yield (
-        f"{counts.filters:,} filters: {counts.never_matched:,} never matched, {counts.never_decided:,} matched and "
-        "decided nothing"
+        f"{counted(counts.filters, 'filter')}: {counts.never_matched:,} never matched, "
+        f"{counts.never_decided:,} matched and decided nothing"
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procwire.cli.exits import ExitCode
 from procwire.cli.progress import query_progress
-from procwire.cli.query_options import QueryOptions, option_names
+from procwire.cli.query_options import OPTION_NAMES, QueryOptions
 from procwire.cli.reading import account
 from procwire.cli.ways import columns_among, rows_way
 from procwire.errors import UsageError
@@ -21,9 +21,7 @@ from procwire.words import counted
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from procwire.choices import EngineName
-    from procwire.hunts import Hunt, PreparedHunt
-    from procwire.query import OpenSource
+    from procwire.hunts import Hunt
 
 __all__ = ["hunt"]
 
@@ -31,10 +29,6 @@ __all__ = ["hunt"]
 def hunt(
     name: str | None = None,
     describe: bool = False,
-    files: list[str] | None = None,
-    lake: str | None = None,
-    since: str | None = None,
-    until: str | None = None,
     param: list[str] | None = None,
     hunts: list[Path] | None = None,
     to: str | None = None,
@@ -42,12 +36,8 @@ def hunt(
     force: bool = False,
     columns: str | None = None,
     limit: int | None = None,
-    engine: EngineName = "duckdb",
-    master: str | None = None,
-    memory: str | None = None,
-    spill: str | None = None,
-    timeout: str = "1h",
-    unpack: str | None = None,
+    *,
+    options: QueryOptions,
 ) -> ExitCode:
     """Run `procwire hunt`, whose options and help are in `verbs`; return its exit code."""
     from procwire.hunts import find, load, prepare
@@ -58,17 +48,31 @@ def hunt(
     found = find(name, known)
     if describe:
         return _print(_description(found))
-    from procwire.query import open_source
+    from procwire.cli.output import Output
+    from procwire.hunts import in_columns
+    from procwire.query import FirstRows, open_source
+    from procwire.sinks import open_sink, write_all
 
-    check_targets([("-o", output)], files or (), force=force)
-    options = QueryOptions(files, lake, since, until, engine, master, memory, spill, timeout, unpack)
-    names = {**option_names("--files"), "since": "--since", "parameter": "--param"}
+    check_targets([("-o", output)], options.logs or (), force=force)
+    names = {**OPTION_NAMES, "parameter": "--param"}
     with Signals() as signals, signals.ended():
         # Before anything is read: what is mistyped must not cost the reading.
         prepared = prepare(found, options.source(), _parameters(param or ()), names=names)
-        schema, way = _schema(found, columns), rows_way(to, output)
-        source = open_source(prepared.source, progress=query_progress, names=names)
-        return _hunt(prepared, source, signals, lambda rows: _write(rows, schema, way, limit, output, force=force))
+        shown, way = _schema(found, columns), rows_way(to, output)
+        with open_source(prepared.source, progress=query_progress, names=names) as source:
+            # What reads the logs for DuckDB may have swallowed it.
+            signals.check()
+            code = ExitCode.ALL_READ if source.ledger is None else account(source.ledger)
+            if not source.nothing_read:
+                rows = source.ask(partial(prepared.run, source.connection))
+                with Output(output, force=force) as out:
+                    sink = open_sink(way, out.stream, shown, out.terminal)
+                    first = FirstRows(in_columns(rows, shown.names, short=way == "table"), limit)
+                    count = write_all(first, sink, signals.held)
+                    sink.close()
+                    out.commit()
+                sys.stderr.write(f"{found.name}: {counted(count, 'row') if count else 'nothing'} found\n")
+            return code
     return ExitCode(128 + (signals.received or 0))
 
 
@@ -91,49 +95,6 @@ def _schema(hunt: Hunt, columns: str | None) -> pa.Schema:
     if columns is None:
         return hunt.schema
     return pa.schema([hunt.schema.field(name) for name in columns_among(columns, hunt.schema.names)])
-
-
-def _hunt(
-    prepared: PreparedHunt,
-    source: AbstractContextManager[OpenSource],
-    signals: Signals,
-    write: Callable[[Iterable[pa.RecordBatch]], int],
-) -> ExitCode:
-    with source as opened:
-        # What reads the logs for DuckDB may have swallowed it.
-        signals.check()
-        code = ExitCode.ALL_READ if opened.ledger is None else account(opened.ledger)
-        if not opened.nothing_read:
-            rows = write(opened.ask(lambda: prepared.run(opened.connection)))
-            sys.stderr.write(f"{prepared.hunt.name}: {counted(rows, 'row') if rows else 'nothing'} found\n")
-    return code
-
-
-def _write(
-    found: Iterable[pa.RecordBatch],
-    schema: pa.Schema,
-    way: str,
-    limit: int | None,
-    path: Path | None,
-    *,
-    force: bool,
-) -> int:
-    """Write the rows, and return how many there are."""
-    from procwire.cli.output import Output
-    from procwire.hunts import with_base_names
-    from procwire.sinks import open_sink
-
-    rows = 0
-    with Output(path, force=force) as output:
-        sink = open_sink(way, output.stream, schema, output.terminal)
-        for batch in found:
-            part = (with_base_names(batch) if way == "table" else batch).select(schema.names)
-            part = part if limit is None else part.slice(0, limit - rows)
-            sink.write(part)
-            rows += part.num_rows
-        sink.close()
-        output.commit()
-    return rows
 
 
 def _print(text: str) -> ExitCode:

@@ -37,8 +37,8 @@ def info(
 
     found, *context = [part.info() for part in Lake.open(location).tables()]
     code = ExitCode.ALL_READ
-    if found.trouble is not None:
-        complain(f"the ledger cannot be read: {found.trouble}")
+    if found.error is not None:
+        complain(f"the ledger cannot be read: {found.error}")
         code = ExitCode.DAMAGED
     if to == "json":
         sys.stdout.write(json.dumps(found.to_dict(context), indent=2) + "\n")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from procwire.cli.exits import ExitCode, complain
 from procwire.cli.progress import shown_progress
-from procwire.cli.read_request import Request, written
-from procwire.cli.reading import exit_code, report
+from procwire.cli.reading import exit_code, report, written
 from procwire.signals import Signals
 from procwire.words import counted, counted_rows
 
@@ -18,33 +18,29 @@ if TYPE_CHECKING:
 __all__ = ["read_into_lake"]
 
 
-def read_into_lake(request: Request) -> ExitCode:
-    """Read as asked; what a signal interrupts goes on where it ended when it is asked for again."""
+def read_into_lake(
+    paths: list[str], lake: str | None, *, ledger: Path | None, force: bool, follow: bool, **options: Any
+) -> ExitCode:
+    """Read logs into a lake, and say what became of them. An interrupted reading continues when it is repeated.
+
+    ledger, force: the file for the ledger, and whether it may be overwritten. follow: wait for more as the logs grow.
+    options: those of `api.LakeReading`.
+    """
     from procwire.api import LakeReading
 
-    reading = LakeReading(
-        request.paths,
-        request.lake,
-        where=request.where,
-        format=request.format,
-        recover=request.recover,
-        config=request.config,
-        lenient=request.lenient,
-        strict=request.strict_sysmon,
-        unpack=request.unpack,
-    )
+    reading = LakeReading(paths, lake, **options)
     with (
-        written(reading.ledger, request.ledger, force=request.force),
+        written(reading.ledger, ledger, force=force),
         Signals() as signals,
-        shown_progress(request.follow) as on_progress,
+        shown_progress(follow) as on_progress,
         signals.ended(),
     ):
-        reading.run(follow=request.follow, on_progress=on_progress)
+        reading.run(follow=follow, on_progress=on_progress)
     if reading.ledger.files:
         report(reading.ledger)
     sys.stderr.write(f"lake {reading.location}: {_summary(reading)}\n")
-    if reading.trouble is not None:
-        complain(f"the lake's ledger does not have this: {reading.trouble}")
+    if reading.error is not None:
+        complain(f"the lake's ledger does not have this: {reading.error}")
         return ExitCode.DAMAGED
     if signals.received is None and reading.already and not reading.ledger.files:
         return ExitCode.ALL_READ

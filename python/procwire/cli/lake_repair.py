@@ -62,7 +62,7 @@ def _agreed() -> bool:
 
 def _amount(table: Repair) -> str:
     lost = f"{counted(len(table.files), 'file')} of {table.rows:,} rows lost"
-    return f"{lost}, {counted(len(table.commits), 'commit')} mended"
+    return f"{lost}, {counted(len(table.commits), 'commit')} repaired"
 
 
 def _listing(tables: Sequence[Repair]) -> Iterator[str]:

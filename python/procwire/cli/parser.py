@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from procwire.cli.exits import ExitCode
 
-__all__ = ["Option", "Verb", "argument", "flag", "meant", "number", "option", "output_path", "path"]
+__all__ = ["Group", "Option", "Verb", "argument", "flag", "meant", "number", "option", "output_path", "path"]
 
 _HELP_COLUMN = 26
 _MOST_COLUMNS = 100
@@ -31,9 +31,11 @@ class Option:
     """Describe an option or an argument: how it is written, and what argparse is to do with it.
 
     flags: `--output`, `-o`; empty for an argument. parameter: the name under which the verb's function takes the value.
+    hidden: it is a former spelling of another one with this parameter: neither help nor completion shows it.
     """
 
-    __slots__ = ("bare", "choices", "environment", "flags", "parameter", "repeated", "settings", "takes_value")
+    __slots__ = ("bare", "choices", "environment", "flags", "hidden", "parameter", "repeated", "settings",
+                 "takes_value")  # fmt: skip
 
     def __init__(
         self,
@@ -45,6 +47,7 @@ class Option:
         environment: str | None = None,
         bare: str | None = None,
         choices: Sequence[str] = (),
+        hidden: bool = False,
         **settings: Any,
     ) -> None:
         self.flags = tuple(flags)
@@ -54,6 +57,7 @@ class Option:
         self.environment = environment
         self.bare = bare
         self.choices = tuple(choices)
+        self.hidden = hidden
         self.settings = settings
 
     def named(self, parameter: str) -> Option:
@@ -66,8 +70,14 @@ class Option:
             environment=self.environment,
             bare=self.bare,
             choices=self.choices,
+            hidden=self.hidden,
             **self.settings,
         )
+
+    @property
+    def dest(self) -> str:
+        """Return the name under which argparse keeps the value: a former spelling has its own."""
+        return f"{self.parameter}-hidden" if self.hidden else self.parameter
 
     @property
     def usage(self) -> str:
@@ -133,12 +143,14 @@ def option(
     required: bool = False,
     environment: str | None = None,
     bare: str | None = None,
+    hidden: bool = False,
 ) -> Option:
     """Declare an option with a value.
 
     type: makes the value of a text, and raises UsageError for an unusable one. choices: the texts that it may be.
     repeated: several make a list; None without any. bare: the value where none follows. environment: the variable that
-    gives the default, one value for each part between `os.pathsep` if `repeated`.
+    gives the default, one value for each part between `os.pathsep` if `repeated`. hidden: a former spelling of the
+    argument with this parameter, whose values it adds to.
     """
     return Option(
         flags,
@@ -152,42 +164,85 @@ def option(
         environment=environment,
         bare=bare,
         choices=choices,
+        hidden=hidden,
         required=required,
         help=help if default is None or not choices else f"{help} [default: {default}]",
     )
+
+
+class Group:
+    """Describe options that a verb's function takes as one object.
+
+    parameter: the name under which it takes the object. kind: "MODULE.NAME" of its class in `procwire.cli`, imported
+    when the verb runs; takes the values by name.
+    """
+
+    __slots__ = ("kind", "options", "parameter")
+
+    def __init__(self, parameter: str, kind: str, options: Sequence[Option]) -> None:
+        self.parameter = parameter
+        self.kind = kind
+        self.options = tuple(options)
+
+    def made(self, values: dict[str, Any]) -> Any:
+        """Return the object of the group's values, which are removed from `values`."""
+        return _imported(self.kind)(**{name: values.pop(name) for name in self.parameters})
+
+    @property
+    def parameters(self) -> list[str]:
+        """Return the names under which the class takes the values."""
+        return list(dict.fromkeys(each.parameter for each in self.options))
 
 
 class Verb:
     """Describe a verb: what runs it, what it does, and how the command line gives it its values.
 
     function: "MODULE.NAME" in `procwire.cli`, imported when the verb runs; takes the values by name, and returns the
-    exit code. epilog: examples and exit codes, printed as they stand.
+    exit code. epilog: examples and exit codes, printed as they stand. groups: of options, which the function takes as
+    one object each.
     """
 
-    __slots__ = ("description", "epilog", "function", "options")
+    __slots__ = ("description", "epilog", "function", "groups", "options")
 
-    def __init__(self, function: str, description: str, options: Sequence[Option], epilog: str = "") -> None:
+    def __init__(
+        self,
+        function: str,
+        description: str,
+        options: Sequence[Option],
+        epilog: str = "",
+        groups: Sequence[Group] = (),
+    ) -> None:
         self.function = function
         self.description = description
         self.options = tuple(options)
         self.epilog = epilog
+        self.groups = tuple(groups)
+
+    @property
+    def parameters(self) -> list[str]:
+        """Return the names under which the function takes the values: of single options, then of groups."""
+        grouped = {name for group in self.groups for name in group.parameters}
+        single = dict.fromkeys(each.parameter for each in self.options if each.parameter not in grouped)
+        return [*single, *(group.parameter for group in self.groups)]
 
     def load(self) -> Callable[..., ExitCode]:
         """Import the function that runs the verb."""
-        from importlib import import_module
-
-        module, _, name = self.function.partition(".")
-        found: Callable[..., ExitCode] = getattr(import_module(f"procwire.cli.{module}"), name)
+        found: Callable[..., ExitCode] = _imported(self.function)
         return found
 
     def parse(self, program: str, words: Sequence[str]) -> dict[str, Any]:
         """Parse the words behind the verb. Raises UsageError for what cannot be used."""
         found = vars(self._parser(program).parse_args(_in_order(program, self.options, words)))
+        values: dict[str, Any] = {}
         for each in self.options:
             # None, as where an option is not given.
-            if found[each.parameter] in (None, []):
-                found[each.parameter] = each.from_environment
-        return found
+            value = each.from_environment if found[each.dest] in (None, []) else found[each.dest]
+            if each.hidden:
+                value = [*(values[each.parameter] or ()), *(value or ())] or None
+            values[each.parameter] = value
+        for group in self.groups:
+            values[group.parameter] = group.made(values)
+        return values
 
     def help(self, program: str) -> str:
         """Return the text of --help, as wide as the terminal."""
@@ -206,7 +261,8 @@ class Verb:
         for each in self.options:
             if each.flags:
                 # Short forms are declared last, and shown first.
-                parser.add_argument(*sorted(each.flags, key=len), dest=each.parameter, **each.settings)
+                settings = {**each.settings, "help": argparse.SUPPRESS} if each.hidden else each.settings
+                parser.add_argument(*sorted(each.flags, key=len), dest=each.dest, **settings)
             else:
                 parser.add_argument(each.parameter, **each.settings)
         parser.add_argument(
@@ -270,6 +326,14 @@ class _Switch(argparse.Action):
     ) -> None:
         del parser, values
         setattr(namespace, self.dest, not (option_string or "").startswith("--no-"))
+
+
+def _imported(name: str) -> Any:
+    """Import what is called "MODULE.NAME" in `procwire.cli`."""
+    from importlib import import_module
+
+    module, _, found = name.partition(".")
+    return getattr(import_module(f"procwire.cli.{module}"), found)
 
 
 def _parameter(flags: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,15 +18,27 @@ if TYPE_CHECKING:
     from procwire.query import QuerySource
     from procwire.query.protocol import Engine as QueryEngine
 
-__all__ = ["QueryOptions", "option_names"]
+__all__ = ["OPTION_NAMES", "QueryOptions", "period"]
 
 # With less no query begins; a number alone is bytes, and most likely meant GiB.
 _LEAST_MEMORY_BYTES = 16 << 20
+OPTION_NAMES = {
+    "logs": "logs",
+    "lake": "--lake",
+    "engine": "--engine spark",
+    "spill_bytes": "--spill",
+    "unpack": "--unpack-limits",
+    "since": "--since",
+}
+"""What the command line calls the attributes of `QuerySource`."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueryOptions:
-    """The options that say what is queried, as the user wrote them."""
+    """Hold the options that `sql`, `hunt` and `detect` have in common, as the user wrote them: what to query, and how.
+
+    logs: paths; None or empty for the lake. timeout: a duration, or `none`.
+    """
 
     logs: Sequence[str] | None
     lake: str | None
@@ -38,14 +50,6 @@ class QueryOptions:
     spill: str | None = None
     timeout: str = "1h"
     unpack: str | None = None
-
-    def period(self) -> tuple[datetime | None, datetime | None]:
-        """From when on, and before when. Raises UsageError for a time that is none, or a period that is none."""
-        from procwire.period import check_period
-
-        start, end = point_in_time(self.since), point_in_time(self.until)
-        check_period(start, end)
-        return start, end
 
     def source(self) -> QuerySource:
         """Return what they stand for. Raises UsageError for a text that cannot be read."""
@@ -78,12 +82,10 @@ class QueryOptions:
         return Cluster(self.master)
 
 
-def option_names(logs: str = "logs") -> Mapping[str, str]:
-    """What the command line calls the attributes of `QuerySource`; logs: what it calls those."""
-    return {
-        "logs": logs,
-        "lake": "--lake",
-        "engine": "--engine spark",
-        "spill_bytes": "--spill",
-        "unpack": "--unpack-limits",
-    }
+def period(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """Return what --since and --until stand for. Raises UsageError for an unreadable time, and for an empty period."""
+    from procwire.period import check_period
+
+    start, end = point_in_time(since), point_in_time(until)
+    check_period(start, end)
+    return start, end

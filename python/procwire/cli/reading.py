@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procwire.cli.exits import ExitCode, complain
@@ -10,7 +13,7 @@ from procwire.cli.exits import ExitCode, complain
 if TYPE_CHECKING:
     from procwire.ledger import Ledger
 
-__all__ = ["account", "exit_code", "report"]
+__all__ = ["account", "exit_code", "report", "written"]
 
 
 def account(ledger: Ledger) -> ExitCode:
@@ -34,3 +37,19 @@ def exit_code(ledger: Ledger, signal_number: int | None) -> ExitCode:
         complain("nothing could be read")
         return ExitCode.NOTHING_READ
     return ExitCode.DAMAGED if ledger.damaged else ExitCode.ALL_READ
+
+
+@contextmanager
+def written(ledger: Ledger, path: Path | None, *, force: bool) -> Iterator[None]:
+    """Write the ledger to a file, if any, however the block ends. Raises UsageError at once if it cannot be written."""
+    if path is None:
+        yield
+        return
+    from procwire.cli.output import Output
+
+    with Output(path, force=force) as output:
+        try:
+            yield
+        finally:
+            output.stream.write(f"{ledger.to_json()}\n".encode())
+            output.commit()

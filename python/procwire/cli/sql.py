@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procwire.cli.exits import ExitCode
 from procwire.cli.progress import query_progress
-from procwire.cli.query_options import QueryOptions, option_names
+from procwire.cli.query_options import OPTION_NAMES, QueryOptions
 from procwire.cli.reading import account
 from procwire.cli.ways import way_of
 from procwire.errors import UsageError
@@ -17,8 +19,6 @@ from procwire.targets import check_targets
 from procwire.words import counted
 
 if TYPE_CHECKING:
-    from procwire.choices import EngineName
-    from procwire.cli.output import Output
     from procwire.query import OpenSource
 
 __all__ = ["sql"]
@@ -29,29 +29,24 @@ _TERMINAL_ROWS = 100
 def sql(
     query: str | None = None,
     file: Path | None = None,
-    files: list[str] | None = None,
-    lake: str | None = None,
-    since: str | None = None,
-    until: str | None = None,
     to: str | None = None,
     output: Path | None = None,
     force: bool = False,
     limit: int | None = None,
-    engine: EngineName = "duckdb",
-    master: str | None = None,
-    memory: str | None = None,
-    spill: str | None = None,
-    timeout: str = "1h",
-    unpack: str | None = None,
+    *,
+    options: QueryOptions,
 ) -> ExitCode:
     """Run `procwire sql`, whose options and help are in `verbs`; return its exit code."""
-    check_targets([("-o", output)], [*(files or ()), *([file] if file else [])], force=force)
+    if file is not None and query is not None and not _is_query(query):
+        # The query is in a file: the first argument is a log, too.
+        options = replace(options, logs=[query, *(options.logs or ())])
+        query = None
+    check_targets([("-o", output)], [*(options.logs or ()), *([file] if file else [])], force=force)
     from procwire.query import open_source
 
     # Before anything is read: what is mistyped must not cost the reading.
     text = _query(query, file)
-    options = QueryOptions(files, lake, since, until, engine, master, memory, spill, timeout, unpack)
-    source = open_source(options.source(), progress=query_progress, names=option_names("--files"))
+    source = open_source(options.source(), progress=query_progress, names=OPTION_NAMES)
     with Signals() as signals, signals.ended(), source as opened:
         if opened.ledger is not None and opened.nothing_read:
             return account(opened.ledger)
@@ -60,6 +55,11 @@ def sql(
         _answer(opened, text, to, output, limit, signals, force=force)
         return ExitCode.ALL_READ if opened.ledger is None else account(opened.ledger)
     return ExitCode(128 + (signals.received or 0))
+
+
+def _is_query(text: str) -> bool:
+    """Return whether an argument reads like SQL, and not like the name of a log."""
+    return " " in text.strip() and not os.path.lexists(text)
 
 
 def _query(query: str | None, file: Path | None) -> str:
@@ -82,10 +82,10 @@ def _answer(
     *,
     force: bool,
 ) -> None:
-    """Run the query and write what it gives."""
+    """Run the query, write its rows, and say on stderr how many they are."""
     from procwire.cli.output import Output
-    from procwire.query import ExportableRows, first_rows
-    from procwire.sinks import open_sink
+    from procwire.query import ExportableRows, FirstRows
+    from procwire.sinks import open_sink, write_all
 
     way = way_of(to, output)
     with Output(output, force=force) as out:
@@ -93,20 +93,11 @@ def _answer(
         rows = ExportableRows(found, found.schema, way)
         sink = open_sink(way, out.stream, rows.schema, out.terminal)
         most = limit if limit is not None else _TERMINAL_ROWS if out.terminal and way == "table" else None
-        count = 0
-        # One more than is shown tells whether there are more.
-        for batch in first_rows(rows, most + 1 if most else None):
-            with signals.held():
-                sink.write(batch.slice(0, most - count) if most else batch)
-            count += batch.num_rows
+        shown = FirstRows(rows, most or None)
+        count = write_all(shown, sink, signals.held)
         sink.close()
         out.commit()
-    _tell(count, most, out, limit)
-
-
-def _tell(count: int, most: int | None, out: Output, limit: int | None) -> None:
-    if most and count > most and limit is None:
+    if shown.has_more and limit is None:
         sys.stderr.write(f"the first {most} rows; --limit 0 shows all\n")
     elif out.terminal is not None:
-        shown = min(count, most or count)
-        sys.stderr.write(f"{counted(shown, 'row')}\n")
+        sys.stderr.write(f"{counted(count, 'row')}\n")

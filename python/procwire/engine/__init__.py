@@ -1,8 +1,8 @@
-"""DuckDB, in memory: how procwire asks SQL of batches and of files, and keeps that SQL from doing anything else.
+"""DuckDB, in memory: runs SQL over batches and files, and keeps that SQL from doing anything else.
 
-No connection writes a file or reaches a network: access is off and the configuration locked (`connection`). Files that
-a question reads are served by procwire (`files`), so DuckDB sees no path. What a user wrote is parsed before it runs:
-one statement that only reads (`check`), of functions that are safe (`functions`), within limits (`limits`).
+No connection writes a file or reaches a network: access is off and the configuration locked (`connection`). procwire
+serves the files that a query reads (`files`), so DuckDB sees no path. SQL from users is parsed before it runs: it must
+be one statement that only reads (`check`), uses only safe functions (`functions`), and stays within limits (`limits`).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    # On first use: who only quotes SQL, as `config check` does, needs neither Arrow nor DuckDB.
+    # Import on first use: `config check`, which only quotes SQL, needs neither Arrow nor DuckDB.
     if name in _HOMES:
         from importlib import import_module
 

@@ -1,4 +1,4 @@
-"""Whether SQL that a user wrote is one statement that only reads: DuckDB parses it, and its tree is looked through."""
+"""Checks that SQL from users is one statement that only reads, by inspecting the tree from DuckDB's parser."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ __all__ = ["MOST_BYTES", "one_predicate", "one_query"]
 
 _ALLOWED = "a query such as SELECT, FROM, WITH, VALUES, DESCRIBE, SUMMARIZE, SHOW TABLES, or EXPLAIN of one"
 MOST_BYTES = 1 << 20
-"""How long a statement may be, in bytes of UTF-8."""
-# DuckDB takes 8 KB of memory for each, and does not survive a hundred thousand.
+"""The greatest length of a statement, in bytes of UTF-8."""
+# Depth of nested brackets. DuckDB takes 8 KB of memory for each, and crashes at a hundred thousand.
 _DEEPEST = 1_000
 _QUERY_NODES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 _SPACE = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
@@ -32,9 +32,9 @@ _LOCK = threading.Lock()
 
 
 def one_query(sql: str) -> str:
-    """Return a query as it may be run: one statement, which reads what is registered and nothing else.
+    """Return a query that is safe to run: one statement, which reads only registered tables.
 
-    It is a SELECT in any of DuckDB's forms, or EXPLAIN of one. Only functions that are safe are called.
+    It must be a SELECT in any of DuckDB's forms, or EXPLAIN of one, and call only safe functions.
 
     Raises UsageError for everything else, and for SQL that cannot be parsed.
     """
@@ -52,12 +52,12 @@ def one_query(sql: str) -> str:
 
 
 def one_predicate(sql: str) -> str:
-    """Return a predicate as it may be run: one expression over the columns, without subqueries.
+    """Return a predicate that is safe to run: one expression over the columns, without subqueries.
 
     Raises UsageError for everything else, and for SQL that cannot be parsed.
     """
     _measure(sql)
-    # A list: what leaves these brackets does not also leave parentheses.
+    # In a list, because text that closes these brackets does not also close parentheses.
     query = f"SELECT [\n{sql}\n]"
     kinds = _kinds(query)
     node = _tree(query) if kinds == ["SELECT"] else {}
@@ -68,7 +68,7 @@ def one_predicate(sql: str) -> str:
 
 
 def _measure(sql: str) -> None:
-    """Refuse what the parser itself does not survive."""
+    """Raise UsageError for SQL that the parser itself does not survive."""
     if "\0" in sql:
         raise UsageError("SQL: found a NUL character, expected text")
     try:
@@ -86,9 +86,9 @@ def _measure(sql: str) -> None:
 
 
 def _explained(sql: str) -> tuple[str, str]:
-    """Return EXPLAIN with its options, and what it is of; without EXPLAIN nothing, and all of it.
+    """Return EXPLAIN with its options, and the query; without EXPLAIN, an empty text and all of the SQL.
 
-    Both are put together again for the run: so what was taken for the query is what is explained.
+    The caller joins both again to run them: so the query that was checked is the one that is explained.
     """
     start = _SPACE.match(sql)
     match = _EXPLAIN.match(sql, start.end() if start else 0)
@@ -102,7 +102,7 @@ def _kinds(sql: str) -> list[str]:
         with sql_errors(), _LOCK:
             return [statement.type.name for statement in _parser().extract_statements(sql)]
     except (RuntimeError, ValueError) as error:
-        # DuckDB's Python has no name for some of DuckDB's kinds, and none of them is a query.
+        # DuckDB's Python API has no name for some kinds of statement, and none of these is a query.
         raise UsageError(f"SQL: found a statement of another kind, expected {_ALLOWED}") from error
 
 
@@ -121,7 +121,7 @@ def _tree(sql: str) -> dict[str, Any]:
 def _parser() -> duckdb.DuckDBPyConnection:
     import duckdb
 
-    # While there is an interpreter: DuckDB complains on stderr of what outlives it.
+    # Close it while the interpreter still runs: DuckDB prints errors for connections that outlive it.
     atexit.register(_parser.cache_clear)
     return duckdb.connect(config={"threads": "1", "autoload_known_extensions": "false"})
 
@@ -142,7 +142,7 @@ def _look_through(tree: Any, *, is_predicate: bool = False) -> None:
     for part in _parts(tree):
         kind, group = part.get("type"), part.get("class")
         if isinstance(kind, str) and kind.endswith("_NODE") and kind not in _QUERY_NODES:
-            # DuckDB has INSERT, COPY and others within WITH.
+            # DuckDB allows INSERT, COPY and others within WITH.
             raise UsageError(f"SQL: found {kind.split('_')[0]} in a query, expected {_ALLOWED}")
         if kind == "TABLE_FUNCTION" and _function(part["function"]) not in TABLE_FUNCTIONS:
             raise UsageError(f"SQL: found {_function(part['function'])}(...) as a table, expected a table or a view")
@@ -162,17 +162,17 @@ def _check_function(name: str, *, is_predicate: bool) -> None:
     if name in REFUSED_FUNCTIONS:
         raise UsageError(f"SQL: found {name}(...), which {REFUSED_FUNCTIONS[name]}; expected another function")
     if name.startswith("__internal"):
-        raise UsageError(f"SQL: found {name}(...), which is DuckDB's own; expected another function")
-    # Operators have names that are no words.
+        raise UsageError(f"SQL: found {name}(...), which is internal to DuckDB; expected another function")
+    # Operators have names that are not identifiers.
     if is_predicate and name[:1].isidentifier() and name not in PREDICATE_FUNCTIONS:
         raise UsageError(
             f"SQL: found {name}(...) in a predicate, expected a function of text, numbers or times; "
-            "`procwire sql` knows more"
+            "`procwire sql` allows more"
         )
 
 
 def _parts(tree: Any) -> Iterator[dict[str, Any]]:
-    """Yield every object of a tree; without recursion, for it may be deep."""
+    """Yield every object of a tree; without recursion, because it may be deep."""
     left = [tree]
     while left:
         part = left.pop()

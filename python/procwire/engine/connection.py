@@ -1,4 +1,4 @@
-"""A DuckDB connection that can change nothing but its own memory."""
+"""DuckDB connections that can change nothing but their own memory."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def connect(
 ) -> duckdb.DuckDBPyConnection:
     """Return a DuckDB connection in memory that shows times in UTC, writes no file and reaches no network.
 
-    Its configuration is locked: no SQL gets any of this back. It sees no variables of Python.
+    Its configuration is locked, so no SQL can undo this. It does not see Python variables. The caller closes it.
 
-    threads: how many; None for as many as there are cores. served: the only files it reads; None for none. limits: None
-    for the defaults. spills: whether what does not fit in memory goes to a temporary folder, if there can be one,
-    rather than to be an error.
+    threads: number of threads; None for one per core. served: the only files that it can read; None for none. limits:
+    None for the defaults. spills: whether data that does not fit in memory goes to a temporary folder, if one can be
+    created, rather than raising an error.
     """
-    # Here, for it takes longer to import than most questions need.
+    # Import here: the import takes longer than most queries.
     with named_extras():
         import duckdb
 
@@ -53,20 +53,20 @@ def connect(
     if served is not None:
         served.register(connection)
         connection.execute(f"SET allowed_directories = [{literal(served.root)}]")
-    # Known to whoever asks (`query_progress`); printed, it would go to stdout.
+    # Enabled for `query_progress`, but not printed, because that would go to stdout.
     connection.execute("SET enable_progress_bar = true")
     connection.execute("SET enable_progress_bar_print = false")
     if limits.timeout_s is not None:
         connection.execute(f"SET max_execution_time = {max(1, round(limits.timeout_s * 1000))}")
     connection.execute("SET TimeZone = 'UTC'")
-    # For good: DuckDB does not let either be undone.
+    # Final: DuckDB does not let either be undone.
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
 
 
 def _spill_folder() -> str:
-    # Most questions fit in memory: those of a machine that takes no temporary files, too.
+    # Most queries fit in memory, so a machine without temporary files can run them, too.
     try:
         return spill_folder()
     except OSError:

@@ -1,4 +1,4 @@
-"""What goes wrong in SQL that a user wrote, as our own errors."""
+"""Translation of errors in SQL from users into our own errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from procwire.errors import LakeError, ProcwireError, UsageError
 
 __all__ = ["sql_errors"]
 
-# What a file that procwire serves raised, as DuckDB passes it on: a traceback of Python's, its last line last.
+# An error raised by a file that procwire serves, as DuckDB passes it on: the last line of a Python traceback.
 _RAISED = re.compile(r"^(?:procwire\.errors\.)?(\w+)(?:: (.*))?$")
 _FILE = re.compile(r'Cannot access \w+ ("[^"]*")')
 _LIMITS: tuple[tuple[str, Limit], ...] = (
@@ -24,14 +24,14 @@ _LIMITS: tuple[tuple[str, Limit], ...] = (
     ("Out of Memory", "memory"),
     ("Allocation failure", "memory"),
 )
-"""What DuckDB's message has of a limit that was exceeded, and which it is."""
+"""Parts of DuckDB's messages about exceeded limits, and the limit that each means."""
 
 
 @contextmanager
 def sql_errors() -> Iterator[None]:
-    """Raise errors of SQL that a user wrote as UsageError, on one line; of a limit that it exceeded, as LimitError.
+    """Raise errors of a user's SQL as UsageError, on one line, and exceeded limits as LimitError.
 
-    A file that cannot be read, or is damaged, is a LakeError.
+    A file that cannot be read, or is damaged, raises LakeError.
     """
     import duckdb
 
@@ -40,29 +40,31 @@ def sql_errors() -> Iterator[None]:
     except (duckdb.Error, pa.ArrowException) as error:
         raise _ours(str(error)) from error
     except OSError as error:
-        # Arrow's, of a stream of DuckDB's; the system's own have a number.
+        # Without errno it is Arrow's error about a stream of DuckDB's.
         if error.errno is not None:
             raise
         raise _ours(str(error)) from error
     except UnicodeDecodeError as error:
-        # DuckDB cut a text in an error's message.
-        raise UsageError("SQL: found a text that a function refuses") from error
+        # DuckDB truncated a text in an error's message.
+        raise UsageError("SQL: found a text that a function does not accept") from error
     except (RecursionError, MemoryError) as error:
         raise UsageError("SQL: found a query that is too deep or too large") from error
 
 
-def _ours(told: str) -> ProcwireError:
-    lines = [line.strip() for line in told.splitlines() if line.strip()]
-    # DuckDB puts words of its own before it, or none.
+def _ours(message: str) -> ProcwireError:
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    # DuckDB may put its own words before the traceback.
     if any("Traceback (most recent call last)" in line for line in lines):
         return _raised(lines)
     for sign, limit in _LIMITS:
-        if sign in told:
+        if sign in message:
             return exceeded(limit, prefix="SQL: ")
-    # DuckDB took the name of a table for that of a file.
-    if "file system operations are disabled" in told and (match := _FILE.search(told)):
-        return UsageError(f"SQL: found the file {match[1]}, expected a table such as connections; --files names files")
-    # The first line says what is wrong, the second names columns that come near.
+    # DuckDB mistook the name of a table for that of a file.
+    if "file system operations are disabled" in message and (match := _FILE.search(message)):
+        return UsageError(
+            f"SQL: found the file {match[1]}, expected a table such as connections; files follow the query"
+        )
+    # The first line says what is wrong, the second names similar columns.
     kept = [line for index, line in enumerate(lines) if index == 0 or line.startswith(("Candidate", "Did you mean"))]
     return UsageError(f"SQL: {' '.join(kept)}")
 

@@ -1,7 +1,7 @@
-"""Files that DuckDB reads: served by procwire, each under a name that stands for it alone, and read only.
+"""Files that DuckDB reads: procwire serves them read-only, each under a unique name.
 
-DuckDB gets no path and opens no file itself. A connection has one file system of its own under the scheme `procwire`;
-what was not added to it is not there, and nothing in it can be written, created or removed.
+DuckDB gets no path and opens no file itself. A connection has its own file system under the scheme `procwire`; it
+contains only files that were added, and nothing in it can be written, created or removed.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _UNCHANGED = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Readable(Protocol):
-    """An open file. Several threads read it at a time."""
+    """An open file that several threads may read at the same time."""
 
     @property
     def size_bytes(self) -> int:
-        """How long it is."""
+        """Return the file's size in bytes."""
         ...
 
     def read_at(self, offset: int, size: int) -> bytes:
@@ -36,12 +36,12 @@ class Readable(Protocol):
         ...
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Close the file."""
         ...
 
 
 class LocalFile:
-    """A file of this machine, open for reading. Raises OSError where it cannot be opened."""
+    """Read a local file at any offset. Raises OSError if it cannot be opened."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -50,45 +50,45 @@ class LocalFile:
     def read_at(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset` on; fewer only at the end."""
         found = os.pread(self._handle, size, offset)
-        # One call gives 2 GiB at most, and a network file system maybe less than it was asked for.
+        # One call returns 2 GiB at most, and a network file system may return less than requested.
         while len(found) < size and (more := os.pread(self._handle, size - len(found), offset + len(found))):
             found += more
         return found
 
     def close(self) -> None:
-        """Close it; once only counts."""
+        """Close the file; further calls do nothing."""
         handle, self._handle = self._handle, -1
         if handle >= 0:
             os.close(handle)
 
 
 class Served:
-    """The files of one connection: `add` gives each a name that the connection's SQL can read."""
+    """Serve the files of one connection: `add` returns a name for each, which the connection's SQL can read."""
 
     def __init__(self) -> None:
-        # Unguessable, so that no SQL names the files of another connection.
+        # Unguessable, so that no SQL can name the files of another connection.
         self.root = f"{SCHEME}://{secrets.token_hex(8)}/"
         self._openers: dict[str, Callable[[], Readable]] = {}
         self._sizes: dict[str, int] = {}
 
     def add(self, opener: Callable[[], Readable], *, folder: str = "") -> str:
-        """Return the name of a Parquet file, which `opener` opens whenever it is read.
+        """Return a new name for a Parquet file, which `opener` opens whenever it is read.
 
-        folder: what the name says of its rows, such as `day=2024-03-01`; empty for nothing.
+        folder: part of the name that describes its rows, such as `day=2024-03-01`; empty for none.
         """
         name = f"{self.root}{folder and folder + '/'}{len(self._openers)}.parquet"
         self._openers[name] = opener
         return name
 
     def register(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Let a connection read the files, now and later ones."""
-        # Here, for it takes 60 ms to import.
+        """Let a connection read the files, including files added later."""
+        # Import here: it takes 60 ms.
         from fsspec.spec import AbstractFileSystem
 
         served = self
 
         class ReadOnly(AbstractFileSystem):  # type: ignore[misc]
-            """What DuckDB asks of a file system; all else raises."""
+            """Implement what DuckDB requests of a file system; everything else raises."""
 
             protocol = SCHEME
             cachable = False
@@ -145,7 +145,7 @@ class Served:
 
 
 class _Handle:
-    """What DuckDB asks of an open file. Threads share it, and each has its own position in it."""
+    """Implement what DuckDB requests of an open file. Threads share it, and each has its own position."""
 
     def __init__(self, source: Readable) -> None:
         self._source = source

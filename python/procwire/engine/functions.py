@@ -1,6 +1,7 @@
-"""Which functions SQL that a user wrote may call.
+"""The functions that SQL from users may call.
 
-Found by fuzz/sql_functions.py, which calls every function of DuckDB with odd arguments; run it after an update.
+fuzz/sql_functions.py found the unsafe ones by calling every function of DuckDB with odd arguments; run it after an
+update.
 """
 
 from __future__ import annotations
@@ -8,39 +9,39 @@ from __future__ import annotations
 __all__ = ["PREDICATE_FUNCTIONS", "REFUSED_FUNCTIONS", "REFUSED_TYPES", "TABLE_FUNCTIONS"]
 
 _REASONS: dict[str, tuple[str, ...]] = {
-    "tells of the process, not of the data": (
+    "is about the process, not the data": (
         "current_setting", "getenv", "getvariable", "inet_client_addr", "inet_client_port", "inet_server_addr",
         "inet_server_port", "pg_conf_load_time", "pg_get_viewdef", "pg_postmaster_start_time", "which_secret",
     ),
     "changes something": ("currval", "nextval", "setseed", "setval", "write_log"),
     "waits": ("pg_sleep", "sleep_ms"),
-    "runs or reads SQL that no check sees": (
+    "runs or reads unchecked SQL": (
         "json_deserialize_sql", "json_execute_serialized_sql", "json_serialize_plan", "json_serialize_sql",
     ),
     "can end the process": (
         "from_json", "from_json_strict", "json_contains", "json_transform", "json_transform_strict",
         "variant_bytes_to_variant", "variant_comparator", "variant_normalize", "variant_to_parquet_variant",
     ),
-    "takes memory beyond every limit": ("bitstring",),
-    "is DuckDB's own": (
+    "exceeds every memory limit": ("bitstring",),
+    "is internal to DuckDB": (
         "add_parquet_key", "combine", "create_sort_key", "finalize", "icu_sort_key", "index_key", "invoke",
         "make_type", "parse_duckdb_log_message", "remap_struct", "replace_type", "stats", "to_aggregate_state",
         "vector_type", "vertex_extract",
     ),
     "calls Java": ("java_method", "reflect", "try_reflect"),
-    "tells of the cluster, not of the data": (
+    "is about the cluster, not the data": (
         "input_file_block_length", "input_file_block_start", "input_file_name", "read_files", "raise_error",
     ),
 }  # fmt: skip
 REFUSED_FUNCTIONS: dict[str, str] = {name: reason for reason, names in _REASONS.items() for name in names}
-"""Functions that no query may call, DuckDB's and Spark's, and why."""
+"""Functions of DuckDB and Spark that no query may call, and why."""
 
 REFUSED_TYPES: dict[str, str] = {
-    "bignum": "to read a long one cannot be interrupted",
+    "bignum": "parsing a long one cannot be interrupted",
     "varint": "it is a bignum",
-    "variant": "what is nested deep ends the process",
+    "variant": "deeply nested values crash the process",
 }
-"""Types that nothing may be cast to, and why."""
+"""Types to which no value may be cast, and why."""
 
 TABLE_FUNCTIONS = frozenset((
     "duckdb_columns", "duckdb_functions", "duckdb_keywords", "duckdb_tables", "duckdb_types", "duckdb_views",
@@ -48,8 +49,7 @@ TABLE_FUNCTIONS = frozenset((
     "json_tree", "pg_timezone_names", "posexplode", "pragma_table_info", "range", "regexp_split_to_table", "repeat",
     "repeat_row", "stack", "unnest",
 ))  # fmt: skip
-"""The only functions that may stand where a table stands: what they give is made of their arguments, or says what
-there is to ask."""
+"""The only functions that may be used as tables: they compute rows from arguments, or list what can be queried."""
 
 PREDICATE_FUNCTIONS = frozenset((
     # Conditions
@@ -87,5 +87,5 @@ PREDICATE_FUNCTIONS = frozenset((
     "list_max", "list_min", "list_position", "list_slice", "list_sort", "list_sum", "list_transform", "list_unique",
     "map", "map_contains", "map_extract", "row", "struct_extract", "struct_pack",
 ))  # fmt: skip
-"""The only functions that a predicate may call. It runs for each batch of a recording, which it must not hold up: so
-what it gives is not much longer than what it takes."""
+"""The only functions that a predicate may call. It runs for each batch of a recording and must not delay it, so their
+results are not much longer than their arguments."""

@@ -1,4 +1,4 @@
-"""SQL laid out for people: one term to a line, indented."""
+"""Layout of SQL for readers: one term per line, indented."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ __all__ = ["case", "indented", "joined"]
 
 
 def joined(operator: str, terms: Sequence[str]) -> str:
-    """The terms combined, one to a line, in parentheses where they are several."""
+    """Return the terms joined by an operator, one per line, in parentheses if there are several."""
     if len(terms) == 1:
         return terms[0]
     return f"({f'{chr(10)}  {operator} '.join(term.replace(chr(10), chr(10) + '  ') for term in terms)})"
 
 
 def case(comment: str, branches: Sequence[tuple[str, str]], otherwise: str = "") -> str:
-    """`CASE WHEN ... THEN ... END`, with alternatives that have one outcome put together."""
+    """Return `CASE WHEN ... THEN ... END`, with consecutive conditions of the same outcome merged."""
     merged: list[tuple[list[str], str]] = []
     for when, then in branches:
         if merged and merged[-1][1] == then:
@@ -33,5 +33,5 @@ def case(comment: str, branches: Sequence[tuple[str, str]], otherwise: str = "")
 
 
 def indented(text: str) -> str:
-    """Each line two columns further in."""
+    """Return the text with each line indented by two columns."""
     return "  " + text.replace("\n", "\n  ")

@@ -1,4 +1,4 @@
-"""What one connection may use of the machine: memory, spill space, time."""
+"""Limits of one connection: memory, spill space, time."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ __all__ = [
 
 _CGROUP = Path("/sys/fs/cgroup")
 TIMEOUT_S = 3_600.0
-"""How long a query may take unless its limit is another, in seconds."""
+"""The default time limit of a query, in seconds."""
 PREDICATE_S = 60.0
-"""How long a predicate may take for one batch of rows, in seconds."""
+"""The time limit of a predicate for one batch of rows, in seconds."""
 
 
 Limit = Literal["time", "spill", "memory"]
@@ -37,16 +37,16 @@ EXCEEDED: dict[Limit, tuple[str, str]] = {
     "spill": ("needs more temporary space than its limit", "--spill"),
     "memory": ("needs more memory than its limit", "--memory"),
 }
-"""What a query does that exceeds a limit, and the option that raises the limit."""
+"""What a query did to exceed a limit, and the option that raises the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of a connection. What exceeds one is ended with a UsageError that names it.
+    """Hold the limits of a connection. A query that exceeds one ends with a LimitError that names it.
 
-    memory_bytes: of DuckDB's data; by default half of what the machine, or the process's cgroup, has. spill_bytes: of
-    what does not fit in memory and lies in a temporary folder; by default half of what is free there. timeout_s: of
-    one query, in seconds; None for no limit.
+    memory_bytes: size of DuckDB's data; by default half of the memory of the machine, or of the process's cgroup.
+    spill_bytes: size of the data that does not fit in memory and goes to a temporary folder; by default half of the
+    free space there. timeout_s: duration of one query, in seconds; None for no limit.
     """
 
     memory_bytes: int = field(default_factory=lambda: default_memory_bytes())
@@ -55,10 +55,10 @@ class Limits:
 
 
 def exceeded(limit: Limit, amount: str = "", *, prefix: str = "") -> LimitError:
-    """Return the error of a query that exceeds a limit; amount: the limit itself, such as `60 s`, where it is known."""
+    """Return the error for a query that exceeds a limit. amount: the limit itself, such as `60 s`, if known."""
     what, option = EXCEEDED[limit]
     of = f" of {amount}" if amount else ""
-    return LimitError(f"{prefix}the query {what}{of}: ask for less, or raise it with {option}")
+    return LimitError(f"{prefix}the query {what}{of}: query less data, or raise the limit with {option}")
 
 
 def default_memory_bytes() -> int:
@@ -71,7 +71,7 @@ def default_memory_bytes() -> int:
 
 
 def default_spill_bytes() -> int:
-    """Return half of what is free where temporary files lie, in bytes; 0 where that is unknown."""
+    """Return half of the free space for temporary files, in bytes; 0 if it is unknown."""
     try:
         return shutil.disk_usage(tempfile.gettempdir()).free // 2
     except OSError:
@@ -79,7 +79,7 @@ def default_spill_bytes() -> int:
 
 
 def _cgroup_limits() -> list[int]:
-    """Return the limits of the process's cgroup and those above it, in bytes; version 2, and version 1's own."""
+    """Return the limits of the process's cgroup and of those above it, in bytes; for version 1 only its own."""
     files = [_CGROUP / "memory" / "memory.limit_in_bytes"]
     with suppress(OSError):
         for line in Path("/proc/self/cgroup").read_text(encoding="ascii", errors="replace").splitlines():
@@ -88,7 +88,7 @@ def _cgroup_limits() -> list[int]:
                 files += [folder / "memory.max" for folder in (here, *here.parents) if folder.is_relative_to(_CGROUP)]
     found = []
     for file in files:
-        # `max` is no number: no limit.
+        # `max` is not a number: no limit.
         with suppress(OSError, ValueError):
             found.append(int(file.read_text(encoding="ascii")))
     return found

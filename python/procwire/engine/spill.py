@@ -1,4 +1,4 @@
-"""Where DuckDB puts what does not fit in memory: a private folder, removed at the end, or by the next process."""
+"""The private folder for data that does not fit in DuckDB's memory: removed at the end, or by the next process."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ _PREFIX = "procwire-spill-"
 
 
 def spill_folder() -> str:
-    """Return the path of a folder of this process and account, which only they can enter.
+    """Create a folder that only this account can enter, and return its path; later calls return the same one.
 
-    It is removed when the process ends. What a killed process leaves behind is removed here, by the next of the same
-    account.
+    It is removed when the process ends. This call also removes folders that killed processes of the same account left.
 
-    Raises OSError where temporary files cannot be created.
+    Raises OSError if temporary files cannot be created.
     """
     return _folder(os.getpid(), os.geteuid())
 
@@ -35,7 +34,7 @@ def _folder(process_id: int, user_id: int) -> str:
             _remove_if_left(left, user_id)
     while True:
         path = tempfile.mkdtemp(prefix=_PREFIX, dir=place)
-        # Held until the process ends, however it does: so others see that it lives.
+        # Hold the lock until the process ends, however it does: it shows others that the process is alive.
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         if _locked(handle) and _is_still(path, handle):
             break
@@ -45,7 +44,7 @@ def _folder(process_id: int, user_id: int) -> str:
 
 
 def _remove_own(path: str, process_id: int) -> None:
-    # A fork has the parent's list of what to do at the end.
+    # A forked process inherits the parent's exit handlers.
     if os.getpid() == process_id:
         shutil.rmtree(path, ignore_errors=True)
 
@@ -53,7 +52,7 @@ def _remove_own(path: str, process_id: int) -> None:
 def _remove_if_left(path: Path, user_id: int) -> None:
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        # Another account's is not ours to remove, even as root.
+        # Do not remove another account's folder, even as root.
         if os.fstat(handle).st_uid == user_id and _locked(handle):
             shutil.rmtree(path, ignore_errors=True)
     finally:
@@ -69,7 +68,7 @@ def _locked(handle: int) -> bool:
 
 
 def _is_still(path: str, handle: int) -> bool:
-    """Tell whether the folder was not removed by another process between creation and lock."""
+    """Return whether the folder still exists: another process may have removed it between creation and lock."""
     with suppress(OSError):
         return os.path.samestat(Path(path).lstat(), os.fstat(handle))
     return False

@@ -1,4 +1,4 @@
-"""Names and texts as SQL writes them."""
+"""Quoting of names and texts in SQL."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def literal(text: str) -> str:
     quoted = text.replace("'", "''")
     if "\n" not in text:
         return f"'{quoted}'"
-    # SQL is indented line by line, which must not reach into a text.
+    # SQL is indented line by line, which must not change a text.
     return "E'" + quoted.replace("\\", "\\\\").replace("\n", "\\n") + "'"

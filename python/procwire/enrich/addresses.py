@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import socket
-import struct
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
+
+from procwire.netlink import Netlink, attributes
 
 __all__ = ["LOOPBACK", "Addresses", "Named", "OwnAddresses", "can_be_asked", "can_be_own"]
 
@@ -17,12 +17,10 @@ LOOPBACK = "127.0.0.1"
 Named = tuple[str | None, str | None]
 """The name of an address and the name's origin; None for none."""
 
-_RTM_GETADDR, _NLMSG_ERROR, _NLMSG_DONE = 22, 2, 3
-_REQUEST_DUMP = 0x301
+_RTM_GETADDR = 22
 # RTMGRP_IPV4_IFADDR and RTMGRP_IPV6_IFADDR: notified of every address that is added or removed.
 _GROUPS = 0x10 | 0x100
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST = 1, 2, 4
-_HEADER, _ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=HH")
 _IFADDRMSG_BYTES = 8
 _READ_BYTES = 65_536
 _DUMP_TIMEOUT_S = 1.0
@@ -103,46 +101,15 @@ def _has_news(changes: socket.socket) -> bool:
 
 def _read() -> Addresses:
     own, broadcast = set(), set()
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as dump:
-        dump.settimeout(_DUMP_TIMEOUT_S)
-        dump.sendto(_HEADER.pack(_HEADER.size + 1, _RTM_GETADDR, _REQUEST_DUMP, 1, 0) + b"\0", (0, 0))
-        for attributes in _messages(dump):
+    with Netlink(socket.NETLINK_ROUTE, timeout_s=_DUMP_TIMEOUT_S) as netlink:
+        for found in netlink.dump(_RTM_GETADDR, b"\0", lambda entry: attributes(entry[_IFADDRMSG_BYTES:])):
             # On a point-to-point link IFA_ADDRESS is the other end's.
-            address = attributes.get(_IFA_LOCAL) or attributes.get(_IFA_ADDRESS)
+            address = found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS)
             if address:
                 own.add(_text(address))
-            if _IFA_BROADCAST in attributes:
-                broadcast.add(_text(attributes[_IFA_BROADCAST]))
+            if _IFA_BROADCAST in found:
+                broadcast.add(_text(found[_IFA_BROADCAST]))
     return Addresses(frozenset(own), frozenset(broadcast))
-
-
-def _messages(dump: socket.socket) -> Iterator[dict[int, bytes]]:
-    """Yield the attributes of each address, up to the end of the dump."""
-    while True:
-        data = dump.recv(_READ_BYTES)
-        while len(data) >= _HEADER.size:
-            length, kind, *_ = _HEADER.unpack_from(data)
-            if kind == _NLMSG_DONE:
-                return
-            if kind == _NLMSG_ERROR or length < _HEADER.size:
-                raise OSError("found an error, expected a list of addresses from rtnetlink")
-            yield _attributes(data[_HEADER.size + _IFADDRMSG_BYTES : length])
-            data = data[_aligned(length) :]
-
-
-def _attributes(data: bytes) -> dict[int, bytes]:
-    attributes = {}
-    while len(data) >= _ATTRIBUTE.size:
-        length, kind = _ATTRIBUTE.unpack_from(data)
-        if length < _ATTRIBUTE.size:
-            break
-        attributes[kind] = data[_ATTRIBUTE.size : length]
-        data = data[_aligned(length) :]
-    return attributes
-
-
-def _aligned(length: int) -> int:
-    return length + 3 & ~3
 
 
 def _text(address: bytes) -> str:

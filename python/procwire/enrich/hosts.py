@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from procwire.enrich.addresses import LOOPBACK, Addresses, Named, OwnAddresses, can_be_asked, can_be_own
 from procwire.enrich.lookups import Answer, Lookups
 from procwire.enrich.reverse import ReverseLookup
-from procwire.enrich.watched import Watched
+from procwire.files.watching import Watched
 
 if TYPE_CHECKING:
     import pyarrow as pa

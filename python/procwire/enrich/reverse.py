@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from procwire.enrich.lookups import Answer
-from procwire.enrich.watched import Watched
+from procwire.files.watching import Watched
 
 if TYPE_CHECKING:
     from dns.resolver import Resolver

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from procwire.enrich.lookups import Answer, Lookups
-from procwire.enrich.watched import Watched
+from procwire.files.watching import Watched
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,4 +1,4 @@
-"""Whether a file that is to be written is one of those that are read, under whatever name."""
+"""Identity of files: whether an output file is one of the inputs, under whatever name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STDIN = "-"
 
 
 def is_among(found: os.stat_result, paths: Iterable[str | os.PathLike[str]]) -> bool:
-    """Tell whether a file is one that `paths` stand for: itself, behind a link, in a folder, or on stdin (`-`).
+    """Return whether a file is among those of `paths`: directly, behind a link, in a folder, or on stdin (`-`).
 
     paths: files, folders with all below them, and patterns, as `procwire read` takes them.
     """
@@ -35,7 +35,7 @@ def _stats(paths: Iterable[str | os.PathLike[str]]) -> Iterator[os.stat_result]:
 
 def _below(path: str) -> Iterator[os.stat_result]:
     yield from _stat(path)
-    # Path's would raise for a name that is too long, or in a folder that cannot be entered.
+    # Path's method would raise for a name that is too long, or in a folder that cannot be entered.
     if os.path.isdir(path):  # noqa: PTH112
         for folder, _, names in os.walk(path):
             for name in names:

@@ -1,4 +1,4 @@
-"""Patterns of paths, as a shell matches them; what cannot be looked into is among the matches."""
+"""Patterns of paths, matched as by a shell; the matches include folders that cannot be read."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ is_pattern = glob.has_magic
 
 
 def matches(pattern: str) -> list[tuple[str, OSError | None]]:
-    """The paths that a pattern matches, in order; and the folders in which it could match and that cannot be read,
-    with the error.
+    """Return the paths that a pattern matches, in order, and unreadable folders in which it could match.
 
-    `**` stands for any folders, and as the last part for all that lies below. As in a shell, and in Python's own
-    `glob` (which is silent about errors), a wildcard matches no leading dot. `**` goes through no link.
+    Each item is a path and None, or an unreadable folder and its error. `**` stands for any folders, and as the last
+    part for everything below. As in a shell, and in Python's own `glob` (which ignores errors), a wildcard does not
+    match a leading dot. `**` follows no links.
     """
     parts = [part for part in re.sub(r"(/\*\*)+(?=/|$)", "/**", f"/{pattern}").split("/") if part]
     found = dict(_below("/" if pattern.startswith("/") else "", parts))

@@ -1,8 +1,8 @@
-"""A name in a folder that is held open: whoever renames folders or plants links meanwhile changes nothing.
+"""A name in a folder that is held open: renaming folders or planting links meanwhile has no effect.
 
-A path is walked folder by folder. A link on the way is followed only where nobody but root and this account can have
-made it: in a folder that only these can write, or, as the kernel's `protected_symlinks` does, one of their own links
-in a sticky folder such as /tmp.
+A path is resolved folder by folder. A link in it is followed only if nobody but root and this account can have made
+it: in a folder that only these can write, or, like the kernel's `protected_symlinks`, one of their own links in a
+sticky folder such as /tmp.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from procwire.errors import UsageError
 
 __all__ = ["RECORDING_MODE", "Place", "check_links", "find", "make_folder", "trusted_folder"]
 
-# O_PATH needs no right to list the folder; systems without it open it for reading.
+# O_PATH needs no permission to list the folder; systems without it open the folder for reading.
 _FOLDER = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 RECORDING_MODE = 0o640
-"""Of the files of a recording, at most: for the account that writes them, and its group."""
+"""Most permissive mode of a recording's files: for the account that writes them, and its group."""
 _MOST_LINKS = 40
 _RENAME_NOREPLACE = 1
 _NO_SUCH_RENAME = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
@@ -29,11 +29,12 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class Place:
-    """A name in a folder, both found: `find` gives it. Every method works on the folder itself, whatever its path names
-    by now. Methods raise OSError where the system refuses.
+    """Hold a resolved folder and a name in it; `find` returns one, and its user closes it.
 
-    path: as it was given, for messages. folder: descriptor of the folder. descriptor: of the process's own file that
-    the path names (/dev/stdout), which has no name in a folder; None for every other path.
+    Every method works on the folder itself, whatever its path names by now, and raises OSError if the system refuses.
+
+    path: as the user gave it, for messages. folder: descriptor of the folder. descriptor: of the process's own file
+    that the path names (/dev/stdout), which has no name in a folder; None for every other path.
     """
 
     def __init__(self, path: Path, folder: int, name: str, descriptor: int | None = None) -> None:
@@ -49,17 +50,17 @@ class Place:
         self.close()
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Close the folder."""
         if self.folder >= 0:
             os.close(self.folder)
             self.folder = -1
 
     def beside(self, name: str) -> Place:
-        """Return another name in the same folder, with a descriptor of its own."""
+        """Return a Place for another name in the same folder, with its own descriptor."""
         return Place(self.path.with_name(name), os.dup(self.folder), name)
 
     def stat(self) -> os.stat_result | None:
-        """Return what has the name, a link itself; None if nothing has."""
+        """Return the status of the entry with the name, of a link itself; None if there is no entry."""
         if self.descriptor is not None:
             return os.fstat(self.descriptor)
         try:
@@ -68,9 +69,9 @@ class Place:
             return None
 
     def open(self, flags: int) -> int:
-        """Open what has the name, and never a link; return the descriptor.
+        """Open the file with the name, never a link; return the descriptor.
 
-        Raises PermissionError where others can write the folder and the file is theirs: they may have planted it.
+        Raises PermissionError if others can write the folder and own the file: they may have planted it.
         """
         if self.descriptor is not None:
             return os.dup(self.descriptor)
@@ -89,10 +90,10 @@ class Place:
         return opened
 
     def make(self, mode: int, *, replace: bool = False, flags: int = 0) -> int:
-        """Make a new file of this name, open for reading and writing; return its descriptor.
+        """Create a new file of this name, open for reading and writing; return its descriptor.
 
-        What has the name is never opened: without `replace` it raises FileExistsError, with `replace` the new file
-        takes the name. mode: of the file; the umask takes from it. flags: more of them.
+        An existing file is never opened: without `replace` it raises FileExistsError, with `replace` the new file
+        takes its name. mode: permissions, reduced by the umask. flags: further flags for opening.
         """
         flags |= os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         if not replace:
@@ -108,9 +109,9 @@ class Place:
         return made
 
     def rename(self, old: str, new: str, *, replace: bool = False) -> bool:
-        """Give what is called `old` in this folder the name `new`, a link itself; return whether that name was free.
+        """Rename the entry `old` of this folder, a link itself, to `new`; return False if `new` exists.
 
-        replace: whether a file that has the name goes.
+        replace: replace an existing file `new`.
         """
         if replace:
             os.rename(old, new, src_dir_fd=self.folder, dst_dir_fd=self.folder)
@@ -122,13 +123,15 @@ class Place:
         return True
 
     def remove(self, name: str | None = None) -> None:
-        """Remove the name, or another in the folder; it need not be there."""
+        """Remove the entry with this name, or with another name in the folder, if it exists."""
         with suppress(FileNotFoundError):
             os.unlink(name or self.name, dir_fd=self.folder)
 
     def is_planted(self, found: os.stat_result) -> bool:
-        """Tell whether others may have put `found` here: they can write the folder, and it is neither root's nor ours,
-        or has another name elsewhere."""
+        """Return whether others may have put `found` here.
+
+        They can if they can write the folder, and the file is neither root's nor ours, or has another name elsewhere.
+        """
         is_linked = stat.S_ISREG(found.st_mode) and found.st_nlink > 1
         return (found.st_uid not in _trusted() or is_linked) and _others_write(os.fstat(self.folder))
 
@@ -141,7 +144,7 @@ class Place:
             os.close(listed)
 
     def sync(self) -> None:
-        """Have the folder's names on the disk."""
+        """Sync the folder's entries to disk."""
         listed = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.folder)
         try:
             os.fsync(listed)
@@ -150,10 +153,10 @@ class Place:
 
 
 def find(path: str | os.PathLike[str]) -> Place:
-    """Find the folder and the name that a path stands for; the name need not exist.
+    """Resolve a path to a folder and a name in it; the name need not exist.
 
-    Raises UsageError where a folder on the way is missing or closed, where a link is not to be trusted, or where the
-    path names a folder.
+    Raises UsageError if a folder in the path is missing or inaccessible, if a link cannot be trusted, or if the path
+    names a folder.
     """
     given = Path(path)
     try:
@@ -163,11 +166,11 @@ def find(path: str | os.PathLike[str]) -> Place:
 
 
 def check_links(folder: str | os.PathLike[str]) -> None:
-    """Make sure that the path of a folder, as far as it is there, has no link that `find` would not follow.
+    """Raise UsageError if the existing part of a folder's path has a link that `find` would not follow.
 
-    It is for folders that others write by path. Raises UsageError for such a link.
+    For folders to which libraries write by path.
     """
-    # What is missing, closed or no folder is for those to tell who write there.
+    # If a folder is missing, inaccessible or not a folder, whoever writes there reports it.
     with suppress(OSError):
         _find(Path(folder, "name")).close()
 
@@ -190,7 +193,7 @@ def _find(given: Path) -> Place:
                 _check_link(given, part, handle, found)
                 links += 1
                 if links > _MOST_LINKS:
-                    raise UsageError(f"cannot write {given}: found more than {_MOST_LINKS} links on the way")
+                    raise UsageError(f"cannot write {given}: found more than {_MOST_LINKS} links in the path")
                 target = os.readlink(part, dir_fd=handle)
                 parts = _parts(target) + parts
                 if target.startswith("/"):
@@ -227,7 +230,7 @@ def _entry(name: str, folder: int) -> os.stat_result | None:
 
 
 def _is_own_descriptors(folder: int) -> bool:
-    """Tell whether an open folder is the one where Linux lists this process's descriptors."""
+    """Return whether an open folder is the one in which Linux lists this process's descriptors."""
     try:
         return Path(f"/proc/self/fd/{folder}").readlink() == Path("/proc", Path("/proc/self").readlink(), "fd")
     except OSError:
@@ -246,20 +249,22 @@ def _check_link(path: Path, name: str, folder: int, link: os.stat_result) -> Non
 
 
 def _trusted() -> tuple[int, int]:
-    """Users who can do to this process's files what they want anyway."""
+    """Return the ids of users who have full control of this process's files in any case."""
     return 0, os.geteuid()
 
 
 def _others_write(folder: os.stat_result) -> bool:
-    """Tell whether users other than root and this account can make names in a folder. The account's own group counts as
-    the account: with it, many systems give each user a group of their own."""
+    """Return whether users other than root and this account can create entries in a folder.
+
+    The account's own group counts as the account: many systems give each user a private group.
+    """
     own_group = folder.st_gid in (0, os.getegid())
     others = stat.S_IWOTH if own_group else _OTHERS_WRITE
     return folder.st_uid not in _trusted() or bool(folder.st_mode & others)
 
 
 def _rename_new(folder: int, old: str, new: str) -> None:
-    """Rename in one step, where the system can; else by a second link."""
+    """Rename without replacing, in one step if the system supports it, otherwise by a second link."""
     with suppress(AttributeError):
         rename = ctypes.CDLL(None, use_errno=True).renameat2
         if rename(folder, os.fsencode(old), folder, os.fsencode(new), ctypes.c_uint(_RENAME_NOREPLACE)) == 0:
@@ -272,10 +277,10 @@ def _rename_new(folder: int, old: str, new: str) -> None:
 
 
 def make_folder(path: Path, mode: int, owner: tuple[int, int] | None = None) -> None:
-    """Make a folder that is not there with exactly this mode, and those above it with 0755.
+    """Create a missing folder with exactly this mode, and missing folders above it with 0755.
 
-    owner: user and group that it is given to; the account's own if None. Raises UsageError where `find` does, OSError
-    where the system refuses.
+    owner: ids of the user and group that own it; None for the account's own. Raises UsageError as `find` does, OSError
+    if the system refuses.
     """
     above = [folder for folder in path.parents if not folder.exists()]
     for folder in (*reversed(above), path):
@@ -291,12 +296,12 @@ def make_folder(path: Path, mode: int, owner: tuple[int, int] | None = None) -> 
 
 
 def trusted_folder(path: Path, *, private: bool = False) -> int:
-    """Open a folder in which only root and this account can make names; return its descriptor.
+    """Open a folder in which only root and this account can create entries; return its descriptor.
 
-    private: nobody else may even look into it.
+    private: others may not read it, either.
 
-    Raises OSError where it is not there, PermissionError where it is a link or belongs to somebody else, or where
-    others have rights to it.
+    Raises OSError if it is missing, PermissionError if it is a link, belongs to another user, or gives others
+    permissions.
     """
     opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     found = os.fstat(opened)

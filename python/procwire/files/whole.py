@@ -1,7 +1,7 @@
-"""A file that appears under its name once it is whole.
+"""A file that appears under its name once it is complete.
 
-It is written under a name that nobody can predict, in the folder where it belongs, synced, and then renamed. The writer
-holds a lock on it: a part without one was left by a run that was killed, and the next run in the folder removes it.
+It is written under an unpredictable name in its target folder, synced, and then renamed. The writer holds a lock on
+it: a partial file without a lock was left by a killed run, and the next run in the folder removes it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from procwire.files.place import Place
 __all__ = ["PART", "WholeFile", "remove_stale_parts", "taken"]
 
 PART = re.compile(r"\.procwire-[0-9a-f]{16}\.part")
-"""Names of files that are being written, or were left by a killed run."""
+"""Matches names of files that are being written, or were left by a killed run."""
 
 
 class WholeFile:
-    """A new file at `place`, which it takes over.
+    """Write a new file at `place`, which it then owns and closes.
 
-    force: whether a file of that name is replaced. mode: of the file; the umask takes from it.
+    force: replace an existing file. mode: permissions, reduced by the umask.
 
-    Raises UsageError if there is a file and not `force`, or if the folder cannot be written.
+    Raises UsageError if the file exists and not `force`, or if the folder cannot be written.
     """
 
     def __init__(self, place: Place, *, force: bool, mode: int = 0o666) -> None:
@@ -41,14 +41,14 @@ class WholeFile:
         except OSError as error:
             raise UsageError(f"cannot write {place.path}: {error.strerror}") from error
         self.stream = os.fdopen(descriptor, "wb")
-        """The bytes of the file."""
+        """The open file, for writing its bytes."""
         self._is_open = True
 
     def commit(self) -> None:
-        """Give the file its name: all of it is written.
+        """Rename the complete file to its final name.
 
-        Raises UsageError if another file took the name meanwhile, unless `force`, or if others took the part away;
-        OSError if the disk is full.
+        Raises UsageError if another file took the name meanwhile, unless `force`, or if others removed the partial
+        file; OSError if the disk is full.
         """
         self._sync()
         if not self._place.rename(self._part, self._place.name, replace=self._force):
@@ -56,7 +56,7 @@ class WholeFile:
         self._end()
 
     def keep_partial(self) -> str:
-        """Keep what is written so far, under a name that says so: `rows.partial.csv` of `rows.csv`; return the name."""
+        """Keep the partial file under a name such as `rows.partial.csv` for `rows.csv`; return the name."""
         self._sync()
         name = PurePath(self._place.name)
         number, partial = 1, f"{name.stem}.partial{name.suffix}"
@@ -67,7 +67,7 @@ class WholeFile:
         return partial
 
     def discard(self) -> None:
-        """Remove what was written; nothing if the file has its name already."""
+        """Remove the partial file; do nothing if the file already has its final name."""
         if not self._is_open:
             return
         with suppress(OSError):
@@ -83,7 +83,7 @@ class WholeFile:
         with self._place.beside(self._part) as part:
             there, mine = part.stat(), os.fstat(self.stream.fileno())
         if there is None or (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino):
-            raise UsageError(f"cannot write {self._place.path}: somebody took away its {self._part}")
+            raise UsageError(f"cannot write {self._place.path}: another process removed its {self._part}")
 
     def _end(self) -> None:
         with suppress(OSError):
@@ -94,7 +94,7 @@ class WholeFile:
 
 
 def remove_stale_parts(place: Place) -> None:
-    """Remove the parts that killed runs of this account left in the folder of `place`; what cannot be removed stays."""
+    """Remove the partial files that killed runs of this account left in the folder of `place`, as far as possible."""
     with suppress(OSError):
         for name in filter(PART.fullmatch, place.names()):
             with suppress(OSError):
@@ -113,21 +113,21 @@ def _remove_stale(folder: int, name: str) -> None:
 
 
 def _new_part(place: Place, mode: int) -> tuple[str, int]:
-    """Make a part and lock it; return its name and descriptor."""
+    """Create a partial file and lock it; return its name and descriptor."""
     while True:
         name = f".procwire-{os.urandom(8).hex()}.part"
         part = place.beside(name)
         descriptor = part.make(mode)
         part.close()
-        # Where there are no locks no part is ever taken for stale either.
+        # On file systems without locks, no partial file is considered stale either.
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return name, descriptor
-        # Another run removed it in the moment before it was locked.
+        # Another run removed it just before it was locked.
         os.close(descriptor)
 
 
 def taken(place: Place) -> UsageError:
-    """Return the error of a file that is there and must not be overwritten."""
-    return UsageError(f"found {place.path}, which exists already: choose another name, or --force to overwrite it")
+    """Return the error for a file that exists and must not be overwritten."""
+    return UsageError(f"found {place.path}, which already exists: choose another name, or --force to overwrite it")

@@ -1,13 +1,13 @@
-"""Hunts: questions worth asking of every network, each a file of SQL that says what it finds.
+"""Hunts: queries that are useful in every network, each an SQL file with a description.
 
-The SQL is DuckDB's, in what other engines have too; it reads the view `connections` and asks addresses with
-`is_private` and its like (`procwire.query.views`).
+The SQL is DuckDB's, limited to what other engines have, too; it reads the view `connections` (`procwire.query.views`)
+and uses the functions on addresses such as `is_private` (`procwire.query.functions`).
 """
 
 from __future__ import annotations
 
 from procwire.hunts.header import Column, Parameter
 from procwire.hunts.hunt import Hunt, find, load
-from procwire.hunts.prepare import PreparedHunt, prepare, with_base_names
+from procwire.hunts.prepare import PreparedHunt, in_columns, prepare, with_base_names
 
-__all__ = ["Column", "Hunt", "Parameter", "PreparedHunt", "find", "load", "prepare", "with_base_names"]
+__all__ = ["Column", "Hunt", "Parameter", "PreparedHunt", "find", "in_columns", "load", "prepare", "with_base_names"]

@@ -1,51 +1,51 @@
 -- Beacons: programs that call the same place at regular intervals
 --
--- Scores how regular the connections are of each process of each computer to one address and port. A computer's log is
--- cut into windows of about a day; each pair is scored in each window, and shown with its best one, or, of 8 windows or
--- more, with that which an eighth of them beat: the best of many is luck. Three scores, four where closes tell sizes,
--- have equal weight in beacon_score:
---   timing_score     how alike the intervals are: mean of 1 - |Bowley skewness| and (median - MAD) / median
+-- Scores how regularly each process of each computer connects to one address and port. A computer's log is divided into
+-- windows of about a day; each pair is scored in each window, and shown with its best one, or, from 8 windows on, with
+-- the one that an eighth of them beat: the best of many is luck. Three scores, or four if closes report sizes, have
+-- equal weight in beacon_score:
+--   timing_score     how similar the intervals are: mean of 1 - |Bowley skewness| and (median - MAD) / median
 --   histogram_score  how evenly the connections spread over the window's 24 bars, or over one or two levels of them
 --   duration_score   how much of the window they fill: first to last, or the longest run of bars in a row
---   size_score       how alike the sent sizes are; like timing_score
--- score puts beacon_score 0.5, 0.7, 0.9, 1 at 0.2, 0.4, 0.6, 0.8 and adds what is known of the destination: +0.15 where
--- at most 2% of the computers talk to it, -0.15 where half do; +0.15 where it was first seen in the last 7 days, -0.15
--- 30 days ago or before; +0.10 where it has no host name. Points are taken only for what this program does, by its
--- file's name: who hides behind an address that browsers talk to gains nothing. Each counts only where the data can
--- tell (10 computers, a log that reaches back further, hosts that are named at all). Without sizes, scores do not
--- compare with RITA's.
--- A timer gives timing_score 1, with 20%, 50%, 90% jitter 0.97, 0.9, 0.8; connections at random times give 0.5.
+--   size_score       how similar the sent sizes are; computed like timing_score
+-- score maps beacon_score 0.5, 0.7, 0.9, 1 to 0.2, 0.4, 0.6, 0.8 and adds points for the destination: +0.15 if at most
+-- 2% of the computers talk to it, -0.15 if half do; +0.15 if it was first seen in the last 7 days, -0.15 if 30 or more
+-- days ago; +0.10 if it has no host name. Only connections of this program, by its file's name, count for subtraction:
+-- an attacker gains nothing from an address that browsers also use. Each point is added or subtracted only if the data
+-- suffice (10 computers, a log that reaches back further, any host names). Without sizes, scores are not comparable
+-- with RITA's.
+-- A timer has timing_score 1; with 20%, 50%, 90% jitter 0.97, 0.9, 0.8; connections at random times have 0.5.
 --
 -- Parameters:
---   since            time = null       Scores what is since then; the past tells what is new
+--   since            time = null       Scores only connections since then; earlier ones show what is new
 --   min_score        number = 0.5      Shows pairs with at least this beacon_score
---   min_connections  integer = 4       Pairs with fewer connections in a window are left out
---   max_connections  integer = 86400   So are those with as many or more: see the hunt strobes
---   min_bars         integer = 6       So are those in fewer of the 24 bars, which cannot reach 0.5
+--   min_connections  integer = 4       Omits pairs with fewer connections in a window
+--   max_connections  integer = 86400   Omits pairs with as many or more: see the hunt strobes
+--   min_bars         integer = 6       Omits pairs in fewer of the 24 bars, which cannot reach 0.5
 --   window_hours     number = 24       Length of a window; longer ones find slower beacons
---   min_computers    integer = 10      Prevalence counts from so many computers on
+--   min_computers    integer = 10      Least number of computers for which prevalence counts
 --
 -- Columns:
 --   score            number    0..1, how much it looks like a beacon that matters
---   computer_name    text      Where the process runs
---   process_name     text      Its executable
---   dst_ip           text      Whom it calls
---   dst_port         integer   On which port
---   dst_host_name    text      The name of dst_ip, where one was logged
+--   computer_name    text      Computer on which the process runs
+--   process_name     text      Path of its executable
+--   dst_ip           text      Address that it connects to
+--   dst_port         integer   Destination port
+--   dst_host_name    text      Host name of dst_ip, if one was logged
 --   period_s         number    Median of the intervals, in seconds
 --   jitter           number    Median deviation from period_s, as a share of it: 0 is a clock, 0.7 is chance
---   connections      integer   In the window
+--   connections      integer   Number of connections in the window
 --   beacon_score     number    Mean of the scores that follow
 --   timing_score     number    0..1
 --   histogram_score  number    0..1
 --   duration_score   number    0..1
 --   size_score       number    0..1; null without closes
---   windows          integer   In how many windows the pair reached min_score
+--   windows          integer   Number of windows in which the pair reached min_score
 --   first_time       time      First connection in the window
 --   last_time        time      Last connection in the window
---   why              text      The same in words
+--   why              text      The reasons for the score in words
 
--- What is read twice is not kept in between: to read it again is cheaper than to hold every event.
+-- Not materialized, although it is read twice: reading it again is cheaper than holding every event.
 WITH events AS NOT MATERIALIZED (
     SELECT
         computer_name, process_name, dst_ip, dst_port, dst_host_name, sent_bytes, event_creation_time,
@@ -70,8 +70,8 @@ history AS (
     SELECT min(first_at) AS start_at, max(last_at) AS end_at, count(computer_name) AS computers
     FROM logs
 ),
--- Windows of one length that fill the log: a part of a day at its end would look too full. They go through a list, for
--- DuckDB takes what comes out of one for few rows: it then holds them, not the events, when it joins the two.
+-- Windows of equal length that fill the log: a part of a day at its end would look too full. They go through a list
+-- because DuckDB expects few rows from one: in the join it then holds the windows in memory, not the events.
 spans AS (
     SELECT span.computer_name, span.log_id, span.names_hosts, span.start_us, span.window_us
     FROM (
@@ -101,8 +101,7 @@ hashed AS NOT MATERIALIZED (
     SELECT *, hash(log_id, process_name, dst_ip, dst_port, window_no) AS pair_hash
     FROM calls
 ),
--- Most pairs are no beacon. Counting them under their hash takes a fraction of the memory; that some share a hash only
--- lets a few more through.
+-- Most pairs are no beacons. Counting by hash takes a fraction of the memory; collisions only let a few more through.
 likely AS (
     SELECT pair_hash
     FROM hashed
@@ -110,7 +109,7 @@ likely AS (
     GROUP BY pair_hash
     HAVING count(*) >= $min_connections AND bit_count(bit_or(CAST(1 AS BIGINT) << bar)) >= $min_bars
 ),
--- From here on a row is a pair in a window, and what is reckoned of its times is reckoned within their list.
+-- From here on a row is a pair in a window, and its times are a list, within which they are evaluated.
 pairs AS (
     SELECT
         log_id, process_name, dst_ip, dst_port, window_no,
@@ -131,7 +130,7 @@ intervals AS (
     SELECT
         p.*, window_us,
         list_transform(times_us, lambda t: CAST(floor((t - start_us) * 24 / window_us) AS INTEGER) % 24) AS bars,
-        -- Connections within a second are one beat.
+        -- Connections within a second count as one beat.
         list_sort(list_filter(
             list_transform(
                 generate_series(1, connections - 1),
@@ -169,7 +168,7 @@ shapes AS (
         list_filter(heights, lambda x: x > 0) AS filled,
         list_sum(list_transform(heights, lambda x: x * x)) AS square_sum,
         ceil(list_max(heights) * 0.05) AS level_height,
-        -- Runs of bars go on from the last to the first: the day twice.
+        -- Runs of bars continue from the last to the first: append the day again.
         list_max(list_transform(
             string_split(
                 repeat(array_to_string(list_transform(heights, lambda x: CASE WHEN x > 0 THEN '1' ELSE '0' END), ''), 2),

@@ -1,19 +1,19 @@
 -- Profile of a destination: who talks to one address or host
 --
--- Which computers and programs, for whom, on which ports, at what hours (UTC): for each aspect the
--- most frequent values.
+-- Which computers, programs and users connect to it, on which ports, at what hours (UTC): the most frequent values of
+-- each aspect.
 --
 -- Parameters:
 --   destination  text          Its address, or its host name; case does not matter
---   top          integer = 10  So many values of each aspect
+--   top          integer = 10  Number of values shown for each aspect
 --
 -- Columns:
 --   aspect       text     computer, user, program, address, name, port, hour
---   value        text     One that occurs; null where the log has none
---   connections  integer  In how many connections
---   share        number   The same as a share of all of them
---   first_time   time     The first of them
---   last_time    time     The last
+--   value        text     A value that occurs; null if the log has none
+--   connections  integer  Number of connections with that value
+--   share        number   These connections as a share of all
+--   first_time   time     First of these connections
+--   last_time    time     Last of these connections
 WITH events AS (
     SELECT
         *,

@@ -1,26 +1,26 @@
 -- Fan-out: one process connects to many hosts on one port
 --
--- A sweep looks for whoever answers; worms, scanners and tools of lateral movement do so. Counted per hour of the clock;
--- the hour with most hosts is shown. Web ports of the internet are left out: browsers would be all there is to see.
+-- A sweep looks for hosts that answer; worms, scanners and tools for lateral movement do so. Counted per clock hour;
+-- the hour with the most hosts is shown. Web ports of the internet are omitted: otherwise browsers would dominate.
 --
 -- Parameters:
---   min_hosts      integer = 20     Shows processes that reach so many hosts within an hour
---   web            boolean = false  Also the internet's ports 80 and 443
+--   min_hosts      integer = 20     Shows processes that reach at least this many hosts within an hour
+--   web            boolean = false  Includes ports 80 and 443 of the internet
 --
 -- Columns:
---   computer_name  text     Where the process runs
---   process_name   text     Its executable
---   dst_port       integer  The port
---   hosts          integer  How many addresses it connected to in the worst hour
---   internal_hosts integer  How many of these are in private networks
+--   computer_name  text     Computer on which the process runs
+--   process_name   text     Path of its executable
+--   dst_port       integer  Destination port
+--   hosts          integer  Number of addresses it connected to in the worst hour
+--   internal_hosts integer  Number of these in private networks
 --   connections    integer  Connections in that hour
---   refused        integer  How many of them failed; null where the data do not tell
---   hours          integer  In how many hours it reached min_hosts
+--   refused        integer  Number of these that failed; null if unknown
+--   hours          integer  Number of hours in which it reached min_hosts
 --   first_time     time     First connection in the worst hour
 --   last_time      time     Last connection in the worst hour
 WITH hosts AS (
     SELECT dst_ip, is_private(dst_ip) AS internal
-    -- Each address is asked once: DuckDB would carry a condition down to every event, but not through a list.
+    -- Classify each address once: DuckDB would push a condition down to every event, but not through a list.
     FROM (
         SELECT unnest(list(dst_ip)) AS dst_ip
         FROM (SELECT DISTINCT dst_ip FROM connections WHERE network_connection_initiated)
@@ -39,8 +39,8 @@ calls AS NOT MATERIALIZED (
             ELSE dst_ip IN (SELECT dst_ip FROM hosts WHERE internal)
         END
 ),
--- Few processes reach so many hosts at all, and an hour's are counted for those alone. That some share a hash only lets
--- a few more through.
+-- Few processes reach so many hosts at all; only theirs are counted per hour. Collisions of hashes only let a few more
+-- through.
 likely AS (
     SELECT process_hash
     FROM (SELECT DISTINCT process_hash, dst_ip FROM calls)
@@ -51,7 +51,7 @@ reached AS (
     SELECT
         computer_name, process_name, dst_port, dst_ip, date_trunc('hour', event_creation_time) AS hour,
         count(*) AS connections,
-        count(outcome) AS told,
+        count(outcome) AS known,
         count(CASE WHEN outcome <> 'established' THEN 1 END) AS refused,
         min(event_creation_time) AS first_time,
         max(event_creation_time) AS last_time
@@ -65,7 +65,7 @@ hourly AS (
         count(*) AS hosts,
         count(CASE WHEN internal THEN 1 END) AS internal_hosts,
         sum(connections) AS connections,
-        CASE WHEN sum(told) > 0 THEN sum(refused) END AS refused,
+        CASE WHEN sum(known) > 0 THEN sum(refused) END AS refused,
         min(first_time) AS first_time,
         max(last_time) AS last_time
     FROM reached JOIN hosts USING (dst_ip)

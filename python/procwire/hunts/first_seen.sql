@@ -1,28 +1,28 @@
 -- First-seen destinations: where programs connect to that they never did before
 --
--- A program (by its file's name) and a destination (by its host name, else its address) that the fleet's past does not
--- have. The past is all the data before `since`; with little of it, much is new. A program that is new itself is told
--- apart, since all it does is new.
+-- Pairs of a program (by its file's name) and a destination (by its host name, else its address) that do not occur in
+-- the fleet's past: all data before `since`. With little past, much is new. A program that is itself new is marked,
+-- since all its destinations are new.
 --
 -- Parameters:
 --   since          time = null     New means first seen since then; without it, in the last 7 days
 --                                of the data, or in its later half if it is shorter than 14 days
---   internal       boolean = true  Also destinations in private networks
---   max_computers  integer = 1000  Leaves out what so many computers picked up at once
+--   internal       boolean = true  Includes destinations in private networks
+--   max_computers  integer = 1000  Omits pairs that at least this many computers started at once
 --
 -- Columns:
 --   process_base_name  text     The program's file name, in lower case
 --   destination        text     Host name, else address
 --   dst_ip             text     One of its addresses
 --   dst_port           integer  One of the ports
---   process_is_new     boolean  Whether the program was not seen connecting before, either
---   destinations       integer  How many destinations the program has in all: those of few stand first
---   computers          integer  How many computers connect from this program to it
+--   process_is_new     boolean  Whether the program itself was never seen connecting before
+--   destinations       integer  Number of all destinations of the program: those with few come first
+--   computers          integer  Number of computers on which this program connects to it
 --   computer_name      text     One of them
 --   process_name       text     The program's path there
---   connections        integer  How many
---   first_time         time     The first of them
---   last_time          time     The last
+--   connections        integer  Number of connections
+--   first_time         time     First of these connections
+--   last_time          time     Last of these connections
 WITH calls AS (
     SELECT
         lower(process_base_name) AS process_base_name, coalesce(lower(dst_host_name), dst_ip) AS destination,
@@ -67,6 +67,6 @@ SELECT
     destinations, computers, computer_name, process_name, connections, first_time, last_time
 FROM dated CROSS JOIN bounds
 WHERE first_time >= since AND computers <= $max_computers AND ($internal OR NOT is_private(dst_ip))
--- A program that keeps to few places has a reason to go to another; a browser's next is nothing. New programs stand among
--- the others: an intruder brings his own.
+-- A new destination is remarkable for a program with few of them, not for a browser. New programs are ranked among the
+-- others: intruders bring their own.
 ORDER BY destinations, computers, first_time DESC, process_base_name, destination

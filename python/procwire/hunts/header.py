@@ -1,4 +1,4 @@
-"""The head of a hunt's file: comments that say what it finds, what it takes and what it gives.
+"""The header of a hunt's file: comments that describe the hunt, its parameters and its columns.
 
 ::
 
@@ -7,14 +7,14 @@
     -- What it finds, and how to read it.
     --
     -- Parameters:
-    --   hours  integer = 24      Meaning, which may go on
-    --                            in lines that are indented deeper
-    --   name   text              Without a default: must be given
+    --   hours  integer = 24      Meaning, which may continue
+    --                            in lines with deeper indentation
+    --   name   text              Without a default: required
     --
     -- Columns:
     --   score  number            Meaning
 
-Between what is declared and its meaning stand two spaces or more.
+At least two spaces separate a declaration from its meaning.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from procwire.hunts.values import KINDS, Value, value_of
 
 __all__ = ["COLUMN_TYPES", "Column", "Header", "Parameter", "parse"]
 
-# By name: pyarrow takes long to import, and a list of hunts needs no types.
+# By name, because pyarrow takes long to import, and a list of hunts needs no types.
 COLUMN_TYPES: dict[str, tuple[str, ...]] = {
     "integer": ("int64",),
     "number": ("float64",),
@@ -37,21 +37,21 @@ COLUMN_TYPES: dict[str, tuple[str, ...]] = {
     "boolean": ("bool_",),
     "time": ("timestamp", "us", "UTC"),
 }
-"""What a column's type may be called, and the function of pyarrow that makes it, with its arguments."""
+"""Names of columns' types, and the pyarrow function that creates each, with its arguments."""
 
 _ENTRY = re.compile(r"  (?P<name>[a-z_][a-z0-9_]*) +(?P<type>[a-z]+)(?P<default> = .*?)?(?:  +(?P<meaning>.*))?")
-# The expression above takes time with the square of a line's spaces.
+# The expression above takes time quadratic in the number of a line's spaces.
 _LONGEST_LINE = 1_000
 _CONTINUED = re.compile(r" {3,}\S")
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """What a hunt takes."""
+    """Describe a parameter of a hunt."""
 
     name: str
     type: str
-    """One of `values.KINDS`."""
+    """Its type, one of `values.KINDS`."""
     default: Value
     required: bool
     meaning: str
@@ -59,29 +59,29 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What a hunt gives."""
+    """Describe a column of a hunt's result."""
 
     name: str
     type: str
-    """One of `COLUMN_TYPES`."""
+    """Its type, one of `COLUMN_TYPES`."""
     meaning: str
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The head of a hunt's file."""
+    """Hold the header of a hunt's file."""
 
     title: str
     description: str
-    """Paragraphs, with a blank line between two."""
+    """Paragraphs, separated by blank lines."""
     parameters: tuple[Parameter, ...]
     columns: tuple[Column, ...]
 
 
 def parse(text: str, path: str) -> Header:
-    """Read the head of a hunt's file.
+    """Parse the header of a hunt's file. path: for messages.
 
-    Raises UsageError, with the line, for a head that does not have the form above.
+    Raises UsageError, with the line, for a header that does not have the form above.
     """
     lines = [
         line[2:].removeprefix(" ").rstrip() for line in takewhile(lambda line: line[:2] == "--", text.splitlines())
@@ -92,16 +92,16 @@ def parse(text: str, path: str) -> Header:
             raise UsageError(f"{path}:{number}: {text}")
     if not lines or not lines[0]:
         raise UsageError(f"{path}:1: found no comment, expected `-- TITLE` and a header as docs/hunts.md says")
-    told = list(takewhile(lambda line: line not in ("Parameters:", "Columns:"), lines[1:]))
+    description = list(takewhile(lambda line: line not in ("Parameters:", "Columns:"), lines[1:]))
     parameters = tuple(_parameter(*found) for found in _entries(lines, "Parameters:", path))
     columns = tuple(_column(*found) for found in _entries(lines, "Columns:", path))
     if not columns:
-        raise UsageError(f"{path}: found no `-- Columns:` in its header, expected what the hunt gives")
-    return Header(lines[0], "\n".join(told).strip(), parameters, columns)
+        raise UsageError(f"{path}: found no `-- Columns:` in its header, expected the columns of its result")
+    return Header(lines[0], "\n".join(description).strip(), parameters, columns)
 
 
 def _entries(lines: Sequence[str], section: str, path: str) -> Iterator[tuple[str, re.Match[str], str]]:
-    """Place, declaration and meaning of what a section declares."""
+    """Yield place, declaration and meaning of each entry in a section."""
     start = lines.index(section) + 1 if section in lines else len(lines)
     found: list[tuple[str, re.Match[str], str]] = []
     for number, line in enumerate(lines[start:], start + 1):

@@ -1,19 +1,19 @@
--- Profile of a computer: what runs on one machine and whom it talks to
+-- Profile of a computer: what runs on one machine, and its peers
 --
--- Its programs, users, peers and ports, and at what hours (UTC) it is at work: for each aspect the
--- most frequent values.
+-- Its programs, users, peers and ports, and the hours (UTC) at which it connects: the most frequent values of each
+-- aspect.
 --
 -- Parameters:
 --   computer     text          Its name, with or without domain; case does not matter
---   top          integer = 10  So many values of each aspect
+--   top          integer = 10  Number of values shown for each aspect
 --
 -- Columns:
 --   aspect       text     user, program, direction, peer, port, hour
---   value        text     One that occurs; null where the log has none
---   connections  integer  In how many connections
---   share        number   The same as a share of all of them
---   first_time   time     The first of them
---   last_time    time     The last
+--   value        text     A value that occurs; null if the log has none
+--   connections  integer  Number of connections with that value
+--   share        number   These connections as a share of all
+--   first_time   time     First of these connections
+--   last_time    time     Last of these connections
 WITH events AS (
     SELECT
         *,

@@ -1,4 +1,4 @@
-"""A hunt: found by name, its parameters checked, its SQL run."""
+"""Hunts: loads them, finds them by name, checks their parameters and runs their SQL."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Hunt:
-    """A question of SQL, and what is to be known about it."""
+    """Hold a hunt: an SQL query with its description, parameters and columns."""
 
     name: str
     title: str
@@ -34,24 +34,24 @@ class Hunt:
     parameters: tuple[Parameter, ...]
     columns: tuple[Column, ...]
     sql: str
-    """Over the view `connections`; `$name` stands for a parameter."""
+    """The query over the view `connections`; `$name` stands for a parameter."""
     problem: str | None = None
-    """Why its file cannot be used: then it only has a name."""
+    """Why its file cannot be used, None if it can; a hunt with a problem only has a name."""
 
     @property
     def schema(self) -> pa.Schema:
-        """The Arrow schema of what it gives."""
+        """Return the Arrow schema of the result."""
         import pyarrow as pa
 
         makers = [(column.name, *COLUMN_TYPES[column.type]) for column in self.columns]
         return pa.schema([pa.field(name, getattr(pa, maker)(*arguments)) for name, maker, *arguments in makers])
 
     def run(self, connection: Connection, **parameters: object) -> pa.RecordBatchReader:
-        """Hunt on a connection that has the view `connections`: DuckDB's (`procwire.connect`), or Spark's.
+        """Run the hunt on a connection with the view `connections`: DuckDB's (`procwire.connect`), or Spark's.
 
-        parameters: of the hunt's own types, or as text; those left out have their defaults.
-        Raises UsageError for a parameter that the hunt does not have, that it lacks, or of another type; and for SQL
-        that is not one query, or that the engine refuses.
+        parameters: values of the hunt's types, or texts; omitted ones have their defaults.
+        Raises UsageError for a parameter that is unknown, missing or has the wrong type; and for SQL that is not one
+        query, or that the engine rejects.
         """
         import pyarrow as pa
 
@@ -64,7 +64,7 @@ class Hunt:
         return pa.RecordBatchReader.from_batches(self.schema, self._typed(found))
 
     def values(self, given: Mapping[str, object]) -> dict[str, Value]:
-        """Every parameter's value: as given, else its default."""
+        """Return every parameter's value: the given one, else its default. Raises UsageError as `run` does."""
         known = {parameter.name: parameter for parameter in self.parameters}
         for name in given:
             if name not in known:
@@ -93,19 +93,19 @@ class Hunt:
 
 
 def load(folders: Iterable[str | Path] = ()) -> list[Hunt]:
-    """The hunts that come with procwire, and those of the user's folders (every `*.sql` in them), by name.
+    """Return the hunts of procwire and of the user's folders (every `*.sql` in them), sorted by name.
 
-    A user's hunt takes the place of one of the same name. A file that is none has a `problem`, and stops no other.
-    Raises UsageError for a folder that is not there.
+    A user's hunt replaces one with the same name. A file that is not a valid hunt has a `problem`, and does not affect
+    the others. Raises UsageError for a folder that does not exist.
     """
     hunts = {path.stem: _read(path) for folder in (_OWN, *map(Path, folders)) for path in _files(folder)}
     return [hunts[name] for name in sorted(hunts)]
 
 
 def find(name: str, hunts: Sequence[Hunt]) -> Hunt:
-    """The hunt of a name, however it is hyphenated.
+    """Return the hunt with a name; hyphens and underscores are equivalent.
 
-    Raises UsageError, with the nearest name, if there is none; and if it cannot be used, with its problem.
+    Raises UsageError, which suggests the nearest name, if there is none; and, with its problem, if it cannot be used.
     """
     by_name = {hunt.name: hunt for hunt in hunts}
     wanted = name.replace("-", "_")
@@ -138,10 +138,10 @@ def _parsed(path: Path) -> Hunt:
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: found bytes that are no UTF-8, expected a hunt") from error
+        raise UsageError(f"{path}: found bytes that are not UTF-8, expected a hunt") from error
     header = parse(text, str(path))
     return Hunt(path.stem, header.title, header.description, header.parameters, header.columns, text)
 
 
 def _one_of(names: Iterable[str]) -> str:
-    return f"one of {', '.join(names)}" if names else "none, since it takes none"
+    return f"one of {', '.join(names)}" if names else "none, since it has none"

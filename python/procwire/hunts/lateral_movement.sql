@@ -1,26 +1,26 @@
 -- Lateral movement: remote administration ports of other computers, by programs that do not use them
 --
--- Connections to private addresses on the ports of SSH, RPC, SMB, RDP, VNC and WinRM, by a program that is not one of
--- their usual clients, and that few computers use so. Administrators' own tools turn up: add them to `usual`.
+-- Connections to private addresses on the ports of SSH, RPC, SMB, RDP, VNC and WinRM, by a program that is not a usual
+-- client of them and that does so on few computers. Administrators' own tools appear, too: add them to `usual`.
 --
 -- Parameters:
---   ports          integers = 22,135,139,445,3389,5900,5985,5986   What counts as such a port
+--   ports          integers = 22,135,139,445,3389,5900,5985,5986   The ports for remote administration
 --   usual          texts = system,svchost.exe,lsass.exe,mstsc.exe,ssh,ssh.exe,sftp,scp,git.exe,putty.exe,winscp.exe,explorer.exe,dfsrs.exe,spoolsv.exe,services.exe
---                  File names of the programs that use them every day
---   max_share      number = 0.05    Leaves out programs that more than this share of the computers use so; one may always
+--                  File names of the programs that normally use them
+--   max_share      number = 0.05    Omits programs that do so on more than this share of the computers, unless on one
 --
 -- Columns:
---   computer_name  text     Where the process runs
---   process_name   text     Its executable
---   user_name      text     One of its accounts
---   dst_port       integer  The port
---   hosts          integer  How many hosts it connected to
+--   computer_name  text     Computer on which the process runs
+--   process_name   text     Path of its executable
+--   user_name      text     One of the accounts it ran under
+--   dst_port       integer  Destination port
+--   hosts          integer  Number of hosts it connected to
 --   dst_ip         text     The first of them
---   dst_host_name  text     The name of one of them, where one was logged
---   computers      integer  How many computers use the program so
---   connections    integer  How many
---   first_time     time     The first of them
---   last_time      time     The last
+--   dst_host_name  text     Host name of one of them, if one was logged
+--   computers      integer  Number of computers on which the program does so
+--   connections    integer  Number of connections
+--   first_time     time     First of these connections
+--   last_time      time     Last of these connections
 WITH fleet AS (SELECT count(DISTINCT computer_name) AS all_computers FROM connections),
 calls AS (
     SELECT

@@ -1,27 +1,27 @@
 -- Unexpected listeners: programs that are connected to, on hardly any computer or from the internet
 --
--- Inbound connections per program and its own port. Which end is this computer's differs between versions of Sysmon
--- (`local_side` in the dictionary); rows that do not tell are left out, and so are loopback and UDP's answers to high
--- ports.
+-- Inbound connections per program and local port. Which end is the local one differs between versions of Sysmon
+-- (`local_side` in the dictionary); rows in which it is unknown are omitted, and so are loopback and UDP answers to
+-- high ports.
 --
 -- Parameters:
---   max_share      number = 0.02   Shows programs that listen so on at most this share of the computers, or on one
---   min_ephemeral  integer = 49152  Ports from here on are handed out as they come: UDP's are no service's, and TCP's of
---                                   one program count as one
+--   max_share      number = 0.02   Shows programs that listen on at most this share of the computers, or on only one
+--   min_ephemeral  integer = 49152  First ephemeral port: UDP ports from here on are not services, and all TCP ports of
+--                                   a program from here on count as one
 --
 -- Columns:
---   computer_name     text     Where the process runs
---   process_name      text     Its executable
---   user_name         text     One of its accounts
+--   computer_name     text     Computer on which the process runs
+--   process_name      text     Path of its executable
+--   user_name         text     One of the accounts it ran under
 --   network_protocol  text     tcp or udp
---   port              integer  The port that it is reached on; of those that were handed out, the lowest
---   clients           integer  How many addresses connected to it
---   internet_clients  integer  How many of these are in the internet
---   client_ip         text     One of them, in the internet if there are such
---   computers         integer  How many computers have the program on that port
---   connections       integer  How many
---   first_time        time     The first of them
---   last_time         time     The last
+--   port              integer  Its local port; the lowest, if they are ephemeral
+--   clients           integer  Number of addresses that connected to it
+--   internet_clients  integer  Number of these in the internet
+--   client_ip         text     One of the clients, in the internet if there is one
+--   computers         integer  Number of computers that have the program on that port
+--   connections       integer  Number of connections
+--   first_time        time     First of these connections
+--   last_time         time     Last of these connections
 WITH fleet AS (SELECT count(DISTINCT computer_name) AS all_computers FROM connections),
 inbound AS (
     SELECT
@@ -33,7 +33,7 @@ inbound AS (
     WHERE NOT network_connection_initiated AND local_side IS NOT NULL
         AND coalesce(record_kind, 'connection') = 'connection'
 ),
--- Clients are far fewer than their connections; both counts below go over them.
+-- There are far fewer clients than connections; both counts below use the clients.
 pairs AS (
     SELECT
         computer_name, process_name, program, network_protocol, port, client_ip,
@@ -46,7 +46,7 @@ pairs AS (
     WHERE network_protocol <> 'udp' OR port < $min_ephemeral
     GROUP BY computer_name, process_name, program, network_protocol, port, client_ip
 ),
--- Each address is asked once.
+-- Classify each address once.
 clients AS (
     SELECT client_ip, is_loopback(client_ip) AS loopback, NOT is_private(client_ip) AND NOT is_multicast(client_ip)
         AS from_internet

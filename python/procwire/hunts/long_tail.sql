@@ -1,26 +1,26 @@
 -- Long tail: programs that talk to the internet on hardly any computer
 --
--- Programs, by their path without what differs between users, that few computers run and that connect out. Read it
--- from the top: the rarest first.
+-- Programs that connect out and that few computers run, by path, without the parts that differ between users; the
+-- rarest first.
 --
 -- Parameters:
---   max_share      number = 0.02   Shows programs on at most this share of the computers, or on one
+--   max_share      number = 0.02   Shows programs on at most this share of the computers, or on only one
 --
 -- Columns:
 --   process_name   text     The executable; the user's name in its path is *
---   computers      integer  How many computers it connects out from
---   share          number   The same as a share of all
+--   computers      integer  Number of computers on which it connects out
+--   share          number   These computers as a share of all
 --   computer_name  text     One of them
---   user_name      text     One of its accounts
---   connections    integer  How many connections to the internet
---   destinations   integer  To how many addresses
---   dst_host_name  text     The name of one of them, where one was logged
+--   user_name      text     One of the accounts it ran under
+--   connections    integer  Number of connections to the internet
+--   destinations   integer  Number of addresses
+--   dst_host_name  text     Host name of one of them, if one was logged
 --   dst_ip         text     The first of them
---   ports          text     On which ports
---   first_time     time     The first connection
---   last_time      time     The last
+--   ports          text     The destination ports
+--   first_time     time     First of these connections
+--   last_time      time     Last of these connections
 WITH fleet AS (SELECT count(DISTINCT computer_name) AS all_computers FROM connections),
--- Each address is asked once: DuckDB would carry the condition down to every event, but not through a list.
+-- Classify each address once: DuckDB would push the condition down to every event, but not through a list.
 internet AS (
     SELECT dst_ip
     FROM (

@@ -1,26 +1,26 @@
--- Port and name mismatch: a service's port used by a program that is none of its clients, and the other way round
+-- Port and name mismatch: a program on the port of a service that it is no client of, or a client on another port
 --
--- Two mistakes that give tunnels and disguises away: a program that speaks on the port of DNS, SMTP, Kerberos, LDAP or
--- SSH and is not known to (unexpected program), and a client that is made for certain ports and uses another
--- (unexpected port). Names are the executable's: who renames a tool turns up here, too.
+-- Two signs of tunnels and disguises: an unknown program on the port of DNS, SMTP, Kerberos, LDAP or SSH (unexpected
+-- program), and a client with fixed ports that uses another one (unexpected port). Programs are identified by their
+-- file's name, so renamed tools appear here, too.
 --
 -- Parameters:
 --   usual          texts = system,svchost.exe   File names of programs that may use any port
---   max_share      number = 0.05   Leaves out what more than this share of the computers do; one may always
+--   max_share      number = 0.05   Omits what more than this share of the computers do, unless it is only one
 --
 -- Columns:
 --   mismatch       text     unexpected program, or unexpected port
---   computer_name  text     Where the process runs
---   process_name   text     Its executable
---   dst_port       integer  The port
+--   computer_name  text     Computer on which the process runs
+--   process_name   text     Path of its executable
+--   dst_port       integer  Destination port
 --   expected       text     Programs that the port is for, or ports that the program is for
 --   dst_ip         text     The first destination
---   dst_host_name  text     The name of one, where one was logged
---   hosts          integer  How many destinations
---   computers      integer  How many computers have the same program on the same port
---   connections    integer  How many
---   first_time     time     The first of them
---   last_time      time     The last
+--   dst_host_name  text     Host name of one, if one was logged
+--   hosts          integer  Number of destinations
+--   computers      integer  Number of computers with the same program on the same port
+--   connections    integer  Number of connections
+--   first_time     time     First of these connections
+--   last_time      time     Last of these connections
 WITH clients (port, programs) AS (
     VALUES
     (22, ' ssh ssh.exe sftp sftp.exe scp scp.exe git git.exe putty.exe plink.exe pscp.exe winscp.exe filezilla.exe rsync '),
@@ -46,8 +46,8 @@ calls AS NOT MATERIALIZED (
     FROM connections
     WHERE network_connection_initiated AND coalesce(record_kind, 'connection') IN ('connection', 'attempt')
 ),
--- Each program and port is looked at once. They go through a list: DuckDB carries no condition down below one, and takes
--- what comes out of it for few rows, so that it holds those, not the events, when it joins the two.
+-- Judge each program and port once. They go through a list: DuckDB pushes no condition down below one, and expects few
+-- rows from it, so in the join it holds those in memory, not the events.
 used AS (
     SELECT pair.process_name, pair.dst_port, lower(regexp_extract(pair.process_name, '[^\\/]*$')) AS program
     FROM (
@@ -61,7 +61,7 @@ mismatched AS (
     WHERE program <> '' AND NOT list_contains($usual, program)
         AND programs NOT LIKE concat('% ', replace(program, '_', '\_'), ' %') ESCAPE '\'
     UNION ALL
-    -- RPC hands out ports from 49152 on: no client's are known there.
+    -- RPC assigns ports from 49152 on: a client's are not known there.
     SELECT 'unexpected port' AS mismatch, process_name, u.program, dst_port, trim(ports) AS expected
     FROM used AS u JOIN made_for AS m ON u.program = m.program
     WHERE NOT list_contains($usual, u.program)

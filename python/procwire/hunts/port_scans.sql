@@ -1,21 +1,21 @@
 -- Port scans: one process tries many ports of one host
 --
--- Counted per hour of the clock; the hour with most ports is shown. What is counted are connections: a recording made
--- with --attempts has the refused ones too, Sysmon for Windows logs those that were answered.
+-- Counted per clock hour; the hour with the most ports is shown. A recording made with --attempts includes refused
+-- connections; Sysmon for Windows logs only those that were answered.
 --
 -- Parameters:
---   min_ports      integer = 15  Shows pairs with so many ports within an hour
+--   min_ports      integer = 15  Shows pairs with at least this many ports within an hour
 --
 -- Columns:
---   computer_name  text     Where the process runs
---   process_name   text     Its executable
+--   computer_name  text     Computer on which the process runs
+--   process_name   text     Path of its executable
 --   dst_ip         text     The host that it tries
---   dst_host_name  text     Its name, where one was logged
---   ports          integer  How many ports in the worst hour
---   low_ports      integer  How many of them below 1024
+--   dst_host_name  text     Its host name, if one was logged
+--   ports          integer  Number of ports in the worst hour
+--   low_ports      integer  Number of these below 1024
 --   connections    integer  Connections in that hour
---   first_time     time     The first of them
---   last_time      time     The last
+--   first_time     time     First of these connections
+--   last_time      time     Last of these connections
 WITH calls AS NOT MATERIALIZED (
     SELECT
         computer_name, process_name, dst_ip, dst_host_name, dst_port, event_creation_time,
@@ -24,9 +24,9 @@ WITH calls AS NOT MATERIALIZED (
     WHERE network_connection_initiated AND dst_ip IS NOT NULL
         AND coalesce(record_kind, 'connection') IN ('connection', 'attempt')
 ),
--- Hardly any pair has many ports at all, and an hour's are counted for those alone. In base 41 a port has three digits;
--- it has at most as many values as the product of how many different ones stand at each place: so nothing is left out,
--- and of a pair three numbers are kept. That some share a hash only lets a few more through.
+-- Few pairs have many ports at all; only theirs are counted per hour. In base 41 a port has three digits, and a pair
+-- has at most as many ports as the product of the numbers of different digits at each position: so nothing is missed, and
+-- three numbers per pair are enough. Collisions of hashes only let a few more through.
 likely AS (
     SELECT pair_hash
     FROM calls

@@ -1,13 +1,14 @@
-"""A hunt with all that it needs: its parameters checked, and the source that it asks."""
+"""Preparation of a hunt: checks its parameters, and adjusts the source that it queries."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from procwire.errors import UsageError
+from procwire.paths import base_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,19 +17,19 @@ if TYPE_CHECKING:
     from procwire.query import QuerySource
     from procwire.query.protocol import Connection
 
-__all__ = ["PreparedHunt", "prepare", "with_base_names"]
+__all__ = ["PreparedHunt", "in_columns", "prepare", "with_base_names"]
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedHunt:
-    """A hunt that can run: `source` is to be opened, and its connection passed to `run`."""
+    """Hold a hunt that is ready: the caller opens `source`, and passes its connection to `run`."""
 
     hunt: Hunt
     source: QuerySource
     parameters: Mapping[str, object]
 
     def run(self, connection: Connection) -> pa.RecordBatchReader:
-        """Return what the hunt finds, of `hunt.schema`. Raises as `Hunt.run` does."""
+        """Return the hunt's findings, of `hunt.schema`. Raises as `Hunt.run` does."""
         return self.hunt.run(connection, **self.parameters)
 
 
@@ -39,10 +40,10 @@ def prepare(
     *,
     names: Mapping[str, str] = MappingProxyType({}),
 ) -> PreparedHunt:
-    """Check what a hunt is to do, before anything is read.
+    """Check a hunt's source and parameters, before anything is read.
 
-    A hunt with a parameter `since` needs the past to tell what is new: it gets the source's `since` as this parameter,
-    and the source is not cut there. names: what the user calls the attributes of the source, and `parameter`.
+    A hunt with a parameter `since` needs the past to determine what is new: it gets the source's `since` as this
+    parameter, and its source starts earlier. names: the user's names of the source's attributes, and of `parameter`.
 
     Raises UsageError for a source that contradicts itself, and for parameters that `hunt` does not take.
     """
@@ -59,11 +60,15 @@ def prepare(
     return PreparedHunt(hunt, source, given)
 
 
-def with_base_names(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return a batch with `process_name`, if it has that column, cut to the file's name: a path fits no table."""
-    import pyarrow.compute as pc
+def in_columns(batches: Iterable[pa.RecordBatch], columns: Sequence[str], *, short: bool) -> Iterator[pa.RecordBatch]:
+    """Yield batches with these columns only. short: cut `process_name` to the file's name, as tables show it."""
+    for batch in batches:
+        yield (with_base_names(batch) if short else batch).select(columns)
 
+
+def with_base_names(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a batch with `process_name`, if present, reduced to the file's name: paths are too wide for tables."""
     index = batch.schema.get_field_index("process_name")
     if index < 0:
         return batch
-    return batch.set_column(index, "process_name", pc.replace_substring_regex(batch.column(index), r"^.*[\\/]", ""))
+    return batch.set_column(index, "process_name", base_names(batch.column(index)))

@@ -1,20 +1,19 @@
 -- Profile of a process: what one program does in the network
 --
--- Where it runs, for whom, by what command line, whom it talks to and by which names it asked for them, on
--- which ports, at what hours (UTC): for each aspect the most frequent values. Parents, command lines and names
--- are those of Sysmon's events 1 and 22, where these were read, too.
+-- Its computers, users, command lines, peers, the names it queried for them, ports, and hours (UTC): the most frequent
+-- values of each aspect. Parents, command lines and names come from Sysmon's events 1 and 22, if these were read, too.
 --
 -- Parameters:
 --   process      text          The executable: its path, or its file's name; case does not matter
---   top          integer = 10  So many values of each aspect
+--   top          integer = 10  Number of values shown for each aspect
 --
 -- Columns:
 --   aspect       text     computer, user, program, parent, command line, direction, peer, name, port, hour
---   value        text     One that occurs; null where the log has none
---   connections  integer  In how many connections
---   share        number   The same as a share of all of them
---   first_time   time     The first of them
---   last_time    time     The last
+--   value        text     A value that occurs; null if the log has none
+--   connections  integer  Number of connections with that value
+--   share        number   These connections as a share of all
+--   first_time   time     First of these connections
+--   last_time    time     Last of these connections
 WITH events AS (
     SELECT
         *,

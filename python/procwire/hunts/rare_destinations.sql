@@ -1,25 +1,25 @@
 -- Rare destinations: places in the internet that hardly any computer talks to
 --
--- Prevalence over the fleet: what one computer of hundreds connects to is worth a look, what all use is not. Those of
--- programs that connect to few places at all stand first, for most of what is rare is somebody's browsing. On the data
--- of one computer everything is rare: then the hunt long_tail says more.
+-- Prevalence in the fleet: a destination of one computer among hundreds is worth a check, one that all use is not.
+-- Destinations of programs that connect to few places come first, because most rare ones are from browsing. With data
+-- of one computer everything is rare: then the hunt long_tail shows more.
 --
 -- Parameters:
---   max_share      number = 0.02    Shows destinations of at most this share of the computers, or of one
---   internal       boolean = false  Also destinations in private networks
+--   max_share      number = 0.02    Shows destinations of at most this share of the computers, or of only one
+--   internal       boolean = false  Includes destinations in private networks
 --
 -- Columns:
 --   dst_ip         text     The destination
---   dst_host_name  text     Its name, where one was logged
---   computers      integer  How many computers connect to it
---   share          number   The same as a share of all
+--   dst_host_name  text     Its host name, if one was logged
+--   computers      integer  Number of computers that connect to it
+--   share          number   These computers as a share of all
 --   computer_name  text     The first of them
---   processes      text     File names of the programs that do
---   program_destinations  integer  How many destinations such a program has in the fleet; of several, the one with fewest
---   ports          text     On which ports
---   connections    integer  How many
---   first_time     time     The first of them
---   last_time      time     The last
+--   processes      text     File names of the programs that connect to it
+--   program_destinations  integer  Least number of destinations that one of these programs has in the fleet
+--   ports          text     The destination ports
+--   connections    integer  Number of connections
+--   first_time     time     First of these connections
+--   last_time      time     Last of these connections
 WITH fleet AS (SELECT count(DISTINCT computer_name) AS all_computers FROM connections),
 calls AS (
     SELECT

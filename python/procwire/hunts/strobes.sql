@@ -1,21 +1,21 @@
--- Strobes: processes that connect to one place all the time
+-- Strobes: processes that constantly connect to one place
 --
--- Once a second for a whole day by default: too often to be scored as a beacon, and seldom what a program should do.
--- For a shorter recording ask for 3600 connections in 1 hour.
+-- By default once a second for an entire day: too often to be scored as a beacon, and unusual for a legitimate program.
+-- For a shorter recording use 3600 connections in 1 hour.
 --
 -- Parameters:
---   connections    integer = 86400  Shows pairs with so many in one window
+--   connections    integer = 86400  Shows pairs with at least this many connections in one window
 --   hours          number = 24      Length of a window
 --
 -- Columns:
---   computer_name  text     Where the process runs
---   process_name   text     Its executable
---   dst_ip         text     Whom it connects to
---   dst_port       integer  On which port
---   dst_host_name  text     Its name, where one was logged
---   connections    integer  In the worst window
---   per_second     number   The same as a rate, from the first to the last of them
---   windows        integer  In how many windows there were enough
+--   computer_name  text     Computer on which the process runs
+--   process_name   text     Path of its executable
+--   dst_ip         text     Address that it connects to
+--   dst_port       integer  Destination port
+--   dst_host_name  text     Its host name, if one was logged
+--   connections    integer  Number of connections in the worst window
+--   per_second     number   Their rate, from the first to the last of them
+--   windows        integer  Number of windows with enough connections
 --   first_time     time     First connection in the worst window
 --   last_time      time     Last connection in the worst window
 WITH bounds AS (SELECT min(event_creation_time) AS start_at FROM connections),
@@ -27,7 +27,8 @@ calls AS NOT MATERIALIZED (
     WHERE network_connection_initiated AND dst_ip IS NOT NULL
         AND coalesce(record_kind, 'connection') IN ('connection', 'attempt')
 ),
--- Who has not enough in all has not in a window. That some share a hash only lets a few more through.
+-- A pair without enough connections in total has not enough in any window. Collisions of hashes only let a few more
+-- through.
 likely AS (SELECT pair_hash FROM calls GROUP BY pair_hash HAVING count(*) >= $connections),
 windows AS (
     SELECT

@@ -1,24 +1,24 @@
--- System binaries that connect out: shells, script hosts and tools that have no business in the internet
+-- System binaries that connect out: shells, script hosts and tools that have no reason to use the internet
 --
--- Programs of the system that attackers borrow, each with whom it talked to. Some have good reasons in some places
--- (updates, administration): those are on many computers, and stand below.
+-- System programs that attackers abuse, each with its peers. Some have legitimate reasons (updates, administration):
+-- these occur on many computers, and come last.
 --
 -- Parameters:
 --   programs       texts = powershell.exe,pwsh.exe,cmd.exe,rundll32.exe,regsvr32.exe,mshta.exe,wscript.exe,cscript.exe,certutil.exe,bitsadmin.exe,msbuild.exe,installutil.exe,regasm.exe,regsvcs.exe,cmstp.exe,control.exe,hh.exe,ieexec.exe,msiexec.exe,msdt.exe,odbcconf.exe,presentationhost.exe,wmic.exe,xwizard.exe,dllhost.exe,notepad.exe,calc.exe,eqnedt32.exe,forfiles.exe,makecab.exe,replace.exe,schtasks.exe,conhost.exe,lsass.exe,winlogon.exe,csrss.exe,smss.exe,spoolsv.exe,bash,sh,dash,zsh,nc,ncat,socat,perl,awk,gawk,xxd,base64,cat,tee,whois,finger
 --                  File names of such programs, in lower case
---   internal       boolean = false  Also destinations in private networks
+--   internal       boolean = false  Includes destinations in private networks
 --
 -- Columns:
---   computer_name  text     Where the process runs
---   process_name   text     Its executable
---   user_name      text     One of its accounts
---   dst_ip         text     Whom it talked to
---   dst_port       integer  On which port
---   dst_host_name  text     Its name, where one was logged
---   computers      integer  From how many computers a program of this name talks to this address
---   connections    integer  How many
---   first_time     time     The first of them
---   last_time      time     The last
+--   computer_name  text     Computer on which the process runs
+--   process_name   text     Path of its executable
+--   user_name      text     One of the accounts it ran under
+--   dst_ip         text     Address that it connects to
+--   dst_port       integer  Destination port
+--   dst_host_name  text     Its host name, if one was logged
+--   computers      integer  Number of computers on which a program of this name talks to this address
+--   connections    integer  Number of connections
+--   first_time     time     First of these connections
+--   last_time      time     Last of these connections
 WITH calls AS (
     SELECT
         computer_name, process_name, lower(process_base_name) AS program, user_name, dst_ip, dst_port, dst_host_name,

@@ -1,23 +1,23 @@
 -- Top talkers: which processes connect most
 --
--- Per computer and executable, outbound and inbound. Bytes are known where a recording has the ends of connections
+-- Per computer and executable, outbound and inbound. Bytes are known if a recording has the ends of connections
 -- (--closes).
 --
 -- Parameters:
---   min_connections  integer = 1   Leaves out those with fewer
+--   min_connections  integer = 1   Omits executables with fewer connections
 --
 -- Columns:
---   computer_name    text     Where the process runs
---   process_name     text     Its executable
---   connections      integer  How many connections
---   share            number   The same as a share of all
---   outbound         integer  How many of them it initiated
---   destinations     integer  To how many addresses
---   ports            integer  On how many ports
+--   computer_name    text     Computer on which the process runs
+--   process_name     text     Path of its executable
+--   connections      integer  Number of connections
+--   share            number   These connections as a share of all
+--   outbound         integer  Number of these that it initiated
+--   destinations     integer  Number of addresses
+--   ports            integer  Number of ports
 --   sent_bytes       integer  Bytes that it sent; null where unknown
 --   received_bytes   integer  Bytes that it received; null where unknown
---   first_time       time     The first connection
---   last_time        time     The last
+--   first_time       time     First of these connections
+--   last_time        time     Last of these connections
 WITH events AS (
     SELECT
         computer_name, process_name, network_connection_initiated, dst_ip, dst_port, sent_bytes, received_bytes,

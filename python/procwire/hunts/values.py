@@ -1,4 +1,4 @@
-"""Values of a hunt's parameters, out of text or as Python has them."""
+"""Values of a hunt's parameters, from texts or Python values."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ KINDS: dict[str, tuple[Callable[[str], Value], str]] = {
     "text": (str, "text"),
     "boolean": (_boolean, "true or false"),
     "time": (_time, "a time such as 2024-05-01 or 2024-05-01T12:00:00Z"),
-    "integers": (lambda text: [int(part) for part in _texts(text)], "whole numbers with commas between them"),
-    "texts": (_texts, "texts with commas between them"),
+    "integers": (lambda text: [int(part) for part in _texts(text)], "whole numbers separated by commas"),
+    "texts": (_texts, "texts separated by commas"),
 }
-"""The types of parameters: how each is read, and what it looks like."""
+"""The types of parameters: a function that parses each, and its description for messages."""
 
 
 def value_of(kind: str, value: object, what: str) -> Value:
-    """The value of a parameter of a kind; `what` names it in an error.
+    """Return the value of a parameter of type `kind`.
 
-    value: text, read as the kind is written; or the Python value itself, lists too.
-    Raises UsageError for a value that is none of the kind.
+    value: a text to parse, or the Python value itself, which may be a list. what: the parameter's name for messages.
+    Raises UsageError for a value of another type.
     """
     read, expected = KINDS[kind]
     try:

@@ -1,4 +1,4 @@
-"""The lake: connections kept for months, in Delta tables of a folder or an object store."""
+"""The lake: connections stored for months, in Delta tables in a folder or an object store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Lake"]
 
 
 def __getattr__(name: str) -> object:
-    # On first use: deltalake takes long to import, and the location of a lake is asked for without it.
+    # Import on first use: deltalake takes long to import, and the location of a lake does not need it.
     if name == "Lake":
         from procwire.lake.lake import Lake
 

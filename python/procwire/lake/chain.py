@@ -1,11 +1,11 @@
-"""The chain of a table's commits: each says which it follows, and a head beside the tables says which is the last.
+"""The hash chain of a table's commits: each names its predecessor, and a head file names the last one.
 
-A commit's `procwire.previous` is the BLAKE3 of the file of the commit before it. So the head, one digest, fixes every
+A commit's `procwire.previous` is the BLAKE3 of the preceding commit's file. So the head, a single digest, pins every
 commit, and through the names of data files (`digested`) every byte of the table. A commit that was edited, forged or
-deleted is found. Who can write the lake can also forge a chain: against that, keep the head elsewhere.
+deleted is detected. Anyone who can write to the lake can also forge a chain: as a defence, store the head elsewhere.
 
-A checkpoint, from which a reader begins once older commits are cleaned away, is noted in the head and in the commits
-behind it. Commits of before there was a chain stay outside it.
+A reader starts from a checkpoint once older commits are cleaned up. The head and the later commits record the
+checkpoint's digest. Commits older than the chain are not part of it.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ __all__ = [
 ]
 
 FOLDER = "_procwire"
-"""Below the lake's: a head for each table."""
+"""Subfolder of the lake with the head file of each table."""
 LOG = "_delta_log"
 PREVIOUS = "procwire.previous"
 CHECKPOINT = "procwire.checkpoint"
 REPAIRED = "procwire.repaired"
-"""In the commit of a repair: the commits that it left as they now are, `{version: digest}` as JSON."""
+"""Metadata key of a repair's commit: the commits that it accepted as they are, `{version: digest}` as JSON."""
 
 _HEAD_VERSION = 1
 _TRIES = 3
@@ -75,47 +75,47 @@ class Head:
 
 @dataclass(slots=True)
 class Examination:
-    """What a table's commits are like."""
+    """Hold the findings about a table's commits."""
 
     commits: int = 0
     unchained: int = 0
-    """Commits of an older procwire, that are in no chain."""
+    """Number of commits by an older procwire, which are in no chain."""
     faults: dict[int, str] = field(default_factory=dict)
-    """A line for each commit that is missing, or not what was committed; for checkpoints and the head, below 0."""
+    """One line per version that is missing or altered; checkpoints and the head have keys below 0."""
     foreign: set[int] = field(default_factory=set)
-    """Those of `faults` that only do not say which commit they follow: an older procwire's may be whole."""
+    """Versions in `faults` that only lack the name of their predecessor: an older procwire may have written them."""
     missing: list[int] = field(default_factory=list)
     repaired: dict[int, str] = field(default_factory=dict)
-    """Commits that a repair accepted, with their digests."""
+    """Digests of the commits that a repair accepted, by version."""
     digests: Mapping[int, str] = field(default_factory=dict)
-    """Of each commit that is there."""
+    """Digest of each existing commit, by version."""
 
     def lines(self) -> list[str]:
-        """The faults in order."""
+        """Return the faults, ordered by version."""
         return [self.faults[version] for version in sorted(self.faults)]
 
 
 @dataclass(frozen=True)
 class _Commits:
-    """The commits that are there, by version."""
+    """Hold the existing commits, by version."""
 
     actions: Mapping[int, Sequence[Mapping[str, Any]] | None]
-    """None for one that is broken."""
+    """None for a commit that cannot be parsed."""
     digests: Mapping[int, str]
 
     @cached_property
     def infos(self) -> Mapping[int, Mapping[str, Any]]:
-        """What each says of itself."""
+        """Return the `commitInfo` of each commit, by version."""
         return {version: _info(lines) for version, lines in self.actions.items()}
 
     @property
     def first_linked(self) -> int | None:
-        """The first of the chain."""
+        """Return the version of the first commit in the chain; None if no commit is chained."""
         return min((version for version, info in self.infos.items() if PREVIOUS in info), default=None)
 
     @property
     def newest(self) -> int:
-        """-1 if there is none."""
+        """Return the newest version, -1 if there are no commits."""
         return max(self.actions, default=-1)
 
 
@@ -145,7 +145,10 @@ def parsed(content: bytes) -> list[dict[str, Any]] | None:
 
 
 class Chain:
-    """The chain of the table at `uri`. files: of the table; lake_files: of the lake, where the head is."""
+    """Read, check and extend the commit chain of the table at `uri`.
+
+    files: file system rooted at the table. lake_files: file system rooted at the lake, which stores the head.
+    """
 
     def __init__(self, uri: str, files: pyarrow.fs.FileSystem, lake_files: pyarrow.fs.FileSystem) -> None:
         self._uri = uri
@@ -155,7 +158,7 @@ class Chain:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Let no other process of procwire commit meanwhile, as far as the file system has locks."""
+        """Keep other procwire processes from committing meanwhile, if the file system supports locks."""
         if is_remote(self._uri):
             yield
             return
@@ -168,8 +171,10 @@ class Chain:
             os.close(handle)
 
     def head(self) -> Head | None:
-        """Return the head; None if there is none. Raises LakeError if it is of a newer version, DamageError if it is
-        broken."""
+        """Return the head; None if there is none.
+
+        Raises LakeError if a newer procwire wrote it, DamageError if it cannot be parsed.
+        """
         try:
             with self._lake_files.open_input_stream(self._head_path) as stream:
                 content = stream.read()
@@ -194,10 +199,10 @@ class Chain:
             raise DamageError(f"{self._where}: is broken, expected the last commit: see lake repair") from error
 
     def link(self, version: int) -> dict[str, str]:
-        """Return what the commit of that version must say: which it follows, and the newest checkpoint.
+        """Return the metadata that the commit of that version must have: its predecessor and the newest checkpoint.
 
-        To be called in `locked`. Notes the first commit, if whoever made it was killed before: a lake of several
-        commits without a head is damaged.
+        Call it within `locked`. It also records the first commit if its writer was killed before doing so: a lake of
+        several commits without a head counts as damaged.
         """
         link = {PREVIOUS: "" if version == 0 else self.digest(version - 1)}
         with suppress(LakeError):
@@ -209,7 +214,7 @@ class Chain:
         return link
 
     def digest(self, version: int) -> str:
-        """Return the BLAKE3 of a commit; of one that was cleaned away, the empty text. Raises OSError."""
+        """Return the BLAKE3 of a commit as hexadecimal text; empty if the commit no longer exists. Raises OSError."""
         try:
             with self._files.open_input_stream(commit_path(version)) as stream:
                 return blake3(stream.read()).hexdigest()
@@ -217,10 +222,10 @@ class Chain:
             return ""
 
     def advance(self, version: int, checkpoint: int | None = None, *, forget: bool = False) -> None:
-        """Note the last commit, and a checkpoint that was made; to be called in `locked`.
+        """Record the last commit, and a checkpoint if one was made. Call it within `locked`.
 
-        What is noted already and newer stays, unless `forget`. A commit is done without it: that it could not be noted
-        is only said.
+        A newer recorded commit stays, unless `forget`. The commit is valid without this record, so a failure is only
+        logged.
         """
         try:
             known = self._known_head(forget)
@@ -231,32 +236,33 @@ class Chain:
                 noted = checkpoint, self._checkpoint_digest(checkpoint)
             self._store(Head(version, self.digest(version), noted))
         except OSError as error:
-            _logger.warning("%s: cannot be written (%s); the next commit does it", self._where, error.strerror or error)
+            _logger.warning("%s: cannot be written (%s); the next commit retries", self._where, error.strerror or error)
 
     def examine(self, *, recent: bool = False) -> Examination:
-        """Read every commit, and hold them to each other and to the head.
+        """Read every commit, and check them against each other and against the head.
 
-        recent: only those that a reader of the table needs: from the newest checkpoint on. Raises OSError.
+        recent: check only the commits that a reader of the table needs: those from the newest checkpoint on. Raises
+        OSError.
         """
         for _ in range(_TRIES):
             found = self._examined(recent)
-            # Commits that are past their time may have gone meanwhile.
+            # Expired commits may have been deleted meanwhile.
             if not found.missing:
                 break
         return found
 
     def _examined(self, recent: bool) -> Examination:
-        # Before the commits, of which there may be more by then.
-        head, trouble = None, ""
+        # Read the head before the commits: a writer may add commits meanwhile.
+        head, head_fault = None, ""
         try:
             head = self.head()
         except LakeError as error:
-            # As the paths of the other faults, relative to the table.
-            trouble = str(error).replace(self._where, f"../{self._head_path}", 1)
+            # Make the path relative to the table, like the paths of the other faults.
+            head_fault = str(error).replace(self._where, f"../{self._head_path}", 1)
         names = [info.base_name for info in self._files.get_file_info(pyarrow.fs.FileSelector(LOG))]
         versions = sorted(version for name in names if (version := commit_version(name)) is not None)
-        if head is None and not trouble and versions and versions[-1] > 0:
-            # Of a lake that was made meanwhile.
+        if head is None and not head_fault and versions and versions[-1] > 0:
+            # The lake may have been created meanwhile.
             with suppress(LakeError):
                 head = self.head()
         checkpoints = sorted(int(match[1]) for name in names if (match := _CHECKPOINT.fullmatch(name)))
@@ -272,8 +278,8 @@ class Chain:
             {version: blake3(content).hexdigest() for version, content in contents.items()},
         )
         found = Examination(len(contents), digests=commits.digests)
-        if trouble:
-            found.faults[-1] = trouble
+        if head_fault:
+            found.faults[-1] = head_fault
         else:
             self._hold_to_head(found, commits, head)
         self._hold_together(found, commits, checkpoints, head)
@@ -285,11 +291,11 @@ class Chain:
     ) -> None:
         actions, digests, infos, first = commits.actions, commits.digests, commits.infos, commits.first_linked
         for info in infos.values():
-            # An altered commit may say anything.
+            # An altered commit may contain anything.
             with suppress(ValueError, TypeError, AttributeError, RecursionError):
                 found.repaired |= {int(number): text for number, text in json.loads(info.get(REPAIRED, "{}")).items()}
         found.unchained = sum(first is None or version < first for version in actions)
-        # Behind a checkpoint what came before may be cleaned away.
+        # Commits older than a checkpoint may have been cleaned up.
         begin = min(actions, default=0)
         begin = begin if any(version >= begin - 1 for version in checkpoints) else 0
         missing = [version for version in range(begin, commits.newest) if version not in actions]
@@ -307,12 +313,12 @@ class Chain:
                     f"{commit_path(version)}: does not say which commit it follows: "
                     "forged, or written by another program or an older procwire"
                 )
-            # What was cleaned away is not among the digests; what a repair accepted is not what was followed; and one
-            # that is altered itself has no say.
+            # Skip predecessors that were cleaned up (they have no digest) or that a repair accepted (they differ from
+            # the original); and ignore what an altered commit claims.
             known = {before, found.repaired.get(version - 1)}
             if before and version not in found.faults and version - 1 in digests and digests[version - 1] not in known:
                 if head is not None and (head.commit, head.digest) == (version - 1, digests[version - 1]):
-                    # The head vouches for the one before: this one was put behind it.
+                    # The head confirms the preceding commit, so this one was appended by someone else.
                     found.faults[version] = f"{commit_path(version)}: does not follow the commit before it: forged"
                 else:
                     found.faults[version - 1] = (
@@ -322,7 +328,7 @@ class Chain:
     def _hold_to_head(self, found: Examination, commits: _Commits, head: Head | None) -> None:
         newest = commits.newest
         if head is None:
-            # A writer may be killed before it notes the first.
+            # A writer may be killed before it records the first commit.
             if commits.first_linked is not None and newest > 0:
                 found.faults[-1] = f"../{self._head_path}: is missing, expected the last commit"
         elif head.commit > newest:
@@ -349,7 +355,7 @@ class Chain:
                 if version in noted:
                     is_same = self._checkpoint_digest(version) == noted[version]
                 elif first is not None and version >= first:
-                    # Its writer was killed before it was noted, or it is forged: the commits tell.
+                    # Its writer was killed before recording it, or it is forged: the commits show which.
                     replayed = self._replayed(commits, set(checkpoints) & noted.keys(), version)
                     is_same = replayed == self._checkpoint_paths(version)
                 else:
@@ -363,9 +369,9 @@ class Chain:
                 found.faults[number] = f"{path}: is not the checkpoint that was made"
 
     def _replayed(self, commits: _Commits, bases: Iterable[int], version: int) -> set[str] | None:
-        """Paths of the files that make up a version, from its commits; None if they are not all there.
+        """Return the paths of the files in a version, computed from its commits; None if some commits are missing.
 
-        bases: checkpoints to begin with.
+        bases: versions of checkpoints to start from.
         """
         base = max((number for number in bases if number < version), default=None)
         paths = set() if base is None else self._checkpoint_paths(base)
@@ -405,7 +411,7 @@ class Chain:
             {"version": _HEAD_VERSION, "commit": head.commit, "digest": head.digest, "checkpoint": head.checkpoint}
         )
         if is_remote(self._uri):
-            # With a buffer: without, streams of object stores do not take what Python writes.
+            # Buffered: unbuffered streams of object stores reject what Python writes.
             with self._lake_files.open_output_stream(self._head_path, buffer_size=1 << 10) as stream:
                 stream.write(text.encode())
             return
@@ -415,7 +421,7 @@ class Chain:
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
             os.write(handle, text.encode())
-            # A power cut may leave the head before it, which is as good, but no broken one.
+            # After a power cut the previous head may remain, which is fine, but never a broken one.
             os.fsync(handle)
             part.rename(target)
         except OSError:
@@ -434,6 +440,6 @@ def _info(lines: Sequence[Mapping[str, Any]] | None) -> Mapping[str, Any]:
 
 
 def _noted(text: Any) -> tuple[int, str] | None:
-    """The checkpoint that a commit notes; None if it notes none, or nonsense."""
+    """Return version and digest of the checkpoint that a commit records; None if it records none or is malformed."""
     match = re.fullmatch(r"(\d+):([0-9a-f]+)", str(text))
     return (int(match[1]), match[2]) if match else None

@@ -1,6 +1,6 @@
-"""Data files that vouch for themselves: the footer holds a digest of each block, and the file's name one of the footer.
+"""Data files that prove their content: the footer holds a digest of each block, the file name a digest of the footer.
 
-A commit names the file, and the commits are a chain (`chain`): so one short digest, the chain's head, fixes every byte.
+A commit names the file, and the commits form a chain (`chain`): so one short digest, the chain's head, pins every byte.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from blake3 import blake3
 __all__ = ["BLOCK_BYTES", "DIGEST_BYTES", "METADATA_KEY", "DigestingStream", "block_digests", "footer_digest", "named"]
 
 BLOCK_BYTES = 64 << 10
-"""What is checked at once: so much is read to check one byte."""
+"""Size of the blocks that are checked: the least that is read to check a single byte."""
 DIGEST_BYTES = 32
 METADATA_KEY = b"procwire.blocks"
 _KIND = b"blake3-64k:"
@@ -24,7 +24,7 @@ _NAMED = re.compile(r"-([0-9a-f]{64})\.parquet")
 
 
 class DigestingStream(io.RawIOBase):
-    """Passes a Parquet file on to a stream, and digests what passes: the body in blocks, the footer as a whole."""
+    """Pass a Parquet file on to a stream and digest it: the body in blocks, the footer as one block."""
 
     def __init__(self, stream: pa.NativeFile) -> None:
         self._stream = stream
@@ -34,12 +34,15 @@ class DigestingStream(io.RawIOBase):
         self._size = 0
 
     def writable(self) -> bool:
+        """Return True."""
         return True
 
     def tell(self) -> int:
+        """Return the number of bytes written."""
         return self._size
 
     def write(self, data: Any) -> int:
+        """Write and digest bytes; return their number."""
         view = memoryview(data).cast("B")
         self._stream.write(data)
         self._size += len(view)
@@ -57,7 +60,7 @@ class DigestingStream(io.RawIOBase):
         return len(view)
 
     def end_body(self) -> dict[bytes, bytes]:
-        """Take all that comes from now on for the footer; return the metadata that it must have."""
+        """Treat everything written from now on as the footer; return the metadata that it must have."""
         if self._filled:
             self._end_block()
         self._footer = blake3()
@@ -65,7 +68,7 @@ class DigestingStream(io.RawIOBase):
 
     @property
     def footer_digest(self) -> str:
-        """The BLAKE3 of the footer, its length and the file's last mark, as hexadecimal text."""
+        """Return the BLAKE3 of the footer, its length and the closing magic bytes, as hexadecimal text."""
         digest: str = self._footer.hexdigest()
         return digest
 

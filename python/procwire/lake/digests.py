@@ -1,4 +1,4 @@
-"""What a log is known by: the BLAKE3 of its bytes as the reader gets them."""
+"""The identity of a log: the BLAKE3 of its bytes as the reader gets them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _PIECE_BYTES = 1 << 18
 
 
 def digest_of(path: str, stopped: Event | None = None) -> str:
-    """Of a file. stopped: ends it early. Raises OSError, without the path in it, also if it was stopped."""
+    """Return the BLAKE3 of a file as hexadecimal text.
+
+    stopped: set it to stop early. Raises OSError, without the path in its message, also when stopped.
+    """
     digest, piece = blake3(), bytearray(_PIECE_BYTES)
     try:
         with Path(path).open("rb", buffering=0) as file:
@@ -28,7 +31,7 @@ def digest_of(path: str, stopped: Event | None = None) -> str:
 
 
 def copied(source: BinaryIO, file: BinaryIO) -> tuple[str, Exception | None]:
-    """Copy to a file; the digest, and what went wrong in unpacking the rest."""
+    """Copy a stream to a file; return the digest of what was copied, and the error that ended unpacking, if any."""
     digest = blake3()
     error: Exception | None = None
     try:
@@ -41,7 +44,7 @@ def copied(source: BinaryIO, file: BinaryIO) -> tuple[str, Exception | None]:
 
 
 class UpToError:
-    """A file from its beginning, which ends in the error that unpacking it ended in, if there was one."""
+    """Read a file from its beginning; raise at its end the error that ended unpacking, if there was one."""
 
     def __init__(self, file: BinaryIO, error: Exception | None) -> None:
         self._file = file
@@ -49,7 +52,7 @@ class UpToError:
         file.seek(0)
 
     def read(self, size: int) -> bytes:
-        """The next bytes. Raises the error in place of the end."""
+        """Return the next bytes. Raises the error in place of the end of file."""
         piece = self._file.read(size)
         if not piece and self._error is not None:
             raise self._error

@@ -1,8 +1,8 @@
-"""Events that the lake already has, met again in another log.
+"""Detection of events that the lake already has and that another log repeats.
 
-Two rows are of one event if they have the same computer, channel and record id, and at least one time in common, and
-each time that both have is the same. Some formats have times in milliseconds only, so a time is also the same if it is
-the other cut to milliseconds. A record id alone is not enough: a log that was cleared counts from 1 again.
+Two rows are the same event if they have the same computer, channel and record id, and at least one time in common, and
+every time that both have is equal. Some formats have times in milliseconds only, so two times are also equal if one is
+the other truncated to milliseconds. A record id alone is not enough: a cleared log counts from 1 again.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from procwire.lake.verified import damage
 __all__ = ["without_duplicates"]
 
 _ROW = "row"
-# More names than these, and a filter on them costs more than it saves.
+# With more names than this, a filter on them costs more than it saves.
 _MAX_NAMES = 64
 _MICROSECONDS = pa.timestamp("us", tz="UTC")
-# So far a time that was cut lies from the whole one; and Delta keeps bounds of times in milliseconds.
+# A truncated time differs from the exact one by less than this; and Delta stores bounds of times in milliseconds.
 _SLACK = timedelta(milliseconds=1)
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC) + _SLACK, datetime.max.replace(tzinfo=UTC) - _SLACK
-# What is compared with what: times as they are, or cut, of the new row and of the old one.
+# Suffix of truncated times: the new row's and the old row's times are compared exact or truncated.
 _CUT = "_ms"
 _FORMS = (("", ""), ("", _CUT), (_CUT, ""))
 
 
 def without_duplicates(table: Table, rows: pa.Table) -> pa.Table:
-    """The rows whose events are not in the table's snapshot, each once: of two that are of one event the first.
+    """Return the rows whose events are not in the table's snapshot, each once: the first of several that are equal.
 
-    Events without a record id, or without any time, cannot be told apart and are all kept. Only files whose days,
-    record ids, times and machines overlap with those of the rows are read, and of these only the key.
+    Events without a record id, or without any time, cannot be distinguished and are all kept. Only files whose days,
+    record ids, times and machines overlap with those of the rows are read, and of these only the key columns.
     """
     keys = rows.select(list(KEY)).append_column(_ROW, pa.arange(0, rows.num_rows))
     known = keys
@@ -51,7 +51,7 @@ def without_duplicates(table: Table, rows: pa.Table) -> pa.Table:
     found: list[int] = []
     for file in _overlapping(table.snapshot(), known):
         found += _also_in(table, file, known)
-    # These first: a row that is left out leaves out no other.
+    # Remove these first: a row that is left out must not leave out another.
     found += _repeated(known.filter(pc.invert(pc.is_in(known[_ROW], pa.array(found, pa.int64())))) if found else known)
     if not found:
         return rows
@@ -59,8 +59,8 @@ def without_duplicates(table: Table, rows: pa.Table) -> pa.Table:
 
 
 def _repeated(known: pa.Table) -> list[int]:
-    """Rows of which an earlier one, itself not repeated, is the same event."""
-    # Nearly all logs count up: a glance shows it.
+    """Return the numbers of rows that repeat the event of an earlier row, which is itself not a repetition."""
+    # In nearly all logs the ids count up, which is quick to check.
     ids = known["record_id"].combine_chunks()
     if len(ids) < 2 or pc.all(pc.greater(ids[1:], ids[:-1])).as_py():
         return []
@@ -76,10 +76,10 @@ def _repeated(known: pa.Table) -> list[int]:
 
 
 def _also_before(rows: pa.Table) -> list[int]:
-    """Rows of which an earlier one, itself not among them, is the same event.
+    """Return the numbers of rows that repeat an earlier row, compared one by one.
 
-    Sameness does not carry over: of 0.1235 s and 0.1239 s both are the same as 0.123 s, but they are not the same. So
-    one row is looked at after the other, in time that grows with their number, however many have the same record id.
+    Equality is not transitive: 0.1235 s and 0.1239 s both equal 0.123 s, but not each other. So rows are checked one
+    after the other, in linear time, however many have the same record id.
     """
     who = ", ".join(name for name in KEY if name not in TIMES)
     near = (f"count(*) OVER (PARTITION BY {who}, {time}{_CUT}) > 1" for time in TIMES)
@@ -93,7 +93,7 @@ def _also_before(rows: pa.Table) -> list[int]:
             found.append(row)
         else:
             shown = product(_shown(created), _shown(recorded))
-            # No time in common says nothing.
+            # Without a time in common, nothing is known.
             seen.update((*event, *both) for both in shown if not _NO_TIME.issuperset(both))
     return found
 
@@ -104,7 +104,7 @@ _NO_TIME = frozenset((_LACKING, _ANY))
 
 
 def _shown(time: int | None) -> tuple[_Mark, ...]:
-    """What a row can be found by, for one of its times: itself, itself cut (in a tuple), that it is there or not."""
+    """Return the marks by which one of a row's times is found: exact, truncated (in a tuple), present or missing."""
     if time is None:
         return _LACKING, _ANY
     cut = time - time % 1_000
@@ -112,7 +112,7 @@ def _shown(time: int | None) -> tuple[_Mark, ...]:
 
 
 def _asked(time: int | None) -> tuple[_Mark, ...]:
-    """What is looked for of a time, to find the rows that have the same one."""
+    """Return the marks to look up for a time, to find the rows whose time is equal."""
     if time is None:
         return (_ANY,)
     cut = time - time % 1_000
@@ -128,14 +128,14 @@ def _also_in(table: Table, file: DataFile, known: pa.Table) -> list[int]:
 
 
 def _matches(new: pa.Table, old: pa.Table) -> str:
-    """SQL that selects the new rows that are of the same event as an old one; a row may come twice.
+    """Return SQL that selects the new rows with the same event as an old row; a row may appear twice.
 
-    Each part compares for equality only, so that it is a hash join, however many rows have the same record id.
+    Each part compares only for equality, so that DuckDB uses a hash join, however many rows have the same record id.
     """
     same = [f"new.{name} IS NOT DISTINCT FROM old.{name}" for name in KEY if name not in TIMES]
     parts = []
     for ways in product(*(_ways(time, new, old) for time in TIMES)):
-        # No time in common says nothing.
+        # Without a time in common, nothing is known.
         if any(equal for equal, *_ in ways):
             on = " AND ".join(same + [equal for equal, *_ in ways if equal])
             of_new, of_old = (" AND ".join(filter(None, of)) or "true" for of in list(zip(*ways, strict=True))[1:])
@@ -146,9 +146,9 @@ def _matches(new: pa.Table, old: pa.Table) -> str:
 
 
 def _ways(time: str, new: pa.Table, old: pa.Table) -> Iterator[tuple[str, str, str]]:
-    """How a time of two rows can be the same, or is not to be compared: what has to be equal, and of which rows."""
+    """Yield how a time of two rows can be equal, or need not be compared: SQL for equality, new rows and old rows."""
     for new_cut, old_cut in _FORMS:
-        # The rows follow from what is compared; but few rows of most logs are such, so that there is little to join.
+        # The filters follow from the comparison; but few rows pass them in most logs, which keeps the join small.
         yield f"new.{time}{new_cut} = old.{time}{old_cut}", _fit(time, old_cut, new_cut), _fit(time, new_cut, old_cut)
     if new[time].null_count:
         yield "", f"{time} IS NULL", ""
@@ -157,14 +157,14 @@ def _ways(time: str, new: pa.Table, old: pa.Table) -> Iterator[tuple[str, str, s
 
 
 def _fit(time: str, other_cut: str, cut: str) -> str:
-    """SQL: whether a time is one that the other's cut can equal, or has more than is compared."""
+    """Return SQL for whether a time can equal the other's truncated one, or is finer than what is compared."""
     return f"{time} = {time}{other_cut}" if other_cut else f"{time} <> {time}{cut}" if cut else ""
 
 
 def _overlapping(snapshot: Iterable[DataFile], known: pa.Table) -> Iterator[DataFile]:
     texts = {name: _bounds(known, name) for name in ("record_id", "computer_name")}
     if _different(known["computer_name"]).null_count:
-        # An event without a computer's name is one in which it lacks, too: bounds say nothing of such.
+        # A row without a computer name matches only such rows, about which bounds say nothing.
         texts["computer_name"] = None
     times = {name: _bounds(known, name) for name in TIMES}
     row_days = _days(known)
@@ -178,9 +178,9 @@ def _overlapping(snapshot: Iterable[DataFile], known: pa.Table) -> Iterator[Data
 
 
 def _days(known: pa.Table) -> set[Any] | None:
-    """The days that rows of the same events may be filed under, by either of their times; None for any."""
+    """Return the days under which rows of the same events may be stored, by either of their times; None for any."""
     if known[TIMES[0]].null_count:
-        # The day is that of the creation, which only the other row may have.
+        # The day is that of the creation time, which only the other row may have.
         return None
     filed = set(pc.unique(days(known)).to_pylist())
     recorded = known.select([TIMES[1], TIMES[1]]).rename_columns(list(TIMES))
@@ -188,12 +188,12 @@ def _days(known: pa.Table) -> set[Any] | None:
 
 
 def _overlap(theirs: tuple[Any, Any] | None, own: tuple[Any, Any] | None) -> bool:
-    # Without bounds: all of their values are null, or nothing is known.
+    # Without bounds, all values are null, or nothing is known.
     return theirs is None or own is None or (theirs[0] <= own[1] and own[0] <= theirs[1])
 
 
 def _bounds(known: pa.Table, name: str) -> tuple[Any, Any] | None:
-    """Least and greatest value that a row of the same event may have; None if all are null."""
+    """Return the least and greatest value that a row of the same event may have; None if all are null."""
     low, high = (bound.as_py() for bound in pc.min_max(_different(known[name])).values())
     if low is None:
         return None
@@ -224,14 +224,14 @@ def _decoded(rows: pa.Table) -> pa.Table:
 
 
 def _different(values: pa.ChunkedArray) -> pa.Array:
-    """Texts each once; of numbers and times, all."""
+    """Return texts without repetitions; numbers and times as they are."""
     if pa.types.is_dictionary(values.type):
         return values.unique().dictionary_decode()
     return values.unique() if pa.types.is_string(values.type) else values
 
 
 def _query(sql: str, new: pa.Table, old: pa.Table) -> list[tuple[Any, ...]]:
-    """Rows of a query over the two tables, whose times also come cut."""
+    """Return the rows of a query over the two tables, which also have their times truncated."""
     connection = connect()
     for name, rows in (("new", new), ("old", old)):
         connection.register(f"{name}_rows", _without_zones(rows))
@@ -241,7 +241,7 @@ def _query(sql: str, new: pa.Table, old: pa.Table) -> list[tuple[Any, ...]]:
 
 
 def _without_zones(rows: pa.Table) -> pa.Table:
-    """Times in UTC as DuckDB cuts them without asking for a calendar."""
+    """Return the rows with times in UTC but without a zone: DuckDB truncates these without a calendar."""
     for name in TIMES:
         times = rows[name].cast(pa.timestamp("us"))
         rows = rows.set_column(rows.schema.get_field_index(name), name, times)

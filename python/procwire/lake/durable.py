@@ -1,7 +1,7 @@
-"""What is acknowledged lies on the disk, not only in the machine's memory: a power cut must not take it back.
+"""Syncing to disk: a power cut must not lose what was acknowledged.
 
-That a file is there does not say so, neither that its folder names it: each has to be synced, and the folders up to
-the lake's. Stores of objects do this by themselves.
+A file that exists may still be in memory only, and so may its folder's entry: both have to be synced, and every folder
+up to the lake's. Object stores do this by themselves.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["sync", "sync_commits"]
 
 
 def sync(root: str, paths: Iterable[str]) -> None:
-    """Have files, by paths below the folder `root`, and the folders on the way on the disk.
+    """Sync files, given by paths below the folder `root`, and the folders between, to disk.
 
     Raises OSError if it fails.
     """
@@ -32,7 +32,7 @@ def sync(root: str, paths: Iterable[str]) -> None:
 
 
 def sync_commits(root: str, after: int) -> None:
-    """The commits of the Delta table `root` behind version `after`: one is worth nothing without those before it.
+    """Sync the commits of the Delta table `root` after version `after`: each is worthless without its predecessors.
 
     Raises OSError if it fails.
     """

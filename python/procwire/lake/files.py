@@ -1,4 +1,4 @@
-"""The Parquet files of a table: writing them, and telling Delta what is in them."""
+"""The Parquet files of a table: writes them, and describes their content to Delta."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from procwire.lake.schema import DAY, STATISTICS, Layout, days, in_milliseconds,
 
 __all__ = ["FileWriter", "day_folder", "is_data_file", "remove_files", "write_days"]
 
-# As `FileWriter` names them.
+# The names that `FileWriter` gives.
 _DATA_FILE = re.compile(
     rf"({DAY}=[^/]+/)?[a-z]+-[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}(-[0-9a-f]{{64}})?\.parquet"
 )
 _NO_DAY = "__HIVE_DEFAULT_PARTITION__"
-# Of appended files: they are compacted later. Statistics of all columns would take a sixth of the time.
+# Level for appended files: they are compacted later. Statistics of all columns would take a sixth of the time.
 _QUICK = 1
-# A day with more rows than these is written to several files at a time.
+# A day with more rows than this is written to several files at a time.
 _FILE_ROWS = 64 << 10
 _BUFFER_BYTES = 64 << 10
 
 
 class FileWriter:
-    """One file of one day, written piece by piece; `action` adds it to the table once it is closed."""
+    """Write one file of one day, piece by piece; `close` returns the action that adds it to the table."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class FileWriter:
         self._files = files
         if folder:
             files.create_dir(folder)
-        # Without a buffer, streams of object stores do not take what Python writes.
+        # Buffered: unbuffered streams of object stores reject what Python writes.
         self._stream = files.open_output_stream(self.path, buffer_size=_BUFFER_BYTES)
         self._digesting = DigestingStream(self._stream)
         self._schema = schema
@@ -81,7 +81,7 @@ class FileWriter:
                 self._bounds[name] = min(values), max(values)
 
     def close(self, *, data_change: bool) -> AddAction:
-        """Write the end, and give the file its name; what adds it to the table."""
+        """Write the footer and rename the file to its final name; return the action that adds it to the table."""
         self._writer.add_key_value_metadata(self._digesting.end_body())
         self._writer.close()
         self._stream.close()
@@ -103,12 +103,12 @@ def day_folder(day: date | None) -> str:
 
 
 def is_data_file(path: str) -> bool:
-    """Tell whether a path, relative to the table, is one that `FileWriter` gives: other files are other people's."""
+    """Return whether a path, relative to the table, is one that `FileWriter` gives: other files are not ours."""
     return _DATA_FILE.fullmatch(path) is not None
 
 
 def write_days(files: pyarrow.fs.FileSystem, rows: pa.Table, layout: Layout) -> list[AddAction]:
-    """Write files for each day that the rows are of, in as many threads as there are cores."""
+    """Write the rows to files, separately for each day, in one thread per core; return the actions that add them."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(lambda part: _write(files, layout, *part), _parts(rows, layout)))
 
@@ -131,7 +131,7 @@ def _by_day(rows: pa.Table) -> Iterator[tuple[date | None, pa.Table]]:
     row_days = days(rows).combine_chunks()
     runs = pc.run_end_encode(row_days)
     if len(runs.values) > len(pc.unique(runs.values)):
-        # Rows of days that take turns; else they need not be copied.
+        # Only rows whose days alternate need to be copied.
         rows = rows.take(pc.sort_indices(row_days))
         runs = pc.run_end_encode(days(rows).combine_chunks())
     start = 0
@@ -141,17 +141,17 @@ def _by_day(rows: pa.Table) -> Iterator[tuple[date | None, pa.Table]]:
 
 
 def remove_files(files: pyarrow.fs.FileSystem, actions: Iterable[AddAction]) -> None:
-    """Remove what was written and then not committed; what stays is an orphan, and harms nobody."""
+    """Remove files that were written but not committed; one that cannot be removed is a harmless orphan."""
     for action in actions:
         with suppress(OSError):
             files.delete_file(action.path)
 
 
 def _bound(value: Any, *, up: bool = False) -> Any:
-    """A least or greatest value as Delta's JSON has it: times in milliseconds, so the greatest is rounded up."""
+    """Return a least or greatest value as Delta's JSON has it: times in milliseconds, the greatest rounded up."""
     if not isinstance(value, datetime):
         return value
     if up:
-        # Above the last of all times there is none.
+        # There is no time after the last one.
         value += min(timedelta(microseconds=999), datetime.max.replace(tzinfo=UTC) - value)
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

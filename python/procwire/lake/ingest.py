@@ -1,13 +1,12 @@
-"""Logs into the lake, each event into its table: each once, whatever it is called and however often its reading was
-begun.
+"""Reading of logs into the lake, each event into its table: each once, whatever the log's name, however many attempts.
 
-A log is known by the BLAKE3 of its bytes as the reader gets them. Its rows are appended in parts; with each part the
-table notes, in the same commit, how many of the log's rows are in. What was killed so goes on where it ended. An input
-that cannot be read twice (standard input, members of archives) is unpacked to a temporary file first. A file of a size
-that no known log has is none of them: it is read at once, and its digest made beside.
+A log is identified by the BLAKE3 of its bytes as the reader gets them. Its rows are appended in parts; the commit of
+each part also records how many of the log's rows are stored, so a killed run continues where it ended. An input that
+cannot be read twice (standard input, members of archives) is unpacked to a temporary file first. A file with a size
+that no known log has must be new: it is read at once, while its digest is computed in another thread.
 
-The tables take turns: each notes for itself how many rows of it a log gave, so that a kill between two of them is like
-any other.
+The tables are written in turn. Each records for itself how many rows of a log it has, so a kill between two of them is
+like any other.
 """
 
 from __future__ import annotations
@@ -48,10 +47,10 @@ __all__ = ["Ingest", "Step", "selection_text"]
 
 Batches = Generator[tuple[Event, pa.RecordBatch], None, None]
 Step = Callable[[pa.RecordBatch], pa.RecordBatch]
-"""What is kept of a batch of `event.SCHEMA`."""
+"""Returns the rows to keep of a batch of `event.SCHEMA`."""
 
 _APPEND_ROWS = 256 << 10
-# Between two commits of what is followed.
+# Interval between two commits of logs that are followed.
 _FOLLOW_S = 1.0
 _PART = "part"
 _TRIES = 1_000
@@ -60,10 +59,10 @@ _TRIES = 1_000
 def selection_text(
     where: str, configuration: str, format: str | None, *, recover: bool, lenient: bool, strict: bool
 ) -> str:
-    """Return what decides which rows a log gives, as a text; empty if it gives all.
+    """Return a text that identifies which rows of a log are selected; empty if all are.
 
-    A lake knows logs by it, so it must stay the same for the same options in all versions. where: the predicate.
-    configuration: the text of Sysmon's configuration. lenient, strict: how it is read.
+    It is part of a log's identity in the lake, so it must be the same for the same options in all versions. where: the
+    predicate. configuration: the text of Sysmon's configuration. lenient, strict: how the configuration is read.
     """
     chosen = [where, configuration, format or "", "recover" if recover else ""]
     chosen += ["lenient"] * lenient + ["strict"] * strict
@@ -72,18 +71,18 @@ def selection_text(
 
 @dataclass(slots=True)
 class _Log:
-    """A log that is being read."""
+    """Track a log that is being read."""
 
     reading: Reading
     digest: Future[str] | None = None
-    """Where it is made while the log is read: until then `reading` has no `source`."""
+    """The digest, computed while the log is read: until it is done, `reading` has no `source`."""
     seen: Counter[str] = field(default_factory=Counter)
-    """Rows that the reader gave so far, by table."""
+    """Number of rows read so far, by table."""
 
 
 @dataclass(slots=True)
 class _Part:
-    """Rows of a log, one after the other, for one table."""
+    """Hold consecutive rows of a log for one table."""
 
     table: str
     log: _Log
@@ -93,11 +92,11 @@ class _Part:
 
     @property
     def end(self) -> int:
-        """Number of the row behind the last."""
+        """Return the number of the row after the last."""
         return self.start + len(self.rows)
 
     def after(self, done: int, step: Step) -> pa.RecordBatch:
-        """What is kept of the rows from number `done` of the log on."""
+        """Return the rows that `step` keeps of those from number `done` of the log on."""
         skipped = min(max(done - self.start, 0), self.rows.num_rows)
         if self.kept is None or self.kept[0] != skipped:
             rest = self.rows.slice(skipped)
@@ -106,17 +105,17 @@ class _Part:
 
 
 class Ingest:
-    """Reads logs into a lake; `logs`, once it has run, says what became of the connections of each.
+    """Read logs into a lake; after `run`, `logs` says what happened to the connections of each log.
 
-    step: what is kept of a batch of connections; what gives them context is kept whole. selection: what `step` and the
-    reader were told, as a text: a log that was read with another selection is read again, and only what is not there
-    yet is added.
+    step: returns the rows to keep of a batch of connections; all rows of other tables are kept. selection: the options
+    of `step` and of the reader, as a text (`selection_text`): a log that was read with another selection is read
+    again, and only new events are added. Not safe for use by several threads.
     """
 
     def __init__(self, lake: Lake, *, step: Step | None = None, selection: str = "") -> None:
         self._lake = lake
         self._step = step or _whole
-        # Texts each once are less to read, to hold and to write; a step wants columns as `event.SCHEMA` has them.
+        # Dictionaries are cheaper to read, hold and write; but a step needs columns of the types in `event.SCHEMA`.
         self._coded = step is None
         self._suffix = f":{hashlib.sha256(selection.encode()).hexdigest()[:16]}" if selection else ""
         self._logs: dict[str, _Log] = {}
@@ -124,28 +123,28 @@ class Ingest:
         self._rows = 0
         self._lock = Lock()
         self._due_s = 0.0
-        self.trouble: str | None = None
-        """Why the lake's ledger cannot be read, or written: the rows are in the lake nonetheless."""
+        self.error: str | None = None
+        """Why the lake's ledger cannot be read or written; the rows are stored nonetheless. None if it can."""
         try:
             readings = lake.readings.all()
         except LakeError as error:
-            # Each log is read again, then; the tables say how many of its rows they have.
-            readings, self.trouble = [], str(error)
+            # Then each log is read again; the tables know how many of its rows they have.
+            readings, self.error = [], str(error)
         self._known = {reading.source for reading in readings}
         self._sizes = {reading.bytes for reading in readings}
         self._unidentified: list[_Log] = []
         self._tables: list[tuple[Input, str]] = []
-        """Parquet and Arrow files, whose turn comes after the logs."""
+        """Parquet and Arrow files, which are read after the logs."""
         self._digests = ThreadPoolExecutor(1)
         self._stopped = Flag()
         self.already: list[str] = []
-        """Names of logs that the lake has: they were not read again."""
+        """Names of logs that the lake already has, which were not read again."""
         self.added: Counter[str] = Counter()
-        """Rows that the lake got, by table."""
+        """Number of rows added to the lake, by table."""
 
     @property
     def logs(self) -> list[Reading]:
-        """An entry for each log that was read."""
+        """Return a ledger entry for each log that was read."""
         return [log.reading for log in self._logs.values()]
 
     def run(
@@ -159,10 +158,10 @@ class Ingest:
         on_progress: Callable[[int, int | None], None] | None = None,
         unpack: UnpackLimits | None = None,
     ) -> None:
-        """Read logs to their end; `ledger` is filled as by `sources.read_events`.
+        """Read logs to their end; fill `ledger` as `sources.read_events` does.
 
-        follow: wait for more as they grow, and add each event that comes; it does not end by itself.
-        unpack: limits what packed files may become.
+        follow: wait for the logs to grow, and add new events; it does not end by itself. unpack: limits for packed
+        files.
 
         Raises LakeError if the lake cannot be written. What is in the lake by then stays.
         """
@@ -190,7 +189,7 @@ class Ingest:
             self._account(ledger)
 
     def _in_writer(self, add: Callable[[Batches, Executor], None], batches: Batches) -> None:
-        """One part is appended while the next is read; what was handed over is done when it returns."""
+        """Append each part in another thread while the next is read; return when all of them are appended."""
         with ThreadPoolExecutor(1) as writer, closing(batches):
             try:
                 add(batches, writer)
@@ -220,7 +219,7 @@ class Ingest:
         writer.submit(self._append_soon).result()
 
     def _append_soon(self) -> None:
-        """Append what has come by the time that it is due; what comes later has a call of its own."""
+        """Wait until the next commit is due, then append what is pending; later rows get a call of their own."""
         if not self._pending:
             return
         self._stopped.wait(self._due_s - time.monotonic())
@@ -228,7 +227,7 @@ class Ingest:
         self._due_s = time.monotonic() + _FOLLOW_S
 
     def _identified(self, inputs: Iterator[Input]) -> Iterator[Input]:
-        """The inputs that the lake does not have, each under a name of its own."""
+        """Yield the inputs that the lake does not have, each with a unique name."""
         for entry in inputs:
             if isinstance(entry.source, TableError):
                 self._tables.append((entry, entry.source.path))
@@ -271,11 +270,11 @@ class Ingest:
             yield replace(entry, source=error)
 
     def _copy(self, entry: Input, source: BinaryIO) -> Iterator[Input]:
-        # It has no name: nothing remains of it, however this ends.
+        # The file has no name: nothing remains of it, however this ends.
         with tempfile.TemporaryFile(prefix="procwire-") as file:
             digest, error = copied(source, cast("BinaryIO", file))
             self._sizes.add(file.tell())
-            # The reader is done with it when it asks for the next.
+            # The reader is done with it when it requests the next input.
             copy = cast("BinaryIO", UpToError(cast("BinaryIO", file), error))
             yield from self._new(replace(entry, source=copy, live=False), digest)
 
@@ -297,21 +296,21 @@ class Ingest:
         return replace(entry, name=log.reading.name)
 
     def _identify(self, log: _Log) -> None:
-        """Give the log its identity, once that is known."""
+        """Set the log's identity, once its digest is known."""
         if log.digest is None or log.reading.source:
             return
         try:
             source = f"log:{log.digest.result()}{self._suffix}"
         except OSError as error:
-            raise LakeError(f"{log.reading.name}: cannot be read for its digest: {error}") from error
+            raise LakeError(f"{log.reading.name}: cannot compute its digest: {error}") from error
         self._known.add(source)
         log.reading.source = source
 
     def _take(self, table: str, batch: pa.RecordBatch) -> None:
-        """A batch may hold the end of one log and the beginning of others."""
+        """Add a batch to what is pending; it may hold the end of one log and the beginning of others."""
         start = 0
         for name, end in _runs(batch["source_file"]):
-            # Followed logs have no identity yet: they grow.
+            # Followed logs have no digest yet: they grow.
             log = self._logs.setdefault(name, _Log(Reading("log", f"follow:{secrets.token_hex(16)}", name)))
             with self._lock:
                 self._pending.append(_Part(table, log, log.seen[table], batch.slice(start, end - start)))
@@ -320,18 +319,18 @@ class Ingest:
             start = end
 
     def _taken(self) -> list[_Part]:
-        """What is pending, which it is no more."""
+        """Take and clear the pending parts."""
         with self._lock:
             parts, self._pending, self._rows = self._pending, [], 0
         return parts
 
     def _append(self, pending: Sequence[_Part]) -> None:
-        """Append rows, and count them; connections last, so that their context is there."""
+        """Append rows and count them; connections last, so that their context is already there."""
         for part in pending:
             self._identify(part.log)
         for event in reversed(EVENTS):
             parts = [part for part in pending if part.table == event.table]
-            # Those of tables have other columns than those of logs.
+            # Rows of Parquet and Arrow files have other columns than those of logs.
             for _, alike in groupby(parts, key=lambda part: part.rows.schema):
                 self._append_to(event.table, list(alike))
 
@@ -340,10 +339,10 @@ class Ingest:
         for _ in range(_TRIES):
             if self._appended(lake, pending):
                 return
-        raise LakeError(f"{lake.location}: other readers came first all the time")
+        raise LakeError(f"{lake.location}: gave up after {_TRIES:,} conflicting commits of other readers")
 
     def _appended(self, lake: Lake, pending: Sequence[_Part]) -> bool:
-        """Whether rows are in the lake now; if another reader came first, they have to be looked at anew."""
+        """Return whether the rows are in the lake now; False if another reader committed first: compare them again."""
         table = lake.table
         table.reload()
         step = self._step if lake is self._lake else _whole
@@ -353,7 +352,7 @@ class Ingest:
         kept = [part.after(done, step) for part, done in parts]
         number = pa.chunked_array([pa.repeat(pa.scalar(index), rows.num_rows) for index, rows in enumerate(kept)])
         rows = table.layout.widened(pa.Table.from_batches(kept)).append_column(_PART, number)
-        # Of a log that another reader, or an earlier one, brought further, the position stays.
+        # If another reader, now or earlier, got further in a log, its position stays.
         ends = {part.log.reading.source: max(part.end, done) for part, done in parts}
         added = lake.append_logs(rows, ends)
         if added is None:
@@ -377,16 +376,16 @@ class Ingest:
             try:
                 self._identify(log)
             except LakeError:
-                # Nor could it be read: there is no row of it.
+                # The log could not be read either, so it has no rows.
                 del self._logs[name]
         try:
             self._lake.readings.add(self.logs)
         except LakeError as error:
-            self.trouble = str(error)
+            self.error = str(error)
 
 
 def _runs(names: pa.Array) -> Iterator[tuple[str, int]]:
-    """Names that stand one after the other, each with the number of the row behind its last."""
+    """Yield each run of equal names, with the number of the row after the run."""
     if pa.types.is_dictionary(names.type) and len(names.dictionary) == 1 and not names.null_count:
         yield names.dictionary[0].as_py(), len(names)
         return
@@ -400,7 +399,7 @@ def _whole(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _size(path: str) -> int | None:
-    """Bytes of a file; None for what is no plain file, or cannot be asked."""
+    """Return the size of a file in bytes; None if it is not a regular file or its size is unknown."""
     try:
         found = Path(path).stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""A lake: the tables of a folder or an object store, and what can be done with them."""
+"""A lake: the tables in a folder or an object store, and the operations on them."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from procwire.period import utc
 
 __all__ = ["Info", "Lake", "verify_tables"]
 
-# Two readers of logs must not both find that an event is not there yet, and then both add it.
+# Source of a transaction that keeps two readers of logs from both finding an event missing, and both adding it.
 _LOGS = "procwire/logs"
 _TRIES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What a lake's table holds."""
+    """Describe what a table of a lake holds."""
 
     location: str
     table: str
     rows: str
-    """What its rows are, in words."""
+    """Plural noun for its rows, for messages."""
     version: int
     events: int
     files: int
@@ -52,11 +52,11 @@ class Info:
     last_day: date | None
     days: int
     readings: list[Reading] = field(default_factory=list)
-    trouble: str | None = None
-    """Why the readings cannot be told: their table is damaged."""
+    error: str | None = None
+    """Why the readings are unknown: their table is damaged. None if they are known."""
 
     def to_dict(self, context: Iterable[Info] = ()) -> dict[str, Any]:
-        """Return it for JSON; context: of the lake's other tables, by name."""
+        """Return the description as values for JSON. context: descriptions of the lake's other tables."""
         readings = [
             {
                 **asdict(reading),
@@ -72,11 +72,11 @@ class Info:
 
 
 class Lake:
-    """The lake at a location; `open` gives it.
+    """Read, write and maintain the lake at a location; `Lake.open` returns one.
 
-    Tables: `connections` (Delta, partitioned by `day`), likewise those of `schema.CONTEXT`, and `readings`, the ledger.
-    What is done with a lake is done with `table`: connections, or what `tables` and `beside` give. Not for use in
-    several threads.
+    Its tables are `connections` (Delta, partitioned by `day`), those of `schema.CONTEXT`, partitioned likewise, and
+    `readings`, the ledger. The methods work on `table`: connections, or the table of the lake that `tables` and
+    `beside` return. Not safe for use by several threads.
     """
 
     def __init__(self, location: str, table: Table, storage_options: Mapping[str, str] | None) -> None:
@@ -93,13 +93,14 @@ class Lake:
         create: bool = False,
         storage_options: Mapping[str, str] | None = None,
     ) -> Lake:
-        """The lake at a folder or URI; without one at PROCWIRE_LAKE, else where `default_folder` says.
+        """Open the lake at a folder or URI.
 
-        create: make it if there is none. storage_options: of the object store, as `deltalake` has them; what they do
-        not say is taken from its own variables (AWS_ACCESS_KEY_ID and the like).
+        location: None for that in PROCWIRE_LAKE, else `default_folder`. create: create the lake if there is none.
+        storage_options: options of the object store, as for `deltalake`; the others come from the store's own
+        environment variables, such as AWS_ACCESS_KEY_ID.
 
         Raises UsageError if there is no lake, LakeError if it cannot be opened; without `create` DamageError if
-        commits that a reader needs are not what was committed.
+        commits that a reader needs were altered.
         """
         found = resolve(location)
         uri = f"{found}/connections"
@@ -107,28 +108,28 @@ class Lake:
             try:
                 Path(uri).mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise UsageError(f"cannot make the lake {found}: {error.strerror}") from error
+                raise UsageError(f"cannot create the lake {found}: {error.strerror}") from error
         if is_table(uri, storage_options):
             table = Table(uri, storage_options)
-            # A writer goes on: what it has is better kept behind a doubtful commit than nowhere.
+            # A writer continues: rows after a doubtful commit are better than lost rows.
             if not create:
                 table.check_commits()
             return cls(found, table, storage_options)
         if not create:
-            hint = f"expected one: --lake DIR or {VARIABLE} name it, `procwire read LOGS --to lake` fills it"
+            hint = f"expected one: name it by --lake DIR or {VARIABLE}; `procwire read LOGS --to lake` fills it"
             raise UsageError(f"found no lake at {found}, {hint}{other_lakes(location)}")
         return cls(found, Table.create(uri, storage_options), storage_options)
 
     def tables(self) -> list[Lake]:
-        """The lake, and the lake as seen from each table of `schema.CONTEXT` that it has."""
+        """Return this lake, and a Lake for each table of `schema.CONTEXT` that it has."""
         return [self, *filter(None, (self.beside(layout.name) for layout in CONTEXT))]
 
     def all_tables(self) -> list[Lake]:
-        """The same and the lake as seen from the ledger, `readings`, if it has one."""
+        """Return a Lake for each table, like `tables`, and one for the ledger, `readings`, if the lake has it."""
         return [*self.tables(), *filter(None, [self.beside(READINGS.name)])]
 
     def beside(self, name: str, *, create: bool = False) -> Lake | None:
-        """The lake as seen from its table of that name; None if it has none, and `create` does not make it."""
+        """Return a Lake whose methods work on the table of that name; None if there is none, unless `create`."""
         if name == self.table.layout.name:
             return self
         [layout] = [layout for layout in LAYOUTS if layout.name == name]
@@ -143,10 +144,10 @@ class Lake:
         return Lake(self.location, Table.create(uri, options, layout), options) if create else None
 
     def append(self, batches: Iterable[pa.RecordBatch] | pa.Table, *, source: str, version: int) -> bool:
-        """Append rows of `event.SCHEMA` or `event.LIVE_SCHEMA`: all, or none at all.
+        """Append rows of `event.SCHEMA` or `event.LIVE_SCHEMA`, all or none; return whether they were new.
 
-        source, version: who gives them, and a number that grows with each append of this source. What was committed
-        under this or a greater number is not committed again: False.
+        source, version: who appends them, and a number that grows with each append of this source. If this or a
+        greater version is already committed, nothing is appended and the result is False.
 
         Raises LakeError if they cannot be written.
         """
@@ -159,13 +160,14 @@ class Lake:
                 return False
             if self._commit(rows, {source: version}):
                 return True
-        raise LakeError(f"{self.location}: other writers came first all the time")
+        raise LakeError(f"{self.location}: gave up after {_TRIES:,} conflicting commits of other writers")
 
     def append_logs(self, rows: pa.Table, transactions: Mapping[str, int]) -> pa.Table | None:
-        """Append rows of the table's schema (and maybe other columns), but for events that are there already.
+        """Append rows of the table's schema, except events that it already has; return the rows that were added.
 
-        transactions: sources to the number of their rows that this completes. What was added; None, and nothing is
-        done, if another reader added to the lake since `self.table` was reloaded.
+        rows: may have further columns, which are returned but not stored. transactions: for each source, how many of
+        its rows are stored after this append. Returns None, and does nothing, if another reader added to the lake since
+        `self.table` was reloaded.
 
         Raises LakeError if they cannot be written.
         """
@@ -185,24 +187,27 @@ class Lake:
         try:
             self.table.commit(actions, transactions)
         except ConflictError:
-            # After any other error they may be in the table nonetheless.
+            # After any other error the files may be in the table nonetheless.
             remove_files(self.table.files, actions)
             return False
         tidy(self.table, set(pc.unique(days(rows)).to_pylist()))
         return True
 
     def snapshot(self, since: datetime | None = None, until: datetime | None = None) -> list[DataFile]:
-        """Files of the newest snapshot that may hold events from `since` on and before `until`."""
+        """Return the files of the newest snapshot that may hold events from `since` on and before `until`."""
         self.table.reload()
         return [file for file in self.table.snapshot() if _may_hold(file, since, until)]
 
     def files(self, since: datetime | None = None, until: datetime | None = None) -> list[str]:
-        """The same as paths, or URIs, of Parquet files."""
+        """Return paths or URIs of the Parquet files that may hold events from `since` on and before `until`."""
         return [f"{self.table.uri}/{file.path}" for file in self.snapshot(since, until)]
 
     def batches(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[pa.RecordBatch]:
-        """Events from `since` on and before `until`, day by day, as batches of `event.LIVE_SCHEMA`, or of the further
-        table's."""
+        """Yield the events from `since` on and before `until`, day by day.
+
+        Connections are batches of `event.LIVE_SCHEMA`, rows of another table batches of its schema. Raises DamageError
+        at a damaged file.
+        """
         schema = self.table.layout.schema
         for file in self.snapshot(since, until):
             with self.table.open(file) as stream, damage(f"{self.table.uri}/{file.path}"):
@@ -212,13 +217,13 @@ class Lake:
                         yield _live(batch) if schema is SCHEMA else batch
 
     def info(self) -> Info:
-        """What the newest snapshot holds."""
+        """Return what the newest snapshot holds."""
         files = self.snapshot()
-        readings, trouble = [], None
+        readings, reason = [], None
         try:
             readings = self.readings.all()
         except LakeError as error:
-            trouble = str(error)
+            reason = str(error)
         dated = sorted({file.day for file in files if file.day})
         return Info(
             self.location,
@@ -232,11 +237,14 @@ class Lake:
             dated[-1] if dated else None,
             len(dated),
             readings,
-            trouble,
+            reason,
         )
 
     def compact(self) -> Compaction:
-        """Sort each day into few files, and delete what nobody reads any more."""
+        """Sort each day into few files, and delete files that no query needs; return what was done.
+
+        Raises DamageError, and does nothing, if the commit chain is damaged.
+        """
         self._check_chain()
         self.table.make_writable()
         done = compact(self.table)
@@ -244,10 +252,11 @@ class Lake:
         return done
 
     def expire(self, older_than: timedelta, *, now: datetime | None = None, dry_run: bool = False) -> list[DataFile]:
-        """Drop whole days that ended longer ago than `older_than`; return the files that are no longer in the table.
+        """Drop entire days that ended longer ago than `older_than`; return the files removed from the table.
 
-        They are deleted a day later, by the next `compact` or `expire`, so that no query loses what it reads.
-        dry_run: only return the files that would be dropped.
+        The next `compact` or `expire` after a day deletes them, so that no running query loses its files.
+        dry_run: only return the files that would be dropped. Raises DamageError, and does nothing, if the commit chain
+        is damaged.
         """
         before = ((now or datetime.now(UTC)) - older_than).date()
         if dry_run:
@@ -260,7 +269,7 @@ class Lake:
         return gone
 
     def _check_chain(self) -> None:
-        """Raise DamageError if a commit is missing or forged: then what seems unneeded may be what is left."""
+        """Raise DamageError if a commit is missing or forged: then files that seem unneeded may be all that is left."""
         with lake_errors(self.location):
             if faults := self.table.chain.examine().lines():
                 more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
@@ -269,18 +278,21 @@ class Lake:
                 )
 
     def readable(self, file: DataFile) -> Callable[[], Readable]:
-        """What opens a file of the snapshot to be read, each part checked: DamageError names what is damaged."""
+        """Return a function that opens a file of the snapshot for checked reads; DamageError names what is damaged."""
         return partial(self.table.readable, file)
 
     def verify(self) -> Verification:
-        """Hold the table's commits to their chain, and every file of the newest snapshot to what the table says."""
+        """Check the table's commits and every file of the newest snapshot; return the findings."""
         self.table.reload()
         with lake_errors(self.location):
             return verify(self.table)
 
 
 def verify_tables(location: str, storage_options: Mapping[str, str] | None = None) -> list[tuple[Layout, Verification]]:
-    """Verify every table of a lake, also those that cannot be opened. location: as `location.resolve` gives it."""
+    """Verify every table of a lake, even those that cannot be opened; return each table's layout and findings.
+
+    location: as `location.resolve` returns it.
+    """
     return [
         (layout, found)
         for layout in LAYOUTS
@@ -289,7 +301,7 @@ def verify_tables(location: str, storage_options: Mapping[str, str] | None = Non
 
 
 def _verified(uri: str, layout: Layout, storage_options: Mapping[str, str] | None) -> Verification | None:
-    """What a table is like; None if there never was one."""
+    """Return the findings about a table; None if it never existed."""
     try:
         if is_table(uri, storage_options):
             table = Table(uri, storage_options, layout)

@@ -1,4 +1,4 @@
-"""Where the lake is, and where else one may be."""
+"""The lake's location, and other places where one may be."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ __all__ = ["TABLES", "VARIABLE", "check_location", "default_folder", "is_lake", 
 VARIABLE = "PROCWIRE_LAKE"
 """Environment variable that names the lake."""
 TABLES = (*EVENT_TABLES, "readings")
-"""The folders of a lake's tables; `schema.LAYOUTS` says what is in them, which takes Arrow to say."""
+"""The folders of a lake's tables; `schema.LAYOUTS` describes them, but imports Arrow."""
 _BELOW_HOME = Path(".local", "share", "procwire", "lake")
 
 
 def resolve(location: str | os.PathLike[str] | None = None) -> str:
     """Return the absolute path or the URI of the lake: `location`, else PROCWIRE_LAKE, else `default_folder`.
 
-    It depends on account and environment: a process that changes its account asks before, and passes the result on.
+    It depends on account and environment: a process that changes its account calls this before, and passes the result
+    on.
 
-    Raises UsageError for an empty location, and where the account's home is needed and unknown.
+    Raises UsageError for an empty location, and if the account's home is needed but unknown.
     """
     found = os.fspath(location) if location is not None else os.environ.get(VARIABLE) or str(default_folder())
     if not found:
-        raise UsageError("found an empty name of a lake, expected a folder or a URI")
+        raise UsageError("found an empty location of a lake, expected a folder or a URI")
     if found.startswith("file://"):
         found = found.removeprefix("file://")
     if is_remote(found):
@@ -39,15 +40,15 @@ def resolve(location: str | os.PathLike[str] | None = None) -> str:
     try:
         return str(Path(found).expanduser().resolve())
     except RuntimeError as error:
-        raise UsageError(f"found no home for {found}, expected a folder without ~") from error
+        raise UsageError(f"found no home folder for {found}, expected a folder without ~") from error
 
 
 def default_folder() -> Path:
-    """Return the account's own lake; root's is the machine's, where recorders that gave up root can write it.
+    """Return the folder of the account's own lake; root's is the machine's, where recorders without root can write it.
 
-    Raises UsageError where the account's home is unknown.
+    Raises UsageError if the account's home is unknown.
     """
-    # A relative path there is to be ignored, says the XDG specification.
+    # The XDG specification says to ignore a relative path.
     if (data := os.environ.get("XDG_DATA_HOME", "")).startswith("/"):
         return Path(data, "procwire", "lake")
     if os.geteuid() == 0:
@@ -56,9 +57,9 @@ def default_folder() -> Path:
 
 
 def other_lakes(location: str | os.PathLike[str] | None) -> str:
-    """Name the lakes that were not asked for, as sentences for an error; empty if there are none, or if one was named.
+    """Return sentences for an error that name other lakes; empty if there are none, or if the user named a lake.
 
-    Somebody records as root and asks as a user, or the other way round: each account has a lake of its own.
+    Each account has its own lake, and users may record as root and query as another user, or the reverse.
     """
     if location is not None or os.environ.get(VARIABLE):
         return ""
@@ -66,9 +67,9 @@ def other_lakes(location: str | os.PathLike[str] | None) -> str:
 
 
 def check_location(location: str | None) -> None:
-    """Refuse a lake that lies behind a link which others may have planted.
+    """Raise UsageError for a lake behind a link that others may have planted.
 
-    location: as it was given; else that of the environment, or the default, which nobody can plant. Raises UsageError.
+    location: as the user gave it; None for that of the environment or the default, which nobody can plant.
     """
     found = (location or os.environ.get(VARIABLE, "")).removeprefix("file://")
     if not found or is_remote(found):
@@ -79,25 +80,25 @@ def check_location(location: str | None) -> None:
 
 
 def is_lake(folder: str) -> bool:
-    """Tell whether a folder is a lake; False for what cannot be looked into."""
-    # Unlike Path's, it raises nothing for what cannot be looked into.
+    """Return whether a folder is a lake; False if it cannot be read."""
+    # Unlike Path's methods, it does not raise if the folder cannot be read.
     return os.path.isdir(os.path.join(folder, "connections", "_delta_log"))  # noqa: PTH112, PTH118
 
 
 def is_remote(location: str) -> bool:
-    """Tell whether it is the URI of an object store, such as `s3://bucket/lake`."""
+    """Return whether a location is the URI of an object store, such as `s3://bucket/lake`."""
     return "://" in location
 
 
 def _machines() -> Iterator[str]:
-    """Say whether there is the lake of the machine's recorder, and how this account reads it."""
+    """Yield a sentence if the machine's recorder has a lake: how this account reads it."""
     folder = STATE_FOLDER / "lake"
     if folder == default_folder():
         return
     try:
         os.scandir(folder / "connections").close()
     except PermissionError:
-        yield f"The machine's own, {folder}, is closed to this account: ask it with sudo"
+        yield f"The machine's own, {folder}, is closed to this account: query it with sudo"
     except OSError:
         return
     else:
@@ -105,7 +106,7 @@ def _machines() -> Iterator[str]:
 
 
 def _users() -> Iterator[str]:
-    """Say whether the user who became root by sudo has a lake."""
+    """Yield a sentence if the user who became root by sudo has a lake."""
     with suppress(KeyError, OSError):
         user = pwd.getpwnam(os.environ["SUDO_USER"])
         folder = Path(user.pw_dir) / _BELOW_HOME

@@ -1,7 +1,7 @@
-"""Care of the table: compaction, expiry, verification.
+"""Maintenance of a table: compaction, expiry, verification.
 
-Only one of them commits at a time: each commits the transaction `MAINTENANCE`, which Delta lets only the first of two
-have. Appends go on meanwhile, and never meet it.
+Only one maintenance task commits at a time: each commits the transaction `MAINTENANCE`, and Delta accepts only the
+first of two. Appends continue meanwhile, and never conflict with it.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _SORTED = "sorted"
 _MERGED = "merged"
 _SMALL_BYTES = 8 << 20
 _TOO_MANY = 16
-# A file of some 128 MB, at 15 bytes an event.
+# A file of about 128 MB, at 15 bytes per event.
 _FILE_ROWS = 8 << 20
 _THOROUGH = 9
-# Of a day with few rows: it saves a fiftieth there, and next to nothing of more.
+# Days with few rows get the densest level: it saves 2% there, and next to nothing with more rows.
 _FEW_ROWS = 128 << 10
 _DENSEST = 15
-# Of days compacted, and of files verified: each takes some hundred MB.
+# Days compacted, or files verified, at a time: each takes about a hundred MB.
 _THREADS = 2
 _VERIFIED_ROWS = 128 << 10
 _DECAY_MS = 100
@@ -54,7 +54,7 @@ _TRIES = 5
 
 @dataclass(slots=True)
 class Compaction:
-    """What a compaction did."""
+    """Count what a compaction did."""
 
     days: int = 0
     files_before: int = 0
@@ -65,7 +65,7 @@ class Compaction:
 
 
 def compact(table: Table) -> Compaction:
-    """Sort each day that is not sorted yet into as few files as there can be; two days at a time."""
+    """Sort each day that is not sorted yet into as few files as possible, two days at a time; return what was done."""
     done = Compaction()
     with _kept_memory(), ThreadPoolExecutor(_THREADS) as pool:
         old = {
@@ -80,7 +80,10 @@ def compact(table: Table) -> Compaction:
 
 
 def tidy(table: Table, touched: set[date | None]) -> Compaction:
-    """Merge the small files of days that have many of them; leave it to another writer if one is at it."""
+    """Merge the small files of days with many of them, unless another writer is doing it; return what was done.
+
+    touched: the days to consider; None among them means rows without a time.
+    """
     done = Compaction()
     for day, files in _by_day(table):
         small = [file for file in files if file.size_bytes < _SMALL_BYTES]
@@ -91,12 +94,15 @@ def tidy(table: Table, touched: set[date | None]) -> Compaction:
 
 
 def expired(table: Table, before: date) -> list[DataFile]:
-    """List the files of days before a date; rows without a time are in none of them."""
+    """Return the files of days before a date; files of rows without a time are never among them."""
     return [file for file in table.snapshot() if file.day is not None and file.day < before]
 
 
 def expire(table: Table, before: date) -> list[DataFile]:
-    """Take the days before a date out of the table, and return their files; what is without a time stays."""
+    """Remove the days before a date from the table, and return their files; rows without a time stay.
+
+    Raises LakeError if other maintenance commits first each time.
+    """
     for _ in range(_TRIES):
         table.reload()
         old = expired(table, before)
@@ -107,32 +113,32 @@ def expire(table: Table, before: date) -> list[DataFile]:
         except ConflictError:
             continue
         return old
-    raise LakeError(f"{table.uri}: other maintenance went on all the time; try again")
+    raise LakeError(f"{table.uri}: gave up after {_TRIES} conflicting commits of other maintenance; try again")
 
 
 @dataclass(slots=True)
 class Verification:
-    """What the files of a snapshot are like."""
+    """Hold the findings about a snapshot's files and commits."""
 
     files: int = 0
     rows: int = 0
     faults: list[str] = field(default_factory=list)
     """One line each."""
     others: list[tuple[str, int]] = field(default_factory=list)
-    """Path and bytes of files that the snapshot does not have: replaced by compaction, or left by a killed writer."""
+    """Path and size in bytes of files not in the snapshot: replaced by compaction, or left by a killed writer."""
     torn: list[str] = field(default_factory=list)
-    """Commits that a power cut tore, and that were put aside."""
+    """Paths of commits that a power cut tore, and that were set aside."""
     undigested: int = 0
-    """Files of an older procwire, without digests of their own: compaction gives them some."""
+    """Number of files by an older procwire, which have no digests: compaction adds them."""
     commits: int = 0
     unchained: int = 0
-    """Commits of an older procwire, which are in no chain."""
+    """Number of commits by an older procwire, which are in no chain."""
     digests: Mapping[int, str] = field(default_factory=dict)
-    """Of each commit that is there."""
+    """Digest of each existing commit, by version."""
 
 
 def verify(table: Table) -> Verification:
-    """Hold the commits to their chain; read every file of the snapshot, and hold it to what the table says of it."""
+    """Check the commits against their chain, and every file of the snapshot against what the table says about it."""
     found = Verification()
     commits = table.chain.examine()
     found.commits, found.unchained, found.faults = commits.commits, commits.unchained, commits.lines()
@@ -146,7 +152,7 @@ def verify(table: Table) -> Verification:
             found.faults += [f"{file.path}: {fault}" for fault in faults]
     own = {file.path for file in snapshot}
     for there in table.files.get_file_info(pyarrow.fs.FileSelector("", recursive=True)):
-        # Checkpoints of the table's log are Parquet, too.
+        # Checkpoints of the table's log are also Parquet.
         is_data = there.path.startswith(f"{DAY}=") or is_data_file(there.path)
         if there.is_file and is_data and there.path not in own:
             found.others.append((there.path, there.size))
@@ -156,7 +162,7 @@ def verify(table: Table) -> Verification:
 
 
 def faults_of(table: Table, file: DataFile) -> list[str]:
-    """Read a file of the snapshot, and say, a line each, what is not as the table says of it."""
+    """Read a file of the snapshot; return a line for each difference from what the table says about it."""
     try:
         with damage(path := f"{table.uri}/{file.path}"):
             return list(_differences(table, file))
@@ -170,9 +176,9 @@ def _differences(table: Table, file: DataFile) -> Iterator[str]:
         check(readable)
         stored = pq.read_schema(stream)
         if unfit := _unfit(stored, table):
-            yield f"found other columns than the table's: {', '.join(unfit)}"
+            yield f"found columns that do not fit the table: {', '.join(unfit)}"
             return
-        # Texts as numbers of a dictionary take a third of the time.
+        # Reading texts as dictionary codes takes a third of the time.
         texts = [name for name in table.layout.texts if name in stored.names]
         content = pq.ParquetFile(stream, page_checksum_verification=True, read_dictionary=texts)
         rows, other_days = 0, 0
@@ -188,7 +194,7 @@ def _differences(table: Table, file: DataFile) -> Iterator[str]:
 
 
 def _unfit(found: pa.Schema, table: Table) -> list[str]:
-    """Columns of a file that the table does not have so. It may lack some, which came later."""
+    """Return the columns of a file that the table lacks or has with another type. A file may lack newer columns."""
     schema, newer = table.layout.sorted_schema, table.unknown_columns
     fit = (*schema, *in_milliseconds(schema), *table.layout.schema)
     return [column.name for column in found if column not in fit and column.name not in newer]
@@ -196,7 +202,7 @@ def _unfit(found: pa.Schema, table: Table) -> list[str]:
 
 @contextmanager
 def _kept_memory() -> Iterator[None]:
-    """Arrow's usual allocator gives memory back so fast that a third of the time goes into having it cleared anew."""
+    """Use jemalloc: Arrow's default allocator frees memory so fast that clearing it again takes a third of the time."""
     usual = pa.default_memory_pool()
     usual.release_unused()
     if "jemalloc" in pa.supported_memory_backends():
@@ -226,7 +232,7 @@ def _is_compact(files: Sequence[DataFile]) -> bool:
 
 
 def _attempt(table: Table, files: Sequence[DataFile], added: Sequence[AddAction], done: Compaction) -> None:
-    """Commit a day that is written; write it anew, of the files that it has by then, if another was quicker."""
+    """Commit a rewritten day; if another process committed first, write the day's current files again."""
     day = files[0].day
     for _ in range(_TRIES):
         try:
@@ -236,7 +242,7 @@ def _attempt(table: Table, files: Sequence[DataFile], added: Sequence[AddAction]
             if _is_compact(files):
                 return None
             added = _written(table, files, _SORTED)
-    raise LakeError(f"{table.uri}: other maintenance went on all the time; try again")
+    raise LakeError(f"{table.uri}: gave up after {_TRIES} conflicting commits of other maintenance; try again")
 
 
 def _rewrite(table: Table, files: Sequence[DataFile], done: Compaction, kind: str) -> None:
@@ -244,7 +250,7 @@ def _rewrite(table: Table, files: Sequence[DataFile], done: Compaction, kind: st
 
 
 def _written(table: Table, files: Sequence[DataFile], kind: str) -> list[AddAction]:
-    """The rows of files in new ones, that are no part of the table yet."""
+    """Write the rows of files to new files; return the actions that add these to the table."""
     added, written, rows = [], 0, sum(file.rows for file in files)
     for writer in _sorted_files(table, files, kind, _level(kind, rows)):
         added.append(writer.close(data_change=False))
@@ -262,12 +268,15 @@ def _level(kind: str, rows: int) -> int:
 
 
 def _replace(table: Table, old: Sequence[DataFile], added: Sequence[AddAction], done: Compaction) -> None:
-    """Commit new files instead of old ones; ConflictError, and the new ones are gone, if some old one is by now."""
+    """Commit new files in place of old ones.
+
+    Raises ConflictError, and removes the new files, if some old file is no longer in the table.
+    """
     try:
-        # Also for the version: a commit does not bring the snapshot up to itself.
+        # Also needed for the version: a commit does not update the snapshot.
         table.reload()
         if not {file.path for file in old} <= {file.path for file in table.snapshot()}:
-            raise ConflictError(f"{table.uri}: other maintenance came first")
+            raise ConflictError(f"{table.uri}: other maintenance committed first")
         removed = [table.removal(file, data_change=False) for file in old]
         table.commit([*removed, *added], {MAINTENANCE: table.version + 1})
     except ConflictError:
@@ -283,7 +292,7 @@ def _replace(table: Table, old: Sequence[DataFile], added: Sequence[AddAction], 
 
 
 def _sorted_files(table: Table, old: Sequence[DataFile], kind: str, level: int) -> Iterator[FileWriter]:
-    """The rows of files, sorted, in new files; each is given when it is full."""
+    """Write the rows of files, sorted, to new files; yield each writer when its file is full."""
     schema = table.layout.sorted_schema
     if table.layout.by_day and all(_is_in_milliseconds(table, file) for file in old):
         schema = in_milliseconds(schema)
@@ -293,7 +302,7 @@ def _sorted_files(table: Table, old: Sequence[DataFile], kind: str, level: int) 
             table.files, old[0].day, layout=table.layout, schema=schema, level=level, kind=kind
         )
         writer.write(rows)
-        # Else it is in memory beside the next.
+        # Free it: otherwise it stays in memory beside the next part.
         del rows
         if writer.rows >= _FILE_ROWS:
             yield writer

@@ -1,4 +1,4 @@
-"""The lake's ledger: a Delta table beside the connections with a row for each log that was read and each recording."""
+"""The lake's ledger: a Delta table beside the connections, with a row for each log read and each recording."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ __all__ = ["Reading", "Readings"]
 
 @dataclass(slots=True)
 class Reading:
-    """What a log, or a recording, gave to the lake."""
+    """Hold what a log or a recording contributed to the lake."""
 
     kind: str
     """`log` or `recording`."""
     source: str
-    """Its identity: for a log of the BLAKE3 of its bytes."""
+    """Its identity: for a log the BLAKE3 of its bytes."""
     name: str
     bytes: int = 0
     records: int = 0
-    """Records seen, of any event."""
+    """Number of records seen, of any event."""
     events: int = 0
-    """Rows of event 3 in it; of a recording, rows captured."""
+    """Number of rows of event 3 in a log, or captured by a recording."""
     added: int = 0
-    """Rows that this reading put into the lake."""
+    """Number of rows that this reading added to the lake."""
     duplicates: int = 0
-    """Rows left out because the lake has their event."""
+    """Number of rows left out because the lake has their event."""
     left_out: int = 0
-    """Rows that a configuration or --where left out."""
+    """Number of rows that a configuration or --where left out."""
     lost: int = 0
-    """Damaged records, events that a recording lost."""
+    """Number of damaged records, or of events that a recording lost."""
     account: str = "{}"
-    """Damage, warnings and the like by kind, as JSON."""
+    """The log's format and error, and the counts of damage and warnings by kind, as JSON."""
     end_time: datetime | None = None
 
     def take(self, file: FileLedger) -> None:
-        """Take over the reader's account of the log."""
+        """Copy the figures of the reader's ledger for the log."""
         self.bytes, self.records, self.events = file.bytes, file.records, file.by_event.get(CONNECTION.name, 0)
         damage = {kind: tally.count for kind, tally in file.damage.items()}
         warnings = {kind: tally.count for kind, tally in file.warnings.items()}
@@ -59,14 +59,14 @@ class Reading:
 
 
 class Readings:
-    """The ledger of the lake at `location`: its table is made with its first row."""
+    """Read and append the ledger of the lake at `location`; the first row creates its table."""
 
     def __init__(self, location: str, storage_options: Mapping[str, str] | None) -> None:
         self._uri = f"{location}/{READINGS.name}"
         self._options = storage_options
 
     def add(self, readings: Iterable[Reading]) -> None:
-        """Append rows, dated now. Raises LakeError if they cannot be written."""
+        """Append rows with the current time as `end_time`. Raises LakeError if they cannot be written."""
         now = datetime.now(UTC)
         rows = [{**asdict(reading), "end_time": now} for reading in readings]
         if not rows:
@@ -93,5 +93,5 @@ class Readings:
         return sorted(found, key=lambda reading: (str(reading.end_time), reading.name))
 
     def _table(self) -> Table | None:
-        """The table, if there is one; what a power cut tore is put aside before."""
+        """Return the table, None if there is none; set torn commits of a power cut aside first."""
         return Table(self._uri, self._options, READINGS) if is_table(self._uri, self._options) else None

@@ -1,4 +1,4 @@
-"""A recording's way into the lake: rows are gathered for some seconds, then committed."""
+"""A recording's sink into the lake: gathers rows for some seconds, then commits them."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from procwire.sources.memory import return_unused
 __all__ = ["LakeOutput"]
 
 _COMMIT_S = 10.0
-# Some 7 MB; twice as many would make a row cheaper by a microsecond.
+# About 7 MB; twice as many rows would save only a microsecond per row.
 _COMMIT_ROWS = 8_192
-# What is held while the lake cannot be written: some 300 MB.
+# The most rows held while the lake cannot be written: about 300 MB.
 _HELD_ROWS = 500_000
 
 
 class LakeOutput:
-    """Writes batches of `event.LIVE_SCHEMA` to a lake; what `written` counts is committed.
+    """Write batches of `event.LIVE_SCHEMA` to a lake; `written` counts the committed rows.
 
-    source: name of this recording, which no other has. name: of the machine, for the lake's ledger. A lake that cannot
-    be written (a full disk) does not end the recording: rows are held, and tried again; those that find no place
-    among the held ones are lost.
+    source: unique name of this recording. name: the machine's name, for the lake's ledger. If the lake cannot be
+    written (a full disk), the recording continues: up to _HELD_ROWS rows are held and tried again; further rows are
+    lost and counted in `lost`.
     """
 
     skipped = 0
 
     def __init__(self, lake: Lake, source: str, name: str, *, now: Callable[[], float] = time.monotonic) -> None:
         self.written = self.lost = 0
-        self.trouble: str | None = None
+        self.error: str | None = None
         self._lake = lake
         self._reading = Reading("recording", source, name)
         self._now = now
@@ -43,7 +43,7 @@ class LakeOutput:
         self._due_s = 0.0
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Take a batch."""
+        """Accept a batch, and commit if enough rows have gathered or the time has come."""
         if self._rows + batch.num_rows > _HELD_ROWS:
             self.lost += batch.num_rows
             return
@@ -51,18 +51,18 @@ class LakeOutput:
             self._due_s = self._now() + _COMMIT_S
         self._pending.append(batch)
         self._rows += batch.num_rows
-        if self._rows >= _COMMIT_ROWS and self.trouble is None:
+        if self._rows >= _COMMIT_ROWS and self.error is None:
             self._commit()
         else:
             self.tick()
 
     def tick(self) -> None:
-        """Commit what has waited long enough."""
+        """Commit the pending rows if they are due."""
         if self._pending and self._now() >= self._due_s:
             self._commit()
 
     def close(self) -> None:
-        """Commit the rest, and tell the lake's ledger."""
+        """Commit the rest, and add this recording to the lake's ledger."""
         if self._pending:
             self._commit()
         self.lost += self._rows
@@ -72,19 +72,19 @@ class LakeOutput:
         try:
             self._lake.readings.add([self._reading])
         except (LakeError, OSError) as error:
-            self.trouble = str(error)
+            self.error = str(error)
 
     def _commit(self) -> None:
-        # By the same number until it is done: an attempt that failed half-way is not repeated.
+        # Keep the same version until it succeeds: then a commit whose reply was lost is not repeated.
         try:
             self._lake.append(self._pending, source=self._reading.source, version=self._sequence)
         except (LakeError, OSError, pa.ArrowException) as error:
-            self.trouble = f"cannot write: {error}"
+            self.error = f"cannot write: {error}"
             self._due_s = self._now() + _COMMIT_S
             return
-        self.trouble = None
+        self.error = None
         self._sequence += 1
         self.written += self._rows
         self._pending, self._rows = [], 0
-        # A commit runs much code, and seldom.
+        # A commit allocates much memory, and is rare.
         return_unused()

@@ -1,8 +1,8 @@
-"""Repair of a lake in a folder: what is damaged is set aside, never deleted, and what is lost is said.
+"""Repair of a lake in a folder: sets damaged parts aside, never deletes them, and reports what is lost.
 
-First the log of commits is made whole, without trust in what no other commit vouches for. A commit that is missing or
-doubtful is undone, unless all that it adds is whole and it takes no row away. Then data files that are damaged leave
-the table, by a commit that also says which others it accepts as they now are: so the chain holds again.
+First the commit log is repaired, without trusting anything that no other commit confirms. A commit that is missing or
+doubtful is undone, unless all files that it adds are intact and it removes no rows. Then a commit removes damaged data
+files from the table; it also records which other commits it accepts as they are, so that the chain is valid again.
 """
 
 from __future__ import annotations
@@ -40,40 +40,41 @@ from procwire.lake.maintenance import MAINTENANCE, faults_of
 from procwire.lake.schema import LAYOUTS, Layout
 from procwire.lake.table import DataFile, Table, file_system
 from procwire.lake.verified import ReadableFile, check, damage, open_verified
+from procwire.words import counted, counted_rows
 
 __all__ = ["DAMAGED", "Repair", "repair"]
 
 DAMAGED = "damaged"
-"""Folder below the lake's, with what was set aside: a folder for each repair and table."""
+"""Subfolder of the lake for what was set aside: a folder for each repair and table."""
 _KEPT = ("add", "remove", "txn", "metaData", "protocol")
 
 
 @dataclass(slots=True)
 class Repair:
-    """What was repaired in a table, or would be."""
+    """Hold what was repaired in a table, or would be."""
 
     table: str
     commits: list[str] = field(default_factory=list)
-    """A line for each commit, checkpoint or head that was mended."""
+    """A line for each commit, checkpoint or head that was repaired."""
     files: list[str] = field(default_factory=list)
-    """A line for each data file that left the table: its rows, and their time span."""
+    """A line for each data file removed from the table: its rows, and their time span."""
     unnamed: list[str] = field(default_factory=list)
-    """A line for each whole file that no commit names, when commits were lost: it may have been in one of them."""
+    """When commits were lost: a line for each intact file that no commit names, as a lost commit may have named it."""
     rows: int = 0
-    """Rows of `files`."""
+    """Number of rows in `files`."""
     aside: str | None = None
     """Folder with what was set aside; None if nothing was."""
 
     @property
     def is_needed(self) -> bool:
-        """Whether anything is damaged."""
+        """Return whether anything is damaged."""
         return bool(self.commits or self.files)
 
 
 def repair(location: str, *, dry_run: bool = False) -> list[Repair]:
     """Repair each table of a lake.
 
-    location: the lake's folder. dry_run: only say what would be done. Raises UsageError for an object store and where
+    location: the lake's folder. dry_run: only report what would be done. Raises UsageError for an object store or if
     there is no lake, LakeError for what cannot be repaired.
     """
     if is_remote(location):
@@ -82,19 +83,22 @@ def repair(location: str, *, dry_run: bool = False) -> list[Repair]:
     if not layouts:
         raise UsageError(f"found no lake at {location}, expected a folder with tables")
     if not dry_run:
-        return [_Mender(Path(location), layout).run() for layout in layouts]
-    # On a copy of the logs: the data files stay where they are, and are only read.
+        return [_TableRepair(Path(location), layout).run() for layout in layouts]
+    # Work on a copy of the logs: the data files stay where they are, and are only read.
     with tempfile.TemporaryDirectory(prefix="procwire-") as folder:
-        return [_Mender(Path(folder), layout, Path(location)).run() for layout in layouts]
+        return [_TableRepair(Path(folder), layout, Path(location)).run() for layout in layouts]
 
 
 def _was_there(location: str, layout: Layout) -> bool:
     return Path(location, layout.name, LOG).is_dir() or Path(location, FOLDER, f"{layout.name}.json").exists()
 
 
-class _Mender:
-    """Repairs a table. lake: where its log is mended; origin: where its files are, if that is another place: they are
-    not touched then."""
+class _TableRepair:
+    """Repair a table.
+
+    lake: folder in which its log is repaired. origin: folder with its files, if that is another one: they are then only
+    read.
+    """
 
     def __init__(self, lake: Path, layout: Layout, origin: Path | None = None) -> None:
         self._is_rehearsal = origin is not None
@@ -115,13 +119,13 @@ class _Mender:
 
     def run(self) -> Repair:
         if not (self._table / LOG).is_dir():
-            self._done.commits.append("the whole table is missing: its next row begins a new one")
+            self._done.commits.append("the entire table is missing: its next row creates a new one")
             self._set_aside(self._head)
             return self._done
         self._refuse_newer()
         with self._chain.locked():
             found = self._chain.examine()
-            changed = {} if not found.faults else self._mend_log(found)
+            changed = {} if not found.faults else self._repair_log(found)
         table = self._opened()
         damaged = self._damaged(table)
         if changed or damaged or found.faults:
@@ -132,18 +136,18 @@ class _Mender:
         return self._done
 
     def _refuse_newer(self) -> None:
-        """Raise LakeError, before anything is touched, if a newer procwire keeps the table or its head."""
+        """Raise LakeError, before anything is changed, if a newer procwire wrote the table or its head."""
         with suppress(DamageError):
             self._chain.head()
         try:
             table = Table(str(self._table), None, self._layout)
         except LakeError:
-            # Broken: only a log that is mended says what layout it has.
+            # Broken: the layout is only known once the log is repaired.
             return
         table.check_layout()
 
-    def _mend_log(self, found: Examination) -> dict[int, str]:
-        """Replace every doubtful commit; return those that stay or are new, with their digests."""
+    def _repair_log(self, found: Examination) -> dict[int, str]:
+        """Replace every doubtful commit; return the digests of those that stay or are new, by version."""
         for number in sorted(found.faults):
             if number < -1:
                 self._drop_checkpoint(-2 - number, found.faults[number])
@@ -173,7 +177,7 @@ class _Mender:
             lines = [*self._first_lines(), *lines]
         elif reason:
             lines = []
-        what = f"undone ({reason})" if reason else "kept: what it adds is whole, and it takes nothing away"
+        what = f"undone ({reason})" if reason else "kept: the files that it adds are intact, and it removes no rows"
         self._done.commits.append(f"{fault}: {what if content else 'its rows are lost, unless they are named below'}")
         if parsed(content) is not None and not reason:
             return
@@ -184,7 +188,7 @@ class _Mender:
         sync(str(self._table), [commit_path(version)])
 
     def _first_lines(self) -> list[dict[str, Any]]:
-        """What says that it is a table, as this version makes it."""
+        """Return the actions that define the table, as this version creates it."""
         with tempfile.TemporaryDirectory(prefix="procwire-") as folder:
             uri = str(Path(folder, self._layout.name))
             Table.create(uri, None, self._layout)
@@ -193,7 +197,7 @@ class _Mender:
 
     def _drop_checkpoint(self, version: int, fault: str) -> None:
         log = self._table / LOG
-        self._done.commits.append(f"{fault}: the commits before it are taken instead")
+        self._done.commits.append(f"{fault}: the commits before it are used instead")
         self._set_aside(self._table / checkpoint_path(version))
         if (log / "_last_checkpoint").exists():
             self._set_aside(log / "_last_checkpoint")
@@ -205,7 +209,7 @@ class _Mender:
                 return Table(str(self._table), None, self._layout)
             if hint.exists():
                 self._done.commits.append(
-                    f"{LOG}/_last_checkpoint: may name no checkpoint: all commits are taken instead"
+                    f"{LOG}/_last_checkpoint: may name no checkpoint: all commits are used instead"
                 )
                 self._set_aside(hint)
             return Table(str(self._table), None, self._layout)
@@ -214,14 +218,14 @@ class _Mender:
 
     def _damaged(self, table: Table) -> list[DataFile]:
         damaged = []
-        # For messages, and for what is read: the data may be elsewhere.
+        # For messages and for reading: the data may be in another folder.
         table.files, table.uri = self._files, str(self._data)
         try:
             for file in table.snapshot():
                 if faults := faults_of(table, file):
                     damaged.append(file)
                     self._done.rows += file.rows
-                    lost = f"{file.rows:,} {self._layout.rows}{_span(file)}"
+                    lost = f"{counted_rows(file.rows, self._layout.rows)}{_span(file)}"
                     self._done.files.append(f"{file.path}: {faults[0]}; lost: {lost}")
         finally:
             table.uri = str(self._table)
@@ -230,7 +234,7 @@ class _Mender:
     def _commit(self, table: Table, damaged: Sequence[DataFile], changed: Mapping[int, str]) -> None:
         if self._is_rehearsal:
             return
-        # What it says is no longer so; the commit makes another.
+        # The old head is no longer valid; the commit writes a new one.
         if self._head.exists():
             self._set_aside(self._head, copy=True)
         self._head.unlink(missing_ok=True)
@@ -247,7 +251,7 @@ class _Mender:
                 self._set_aside(self._data / file.path)
 
     def _save_unnamed(self, table: Table) -> None:
-        """Set whole files aside that no commit names: else the next compaction deletes them."""
+        """Set intact files aside that no commit names: otherwise the next compaction deletes them."""
         named = {file.path for file in table.snapshot()}
         for commit in self._commits():
             for line in parsed(commit.read_bytes()) or []:
@@ -262,7 +266,7 @@ class _Mender:
         return sorted(path for path in (self._table / LOG).iterdir() if commit_version(path.name) is not None)
 
     def _set_aside(self, path: Path, *, copy: bool = False) -> None:
-        """Move a file to the folder of what is damaged, under its name."""
+        """Move or copy a file to the folder for damaged parts, under its name."""
         if self._is_rehearsal and not path.is_relative_to(self._table.parent):
             return
         base = self._table if path.is_relative_to(self._table) else self._table.parent
@@ -275,7 +279,7 @@ class _Mender:
 
 
 class _Live:
-    """Which files a table has after the commits so far, with their rows."""
+    """Track which files a table has after the commits so far, with their rows."""
 
     def __init__(self, data: Path) -> None:
         self._data = data
@@ -283,7 +287,7 @@ class _Live:
         self._rows: dict[str, int] = {}
 
     def take(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        """Go on by a commit."""
+        """Apply the actions of a commit."""
         for line in lines:
             if "remove" in line:
                 self._rows.pop(line["remove"]["path"], None)
@@ -291,24 +295,24 @@ class _Live:
                 self._rows[line["add"]["path"]] = _rows(line["add"])
 
     def doubt(self, lines: Sequence[Mapping[str, Any]]) -> str:
-        """Return why a commit that nothing vouches for cannot be kept; nothing if it can."""
+        """Return why a commit that nothing confirms cannot be kept; an empty text if it can."""
         adds = [line["add"] for line in lines if "add" in line]
         removes = [line["remove"]["path"] for line in lines if "remove" in line]
         for add in adds:
             if add["path"] in self._rows:
                 return f"it adds {add['path']} a second time"
             if not _is_whole(self._files, add["path"], int(add["size"])):
-                return f"it adds {add['path']}, which is not whole"
+                return f"it adds {add['path']}, which is damaged"
         gone, came = sum(self._rows.get(path, 0) for path in removes), sum(map(_rows, adds))
-        # An append takes none away; what a compaction adds again would be doubled, were it not taken away.
+        # An append removes no rows. A compaction must remove what it adds again, or rows would be doubled.
         is_append = not removes and all(add.get("dataChange", True) for add in adds)
         if is_append or gone == came or not all((self._data / path).exists() for path in removes):
             return ""
-        return f"it takes {gone:,} rows away, and adds {came:,}"
+        return f"it removes {counted(gone, 'row')} and adds {counted(came, 'row')}"
 
 
 def _plausible(content: bytes) -> list[dict[str, Any]]:
-    """What can still be read of a commit: its actions, line by line."""
+    """Return the actions of a commit that can still be parsed, line by line."""
     return [line for raw in content.splitlines() for line in parsed(raw) or [] if _is_action(line)]
 
 
@@ -328,7 +332,7 @@ def _rows(add: Mapping[str, Any]) -> int:
 
 
 def _is_whole(files: pyarrow.fs.FileSystem, path: str, size_bytes: int) -> bool:
-    """Whether a file is as it was written; one of an older lake, without digests, whether Parquet can be read."""
+    """Return whether a file is intact: by its digests, or, in an older lake without any, whether it can be read."""
     try:
         with damage(path):
             readable = open_verified(files, path, size_bytes)
@@ -342,7 +346,7 @@ def _is_whole(files: pyarrow.fs.FileSystem, path: str, size_bytes: int) -> bool:
 
 
 def _span(file: DataFile) -> str:
-    """Say of which time a file's rows are."""
+    """Return the time span of a file's rows as text for a message; empty if unknown."""
     bounds = [file.bounds[name] for name in ("event_creation_time", "event_recorded_time") if name in file.bounds]
     if bounds:
         first, last = (time.isoformat(timespec="seconds").replace("+00:00", "Z") for time in bounds[0])

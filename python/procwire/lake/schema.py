@@ -1,4 +1,4 @@
-"""The lake's tables of events: columns, and how they are kept on disk."""
+"""The lake's tables: their columns, and how they are stored on disk."""
 
 from __future__ import annotations
 
@@ -15,64 +15,66 @@ __all__ = ["CONFIGURATION", "CONNECTIONS", "CONTEXT", "CREATION", "DAY", "KEY", 
            "Layout", "days", "in_milliseconds", "is_in_milliseconds", "parquet"]  # fmt: skip
 
 LAYOUT_VERSION = 3
-"""Of what a lake has on disk, kept with each of its tables (`LAYOUT_PROPERTY`): raise it with every change of columns,
-and keep a golden lake of the one before (tests/data/make_golden.py). 1 had no version, digests or chain of commits;
-2 lacked what identifies a process's executable, its ancestors, and addresses after translation."""
+"""Version of a lake's layout on disk, stored with each table (`LAYOUT_PROPERTY`).
+
+Raise it with every change of columns, and keep a golden lake of the previous one (tests/data/make_golden.py). 1 had no
+version, digests or commit chain; 2 lacked the columns that identify a process's executable, its ancestors, and
+addresses after translation."""
 LAYOUT_PROPERTY = "procwire.layout"
 WIDENED_PROPERTY = "procwire.widened"
-"""Says of a table that it got columns since it was made: older files lack them."""
+"""Property of a table that got columns after its creation: its older files lack them."""
 DAY = "day"
 TIMES = ("event_creation_time", "event_recorded_time")
 KEY = ("computer_name", "channel", "record_id", *TIMES)
-"""What an event is known by, in whatever log it is met: `duplicates` says how."""
+"""Columns that identify an event in whatever log it appears; `duplicates` says how."""
 STATISTICS = ("event_creation_time", "event_recorded_time", "record_id", "computer_name")
-"""Columns whose least and greatest values a table keeps for each file."""
+"""Columns whose least and greatest values a table stores for each file."""
 SORT = ("computer_name", "process_name", "dst_port", "event_creation_time", "record_id")
-"""Order of rows within compacted files. Addresses before the time would cost more in times and record ids than they
-save in addresses (benchmarks/README.md)."""
+"""Order of rows in compacted files. Sorting by addresses before the time would cost more in times and record ids than
+it saves in addresses (benchmarks/README.md)."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A table of the lake: a folder with events of one kind, partitioned by `day`, their date in UTC."""
+    """Describe a table of the lake: a folder with events of one kind, partitioned by `day`, their date in UTC."""
 
     name: str
-    """Of the folder below the lake's."""
+    """Name of the subfolder of the lake."""
     description: str
     schema: pa.Schema
-    """What a Parquet file of it holds. Columns of `KEY` and `STATISTICS` are among them."""
+    """Columns of its Parquet files, which include those of `KEY` and `STATISTICS`."""
     sort: tuple[str, ...]
     rows: str
-    """What its rows are, in words."""
+    """Plural noun for its rows, for messages."""
 
     by_day: bool = True
-    """Whether it is partitioned; only the ledger is not."""
+    """Whether it is partitioned by day; only the ledger is not."""
 
     @property
     def table_schema(self) -> pa.Schema:
-        """The Delta table's columns."""
+        """Return the columns of the Delta table, with `day` if it is partitioned."""
         return self.schema.append(pa.field(DAY, pa.date32())) if self.by_day else self.schema
 
     @property
     def partitions(self) -> list[str]:
-        """The columns that the table is partitioned by."""
+        """Return the columns by which the table is partitioned."""
         return [DAY] if self.by_day else []
 
     @property
     def texts(self) -> list[str]:
-        """Columns of texts or bytes."""
+        """Return the names of the columns with texts or bytes."""
         return [kept.name for kept in self.schema if pa.types.is_string(kept.type) or pa.types.is_binary(kept.type)]
 
     @property
     def sorted_schema(self) -> pa.Schema:
-        """`schema` with texts as dictionaries: in Parquet it is the same."""
+        """Return `schema` with texts as dictionaries; Parquet stores both alike."""
         texts = self.texts
         return pa.schema([_coded(kept) if kept.name in texts else kept for kept in self.schema])
 
     def widened(self, rows: pa.Table) -> pa.Table:
-        """Rows with some of the columns as the table has them: those of a log are connections.
+        """Return rows with all of the table's columns; those that the given rows lack are null.
 
-        Texts that come as dictionaries stay so; each value then stands once in them.
+        Texts that come as dictionaries stay dictionaries, in which each value then occurs once.
         """
         nulls = {kind: pa.nulls(rows.num_rows, kind) for kind in {kept.type for kept in self.schema}}
         fields, columns = [], []
@@ -95,12 +97,12 @@ def _connections(rows: int) -> pa.Array:
 
 
 def _unified(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A dictionary made one in which no value stands twice: else Parquet's writer would give cells other values."""
+    """Return a column whose dictionary repeats no value: otherwise Parquet's writer would give cells wrong values."""
     if not pa.types.is_dictionary(column.type):
         return column
     column = column.unify_dictionaries()
     if column.num_chunks and len(pc.unique(column.chunk(0).dictionary)) < len(column.chunk(0).dictionary):
-        # Arrow looks into dictionaries only where one differs from the first.
+        # Arrow unifies dictionaries only if one differs from the first.
         empty = pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), pa.array([], column.type.value_type))
         column = pa.chunked_array([empty, *column.chunks]).unify_dictionaries()
     return column.combine_chunks()
@@ -120,7 +122,7 @@ CONTEXT: tuple[Layout, ...] = (
     Layout(DNS_QUERY.table, "Names that processes asked for (Sysmon's event 22)", DNS_QUERY.schema, _CONTEXT_SORT,
            DNS_QUERY.rows),
 )  # fmt: skip
-"""The tables beside connections: a lake has them once a log gave rows of them."""
+"""The tables beside connections; a lake has them once a log had rows for them."""
 READINGS = Layout(
     "readings",
     "The ledger: a row for each log that was read, and each recording",
@@ -145,34 +147,36 @@ READINGS = Layout(
     by_day=False,
 )
 LAYOUTS = (CONNECTIONS, *CONTEXT, READINGS)
-"""Of every table that a lake may have."""
+"""The layout of every table that a lake may have."""
 SCHEMA: pa.Schema = CONNECTIONS.schema
 TABLE_SCHEMA: pa.Schema = CONNECTIONS.table_schema
 
 CONFIGURATION: dict[str, str | None] = {
     LAYOUT_PROPERTY: str(LAYOUT_VERSION),
     "delta.dataSkippingStatsColumns": ",".join(STATISTICS),
-    # How long a query, begun before a compaction, still finds its files.
+    # How long a query that began before a compaction still finds its files.
     "delta.deletedFileRetentionDuration": "interval 1 days",
     # A recorder commits 8,640 times a day.
     "delta.logRetentionDuration": "interval 2 days",
     "delta.checkpointInterval": "100",
 }
 
-# Numbers that hardly repeat: a dictionary of them costs more than their differences.
+# Numbers that rarely repeat: a dictionary costs more than delta encoding.
 _DIFFERENCES = ("event_creation_time", "event_recorded_time", "record_id", "source_offset", "source_line",
                 "src_port", "connection_id", "duration_us", "sent_bytes", "received_bytes")  # fmt: skip
-# Of sorted rows their differences are as good as random, while zstd finds what their bytes have in common.
+# In sorted rows their differences are nearly random, while zstd finds what their bytes have in common.
 _PLAIN_IF_SORTED = ("event_creation_time", "event_recorded_time", "source_offset")
-# Levels of zstd above the usual save nothing of the other columns, and take three times as long.
+# Higher levels of zstd save nothing in the other columns, and take three times as long.
 _PRESSED = ("record_id", "dst_ip", "dst_ip_bytes", "dst_host_name", "process_guid")
 _USUAL = 9
 CREATION = "event_creation_time"
 
 
 def parquet(schema: pa.Schema, *, level: int, is_sorted: bool) -> dict[str, Any]:
-    """How pyarrow writes a file of the lake, at a level of zstd; with the least and greatest values of all columns if
-    it is sorted, else of few."""
+    """Return pyarrow's options for writing a file of the lake.
+
+    level: of zstd. is_sorted: store the least and greatest values of all columns, else of few.
+    """
     differences = [name for name in _DIFFERENCES if name in schema.names]
     plain = _PLAIN_IF_SORTED if is_sorted else ()
     kept = STATISTICS + SORT if is_sorted else STATISTICS
@@ -181,19 +185,22 @@ def parquet(schema: pa.Schema, *, level: int, is_sorted: bool) -> dict[str, Any]
         "compression_level": {name: level if name in _PRESSED else min(level, _USUAL) for name in schema.names},
         "write_statistics": [name for name in dict.fromkeys(kept) if name in schema.names],
         "use_dictionary": [name for name in schema.names if name not in differences],
-        # `verify` holds the pages to them.
+        # `verify` checks them.
         "write_page_checksum": True,
-        # The longer a page, the more alike it has; a page has 1 MB at most nonetheless.
+        # Longer pages compress better; a page still has at most 1 MB.
         "max_rows_per_page": 1 << 20,
-        # Its types are those of Parquet; Arrow's own would say which texts were dictionaries when it was written.
+        # Parquet's types are enough; Arrow's own would record which texts were dictionaries when written.
         "store_schema": False,
         "column_encoding": {name: "PLAIN" if name in plain else "DELTA_BINARY_PACKED" for name in differences},
     }
 
 
 def in_milliseconds(schema: pa.Schema) -> pa.Schema:
-    """A file's columns, its time of creation in milliseconds: which is what Sysmon writes, and takes a byte less an
-    event than in microseconds. Every reader of Parquet makes one type of both."""
+    """Return a file's columns with the creation time in milliseconds.
+
+    Sysmon writes milliseconds, and they take a byte less per event than microseconds. Every reader of Parquet unifies
+    both types.
+    """
     place = schema.get_field_index(CREATION)
     if place < 0:
         return schema
@@ -201,7 +208,7 @@ def in_milliseconds(schema: pa.Schema) -> pa.Schema:
 
 
 def is_in_milliseconds(rows: pa.Table) -> bool:
-    """Whether no time of creation is finer than that."""
+    """Return whether no creation time is finer than a millisecond."""
     try:
         rows[CREATION].cast(pa.timestamp("ms", tz="UTC"))
     except pa.ArrowInvalid:
@@ -210,6 +217,6 @@ def is_in_milliseconds(rows: pa.Table) -> bool:
 
 
 def days(rows: pa.Table) -> pa.ChunkedArray:
-    """The date in UTC of each row; null where the event has no time."""
+    """Return the date in UTC of each row; null where the event has no time."""
     time = pc.coalesce(rows["event_creation_time"], rows["event_recorded_time"])
     return time.cast(pa.timestamp("us")).cast(pa.date32(), safe=False)

@@ -1,7 +1,7 @@
-"""The rows of a day's files in the order in which they are kept: so that what is alike lies together.
+"""Sorting of a day's rows for compacted files, so that similar values lie together.
 
-Sorted a few machines at a time, with texts as numbers of a dictionary: a day of any size takes some hundred MB for each
-million rows that a single machine has, and some 500 MB at least.
+It sorts a few machines at a time, with texts as dictionary codes: a day of any size takes about a hundred MB for each
+million rows of a single machine, and about 500 MB at least.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _SLICE_ROWS = 1 << 20
 
 
 def sorted_rows(table: Table, old: Sequence[DataFile]) -> Iterator[pa.Table]:
-    """All rows of files, sorted, in parts; of the layout's `sorted_schema`."""
+    """Yield all rows of the files, sorted, in parts of the layout's `sorted_schema`."""
     slices = _slices(table, old)
     for machines in slices:
         yield _sorted(_read(table, old, None if len(slices) == 1 else machines), table.layout)
 
 
 def _slices(table: Table, old: Sequence[DataFile]) -> list[list[str | None]]:
-    """The machines, in order, in slices of some rows; those whose name is null come last."""
+    """Return the machines, in order, in slices of limited numbers of rows; null, for rows without a name, is last."""
     if not table.layout.by_day or sum(file.rows for file in old) <= _SLICE_ROWS:
         return [[]]
     rows: Counter[str | None] = Counter()
@@ -68,7 +68,7 @@ def _read(table: Table, old: Sequence[DataFile], machines: Sequence[str | None] 
 
 
 def _sharing(nulls: dict[pa.DataType, pa.Array], rows: pa.Table) -> pa.Table:
-    """Rows whose columns without a value, a third of all, lie in memory once for each type."""
+    """Return the rows, with one shared array per type for all-null columns, which are a third of all."""
     columns = []
     for column in rows.columns:
         if column.null_count == rows.num_rows:
@@ -80,7 +80,7 @@ def _sharing(nulls: dict[pa.DataType, pa.Array], rows: pa.Table) -> pa.Table:
 
 
 def _sorted(rows: pa.Table, layout: Layout) -> pa.Table:
-    """Column by column, each let go of once it is sorted: rows are in memory once, not twice."""
+    """Sort column by column, and free each once it is sorted: so the rows are in memory once, not twice."""
     columns = dict(zip(rows.schema.names, rows.columns, strict=True))
     schema = rows.schema
     del rows
@@ -94,7 +94,7 @@ def _sorted(rows: pa.Table, layout: Layout) -> pa.Table:
 
 
 def _taken(column: pa.ChunkedArray | pa.Array, order: pa.Array) -> pa.ChunkedArray | pa.Array:
-    """Half of the columns have no value, or the same in all rows: they are in any order already."""
+    """Return a column in the given order; without a copy if all values are equal or null, as in half of the columns."""
     if column.null_count == len(column):
         return column
     column = _in_one_piece(column)
@@ -109,6 +109,6 @@ def _in_one_piece(column: pa.ChunkedArray | pa.Array) -> pa.Array:
 
 
 def _rank(column: pa.DictionaryArray) -> pa.Array:
-    """Numbers in the order of the texts."""
+    """Return numbers that sort as the texts do."""
     ranks = pc.rank(column.dictionary) if len(column.dictionary) else pa.array([], pa.uint64())
     return ranks.take(column.indices)

@@ -1,4 +1,4 @@
-"""A Delta table of events: its snapshot, and commits to it."""
+"""A Delta table of events: reads its snapshot, and commits to it."""
 
 from __future__ import annotations
 
@@ -42,34 +42,34 @@ from procwire.lake.verified import ReadableFile, damage, open_verified
 __all__ = ["ConflictError", "DataFile", "Table", "file_system", "is_table", "lake_errors"]
 
 _RETRIES = 100
-# Commits that are past their time are deleted so often: to look for them at each, as deltalake does, takes longer and
-# longer, 8 ms when there are a thousand.
+# Number of commits between clean-ups of expired ones. Looking for these at every commit, as deltalake does, takes
+# longer and longer: 8 ms when there are a thousand.
 _CLEANUP_COMMITS = 100
-# Checkpoints are ours to make: they are noted in the chain.
+# We create the checkpoints ourselves, to record them in the chain.
 _HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 _logger = logging.getLogger(__name__)
 _TAKEN = "Failed to commit transaction"
 
 
 class ConflictError(LakeError):
-    """Another commit came first that this one must not ignore."""
+    """Another writer committed first, and this commit must take it into account."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """A file of a snapshot."""
+    """Describe a data file of a snapshot."""
 
     path: str
-    """Relative to the table."""
+    """Path relative to the table."""
     size_bytes: int
     rows: int
     day: date | None
     bounds: Mapping[str, tuple[Any, Any]]
-    """Least and greatest value of the columns of `schema.STATISTICS`; without those that are all null."""
+    """Least and greatest value of each column of `schema.STATISTICS`, except columns that are all null."""
 
 
 class Table:
-    """The table at `uri`, as its newest commit has it when opened or reloaded."""
+    """Read and commit to the table at `uri`; its snapshot is that of the newest commit when opened or reloaded."""
 
     def __init__(self, uri: str, storage_options: Mapping[str, str] | None, layout: Layout = CONNECTIONS) -> None:
         self.uri = uri
@@ -80,7 +80,7 @@ class Table:
             with lake_errors(uri):
                 self._delta = DeltaTable(uri, storage_options=dict(storage_options or {}))
         except LakeError:
-            # What exactly is broken, the commits tell better.
+            # The commits show more precisely what is broken.
             with suppress(OSError):
                 if faults := self.chain.examine().lines():
                     raise DamageError(f"{uri}/{faults[0]}: see lake verify and lake repair") from None
@@ -88,13 +88,13 @@ class Table:
 
     @classmethod
     def exists(cls, uri: str, storage_options: Mapping[str, str] | None) -> bool:
-        """Whether there is a table."""
+        """Return whether there is a table. Raises LakeError if the store cannot be reached."""
         with lake_errors(uri):
             return DeltaTable.is_deltatable(uri, dict(storage_options or {}))
 
     @classmethod
     def create(cls, uri: str, storage_options: Mapping[str, str] | None, layout: Layout = CONNECTIONS) -> Table:
-        """Make the table, unless there is one."""
+        """Create the table unless it exists, and return it. Raises LakeError if it cannot be created."""
         names = [name for name in STATISTICS if name in layout.schema.names]
         with cls._making(uri):
             with lake_errors(uri):
@@ -120,18 +120,18 @@ class Table:
     @classmethod
     @contextmanager
     def _making(cls, uri: str) -> Iterator[None]:
-        """Let no other process make the table meanwhile: both would commit, the second behind the first."""
+        """Keep other processes from creating the table meanwhile: both would commit, one after the other."""
         if is_remote(uri):
             yield
             return
-        # What the lock is on.
+        # The folder that is locked.
         Path(uri, LOG).mkdir(parents=True, exist_ok=True)
         with Chain(uri, file_system(uri, None), file_system(uri.rpartition("/")[0], None)).locked():
             yield
 
     @property
     def layout_version(self) -> int:
-        """The version of the layout that the snapshot is kept in. Raises LakeError if it is no number."""
+        """Return the version of the snapshot's layout. Raises LakeError if it is not a number."""
         stored = self._delta.metadata().configuration.get(LAYOUT_PROPERTY, "1")
         if not str(stored).isdecimal():
             raise LakeError(f"{self.uri}: found the layout {stored!r}, expected a number")
@@ -139,13 +139,13 @@ class Table:
 
     @property
     def is_widened(self) -> bool:
-        """Whether files of the snapshot may lack columns that others have."""
+        """Return whether some files of the snapshot may lack columns that others have."""
         return WIDENED_PROPERTY in self._delta.metadata().configuration
 
     def make_writable(self) -> None:
-        """Bring the table to this version's layout: columns that it lacks are added, in Delta's way.
+        """Upgrade the table to this version's layout: add the columns that it lacks, by a Delta schema change.
 
-        Raises LakeError if a newer procwire keeps it.
+        Raises LakeError if a newer procwire wrote it.
         """
         self.reload()
         if self._is_current():
@@ -181,48 +181,49 @@ class Table:
 
     @property
     def unknown_columns(self) -> list[str]:
-        """Columns of the snapshot that a newer procwire added."""
+        """Return the columns of the snapshot that a newer procwire added."""
         known = self.layout.table_schema.names
         return [column.name for column in self._delta.schema().fields if column.name not in known]
 
     def check_layout(self) -> None:
-        """Raise LakeError if a newer procwire keeps the table: this one must not change it."""
+        """Raise LakeError if a newer procwire wrote the table: this one must not change it."""
         self._is_current()
 
     def _is_current(self) -> bool:
-        """Whether the snapshot has this version's layout. Raises LakeError if it has a newer one's."""
+        """Return whether the snapshot has this version's layout. Raises LakeError if its layout is newer."""
         stored, unknown = self.layout_version, self.unknown_columns
         if stored > LAYOUT_VERSION or unknown:
             columns = f" and the columns {', '.join(unknown)}" if unknown else ""
             raise LakeError(
                 f"{self.uri}: found layout {stored}{columns}, expected layout {LAYOUT_VERSION} or older: a newer "
-                "procwire keeps this lake; upgrade this one to write to it"
+                "procwire wrote this lake; upgrade this one to write to it"
             )
         return stored == LAYOUT_VERSION and not self._missing()
 
     @property
     def version(self) -> int:
-        """Of the snapshot."""
+        """Return the version of the snapshot."""
         return self._delta.version()
 
     def reload(self) -> None:
-        """Take the newest snapshot."""
+        """Load the newest snapshot. Raises LakeError if it cannot be read."""
         with lake_errors(self.uri):
             self._delta.update_incremental()
 
     def transaction_version(self, source: str) -> int | None:
-        """Up to where a source's rows are in the snapshot; None if none are."""
+        """Return the greatest version that the snapshot has of a source's rows; None if it has none."""
         return self._delta.transaction_version(source)
 
     def snapshot(self) -> list[DataFile]:
-        """The files that make up the table, oldest day first."""
+        """Return the files of the snapshot, oldest day first."""
         found = pa.table(self._delta.get_add_actions(flatten=True)).to_pylist()
         return sorted(map(_data_file, found), key=lambda file: (file.day or date.min, file.path))
 
     def check_commits(self) -> None:
-        """Hold the commits that a reader needs to their chain: an altered one gives wrong answers.
+        """Check the commits that a reader needs against their chain: an altered one would give wrong answers.
 
-        Raises DamageError, which names it. One that may be an older procwire's is only said, and so is a broken head.
+        Raises DamageError, which names the commit. A commit that an older procwire may have written, or a broken head,
+        is only logged as a warning.
         """
         with lake_errors(self.uri):
             found = self.chain.examine(recent=True)
@@ -233,17 +234,23 @@ class Table:
             _logger.warning("%s/%s: see lake verify", self.uri, found.faults[version])
 
     def open(self, file: DataFile) -> pa.PythonFile:
-        """Open a data file for Arrow. Each part is checked as it is read: DamageError, which names the file."""
+        """Open a data file for Arrow; the caller closes it. Each block is checked as it is read.
+
+        Raises DamageError, which names the file, here or when reading.
+        """
         return pa.PythonFile(ReadableFile(self.readable(file)), mode="r")
 
     def readable(self, file: DataFile) -> Readable:
-        """Open a data file to be read, checked, at any place. Raises DamageError, which names it."""
+        """Open a data file for checked reads at any offset; the caller closes it.
+
+        Raises DamageError, which names the file.
+        """
         name = f"{self.uri}/{file.path}"
         if not is_remote(self.uri):
             with damage(name):
-                # A pipe in a file's place would make the reader wait for ever.
+                # A pipe in place of a file would block the reader indefinitely.
                 if not stat.S_ISREG(Path(name).stat().st_mode):
-                    raise DamageError(f"{name}: is no file")
+                    raise DamageError(f"{name}: is not a regular file")
         return open_verified(self.files, file.path, file.size_bytes, name)
 
     def commit(
@@ -252,10 +259,11 @@ class Table:
         transactions: Mapping[str, int],
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        """Commit to what the snapshot says of `transactions`: all or nothing, and not twice; then it is on the disk.
+        """Commit all actions or none, not twice, and sync them to disk, if `transactions` are as in the snapshot.
 
-        metadata: what the commit says beside. Raises ConflictError if another commit since the snapshot has one of
-        these transactions, LakeError if a newer procwire keeps the table.
+        transactions: versions by source. metadata: further entries for the commit. Raises ConflictError if another
+        commit since the snapshot has one of these transactions, LakeError if a newer procwire wrote the table or every
+        attempt met another writer's commit.
         """
         known = {name: self.transaction_version(name) for name in transactions}
         if not is_remote(self.uri):
@@ -266,10 +274,10 @@ class Table:
                 self.reload()
                 self._is_current()
                 if {name: self.transaction_version(name) for name in transactions} != known:
-                    # A store may have taken the commit, and its answer been lost: then what came first is this one.
+                    # The store may have accepted the commit and lost the reply; check whether the other commit is ours.
                     if self._holds(actions):
                         return
-                    raise ConflictError(f"{self.uri}: another writer came first")
+                    raise ConflictError(f"{self.uri}: another writer committed first")
                 version = self.version + 1
                 try:
                     self._delta.create_write_transaction(
@@ -286,17 +294,17 @@ class Table:
                     continue
                 self._committed(version)
                 return
-        raise LakeError(f"{self.uri}: other writers came first all the time")
+        raise LakeError(f"{self.uri}: gave up after {_RETRIES:,} conflicting commits of other writers")
 
     def _commit_properties(
         self, metadata: Mapping[str, str], entries: list[Transaction] | None = None
     ) -> CommitProperties:
-        """Of the commit after the snapshot. Delta must not make it another's successor: it says which it follows."""
+        """Return the properties of the next commit. They name its predecessor, so Delta must not rebase it."""
         link = self.chain.link(self.version + 1)
         return CommitProperties(custom_metadata={**link, **metadata}, app_transactions=entries, max_commit_retries=0)
 
     def _committed(self, version: int) -> None:
-        """Have a commit on the disk, and note it; make a checkpoint from time to time."""
+        """Sync a commit to disk and record it in the head; create a checkpoint from time to time."""
         if not is_remote(self.uri):
             sync_commits(self.uri, version - 1)
         self.chain.advance(version)
@@ -313,27 +321,27 @@ class Table:
         return any(isinstance(action, AddAction) and action.path in paths for action in actions)
 
     def removal(self, file: DataFile, *, data_change: bool) -> RemoveAction:
-        """What takes a file out of the table; it stays on disk until it is vacuumed."""
+        """Return the action that removes a file from the table; the file stays on disk until `vacuum`."""
         day = {DAY: None if file.day is None else file.day.isoformat()} if self.layout.by_day else {}
         return RemoveAction(file.path, data_change, time.time_ns() // 10**6, file.size_bytes, day)
 
     def vacuum(self) -> list[str]:
-        """Delete data files that no snapshot of the last day has, orphans of killed writers too; return their paths.
+        """Delete data files that no snapshot of the last day has, and orphans of killed writers; return their paths.
 
-        What else lies in the folder stays: it may be anything.
+        Other files in the folder stay: they are not ours.
         """
         with lake_errors(self.uri):
             replaced, unknown = (self._delta.vacuum(dry_run=True, full=full) for full in (False, True))
             unneeded = [path for path in unknown if path in replaced or is_data_file(path)]
             for path in unneeded:
-                # Another keeper may have been quicker.
+                # Another process may have deleted it first.
                 with suppress(FileNotFoundError):
                     self.files.delete_file(path)
             return unneeded
 
 
 def is_table(uri: str, storage_options: Mapping[str, str] | None) -> bool:
-    """Tell whether there is a table; what a power cut tore is put aside before."""
+    """Return whether there is a table; first set torn commits of a power cut aside."""
     if is_remote(uri):
         return Table.exists(uri, storage_options)
     put_torn_aside(uri)
@@ -342,33 +350,33 @@ def is_table(uri: str, storage_options: Mapping[str, str] | None) -> bool:
 
 @contextmanager
 def lake_errors(uri: str) -> Iterator[None]:
-    """Errors of the table format and of the store, as ours."""
+    """Raise errors of Delta and of the object store as LakeError."""
     try:
         yield
     except DeltaError as error:
         raise LakeError(f"{uri}: {str(error).splitlines()[0]}") from error
     except OSError as error:
-        # An object store's, not the system's: a drawing of many lines.
+        # Without errno it comes from an object store: a drawing of several lines.
         if error.errno is not None:
             raise
         raise LakeError(f"{uri}: {_last_reason(str(error))}") from error
 
 
-def _last_reason(told: str) -> str:
-    plain = re.sub(r"\x1b\[\d*m", "", told).strip()
+def _last_reason(text: str) -> str:
+    plain = re.sub(r"\x1b\[\d*m", "", text).strip()
     message = re.search(r"<Message>(.+?)</Message>", plain)
-    return message[1] if message else plain.rpartition("\n")[2].lstrip(" ↳") or "it gave no reason"
+    return message[1] if message else plain.rpartition("\n")[2].lstrip(" ↳") or "no reason given"
 
 
 def file_system(uri: str, storage_options: Mapping[str, str] | None) -> pyarrow.fs.FileSystem:
-    """Return the files below a folder or a URI."""
+    """Return the file system whose root is a folder or a URI."""
     if is_remote(uri):
         return pyarrow.fs.PyFileSystem(DeltaStorageHandler(uri, dict(storage_options or {})))
     return pyarrow.fs.SubTreeFileSystem(uri, pyarrow.fs.LocalFileSystem())
 
 
 def _data_file(entry: Mapping[str, Any]) -> DataFile:
-    # A commit that was damaged may say less.
+    # A damaged commit may lack entries.
     names = [key.removeprefix("min.") for key in entry if key.startswith("min.")]
     bounds = {name: (entry[f"min.{name}"], entry.get(f"max.{name}")) for name in names}
     return DataFile(

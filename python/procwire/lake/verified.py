@@ -1,4 +1,4 @@
-"""Reading a data file of the lake so that no wrong byte gets through."""
+"""Reading of the lake's data files, with every byte checked."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _MARK = b"PAR1"
 
 
 def open_verified(files: pyarrow.fs.FileSystem, path: str, size_bytes: int, name: str = "") -> Readable:
-    """Open a data file so that each block is checked when it is read.
+    """Open a data file so that each block is checked when it is read; the caller closes it.
 
-    files, path: where it is. size_bytes: what the table says of its size. name: for messages, else `path`. A file
-    whose name has no digest is from an older lake: only its size is checked.
+    files, path: where it is. size_bytes: its size according to the table. name: for messages, `path` if empty. A file
+    without a digest in its name is from an older lake: only its size is checked.
 
-    Raises DamageError, which names the file, if it is missing, or of another size or footer.
+    Raises DamageError, which names the file, if it is missing or has another size or footer.
     """
     name = name or path
     with damage(name):
@@ -44,14 +44,14 @@ def open_verified(files: pyarrow.fs.FileSystem, path: str, size_bytes: int, name
 
 
 def check(file: Readable) -> None:
-    """Read a file from its beginning to its end. Raises DamageError at the first block that is not as it was."""
+    """Read an entire file. Raises DamageError at the first block that is not as it was written."""
     for offset in range(0, file.size_bytes, BLOCK_BYTES):
         file.read_at(offset, BLOCK_BYTES)
 
 
 @contextmanager
 def damage(name: str) -> Iterator[None]:
-    """Raise what reading a file ran into as DamageError, in a line that names the file."""
+    """Raise errors of reading a file as DamageError, in one line that names the file."""
     try:
         yield
     except DamageError:
@@ -61,47 +61,53 @@ def damage(name: str) -> Iterator[None]:
     except PermissionError:
         raise
     except (OSError, ValueError, pa.ArrowException) as error:
-        # ValueError: names that are no UTF-8.
+        # ValueError: names that are not UTF-8.
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DamageError(f"{name}: cannot be read: {reason}") from error
 
 
 class ReadableFile(io.RawIOBase):
-    """A Readable as a file of Python's, which Arrow reads from several threads: each has a position of its own."""
+    """Wrap a Readable as a Python file for Arrow, which reads it from several threads: each has its own position."""
 
     def __init__(self, readable: Readable) -> None:
         self._readable = readable
         self._here = threading.local()
 
     def readable(self) -> bool:
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
+        """Return True."""
         return True
 
     def tell(self) -> int:
+        """Return this thread's position."""
         position: int = getattr(self._here, "position", 0)
         return position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move this thread's position, and return it."""
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._readable.size_bytes}[whence]
         self._here.position = start + offset
         return self.tell()
 
     def read(self, size: int | None = -1) -> bytes:
+        """Read at this thread's position. Raises DamageError for bytes that are not as written."""
         rest = self._readable.size_bytes - self.tell()
         piece = self._readable.read_at(self.tell(), rest if size is None or size < 0 else min(size, rest))
         self._here.position = self.tell() + len(piece)
         return piece
 
     def close(self) -> None:
+        """Close the Readable."""
         if not self.closed:
             self._readable.close()
         super().close()
 
 
 class _Plain:
-    """A file as it is."""
+    """Read a file without checks of its content."""
 
     def __init__(self, source: pa.NativeFile, name: str) -> None:
         self._source = source
@@ -118,7 +124,7 @@ class _Plain:
 
 
 class _Verified(_Plain):
-    """A file with digests: the footer is checked, and kept, when it is opened, each block when it is read."""
+    """Read a file with digests: its footer is checked and held when it is opened, each block when it is read."""
 
     def __init__(self, source: pa.NativeFile, name: str, digest: str) -> None:
         super().__init__(source, name)
@@ -128,7 +134,7 @@ class _Verified(_Plain):
         if digests is None or len(digests) != -(-self._body_bytes // BLOCK_BYTES):
             raise DamageError(f"{name}: found no digests of its {self._body_bytes:,} bytes in the footer")
         self._digests = digests
-        # Of small columns several lie in a block.
+        # Several small columns lie in one block.
         self._last: tuple[int, bytes] = (-1, b"")
 
     def read_at(self, offset: int, size: int) -> bytes:
@@ -145,7 +151,7 @@ class _Verified(_Plain):
         return piece + self._footer[: end - self._body_bytes] if end > self._body_bytes else piece
 
     def _blocks(self, first: int, last: int) -> bytes:
-        """Read blocks that follow each other, and check each."""
+        """Read consecutive blocks, and check each."""
         start = first * BLOCK_BYTES
         size = min((last + 1) * BLOCK_BYTES, self._body_bytes) - start
         read = super().read_at(start, size)
@@ -156,8 +162,8 @@ class _Verified(_Plain):
             if blake3(block).digest() != self._digests[number]:
                 place = number * BLOCK_BYTES
                 end = min(place + BLOCK_BYTES, self._body_bytes) - 1
-                told = f"block {number} (bytes {place:,} to {end:,}) is not as it was written"
-                raise DamageError(f"{self._name}: {told}")
+                fault = f"block {number} (bytes {place:,} to {end:,}) is not as it was written"
+                raise DamageError(f"{self._name}: {fault}")
         at = (last - first) * BLOCK_BYTES
         self._last = last, bytes(view[at:])
         return read

@@ -40,9 +40,9 @@ class Decisions(Generic[Decision]):
 def combinations(
     columns: Sequence[tuple[pa.Int64Array, int]], row_count: int
 ) -> tuple[pa.Int64Array, list[Combination]]:
-    """Return for each row the place of its combination in the list of those that occur, and this list.
+    """Return the index of each row's combination, and the list of combinations that occur.
 
-    columns: numbers from 0, and the bound below which they stay.
+    columns: for each column its class numbers, from 0, and their exclusive upper bound.
     """
     codes: pa.Int64Array = pa.repeat(pa.scalar(0, pa.int64()), row_count)
     found: list[Combination] = [()]
@@ -63,7 +63,7 @@ def combinations(
 def _compact(
     codes: pa.Int64Array, found: list[Combination], bounds: list[int]
 ) -> tuple[pa.Int64Array, list[Combination]]:
-    """Renumber codes from 0 without gaps, and resolve the factors that were multiplied in since the last time."""
+    """Renumber codes from 0 without gaps, and resolve the factors multiplied in since the last call."""
     encoded = codes.dictionary_encode()
     rest = encoded.dictionary
     digits: list[list[int]] = []

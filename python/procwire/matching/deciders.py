@@ -9,18 +9,18 @@ from procwire.matching.hits import Hits
 __all__ = ["Decide", "all_of", "any_of", "first_of"]
 
 Decide = Callable[[Hits], bool]
-"""Whether the tests that an event fulfils are what is wanted."""
+"""Returns whether the tests that an event fulfils satisfy a combination of tests."""
 
 
 def all_of(positive: Iterable[int], negative: Iterable[int] = (), others: Sequence[Decide] = ()) -> Decide:
-    """Return what decides whether all positive tests are fulfilled, no negative one, and all others decide so.
+    """Return a function: are all positive tests fulfilled, no negative ones, and all others true?
 
-    Without any it is always so.
+    It is always true without any tests.
     """
     needed, excluded = frozenset(positive), frozenset(negative)
     if not others:
         if not excluded:
-            # Built-in methods: they take a fraction of the time of a call.
+            # Built-in methods take a fraction of the time of a Python call.
             return needed.issubset
         if not needed:
             return excluded.isdisjoint
@@ -29,9 +29,9 @@ def all_of(positive: Iterable[int], negative: Iterable[int] = (), others: Sequen
 
 
 def any_of(positive: Iterable[int], negative: Iterable[int] = (), others: Sequence[Decide] = ()) -> Decide:
-    """Return what decides whether a positive test is fulfilled, a negative one is not, or another decides so.
+    """Return a function: is any positive test fulfilled, any negative one not, or any other true?
 
-    Without any it is never so.
+    It is never true without any tests.
     """
     accepted, excluded = frozenset(positive), frozenset(negative)
     if not others:
@@ -42,9 +42,9 @@ def any_of(positive: Iterable[int], negative: Iterable[int] = (), others: Sequen
 
 
 def first_of(positive: Iterable[int], negative: Iterable[int] = ()) -> Callable[[Hits], int | None]:
-    """Return what finds the lowest number of a positive test that is fulfilled or a negative one that is not.
+    """Return a function for the lowest number of a positive test that is fulfilled or a negative one that is not.
 
-    The function returns None where there is none.
+    It returns None if there is none.
     """
     accepted, in_order = frozenset(positive), sorted(negative)
 

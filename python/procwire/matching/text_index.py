@@ -19,10 +19,10 @@ _Table = dict[str, list[int]]
 
 
 class TextIndex:
-    """Call it with a text to get the numbers of the tests that the text fulfils.
+    """Find the numbers of the tests that a text fulfils, when called with it.
 
-    tests: each with its number; tests that share a number are alternatives.
-    cased: compare texts as they are. Else operands and texts are folded first, and predicates get the folded text.
+    tests: tests with their numbers; tests that share a number are alternatives.
+    cased: compare with regard to case; otherwise operands and texts are folded, and predicates get the folded text.
     """
 
     def __init__(self, tests: Iterable[tuple[TextTest | AllOf | TextPredicate, int]], *, cased: bool = False) -> None:

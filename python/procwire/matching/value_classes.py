@@ -1,4 +1,4 @@
-"""Put the values of a column into classes: values that fulfil the same tests are one."""
+"""Put the values of a column into classes of values that fulfil the same tests."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import pyarrow.compute as pc
 
 __all__ = ["ValueClasses"]
 
-# Values that are remembered with their class, and as many from before.
+# The most cached values, in each of two generations.
 _KNOWN_VALUES = 1 << 17
 
 Answer = TypeVar("Answer", bound=Hashable)
 
 
 class ValueClasses(Generic[Answer]):
-    """Hold the classes of the values met so far, by number from 0.
+    """Number the classes of the values seen so far, from 0.
 
-    ask: gets a value (None for null), or of several columns a tuple of values, and gives the answer that makes the
-    class. It runs once per distinct value, again only for values that were forgotten: memory is bounded.
+    ask: takes a value (None for null), or a tuple of the values of several columns, and returns the answer that
+    defines the class. It runs once per distinct value, and again only for values evicted to bound memory.
     """
 
     def __init__(self, ask: Callable[[Any], Answer]) -> None:
@@ -34,7 +34,7 @@ class ValueClasses(Generic[Answer]):
         self._older: dict[object, int] = {}
 
     def of(self, *columns: pa.Array) -> tuple[pa.Int64Array, int]:
-        """Return the class of each row's value, and how many classes there are. columns: one at least, equally long."""
+        """Return the class of each row's value, and the number of classes. columns: at least one, of equal length."""
         distinct, indices = _distinct(columns[0]) if len(columns) == 1 else _distinct_tuples(columns)
         known = self._known
         numbers = list(map(known.get, distinct))
@@ -43,7 +43,7 @@ class ValueClasses(Generic[Answer]):
                 if number is None:
                     numbers[place] = self._learn(distinct[place])
             if len(known) > _KNOWN_VALUES:
-                # Values that come again are taken over; the rest is forgotten the next time.
+                # Values that occur again move to the new generation; the others are evicted at the next turn.
                 self._known, self._older = {}, known
         return pa.array(numbers, pa.int64()).take(indices), len(self.answers)
 
@@ -60,7 +60,7 @@ class ValueClasses(Generic[Answer]):
 
 
 def _distinct(column: pa.Array) -> tuple[list[Any], pa.Array]:
-    """Return the distinct values of a column, null among them, and for each row the place of its value."""
+    """Return the distinct values of a column, including null, and the index of each row's value."""
     if not isinstance(column, pa.DictionaryArray):
         column = column.dictionary_encode(null_encoding="encode")
     values, indices = column.dictionary.to_pylist(), column.indices

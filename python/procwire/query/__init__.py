@@ -1,7 +1,7 @@
-"""Queries: connections to a lake, to logs, and to tables, with the views and functions of docs/sql.md.
+"""Queries over a lake, logs and tables, with the views and functions of docs/sql.md.
 
-`connect` is for Python users: it gives a DuckDB database. `open_source` is for verbs and hunts: it opens what a
-`QuerySource` names, with DuckDB or another engine, and runs questions in a thread that can be interrupted.
+`connect` is for Python users: it returns a DuckDB database. `open_source` is for commands and hunts: it opens a
+`QuerySource`, with DuckDB or another engine, and runs queries in a thread that can be interrupted.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from procwire.query.from_lake import connect_lake
     from procwire.query.from_logs import connect_logs
     from procwire.query.open import OpenSource, QuerySource, open_source
-    from procwire.query.results import ExportableRows, first_rows
+    from procwire.query.results import ExportableRows, FirstRows
     from procwire.query.runner import QueryRunner, Rows
 
 _MODULES = {
     "Database": "database",
     "ExportableRows": "results",
+    "FirstRows": "results",
     "OpenSource": "open",
     "QueryRunner": "runner",
     "QuerySource": "open",
@@ -27,13 +28,13 @@ _MODULES = {
     "connect": "database",
     "connect_lake": "from_lake",
     "connect_logs": "from_logs",
-    "first_rows": "results",
     "open_source": "open",
 }
 
 __all__ = [
     "Database",
     "ExportableRows",
+    "FirstRows",
     "OpenSource",
     "QueryRunner",
     "QuerySource",
@@ -41,13 +42,12 @@ __all__ = [
     "connect",
     "connect_lake",
     "connect_logs",
-    "first_rows",
     "open_source",
 ]
 
 
 def __getattr__(name: str) -> object:
-    # On first use: the lake and the readers of logs take long to import, and Sigma rules need neither.
+    # Import on first use: the lake and the readers of logs take long to import, and Sigma rules need neither.
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"procwire.query.{_MODULES[name]}"), name)

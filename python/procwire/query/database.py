@@ -1,4 +1,4 @@
-"""The database that Python users get: DuckDB over a lake, logs, or a table, each statement checked before it runs."""
+"""The database for Python users: DuckDB over a lake, logs, or a table, with every statement checked before it runs."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 @runtime_checkable
 class ArrowRows(Protocol):
-    """Rows of the event's columns: an Arrow table or reader, what `scan` gives, or another library's frame."""
+    """Rows with an event's columns: an Arrow table or reader, the result of `scan`, or another library's data frame."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Return the rows as a stream of Arrow's C interface."""
+        """Return the rows as a stream of Arrow's C interface, wrapped in a capsule."""
         ...
 
 
@@ -47,25 +47,25 @@ _PASSED_ON = frozenset((
 
 
 class Database:
-    """A database to ask, as DuckDB's connections are: `sql` and `execute` take one query each, which only reads.
+    """Run queries like a DuckDB connection: `sql` and `execute` accept one query each, which only reads.
 
-    What DuckDB's own connection can besides, such as tables of one's own in memory, is there under `duckdb`.
+    Everything else that a DuckDB connection can do, such as creating tables in memory, is available through `duckdb`.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.duckdb = connection
 
     def sql(self, query: str, *, alias: str = "", params: object = None) -> duckdb.DuckDBPyRelation:
-        """Return what a query gives; it runs when its rows are asked for. `params` are the values of `$name` or `?`.
+        """Return the relation of a query, which runs when its rows are fetched. params: the values of `$name` or `?`.
 
-        Raises UsageError for what is not one query that only reads; DuckDB's errors for what it finds wrong.
+        Raises UsageError unless it is one query that only reads, and DuckDB's errors for wrong SQL.
         """
         return self.duckdb.sql(one_query(query), alias=alias, params=params)
 
     query = sql
 
     def execute(self, query: str, parameters: object = None) -> Database:
-        """Run a query; its rows are fetched from what is returned. Raises as `sql` does."""
+        """Run a query, and return this database to fetch the rows from. Raises as `sql` does."""
         self.duckdb.execute(one_query(query), parameters)
         return self
 
@@ -75,7 +75,9 @@ class Database:
 
     def __getattr__(self, name: str) -> Any:
         if name not in _PASSED_ON:
-            raise AttributeError(f"found {name!r}, expected what reads; DuckDB's own connection is under `duckdb`")
+            raise AttributeError(
+                f"found {name!r}, expected a method that only reads; use the DuckDB connection in `duckdb` for others"
+            )
         return getattr(self.duckdb, name)
 
     def __enter__(self) -> Database:
@@ -97,21 +99,20 @@ def connect(
     spill_bytes: int | None = None,
     timeout_s: float | None = TIMEOUT_S,
 ) -> Database:
-    """Return a database with the views `connections`, `processes`, `destinations`, `pairs`, `process_creations`,
-    `dns_queries` and `enriched`, and the functions on addresses (docs/sql.md).
+    """Return a database with views over connections and functions on addresses (docs/sql.md).
 
-    It is in memory and only reads: each statement is one query, no SQL reads another file, writes one, reaches the
-    network or changes a setting.
+    Its views are `connections`, `processes`, `destinations`, `pairs`, `process_creations`, `dns_queries` and
+    `enriched`. It is in memory and only reads: each statement is one query, and no SQL reads another file, writes one,
+    reaches the network or changes a setting.
 
-    source: the folder or URI of a lake; logs, as `read` takes them, and Parquet and Arrow files that `read` and
-    `record` wrote; or rows of the event's columns that Arrow takes: a table, a reader, what `scan` gives. Without one
-    the lake that PROCWIRE_LAKE names, or else the user's own. since, until: events from then on, and before then;
-    without a zone in UTC. unpack: limits of what packed logs may become; beyond them is damage. memory_bytes,
-    spill_bytes: limits of DuckDB's memory and of its temporary files; None for half of what there is. timeout_s: how
-    long a query may take, in seconds; None for no limit.
+    source: the folder or URI of a lake; logs, as for `read`, and Parquet and Arrow files that `read` and `record`
+    wrote; or rows with the event's columns: an Arrow table, a reader, the result of `scan`. None for the lake that
+    PROCWIRE_LAKE names, else the user's own. since, until: start (included) and end (excluded) of the period, in UTC
+    unless they have a zone. unpack: limits for packed logs; what exceeds them counts as damage. memory_bytes,
+    spill_bytes: limits of DuckDB's memory and of its temporary files; None for half of what is available. timeout_s:
+    time limit of a query, in seconds; None for no limit.
 
-    Raises UsageError if there is no lake, or for a period in which nothing can be; InputError if not one of the logs
-    could be read.
+    Raises UsageError if there is no lake, or for an empty period; InputError if no log could be read.
 
     >>> import procwire
     >>> database = procwire.connect("examples/sysmon.evtx")

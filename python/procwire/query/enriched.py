@@ -1,8 +1,8 @@
-"""The view `enriched`: connections with what made their process, and the name that it had asked for.
+"""The view `enriched`: connections with the creation of their process, and the host name that it had queried.
 
-A row of `connections` is one of `enriched`, whatever there is to join: each process creation counts from its time to
-the next one of the same ProcessGuid, each answer of a DNS query from its time to the next one with the same address, so
-that no more than one of either fits.
+Each row of `connections` is exactly one row of `enriched`: a process creation is valid from its time to the next one
+with the same ProcessGuid, an answer to a DNS query from its time to the next one with the same address, so that at most
+one of either matches.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ _BEGINNING, _END = "TIMESTAMPTZ '0001-01-01 00:00:00+00'", "TIMESTAMPTZ '9999-12
 _NOBODY = "{00000000-0000-0000-0000-000000000000}"
 _TIME = "coalesce(event_creation_time, event_recorded_time)"
 
-# What both events have is the connection's.
+# Columns of both events: the connection's value is used.
 _SHARED = ("event_creation_time", "process_guid", "process_id", "process_name", "user_name", "rule_name")
 _CREATED: tuple[Field, ...] = tuple(
     field for field in PROCESS_CREATION_FIELDS if field.group == "event" and field.name not in _SHARED
 )
 
 ADDED: tuple[str, ...] = (*(field.name for field in _CREATED), "dns_query_name")
-"""The columns that a row may get; those that `connections` has too keep the value that they have there."""
+"""The columns that are added; where `connections` has a value for one of them, that value is used."""
 
-# As text, which costs a hundredth of reading it as an address: Windows writes IPv6 as RFC 5952 has it, as we do.
+# Compared as text, at 1% of the cost of parsing the address: Windows writes IPv6 in the form of RFC 5952, like us.
 _ADDRESS = "CASE WHEN answer LIKE '::ffff:%.%' THEN substr(answer, 8) ELSE lower(answer) END"
 
-# The first creation counts from the beginning: clocks are set.
+# The first creation is valid from the beginning of time, because clocks may be adjusted.
 _PROCESSES = f"""
 SELECT coalesce(computer_name, '') AS of_computer, process_guid AS of_guid,
     {", ".join(field.name for field in _CREATED)},
@@ -59,7 +59,7 @@ _THEN = "coalesce(c.event_creation_time, c.event_recorded_time)"
 def enriched(columns: Sequence[str], creations: str) -> str:
     """Return the SQL of the view, over `connections` with these columns.
 
-    creations: the SQL of every process creation there is, however long before the rows that are asked for.
+    creations: the SQL of all process creations, however long before the queried rows.
     """
     processes = _PROCESSES.format(creations=creations, nobody=_NOBODY)
     selected = [_column(name) if name in ADDED else f"c.{quote(name)}" for name in columns]

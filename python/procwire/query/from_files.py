@@ -1,4 +1,4 @@
-"""Parquet and Arrow files as rows of an event: under standard names, of the dictionary's types."""
+"""Parquet and Arrow files as rows of an event, with standard names and the dictionary's types."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ def selections(
 ) -> Iterator[tuple[Event, str]]:
     """Yield the SQL that selects the rows of files, with their event.
 
-    It is one query for all Parquet files that are alike, which `served` gives to the connection, and one for each Arrow
-    file, which is read into the schema `stored`. What is unfit for its column is noted in the files' accounts.
+    There is one query for all Parquet files with the same columns, which `served` provides to the connection, and one
+    for each Arrow file, which is loaded into the schema `stored`. Values that do not fit their column are counted in
+    the files' ledgers.
     """
     import duckdb
 
@@ -41,13 +42,13 @@ def selections(
             selection = _selection(connection, served, files, f"stored.arrow_{number}")
         except duckdb.Error as error:
             for file in files:
-                file.account.error = f"cannot be asked as {file.event.rows}: {str(error).splitlines()[0]}"
+                file.account.error = f"cannot be queried as {file.event.rows}: {str(error).splitlines()[0]}"
         else:
             yield files[0].event, selection
 
 
 def _kind(file: TableFile) -> tuple[str, ...]:
-    """What files have in common that one query may read."""
+    """Return what files must have in common to be read by one query."""
     columns = [f"{column.name} {column.type}" for column in file.schema]
     return file.event.name, file.names, file.path if file.format == "arrow" else "", *columns
 
@@ -64,7 +65,7 @@ def _selection(connection: duckdb.DuckDBPyConnection, served: Served, files: Seq
         return f"FROM {stored}"
     names = [served.add(partial(LocalFile, Path(file.path).absolute())) for file in files]
     selection = _rows(first, f"read_parquet([{', '.join(map(literal, names))}])")
-    # What it does not like of the types, it says of the first row.
+    # DuckDB reports unsuitable types when it reads the first row.
     connection.sql(f"FROM ({selection}) LIMIT 1").to_arrow_table()
     for file in files:
         file.count(file.rows)
@@ -72,12 +73,12 @@ def _selection(connection: duckdb.DuckDBPyConnection, served: Served, files: Seq
 
 
 def _rows(file: TableFile, relation: str) -> str:
-    """What selects the columns of its event that a file has."""
+    """Return SQL that selects the event's columns from a file."""
     stored = file.event.fields + (LIVE_FIELDS if file.event == CONNECTION else ())
     columns = [_column(field, file) for field in stored]
     query = f"SELECT {', '.join(column for column in columns if column)} FROM {relation}"
     kind = field_named("record_kind").named(file.names)
-    # An alert tells of a connection that has its row.
+    # An alert repeats a connection that has its own row.
     return f"{query} WHERE {quote(kind)} IS DISTINCT FROM 'alert'" if kind in file.schema.names else query
 
 

@@ -1,4 +1,4 @@
-"""DuckDB over a lake: it reads the files of the newest snapshot."""
+"""DuckDB over a lake: queries the files of the newest snapshot."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def connect_lake(
 ) -> duckdb.DuckDBPyConnection:
     """Return DuckDB with the views over a lake's newest snapshot; the caller closes it.
 
-    location: the lake's folder or URI; None for the default. since, until: events from then on, and before then;
-    without a zone in UTC. limits: None for the defaults.
+    location: the lake's folder or URI; None for the default. since, until: start (included) and end (excluded) of the
+    period, in UTC unless they have a zone. limits: None for the defaults.
 
     Raises UsageError if there is no lake, DamageError for a damaged file.
     """
@@ -44,22 +44,22 @@ def connect_lake(
     tables = {part.table.layout.name: part for part in lake.tables()}
     served = Served()
     connection = connect_engine(served=served, limits=limits)
-    # Of processes all: one may have been created long before what it does.
+    # All process creations: a process may be created long before its connections.
     bounds = {name: (None, None) if name == PROCESS_CREATION.table else (since, until) for name in tables}
     relations = {name: _relation(served, part, *bounds[name]) for name, part in tables.items()}
-    # It reads the footer of a file, which may be damaged.
+    # DuckDB reads the footer of a file, which may be damaged.
     with sql_errors():
         prepare(connection, relations.pop(CONNECTION.table), context=relations, since=since, until=until)
     return connection
 
 
 def _relation(served: Served, lake: Lake, since: datetime | None, until: datetime | None) -> str | pa.Table:
-    """Return what yields the rows of a lake's table."""
+    """Return the SQL that yields the rows of a lake's table, or an empty table if it has no files."""
     files = lake.snapshot(since, until)
     if not files:
         return lake.table.layout.schema.empty_table()
-    # With its day in the name of a file, DuckDB opens only those of the days that a query asks for.
+    # With the day in the name of a file, DuckDB opens only files of the days that a query needs.
     names = [served.add(lake.readable(file), folder=day_folder(file.day)) for file in files]
-    # Files of a time when the table had fewer columns: it reads every footer, so only where there are some.
+    # Needed for older files with fewer columns. DuckDB then reads every footer, so only set it if there are such files.
     by_name = ", union_by_name = true" if lake.table.is_widened else ""
     return f"read_parquet([{', '.join(map(literal, names))}], hive_partitioning = true{by_name})"

@@ -1,4 +1,4 @@
-"""DuckDB over logs, which are read into it, and over Parquet files, which it reads itself."""
+"""DuckDB over logs, which are loaded into it, and over Parquet files, which it reads itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from procwire.engine import Limits, Served
 from procwire.engine import connect as connect_engine
-from procwire.event import CONNECTION, EVENTS, Event
+from procwire.event import CONNECTION, DNS_QUERY, EVENTS, PROCESS_CREATION, Event
 from procwire.ledger import Ledger
 from procwire.period import check_period
 from procwire.query.from_files import selections
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["connect_logs"]
 
 _STORED_ROWS = 1 << 17
-"""Rows that DuckDB is given at a time: it packs them in groups of so many."""
+"""Number of rows inserted at a time: a multiple of DuckDB's row groups."""
 
 
 def connect_logs(
@@ -38,25 +38,28 @@ def connect_logs(
     *,
     since: datetime | None = None,
     until: datetime | None = None,
+    connections: Sequence[Event] = (CONNECTION,),
     limits: Limits | None = None,
     ledger: Ledger,
     on_progress: OnProgress | None = None,
     unpack: UnpackLimits | None = None,
 ) -> duckdb.DuckDBPyConnection:
-    """Read logs into DuckDB's memory, and return it with the views over them; the caller closes it.
+    """Read logs into DuckDB, and return a connection with the views over them; the caller closes it.
 
-    What does not fit in memory lies in a temporary folder. Parquet files among the paths stay where they are. since,
-    until: events from then on, and before then; without a zone in UTC. ledger: gets the account of the reading; that
-    nothing could be read is no error here. unpack: limits what packed logs may become; None for the default. Raises
-    UsageError for a period in which nothing can be.
+    Data that does not fit in memory goes to a temporary folder. Parquet files among the paths are queried in place.
+    since, until: start (included) and end (excluded) of the period, in UTC unless they have a zone. connections: the
+    events that are rows of `connections`; Parquet files have Sysmon's alone. ledger: filled by the reading; if nothing
+    could be read, no error is raised here. unpack: limits for packed logs; None for the default. Raises UsageError for
+    an empty period.
     """
     check_period(since, until)
     tables, accounts = find_tables(paths)
     served = Served()
     connection = connect_engine(served=served, limits=limits)
-    # Out of sight: the views are what is to be asked.
+    # Separate schema: users query the views instead.
     connection.execute("CREATE SCHEMA stored")
-    events = read_events(paths, ledger=ledger, on_progress=on_progress, through=_logs, unpack=unpack)
+    asked = (*connections, PROCESS_CREATION, DNS_QUERY)
+    events = read_events(paths, events=asked, ledger=ledger, on_progress=on_progress, through=_logs, unpack=unpack)
     with closing(events) as batches:
         _store(connection, batches)
     rows = {event: [f"FROM stored.{event.table}"] for event in EVENTS}
@@ -73,12 +76,14 @@ def _logs(inputs: Iterator[Input]) -> Iterator[Input]:
 
 
 def _store(connection: duckdb.DuckDBPyConnection, batches: Iterator[tuple[Event, pa.RecordBatch]]) -> None:
-    """Append each batch to the table of its event."""
+    """Append each batch to the table of its event, which several events may share."""
     for event in EVENTS:
         connection.register("rows", event.schema.empty_table())
         connection.execute(f"CREATE TABLE stored.{event.table} AS FROM rows")
+    of_table = {event.table: event for event in EVENTS}
     waiting: dict[Event, list[pa.RecordBatch]] = {event: [] for event in EVENTS}
-    for event, batch in batches:
+    for found, batch in batches:
+        event = of_table[found.table]
         waiting[event].append(batch)
         if sum(part.num_rows for part in waiting[event]) >= _STORED_ROWS:
             _append(connection, event, waiting[event])

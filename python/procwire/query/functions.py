@@ -1,8 +1,8 @@
-"""IP addresses in SQL: macros that tell in which network an address lies, and what kind of address it is.
+"""IP addresses in SQL: macros for whether an address is in a network, and for its kind.
 
-An address is text in any form, or the 16 bytes of `src_ip_bytes` and `dst_ip_bytes`, which cost nothing to look up;
-text must be read first, in SQL alone, so that every thread can. What is no address is null. IPv4 addresses are their
-IPv4-mapped IPv6 ones (`::ffff:a.b.c.d`), in either form of writing.
+An address is text in any form, or the 16 bytes of `src_ip_bytes` and `dst_ip_bytes`, which need no parsing. Text is
+parsed in pure SQL, so that it runs in every thread. Text that is not an address gives null. IPv4 addresses equal their
+IPv4-mapped IPv6 addresses (`::ffff:a.b.c.d`), however written.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["SCOPES", "create_functions", "network_ends", "scope_case"]
 SCOPES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("unspecified", ("0.0.0.0/32", "::/128")),
     ("loopback", ("127.0.0.0/8", "::1/128")),
-    # RFC 1918; unique local addresses; site-local ones, at which Windows looks for DNS servers.
+    # RFC 1918; unique local addresses; site-local ones, where Windows looks for DNS servers.
     ("private", ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fec0::/10")),
     ("shared", ("100.64.0.0/10",)),
     ("link-local", ("169.254.0.0/16", "fe80::/10")),
@@ -31,8 +31,8 @@ SCOPES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("reserved", ("0.0.0.0/8", "192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4", "64:ff9b:1::/48", "100::/64",
                   "2001::/23", "2002::/16", "5f00::/16")),
 )  # fmt: skip
-"""Kinds of addresses and their networks, by IANA's registries of special addresses; the first that fits counts, and
-what fits none is global."""
+"""Kinds of addresses and their networks, by IANA's registries of special addresses; the first match counts, and an
+address without a match is global."""
 
 _PRIVATE = ("private", "loopback", "link-local", "shared")
 
@@ -42,12 +42,12 @@ _ZONE = "(%[^%:]+)?"
 _MAPPED = "00000000000000000000FFFF"
 _MAPPED_FIRST, _MAPPED_LAST = f"unhex('{_MAPPED}00000000')", f"unhex('{_MAPPED}FFFFFFFF')"
 
-# A macro repeats its argument's text at each place, and macros within macros multiply: so each of these is a chain in
-# which the argument stands once or twice. What is made of constants is computed once, when the query is planned.
+# A macro copies its argument's text to each use, and nested macros multiply the copies: so each macro is a chain that
+# uses its argument once or twice. Constant expressions are computed once, when the query is planned.
 
 
 def _only(text: str, pattern: str, group: int = 0) -> str:
-    """A group of the text if all of it matches, else null."""
+    """Return SQL for a group of the text if the entire text matches, else null."""
     return f"regexp_extract_all({text}, '^{pattern}$', {group})[1]"
 
 
@@ -57,7 +57,7 @@ _IPV4_HEX = (
     "TRY_CAST(split(ip, '.') AS DOUBLE[4]),"
     " [16777216, 65536, 256, 1]::DOUBLE[4])::BIGINT), 2) END"
 )
-# Groups of four digits; `::` stands for one group at least, and `_` for the rest of them.
+# Groups of four digits; `::` becomes one group, and `_`, which stands for any others.
 _GROUPS_HEX = (
     "replace(replace(regexp_replace(regexp_replace("
     f"{_only('lower(ip)', f'(({_GROUPS})?(::({_GROUPS})?)?){_ZONE}', 1)},"
@@ -76,13 +76,13 @@ _READ = (
 
 _IPV6_PREFIX = _only("network || '/128'", r"[^/]*/(12[0-8]|1[01]\d|[1-9]?\d)(/128)?", 1)
 _IPV4_PREFIX = _only("network || '/32'", r"[^/]*/(3[0-2]|[12]?\d)(/32)?", 1)
-# Of 128 bits; without one the network is an address.
+# Prefix length out of 128 bits; a network without one is a single address.
 _PREFIX = f"CASE WHEN contains(network, ':') THEN {_IPV6_PREFIX}::BIGINT ELSE 96 + {_IPV4_PREFIX}::BIGINT END"
 _BASE = "_read(split_part(network, '/', 1))::BIT"
 _FIRST = f"({_BASE} & rpad(repeat('1', _prefix(network)), 128, '0')::BIT)::BLOB"
 _LAST = f"({_BASE} | rpad(repeat('0', _prefix(network)), 128, '1')::BIT)::BLOB"
 _NO_NETWORK = "error('found network ' || network || ', expected one such as 10.0.0.0/8 or 2001:db8::/32')::BLOB"
-# A network of IPv6 that is wider than all of IPv4, such as ::/0, holds IPv6 addresses only.
+# An IPv6 network that includes all of IPv4, such as ::/0, contains only IPv6 addresses.
 _IN = (
     f"address BETWEEN coalesce(network_first(network), {_NO_NETWORK}) AND network_last(network)"
     f" AND (network_first(network) >= {_MAPPED_FIRST} OR network_last(network) < {_MAPPED_FIRST}"
@@ -91,7 +91,7 @@ _IN = (
 
 
 def network_ends(network: str) -> tuple[bytes, bytes]:
-    """Return the first and the last address of a network, as 16 bytes each. Raises ValueError for another text."""
+    """Return the first and the last address of a network, as 16 bytes each. Raises ValueError for other texts."""
     parsed = ip_network(network)
     return _packed(parsed, 0), _packed(parsed, -1)
 
@@ -102,7 +102,7 @@ def _packed(network: IPv4Network | IPv6Network, index: int) -> bytes:
 
 
 def scope_case() -> str:
-    """Return the SQL expression, for DuckDB and Spark, of the kind of address that the bytes `address` are."""
+    """Return an SQL expression, for DuckDB and Spark, that gives the kind of the address in the bytes `address`."""
     whens = "".join(
         f" WHEN address BETWEEN unhex('{first.hex()}') AND unhex('{last.hex()}') THEN '{scope}'"
         for scope, networks in SCOPES
@@ -112,7 +112,7 @@ def scope_case() -> str:
 
 
 def _ipv4_pattern(network: IPv4Network) -> str:
-    """What texts of IPv4 addresses in a network begin with."""
+    """Return a pattern for the beginning of IPv4 addresses, as text, in a network."""
     first, last = network[0].packed, network[-1].packed
     octets = ("|".join(map(str, range(low, high + 1))) for low, high in zip(first, last, strict=True)
               if (low, high) != (0, 255))  # fmt: skip
@@ -120,7 +120,7 @@ def _ipv4_pattern(network: IPv4Network) -> str:
 
 
 def _is_private() -> str:
-    """The quick way for the most usual text: a pattern says it at once."""
+    """Return SQL with a fast path for the most common texts: one pattern decides."""
     networks = [ip_network(name) for scope, names in SCOPES if scope in _PRIVATE for name in names]
     patterns = "|".join(_ipv4_pattern(network) for network in networks if network.version == 4)
     return (
@@ -130,8 +130,8 @@ def _is_private() -> str:
 
 
 def _of_both(name: str, body: str, text_body: str = "") -> tuple[str, str]:
-    """A macro over an address's 16 bytes, under a name of its own, and the one that takes either form."""
-    # Read once, though it is compared with much.
+    """Return a macro over an address's 16 bytes, with a private name, and the macro that accepts both forms."""
+    # Parse the text once, although it is compared with many networks.
     text_body = text_body or f"list_transform([_read(ip)], lambda address: _{name}(address))[1]"
     return f"_{name}(address) AS {body}", f"{name}(ip BLOB) AS _{name}(ip), (ip VARCHAR) AS {text_body}"
 

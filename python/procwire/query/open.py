@@ -1,4 +1,4 @@
-"""Opens what is to be queried: logs, or the lake, all of it or a period, with DuckDB or another engine."""
+"""Opening of logs or a lake for queries, with DuckDB or another engine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
@@ -30,19 +30,21 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenSource", "QuerySource", "open_source"]
 
-# Kept until the process ends, for to close them would be to wait.
+T = TypeVar("T")
+
+# Connections that are busy with abandoned queries. They stay open until the process ends: closing them would block.
 _ABANDONED: list[object] = []
 
 
 @dataclass(frozen=True, slots=True)
 class QuerySource:
-    """What is queried, and what a query of it may use.
+    """Describe what to query, and the limits of the queries.
 
     logs: paths of logs, and of Parquet and Arrow files; None or empty for the lake. lake: its folder or URI; None for
-    the default. since, until: events from then on, and before then; without a zone in UTC. engine: what reads the lake;
-    None for DuckDB. memory_bytes, spill_bytes: limits of the engine's memory and of its temporary files; None for the
-    engine's default. timeout_s: of all questions together, in seconds; None for no limit. unpack: limits of what packed
-    logs may become; None for the default.
+    the default. since, until: start (included) and end (excluded) of the period, in UTC unless they have a zone.
+    engine: the engine that reads the lake; None for DuckDB. memory_bytes, spill_bytes: limits of the engine's memory
+    and of its temporary files; None for the engine's default. timeout_s: time limit of all queries together, in
+    seconds; None for no limit. unpack: limits for packed logs; None for the default.
     """
 
     logs: Sequence[str | os.PathLike[str]] | None = None
@@ -56,9 +58,9 @@ class QuerySource:
     unpack: UnpackLimits | None = None
 
     def check(self, names: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Raise UsageError for values that contradict each other, and for a period in which nothing can be.
+        """Raise UsageError for values that contradict each other, and for an empty period.
 
-        names: what the user calls the attributes, for the error's text; their own names without it.
+        names: the user's names of the attributes, for the message; the attributes' own names by default.
         """
         logs, lake, engine, spill, unpack = (
             names.get(name, name) for name in ("logs", "lake", "engine", "spill_bytes", "unpack")
@@ -77,7 +79,7 @@ class QuerySource:
 
     @property
     def limits(self) -> Limits:
-        """What a query may use, defaults filled in."""
+        """Return the limits of a query, with defaults filled in."""
         return Limits(
             default_memory_bytes() if self.memory_bytes is None else self.memory_bytes,
             default_spill_bytes() if self.spill_bytes is None else self.spill_bytes,
@@ -87,43 +89,51 @@ class QuerySource:
 
 @dataclass(frozen=True, slots=True)
 class OpenSource:
-    """A source that is open: questions are asked of `connection`, by `ask`."""
+    """Hold an open source: `ask` and `sql` run queries on its `connection`."""
 
     connection: Connection
     ledger: Ledger | None
-    """The account of reading the logs; None of a lake."""
+    """The ledger of the logs read; None for a lake."""
     _runner: QueryRunner
 
     @property
     def nothing_read(self) -> bool:
-        """Whether there are logs, not one of which could be read."""
+        """Return whether there are logs but none could be read."""
         return self.ledger is not None and self.ledger.nothing_read
 
     def check_read(self) -> None:
-        """Raise InputError, which says why, if not one of the logs could be read."""
+        """Raise InputError, with the reasons, if there are logs but none could be read."""
         if self.ledger is not None:
             self.ledger.check_read()
 
     def ask(self, question: Callable[[], pa.RecordBatchReader]) -> Rows:
-        """Run a question of `connection` in a thread of its own, and return its rows.
+        """Run a query of `connection` in another thread, and return its rows.
 
-        Raises what the question raises, and LimitError when it exceeds a limit, now and as the rows are read.
+        question: runs the query and returns a reader of its rows. Raises what it raises, and LimitError when it exceeds
+        a limit, now and as the rows are read.
         """
         return self._runner.ask(question)
 
+    def work(self, task: Callable[[], T]) -> T:
+        """Run a task that asks `connection` many questions, in a thread of its own, and return its result.
+
+        Raises what the task raises. No limits apply: it takes as long as it has questions.
+        """
+        return self._runner.without_limits().run(task)
+
     def sql(self, query: str) -> Rows:
-        """Run a query that `engine.one_query` has passed. Raises as `ask` does."""
+        """Run a query that `engine.one_query` returned, and return its rows. Raises as `ask` does."""
         return self.ask(lambda: self.connection.sql(query).to_arrow_reader())
 
 
 def open_source(
     source: QuerySource, *, progress: Progress = no_progress, names: Mapping[str, str] = MappingProxyType({})
 ) -> AbstractContextManager[OpenSource]:
-    """Return what opens a source, and closes it at the end of the block.
+    """Return a context manager that opens a source, and closes it at the end of the block.
 
-    progress: shows how far the reading of logs, and each question, is. names: what the user calls the attributes of
-    `QuerySource`. Raises UsageError, at once, for a source that contradicts itself; when it is entered, UsageError if
-    there is no lake, and DamageError for a damaged file.
+    progress: shows the progress of reading logs, and of each query. names: the user's names of `QuerySource`'s
+    attributes. Raises UsageError, at once, for a source that contradicts itself; on entry, UsageError if there is no
+    lake, and DamageError for a damaged file.
     """
     source.check(names)
     return _opened(source, progress)
@@ -131,7 +141,7 @@ def open_source(
 
 @contextmanager
 def _opened(source: QuerySource, progress: Progress) -> Iterator[OpenSource]:
-    # Whatever is asked: a file may be damaged, which DuckDB says in its own way.
+    # For every query: a file may be damaged, which DuckDB reports as its own error.
     with sql_errors(), _connected(source, progress) as (connection, ledger):
         yield OpenSource(connection, ledger, QueryRunner(connection, source.limits, progress))
 
@@ -139,7 +149,7 @@ def _opened(source: QuerySource, progress: Progress) -> Iterator[OpenSource]:
 @contextmanager
 def _connected(source: QuerySource, progress: Progress) -> Iterator[tuple[Connection, Ledger | None]]:
     since, until = source.since, source.until
-    # Time is kept where the question is asked, not by the engine: what takes the rows may take its time.
+    # The runner enforces the time limit, not the engine, because consumers of the rows may be slow.
     limits = Limits(source.limits.memory_bytes, source.limits.spill_bytes, timeout_s=None)
     if source.logs:
         ledger = Ledger()
@@ -166,7 +176,7 @@ def _connected(source: QuerySource, progress: Progress) -> Iterator[tuple[Connec
 
 @contextmanager
 def _closed(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Close a connection at the end of the block, unless it is still busy with what was abandoned."""
+    """Close a connection at the end of the block, unless it is still busy with an abandoned query."""
     try:
         yield connection
     except AbandonedError:

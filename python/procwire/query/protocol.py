@@ -1,6 +1,6 @@
-"""What a query asks of an engine, be it DuckDB on this machine or Spark on a cluster, and of whoever waits for it.
+"""The protocols of query engines, such as DuckDB on this machine or Spark on a cluster, and of progress displays.
 
-DuckDB's own connections fulfil `Connection`; so a hunt runs on either without knowing which.
+DuckDB's own connections implement `Connection`; so a hunt runs on any engine without knowing which.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "Engine", "OnProgress", "Progress", "Relation", "duckdb_of", "no_progress"]
 
 OnProgress = Callable[[int, int | None], None]
-"""Called with how much is done, and of how much; None if that is not known."""
+"""Called with the amount done and the total; None if the total is unknown."""
 
 
 class Progress(Protocol):
-    """Shows how far something is, from the beginning of the block to its end."""
+    """Show the progress of some work, from the beginning of a block to its end."""
 
     def __call__(self, unit: Literal["bytes", "%"]) -> AbstractContextManager[OnProgress | None]:
-        """Return what is entered for the time of the work; it gives what to call, or None to be told nothing."""
+        """Return a context manager for the work; it returns a function to call, or None if it needs no calls."""
         ...
 
 
 def no_progress(unit: Literal["bytes", "%"]) -> AbstractContextManager[None]:
-    """Show nothing: the `Progress` of callers that want none."""
+    """Show nothing: the `Progress` of callers that need none."""
     del unit
     return nullcontext()
 
 
 class Relation(Protocol):
-    """The rows of a question that was asked."""
+    """The result of a query."""
 
     def to_arrow_reader(self) -> pa.RecordBatchReader:
         """Return the rows, in batches."""
@@ -46,18 +46,18 @@ class Relation(Protocol):
 
 
 class Connection(Protocol):
-    """An engine that has the view `connections` and what goes with it."""
+    """An engine's connection that has the view `connections` and the other views."""
 
     def sql(self, query: str, *, params: object = None) -> Relation:
-        """Ask a question in DuckDB's SQL; `params` maps names to the values of `$name`."""
+        """Return the result of a query in DuckDB's SQL. params: maps names to the values of `$name`."""
         ...
 
     def interrupt(self) -> None:
-        """End the question that another thread asks; nothing, if there is none."""
+        """Stop the query that another thread runs; do nothing if there is none."""
         ...
 
     def query_progress(self) -> float:
-        """Return how much of the question that another thread asks is done, in percent; negative if not known."""
+        """Return the progress of the query that another thread runs, in percent; negative if unknown."""
         ...
 
 
@@ -72,16 +72,17 @@ class Engine(Protocol):
         until: datetime | None,
         memory_bytes: int | None,
     ) -> AbstractContextManager[Connection]:
-        """Return a connection to a lake's newest snapshot, which the end of the block closes.
+        """Return a connection to a lake's newest snapshot, which is closed at the end of the block.
 
-        lake: its folder or URI; None for the default. memory_bytes: of the engine's process on this machine; None for
-        the engine's default. Raises UsageError if there is no lake, or the engine cannot be reached.
+        lake: its folder or URI; None for the default. since, until: start (included) and end (excluded) of the period.
+        memory_bytes: memory limit of the engine's process on this machine; None for the engine's default. Raises
+        UsageError if there is no lake, or the engine cannot be reached.
         """
         ...
 
 
 def duckdb_of(connection: Connection) -> duckdb.DuckDBPyConnection | None:
-    """Return DuckDB's own connection, also of what `procwire.connect` gives; None for another engine's."""
+    """Return the DuckDB connection of a connection or of a `Database`; None for another engine's."""
     import duckdb
 
     own = getattr(connection, "duckdb", connection)

@@ -1,4 +1,4 @@
-"""The rows of any query, as a format of `sinks` takes them: those know the event's types, SQL has more."""
+"""Conversion of query results for the output formats, which support fewer types than SQL."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import pyarrow as pa
 from procwire.errors import UsageError
 from procwire.sinks.formats import format_named
 
-__all__ = ["ExportableRows", "first_rows"]
+__all__ = ["ExportableRows", "FirstRows"]
 
 
 class ExportableRows:
-    """The rows of a query in types that a format takes, and under names that each occur once.
+    """Iterate over the rows of a query, in types that an output format supports and with unique column names.
 
-    Text formats take text, booleans, numbers, times and bytes; lists, maps and structs become JSON. Parquet and Arrow
-    take all as it is. schema: that of `rows`. way: the name of a format. Raises UsageError for rows that the format
-    cannot hold.
+    Text formats support text, booleans, numbers, times and bytes; lists, maps and structs become JSON. Parquet and
+    Arrow support all types. schema: that of `rows`. format: the name of an output format. Raises UsageError for rows
+    that the format cannot hold.
     """
 
-    def __init__(self, rows: Iterable[pa.RecordBatch], schema: pa.Schema, way: str) -> None:
+    def __init__(self, rows: Iterable[pa.RecordBatch], schema: pa.Schema, format: str) -> None:
         self._rows = rows
-        if format_named(way).sysmon_events:
+        if format_named(format).sysmon_events:
             self.schema = _events(schema)
             return
         names = _distinct(schema.names)
-        kinds = [field.type if format_named(way).binary else _kind(field.type) for field in schema]
+        kinds = [field.type if format_named(format).binary else _kind(field.type) for field in schema]
         self.schema = pa.schema([pa.field(name, kind) for name, kind in zip(names, kinds, strict=True)])
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
@@ -39,17 +39,27 @@ class ExportableRows:
             yield pa.record_batch(columns, schema=self.schema)
 
 
-def first_rows(batches: Iterable[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
-    """Yield the first `limit` rows, in batches that are not empty; None for all."""
-    left = limit
-    for batch in batches:
-        part = batch if left is None else batch.slice(0, left)
-        if part.num_rows:
-            yield part
-        if left is not None:
-            left -= part.num_rows
-            if left <= 0:
+class FirstRows:
+    """The first `limit` rows of batches, in batches that are not empty; None for all. Can be iterated over once."""
+
+    def __init__(self, batches: Iterable[pa.RecordBatch], limit: int | None) -> None:
+        self._batches = batches
+        self._limit = limit
+        self.has_more = False
+        """Whether there are more rows than these; known at the end."""
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        left = self._limit
+        for batch in self._batches:
+            if left is not None and batch.num_rows > left:
+                self.has_more = True
+                batch = batch.slice(0, left)
+            if batch.num_rows:
+                yield batch
+            if self.has_more:
                 return
+            if left is not None:
+                left -= batch.num_rows
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -63,7 +73,7 @@ def _distinct(names: list[str]) -> list[str]:
 
 def _kind(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_decimal(kind):
-        # Such are the sums of integers.
+        # Sums of integers are decimals.
         return pa.int64() if kind.scale == 0 else pa.float64()
     if pa.types.is_floating(kind):
         return pa.float64()
@@ -98,6 +108,6 @@ def _events(result: pa.Schema) -> pa.Schema:
     for column in result:
         is_time = pa.types.is_timestamp(column.type) and column.name in SCHEMA.names
         if is_time and column.type.tz is None:
-            # In the event's XML a time is in UTC, and says so.
+            # Times in the event's XML are explicitly in UTC.
             raise UsageError(f"found {column.name} without a time zone, expected a TIMESTAMPTZ for xml")
     return LIVE_SCHEMA if set(LIVE_SCHEMA.names) <= set(result.names) else SCHEMA

@@ -1,7 +1,7 @@
-"""Questions in a thread of their own: Ctrl-C is heard at once, how far they are is shown, and limits are kept.
+"""Running of queries in another thread, so that Ctrl-C works at once, progress is shown, and limits are enforced.
 
-DuckDB looks for signals between the parts of a query, and a part may take minutes. Some of its functions cannot be
-interrupted at all, and take memory that it does not count: so this process watches both itself.
+DuckDB checks for signals between the parts of a query, and a part may take minutes. Some of its functions cannot be
+interrupted at all, and use memory that it does not count: so this module watches time and memory itself.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ __all__ = ["AbandonedError", "QueryRunner", "Rows"]
 T = TypeVar("T")
 
 _TICK_S = 0.2
-# How long a question that exceeded a limit may take to end, before it is left alone.
+# How long a query that exceeded a limit may take to end before it is abandoned.
 _GRACE_S = 5.0
-# Beside DuckDB's data: Python, Arrow, and the results on their way.
+# Memory beside DuckDB's data: Python, Arrow, and results in transit.
 _OTHER_BYTES = 1 << 30
 
 
 class AbandonedError(LimitError):
-    """A question exceeded a limit, and does not end: its connection must not be closed, which would wait for it."""
+    """A query exceeded a limit and does not end: closing its connection would block."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows of a question, which are computed when they are asked for. They can be read once."""
+    """Iterate over the rows of a query, which are computed on request and can be read once."""
 
     schema: pa.Schema
     batches: Iterator[pa.RecordBatch]
@@ -53,15 +53,15 @@ class Rows:
         return self.batches
 
     def read_all(self) -> pa.Table:
-        """Return the rows that are left, as a table."""
+        """Return the remaining rows as a table."""
         return pa.Table.from_batches(self.batches, self.schema)
 
 
 class QueryRunner:
-    """Runs what asks `connection`, one thing after the other, and interrupts it when a signal comes.
+    """Run queries of `connection` one after the other, and interrupt them when a signal arrives.
 
-    limits: of all that is asked together; None for none. Waiting for the rows to be taken does not count. progress:
-    shows how far each is, in percent. It belongs to one thread.
+    limits: limits of all queries together; None for none. Time in which the caller handles rows does not count.
+    progress: shows the progress of each query, in percent. Use it from one thread only.
     """
 
     def __init__(self, connection: Connection, limits: Limits | None = None, progress: Progress = no_progress) -> None:
@@ -70,19 +70,23 @@ class QueryRunner:
         self._most_bytes = None if limits is None else limits.memory_bytes + _OTHER_BYTES
         self._progress = progress
 
+    def without_limits(self) -> QueryRunner:
+        """Return a runner of the same connection that keeps no limits."""
+        return QueryRunner(self._connection, progress=self._progress)
+
     def ask(self, question: Callable[[], pa.RecordBatchReader]) -> Rows:
-        """Return the rows of a question; raises as `run` does, now and as they are read."""
+        """Return the rows of a query. Raises as `run` does, now and as they are read."""
         reader = self.run(question)
         return Rows(reader.schema, self.each(reader))
 
     def run(self, work: Callable[[], T]) -> T:
-        """Return what `work` gives, or raise what it raises; LimitError when it exceeds a limit."""
+        """Return what `work` returns, or raise what it raises. Raises LimitError when it exceeds a limit."""
         start_s = time.monotonic()
         future: Future[T] = Future()
-        # A daemon: the process does not wait for what cannot be interrupted.
+        # Daemon thread: the process need not wait for a query that cannot be interrupted.
         threading.Thread(target=_fulfil, args=(future, work), daemon=True).start()
         try:
-            # Gone before anything is written: a terminal has one place for both.
+            # Remove the progress display before anything is written: both may use the same terminal.
             with self._progress("%") as on_progress:
                 while not wait([future], timeout=_TICK_S).done:
                     self._check(time.monotonic() - start_s)
@@ -99,7 +103,7 @@ class QueryRunner:
         return future.result()
 
     def each(self, rows: Iterable[T]) -> Iterator[T]:
-        """Yield one after the other, each asked for when it is wanted."""
+        """Yield the items of `rows`, each computed by `run` when it is requested."""
         left = iter(rows)
         while found := self.run(lambda: list(islice(left, 1))):
             yield found[0]
@@ -116,9 +120,9 @@ class QueryRunner:
             on_progress(int(done_percent), 100)
 
     def _interrupted(self, future: Future[T], timeout_s: float = float("inf")) -> bool:
-        """Interrupt what runs, and return whether it ended in time."""
+        """Interrupt the running query, and return whether it ended in time."""
         end_s = time.monotonic() + timeout_s
-        # Repeatedly: what comes before the query has begun interrupts nothing.
+        # Repeatedly, because an interrupt before the query starts has no effect.
         while not future.done() and time.monotonic() < end_s:
             self._connection.interrupt()
             wait([future], timeout=_TICK_S)
@@ -133,7 +137,7 @@ def _fulfil(future: Future[T], work: Callable[[], T]) -> None:
 
 
 def _resident_bytes() -> int:
-    """Return the memory that this process has, in bytes; 0 where that is unknown."""
+    """Return this process's resident memory in bytes; 0 if it is unknown."""
     with suppress(OSError, ValueError, IndexError):
         pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")

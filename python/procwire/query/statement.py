@@ -1,4 +1,4 @@
-"""A query as a user wrote it: read within limits, and checked before anything else is read."""
+"""Reading and checking of a user's query, before any data is read."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ __all__ = ["checked_query", "read_query"]
 
 
 def checked_query(text: str) -> str:
-    """Return a query as it may be run. Raises UsageError for an empty one, and as `engine.one_query` does."""
+    """Return a query that is safe to run. Raises UsageError for an empty one, and as `engine.one_query` does."""
     if not text.strip():
         raise UsageError("found an empty query, expected SQL such as SELECT * FROM connections")
     return one_query(text)
 
 
 def read_query(source: Path | TextIO) -> str:
-    """Read and check the query that a file or a stream holds. Raises UsageError as `checked_query` does, and for a
-    file that cannot be read.
+    """Read a query from a file or a stream, check it, and return it.
+
+    Raises UsageError as `checked_query` does, and for a file that cannot be read.
     """
-    # It may be endless: one character more than a query may have is refused.
+    # The input may be endless: read only one character more than a query may have.
     if not isinstance(source, Path):
         return checked_query(source.read(MOST_BYTES + 1))
     try:

@@ -1,4 +1,4 @@
-"""The views that a query starts from: `connections`, what is counted from it, and what gives it context."""
+"""The views for queries: `connections`, summaries of it, and the events that give it context."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["SQL_TYPES", "VIEWS", "prepare"]
 SQL_TYPES = {pa.string(): "VARCHAR", pa.bool_(): "BOOLEAN", pa.int32(): "INTEGER", pa.int64(): "BIGINT",
               pa.binary(): "BLOB", pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ"}  # fmt: skip
 
-# An attempt made no connection, a close ends one that has its row already, a loss is none.
+# Attempts and losses are not connections, and a close belongs to a connection that has its own row.
 _COUNTS = """
     count(*) FILTER (WHERE record_kind IN ('connection', 'existing')) AS connections,
     count(*) FILTER (WHERE record_kind = 'attempt') AS attempts,
@@ -50,7 +50,7 @@ FROM connections
 WHERE record_kind <> 'loss'
 GROUP BY computer_name, process_guid,
     CASE WHEN process_guid IS NULL THEN process_id END, CASE WHEN process_guid IS NULL THEN process_name END""",
-    # Of what was received, the destination is this machine.
+    # Only initiated connections: the destination of the others is this machine.
     "destinations": f"""
 SELECT dst_ip, dst_host_name, dst_port, network_protocol,
     max(dst_port_name) AS dst_port_name,{_COUNTS},
@@ -67,7 +67,7 @@ FROM connections
 WHERE record_kind <> 'loss' AND network_connection_initiated
 GROUP BY computer_name, process_name, user_name, dst_ip, dst_host_name, dst_port, network_protocol""",
 }
-"""Views over `connections` and their SQL."""
+"""The SQL of the views over `connections`, by name."""
 
 
 Relation: TypeAlias = str | pa.Table
@@ -81,13 +81,15 @@ def prepare(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> None:
-    """Make a DuckDB connection ready for queries: create the views `connections`, `processes`, `destinations`, `pairs`,
-    `process_creations`, `dns_queries` and `enriched`, and the functions on addresses.
+    """Create the views and the functions on addresses in a DuckDB connection.
 
-    relation: what yields the rows of event 3, as it stands after FROM, or a table. Columns of the event have their
-    standard names; those that it lacks are null, but a row without a kind is a connection. Other columns are kept.
-    context: the relations of the events 1 and 22, by `event.Event.table`; None for no rows of either.
-    since, until: leave out the events before `since`, and those from `until` on.
+    The views are `connections`, `processes`, `destinations`, `pairs`, `process_creations`, `dns_queries` and
+    `enriched`.
+
+    relation: a table with the rows of event 3, or SQL for them as after FROM. The event's columns have their standard
+    names; missing ones are null, but a row without a kind is a connection. Other columns are kept.
+    context: the relations of events 1 and 22, by `event.Event.table`; None for no rows of either.
+    since, until: omit the events before `since`, and those from `until` on.
     """
     create_functions(connection)
     rows = {name: _named(connection, rows) for name, rows in {**(context or {}), CONNECTION.table: relation}.items()}

@@ -26,7 +26,7 @@ class Counted(Protocol):
         """Return how many rows were lost."""
 
     @property
-    def trouble(self) -> str | None:
+    def error(self) -> str | None:
         """Return why rows are lost; None if all is well."""
 
 
@@ -40,7 +40,7 @@ class Account:
         self._sink = sink
         self._ledger = ledger
         self._complain = complain
-        self._trouble: str | None = None
+        self._error: str | None = None
         self._told_lost = 0
 
     def take(self, *, left_out: int = 0) -> None:
@@ -48,14 +48,14 @@ class Account:
         ledger, sink = self._ledger, self._sink
         ledger.written, ledger.lost = sink.written, sink.lost
         ledger.left_out = sink.skipped + left_out
-        if sink.trouble != self._trouble:
-            self._trouble = sink.trouble
-            rest = self._trouble or f"writing again; {ledger.lost - self._told_lost:,} rows were lost"
+        if sink.error != self._error:
+            self._error = sink.error
+            rest = self._error or f"writing again; {ledger.lost - self._told_lost:,} rows were lost"
             self._complain(f"{ledger.name}: {rest}")
 
     def take_losses(self) -> int:
         """Return how many rows were lost here and not reported yet; 0 while they cannot be reported."""
-        if self._trouble is not None:
+        if self._error is not None:
             return 0
         untold = self._ledger.lost - self._told_lost
         self._told_lost = self._ledger.lost

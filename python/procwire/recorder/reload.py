@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import stat
-import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from procwire.errors import UsageError
+from procwire.files.watching import Changes
 from procwire.recorder.ledger import ConfigurationLedger
 from procwire.recorder.notices import Notice, Notify
 
@@ -21,46 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["Changes", "LiveRules", "Reloaded", "reloader"]
 
 Step = Callable[["pa.RecordBatch"], "pa.RecordBatch"]
-
-_LOOK_AGAIN_S = 1.0
-
-
-class Changes:
-    """Whether a file has changed; may be asked often, and looks about once in `look_again_s`.
-
-    Told once for each change, and when the file has stood still from one look to the next: until then its editor may
-    still be writing. A file that is gone, or cannot be looked at, is one state more; what is no file (a pipe) has none.
-    """
-
-    def __init__(self, path: Path, *, look_again_s: float = _LOOK_AGAIN_S) -> None:
-        self._path = path
-        self._look_again_s = look_again_s
-        self.settle()
-
-    def settle(self) -> None:
-        """Take the file as it is now for known."""
-        self._known = self._seen = _state(self._path)
-        self._due_s = time.monotonic() + self._look_again_s
-
-    def __call__(self) -> bool:
-        now_s = time.monotonic()
-        if now_s < self._due_s:
-            return False
-        self._due_s = now_s + self._look_again_s
-        before, self._seen = self._seen, _state(self._path)
-        if self._seen != before or self._seen == self._known:
-            return False
-        self._known = self._seen
-        return True
-
-
-def _state(path: Path) -> tuple[int, ...] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    # Some editors write a file anew, others put another in its place, which may be as old.
-    return (found.st_mtime_ns, found.st_size, found.st_ino) if stat.S_ISREG(found.st_mode) else ()
 
 
 class LiveRules:
@@ -92,6 +50,7 @@ class LiveRules:
         self._take(load())
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return a batch with the current configuration applied."""
         return self._step(batch)
 
     @property

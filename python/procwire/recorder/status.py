@@ -67,8 +67,9 @@ class StatusFile:
 
 
 def running_recorders() -> Iterator[dict[str, Any]]:
-    """Yield the state of every recorder that runs, as far as this account may see them: `RecordingLedger.to_dict`,
-    `version` (absent from an older procwire's) and the recorder's `process_id`.
+    """Yield the state of every running recorder that this account may see.
+
+    It is `RecordingLedger.to_dict`, `version` (absent from an older procwire's) and the recorder's `process_id`.
 
     Raises RecordError, after the others, for a recorder of a newer procwire.
     """

@@ -1,4 +1,4 @@
-"""Load, match and analyse Sigma rules: what to detect in connections."""
+"""Sigma rules, which describe what to detect in connections: load, match and analyse them."""
 
 from __future__ import annotations
 

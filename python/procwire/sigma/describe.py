@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from procwire.paths import base_name
 from procwire.plain import plain
 from procwire.sinks.layout import shorten_middle
+from procwire.words import counted
 
 __all__ = ["Row", "alert_line", "reason", "shown_time", "value_text", "what_happened"]
 
@@ -19,25 +21,26 @@ _LONGEST_VALUE = 160
 
 
 def alert_line(row: Row) -> str:
-    """Return a line about a match that happens now: its level, its rule, what happened, and why it matched."""
+    """Return a line about a new match: its level, its rule, what happened, and why it matched."""
     text = " ".join(part for part in (what_happened(row), reason(row)) if part)
     return f"ALERT {row['rule_level']}: {plain(row['rule_title'])}: {text}"
 
 
 def what_happened(row: Row) -> str:
-    r"""Return what a match is: `powershell.exe 4321 (CORP\alice) on WS1 → 203.0.113.5:443 tcp example.com`.
+    r"""Return what happened: `powershell.exe 4321 (CORP\alice) on WS1 → 203.0.113.5:443 tcp example.com`.
 
-    Of a correlation it is how many events there were, and when. The text is safe for a terminal.
+    For a correlation: how many events there were, and when. The text is safe for a terminal.
     """
     if row["correlated_events"] is not None:
         first, last = shown_time(row["first_seen"]), shown_time(row["last_seen"])
-        return f"{row['correlated_events']:,} events{_on(row)}, {first} to {last}"
+        return f"{counted(row['correlated_events'], 'event')}{_on(row)}, {first} to {last}"
     initiated = row["network_connection_initiated"]
     peer = "src" if initiated is False else "dst"
-    # Of udp that a recording met in the middle it is not known.
+    # Unknown for udp flows that began before the recording.
     unknown = initiated is None and row["network_protocol"] == "udp"
     arrow = "↔" if unknown else "←" if peer == "src" else "→"
-    process = " ".join(str(part) for part in (_base_name(row["process_name"]), row["process_id"]) if part is not None)
+    name = row["process_name"] and base_name(row["process_name"])
+    process = " ".join(str(part) for part in (name, row["process_id"]) if part is not None)
     user = f" ({row['user_name']})" if row["user_name"] else ""
     host = f" {row[f'{peer}_host_name']}" if row[f"{peer}_host_name"] else ""
     outcome = f", {row['outcome']}" if row["record_kind"] == "attempt" else ""
@@ -46,7 +49,7 @@ def what_happened(row: Row) -> str:
 
 
 def reason(row: Row) -> str:
-    """Return the fields that made the rule match, such as `because DestinationPort 4444`; empty without any."""
+    """Return the fields that made the rule match, such as `because DestinationPort 4444`; empty if there are none."""
     matched: dict[str, Any] = json.loads(row["matched"] or "{}")
     if not matched:
         return ""
@@ -69,10 +72,6 @@ def value_text(value: object) -> str:
 
 def _on(row: Row) -> str:
     return f" on {row['computer_name']}" if row["computer_name"] else ""
-
-
-def _base_name(path: str | None) -> str | None:
-    return path and path.replace("\\", "/").rpartition("/")[2]
 
 
 def _endpoint(row: Row, end: str) -> str:

@@ -1,7 +1,7 @@
-"""Run rules over all that a lake, or logs, hold.
+"""Run rules over a lake or logs.
 
-DuckDB hands over the columns that rules ask for, which are matched in batches, and then the complete rows of the times
-at which there are matches. Spark finds the rows itself, by the rules' SQL.
+DuckDB returns the columns that rules need, which are matched in batches, and then the complete rows of the times with
+matches. Spark finds the rows itself, by the rules' SQL.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ _MOST_TESTS = 100
 
 
 def detect(connection: Connection, ruleset: RuleSet, *, minimum_level: Level | None = None) -> pa.RecordBatchReader:
-    """Return the matches of rules with what a connection has (`procwire.connect`, or Spark's), as batches of `SCHEMA`.
+    """Return the matches of rules in a connection's data (`procwire.connect`, or Spark's), as batches of `SCHEMA`.
 
-    A row stands for each event and rule, and for each time that a correlation held, in no order.
+    There is a row for each event and rule, and for each time that a correlation held, in no particular order.
 
-    minimum_level: leaves out rules below it.
+    minimum_level: omit rules below it.
     """
     wanted = ruleset.at_least(minimum_level) if minimum_level else ruleset
     return pa.RecordBatchReader.from_batches(SCHEMA, _matches(connection, wanted.rules))
@@ -67,7 +67,7 @@ def _matches(connection: Connection, rules: Sequence[Rule]) -> Iterator[pa.Recor
             yield from _events(connection, view, present, some)
     for rule in rules:
         if rule.correlation is not None:
-            # All of its rules must see the same events.
+            # All rules of a correlation must see the same events.
             view = (
                 "enriched"
                 if views["enriched"] and any(one.needs_processes for one in rule.correlation.rules)
@@ -77,9 +77,9 @@ def _matches(connection: Connection, rules: Sequence[Rule]) -> Iterator[pa.Recor
 
 
 def _sources(rule: Rule, views: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Return the views in which a rule's events are.
+    """Return the views that contain a rule's events.
 
-    Names that were looked up are with a recording's connections, too.
+    Names that were looked up are also in a recording's connections.
     """
     if rule.view == "dns_queries":
         return ("connections", *(("dns_queries",) if views["dns_queries"] else ()))
@@ -87,7 +87,7 @@ def _sources(rule: Rule, views: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
 
 
 class _Source:
-    """Represent a view, with what stands in for columns that rules ask for and it lacks."""
+    """Hold a view, with substitutes for columns that rules need but it lacks."""
 
     def __init__(self, view: str, present: Sequence[str], rules: Sequence[Rule]) -> None:
         asked = dict.fromkeys(column for rule in rules for column in rule.columns)
@@ -103,7 +103,7 @@ def _null(name: str) -> str:
 
 
 def _columns(connection: Connection, view: str) -> list[str]:
-    """Return the view's columns; none if there is no such view."""
+    """Return the view's columns; empty if there is no such view."""
     import duckdb
 
     try:
@@ -130,7 +130,7 @@ def _events(
 
 
 def _few(rules: Sequence[Rule]) -> Iterator[Sequence[Rule]]:
-    """Return the rules, so many at once that Spark can compile what they ask for: a method of Java's has 64 KB."""
+    """Yield groups of rules small enough for Spark to compile: a Java method has at most 64 KB."""
     some: list[Rule] = []
     tests = 0
     for rule in rules:
@@ -145,7 +145,7 @@ def _few(rules: Sequence[Rule]) -> Iterator[Sequence[Rule]]:
 
 
 def _whole_rows(connection: duckdb.DuckDBPyConnection, source: _Source, matcher: Matcher) -> Iterator[pa.RecordBatch]:
-    """Return the rows of the times of matches. Few columns are read of all rows, all columns of few."""
+    """Yield the complete rows of the times with matches: few columns of all rows are read, all columns of few rows."""
     times: set[datetime | None] = set()
     names = dict.fromkeys(("event_creation_time", "record_kind", *source.columns))
     for batch in connection.sql(f"SELECT {', '.join(names)} FROM {source.sql}").to_arrow_reader(_ROWS_AT_ONCE):

@@ -31,7 +31,7 @@ class MatchCount:
     title: str
     rule_id: str | None
     host: str | None
-    """None where the events do not name it."""
+    """The computer's name; None if the events do not name it."""
     matches: int
     first: datetime | None
     last: datetime | None
@@ -40,18 +40,18 @@ class MatchCount:
 class MatchOverview:
     """Add up batches of `sigma.SCHEMA`, and store the latest `most` matches, or all with None.
 
-    It belongs to one thread.
+    Not safe for use by several threads.
     """
 
     def __init__(self, most: int | None = None) -> None:
         self.count = 0
-        """Matches so far."""
+        """Number of matches so far."""
         self._most = most
         self._counts: list[pa.Table] = []
         self._latest: list[pa.Table] = []
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Count the matches, and keep those that may be among the latest."""
+        """Count the matches, and store those that may be among the latest."""
         time = pc.coalesce(batch.column("event_creation_time"), batch.column("event_recorded_time"))
         first = pc.coalesce(batch.column("first_seen"), time)
         rows = pa.Table.from_batches([batch]).select(_NEEDED).append_column("time", time)
@@ -79,7 +79,7 @@ class MatchOverview:
         ]
 
     def latest(self) -> list[Mapping[str, Any]]:
-        """Return the latest matches, the latest first: what `sigma.describe` takes."""
+        """Return the latest matches, the latest first, as rows for `sigma.describe`."""
         return [row for table in self._latest for row in table.to_pylist()]
 
 

@@ -14,8 +14,8 @@ Kind = Literal["mistake", "unreadable", "other events"]
 class Problem:
     """Describe a rule, or a file, that is not run, and why.
 
-    line: where the rule begins, from 1. kind: `unreadable` is a file that may be read another time; `other events` is a
-    rule about other events than connections, which is no fault.
+    line: where the rule begins, from 1. kind: `unreadable` is a file that may be readable later; `other events` is a
+    rule about other events than connections, which is not a mistake.
     """
 
     path: str
@@ -26,13 +26,13 @@ class Problem:
 
     @property
     def is_ours(self) -> bool:
-        """Return whether it is about connections, as far as is known."""
+        """Return whether it is about connections, as far as known."""
         return self.kind != "other events"
 
 
 class Unusable(Exception):  # noqa: N818 - it never leaves the package: it becomes a Problem
-    """Report that what a rule asks for has no counterpart; the text says what was found."""
+    """Signal that a rule needs something that connections do not have; the text says what was found."""
 
 
 class OtherEvents(Unusable):
-    """Report that a rule is about other events than connections."""
+    """Signal that a rule is about other events than connections."""

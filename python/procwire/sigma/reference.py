@@ -1,7 +1,7 @@
-"""Whether a rule matches one event, straight from the Sigma specification: the plain form to which tests hold the rest.
+"""The reference for whether a rule matches an event, straight from the Sigma specification: tests compare with it.
 
-An event is what the log says: Sysmon's fields as texts, `-`, empty or absent where there is no value. It shares nothing
-with the SQL and the matcher, not even the parsed tree: it walks pySigma's own.
+An event is what the log says: Sysmon's fields as texts; `-`, empty or absent means no value. The reference shares
+nothing with the SQL and the matcher, not even the parsed tree: it walks pySigma's own.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _holds(condition: Any, event: Event) -> bool:
 
 
 def _value(event: Event, name: str) -> str | None:
-    """Return a field's text; None where there is none."""
+    """Return a field's text; None if it has none."""
     text = event.get(name)
     return None if text in (None, "", "-") else text
 
@@ -143,7 +143,7 @@ def _is_like(text: str, wanted: SigmaString) -> bool:
 
 
 def _is_in(name: str, wanted: Any, event: Event) -> bool:
-    """Return whether a field's text contains what was given without a field."""
+    """Return whether a field's text contains a value that was given without a field."""
     text = _value(event, name)
     if text is None:
         return False
@@ -157,12 +157,12 @@ def _is_in(name: str, wanted: Any, event: Event) -> bool:
 
 
 def _lower(text: str) -> str:
-    """Fold a text character by character: its length stays, and the last sigma of a word is one like the others."""
+    """Fold a text character by character: its length stays, and a final sigma is treated like any other."""
     return "".join("i" if character == "İ" else character.lower() for character in text)
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """Return the address; an IPv4 address that is written as an IPv6 one is that IPv4 address."""
+    """Return the address, None if it is none; an IPv4 address written as IPv6 becomes IPv4."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -171,7 +171,7 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def _forms(name: str, text: str, pattern: str) -> list[str]:
-    """Return an IPv6 address in every form in which logs have it, where a pattern distinguishes them."""
+    """Return the forms of an IPv6 address in logs, if a pattern can distinguish them."""
     address = _address(text) if name in _ADDRESSES and ":" in text else None
     if address is None:
         return [text]
@@ -186,7 +186,7 @@ def _lies_in(text: str, wanted: SigmaCIDRExpression) -> bool:
     if address is None:
         return False
     if isinstance(network, IPv6Network) and isinstance(address, IPv4Address):
-        # Within ::ffff:0:0/96 it is a network of IPv4 addresses; a wider one is none.
+        # Within ::ffff:0:0/96 it is a network of IPv4 addresses; a wider one contains none.
         return network.prefixlen >= 96 and IPv6Address(f"::ffff:{address}") in network
     return address in network
 

@@ -1,6 +1,6 @@
 """Compile a rule's tree to an SQL predicate, in DuckDB's dialect, for people to read and for DuckDB and Spark to run.
 
-A test of a column that is null is null, which is no match; `IS NOT TRUE` makes its opposite one.
+A test of a column that is null is null, which does not match; `IS NOT TRUE` makes its negation match.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _TIME_FORMAT = "'%Y-%m-%d %H:%M:%S.%g'"
 
 
 def to_sql(node: Node) -> str:
-    """Return the predicate on columns of `connections` or `enriched`: true where the tree matches, else false or null.
+    """Return the predicate on columns of `connections` or `enriched`: true if the tree matches, else false or null.
 
-    It needs no parentheres around it where it is combined.
+    It needs no parentheses when it is combined.
     """
     match node:
         case Leaf():
@@ -63,7 +63,7 @@ def _enclosed(sql: str) -> str:
 
 
 def _alternatives(operands: Sequence[Node]) -> list[str]:
-    """Return one term for each, except that values of one column become one IN."""
+    """Return one term for each operand, except that values of one column become one IN."""
     terms = []
     for key, group in groupby(operands, _listed):
         nodes = list(group)
@@ -76,14 +76,14 @@ def _alternatives(operands: Sequence[Node]) -> list[str]:
 
 
 def _listed(node: Node) -> tuple[str, bool] | None:
-    """Return what is compared, if the node asks whether a column has a value."""
+    """Return the compared expression, if the node tests whether a column has a certain value; else None."""
     if isinstance(node, Leaf) and isinstance(node.test, Equal) and not isinstance(node.test.value, bool):
         return _subject(node), node.test.cased
     return None
 
 
 def _subject(leaf: Leaf) -> str:
-    """Return what the leaf compares: the column, or its text in lower case."""
+    """Return SQL for what the leaf compares: the column, or its text in lower case."""
     test, kind = leaf.test, kind_of(leaf.column)
     if isinstance(test, Equal) and not isinstance(test.value, str):
         return leaf.column
@@ -134,7 +134,7 @@ def _leaf(leaf: Leaf) -> str:
 
 
 def _either_form(leaf: Leaf, parts: Sequence[Part], test: Callable[[str], str]) -> str:
-    """Return the test of the text; for an IPv6 address also of the form in which Sysmon writes it, all eight groups."""
+    """Return SQL that tests the text, and for an IPv6 address also Sysmon's form of it, with all eight groups."""
     short = test(_subject(leaf))
     if leaf.column not in ADDRESS_BYTES or not any(isinstance(part, str) and ":" in part for part in parts):
         return short
@@ -165,7 +165,7 @@ def _network(column: str, network: str) -> str:
         return f"{column} = unhex('{first.hex()}') /* {network} */"
     test = f"{column} BETWEEN unhex('{first.hex()}') AND unhex('{last.hex()}')"
     if first < _IPV4[0] and last >= _IPV4[0]:
-        # Wider than all of IPv4, such as ::/0: it holds IPv6 addresses only.
+        # A network that includes all of IPv4, such as ::/0, contains only IPv6 addresses.
         test += f" AND NOT {column} BETWEEN unhex('{_IPV4[0].hex()}') AND unhex('{_IPV4[1].hex()}')"
         return f"({test}) /* {network} */"
     return f"{test} /* {network} */"

@@ -17,7 +17,7 @@ _SHOWN_PROBLEMS = 3
 
 
 def load_usable(rules: Iterable[str | Path] | RuleSet, level: Level | None = None) -> RuleSet:
-    """Load the rules of files and folders, as `load` does, or take those that were loaded; of at least a level.
+    """Return the rules of at least a level: load them from files and folders, or use a loaded set.
 
     Raises UsageError if none runs.
     """
@@ -33,7 +33,7 @@ def load_usable(rules: Iterable[str | Path] | RuleSet, level: Level | None = Non
 def summary(rules: RuleSet, what: str, level: Level | None = None) -> str:
     """Return a line with how many rules ran, which did not, and why.
 
-    what: the verb for those that do, such as `ran`. level: the lowest of the rules that were chosen.
+    what: the verb for those that did, such as `ran`. level: the lowest level of the chosen rules.
     """
     above = f" of level {level} and above" if level and level != "informational" else ""
     return "; ".join([f"{counted(len(rules.rules), 'Sigma rule')}{above} {what}", *_problems(rules)])

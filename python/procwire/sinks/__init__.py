@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from procwire.sinks.formats import SINKS, Format, open_sink, sink_for_suffix
     from procwire.sinks.glance import AT_A_GLANCE, CONNECTION_COLUMNS, RECORDING_COLUMNS
-    from procwire.sinks.protocol import Sink, Terminal
+    from procwire.sinks.protocol import Sink, Terminal, write_all
 
 __all__ = [
     "AT_A_GLANCE",
@@ -18,6 +18,7 @@ __all__ = [
     "Terminal",
     "open_sink",
     "sink_for_suffix",
+    "write_all",
 ]
 
 _HOMES = {
@@ -30,6 +31,7 @@ _HOMES = {
     "Terminal": "protocol",
     "open_sink": "formats",
     "sink_for_suffix": "formats",
+    "write_all": "protocol",
 }
 
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from rich.cells import cell_len
 
+from procwire.paths import base_names
 from procwire.sinks.cells import sysmon_time
 from procwire.sinks.layout import Column, shorten, shorten_middle
 from procwire.sinks.plain import plain_text
@@ -66,13 +67,9 @@ def _short_time(batch: pa.RecordBatch) -> pa.StringArray:
     return pc.utf8_slice_codeunits(_time(batch), 5, 19)
 
 
-def _last_part(texts: pa.StringArray, separators: str) -> pa.StringArray:
-    return pc.replace_substring_regex(texts, f"^.*[{separators}]", "")
-
-
 def base_name(batch: pa.RecordBatch) -> pa.StringArray:
     """Return the last part of process_name."""
-    return _last_part(plain_text(batch.column("process_name")), r"\\/")
+    return base_names(plain_text(batch.column("process_name")))
 
 
 def process_and_id(batch: pa.RecordBatch) -> pa.StringArray:
@@ -86,7 +83,7 @@ def _user(batch: pa.RecordBatch) -> pa.StringArray:
 
 def account(batch: pa.RecordBatch) -> pa.StringArray:
     """Return user_name without its domain."""
-    return _last_part(plain_text(batch.column("user_name")), r"\\")
+    return pc.replace_substring_regex(plain_text(batch.column("user_name")), r"(?s)^.*\\", "")
 
 
 def _direction(batch: pa.RecordBatch) -> pa.StringArray:

@@ -27,9 +27,9 @@ class SyslogSocket:
         self._now = now
 
     @property
-    def trouble(self) -> str | None:
+    def error(self) -> str | None:
         """Return why rows are lost; None if they are not."""
-        return self._log.trouble
+        return self._log.error
 
     def write(self, batch: pa.RecordBatch) -> int:
         """Send each row; return how many were lost."""

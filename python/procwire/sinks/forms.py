@@ -58,27 +58,27 @@ _JSON_COLUMNS = ("process_ancestry",)
 _EMPTY = "-"
 
 
-def line_form(way: str, kept: Sequence[Field], names: Names) -> list[Part]:
+def line_form(format: str, kept: Sequence[Field], names: Names) -> list[Part]:
     """Return the form of a connection's line; xml and syslog have all fields of an event, whatever is `kept`."""
-    if way == "ndjson":
+    if format == "ndjson":
         return _ndjson(kept, names)
-    if way == "csv":
+    if format == "csv":
         return _csv(kept)
-    return _xml(is_loss=False) if way == "xml" else _syslog(is_loss=False)
+    return _xml(is_loss=False) if format == "xml" else _syslog(is_loss=False)
 
 
-def loss_form(way: str, kept: Sequence[Field], names: Names) -> list[Part]:
+def loss_form(format: str, kept: Sequence[Field], names: Names) -> list[Part]:
     """Return the form of a line that reports a loss."""
-    if way in SYSMON_WAYS:
-        return _xml(is_loss=True) if way == "xml" else _syslog(is_loss=True)
-    return line_form(way, kept, names)
+    if format in SYSMON_WAYS:
+        return _xml(is_loss=True) if format == "xml" else _syslog(is_loss=True)
+    return line_form(format, kept, names)
 
 
-def header(way: str, columns: Sequence[str]) -> str:
+def header(format: str, columns: Sequence[str]) -> str:
     """Return the text before the first line."""
-    if way == "xml":
+    if format == "xml":
         return XML_HEADER
-    return ",".join(columns) + "\r\n" if way in ("csv", "csv-safe") else ""
+    return ",".join(columns) + "\r\n" if format in ("csv", "csv-safe") else ""
 
 
 def loss_text(events_lost: int, attribution: str | None) -> str:
@@ -98,8 +98,8 @@ def stamp(time_s: float, computer_name: str | None) -> str:
     return start if computer_name is None else start + re.sub("[^!-~]+", "_", computer_name) + " "
 
 
-def _style(field: Field, way: str) -> str:
-    return f"{way}-time" if field.name in _TIMES else way
+def _style(field: Field, format: str) -> str:
+    return f"{format}-time" if field.name in _TIMES else format
 
 
 def _ndjson(kept: Sequence[Field], names: Names) -> list[Part]:

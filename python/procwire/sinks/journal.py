@@ -55,7 +55,7 @@ class ParquetParts:
             seconds=rotation.seconds or DEFAULT_S,
         )
         self._worker = ThreadPoolExecutor(1, "procwire-parquet")
-        self.trouble: str | None = None
+        self.error: str | None = None
         """Why rows were not published when it was time."""
         self._published: list[Future[None]] = []
         left = _left(place, "journal")
@@ -70,12 +70,12 @@ class ParquetParts:
     def append(self, batch: pa.RecordBatch) -> None:
         """Write a batch to the journal. Raises OSError if that fails; the journal is then as before."""
         message = batch.serialize()
-        self.trouble = None
+        self.error = None
         if not self._journal.is_empty and self._rotation.too_large(self._journal.size + len(message)):
             try:
                 self.rotate()
             except (OSError, UsageError) as error:
-                self.trouble = f"cannot rotate {self._place.path}: {error}"
+                self.error = f"cannot rotate {self._place.path}: {error}"
         self._journal.append(message)
 
     def tick(self) -> None:

@@ -25,7 +25,7 @@ _SYSLOG_HEAD_BYTES = len(b"Nov  4 ")
 
 class _Target(Protocol):
     @property
-    def trouble(self) -> str | None: ...
+    def error(self) -> str | None: ...
 
     def write(self, lines: Bytes, count: int) -> int:
         """Write whole lines, so many; return how many were lost."""
@@ -48,9 +48,9 @@ class LineOutput:
         return not isinstance(self._target, _Datagrams)
 
     @property
-    def trouble(self) -> str | None:
+    def error(self) -> str | None:
         """Return the last error; None if all is well again."""
-        return self._target.trouble
+        return self._target.error
 
     def write(self, lines: Bytes, written: int, skipped: int = 0) -> None:
         """Write whole lines; written, skipped: how many rows they are, and how many the format has no form for."""
@@ -69,47 +69,47 @@ class LineOutput:
 
 
 def line_output(
-    way: str, path: Path | None, columns: Sequence[str], rotation: Rotation, stream: BinaryIO | None
+    format: str, path: Path | None, columns: Sequence[str], rotation: Rotation, stream: BinaryIO | None
 ) -> LineOutput:
-    """Open an output of lines: `way` and `path` choose it as they do for `recording.RecordingOutput`.
+    """Open an output of lines: `format` and `path` choose it as they do for `recording.RecordingOutput`.
 
     columns: their names. Raises UsageError for what cannot be written to.
     """
     if path is None:
         if stream is None:
             return LineOutput(_Datagrams(LogSocket(SYSTEM_LOG)))
-        return LineOutput(_Stream(way, columns, stream, closes=False))
+        return LineOutput(_Stream(format, columns, stream, closes=False))
     place = find(path)
     found = place.stat()
     if place.descriptor is None and (found is None or stat.S_ISREG(found.st_mode)):
-        return LineOutput(_File(RotatingFile(place, text_form(way, columns), rotation)))
+        return LineOutput(_File(RotatingFile(place, text_form(format, columns), rotation)))
     with place:
         if found is not None and stat.S_ISSOCK(found.st_mode):
-            if way != "syslog":
-                raise UsageError(f"found the socket {path}, expected a file or a pipe for {way}")
+            if format != "syslog":
+                raise UsageError(f"found the socket {path}, expected a file or a pipe for {format}")
             return LineOutput(_Datagrams(LogSocket(path.resolve())))
         try:
             opened = os.fdopen(place.open(os.O_WRONLY), "wb")
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror}") from error
-    return LineOutput(_Stream(way, columns, opened, closes=True))
+    return LineOutput(_Stream(format, columns, opened, closes=True))
 
 
-def text_form(way: str, columns: Sequence[str]) -> Form:
-    """Return how the text files of a way begin and end, and what shows that one is ours."""
-    start = header(way, columns).encode()
-    if way == "xml":
+def text_form(format: str, columns: Sequence[str]) -> Form:
+    """Return how the text files of a format begin and end, and what shows that one is ours."""
+    start = header(format, columns).encode()
+    if format == "xml":
         return Form(start, b"</Events>\n", last_line_end(b"</Event>\n", lambda _: True))
-    if way in ("csv", "csv-safe"):
+    if format in ("csv", "csv-safe"):
         return Form(start, b"", last_line_end(b"\r\n", lambda _: True))
-    if way == "ndjson":
+    if format == "ndjson":
         first = f'{{"{columns[0]}":'.encode()
 
         def is_ours(head: bytes) -> bool:
             return head.startswith(first) or first.startswith(head)
 
         return Form(b"", b"", begun_with(is_ours, last_line_end(b"\n", is_ours)))
-    if way == "syslog":
+    if format == "syslog":
         return Form(b"", b"", last_line_end(b"\n", _is_syslog))
     # A table's lines have no mark.
     return Form(b"", b"", not_ours)
@@ -122,13 +122,13 @@ def _is_syslog(head: bytes) -> bool:
 class _Stream:
     """Write a pipe or a device, flushed piece by piece."""
 
-    trouble: str | None = None
+    error: str | None = None
 
-    def __init__(self, way: str, columns: Sequence[str], stream: BinaryIO, *, closes: bool) -> None:
+    def __init__(self, format: str, columns: Sequence[str], stream: BinaryIO, *, closes: bool) -> None:
         self._stream = stream
         self._closes = closes
-        self._end = b"</Events>\n" if way == "xml" else b""
-        stream.write(header(way, columns).encode())
+        self._end = b"</Events>\n" if format == "xml" else b""
+        stream.write(header(format, columns).encode())
 
     def write(self, lines: Bytes, count: int) -> int:
         del count
@@ -153,22 +153,22 @@ class _File:
 
     def __init__(self, file: RotatingFile) -> None:
         self._file = file
-        self.trouble: str | None = None
+        self.error: str | None = None
 
     def write(self, lines: Bytes, count: int) -> int:
         try:
             self._file.append(lines)
         except (OSError, UsageError) as error:
-            self.trouble = _told(error)
+            self.error = _reason(error)
             return count
-        self.trouble = self._file.trouble
+        self.error = self._file.error
         return 0
 
     def tick(self) -> None:
         try:
             self._file.tick()
         except (OSError, UsageError) as error:
-            self.trouble = _told(error)
+            self.error = _reason(error)
 
     def close(self) -> None:
         self._file.close()
@@ -181,8 +181,8 @@ class _Datagrams:
         self._log = log
 
     @property
-    def trouble(self) -> str | None:
-        return self._log.trouble
+    def error(self) -> str | None:
+        return self._log.error
 
     def write(self, lines: Bytes, count: int) -> int:
         return count - self._log.send(bytes(lines).split(b"\n")[:-1])
@@ -194,7 +194,7 @@ class _Datagrams:
         self._log.close()
 
 
-def _told(error: OSError | UsageError) -> str:
+def _reason(error: OSError | UsageError) -> str:
     if isinstance(error, OSError):
         return f"cannot write {error.filename or 'the file'}: {error.strerror}"
     return str(error)

@@ -12,6 +12,8 @@ from procwire.sinks.cells import sysmon_time
 from procwire.sinks.connections import MARK, account, address, base_name, fit_ends, gap, process_and_id
 from procwire.sinks.layout import Column, shorten, styled
 from procwire.sinks.plain import plain_text
+from procwire.units import sized
+from procwire.words import counted
 
 __all__ = ["RECORDING_COLUMNS", "alert_lines", "loss_lines", "recording_columns"]
 
@@ -26,8 +28,7 @@ RECORDING_COLUMNS = (
 
 _MIDDLE, _WIDE = 100, 160
 _DOT = " · "
-_TOLD = pa.array(["attempt", "close", "existing"])
-_UNITS = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
+_MARKED = pa.array(["attempt", "close", "existing"])
 
 
 def recording_columns(width: int) -> list[Column]:
@@ -69,7 +70,7 @@ def loss_lines(losses: pa.RecordBatch, width: int, colours: bool) -> bytes:
         for attribution in losses.column("attribution").to_pylist()
     ]
     texts = [
-        f"{time}{' ' * gap(width)}{f'{count or 0:,}'} event{' was' if count == 1 else 's were'} {fate}"
+        f"{time}{' ' * gap(width)}{counted(count or 0, 'event')} {'was' if count == 1 else 'were'} {fate}"
         for time, count, fate in zip(times, counts, fates, strict=True)
     ]
     return "".join(f"{start}{shorten(text, width)}{end}\n" for text in texts).encode()
@@ -81,11 +82,11 @@ def alert_lines(alerts: pa.RecordBatch, width: int, colours: bool) -> bytes:
     times = pc.fill_null(_times(width)[1](alerts), "-").to_pylist()
     texts = [pc.fill_null(plain_text(alerts.column(name)), "-").to_pylist() for name in ("rule_level", "rule_title")]
     whose, peers = (pc.fill_null(column, "-").to_pylist() for column in (process_and_id(alerts), _peer(alerts)))
-    told = [
+    lines = [
         f"{time}{' ' * gap(width)}ALERT {level}: {title} ({process} {peer})".replace(MARK, "")
         for time, level, title, process, peer in zip(times, *texts, whose, peers, strict=True)
     ]
-    return "".join(f"{start}{shorten(text, width)}{end}\n" for text in told).encode()
+    return "".join(f"{start}{shorten(text, width)}{end}\n" for text in lines).encode()
 
 
 def _times(width: int) -> tuple[int, Callable[[pa.RecordBatch], pa.StringArray]]:
@@ -161,7 +162,7 @@ def _rule(batch: pa.RecordBatch) -> pa.StringArray:
 
 def _outcome(batch: pa.RecordBatch) -> pa.StringArray:
     kind = batch.column("record_kind")
-    if not pc.any(pc.is_in(kind, value_set=_TOLD)).as_py():
+    if not pc.any(pc.is_in(kind, value_set=_MARKED)).as_py():
         return pa.array([""]).take(pa.nulls(batch.num_rows, pa.int32()).fill_null(0))
     outcome = pc.replace_substring(pc.fill_null(plain_text(batch.column("outcome")), "failed"), "-", " ")
     closed = pc.binary_join_element_wise(
@@ -180,9 +181,4 @@ def _seconds(microseconds: pa.Int64Array) -> pa.StringArray:
 
 
 def _bytes(counts: pa.Int64Array, what: str) -> pa.StringArray:
-    texts = pc.binary_join_element_wise(", ", counts.cast(pa.string()), f" B{what}", "")
-    for size, unit in reversed(_UNITS):
-        scaled = pc.round(pc.divide(counts.cast(pa.float64()), float(size)), 1).cast(pa.string())
-        large = pc.binary_join_element_wise(", ", scaled, f" {unit}{what}", "")
-        texts = pc.if_else(pc.greater_equal(counts, size), large, texts)
-    return pc.fill_null(texts, "")
+    return pa.array(["" if count is None else f", {sized(count)}{what}" for count in counts.to_pylist()], pa.string())

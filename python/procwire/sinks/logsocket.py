@@ -32,7 +32,7 @@ class LogSocket:
         self._path = path
         self._patient = True
         self._retry_at = 0.0
-        self.trouble: str | None = None
+        self.error: str | None = None
         self._socket: socket.socket | None = None
         try:
             self._connect()
@@ -81,12 +81,12 @@ class LogSocket:
                     raise
                 break
             sent += 1
-        self._patient, self.trouble = True, None
+        self._patient, self.error = True, None
         return sent
 
     def _reconnected(self) -> socket.socket:
         if time.monotonic() < self._retry_at:
-            raise ConnectionRefusedError(0, self.trouble or "gone")
+            raise ConnectionRefusedError(0, self.error or "gone")
         self._retry_at = time.monotonic() + _RETRY_S
         self._connect()
         assert self._socket is not None
@@ -99,12 +99,12 @@ class LogSocket:
             poll.register(self._socket, select.POLLOUT)
             self._patient = bool(poll.poll(_WAIT_S * 1000))
         if not self._patient:
-            self.trouble = f"the system log {self._path} takes no more"
+            self.error = f"the system log {self._path} takes no more"
         return self._patient
 
     def _fail(self, error: OSError) -> None:
-        if self.trouble is None:
-            self.trouble = f"cannot write to the system log {self._path}: {error.strerror}"
+        if self.error is None:
+            self.error = f"cannot write to the system log {self._path}: {error.strerror}"
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.close()

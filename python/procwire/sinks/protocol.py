@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Sink", "Terminal"]
+__all__ = ["Sink", "Terminal", "write_all"]
 
 
 class Sink(Protocol):
@@ -29,3 +31,23 @@ class Terminal:
 
     width: int
     colours: bool = False
+
+
+def write_all(
+    batches: Iterable[pa.RecordBatch],
+    sink: Sink,
+    held: Callable[[], AbstractContextManager[None]] = nullcontext,
+    after: Callable[[], object] | None = None,
+) -> int:
+    """Write batches to a sink, which stays open, and return the number of rows.
+
+    held: entered around each batch, to hold back what must not interrupt it. after: called after each batch.
+    """
+    count = 0
+    for batch in batches:
+        with held():
+            sink.write(batch)
+            if after is not None:
+                after()
+        count += batch.num_rows
+    return count

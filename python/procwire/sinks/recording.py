@@ -34,10 +34,10 @@ _SPARSE = frozenset(kept.named(names) for kept in fields("live", "provenance", "
 )
 
 WAYS = {each.name: each for each in FORMATS if each.sink is not None}
-"""The ways out of a recording, by name."""
-for _way in WAYS.values():
+"""The formats that a recording can write, by name."""
+for _format in WAYS.values():
     # Now: the account that records may not be allowed to read modules later.
-    _way.load()
+    _format.load()
 
 # A message of Arrow's costs 8 KB, however few rows it holds.
 _GATHER_S = 1.0
@@ -48,30 +48,30 @@ class _Target(Protocol):
     """Write batches; each call returns how many rows were lost in it."""
 
     @property
-    def trouble(self) -> str | None: ...
+    def error(self) -> str | None: ...
     def write(self, batch: pa.RecordBatch) -> int: ...
     def tick(self) -> int: ...
     def close(self) -> int: ...
 
 
 class RecordingOutput:
-    """Write a recording to one sink, chosen by `way`, a name of WAYS, and by what `path` is.
+    """Write a recording to one sink, chosen by `format`, a name of WAYS, and by what `path` is.
 
-    way: table, ndjson, csv, xml, syslog: text; arrow, parquet. `xml` and `syslog` take `event.LIVE_SCHEMA` only. path:
+    format: table, ndjson, csv, xml, syslog: text; arrow, parquet. `xml` and `syslog` need `event.LIVE_SCHEMA`. path:
     a file, which is appended to if it exists; a pipe or device; with `syslog` a Unix socket, too. Without one, rows go
     to `stream`, and with `syslog` and no stream to the system's log. schema: of the batches. rotate_bytes, rotate_s: a
     file is set aside when it would grow larger, and where this many seconds divide Unix time; None for never (Parquet:
     `journal.DEFAULT_BYTES`, `journal.DEFAULT_S`). keep: how many files set aside to keep, None for all. terminal: if
     `stream` is one.
 
-    A file that cannot be written (a full disk) does not end the recording: its rows are counted as lost, `trouble` says
+    A file that cannot be written (a full disk) does not end the recording: its rows are counted as lost, `error` says
     why, and the next batch is tried again. A pipe whose reader has closed it raises BrokenPipeError.
 
     Raises UsageError, at the start only, for targets that cannot be written.
     """
 
     written: int
-    """Rows handed over to the kernel; of Arrow and Parquet up to a second's are still on their way."""
+    """Rows handed over to the kernel; up to a second's rows of Arrow and Parquet are still pending."""
     skipped: int
     """Rows that the format has no event for: attempts, closes and others, with `xml` and `syslog`."""
     lost: int
@@ -79,7 +79,7 @@ class RecordingOutput:
 
     def __init__(
         self,
-        way: str,
+        format: str,
         path: Path | None,
         schema: pa.Schema,
         *,
@@ -90,17 +90,17 @@ class RecordingOutput:
         stream: BinaryIO | None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        found = format_named(way)
+        found = format_named(format)
         if found.sysmon_events and schema != LIVE_SCHEMA:
-            raise UsageError(f"found --names or --columns, expected neither with {way}, which holds whole events")
+            raise UsageError(f"found --names or --columns, expected neither with {format}, which holds whole events")
         self._events_only = found.sysmon_events
         self._target = _target(found, path, schema, Rotation(rotate_bytes, rotate_s, keep, now), terminal, stream)
         self.written = self.skipped = self.lost = 0
 
     @property
-    def trouble(self) -> str | None:
+    def error(self) -> str | None:
         """Return the last error: rows were lost, or a file could not be rotated; None if all is well again."""
-        return self._target.trouble
+        return self._target.error
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write a batch of the schema."""
@@ -123,13 +123,13 @@ class RecordingOutput:
         self.lost += lost
 
 
-def _opened(way: Format, stream: BinaryIO, schema: pa.Schema, terminal: Terminal | None) -> Sink:
-    options = {"sparse": _SPARSE, "json": JSON_COLUMNS} if way.objects else {}
-    return way.open(stream, schema, terminal, **options)
+def _opened(format: Format, stream: BinaryIO, schema: pa.Schema, terminal: Terminal | None) -> Sink:
+    options = {"sparse": _SPARSE, "json": JSON_COLUMNS} if format.objects else {}
+    return format.open(stream, schema, terminal, **options)
 
 
 def _target(
-    way: Format,
+    format: Format,
     path: Path | None,
     schema: pa.Schema,
     rotation: Rotation,
@@ -137,38 +137,38 @@ def _target(
     stream: BinaryIO | None,
 ) -> _Target:
     if path is None and stream is None:
-        if way.name != "syslog":
-            raise UsageError(f"found no output, expected a file or a stream for {way.name}")
+        if format.name != "syslog":
+            raise UsageError(f"found no output, expected a file or a stream for {format.name}")
         return SyslogSocket(SYSTEM_LOG)
     if path is None:
         assert stream is not None
-        return _Stream(_opened(way, stream, schema, terminal), stream, closes=False)
+        return _Stream(_opened(format, stream, schema, terminal), stream, closes=False)
     place = find(path)
     found = place.stat()
     if place.descriptor is None and (found is None or stat.S_ISREG(found.st_mode)):
-        return _file(way, place, schema, rotation)
+        return _file(format, place, schema, rotation)
     with place:
         if found is not None and stat.S_ISSOCK(found.st_mode):
-            if way.name != "syslog":
-                raise UsageError(f"found the socket {path}, expected a file or a pipe for {way.name}")
+            if format.name != "syslog":
+                raise UsageError(f"found the socket {path}, expected a file or a pipe for {format.name}")
             return SyslogSocket(path.resolve())
         try:
             opened = os.fdopen(place.open(os.O_WRONLY), "wb")
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror}") from error
     width = shutil.get_terminal_size().columns
-    return _Stream(_opened(way, opened, schema, Terminal(width) if opened.isatty() else None), opened, closes=True)
+    return _Stream(_opened(format, opened, schema, Terminal(width) if opened.isatty() else None), opened, closes=True)
 
 
-def _file(way: Format, place: Place, schema: pa.Schema, rotation: Rotation) -> _Target:
-    if way.recorded == "parts":
+def _file(format: Format, place: Place, schema: pa.Schema, rotation: Rotation) -> _Target:
+    if format.recorded == "parts":
         return _Gathered(ParquetParts(place, schema, rotation))
-    if way.recorded == "messages":
+    if format.recorded == "messages":
         return _Gathered(_Messages(RotatingFile(place, message_form(schema), rotation)))
-    if way.recorded == "text":
-        return _Lines(way, schema, RotatingFile(place, text_form(way.name, schema.names), rotation))
+    if format.recorded == "text":
+        return _Lines(format, schema, RotatingFile(place, text_form(format.name, schema.names), rotation))
     place.close()
-    raise UsageError(f"found {way.name}, expected a format of which a recording can keep a file")
+    raise UsageError(f"found {format.name}, expected a format of which a recording can keep a file")
 
 
 class _Gather(io.RawIOBase):
@@ -193,7 +193,7 @@ class _Gather(io.RawIOBase):
 class _Stream:
     """Write a pipe, a device or a terminal, flushed batch by batch."""
 
-    trouble: str | None = None
+    error: str | None = None
 
     def __init__(self, sink: Sink, stream: BinaryIO, *, closes: bool) -> None:
         self._sink = sink
@@ -221,23 +221,23 @@ class _Stream:
 class _Lines:
     """Write a file of text."""
 
-    def __init__(self, way: Format, schema: pa.Schema, file: RotatingFile) -> None:
+    def __init__(self, format: Format, schema: pa.Schema, file: RotatingFile) -> None:
         self._file = file
         self._gather = _Gather()
-        self._sink = _opened(way, cast(BinaryIO, self._gather), schema, None)
+        self._sink = _opened(format, cast(BinaryIO, self._gather), schema, None)
         # The header is the file's.
         self._gather.take()
-        self.trouble: str | None = None
+        self.error: str | None = None
 
     def write(self, batch: pa.RecordBatch) -> int:
         self._sink.write(batch)
         records = self._gather.take()
-        failed = _trouble(self._file.append, records)
-        self.trouble = failed or self._file.trouble
+        failed = _error_of(self._file.append, records)
+        self.error = failed or self._file.error
         return batch.num_rows if failed else 0
 
     def tick(self) -> int:
-        self.trouble = _trouble(self._file.tick) or self.trouble
+        self.error = _error_of(self._file.tick) or self.error
         return 0
 
     def close(self) -> int:
@@ -247,7 +247,7 @@ class _Lines:
 
 class _Appender(Protocol):
     @property
-    def trouble(self) -> str | None: ...
+    def error(self) -> str | None: ...
     def append(self, batch: pa.RecordBatch) -> None: ...
     def tick(self) -> None: ...
     def close(self) -> None: ...
@@ -261,8 +261,8 @@ class _Messages:
         self.tick, self.close = file.tick, file.close
 
     @property
-    def trouble(self) -> str | None:
-        return self._file.trouble
+    def error(self) -> str | None:
+        return self._file.error
 
     def append(self, batch: pa.RecordBatch) -> None:
         self._file.append(batch.serialize())
@@ -276,7 +276,7 @@ class _Gathered:
         self._pending: list[pa.RecordBatch] = []
         self._rows = 0
         self._since_s = 0.0
-        self.trouble: str | None = None
+        self.error: str | None = None
 
     def write(self, batch: pa.RecordBatch) -> int:
         if not self._pending:
@@ -288,12 +288,12 @@ class _Gathered:
     def tick(self) -> int:
         due = self._pending and time.monotonic() - self._since_s >= _GATHER_S
         lost = self._flush() if due else 0
-        self.trouble = _trouble(self._appender.tick) or self.trouble
+        self.error = _error_of(self._appender.tick) or self.error
         return lost
 
     def close(self) -> int:
         lost = self._flush()
-        self.trouble = _trouble(self._appender.close) or self.trouble
+        self.error = _error_of(self._appender.close) or self.error
         return lost
 
     def _flush(self) -> int:
@@ -301,12 +301,12 @@ class _Gathered:
             return 0
         [whole] = pa.Table.from_batches(self._pending).combine_chunks().to_batches()
         self._pending, self._rows = [], 0
-        failed = _trouble(self._appender.append, whole)
-        self.trouble = failed or self._appender.trouble
+        failed = _error_of(self._appender.append, whole)
+        self.error = failed or self._appender.error
         return whole.num_rows if failed else 0
 
 
-def _trouble(action: Callable[..., None], *arguments: Any) -> str | None:
+def _error_of(action: Callable[..., None], *arguments: Any) -> str | None:
     """Run the action; return its error, None without one."""
     try:
         action(*arguments)

@@ -22,7 +22,7 @@ class RotatingFile:
         self._place = place
         self._form = form
         self._rotation = rotation
-        self.trouble: str | None = None
+        self.error: str | None = None
         """Why the file was not rotated when it was time."""
         try:
             self._file = GrowingFile(place, form)
@@ -33,13 +33,13 @@ class RotatingFile:
 
     def append(self, records: Bytes) -> None:
         """Write whole records. Raises OSError if that fails; the file is then as before."""
-        self.trouble = None
+        self.error = None
         if not self._file.is_empty and self._rotation.too_large(self._file.size + len(records)):
             # A file that may not be renamed continues to grow: better too large than records lost.
             try:
                 self.rotate()
             except (OSError, UsageError) as error:
-                self.trouble = f"cannot rotate {self._place.path}: {error}"
+                self.error = f"cannot rotate {self._place.path}: {error}"
         self._file.append(records)
 
     def tick(self) -> None:

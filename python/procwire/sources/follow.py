@@ -84,15 +84,13 @@ class _Followed:
         self._events = events
         self._followers: dict[str, _Follower] = {}
         self._named: set[str] = set()
-        self._troubles: dict[str, Exception] = {}
+        self._errors: dict[str, Exception] = {}
         self._is_awaited = False
 
     @property
     def is_hopeless(self) -> bool:
         """Return whether nothing is followed or awaited: every input was named, and none can be read."""
-        return (
-            bool(self._troubles) and self._troubles.keys() <= self._named and not (self._followers or self._is_awaited)
-        )
+        return bool(self._errors) and self._errors.keys() <= self._named and not (self._followers or self._is_awaited)
 
     def news(self, found: Iterator[Found]) -> _Batches:
         """Yield the batches added since the last call."""
@@ -101,13 +99,13 @@ class _Followed:
             met.add(entry.path)
             self._named.update({entry.path} if entry.named else ())
             try:
-                if entry.trouble is not None:
-                    raise entry.trouble
+                if entry.error is not None:
+                    raise entry.error
                 yield from self._news(entry)
-                self._troubles.pop(entry.path, None)
+                self._errors.pop(entry.path, None)
             except (OSError, NotFollowed) as error:
-                self._troubles[entry.path] = error
-        self._troubles = {path: error for path, error in self._troubles.items() if path in met}
+                self._errors[entry.path] = error
+        self._errors = {path: error for path, error in self._errors.items() if path in met}
 
     def _news(self, entry: Found) -> _Batches:
         if entry.path not in self._followers:
@@ -141,7 +139,7 @@ class _Followed:
     def tell(self, ledger: Ledger) -> None:
         """Update the ledger."""
         accounts = {path: follower.account() for path, follower in self._followers.items()}
-        for path, error in self._troubles.items():
+        for path, error in self._errors.items():
             account = accounts.setdefault(path, FileLedger(name_of(path)))
             why = str(reason(error, path))
             if isinstance(error, NotFollowed):

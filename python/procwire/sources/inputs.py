@@ -73,7 +73,7 @@ class Found:
     """As `os.fsdecode` gives it: what is no text stays what it is."""
     named: bool
     """Whether the user named it."""
-    trouble: Exception | None = None
+    error: Exception | None = None
     """Why it cannot be read; NotFollowed if it is left out on purpose."""
 
     @property
@@ -86,7 +86,7 @@ class TableError(NoLogError):
     """Report a Parquet or Arrow file where a log is expected."""
 
     def __init__(self, format: str, path: str) -> None:
-        super().__init__(f"found {format.title()}, expected a log: `procwire sql --files` queries it")
+        super().__init__(f"found {format.title()}, expected a log: `procwire sql QUERY FILE` queries it")
         self.path = path
         """As `os.fsdecode` gives it."""
 
@@ -149,8 +149,8 @@ def check_paths(paths: Sequence[str | os.PathLike[str]]) -> None:
     """Raise InputError if none of the paths leads to a file, a folder, a pipe or a device: they are mistyped, then."""
     missing = [path for path in (os.fspath(path) for path in paths) if path != STDIN and not os.path.lexists(path)]
     if missing and len(missing) == len(paths) and not any(is_pattern(path) and matches(path) for path in missing):
-        told = [f"{name_of(path)}: No such file or directory" for path in missing[:3]]
-        raise InputError("; ".join(told))
+        missing_paths = [f"{name_of(path)}: No such file or directory" for path in missing[:3]]
+        raise InputError("; ".join(missing_paths))
 
 
 def _matched(pattern: str) -> Iterator[Found]:
@@ -159,8 +159,8 @@ def _matched(pattern: str) -> Iterator[Found]:
         yield Found(pattern, named=True)
     seen: set[str] = set()
     for path, error in found:
-        trouble = [Found(path, named=False, trouble=error)]
-        for one in trouble if error is not None else _walk(path, named=False):
+        unread = [Found(path, named=False, error=error)]
+        for one in unread if error is not None else _walk(path, named=False):
             # A pattern may match a folder and files in it, or a link to a folder already found: one match is enough.
             place = os.path.realpath(one.path)
             if place not in seen:
@@ -197,17 +197,17 @@ def _file(path: str) -> Found:
         if isinstance(error, FileNotFoundError) and not Path(path).is_symlink():
             # It was there a moment ago: a log that is rotated, say.
             return Found(path, named=False)
-        return Found(path, named=False, trouble=error)
+        return Found(path, named=False, error=error)
     kind = next((kind for is_kind, kind in _KINDS.items() if is_kind(mode)), None)
-    return Found(path, named=False, trouble=NotFollowed(kind) if kind else None)
+    return Found(path, named=False, error=NotFollowed(kind) if kind else None)
 
 
 def open_inputs(paths: Sequence[str | os.PathLike[str]], limits: UnpackLimits | None = None) -> Iterator[Input]:
     """Yield every input that `paths` stand for, unpacked; those that cannot be opened carry the error."""
     for found in expand(paths):
         try:
-            if found.trouble is not None:
-                raise found.trouble
+            if found.error is not None:
+                raise found.error
             yield from _open(found, Budget(limits or UnpackLimits()))
         except Exception as error:
             # Whatever a hostile file makes the unpacking raise, read the next one.
@@ -238,7 +238,7 @@ def _unpacked(found: Found, file: BinaryIO, budget: Budget, *, live: bool) -> It
         itself = name == found.path
         if isinstance(source, Pieces) and (table := _table_of(source.head(_needs_more))):
             # A packed file or a pipe is read once; a table needs random access.
-            source = NoLogError(f"found {table.title()}, expected a log: `procwire sql --files` asks it as a file")
+            source = NoLogError(f"found {table.title()}, expected a log: `procwire sql QUERY FILE` queries a file")
         yield Input(name_of(name), cast("BinaryIO | Exception", source), live=live and itself,
                     named=found.named and itself)  # fmt: skip
 

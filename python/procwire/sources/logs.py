@@ -26,7 +26,7 @@ OnProgress = Callable[[int, int | None], None]
 # Between steps, handle signals and report progress.
 _STEP_S = 0.1
 # The ledger lags by at most this while reading continues.
-_TELL_S = 0.5
+_UPDATE_S = 0.5
 
 
 def read_batches(
@@ -35,14 +35,14 @@ def read_batches(
     format: str | None = None,
     recover: bool = False,
     follow: bool = False,
-    event: Event = CONNECTION,
+    events: Sequence[Event] = (CONNECTION,),
     ledger: Ledger,
     on_progress: OnProgress | None = None,
     through: Callable[[Iterator[Input]], Iterator[Input]] | None = None,
     unpack: UnpackLimits | None = None,
-) -> Iterator[pa.RecordBatch]:
-    """Yield batches of one event of logs, of its schema; arguments as for `read_events`."""
-    both = read_events(paths, events=[event], format=format, recover=recover, follow=follow, ledger=ledger,
+) -> Generator[pa.RecordBatch, None, None]:
+    """Yield batches of the events of one table, of its schema; arguments as for `read_events`."""
+    both = read_events(paths, events=events, format=format, recover=recover, follow=follow, ledger=ledger,
                        on_progress=on_progress, through=through, unpack=unpack)  # fmt: skip
     with closing(both):
         for _, batch in both:
@@ -80,16 +80,16 @@ def read_events(
                             coded=coded)  # fmt: skip
     by_name = {event.name: event for event in events}
     try:
-        told_s = time.monotonic()
+        updated_s = time.monotonic()
         for batch in _steps(scanner):
             if batch is not None:
                 yield by_name[batch.event], pa.record_batch(batch)
             if on_progress:
                 on_progress(scanner.bytes_read, total_bytes)
             # A ledger of thousands of files takes longer than a step.
-            if time.monotonic() - told_s > _TELL_S:
+            if time.monotonic() - updated_s > _UPDATE_S:
                 ledger.files[:] = inputs.accounts(scanner)
-                told_s = time.monotonic()
+                updated_s = time.monotonic()
     finally:
         ledger.files[:] = inputs.accounts(scanner)
 
@@ -136,7 +136,7 @@ def _total_bytes(paths: Sequence[str | os.PathLike[str]]) -> int | None:
     """Return the bytes of all inputs; None where that cannot be known before they are unpacked."""
     total = 0
     for found in expand(paths):
-        if found.trouble is not None:
+        if found.error is not None:
             continue
         try:
             # A pipe must not be read from before its turn.

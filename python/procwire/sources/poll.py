@@ -93,7 +93,7 @@ class PollSource:
         self._table.close()
 
     def _look(self, kind: str) -> pa.RecordBatch | None:
-        sockets = [found for found in self._table.sockets() if self._udp or found.protocol == "tcp"]
+        sockets = list(self._table.sockets(udp=self._udp))
         listening = {_end(found) for found in sockets if _listens(found)}
         connections = {_key(found): found for found in sockets if _is_connection(found)}
         news = [found for key, found in connections.items() if key not in self._seen and not self._waits(found)]

@@ -1,7 +1,6 @@
 """List the sockets of this network namespace, as the kernel lists them to anyone: netlink's sock_diag.
 
-Layouts: linux/inet_diag.h, linux/netlink.h. Numbers are in the machine's byte order, addresses and ports in the
-network's.
+Layout: linux/inet_diag.h. Numbers are in the machine's byte order, addresses and ports in the network's.
 """
 
 from __future__ import annotations
@@ -9,7 +8,10 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterator
+from functools import partial
 from typing import Literal, NamedTuple
+
+from procwire.netlink import Netlink
 
 __all__ = ["CONNECTED", "LISTEN", "TIME_WAIT", "Protocol", "Socket", "SocketTable"]
 
@@ -20,16 +22,12 @@ CONNECTED = frozenset({1, 4, 5, TIME_WAIT, 8, 9, 11})
 """States of a connection that is or was established: not those on the way there, nor CLOSE and LISTEN."""
 
 _NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY = 4, 20
-_NLMSG_ERROR, _NLMSG_DONE = 2, 3
-_REQUEST_DUMP = 0x1 | 0x300
 _IPPROTO_MPTCP, _REQ_PROTOCOL = 262, 3
 _ALL_STATES = 0xFFFFFFFF
-_HEADER = struct.Struct("=IHHII")
 _REQUEST = struct.Struct("=BBBxI48x")
 _ATTRIBUTE = struct.Struct("=HHI")
 _ENDS = struct.Struct("!HH16s16s")
 _MESSAGE = struct.Struct("=BBxx2x2x16x16x4xQ4x4x4xII")
-_RECEIVE_BYTES = 1 << 18
 _V4_MAPPED = bytes(10) + b"\xff\xff"
 
 
@@ -55,15 +53,19 @@ class SocketTable:
     """
 
     def __init__(self) -> None:
-        self._netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
+        self._netlink = Netlink(_NETLINK_SOCK_DIAG)
         self.has_mptcp = True
 
     def close(self) -> None:
         """Close the netlink socket."""
         self._netlink.close()
 
-    def sockets(self) -> Iterator[Socket]:
-        """Yield every TCP and UDP socket, IPv4 and IPv6; an MPTCP connection once, as tcp, without its subflows."""
+    def sockets(self, *, udp: bool = True) -> Iterator[Socket]:
+        """Yield every TCP socket, IPv4 and IPv6, and every UDP socket.
+
+        An MPTCP connection is listed once, as tcp, without its subflows.
+        udp: whether to list UDP sockets. Raises OSError for a protocol that the kernel does not list.
+        """
         whole = list(self._mptcp())
         yield from whole
         ends = {found[2:6] for found in whole if found.state in CONNECTED}
@@ -71,7 +73,8 @@ class SocketTable:
             for found in self._dump("tcp", family, socket.IPPROTO_TCP):
                 if found[2:6] not in ends:
                     yield found
-            yield from self._dump("udp", family, socket.IPPROTO_UDP)
+            if udp:
+                yield from self._dump("udp", family, socket.IPPROTO_UDP)
 
     def _mptcp(self) -> Iterator[Socket]:
         try:
@@ -81,29 +84,16 @@ class SocketTable:
             # Kernels before 5.9, or built without it.
             self.has_mptcp = False
 
-    def _dump(self, protocol: Protocol, family: int, number: int) -> Iterator[Socket]:
+    def _dump(self, protocol: Protocol, family: int, number: int) -> list[Socket]:
         request = _REQUEST.pack(family, number & 0xFF, 0, _ALL_STATES)
         if number > 0xFF:
             request += _ATTRIBUTE.pack(_ATTRIBUTE.size, _REQ_PROTOCOL, number)
-        header = _HEADER.pack(_HEADER.size + len(request), _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, 0, 0)
-        self._netlink.send(header + request)
-        while True:
-            data = self._netlink.recv(_RECEIVE_BYTES)
-            offset = 0
-            while offset < len(data):
-                length, kind, *_ = _HEADER.unpack_from(data, offset)
-                if kind == _NLMSG_DONE:
-                    return
-                if kind == _NLMSG_ERROR:
-                    number = -int.from_bytes(data[offset + 16 : offset + 20], "little", signed=True)
-                    raise OSError(number, "the kernel does not list these sockets")
-                yield _socket(protocol, data, offset + _HEADER.size)
-                offset += (length + 3) & ~3
+        return self._netlink.dump(_SOCK_DIAG_BY_FAMILY, request, partial(_socket, protocol))
 
 
-def _socket(protocol: Protocol, data: bytes, offset: int) -> Socket:
-    family, state, cookie, user_id, inode = _MESSAGE.unpack_from(data, offset)
-    local_port, remote_port, local, remote = _ENDS.unpack_from(data, offset + 4)
+def _socket(protocol: Protocol, data: bytes) -> Socket:
+    family, state, cookie, user_id, inode = _MESSAGE.unpack_from(data)
+    local_port, remote_port, local, remote = _ENDS.unpack_from(data, 4)
     if family == socket.AF_INET:
         local, remote = _V4_MAPPED + local[:4], _V4_MAPPED + remote[:4]
     return Socket(protocol, state, local, local_port, remote, remote_port, cookie, user_id, inode)

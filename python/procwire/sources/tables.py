@@ -154,7 +154,7 @@ def _is_hidden(path: str) -> bool:
 def _format(entry: Found) -> TableFormat | None:
     # The reader of logs reports files that cannot be opened, and reads those that can be read only once.
     with suppress(OSError, ValueError):
-        if entry.path != STDIN and entry.trouble is None and is_regular(entry.path):
+        if entry.path != STDIN and entry.error is None and is_regular(entry.path):
             return table_format(entry.path)
     return None
 

@@ -1,4 +1,4 @@
-"""Spark: a lake's newest snapshot on a cluster, asked in the same SQL as on one machine. See docs/scale.md.
+"""Spark: queries a lake's newest snapshot on a cluster, in the same SQL as on one machine. See docs/scale.md.
 
 It needs the extra `procwire[spark]`, and Java.
 """
@@ -17,7 +17,7 @@ __all__ = ["SparkConnection", "SparkRelation", "connect"]
 
 
 def __getattr__(name: str) -> object:
-    # On first use: Java is looked for without sqlglot, which may not be there.
+    # Import on first use: finding Java does not need sqlglot, which may not be installed.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

@@ -1,6 +1,6 @@
-"""The functions on addresses for Spark, which has no macros: `query.functions` again, put in place of each call.
+"""The functions on addresses (`query.functions`) for Spark, which has no macros: each call is replaced by their body.
 
-An argument stands where it is named if it is a column or a constant; else it is bound first, so that it is computed
+An argument that is a column or a constant is inserted at each use; any other is bound first, so that it is computed
 once.
 """
 
@@ -29,7 +29,7 @@ _IS_IPV4 = f"^({_OCTET}[.]){{3}}{_OCTET}{_END}"
 
 
 def _of_scope(*scopes: str) -> str:
-    """The quick way for the most usual text: a pattern says it at once, and Spark compiles it."""
+    """Return SQL with a fast path for the most common texts: one pattern decides, which Spark compiles."""
     networks = (ip_network(text) for scope, texts in SCOPES if scope in scopes for text in texts)
     patterns = "|".join(_ipv4_pattern(network) for network in networks if isinstance(network, IPv4Network))
     return (
@@ -40,7 +40,7 @@ def _of_scope(*scopes: str) -> str:
 
 
 def _ipv4_pattern(network: IPv4Network) -> str:
-    """What texts of addresses in a network begin with."""
+    """Return a pattern for the beginning of addresses, as text, in a network."""
     ends = zip(network[0].packed, network[-1].packed, strict=True)
     octets = ("|".join(map(str, range(low, high + 1))) for low, high in ends if (low, high) != (0, 255))
     return "".join(f"({octet})[.]" for octet in octets)
@@ -51,7 +51,7 @@ def _prefix(most: int, numbers: str) -> str:
 
 
 def _end(digit: str, rest: str) -> str:
-    """An end of a network: the digits that its prefix keeps, one that it keeps in part, and the rest."""
+    """Return SQL for an end of a network: the digits that the prefix fixes, a digit fixed in part, and the rest."""
     return f"unhex(substr(concat(substr(base, 1, kept DIV 4), hex({digit}), repeat('{rest}', 32)), 1, 32))"
 
 
@@ -65,7 +65,7 @@ _BODIES: Mapping[str, tuple[tuple[str, ...], str]] = {
         " + CAST(split_part(ip, '.', 1) AS BIGINT) * 16777216 + CAST(split_part(ip, '.', 2) AS BIGINT) * 65536"
         " + CAST(split_part(ip, '.', 3) AS BIGINT) * 256 + CAST(split_part(ip, '.', 4) AS BIGINT)), 2) END",
     ),
-    # Groups of four digits; `::` stands for one group at least, and `_` for the rest of them.
+    # Groups of four digits; `::` becomes one group, and `_`, which stands for any others.
     "_groups_hex": (
         ("ip",),
         "replace(replace(regexp_replace(regexp_replace("
@@ -89,12 +89,12 @@ _BODIES: Mapping[str, tuple[tuple[str, ...], str]] = {
         f"CASE WHEN NOT contains(ip, ':') THEN concat('{_MAPPED}', _ipv4_hex(ip))"
         r" WHEN ip RLIKE ':[0-9]+[.]' THEN _dotted_hex(ip) ELSE _ipv6_hex(ip) END",
     ),
-    # Which of the two it is, is known when the query is planned.
+    # The type is known when the query is planned.
     "ip_bytes": (
         ("ip",),
         "CASE WHEN typeof(ip) = 'binary' THEN CAST(ip AS BINARY) ELSE unhex(_read_hex(CAST(ip AS STRING))) END",
     ),
-    # Of 128 bits; without one the network is an address.
+    # Prefix length out of 128 bits; a network without one is a single address.
     "_prefix": (
         ("network",),
         f"CASE WHEN contains(network, ':') THEN CAST({_prefix(128, '12[0-8]|1[01][0-9]|[1-9]?[0-9]')} AS INT)"
@@ -104,7 +104,7 @@ _BODIES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "_last": (("base", "kept"), _end(f"{_DIGIT} - {_DIGIT} % {_STEP} + {_STEP} - 1", "F")),
     "network_first": (("network",), "_first(_read_hex(split_part(network, '/', 1)), _prefix(network))"),
     "network_last": (("network",), "_last(_read_hex(split_part(network, '/', 1)), _prefix(network))"),
-    # A network of IPv6 that is wider than all of IPv4, such as ::/0, holds IPv6 addresses only.
+    # An IPv6 network that includes all of IPv4, such as ::/0, contains only IPv6 addresses.
     "_between": (
         ("address", "low", "high", "network"),
         "CASE WHEN network IS NULL THEN NULL WHEN low IS NULL THEN CAST(raise_error(concat('found network ', network,"
@@ -123,11 +123,11 @@ _BODIES: Mapping[str, tuple[tuple[str, ...], str]] = {
 }
 
 FUNCTIONS = frozenset(_BODIES)
-"""Names of the functions, in lower case; those with an underscore are for the others."""
+"""Names of the functions, in lower case; those with a leading underscore are helpers."""
 
 
 def expand(name: str, arguments: Sequence[exp.Expr]) -> exp.Expr | None:
-    """What a call stands for; None if it has another number of arguments."""
+    """Return the expression that replaces a call; None if the number of arguments is wrong."""
     parameters, _ = _BODIES[name]
     if len(arguments) != len(parameters):
         return None
@@ -152,7 +152,7 @@ def _is_simple(argument: exp.Expr) -> bool:
 
 
 def _constant_ends(network: exp.Expr) -> tuple[bytes, bytes] | None:
-    """A network's ends, where they are known beforehand: two comparisons are left, and files can be skipped."""
+    """Return the ends of a constant network: then two comparisons remain, and files can be skipped. None for others."""
     if not isinstance(network, exp.Literal) or not re.fullmatch(r"[0-9A-Fa-f:.]+(/(0|[1-9]\d*))?", network.name):
         return None
     try:
@@ -175,7 +175,7 @@ def _filled(name: str, given: Mapping[str, exp.Expr]) -> exp.Expr:
 
 
 def _put(tree: exp.Expr, given: Mapping[str, exp.Expr]) -> exp.Expr:
-    """The tree with arguments in the place of parameters."""
+    """Return the tree with parameters replaced by arguments."""
 
     def argument(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Column) and node.name in given:
@@ -192,7 +192,7 @@ def _called(node: exp.Expr) -> exp.Expr | None:
 
 
 def bottom_up(tree: exp.Expr, change: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
-    """The tree with each node changed after those below it."""
+    """Return the tree with each node changed after its children."""
     for node in reversed(list(tree.walk(bfs=True))):
         changed = change(node)
         if changed is not node:

@@ -1,4 +1,4 @@
-"""Spark as an engine of `query.open_source`."""
+"""Spark as an engine for `query.open_source`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["Cluster"]
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster that reads lakes: it fulfils `query.protocol.Engine`."""
+    """Connect to a cluster that reads lakes: an implementation of `query.protocol.Engine`."""
 
     master: str | None = None
-    """Its URL, such as spark://host:7077; None for what SPARK_CONF_DIR says, else this machine."""
+    """Its URL, such as spark://host:7077; None for that in SPARK_CONF_DIR, else this machine."""
 
     def connect(
         self,
@@ -28,11 +28,11 @@ class Cluster:
         until: datetime | None,
         memory_bytes: int | None,
     ) -> SparkConnection:
-        """Return Spark over a lake's newest snapshot, without a limit of time: whoever asks keeps it.
+        """Return Spark over a lake's newest snapshot, without a time limit: the caller enforces one.
 
         Raises UsageError if there is no lake, PySpark, Java or cluster; LakeError for a lake that Spark cannot read.
         """
-        # Here, for they take long to import, and may not be installed.
+        # Import here: they take long to import, and may not be installed.
         from procwire.lake import Lake
         from procwire.spark import connect
 

@@ -1,4 +1,4 @@
-"""Spark: the lake's newest snapshot on a cluster, asked in the same SQL as on one machine."""
+"""Connections to Spark with the views over a lake's newest snapshot, for the same SQL as on one machine."""
 
 from __future__ import annotations
 
@@ -30,22 +30,21 @@ __all__ = ["SparkConnection", "SparkRelation", "connect"]
 _TYPES = {pa.string(): "STRING", pa.bool_(): "BOOLEAN", pa.int32(): "INT", pa.int64(): "BIGINT", pa.binary(): "BINARY",
           pa.timestamp("us", tz="UTC"): "TIMESTAMP", pa.date32(): "DATE"}  # fmt: skip
 _SCHEMES = {"s3": "s3a", "az": "abfs"}
-# Before the name of a table: its rows as they are stored.
+# Prefix of a table's name for its rows as stored.
 _ROWS = "procwire_rows_"
 
 
 @dataclass(frozen=True, slots=True)
 class SparkRelation:
-    """The rows of a question, which Spark computes when they are asked for; timeout_s: in this time."""
+    """Hold a query that Spark runs when its rows are fetched. timeout_s: its time limit in seconds; None for none."""
 
     frame: DataFrame
     timeout_s: float | None = None
 
     def to_arrow_reader(self) -> pa.RecordBatchReader:
-        """The rows: all of them come to this machine first.
+        """Run the query, transfer all rows to this machine, and return a reader for them.
 
-        Raises UsageError for what the SQL ran into, LimitError if it takes too long, LakeError for what went wrong on
-        the cluster.
+        Raises UsageError for SQL errors, LimitError if it takes too long, LakeError for cluster failures.
         """
         with spark_errors():
             rows = interruptible(self.frame.toArrow, self.frame.sparkSession, self.timeout_s)
@@ -53,9 +52,9 @@ class SparkRelation:
 
 
 class SparkConnection:
-    """A session of Spark that has the lake's views. Closing it ends the session.
+    """Run queries in a Spark session that has the lake's views. Closing it ends the session.
 
-    Its SQL only reads these views; timeout_s: how long one question may take, in seconds, None for no limit.
+    Its SQL only reads these views. timeout_s: time limit of one query, in seconds; None for no limit.
     """
 
     def __init__(self, session: SparkSession, timeout_s: float | None = None) -> None:
@@ -63,7 +62,7 @@ class SparkConnection:
         self._timeout_s = timeout_s
 
     def sql(self, query: str, *, params: object = None) -> SparkRelation:
-        """Ask a question in DuckDB's SQL; `params` maps names to the values of `$name`.
+        """Return the result of a query in DuckDB's SQL. params: maps names to the values of `$name`.
 
         Raises UsageError for SQL that cannot be used.
         """
@@ -75,15 +74,15 @@ class SparkConnection:
             return SparkRelation(frame, self._timeout_s)
 
     def interrupt(self) -> None:
-        """End the jobs that another thread waits for."""
+        """Cancel the jobs that another thread waits for."""
         self.session.sparkContext.cancelAllJobs()
 
     def query_progress(self) -> float:
-        """Not known."""
+        """Return -1: the progress is unknown."""
         return -1
 
     def close(self) -> None:
-        """End the session, and give the cluster's workers back."""
+        """End the session, and release the cluster's workers."""
         self.session.stop()
 
     def __enter__(self) -> SparkConnection:
@@ -104,13 +103,15 @@ def connect(
     configuration: Mapping[str, str] | None = None,
     timeout_s: float | None = TIMEOUT_S,
 ) -> SparkConnection:
-    """Spark with the views over the newest snapshot of a lake, which every worker must reach under the same path.
+    """Return a Spark connection with the views over the newest snapshot of a lake; the caller closes it.
 
-    master: of the cluster, such as spark://host:7077; without one, what SPARK_CONF_DIR says, else this machine.
-    since, until: events from then on, and before then. configuration: of Spark, beside what it is told in the usual
-    ways. timeout_s: how long one question may take, in seconds; None for no limit.
+    Every worker must reach the lake under the same path.
 
-    Raises UsageError where there is no PySpark, Java or cluster; LakeError for a lake that Spark cannot read.
+    master: URL of the cluster, such as spark://host:7077; None for that in SPARK_CONF_DIR, else this machine. since,
+    until: start (included) and end (excluded) of the period. configuration: further Spark settings. timeout_s: time
+    limit of one query, in seconds; None for no limit.
+
+    Raises UsageError if there is no PySpark, Java or cluster; LakeError for a lake that Spark cannot read.
     """
     check_period(since, until)
     session = start(master, configuration)
@@ -124,13 +125,13 @@ def connect(
 
 
 def prepare(session: SparkSession, lake: Lake, since: datetime | None = None, until: datetime | None = None) -> None:
-    """Make the views of `query.views` in a session, over the Parquet files of a lake."""
+    """Create the views of `query.views` in a session, over the Parquet files of a lake."""
     tables = {part.table.layout.name: part for part in lake.tables()}
     views: dict[str, str] = {}
     with spark_errors():
         for layout in (CONNECTIONS, *CONTEXT):
             part = tables.get(layout.name)
-            # Of processes all: one may have been created long before what it does.
+            # All process creations: a process may be created long before its connections.
             bounds = (None, None) if layout.name == PROCESS_CREATION.table else (since, until)
             files = part.files(*bounds) if part else []
             _rows(session, layout, files, part.table.uri if part else "").createOrReplaceTempView(_ROWS + layout.name)
@@ -159,6 +160,6 @@ def _view(layout: Layout, condition: str = "") -> str:
 
 
 def _uri(location: str) -> str:
-    """A path or URI under the name that Hadoop has for its scheme."""
+    """Return a path or URI with Hadoop's name for its scheme."""
     scheme, separator, rest = location.partition("://")
     return f"{_SCHEMES.get(scheme, scheme)}://{rest}" if separator else f"file://{location}"

@@ -1,8 +1,8 @@
-"""DuckDB's SQL as Spark's: sqlglot, and what it does not see to.
+"""Translation of DuckDB's SQL to Spark's, by sqlglot and further rewrites.
 
-What both engines answer must be the same rows. So beside names and syntax this sees to where the same words mean
-something else: division, rounding, nulls in lists and lists of nothing, regular expressions, dates apart, lower case.
-docs/scale.md has what is left.
+Both engines must return the same rows. So beside names and syntax, the rewrites handle expressions with different
+meanings: division, rounding, nulls in lists and empty lists, regular expressions, differences of dates, lower case.
+docs/scale.md lists what still differs.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ __all__ = ["to_spark"]
 
 
 def to_spark(sql: str, parameters: Mapping[str, object] | None = None) -> str:
-    """A query of DuckDB's SQL as Spark's, with the values of its parameters (`$name`) in it.
+    """Translate a query from DuckDB's SQL to Spark's, with the values of its parameters (`$name`) inserted.
 
-    Raises UsageError for what is no query, for a parameter without a value, and for what Spark cannot do.
+    Raises UsageError for other statements, for a parameter without a value, and for what Spark cannot do.
     """
     tree = _parse(sql)
     tree = bottom_up(tree, lambda node: _rewritten(node, parameters or {}))
@@ -43,8 +43,8 @@ def _parse(sql: str) -> exp.Expr:
     try:
         statements = [found for found in sqlglot.parse(sql, read="duckdb") if found is not None]
     except ParseError as error:
-        told = error.errors[0]
-        raise UsageError(f"SQL: {told['description']}, line {told['line']}, near {told['highlight']!r}") from error
+        first = error.errors[0]
+        raise UsageError(f"SQL: {first['description']}, line {first['line']}, near {first['highlight']!r}") from error
     except SqlglotError as error:
         raise UsageError(f"SQL: {error}") from error
     if len(statements) != 1:
@@ -57,7 +57,7 @@ def _parse(sql: str) -> exp.Expr:
 
 
 def _check_reads(node: exp.Expr) -> None:
-    """Refuse what changes something, and what names a file: Spark takes `text.`/etc/passwd`` for a table."""
+    """Raise UsageError for what changes something or names a file: to Spark, `text.`/etc/passwd`` is a table."""
     if isinstance(node, exp.DML | exp.DDL | exp.Command | exp.Into) and not isinstance(node, exp.Query):
         raise refuse(f"found {node.key.upper()} in a query, expected a query that reads")
     if isinstance(node, exp.Table) and (node.args.get("db") or node.args.get("catalog")):
@@ -89,13 +89,13 @@ def _value(name: str, parameters: Mapping[str, object]) -> exp.Expr:
 
 def _literal(value: object) -> exp.Expr:
     if isinstance(value, datetime):
-        # Without a zone it is taken for UTC, which is the session's.
+        # Without a zone it is in UTC, the session's zone.
         return exp.cast(exp.Literal.string(value.isoformat(" ")), exp.DType.TIMESTAMPTZ)
     if isinstance(value, float):
         return _double(value)
     if isinstance(value, list | tuple):
         return exp.Array(expressions=[_literal(item) for item in value])
-    # In parentheses, for the sign of a number.
+    # In parentheses, because a number may have a sign.
     return exp.paren(exp.convert(value))
 
 

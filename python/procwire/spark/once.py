@@ -1,7 +1,7 @@
-"""What a query names and uses several times is computed once, as DuckDB does it; Spark would do it for each use.
+"""Materialization: a CTE that is used several times is computed once, as by DuckDB; Spark would compute it per use.
 
-Spark keeps the rows of what it must not compute twice: of what gives other rows each time. A column of random numbers,
-and a condition on it, which always holds, make it so; and no other condition is carried below them.
+Spark materializes only what it must not compute twice: results that differ each time. So a column of random numbers,
+and a condition on it that always holds, are added; no other condition is pushed below them.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ _COSTLY = (exp.Group, exp.Window, exp.Distinct, exp.AggFunc, exp.Lambda)
 
 
 def compute_once(tree: exp.Expr) -> None:
-    """Mark the tables of a query's WITH that are used several times and cost more than reading rows; and those that
-    reckon with lists, which Spark else writes out wherever a column of theirs is named, each time within the other.
+    """Mark CTEs that are used several times and cost more than reading rows, and CTEs that use list lambdas.
+
+    Spark would inline list lambdas at each reference to their column, nesting the copies.
     """
     for table in tree.find_all(exp.CTE):
-        # DuckDB's word for it, which Spark has not.
+        # DuckDB's keyword, which Spark does not have.
         table.set("materialized", None)
     clause = tree.args.get("with_")
     if not isinstance(clause, exp.With) or clause.recursive:

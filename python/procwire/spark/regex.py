@@ -1,4 +1,4 @@
-"""Regular expressions of RE2, which DuckDB has, as Java's, which Spark has."""
+"""Translation of regular expressions from RE2, which DuckDB uses, to Java, which Spark uses."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from procwire.errors import UsageError
 
 __all__ = ["java_pattern", "java_replacement", "once"]
 
-# Only \n ends a line, and case is Unicode's, as RE2 has both.
+# Like RE2: only \n ends a line, and case is Unicode's.
 _FLAGS = "(?du)"
 _REST = "procwirerest"
-# An escape, a class with what is escaped in it, or a `$` that stands for the very end.
+# An escape, a character class with its escapes, or a `$` for the end of the text.
 _TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\$", re.DOTALL)
 _OPTIONS = {"c": "", "i": "i", "s": "s"}
 
 
 def java_pattern(pattern: str, options: str = "") -> str:
-    """The pattern for Java's engine; `options` are DuckDB's.
+    """Translate a pattern for Java's engine. options: DuckDB's.
 
-    Raises UsageError for an option that Java has no word for.
+    Raises UsageError for an option that Java does not have.
     """
     unknown = set(options) - {*_OPTIONS, "g"}
     if unknown:
@@ -32,13 +32,16 @@ def java_pattern(pattern: str, options: str = "") -> str:
 
 
 def once(pattern: str, replacement: str) -> tuple[str, str]:
-    """Java's pattern and replacement for the first match alone, since Spark replaces all: the rest is put back."""
+    """Return Java's pattern and replacement for only the first match: Spark replaces all, so the rest is reinserted."""
     whole = java_replacement(replacement, first_group=1)
     return rf"({pattern})(?<{_REST}>(?s:.*))\z", f"{whole}${{{_REST}}}"
 
 
 def java_replacement(replacement: str, first_group: int = 0) -> str:
-    r"""`\1` as `$1`, and what is special in Java alone as itself; `first_group` has the whole match."""
+    r"""Translate a replacement for Java: `\1` becomes `$1`, and characters that only Java interprets are escaped.
+
+    first_group: number of the group with the entire match.
+    """
     return re.sub(r"\\(\d)|\\(.)|(\$)", lambda match: _java_reference(match, first_group), replacement)
 
 
@@ -47,12 +50,12 @@ def _java_token(token: str) -> str:
         return r"\z"
     if token == r"\s":
         return r"[\t\n\f\r ]"
-    # Java reads a bracket, and `&&`, in a class as more of a class.
+    # Java interprets a bracket, and `&&`, within a class as a nested class.
     return re.sub(r"\[(?!:)", r"\\[", token[1:]).join(("[", "")).replace("&&", r"&\&") if token[0] == "[" else token
 
 
 def _java_reference(match: re.Match[str], first_group: int) -> str:
     if match[1]:
-        # RE2 takes one digit, Java as many as there are groups.
+        # RE2 reads one digit, Java as many as there are groups.
         return f"${int(match[1]) + first_group}"
     return r"\$" if match[3] else f"\\{match[2]}"

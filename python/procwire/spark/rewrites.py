@@ -1,4 +1,4 @@
-"""What stands for what when DuckDB's SQL becomes Spark's: one function for each kind of expression."""
+"""Rewrites of DuckDB's expressions as Spark's: one function for each kind of expression."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from procwire.spark.regex import java_pattern, java_replacement, once
 __all__ = ["REWRITES", "refuse"]
 
 _SECONDS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3_600, "DAY": 86_400, "WEEK": 604_800}
-# Where DuckDB's buckets of time begin: a Monday.
+# The origin of DuckDB's time buckets, a Monday.
 _BUCKETS_FROM_US = 946_857_600_000_000
 _FORMATS = {"%Y": "yyyy", "%y": "yy", "%m": "MM", "%-m": "M", "%d": "dd", "%-d": "d", "%H": "HH", "%-H": "H",
             "%I": "hh", "%-I": "h", "%M": "mm", "%-M": "m", "%S": "ss", "%-S": "s", "%g": "SSS", "%f": "SSSSSS",
@@ -23,12 +23,12 @@ _DOUBLES = (exp.Div, exp.Avg, exp.Sqrt, exp.Ln, exp.Exp, exp.Pow)
 
 
 def refuse(what: str) -> UsageError:
-    """The error for what has no counterpart."""
+    """Return the error for an expression that Spark does not have."""
     return UsageError(f"SQL for Spark: {what}")
 
 
 def _call(name: str, *arguments: exp.Expr | int | str) -> exp.Expr:
-    """A function of Spark's, by the name it has there."""
+    """Return a call of a Spark function by its Spark name."""
     return exp.Anonymous(this=name, expressions=[_expression(argument) for argument in arguments])
 
 
@@ -61,7 +61,7 @@ def _is_double(node: exp.Expr) -> bool:
 
 
 def _div(node: exp.Div) -> exp.Expr:
-    """Of doubles, whatever is divided; by zero as IEEE 754 has it."""
+    """Divide as doubles, whatever the operands' types; by zero as IEEE 754 defines it."""
     left, right = (exp.cast(side, exp.DType.DOUBLE) for side in (node.left, node.right))
     quotient = exp.Div(this=left, expression=right, typed=True, safe=False)
     divisor = _bare(node.right)
@@ -74,7 +74,7 @@ def _div(node: exp.Div) -> exp.Expr:
 
 
 def _round(node: exp.Round) -> exp.Expr:
-    """Of the binary number: Spark rounds its decimal text."""
+    """Round the binary number: Spark rounds its decimal text."""
     decimals = node.args.get("decimals")
     if decimals is None:
         return node
@@ -95,7 +95,7 @@ def _cast(node: exp.Cast) -> exp.Expr:
             digits = _call("substr", value, 3)
             return exp.cast(_call("conv", digits, 16, 10), node.to)
         if _is_double(value):
-            # To the nearest, where Spark cuts.
+            # Round to the nearest integer, where Spark truncates.
             return exp.cast(_call("rint", value), node.to)
     return node
 
@@ -104,7 +104,7 @@ def _cast(node: exp.Cast) -> exp.Expr:
 
 
 def _date_diff(node: exp.DateDiff) -> exp.Expr:
-    """How many beginnings of a unit lie between; Spark counts whole units."""
+    """Count the starts of units between two times; Spark counts complete units."""
     unit, later, earlier = _unit(node), node.this, node.expression
     if unit in ("MICROSECOND", "MILLISECOND"):
         counter = "unix_micros" if unit == "MICROSECOND" else "unix_millis"
@@ -167,12 +167,12 @@ def _part_of(part: str, time: exp.Expr) -> exp.Expr | None:
         return exp.paren(exp.Add(this=_call("weekday", time), expression=_expression(1)))
     if part == "EPOCH":
         return _epoch(time)
-    # Spark's have the fraction.
+    # Spark's seconds include the fraction.
     return _call("second", time) if part in ("SECOND", "SECONDS") else None
 
 
 def _day_of_week(time: exp.Expr) -> exp.Expr:
-    """Sunday is 0; Spark's is 1."""
+    """Return the day of the week with Sunday as 0; in Spark it is 1."""
     return exp.paren(exp.Sub(this=_call("dayofweek", time), expression=_expression(1)))
 
 
@@ -181,7 +181,7 @@ def _epoch(time: exp.Expr) -> exp.Expr:
 
 
 def _unix_to_time(node: exp.UnixToTime) -> exp.Expr:
-    """`to_timestamp`; and `epoch_ms`, which is taken for the one that is asked of a time."""
+    """Rewrite `to_timestamp`, and `epoch_ms`, which sqlglot confuses with the function of a time."""
     if node.args.get("scale") is None:
         return _call("timestamp_seconds", node.this)
     return _call("unix_millis", node.this)
@@ -223,7 +223,7 @@ def _regexp_replace(node: exp.RegexpReplace) -> exp.Expr:
 
 
 def _like(node: exp.Expr) -> exp.Expr:
-    """A backslash is a backslash, unless ESCAPE says so."""
+    """Match a backslash literally, unless ESCAPE names it."""
     pattern = node.args["expression"]
     if isinstance(node.parent, exp.Escape) or (isinstance(pattern, exp.Literal) and "\\" not in pattern.name):
         return node
@@ -234,7 +234,7 @@ def _like(node: exp.Expr) -> exp.Expr:
 
 
 def _concat(node: exp.Concat) -> exp.Expr:
-    """Of whatever type, and without what is null."""
+    """Concatenate values of any type, skipping nulls."""
     if not node.args.get("coalesce"):
         return node
     texts = (exp.cast(part, exp.DType.TEXT) for part in node.expressions)
@@ -242,7 +242,7 @@ def _concat(node: exp.Concat) -> exp.Expr:
 
 
 def _lower(node: exp.Lower) -> exp.Expr:
-    """Character by character: the only two that Java writes otherwise."""
+    """Lower the case of each character by itself: Java differs for only two."""
     return _call("lower", _call("translate", node.this, "İΣ", "iσ"))
 
 
@@ -250,7 +250,7 @@ def _lower(node: exp.Lower) -> exp.Expr:
 
 
 def _array_agg(node: exp.Expr) -> exp.Expr:
-    """With its nulls, and null if there was nothing."""
+    """Aggregate to a list that includes nulls; the list of no rows is null."""
     aggregate = node.this if isinstance(node, exp.Filter) else node
     if not isinstance(aggregate, exp.ArrayAgg) or (node is aggregate and isinstance(node.parent, exp.Filter)):
         return node
@@ -276,19 +276,19 @@ def _filter(node: exp.Filter) -> exp.Expr:
 
 
 def _arg_extreme(node: exp.ArgMin | exp.ArgMax) -> exp.Expr:
-    """Of the rows that have a value, as DuckDB."""
+    """Consider only rows that have a value, like DuckDB."""
     name = "min_by" if isinstance(node, exp.ArgMin) else "max_by"
     known = exp.Not(this=exp.Is(this=node.this.copy(), expression=exp.Null()))
     return exp.Filter(this=_call(name, node.this, node.expression), expression=exp.Where(this=known))
 
 
 def _ignore_nulls(node: exp.IgnoreNulls) -> exp.Expr:
-    """As an argument: so it can have a FILTER."""
+    """Pass IGNORE NULLS as an argument, so that FILTER is possible."""
     return _call("any_value", node.this.this, exp.true()) if isinstance(node.this, exp.AnyValue) else node
 
 
 def _count_if(node: exp.CountIf) -> exp.Expr:
-    """Null where nothing is known, as DuckDB."""
+    """Return null if every condition is null, like DuckDB."""
     wanted = exp.case().when(node.this, exp.Literal.number(1))
     return _call("sum", wanted.when(exp.Not(this=exp.paren(node.this.copy())), exp.Literal.number(0)))
 
@@ -304,20 +304,20 @@ def _array_to_string(node: exp.ArrayToString) -> exp.Expr:
 
 def _array_contains(node: exp.ArrayContains) -> exp.Expr:
     if isinstance(node.this, exp.Array) and not node.this.expressions:
-        # It has no type that could be compared.
+        # It has no comparable type.
         known = exp.Not(this=exp.Is(this=node.expression, expression=exp.Null()))
         return exp.paren(exp.case().when(known, exp.false()))
     return node
 
 
 def _bracket(node: exp.Bracket) -> exp.Expr:
-    """Null behind a list's end, where Spark stops."""
+    """Return null beyond the end of a list, where Spark raises an error."""
     place = node.expressions[0] if len(node.expressions) == 1 else None
     return _call("get", node.this, place) if isinstance(place, exp.Literal) and not place.is_string else node
 
 
 def _list_sum(numbers: exp.Expr) -> exp.Expr:
-    """Of what is known; null for a list of none."""
+    """Sum the elements that are not null; null if there are none."""
     numbers = _call("array_compact", numbers)
     others = _call("slice", numbers, 2, _call("greatest", _less_one(_call("size", numbers)), 0))
     total, item = exp.to_identifier("total"), exp.to_identifier("item")
@@ -326,7 +326,7 @@ def _list_sum(numbers: exp.Expr) -> exp.Expr:
 
 
 def _list_aggregate(node: exp.Anonymous) -> exp.Expr:
-    """Of a list's quantiles, with linear interpolation; the others have functions of their own."""
+    """Compute quantiles of a list, with linear interpolation; other aggregates have their own functions."""
     numbers, name, *arguments = node.expressions
     if name.name != "quantile_cont" or len(arguments) != 1:
         raise refuse(f"found {node.sql('duckdb')}, expected list_aggregate(..., 'quantile_cont', ...)")
@@ -337,7 +337,7 @@ def _list_aggregate(node: exp.Anonymous) -> exp.Expr:
     below, above = (_call("get", ordered, exp.cast(_call(name, place), exp.DType.INT)) for name in ("floor", "ceil"))
     beyond = exp.paren(exp.Sub(this=place, expression=_call("floor", place)))
     rise = exp.Mul(this=exp.paren(exp.Sub(this=above, expression=below)), expression=beyond)
-    # Named, so that the list is made once.
+    # Bind the list to a name, so that it is computed once.
     quantile = exp.Lambda(this=exp.Add(this=below, expression=rise).copy(), expressions=[ordered.copy()])
     only = exp.Array(expressions=[_call("array_sort", _call("array_compact", numbers))])
     return _call("get", _call("transform", only, quantile), 0)
@@ -349,7 +349,7 @@ def _less_one(node: exp.Expr) -> exp.Expr:
 
 def _star(node: exp.Star) -> exp.Expr:
     if node.args.get("replace"):
-        raise refuse("found * REPLACE, which it does not have")
+        raise refuse("found * REPLACE, which Spark does not have")
     return node
 
 
@@ -408,4 +408,4 @@ REWRITES: Mapping[type[exp.Expr], Callable[[Any], exp.Expr]] = {
     exp.TimeToUnix: lambda node: _epoch(node.this),
     exp.UnixToTime: _unix_to_time,
 }
-"""Kinds of expressions, and what makes Spark's out of DuckDB's."""
+"""Kinds of DuckDB expressions, and the functions that rewrite them for Spark."""

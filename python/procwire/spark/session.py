@@ -1,4 +1,4 @@
-"""A session of Spark: started without noise, its errors told as ours, what it computes ended by Ctrl-C."""
+"""Spark sessions: started without log output, with errors raised as ours, and interruptible by Ctrl-C."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ T = TypeVar("T")
 
 _CONFIGURATION = {
     "spark.sql.session.timeZone": "UTC",
-    # A number that does not fit is an error, as in DuckDB, and not another number.
+    # A number that does not fit is an error, as in DuckDB, instead of a wrong number.
     "spark.sql.ansi.enabled": "true",
     # `${...}` in a text is text.
     "spark.sql.variable.substitute": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
-    # A table is a view of ours: no SQL reads a file by its path.
+    # Tables are only our views: no SQL reads a file by its path.
     "spark.sql.runSQLOnFiles": "false",
-    # The lake's files have checksums: a wrong byte is an error.
+    # Check the lake's page checksums: a wrong byte is an error.
     "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
 }
 _QUIET = {"spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
@@ -46,14 +46,14 @@ _CANCEL_S = 0.2
 
 
 def start(master: str | None = None, configuration: Mapping[str, str] | None = None) -> SparkSession:
-    """A session on a cluster, or on this machine. Raises UsageError where there can be none."""
+    """Return a session on a cluster, or on this machine. Raises UsageError if none can be started."""
     try:
         import pyspark  # noqa: F401
     except ImportError as error:
         raise UsageError("found no PySpark, expected it for --engine spark: pip install 'procwire[spark]'") from error
-    _choose_java()
-    _knock(master)
-    # It logs each error, which is raised too.
+    _set_java_home()
+    _check_master(master)
+    # It logs each error, which is also raised.
     logging.getLogger("SQLQueryContextLogger").disabled = True
     settings = {**_QUIET, **(configuration or {}), **_CONFIGURATION, "spark.app.name": "procwire"}
     if master is not None:
@@ -63,10 +63,10 @@ def start(master: str | None = None, configuration: Mapping[str, str] | None = N
 
 
 def interruptible(job: Callable[[], T], session: SparkSession | None = None, timeout_s: float | None = None) -> T:
-    """Return what a job of Spark gives. KeyboardInterrupt cancels what the session computes, for which PySpark would
-    wait, and so does the end of the time it may take: LimitError.
+    """Return the result of a Spark job. KeyboardInterrupt and the time limit cancel the session's jobs.
 
-    In a thread of its own: in the main thread PySpark takes Ctrl-C for itself, and Py4J tells of it with a traceback.
+    timeout_s: time limit in seconds; None for none. Raises LimitError when it is exceeded. The job runs in another
+    thread: in the main thread PySpark would handle Ctrl-C itself, waiting for the job, and Py4J prints a traceback.
     """
     done: Future[T] = Future()
     thread = threading.Thread(target=_fulfil, args=(done, job), daemon=True)
@@ -76,7 +76,7 @@ def interruptible(job: Callable[[], T], session: SparkSession | None = None, tim
             raise exceeded("time", f"{timeout_s:g} s")
         return done.result()
     except (KeyboardInterrupt, LimitError):
-        # Again and again, for what was not begun yet.
+        # Repeatedly, because some jobs may not have started yet.
         while session is not None and not done.done():
             session.sparkContext.cancelAllJobs()
             wait([done], _CANCEL_S)
@@ -85,26 +85,26 @@ def interruptible(job: Callable[[], T], session: SparkSession | None = None, tim
 
 @contextmanager
 def spark_errors() -> Iterator[None]:
-    """Errors of Spark as ours, in one line."""
+    """Raise Spark's errors as ours, in one line."""
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
     try:
         yield
     except PySparkException as error:
-        told = str(error.getMessage() or error)
-        _raise_damage(f"{told}\n{error}", error)
-        if "SparkException" in type(error).__name__ or "Job aborted" in told:
-            raise LakeError(f"Spark: {_line(told)}") from error
-        raise UsageError(f"SQL: {_line(told)}") from error
+        message = str(error.getMessage() or error)
+        _raise_damage(f"{message}\n{error}", error)
+        if "SparkException" in type(error).__name__ or "Job aborted" in message:
+            raise LakeError(f"Spark: {_line(message)}") from error
+        raise UsageError(f"SQL: {_line(message)}") from error
     except Py4JError as error:
         _raise_damage(str(error), error)
         raise LakeError(f"Spark: {_line(str(error))}") from error
 
 
-def _raise_damage(told: str, error: Exception) -> None:
-    """Raise DamageError, with the file's name, if that is what Spark tells of."""
-    file, reason = _UNREADABLE.search(told), _DAMAGE.search(told)
+def _raise_damage(message: str, error: Exception) -> None:
+    """Raise DamageError, with the file's name, if Spark's message reports a damaged file."""
+    file, reason = _UNREADABLE.search(message), _DAMAGE.search(message)
     if file is not None and reason is not None:
         raise DamageError(f"{file[1]}: cannot be read by Spark: {reason[1]}") from error
 
@@ -124,40 +124,40 @@ def _session(settings: Mapping[str, str]) -> SparkSession:
 
 
 def _launch(settings: Mapping[str, str]) -> None:
-    """Start PySpark's Java, unless it runs; the nine lines with which it greets on stderr go to a file of no name."""
+    """Start PySpark's Java, unless it runs; its nine greeting lines on stderr go to an unnamed temporary file."""
     from pyspark import SparkConf, SparkContext
     from pyspark.errors import PySparkRuntimeError
     from pyspark.java_gateway import launch_gateway
 
     if SparkContext._gateway is not None:
         return
-    # It has no types.
+    # PySpark's function is untyped.
     launch: Callable[..., Any] = launch_gateway
     conf = SparkConf(loadDefaults=False).setAll(list(settings.items()))
-    with tempfile.TemporaryFile() as told:
+    with tempfile.TemporaryFile() as stderr:
         try:
-            gateway = launch(conf, {"stderr": told})
+            gateway = launch(conf, {"stderr": stderr})
         except PySparkRuntimeError as error:
-            raise UsageError(f"Spark did not start: {_cause(told)}") from error
+            raise UsageError(f"Spark did not start: {_cause(stderr)}") from error
     SparkContext._ensure_initialized(gateway=gateway, conf=conf)
 
 
-def _cause(told: IO[bytes]) -> str:
-    """The first line that is no greeting: what follows are its consequences."""
-    told.seek(0)
-    lines = told.read().decode(errors="replace").splitlines()
-    return next((line for line in lines if line.strip() and not _GREETING.search(line)), "it gave no reason")
+def _cause(stderr: IO[bytes]) -> str:
+    """Return the first line that is not a greeting: later lines are consequences."""
+    stderr.seek(0)
+    lines = stderr.read().decode(errors="replace").splitlines()
+    return next((line for line in lines if line.strip() and not _GREETING.search(line)), "no reason given")
 
 
-def _choose_java() -> None:
+def _set_java_home() -> None:
     home = find_java()
     if home is None:
-        raise UsageError("found no Java that Spark runs on, expected 17 or 21: JAVA_HOME names it")
+        raise UsageError("found no Java that Spark supports, expected version 17 or 21: set JAVA_HOME")
     os.environ["JAVA_HOME"] = str(home)
 
 
-def _knock(master: str | None) -> None:
-    """See whether a standalone cluster is there: Spark itself would ask for minutes."""
+def _check_master(master: str | None) -> None:
+    """Raise UsageError if a standalone cluster cannot be reached: Spark itself would retry for minutes."""
     if master is None or not master.startswith("spark://"):
         return
     places = re.findall(r"([^,/]+):(\d+)", master.removeprefix("spark://"))
@@ -169,9 +169,9 @@ def _knock(master: str | None) -> None:
         else:
             return
     if places:
-        raise UsageError(f"found no Spark at {master} ({last.strerror or last}), expected a master that runs")
+        raise UsageError(f"found no Spark at {master} ({last.strerror or last}), expected a running master")
 
 
-def _line(told: str) -> str:
-    first = re.sub(r"^\s*\[[A-Z_.]+\]\s*", "", told).strip().splitlines()
-    return re.sub(r"\s*SQLSTATE: \w+.*", "", first[0] if first else "it gave no reason")
+def _line(message: str) -> str:
+    lines = re.sub(r"^\s*\[[A-Z_.]+\]\s*", "", message).strip().splitlines()
+    return re.sub(r"\s*SQLSTATE: \w+.*", "", lines[0] if lines else "no reason given")

@@ -1,4 +1,4 @@
-"""Parse, check, explain, apply, and compile to SQL Sysmon's configuration files.
+"""Sysmon's configuration files: parse, check, explain and apply them, and compile them to SQL.
 
 >>> from procwire.sysmon import ConfigFilter, compile_sql, parse
 >>> configuration = parse(
@@ -45,7 +45,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # On first use: `config check` puts no batch to rules.
+    # Import on first use: `config check` applies no rules to batches.
     if name != "ConfigFilter":
         raise AttributeError(f"module 'procwire.sysmon' has no attribute {name!r}")
     from procwire.sysmon.config_filter import ConfigFilter

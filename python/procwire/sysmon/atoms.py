@@ -22,7 +22,7 @@ class Atom(NamedTuple):
 
 
 Alternatives = tuple[tuple[Atom, ...], ...]
-"""One of these holds, in which all atoms hold."""
+"""A condition as alternatives, at least one of which must hold; all atoms of an alternative must hold."""
 
 _KINDS: Mapping[str, TextKind] = {
     "is": "equals",
@@ -50,7 +50,7 @@ def alternatives(condition: str, value: str) -> Alternatives:
 
 
 def text_tests(condition: str, value: str) -> list[TextTest | AllOf]:
-    """Return the same as neutral tests, of which one must hold."""
+    """Return a condition's alternatives as neutral tests, at least one of which must hold."""
     return [_test(atoms) for atoms in dict.fromkeys(alternatives(condition, value))]
 
 

@@ -1,4 +1,4 @@
-"""Find what is legal in a configuration, and wrong: rules that never or always match, or repeat what another says."""
+"""Find mistakes that are legal in a configuration: rules that never or always match, or repeat another."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from procwire.words import counted
 
 __all__ = ["CheckedFile", "check", "check_file"]
 
-# The last two compare each filter with each of its field: minutes, at more than this.
+# The last two checks compare all filters of a field with each other, which takes minutes above this number.
 _CHECKS = (check_values, check_repeats, check_elements)
 _COMPARING = (check_logic, check_coverage)
 _MOST_COMPARED = 2_000
@@ -31,14 +31,14 @@ _MOST_COMPARED = 2_000
 
 @dataclass(frozen=True, slots=True)
 class CheckedFile:
-    """Represent a configuration file, and all that is wrong with it."""
+    """Hold a configuration file's findings."""
 
     path: str
     """`stdin` for standard input."""
     findings: Sequence[Finding]
-    """What the parser and the checks found, in the order of their places."""
+    """Findings of the parser and the checks, in the order of their places."""
     about: str
-    """What the configuration does, in short; or why its rules were not checked."""
+    """A summary of the configuration; or why its rules were not checked."""
 
     def count(self, severity: str) -> int:
         """Return the number of findings of a severity."""
@@ -48,26 +48,28 @@ class CheckedFile:
 def check_file(path: str, *, lenient: bool = False) -> CheckedFile:
     """Check a configuration file; `-` is standard input.
 
-    lenient: read on where Sysmon refuses or skips something; errors become warnings. Without it, the rules of a file
+    lenient: continue where Sysmon refuses or skips something; errors become warnings. Otherwise the rules of a file
     with errors are not checked.
 
     Raises UsageError if the file cannot be read.
     """
     name = "stdin" if path == "-" else path
     try:
-        # Leniently in any case: that finds all the errors, and not only those before the first grave one.
+        # Always lenient, to find all errors, not only those up to the first fatal one.
         configuration = (
-            # One byte more than may be, so that a longer file is refused.
+            # One byte more than allowed, so that a longer file is refused.
             parse(sys.stdin.buffer.read(MAX_BYTES + 1), "stdin", lenient=True)
             if path == "-"
             else load(path, lenient=True)
         )
     except ConfigurationError as error:
-        return CheckedFile(name, cast("Sequence[Finding]", error.findings), "no configuration that can be read on")
+        return CheckedFile(
+            name, cast("Sequence[Finding]", error.findings), "not a configuration, so nothing more is checked"
+        )
     findings = configuration.findings
     if not lenient and any(finding.severity == "error" for finding in findings):
-        # What was left out for an error would lead to findings that are not true.
-        return CheckedFile(name, findings, "the rules are checked when the errors are gone, or with --lenient")
+        # Parts that were dropped because of an error would cause false findings.
+        return CheckedFile(name, findings, "the rules are checked once the errors are fixed, or with --lenient")
     read_on = [replace(found, severity="warning") if found.severity == "error" else found for found in findings]
     return CheckedFile(name, sorted({*read_on, *check(configuration)}), _about(configuration))
 
@@ -83,7 +85,7 @@ def _about(configuration: Configuration) -> str:
 
 
 def check(configuration: Configuration) -> tuple[Finding, ...]:
-    """Return warnings, and some notes, in the order of their places; what the parser found is not repeated."""
+    """Return warnings, and some notes, in the order of their places, without the parser's findings."""
     skipped = list(_not_compared(configuration))
     checks = _CHECKS if skipped else (*_CHECKS, *_COMPARING)
     findings = {finding for check in checks for finding in check(configuration)} | set(skipped)
@@ -91,7 +93,7 @@ def check(configuration: Configuration) -> tuple[Finding, ...]:
 
 
 def _not_compared(configuration: Configuration) -> Iterator[Finding]:
-    """Report that a field has too many values to compare each with each."""
+    """Yield a note for each field that has too many values to compare all with each other."""
     values: Counter[str] = Counter()
     for element in configuration.network_connect:
         for filter_ in element.filters:

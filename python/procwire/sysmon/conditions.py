@@ -1,6 +1,6 @@
 """Evaluate Sysmon's conditions, in plain Python and in SQL.
 
-All of them compare text, whatever the field's type, and know no difference of case (microsoft/SysmonCommon, rules.c,
+All of them compare text, whatever the field's type, and ignore case (microsoft/SysmonCommon, rules.c,
 MatchFilterOnSpecificRule).
 """
 
@@ -24,11 +24,11 @@ OPPOSITES: Mapping[str, str] = {
     "not begin with": "begin with",
     "not end with": "end with",
 }
-"""Each negative condition, and the one that it is the negation of."""
+"""Maps each negative condition to the one that it negates."""
 
 
 def matches(condition: str, value: str, text: str) -> bool:
-    """Return whether a text fulfils a condition; it is never empty: Sysmon has `-` for what is missing."""
+    """Return whether a text fulfils a condition. text: never empty, because Sysmon has `-` for missing values."""
     return predicate(condition, value)(fold(text))
 
 
@@ -39,10 +39,10 @@ def predicate(condition: str, value: str) -> Predicate:
 
 
 def substrings(value: str) -> list[str]:
-    """Return what the conditions with substrings search for, of a value with `;` between its tokens.
+    """Return the texts that substring conditions search for, given a value with `;` between its tokens.
 
-    An empty token is not one: Sysmon's search takes its length, 0, for "to the end", and so looks for the rest of the
-    value, `;` and all. At the very end that is the empty text, which is in every text.
+    An empty token stands for more: Sysmon's search takes its length, 0, as "to the end", and so looks for the rest of
+    the value, including `;`. At the very end that is the empty text, which is in every text.
     """
     tokens = value.split(";")
     return [token or ";".join(tokens[place:]) for place, token in enumerate(tokens)]
@@ -98,9 +98,9 @@ _PREDICATES: Mapping[str, Callable[[str], Predicate]] = {
 
 
 def condition_sql(condition: str, value: str, text_sql: str) -> str:
-    """Return a condition as an SQL expression over one that gives the folded text; it needs no parentheses.
+    """Return a condition as an SQL expression, which needs no parentheses and is null if the text is null.
 
-    It is null where the text is.
+    text_sql: SQL of the folded text.
     """
     return _SQL[condition](text_sql, fold(value))
 
@@ -119,7 +119,7 @@ def _compare(operator: str) -> Callable[[str, str], str]:
 
 def _tokens(operator: str) -> Callable[[str, str], str]:
     def combined(text: str, value: str) -> str:
-        # Each once, in their order.
+        # Without repetitions, in their order.
         tokens = dict.fromkeys(substrings(value))
         return "(" + f" {operator} ".join(_contains(text, token) for token in tokens) + ")"
 

@@ -1,6 +1,6 @@
 """Apply a configuration to batches: which rows it logs, and under which name.
 
-How this takes little time for many events, `procwire.matching` describes.
+`procwire.matching` describes how this is fast for many events.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _ORIGINS = ("src_host_name_origin", "dst_host_name_origin")
 class ConfigFilter:
     """Apply a configuration: batch in, batch out, of `event.SCHEMA` or `event.LIVE_SCHEMA`.
 
-    What is not logged is left out, and `rule_name` is what the configuration gives, null where no name applies. Host
-    and port names are emptied before rules see them where DnsLookup is False; FieldSizes cuts texts after that.
-    keep: all rows stay, and the column `logged` distinguishes them. unlogged: how many rows were not logged so far.
-    strict: with Sysmon's bug of stale names, see `evaluate.decide`.
+    Rows that it does not log are removed, and `rule_name` is set to the rule's name, null where none applies. If
+    DnsLookup is False, host and port names are emptied before rules see them; FieldSizes cuts texts after that.
+    keep: keep all rows, and mark them in the column `logged`. strict: reproduce Sysmon's bug of stale names, see
+    `evaluate.decide`. The attribute `unlogged` counts the rows not logged so far. Not safe for use by several threads.
     """
 
     def __init__(self, configuration: Configuration, *, strict: bool = False, keep: bool = False) -> None:
@@ -48,11 +48,11 @@ class ConfigFilter:
 
     @property
     def columns(self) -> list[str]:
-        """Return the columns that `names` depends on."""
+        """Return the names of the columns on which `names` depends."""
         return [COLUMNS[classes.field].name for classes in self._event_classes.fields]
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the rows that the configuration logs; or all of them, marked."""
+        """Return the rows that the configuration logs; with `keep`, all rows, marked."""
         names = self.names(batch)
         logged = pc.is_valid(names)
         self.unlogged += names.null_count
@@ -64,7 +64,7 @@ class ConfigFilter:
         return self._cut(self._blank(batch))
 
     def names(self, batch: pa.RecordBatch) -> pa.StringArray:
-        """Return the name of each row's rule: null where it is not logged, `-` where it is logged without one."""
+        """Return the rule name of each row: null if it is not logged, `-` if it is logged without a name."""
         if batch.num_rows == 0:
             return pa.array([], pa.string())
         codes, found = self._event_classes.of(batch)
@@ -75,7 +75,7 @@ class ConfigFilter:
         hits = [field.hits[number] for field, number in classes]
         if not self._strict and None not in hits:
             return self._decider(self._event_classes.constant.union(*cast(list[Hits], hits)))
-        # What is rare may take its time.
+        # This case is rare, so it may be slow.
         event = self._missing | {field.field: field.text(number) for field, number in classes}
         decision = decide(self.configuration, event, strict=self._strict)
         return decision.rule_name if decision.logged else None
@@ -96,10 +96,10 @@ class ConfigFilter:
 
 
 class EventClasses:
-    """Distinguish events as far as a configuration's filters do.
+    """Put events into classes that a configuration's filters do not distinguish.
 
-    fields: the classes of each field that filters look at. constant: the hits that every event has, of filters of
-    fields that stay empty.
+    fields: the classes of each field that filters test. constant: the hits of every event, from filters on fields that
+    are always empty.
     """
 
     def __init__(self, configuration: Configuration) -> None:
@@ -111,14 +111,14 @@ class EventClasses:
         self.fields = [FieldClasses(name, asked) for name, asked in filters.items() if name not in unseen]
 
     def of(self, batch: pa.RecordBatch) -> tuple[pa.Int64Array, list[Combination]]:
-        """Return for each row the place of its combination of classes, and the combinations, in the fields' order."""
+        """Return the index of each row's combination of classes, and the combinations, in the fields' order."""
         return combinations([classes.of(batch) for classes in self.fields], batch.num_rows)
 
 
 class FieldClasses:
-    """Hold the values of one field, in classes of those that all its filters treat alike.
+    """Put the values of one field into classes that all its filters treat alike.
 
-    field: Sysmon's name. filters: its filters, and the number of each.
+    field: Sysmon's name. filters: the field's filters with their numbers.
     """
 
     def __init__(self, field: str, filters: Sequence[tuple[Filter, int]]) -> None:
@@ -129,15 +129,15 @@ class FieldClasses:
 
     @property
     def hits(self) -> Sequence[Hits | None]:
-        """Return the hits of each class (`index_of`); None where its values have no text."""
+        """Return the hits of each class (`index_of`); None for the class of values without a text."""
         return self._classes.answers
 
     def text(self, number: int) -> str | None:
-        """Return the text of a value of a class, as Sysmon has it; None where it has none."""
+        """Return Sysmon's text of a value in a class; None if it has no text."""
         return text_of(self.field, self._classes.examples[number])
 
     def of(self, batch: pa.RecordBatch) -> tuple[pa.Int64Array, int]:
-        """Return the class of each row's value, by number, and how many classes there are."""
+        """Return the class number of each row's value, and the number of classes."""
         return self._classes.of(batch.column(self._column))
 
     def _hits(self, value: object) -> Hits | None:
@@ -146,14 +146,14 @@ class FieldClasses:
 
 
 def index_of(filters: Sequence[tuple[Filter, int]]) -> TextIndex:
-    """Return an index of filters, each with its number: its hits are those of `decider.fulfils`."""
+    """Return an index of numbered filters, which gives the hits that `decider.fulfils` expects."""
     return TextIndex(
         (test, number) for filter_, number in filters for test in text_tests(filter_.condition, filter_.value)
     )
 
 
 def _with(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
-    """Return the batch with a column put in its place, or added."""
+    """Return the batch with a column replaced or added."""
     place = batch.schema.get_field_index(name)
     if place < 0:
         return batch.append_column(LIVE_SCHEMA.field(name), column)
@@ -161,7 +161,7 @@ def _with(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
 
 
 def _shortened(texts: pa.StringArray, size: int) -> pa.StringArray:
-    """Return a text cut to a size as Sysmon does: its end is `...`; where that has no place it is left empty."""
+    """Return texts cut to a size like Sysmon's, ending in `...`; empty if the size is under three."""
     if size < len("..."):
         cut = pa.nulls(len(texts), pa.string())
     else:

@@ -1,4 +1,4 @@
-"""Decide from the hits of each field's text, as a configuration does: the fast path beside `sysmon.evaluate`.
+"""Decide by a configuration from the hits of each field's text: the fast path beside `sysmon.evaluate`.
 
 Filters are numbered in the order in which Sysmon evaluates them, so the lowest number that matches in an OR element
 decides. An event's hits (`matching.hits`) are the numbers of the filters whose condition holds, and of the negative
@@ -19,13 +19,13 @@ from procwire.sysmon.model import Configuration, Filter, Operand, Rule
 __all__ = ["decider", "fulfils", "numbered"]
 
 NameOf = Callable[[Hits], str | None]
-"""From the hits of an event to the rule's name, `-` without one, None where it is not logged."""
+"""Returns the rule's name for the hits of an event: `-` if it has none, None if the event is not logged."""
 _Asked = tuple[Filter, int]
 """A filter and its number."""
 
 
 def numbered(configuration: Configuration) -> Iterator[_Asked]:
-    """Return every filter that decides over event 3 with its number, in the order of the numbers."""
+    """Yield every filter for event 3 with its number, in the order of the numbers."""
     ordered = (filter_ for element in configuration.evaluation_order for filter_ in element.filters)
     return ((filter_, number) for number, filter_ in enumerate(ordered))
 
@@ -36,9 +36,9 @@ def fulfils(hits: Hits, filter_: Filter, number: int) -> bool:
 
 
 def decider(configuration: Configuration) -> NameOf:
-    """Return what decides over an event whose fields all have a text.
+    """Return a function that decides about events whose fields all have a text.
 
-    It holds where no name is left behind (`evaluate.decide`).
+    It does not reproduce Sysmon's bug of stale names (`evaluate.decide`).
     """
     asked = numbered(configuration)
     tests = []
@@ -59,7 +59,7 @@ def decider(configuration: Configuration) -> NameOf:
 
 
 def _split(asked: Iterable[_Asked]) -> tuple[list[int], list[int]]:
-    """Return the numbers of filters that a hit fulfils, and of the negative ones, which it does not."""
+    """Return the numbers of the positive filters, which a hit fulfils, and of the negative ones, which it fails."""
     numbers: tuple[list[int], list[int]] = [], []
     for filter_, number in asked:
         numbers[filter_.condition in OPPOSITES].append(number)
@@ -67,7 +67,7 @@ def _split(asked: Iterable[_Asked]) -> tuple[list[int], list[int]]:
 
 
 class _Operand:
-    """Represent a filter, or a Rule, with its filters and their numbers, which it takes from `asked`."""
+    """Hold a filter, or a Rule with its filters; their numbers come from `asked`."""
 
     def __init__(self, operand: Operand, asked: Iterator[_Asked]) -> None:
         self.filters = list(islice(asked, len(operand.filters) if isinstance(operand, Rule) else 1))
@@ -77,18 +77,18 @@ class _Operand:
 
     @property
     def first(self) -> int:
-        """Return the place of the operand: the number of its first filter."""
+        """Return the number of the operand's first filter, which gives its position."""
         return self.filters[0][1]
 
     def name(self, hits: Hits) -> str:
-        """Return what it gives when it matches; empty without one."""
+        """Return the rule name when the operand matches; empty if it has none."""
         if self.needs_all:
             return next((filter_.name for filter_, _ in reversed(self.filters) if filter_.name), "")
         return next(filter_.name for filter_, number in self.filters if fulfils(hits, filter_, number))
 
 
 def _any(operands: Sequence[_Operand]) -> NameOf:
-    """Return an OR element's name, None where it does not match: its first operand that matches decides."""
+    """Return a function for an OR element's name, None if it does not match: its first matching operand decides."""
     together = [operand for operand in operands if operand.needs_all]
     single = [one for operand in operands if not operand.needs_all for one in operand.filters]
     names = {number: filter_.name or NO_NAME for filter_, number in single}
@@ -107,7 +107,7 @@ def _any(operands: Sequence[_Operand]) -> NameOf:
 
 
 def _all(operands: Sequence[_Operand]) -> NameOf:
-    """Return an AND element's name, None where it does not match; filters of one field are alternatives."""
+    """Return a function for an AND element's name, None if it does not match; filters of a field are alternatives."""
     rules = [operand for operand in operands if operand.field is None]
     fields: dict[str, list[_Asked]] = {}
     for operand in operands:
@@ -123,7 +123,7 @@ def _all(operands: Sequence[_Operand]) -> NameOf:
 
 
 def _name_of_all(operands: Sequence[_Operand], hits: Hits) -> str:
-    """Return the last name of a filter that was asked and has matched: of each field only the first that matches is."""
+    """Return the last name of a filter that was evaluated and matched: in each field only the first match is."""
     name = ""
     matched: set[str] = set()
     for operand in operands:

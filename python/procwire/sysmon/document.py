@@ -1,8 +1,8 @@
 """Parse a configuration file's bytes to a tree of XML elements with their places.
 
-Read as Sysmon reads it (microsoft/SysmonCommon, xml.cpp, which uses pugixml), but for what is not well-formed: a byte
-order mark or a zero byte means UTF-16, the declared encoding only counts where it is ISO-8859-1; an element's value is
-its first piece of text, which a comment ends, and white space alone is none.
+Like Sysmon (microsoft/SysmonCommon, xml.cpp, which uses pugixml), except that the XML must be well-formed: a byte order
+mark or a zero byte means UTF-16, and the declared encoding only counts if it is ISO-8859-1; an element's value is its
+first piece of text, which ends at a comment, and white space alone does not count.
 """
 
 from __future__ import annotations
@@ -100,17 +100,17 @@ def _encoding(data: bytes) -> str:
 
 
 class _Builder:
-    """Put the tree together from what expat meets."""
+    """Build the tree from expat's events."""
 
     def __init__(self) -> None:
         self.root = Node("", {}, Place(1, 1))
         self._open = [self.root]
         self._pieces: list[str] = []
         self._elements = 0
-        # The bytes are UTF-8 by now, whatever the declaration says.
+        # The bytes are already converted to UTF-8, whatever the declaration says.
         self.parser = expat.ParserCreate("utf-8")
         self.parser.buffer_text = True
-        # Not those that a document type would add.
+        # Without default attributes from a document type.
         self.parser.specified_attributes = True
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
@@ -149,7 +149,7 @@ class _Builder:
             self._open[-1].texts.append(text)
 
     def _part_whole(self) -> None:
-        # In CDATA white space counts, and so does nothing at all.
+        # In CDATA white space counts, and so does an empty text.
         self._open[-1].texts.append("".join(self._pieces))
         self._pieces.clear()
 
@@ -158,5 +158,5 @@ class _Builder:
             raise DocumentError(self._place, f"found {found:,} {what}, expected {most:,} at most")
 
     def _refuse_entity(self, name: str, *_: object) -> None:
-        # Sysmon reads no entities of a document's own; and they are how small files become endless ones.
+        # Sysmon does not read entities that a document declares, and they let small files expand without bound.
         raise DocumentError(self._place, f"found the declaration of entity {name!r}, expected none")

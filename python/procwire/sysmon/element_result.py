@@ -1,7 +1,7 @@
 """Evaluate an element from its filters' results: whether it matches, what made it match, and what was decisive.
 
-The answers are combined as `sysmon.evaluate` does it, without its steps: an element that a field without a text stops
-does not match, and whether it was stopped or not matters to no other.
+It combines results like `sysmon.evaluate`, without recording steps: an element that is stopped by a field without a
+text does not match, and whether it was stopped does not affect other elements.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from procwire.sysmon.model import Element, Filter, Place, Relation, Rule
 __all__ = ["Answer", "ElementResult"]
 
 Answer = bool | None
-"""Of a filter or a Rule; None where a field without a text stops it."""
+"""The result of a filter or a Rule; None if a field without a text stops it."""
 
 
 class ElementResult:
-    """Represent one element; `answers` are those of its filters, by their places."""
+    """Evaluate one element. answers: results of its filters, by their places."""
 
     def __init__(self, element: Element, answers: Mapping[Place, Answer]) -> None:
         self.element = element
@@ -29,11 +29,11 @@ class ElementResult:
         self.matches = self._matches(self._operands)
 
     def matching(self) -> Iterator[Place]:
-        """Return the filters and Rules that match, each by itself."""
+        """Yield the filters and Rules that match, each by itself."""
         return (place for place, answer in self._answers.items() if answer)
 
     def deciding(self) -> Iterator[Place]:
-        """Return, where the element matches, the filters and Rules that were asked and matched."""
+        """Yield the filters and Rules that were evaluated and matched, if the element matches."""
         for number in self._first_matching():
             operand = self.element.operands[number]
             yield operand.place
@@ -42,7 +42,7 @@ class ElementResult:
                 yield from matching if operand.relation == "and" else matching[:1]
 
     def pivots(self) -> Iterator[Place]:
-        """Return the filters and Rules without which the element's outcome would be the opposite."""
+        """Yield the filters and Rules without which the element's outcome would be the opposite."""
         pivots = set(self._or_pivots() if self.element.relation == "or" else self._and_pivots())
         for number, operand in enumerate(self.element.operands):
             if number in pivots:
@@ -59,7 +59,7 @@ class ElementResult:
         return bool(operands) and all(any(operands[number] for number in group) for group in self._groups())
 
     def _groups(self) -> list[list[int]]:
-        """Return the operands of an AND element by number: filters of one field together, for they are alternatives."""
+        """Return the operands of an AND element by number, grouped: filters of one field are alternatives."""
         groups: dict[object, list[int]] = {}
         for number, operand in enumerate(self.element.operands):
             groups.setdefault(operand.field if isinstance(operand, Filter) else operand.place, []).append(number)
@@ -81,14 +81,14 @@ class ElementResult:
         if not unmet:
             for group in self._groups():
                 matching = [number for number in group if self._operands[number]]
-                # A group of one goes with its only filter; an element of one, too, and then it never matches.
+                # A group vanishes with its only filter; so does an element's only group, which then never matches.
                 if len(matching) == 1 and (len(group) > 1 or len(self._operands) == 1):
                     yield matching[0]
         elif len(unmet) == 1 and len(unmet[0]) == 1 and len(self._operands) > 1:
             yield unmet[0][0]
 
     def _pivots_within(self, rule: Rule, number: int, rule_is_pivot: bool) -> Iterator[Place]:
-        """Return the pivots within a Rule; one whose only filter is left out goes with it."""
+        """Yield the pivots within a Rule; a Rule whose only filter is omitted vanishes with it."""
         if len(rule.filters) == 1:
             yield from [rule.filters[0].place] if rule_is_pivot else []
             return
@@ -104,6 +104,6 @@ class ElementResult:
 
 
 def _rule_answer(relation: Relation, answers: Sequence[Answer]) -> Answer:
-    """Return what a Rule answers when its filters answer so, in their order."""
+    """Return the result of a Rule from its filters' results, in their order."""
     going_on = relation == "and"
     return next((answer for answer in answers if answer is not going_on), going_on)

@@ -18,9 +18,9 @@ _LAST_VERSION_OF_OR: Version = (4, 10)
 
 
 class ElementReader:
-    """Read one `<EventFiltering>` after the other.
+    """Read one or more `<EventFiltering>`.
 
-    version: the schema's, which decides how operands combine where the file does not say.
+    version: the schema's version, which decides how operands combine if the file does not say.
     """
 
     def __init__(self, version: Version, findings: Findings) -> None:
@@ -31,7 +31,7 @@ class ElementReader:
         """Events with an element that uses unknown fields: Sysmon reads no later one of them."""
 
     def read(self, filtering: Node) -> Iterator[Element]:
-        """Read every event's element, at whatever depth: Sysmon looks for `/Sysmon/EventFiltering//NAME`."""
+        """Yield the elements of all events, at any depth, like Sysmon, which selects `/Sysmon/EventFiltering//NAME`."""
         others: dict[str, list[Node]] = {}
         for node, parent in _below(filtering):
             if node.tag in EVENTS:
@@ -56,7 +56,7 @@ class ElementReader:
             )
 
     def _count(self, node: Node) -> None:
-        """Refuse too many elements: the checks compare each with all others."""
+        """Raise an error for too many elements: the checks compare each with all others."""
         self._elements += 1
         if self._elements > _MOST_ELEMENTS:
             if self._elements == _MOST_ELEMENTS + 1:
@@ -88,7 +88,7 @@ class ElementReader:
             )
         if not text:
             return None
-        # Whatever is not "or" is "and", in Sysmon's code.
+        # In Sysmon's code everything that is not "or" is "and".
         return "or" if text.casefold() == "or" else "and"
 
     def _onmatch(self, node: Node) -> OnMatch | None:
@@ -114,7 +114,7 @@ class ElementReader:
         return "include" if includes == (attribute == "onmatch") else "exclude"
 
     def _fields_exist(self, node: Node) -> bool:
-        """Return whether all the fields are of one event that the element stands for."""
+        """Return whether all fields belong to one of the events that the element stands for."""
         used = [field for operand in node.children for field in (_fields(operand))]
         layouts = EVENTS[node.tag]
         if any(all(field.tag in layout for field in used) for layout in layouts):
@@ -169,7 +169,7 @@ class ElementReader:
                     f"{nearest(given, CONDITIONS)}",
                 )
             elif condition in TOKEN_CONDITIONS and node.value.split(";").count("") > _MOST_EMPTY_TOKENS:
-                # Each stands for the rest of the value: together they would be its square.
+                # Each stands for the rest of the value: together they would grow quadratically.
                 empty = node.value.split(";").count("")
                 self._findings.error(
                     node, f"found {empty:,} empty tokens in a value, expected {_MOST_EMPTY_TOKENS} at most"

@@ -1,7 +1,7 @@
-"""Decide over one event as a configuration does: the slow, obvious reference, step by step as Sysmon takes them.
+"""Decide about one event by a configuration: the slow, obvious reference, with the same steps as Sysmon.
 
-It follows FilterEventRules and MatchFilterGroup of microsoft/SysmonCommon, rules.c. The SQL of `rules.sql` is held to
-it by tests; `config explain` shows its steps.
+It follows FilterEventRules and MatchFilterGroup of microsoft/SysmonCommon, rules.c. Tests compare the SQL of
+`sysmon.sql` with it; `config explain` shows its steps.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ __all__ = ["NO_NAME", "Decision", "Outcome", "Step", "decide"]
 
 Outcome = Literal["match", "no match", "failed", "skipped"]
 """failed: the field has no text, so the entire element does not match. skipped: an earlier filter of the same field
-has matched, which is enough in an AND element."""
+matched, which is enough in an AND element."""
 
 NO_NAME = "-"
-"""Sysmon's RuleName of an event that is logged by no named rule."""
+"""Sysmon's RuleName for events that are logged without a named rule."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Record one filter asked, or the outcome of a Rule (`filter` is None) or an element (`operand` is None, too)."""
+    """Record a filter's evaluation, or the outcome of a Rule (`filter` is None) or an element (also no `operand`)."""
 
     element: Element
     operand: Operand | None
@@ -43,17 +43,17 @@ class Decision:
     rule_name: str
     """`-` where no name applies, or the event is not logged."""
     element: Element | None
-    """The element that matched; None where the default decided."""
+    """The element that matched; None if the default decided."""
     operand: Operand | None
-    """What matched in it, of an OR element; an AND element decides as one."""
+    """The operand of an OR element that matched; None for an AND element, which decides as a whole."""
     steps: tuple[Step, ...]
 
 
 def decide(configuration: Configuration, event: Mapping[str, str | None], *, strict: bool = False) -> Decision:
-    """Decide over an event, given as the texts that `forms.sysmon_texts` makes.
+    """Decide about an event. event: the texts that `forms.sysmon_texts` returns.
 
-    strict: with Sysmon's bug, that the name of a filter stays although its Rule or element did not match after all,
-    and is then reported by another that matches and has no name.
+    strict: reproduce Sysmon's bug: the name of a filter stays although its Rule or element did not match in the end,
+    and is then reported by another that matches without a name.
     """
     trial = _Trial(event, strict)
     for element in configuration.evaluation_order:
@@ -66,7 +66,7 @@ def decide(configuration: Configuration, event: Mapping[str, str | None], *, str
 
 
 class _Trial:
-    """Represent one event, asked about element by element."""
+    """Evaluate one event, element by element."""
 
     def __init__(self, event: Mapping[str, str | None], strict: bool) -> None:
         self._event = event
@@ -75,7 +75,7 @@ class _Trial:
         self.name = ""
 
     def ask(self, element: Element) -> Operand | None:
-        """Ask all of an element; return the operand that made an OR element match. The last step has the outcome."""
+        """Evaluate an element; return the operand that made an OR element match. The last step has the outcome."""
         before = self.name
         outcome, operand = self._element(element)
         if outcome != "match" and not self._strict:
@@ -138,7 +138,7 @@ class _Trial:
 
 
 def _comes_again(operand: Operand, later: tuple[Operand, ...]) -> bool:
-    """Return whether a field is asked for again: within an AND element, filters of one field are alternatives."""
+    """Return whether later filters test the same field: in an AND element, filters of one field are alternatives."""
     return isinstance(operand, Filter) and any(
         isinstance(other, Filter) and other.field == operand.field for other in later
     )

@@ -18,7 +18,7 @@ _ESCAPES = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 class TooManyFindings(Exception):  # noqa: N818 - it becomes a ConfigurationError
-    """Report a file with so many mistakes that it is no configuration; `findings` are the first of them."""
+    """Signal a file with so many mistakes that it is not a configuration; `findings` are the first of them."""
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
         super().__init__(f"found more than {_MOST:,} findings")
@@ -33,19 +33,19 @@ class Findings:
 
     @property
     def sorted(self) -> tuple[Finding, ...]:
-        """Return the findings by their places."""
+        """Return the findings in the order of their places."""
         return tuple(sorted(self._found, key=lambda found: (found.place, found.severity, found.text)))
 
     def error(self, node: Node, text: str) -> None:
-        """Add an error: what Sysmon refuses, or reads otherwise than it is written."""
+        """Add an error: Sysmon refuses the file, or does not read it as written."""
         self._add(node, "error", text)
 
     def warn(self, node: Node, text: str) -> None:
-        """Add a warning: what is legal and likely wrong."""
+        """Add a warning: legal but likely wrong."""
         self._add(node, "warning", text)
 
     def note(self, node: Node, text: str) -> None:
-        """Add a note: what is legal and has no effect here."""
+        """Add a note: legal but without effect here."""
         self._add(node, "note", text)
 
     def _add(self, node: Node, severity: Severity, text: str) -> None:
@@ -68,13 +68,13 @@ class Findings:
 
 
 def nearest(found: str, known: Iterable[str]) -> str:
-    """Return `; did you mean 'contains any'?`, or an empty text where no known name comes near."""
+    """Return `; did you mean 'contains any'?`, or an empty text if no known name is similar."""
     return _nearest(found.strip().casefold()[:_LONGEST], tuple(known))
 
 
 @lru_cache(maxsize=1 << 10)
 def _nearest(found: str, known: tuple[str, ...]) -> str:
-    # One mistake may stand in a file many times.
+    # Cache: a file may repeat the same mistake.
     by_folded = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(found, by_folded, n=1)
     return f"; did you mean {by_folded[near[0]]!r}?" if near else ""
@@ -86,12 +86,12 @@ def dotted(version: Version) -> str:
 
 
 def quoted(text: str, longest: int = _LONGEST) -> str:
-    """Return a value from the file on one line, the middle left out if long: the ends of paths matter most."""
+    """Return a value from the file on one line; if it is long, omit the middle: the ends of paths matter most."""
     if len(text) > longest:
         text = f"{text[: longest // 2]}...{text[-(longest // 2) :]}"
     return f"'{one_line(text)}'"
 
 
 def one_line(text: str) -> str:
-    """Return a text with the line ends that came in with values made visible."""
+    """Return a text with line ends from values made visible."""
     return text.translate(_ESCAPES)

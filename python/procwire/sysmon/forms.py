@@ -1,8 +1,8 @@
 """Render the texts that Sysmon compares: each field of event 3, of a row and in SQL.
 
 The table holds numbers, flags, times and addresses; Sysmon's conditions see text. A missing string is `-`; a missing
-number, flag or GUID cannot be rendered, and the element that asks for it does not match (SysmonCommon,
-eventsCommon.cpp, EventResolveField).
+number, flag or GUID cannot be rendered, and an element that tests it does not match (SysmonCommon, eventsCommon.cpp,
+EventResolveField).
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ __all__ = [
 ]
 
 COLUMNS: Mapping[str, Field] = {name: field(name, "sysmon") for name in NETWORK_FIELDS}
-"""Sysmon's name of a field to its column."""
+"""Maps Sysmon's name of a field to its column."""
 
 TYPED = frozenset(
     ("ProcessGuid", "ProcessId", "Initiated", "SourceIsIpv6", "SourcePort", "DestinationIsIpv6", "DestinationPort")
 )
-"""Fields that are no strings, and so may be without a text."""
+"""Fields that are not strings, and so may have no text."""
 
 ADDRESSES: Mapping[str, str] = {"SourceIp": "src_ip_bytes", "DestinationIp": "dst_ip_bytes"}
-"""Addresses, and the columns that hold their 16 bytes."""
+"""Maps address fields to the columns with their 16 bytes."""
 
 NAMES_LOOKED_UP = ("SourceHostname", "SourcePortName", "DestinationHostname", "DestinationPortName")
-"""Fields that stay empty where DnsLookup is False."""
+"""Fields that stay empty if DnsLookup is False."""
 
 SIZED = frozenset(COLUMNS) - TYPED - {"UtcTime", *ADDRESSES}
-"""Fields that FieldSizes cuts: those that are texts here, too."""
+"""Fields that FieldSizes cuts: those that are texts in the table, too."""
 
 _MISSING = "-"
 
 
 def sysmon_texts(row: Mapping[str, object], *, dns_lookup: bool = True) -> dict[str, str | None]:
-    """Return Sysmon's text of each field of event 3, of a row under the standard names; None where there is none."""
+    """Return Sysmon's text of each field of event 3; None for a field without one. row: has the standard names."""
     texts = {name: text_of(name, row.get(column.name)) for name, column in COLUMNS.items()}
-    # While rules are asked there is no rule's name yet.
+    # While rules are evaluated there is no rule name yet.
     texts["RuleName"] = _MISSING
     if not dns_lookup:
         texts |= dict.fromkeys(NAMES_LOOKED_UP, _MISSING)
@@ -56,7 +56,7 @@ def sysmon_texts(row: Mapping[str, object], *, dns_lookup: bool = True) -> dict[
 
 
 def text_of(name: str, value: object) -> str | None:
-    """Return Sysmon's text of a field's value, as Arrow gives it to Python; None where it has none."""
+    """Return Sysmon's text of a field's value, a Python value from Arrow; None if it has none."""
     if value is None:
         return None if name in TYPED else _MISSING
     text = rendering.text_of(value)
@@ -64,7 +64,7 @@ def text_of(name: str, value: object) -> str | None:
 
 
 def text_sql(name: str, *, dns_lookup: bool = True) -> str:
-    """Return an SQL expression for a field's text in lower case, over the table's columns; null where there is none."""
+    """Return an SQL expression over the table's columns for a field's text in lower case; null if it has none."""
     column = COLUMNS[name].name
     if name == "RuleName" or (name in NAMES_LOOKED_UP and not dns_lookup):
         return f"'{_MISSING}'"

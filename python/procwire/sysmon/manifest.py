@@ -1,4 +1,4 @@
-"""List what Sysmon knows: conditions, events with their fields, options.
+"""Sysmon's manifest: its conditions, events with their fields, and options.
 
 From the manifest in microsoft/SysmonCommon (manifest.xml, schema 4.90), and for events 27 to 29, which Windows'
 Sysmon has beyond it, from Sysmon's schema of 4.82 and its documentation.
@@ -13,7 +13,7 @@ __all__ = ["CONDITIONS", "EVENTS", "NETWORK_FIELDS", "OLDEST_SCHEMA", "OPTIONS",
 Version = tuple[int, int]
 
 OLDEST_SCHEMA: Version = (4, 0)
-"""Sysmon refuses what is older."""
+"""The oldest schema that Sysmon accepts."""
 
 CONDITIONS: Mapping[str, Version] = {
     "is": (2, 0),
@@ -33,10 +33,10 @@ CONDITIONS: Mapping[str, Version] = {
     "more than": (2, 0),
     "image": (2, 0),
 }
-"""Each condition, and the schema that brought it."""
+"""Maps each condition to the schema that introduced it."""
 
 TOKEN_CONDITIONS = ("contains any", "contains all", "is any", "excludes any", "excludes all")
-"""Those whose value is a list with `;` between its tokens."""
+"""Conditions whose value is a list of tokens separated by `;`."""
 
 _COMMON = "RuleName UtcTime ProcessGuid ProcessId"
 
@@ -92,7 +92,7 @@ EVENTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         "eBPFEvent": [f"{_COMMON} Image User BpfCommand BpfProgramType BpfProgramId BpfProgramName"],
     }.items()
 }
-"""Name of an event's element to the fields of each event that it stands for: an element uses those of one of them."""
+"""Maps an element's name to the fields of each event that it stands for; an element uses those of one event."""
 
 NETWORK_FIELDS: tuple[str, ...] = EVENTS["NetworkConnect"][0]
 """The fields of event 3, in its order."""
@@ -115,4 +115,4 @@ OPTIONS: Mapping[str, Version] = {
     "PipeMonitoring": (3, 30),
     "ProcessAccess": (2, 0),
 }
-"""Each option that a file may set, and the schema that brought it."""
+"""Maps each option that a file may set to the schema that introduced it."""

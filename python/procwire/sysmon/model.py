@@ -1,4 +1,4 @@
-"""Represent a Sysmon configuration, as parsed: elements of rules, in the order in which the document has them.
+"""The model of a parsed Sysmon configuration: elements of rules, in the document's order.
 
 ::
 
@@ -37,7 +37,7 @@ NETWORK_CONNECT = "NetworkConnect"
 
 
 class Place(NamedTuple):
-    """Hold where something stands in the file, both from 1; a column counts characters."""
+    """Hold a place in the file, as line and column, both from 1; columns count characters."""
 
     line: int
     column: int
@@ -45,7 +45,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """Hold what is wrong with a file, or worth knowing, and where."""
+    """Hold an error, a warning or a note about a file, and its place."""
 
     place: Place
     severity: Severity
@@ -60,13 +60,13 @@ class Filter:
     """Hold `<Field condition="" name="">value</Field>`: one test of one field."""
 
     field: str
-    """Sysmon's name of it."""
+    """Sysmon's name of the field."""
     condition: str
     """One of `manifest.CONDITIONS`, in lower case."""
     value: str
     """As written: Sysmon trims nothing."""
     name: str
-    """RuleName where this filter decides: its own, else its Rule's, else its RuleGroup's; empty for none."""
+    """RuleName if this filter decides: its own, else its Rule's, else its RuleGroup's; empty for none."""
     place: Place
 
 
@@ -80,7 +80,7 @@ class Rule:
     """Its own; empty for none."""
     place: Place
     relation_is_given: bool = True
-    """Without one it is "or"."""
+    """Whether the file gives it; otherwise it is "or"."""
 
 
 Operand = Filter | Rule
@@ -115,7 +115,7 @@ class Configuration:
     """Hold a complete configuration file."""
 
     path: str
-    """As findings name it."""
+    """The path, as shown in findings."""
     schema_version: tuple[int, int]
     """4.9 and 4.90 are (4, 90)."""
     elements: tuple[Element, ...]
@@ -123,9 +123,9 @@ class Configuration:
     dns_lookup: bool
     """False: host names and port names stay empty."""
     field_sizes: Mapping[str, int]
-    """FieldSizes: Sysmon's name of a field to the longest text that is written of it, in characters."""
+    """FieldSizes: maps Sysmon's name of a field to the greatest length of its logged text, in characters."""
     findings: tuple[Finding, ...]
-    """Errors that the lenient reading skipped, and what has no effect here."""
+    """Errors that lenient reading skipped, and notes about parts without effect here."""
 
     @property
     def schema(self) -> str:
@@ -134,23 +134,23 @@ class Configuration:
 
     @property
     def filter_count(self) -> int:
-        """Return the number of filters that decide over event 3."""
+        """Return the number of filters for event 3."""
         return sum(1 for element in self.network_connect for _ in element.filters)
 
     @property
     def network_connect(self) -> tuple[Element, ...]:
-        """Return the elements that decide over event 3, in the document's order."""
+        """Return the elements for event 3, in the document's order."""
         return tuple(element for element in self.elements if element.event == NETWORK_CONNECT)
 
     @property
     def evaluation_order(self) -> tuple[Element, ...]:
-        """Return the elements as Sysmon asks them: all that exclude first; of either kind the last first."""
+        """Return the elements in Sysmon's order: excluding ones, then including ones, each from last to first."""
         backwards = self.network_connect[::-1]
         excluding = [element for element in backwards if element.onmatch == "exclude"]
         return tuple(excluding + [element for element in backwards if element.onmatch == "include"])
 
     @property
     def logs_by_default(self) -> bool:
-        """Return whether an event that nothing matches is logged: only one sole exclude element says so."""
+        """Return whether an event that nothing matches is logged: only with a single element, one that excludes."""
         elements = self.network_connect
         return len(elements) == 1 and elements[0].onmatch == "exclude"

@@ -25,7 +25,7 @@ class Options:
 
 
 def read_options(root: Node, version: Version, findings: Findings) -> Options:
-    """Return the options that stand below `<Sysmon>`, up to the first that Sysmon does not know: it stops there."""
+    """Return the options below `<Sysmon>`, up to the first that Sysmon does not know, at which it stops."""
     reader = _Reader(version, findings)
     reader.read(root)
     return reader.options

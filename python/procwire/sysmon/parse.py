@@ -1,6 +1,6 @@
 """Parse a file into a `Configuration`, as Sysmon's own loader does (microsoft/SysmonCommon, xml.cpp).
 
-Where Sysmon would print an error, or silently read less than is written, there is a finding.
+Where Sysmon would print an error, or silently ignore a part, there is a finding.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _LATEST: Version = (4, 90)
 def load(path: str | os.PathLike[str], *, lenient: bool = False) -> Configuration:
     """Return the configuration in a file.
 
-    lenient: reads on where Sysmon refuses or skips something, and keeps the errors as findings: older schemas are
-    taken, an unknown condition drops its filter, an element without a usable onmatch is dropped, an unknown field
+    lenient: continue where Sysmon refuses or skips something, and keep the errors as findings: older schemas are
+    accepted, an unknown condition drops its filter, an element without a usable onmatch is dropped, an unknown field
     drops its element and all later ones of that event.
 
     Raises UsageError for a file that cannot be read, ConfigurationError, with every error and its place, for one with
-    errors; lenient, only for what is no configuration at all.
+    errors; if lenient, only for a file that is not a configuration.
     """
     try:
         data = read_bounded(path, MAX_BYTES)
@@ -42,9 +42,9 @@ def load(path: str | os.PathLike[str], *, lenient: bool = False) -> Configuratio
 
 
 def parse(data: bytes, path: str = "configuration", *, lenient: bool = False) -> Configuration:
-    """Return the configuration in a file's bytes; `path` is what findings call it.
+    """Return the configuration in a file's bytes. path: its name in findings.
 
-    Arguments and errors as for `load`.
+    Other arguments and errors as for `load`.
     """
     try:
         root = parse_document(data)

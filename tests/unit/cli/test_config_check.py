@@ -57,7 +57,7 @@ def test_errors_give_1_and_stop_the_other_checks() -> None:
     assert all(line.startswith("errors.xml:2:35: error: found ") for line in lines)
     assert "did you mean 'is'?" in lines[0]
     assert "did you mean 'Image'?" in lines[1]
-    assert "when the errors are gone, or with --lenient; 2 errors, 0 warnings" in result.stderr
+    assert "once the errors are fixed, or with --lenient; 2 errors, 0 warnings" in result.stderr
 
 
 @pytest.mark.usefixtures("write")

@@ -55,7 +55,7 @@ def test_sql_is_a_query_that_runs(example_log: Path) -> None:
 
 
 def test_event_tells_of_each_connection_of_a_log(example_log: Path) -> None:
-    result = run(CONFIG, "--event", example_log, "--limit", "3")
+    result = run(CONFIG, example_log, "--limit", "3")
     assert result.exit_code == 0
     assert result.stdout.count("=> ") == 3
     assert result.stdout.startswith("2017-10-23 06:58:15.154  C:\\Windows\\System32\\svchost.exe (904)  udp")
@@ -63,7 +63,7 @@ def test_event_tells_of_each_connection_of_a_log(example_log: Path) -> None:
 
 
 def test_event_agrees_with_the_reference_on_every_connection(example_log: Path) -> None:
-    decisions = document(CONFIG, "--event", example_log, "--limit", "1000")["decisions"]
+    decisions = document(CONFIG, example_log, "--limit", "1000")["decisions"]
     rows = procwire.read(example_log).to_pylist()
     expected = [decide(load(CONFIG), sysmon_texts(row)) for row in rows]
     assert [(found["logged"], found["rule_name"]) for found in decisions] == [
@@ -73,7 +73,7 @@ def test_event_agrees_with_the_reference_on_every_connection(example_log: Path) 
 
 
 def test_event_reads_stdin(example_log: Path) -> None:
-    result = run(CONFIG, "--event", "-", "--limit", "1", input=example_log.read_bytes())
+    result = run(CONFIG, "-", "--limit", "1", input=example_log.read_bytes())
     assert result.stdout.count("=> ") == 1
 
 
@@ -88,7 +88,7 @@ def test_match_tells_which_rule_decides() -> None:
 
 def test_match_tells_what_was_not_given() -> None:
     result = run(CONFIG, "--match", "Initiated=true")
-    assert "not given, and asked for on the way: DestinationIp, Image, DestinationPort;" in result.stdout
+    assert "tested but not given: DestinationIp, Image, DestinationPort;" in result.stdout
     assert document(CONFIG, "--match", "Initiated=true")["decisions"][0]["asked_without"] == [
         "DestinationIp", "Image", "DestinationPort",
     ]  # fmt: skip
@@ -137,7 +137,7 @@ def test_log_without_connections_gives_1(tmp_path: Path) -> None:
     log = tmp_path / "a.ndjson"
     log.write_text('{"EventID": 1, "Channel": "Microsoft-Windows-Sysmon/Operational"}\n')
     for path, complaint in ((log, f"found no network connection in {log}"), (tmp_path / "no", "No such file")):
-        result = run(CONFIG, "--event", path)
+        result = run(CONFIG, path)
         assert (result.exit_code, result.stdout) == (1, "")
         assert complaint in result.stderr
 
@@ -147,7 +147,7 @@ def test_log_without_connections_gives_1(tmp_path: Path) -> None:
     [
         (("--match", "Imag=a"), "did you mean 'Image'"),
         (("--match", "Image=a", "--sql"), "expected one of them"),
-        (("--event", "a", "--match", "Image=a"), "expected one of them"),
+        (("a", "--match", "Image=a"), "expected one of them"),
         (("--limit", "0"), "--limit"),
         (("--to", "yaml"), "--to"),
     ],
@@ -168,10 +168,22 @@ def test_help_and_docs_tell_of_every_option() -> None:
     text = run("--help").stdout
     docs = (CONFIG.parents[2] / "docs" / "cli.md").read_text()
     section = docs.partition("### `procwire config explain ")[2].partition("\n##")[0]
-    for each in verb_named(("config", "explain")).options:
+    for each in (each for each in verb_named(("config", "explain")).options if not each.hidden):
         assert each.help
         for option in each.flags:
             assert option in text
             assert f"`{option}" in section
     assert "Examples:" in text
     assert "Exit codes:" in text
+
+
+def test_several_logs_and_a_period_are_explained(example_log: Path) -> None:
+    """The former `--event LOG` still names a log."""
+    whole = document(CONFIG, example_log, "--limit", "1000")["decisions"]
+    assert document(CONFIG, "--event", example_log, "--limit", "1000")["decisions"] == whole
+    assert document(CONFIG, example_log, example_log, "--limit", "1000")["decisions"] == [*whole, *whole]
+    moment = "2017-10-23T07:30"
+    halves = [document(CONFIG, example_log, option, moment, "--limit", "1000") for option in ("--until", "--since")]
+    assert [len(half["decisions"]) > 0 for half in halves] == [True, True]
+    assert sum(len(half["decisions"]) for half in halves) == len(whole)
+    assert run(CONFIG, "--since", "7d").exit_code == 2

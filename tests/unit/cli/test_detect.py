@@ -58,7 +58,7 @@ def test_each_match_is_a_row_with_its_rule_its_reason_and_its_event(put: Path, e
     result = detect("--rules", put, example_log)
     assert result.exit_code == 4
     query = "SELECT record_id FROM connections WHERE process_name ILIKE '%\\svchost.exe' AND dst_port = 5355"
-    asked = invoke("sql", query, "--files", str(example_log))
+    asked = invoke("sql", query, str(example_log))
     found = rows(result)
     assert sorted(row["record_id"] for row in found) == sorted(json.loads(x)["record_id"] for x in asked.stdout.split())
     assert len(found) > 1
@@ -109,7 +109,7 @@ def test_level_leaves_out_rules_below_it(put: Path, example_log: Path) -> None:
     assert "1 Sigma rule of level high and above ran" in result.stderr
 
 
-def test_correlations_are_told_with_how_many_events(put: Path, example_log: Path) -> None:
+def test_correlations_are_reported_with_how_many_events(put: Path, example_log: Path) -> None:
     """And hide the rules that they are made of."""
     (put / "many.yml").write_text(MANY)
     [row] = rows(detect("--rules", put, example_log))
@@ -120,13 +120,13 @@ def test_correlations_are_told_with_how_many_events(put: Path, example_log: Path
     assert f"    {row['correlated_events']} events on {row['computer_name']}, " in table
 
 
-def test_what_does_not_run_is_told(put: Path, example_log: Path) -> None:
+def test_what_does_not_run_is_reported(put: Path, example_log: Path) -> None:
     """Rules about other events are counted; those with mistakes have their place and reason."""
     (put / "other.yml").write_text(NEVER.replace("network_connection", "process_creation"))
     (put / "bad.yml").write_text(NEVER.replace("Image|endswith", "Nonsense"))
-    told = detect("--rules", put, example_log).stderr
-    assert "3 Sigma rules ran; 1 not for network connections; 1 not run (" in told
-    assert f"{put / 'bad.yml'}:1: found field Nonsense" in told
+    reported = detect("--rules", put, example_log).stderr
+    assert "3 Sigma rules ran; 1 not for network connections; 1 not run (" in reported
+    assert f"{put / 'bad.yml'}:1: found field Nonsense" in reported
 
 
 def test_examples_beside_rules_are_no_rules(put: Path, example_log: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_lake_gives_the_same(put: Path, example_log: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reported"),
     [
         (["--rules", "nowhere"], "found no file or folder nowhere"),
         (["--rules", "{rules}", "--level", "critical", "log"], "found 3 rules below critical; expected a Sigma rule"),
@@ -172,10 +172,10 @@ def test_a_lake_gives_the_same(put: Path, example_log: Path, tmp_path: Path) -> 
         (["--rules", "{rules}", "--lake", "nowhere"], "nowhere"),
     ],
 )
-def test_what_cannot_be_used_is_said(put: Path, arguments: list[str], told: str) -> None:
+def test_what_cannot_be_used_is_said(put: Path, arguments: list[str], reported: str) -> None:
     result = detect(*(argument.replace("{rules}", str(put)) for argument in arguments))
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert reported in result.stderr
 
 
 def test_log_that_is_not_there_ends_with_1(put: Path) -> None:

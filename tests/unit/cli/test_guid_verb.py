@@ -36,7 +36,7 @@ def test_luid_reads_in_words() -> None:
         ("{2424faa4-a3f4-616c-e1b4-2270fe550000}", {"scheme": "linux", "key": "0x55FE7022B4E1"}),
     ],
 )
-def test_scheme_is_told_by_the_key(guid: str, parts: dict[str, str | int | None]) -> None:
+def test_scheme_is_reported_by_the_key(guid: str, parts: dict[str, str | int | None]) -> None:
     """Linux's key has the LUID's mark by chance: bit 28 of an address."""
     (found,) = json.loads(run(guid, "--to", "json").stdout)
     assert parts.items() <= found.items()

@@ -102,9 +102,9 @@ def test_info_tells_what_there_is(own_lake: Path, example_log: Path) -> None:
 
 
 def test_info_as_json(own_lake: Path, example_log: Path) -> None:
-    told = json.loads(run("lake", "info", "--to", "json").stdout)
-    assert (told["location"], told["events"], told["first_day"]) == (str(own_lake), 153, "2017-10-23")
-    [reading] = told["readings"]
+    reported = json.loads(run("lake", "info", "--to", "json").stdout)
+    assert (reported["location"], reported["events"], reported["first_day"]) == (str(own_lake), 153, "2017-10-23")
+    [reading] = reported["readings"]
     assert (reading["name"], reading["records"]) == (str(example_log), 1_730)
     assert reading["account"]["warnings"] == {"IPv4 garbled as IPv6": 8}
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from procwire.cli.parser import Verb, argument, flag, number, option, output_path, path
+from procwire.cli import read as read_module
+from procwire.cli.parser import Group, Verb, argument, flag, number, option, output_path, path
 from procwire.errors import UsageError
 
 DESCRIPTION = """Describe the verb
@@ -142,3 +143,36 @@ def test_help_fits_the_terminal_and_shows_everything(monkeypatch: pytest.MonkeyP
     for each in VERB.options:
         assert all(name in text for name in each.flags)
         assert " ".join(each.help.split()) in " ".join(text.split())
+
+
+class Pair:
+    """Take two options as one object."""
+
+    def __init__(self, logs: list[str] | None, lake: str | None) -> None:
+        self.logs = logs
+        self.lake = lake
+
+
+def grouped(monkeypatch: pytest.MonkeyPatch) -> Verb:
+    logs = argument("logs", metavar="LOG", count="*", help="Logs.")
+    files = option("--files", parameter="logs", metavar="LOG", repeated=True, hidden=True, help="Logs.")
+    lake = option("--lake", metavar="DIR", help="Lake.")
+    monkeypatch.setattr(read_module, "Pair", Pair, raising=False)
+    group = Group("query", "read.Pair", (logs, files, lake))
+    return Verb("read.read", "Describe.", [logs, files, lake, flag("--force", help="Overwrite.")], groups=[group])
+
+
+def test_a_group_of_options_is_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    verb = grouped(monkeypatch)
+    assert verb.parameters == ["force", "query"]
+    values = verb.parse("procwire", ["a", "--lake", "/lake", "--force"])
+    assert list(values) == verb.parameters
+    assert (values["query"].logs, values["query"].lake, values["force"]) == (["a"], "/lake", True)
+    assert grouped(monkeypatch).parse("procwire", [])["query"].logs is None
+
+
+def test_a_hidden_option_adds_to_the_argument_that_replaced_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    verb = grouped(monkeypatch)
+    assert verb.parse("procwire", ["--files", "a", "b", "--files=c"])["query"].logs == ["b", "a", "c"]
+    assert verb.parse("procwire", ["--files", "a"])["query"].logs == ["a"]
+    assert "--files" not in verb.help("procwire")

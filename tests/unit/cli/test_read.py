@@ -216,3 +216,21 @@ def test_a_name_that_cannot_be_looked_up_costs_no_other_log(example_log: Path, t
     assert result.exit_code == 3
     assert "File name too long" in result.stderr
     assert len(output.read_text().splitlines()) == 1 + 153
+
+
+def test_a_period_selects_rows(example_log: Path) -> None:
+    """In every vocabulary, with and without an order."""
+    times = [row["event_creation_time"] for row in rows(run(example_log))]
+    expected = [time for time in times if "2017-10-23T07:00" <= time < "2017-10-23T08:00"]
+    assert 0 < len(expected) < EVENTS
+    period = ("--since", "2017-10-23T07:00", "--until", "2017-10-23T08:00")
+    assert [row["event_creation_time"] for row in rows(run(example_log, *period))] == expected
+    sysmon = rows(run(example_log, *period, "--names", "sysmon", "--sort", "UtcTime"))
+    assert [row["UtcTime"] for row in sysmon] == sorted(expected)
+
+
+def test_an_empty_period_is_refused(example_log: Path) -> None:
+    result = run(example_log, "--since", "2024-01-02", "--until", "2024-01-01")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "expected a time after since" in result.stderr
+    assert run(example_log, "--since", "yesterday-ish").exit_code == 2

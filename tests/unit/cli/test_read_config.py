@@ -87,7 +87,7 @@ def test_account_holds_the_configuration(example_log: Path, config: Path, tmp_pa
 
 
 def test_errors_have_their_lines(example_log: Path, tmp_path: Path) -> None:
-    """Every one is told, and nothing is read."""
+    """Every one is reported, and nothing is read."""
     broken = tmp_path / "broken.xml"
     broken.write_text(WEB.replace("DestinationPort", "DestinatonPort").replace('onmatch="exclude"', ""))
     result = read(example_log, "--config", broken)

@@ -420,7 +420,9 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 
 @needs_root
-def test_full_disk_is_told_and_gone_on_from(start: Callable[..., Recording], connect: Server, small_disk: Path) -> None:
+def test_full_disk_is_reported_and_gone_on_from(
+    start: Callable[..., Recording], connect: Server, small_disk: Path
+) -> None:
     """What could not be written is counted, in the stream too, and the file stays whole."""
     path = small_disk / "a.ndjson"
     running = start("--all", "-o", path)
@@ -439,9 +441,9 @@ def test_full_disk_is_told_and_gone_on_from(start: Callable[..., Recording], con
     code, _ = running.end()
     assert code == 130
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    told = sum(row["events_lost"] for row in rows if row.get("record_kind") == "loss")
-    assert f"{path}: writing again; {told:,} rows were lost" in running.errors
-    assert f"lost: {told:,} rows not written to {path}" in running.errors
+    reported = sum(row["events_lost"] for row in rows if row.get("record_kind") == "loss")
+    assert f"{path}: writing again; {reported:,} rows were lost" in running.errors
+    assert f"lost: {reported:,} rows not written to {path}" in running.errors
 
 
 @needs_root

@@ -51,7 +51,7 @@ def config(folder: Path) -> Put:
     return put
 
 
-def told(lines: bytes) -> list[tuple[str | None, int]]:
+def reported(lines: bytes) -> list[tuple[str | None, int]]:
     rows = [json.loads(line) for line in lines.splitlines()]
     return [(row["rule_name"], row["src_port"]) for row in rows if row["network_connection_initiated"]]
 
@@ -66,7 +66,7 @@ def test_rules_decide_what_is_recorded_and_name_it(start: Start, connect: Server
     assert (state["configuration"]["loaded"], state["filtered"]) == (1, state["filtered_by_rules"])
     code, stdout = running.end()
     assert code == 130
-    assert sorted(told(stdout)) == sorted(("mine", port) for port in made)
+    assert sorted(reported(stdout)) == sorted(("mine", port) for port in made)
     assert "logged" not in json.loads(stdout.splitlines()[0])
     first, second, *_ = running.errors.splitlines()
     assert first == (
@@ -77,7 +77,7 @@ def test_rules_decide_what_is_recorded_and_name_it(start: Start, connect: Server
     assert f"\nrules: {path}, schema 4.90, loaded once, last at 20" in running.errors
 
 
-def test_what_is_not_logged_can_be_kept_and_told_apart(start: Start, connect: Server, config: Put) -> None:
+def test_what_is_not_logged_can_be_kept_and_reported_apart(start: Start, connect: Server, config: Put) -> None:
     path = config(document(include(mine(connect))))
     other = Server(connect._stack)
     running = start(
@@ -91,7 +91,7 @@ def test_what_is_not_logged_can_be_kept_and_told_apart(start: Start, connect: Se
     assert rows == {(port, True, "mine") for port in made} | {(port, False, None) for port in others}
 
 
-def test_rules_are_loaded_anew_at_sighup_and_when_the_file_changes(
+def test_rules_are_reloaded_at_sighup_and_when_the_file_changes(
     start: Start, connect: Server, config: Put, folder: Path
 ) -> None:
     """And a bad file is refused: the rules that it would replace stay."""
@@ -121,7 +121,9 @@ def test_rules_are_loaded_anew_at_sighup_and_when_the_file_changes(
     assert running.statuses()[0]["configuration"]["refused"] == 1
     assert running.end()[0] == 130
     expected = [("mine", port) for port in first] + [("changed", port) for port in second + third]
-    assert sorted(told((folder / "a.ndjson").read_bytes())) == sorted(expected + [("asked", port) for port in fourth])
+    assert sorted(reported((folder / "a.ndjson").read_bytes())) == sorted(
+        expected + [("asked", port) for port in fourth]
+    )
     complaints = [line for line in running.errors.splitlines() if "rules.xml:1:" in line]
     assert complaints == [
         line for line in complaints if line.startswith(f"procwire: {folder}/rules.xml:1:") and "includ" in line
@@ -146,14 +148,14 @@ def test_processes_beside_rules_are_added_to_them(start: Start, connect: Server,
     running = start("--config", path, "-n", EXECUTABLE.name, "--where", connect.mine, "--count", "2")
     made = connect(1)
     code, stdout = running.wait()
-    assert (code, told(stdout)) == (0, [("added", made[0])])
+    assert (code, reported(stdout)) == (0, [("added", made[0])])
 
 
 def test_bare_n_beside_rules_logs_everything(start: Start, connect: Server, config: Put) -> None:
     running = start("--config", config(document(include())), "-n", "--where", connect.mine, "--count", "2")
     made = connect(1)
     code, stdout = running.wait()
-    assert (code, told(stdout)) == (0, [(None, made[0])])
+    assert (code, reported(stdout)) == (0, [(None, made[0])])
 
 
 def test_no_host_and_no_port_is_named_without_dns_lookup(start: Start, connect: Server, config: Put) -> None:
@@ -187,8 +189,8 @@ BROKEN = document(
 
 
 @pytest.mark.parametrize("more", [(), ("--sensor", "ebpf")])
-def test_every_error_of_a_file_is_told_before_anything_is_recorded(config: Put, more: tuple[str, ...]) -> None:
-    """In a process of its own, for the command gives up the right to gain rights. No root is needed to be told."""
+def test_every_error_of_a_file_is_reported_before_anything_is_recorded(config: Put, more: tuple[str, ...]) -> None:
+    """In a process of its own, for the command gives up the right to gain rights. No root is needed to be reported."""
     path = config(BROKEN)
     done = subprocess.run([*COMMAND, "--config", path, *more], capture_output=True, text=True, check=False)
     lines = done.stderr.splitlines()
@@ -210,7 +212,7 @@ def test_processes_are_not_added_beside_an_exclude(config: Put) -> None:
     assert f'{path}:1:46: found <NetworkConnect onmatch="exclude">' in done.stderr
 
 
-def test_file_that_is_not_there_is_told() -> None:
+def test_file_that_is_not_there_is_reported() -> None:
     command = [*COMMAND, "--config", "nothing.xml"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (2, "procwire: cannot read nothing.xml: No such file or directory\n")
@@ -232,7 +234,7 @@ def test_configuration_that_logs_nothing_is_said_to(rules: tuple[str, ...], noth
     assert lines[1:] == (["a.xml: this configuration logs no network connection"] if nothing else [])
 
 
-def test_file_that_the_account_cannot_read_is_told_at_the_start_and_when_asked(folder: Path) -> None:
+def test_file_that_the_account_cannot_read_is_reported_at_the_start_and_when_asked(folder: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root")
     secret = folder / "secret"

@@ -32,8 +32,10 @@ REPEATABLE = {
     (("record",), "output"): "one for each output",
     (("record",), "detect"): "rules of all",
     (("detect",), "rules"): "rules of all",
-    (("sql",), "files"): "the rows of all",
-    (("hunt",), "files"): "the rows of all",
+    (("sql",), "logs"): "the rows of all",
+    (("hunt",), "logs"): "the rows of all",
+    (("detect",), "logs"): "the rows of all",
+    (("config", "explain"), "logs"): "the connections of all",
     (("hunt",), "param"): "a value for each parameter; one that has two is an error",
     (("hunt",), "hunts"): "the hunts of all",
 }
@@ -119,7 +121,7 @@ def test_a_recording_has_one_lake() -> None:
 
 
 def test_a_parameter_of_a_hunt_has_one_value(example_log: Path) -> None:
-    hunt = ("hunt", "beacons", "--files", example_log)
+    hunt = ("hunt", "beacons", example_log)
     result = run(*hunt, "--param", "min_score=0.5", "-p", "min_score=1")
     assert result.exit_code == 2
     assert "found --param min_score twice, '0.5' and '1', expected one" in result.stderr

@@ -49,10 +49,10 @@ def test_an_error_names_the_limit(query: str, option: str) -> None:
 
 
 def test_an_error_names_the_limit_of_temporary_files() -> None:
-    told = ("Out of Memory Error: failed to offload data block of size 256.0 KiB (95.3 MiB/95.3 MiB used).\n"
+    reported = ("Out of Memory Error: failed to offload data block of size 256.0 KiB (95.3 MiB/95.3 MiB used).\n"
             "This limit was set by the 'max_temp_directory_size' setting.")  # fmt: skip
     with pytest.raises(LimitError, match="--spill"), sql_errors():
-        raise duckdb.OutOfMemoryException(told)
+        raise duckdb.OutOfMemoryException(reported)
 
 
 def test_an_error_that_duckdb_cuts_within_a_character_is_ours() -> None:

@@ -84,7 +84,7 @@ def row(src: str | None, dst: str | None, **others: object) -> dict[str, object]
     } | others
 
 
-def told(batch: pa.RecordBatch, side: str = "dst") -> list[tuple[object, object]]:
+def reported(batch: pa.RecordBatch, side: str = "dst") -> list[tuple[object, object]]:
     pairs = zip(column(batch, f"{side}_host_name"), column(batch, f"{side}_host_name_origin"), strict=True)
     return list(pairs)
 
@@ -102,7 +102,7 @@ def test_own_addresses_have_the_machine_s_name(names: HostNames, resolver: Resol
     own = sorted(own_addresses().own | {"127.0.0.53", "::1"})
     named = names(batch(*[row(address, address) for address in own]))
     assert named.schema == LIVE_SCHEMA
-    assert told(named, "src") == told(named) == [("vm", "local")] * len(own)
+    assert reported(named, "src") == reported(named) == [("vm", "local")] * len(own)
     assert resolver.asked == []
 
 
@@ -110,7 +110,7 @@ def test_without_a_name_given_it_is_the_hostname() -> None:
     import socket
 
     names = HostNames(False)
-    assert told(names(batch(row("127.0.0.1", None))), "src") == [(socket.gethostname(), "local")]
+    assert reported(names(batch(row("127.0.0.1", None))), "src") == [(socket.gethostname(), "local")]
     names.close()
 
 
@@ -118,10 +118,10 @@ def test_a_peer_has_null_first_and_its_name_later(names: HostNames, resolver: Re
     """The stream never waits for a name, and what has none is not asked for again."""
     resolver.go.clear()
     rows = batch(row("127.0.0.1", "198.51.100.1"), row("127.0.0.1", "198.51.100.99"))
-    assert told(names(rows)) == [(None, None)] * 2
+    assert reported(names(rows)) == [(None, None)] * 2
     resolver.go.set()
     for _ in range(2):
-        assert told(after_answers(names, rows)) == [("host-198.51.100.1.example", "reverse"), (None, None)]
+        assert reported(after_answers(names, rows)) == [("host-198.51.100.1.example", "reverse"), (None, None)]
     assert sorted(resolver.asked) == ["198.51.100.1", "198.51.100.99"]
     assert names.counters() == {"asked": 2, "named": 1, "unanswered": 0, "failed": 0, "dropped": 0}
 
@@ -129,14 +129,14 @@ def test_a_peer_has_null_first_and_its_name_later(names: HostNames, resolver: Re
 def test_many_rows_are_named_as_few_are(names: HostNames) -> None:
     rows = [row("127.0.0.1", f"198.51.100.{index % 7}") for index in range(500)]
     named = after_answers(names, batch(*rows))
-    assert told(named) == [(f"host-198.51.100.{index % 7}.example", "reverse") for index in range(500)]
-    assert told(named, "src") == [("vm", "local")] * 500
+    assert reported(named) == [(f"host-198.51.100.{index % 7}.example", "reverse") for index in range(500)]
+    assert reported(named, "src") == [("vm", "local")] * 500
 
 
 def test_names_of_dns_answers_stay_and_are_not_asked_for(names: HostNames, resolver: Resolver) -> None:
     given = {"dst_host_name": "www.example", "dst_host_name_origin": "dns"}
     rows = batch(row("127.0.0.1", "198.51.100.1", **given), row("127.0.0.1", "198.51.100.2"), row(None, None))
-    assert told(after_answers(names, rows)) == [
+    assert reported(after_answers(names, rows)) == [
         ("www.example", "dns"),
         ("host-198.51.100.2.example", "reverse"),
         (None, None),
@@ -147,13 +147,13 @@ def test_names_of_dns_answers_stay_and_are_not_asked_for(names: HostNames, resol
 def test_hosts_is_honoured_first_and_read_again(
     names: HostNames, hosts: Path, resolver: Resolver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("procwire.enrich.watched._LOOK_AGAIN_S", 0.0)
+    monkeypatch.setattr("procwire.files.watching._LOOK_AGAIN_S", 0.0)
     rows = batch(row("192.0.2.10", "2001:db8::10"))
     named = names(rows)
-    assert told(named, "src") == [("printer.example", "reverse")]
-    assert told(named) == [("printer6.example", "reverse")]
+    assert reported(named, "src") == [("printer.example", "reverse")]
+    assert reported(named) == [("printer6.example", "reverse")]
     hosts.write_text("192.0.2.10 moved.example\n")
-    assert told(names(rows), "src") == [("moved.example", "reverse")]
+    assert reported(names(rows), "src") == [("moved.example", "reverse")]
     assert resolver.asked == ["2001:db8::10"]
 
 
@@ -162,7 +162,7 @@ def test_hosts_is_honoured_first_and_read_again(
     ["224.0.0.251", "239.255.255.250", "ff02::fb", "255.255.255.255", "0.0.0.0", "::", "fe80::1234", "no address"],
 )
 def test_what_is_no_host_of_the_dns_is_not_asked_for(names: HostNames, resolver: Resolver, address: str) -> None:
-    assert told(names(batch(row(None, address)))) == [(None, None)]
+    assert reported(names(batch(row(None, address)))) == [(None, None)]
     assert resolver.asked == []
     assert names.counters()["asked"] == 0
 
@@ -170,7 +170,7 @@ def test_what_is_no_host_of_the_dns_is_not_asked_for(names: HostNames, resolver:
 def test_the_networks_broadcast_addresses_are_not_asked_for(names: HostNames, resolver: Resolver) -> None:
     broadcast = sorted(own_addresses().broadcast)
     named = names(batch(*[row(None, address) for address in broadcast]))
-    assert told(named) == [(None, None)] * len(broadcast)
+    assert reported(named) == [(None, None)] * len(broadcast)
     assert resolver.asked == []
 
 
@@ -178,13 +178,13 @@ def test_without_look_ups_only_own_ends_are_named(hosts: Path, resolver: Resolve
     """Not even /etc/hosts, for that is a look-up too."""
     names = HostNames(False, machine_name="vm", hosts=hosts, resolve=resolver)
     named = names(batch(row("127.0.0.1", "198.51.100.1"), row("127.0.0.1", "192.0.2.10")))
-    assert told(named, "src") == [("vm", "local")] * 2
-    assert told(named) == [(None, None)] * 2
+    assert reported(named, "src") == [("vm", "local")] * 2
+    assert reported(named) == [(None, None)] * 2
     assert resolver.asked == []
     names.close()
 
 
-def test_own_ends_of_other_namespaces_are_told_by_direction(names: HostNames, resolver: Resolver) -> None:
+def test_own_ends_of_other_namespaces_are_reported_by_direction(names: HostNames, resolver: Resolver) -> None:
     """A container's address is not among the machine's, but the end that the process has is known."""
     elsewhere = {"network_namespace_id": ELSEWHERE}
     rows = batch(
@@ -198,23 +198,23 @@ def test_own_ends_of_other_namespaces_are_told_by_direction(names: HostNames, re
     )
     named = after_answers(names, rows)
     peer, other = ("host-198.51.100.1.example", "reverse"), ("host-198.51.100.2.example", "reverse")
-    assert told(named, "src") == [("vm", "local"), peer, peer, peer, peer, ("vm", "local")]
-    assert told(named) == [peer, ("vm", "local"), (None, None), other, other, peer]
+    assert reported(named, "src") == [("vm", "local"), peer, peer, peer, peer, ("vm", "local")]
+    assert reported(named) == [peer, ("vm", "local"), (None, None), other, other, peer]
     assert "172.17.0.2" not in resolver.asked
 
 
 def test_a_transparent_proxy_s_end_is_not_this_machine_s(names: HostNames) -> None:
     """In the recorder's own namespace the addresses decide, not the direction."""
     rows = batch(row("198.51.100.1", "198.51.100.2", network_connection_initiated=False))
-    assert told(after_answers(names, rows)) == [("host-198.51.100.2.example", "reverse")]
+    assert reported(after_answers(names, rows)) == [("host-198.51.100.2.example", "reverse")]
 
 
 def test_rows_without_addresses_have_no_names(names: HostNames) -> None:
     """Such as those that report a loss."""
     loss = {"event_id": 255, "record_kind": "loss", "events_lost": 3}
     named = names(batch(loss))
-    assert told(named) == told(named, "src") == [(None, None)]
-    assert told(names(batch())) == []
+    assert reported(named) == reported(named, "src") == [(None, None)]
+    assert reported(names(batch())) == []
 
 
 ADDRESSES_COME_AND_GO = """
@@ -261,7 +261,7 @@ def test_without_rtnetlink_only_loopback_is_known(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("procwire.enrich.addresses.socket.socket", refused)
     names = HostNames(False, machine_name="vm")
-    assert told(names(batch(row("127.0.0.1", "192.0.2.2"))), "src") == [("vm", "local")]
+    assert reported(names(batch(row("127.0.0.1", "192.0.2.2"))), "src") == [("vm", "local")]
     names.close()
 
 

@@ -144,7 +144,7 @@ def test_a_resolver_silent_for_long_is_not_asked_for_a_while(server: Server, mon
     lookup._pause_until_s = 0.0
     lookup._lifetime_s = LONG_S
     server.resolv_conf.write_text("nameserver 127.0.0.1\n# changed\n")
-    monkeypatch.setattr("procwire.enrich.watched._LOOK_AGAIN_S", 0.0)
+    monkeypatch.setattr("procwire.files.watching._LOOK_AGAIN_S", 0.0)
     lookup._resolver._look_again_s = 0.0
     assert lookup("192.0.2.1").value == "host.example"
 

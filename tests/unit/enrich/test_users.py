@@ -53,7 +53,7 @@ def test_uids_have_their_first_account_s_name(passwd: Path, repeat: int) -> None
 
 @pytest.mark.usefixtures("no_service")
 def test_passwd_is_read_again_when_it_changes(passwd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("procwire.enrich.watched._LOOK_AGAIN_S", 0.0)
+    monkeypatch.setattr("procwire.files.watching._LOOK_AGAIN_S", 0.0)
     names = UserNames(passwd)
     assert column(names(batch({"user_id": 4711})), "user_name") == [None]
     passwd.write_text(PASSWD + "new:x:4711:4711::/:/bin/sh\n")

@@ -88,20 +88,20 @@ def test_scores_are_those_of_the_reference(machines: list[tuple[list[float], lis
     for number, (times_s, sizes) in enumerate(machines):
         closes = [row(50, record_kind="close", sent_bytes=size) for size in sizes]
         made += [each | {"computer_name": f"pc-{number}"} for each in WATCHED + rows(times_s) + closes]
-        if (told := reference(times_s, sizes)) is not None:
-            expected[f"pc-{number}"] = told, len(times_s)
+        if (reported := reference(times_s, sizes)) is not None:
+            expected[f"pc-{number}"] = reported, len(times_s)
     hits = {hit["computer_name"]: hit for hit in found("beacons", made, min_score=0, min_bars=1)}
     assert hits.keys() == expected.keys()
-    for computer, (told, connections) in expected.items():
+    for computer, (reported, connections) in expected.items():
         for name in ("timing", "histogram", "duration", "size", "beacon"):
-            value = getattr(told, name)
+            value = getattr(reported, name)
             close = None if value is None else pytest.approx(value, abs=0.0011)
             assert hits[computer][f"{name}_score"] == close, name
         assert hits[computer]["connections"] == connections
 
 
 def test_each_pair_of_process_and_destination_is_one() -> None:
-    """Two processes, ports and computers in the same rhythm are told apart; a null process is one, too."""
+    """Two processes, ports and computers in the same rhythm are distinguished; a null process is one, too."""
     made = [
         *rows(times(jittered(0.1))),
         *rows(times(jittered(0.1)), dst_port=8443),

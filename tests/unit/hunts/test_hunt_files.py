@@ -133,7 +133,7 @@ def test_a_value_is_no_sql(mine: Hunt, ground: duckdb.DuckDBPyConnection) -> Non
         ("-- T\n-- Columns:\n-- one integer\nSELECT 1", "ports.sql:3: found 'one integer', expected `--   NAME TYPE"),
     ],
 )
-def test_a_header_that_is_none_is_told_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+def test_a_header_that_is_none_is_reported_with_its_line(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "ports.sql").write_text(text)
     with pytest.raises(UsageError) as error:
         find("ports", load([tmp_path]))
@@ -166,13 +166,13 @@ def test_hunts_come_by_name_and_a_users_own_goes_first(folder: Path) -> None:
     assert find("fan-out", hunts).name == "fan_out"
 
 
-def test_what_is_not_there_is_told(tmp_path: Path) -> None:
+def test_what_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"found hunt 'becons', expected .* did you mean 'beacons'\?"):
         find("becons", load())
     with pytest.raises(UsageError, match="found no folder"):
         load([tmp_path / "none"])
     (tmp_path / "latin.sql").write_bytes(b"-- \xe9")
-    with pytest.raises(UsageError, match="no UTF-8"):
+    with pytest.raises(UsageError, match="not UTF-8"):
         find("latin", load([tmp_path]))
 
 

@@ -166,7 +166,7 @@ def test_lateral_movement_finds_unusual_programs_on_such_ports() -> None:
     assert found("lateral_movement", made, usual="x.exe,backup.exe,mstsc.exe,system") == []
 
 
-def test_listeners_finds_whom_others_connect_to() -> None:
+def test_listeners_finds_programs_that_others_connect_to() -> None:
     """Either end may be this computer's."""
     inbound: Row = {"network_connection_initiated": False, "dst_ip": "10.0.0.5", "src_ip": "10.0.7.7"}
     made = of_fleet(60, **inbound, process_name="C:\\agent.exe", dst_port=9000)

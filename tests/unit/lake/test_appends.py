@@ -43,7 +43,7 @@ def test_append_keeps_the_live_columns(lake: Lake) -> None:
 
 @pytest.mark.parametrize("version", [0, 5])
 def test_append_under_the_same_number_adds_nothing(lake: Lake, batch_of: BatchOf, version: int) -> None:
-    """Also by another process, which opens the lake anew; and a number before it."""
+    """Also by another process, which opens the lake again; and a number before it."""
     assert lake.append([batch_of({})], source="a", version=version)
     again = Lake.open(lake.location)
     assert not again.append([batch_of({})], source="a", version=version)
@@ -124,7 +124,9 @@ def test_times_of_any_unit_are_found_and_kept(lake: Lake, batch_of: BatchOf) -> 
 
 
 def test_open_without_a_lake_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"found no lake at .*none, expected one: --lake DIR or PROCWIRE_LAKE"):
+    with pytest.raises(
+        UsageError, match=r"found no lake at .*none, expected one: name it by --lake DIR or PROCWIRE_LAKE"
+    ):
         Lake.open(tmp_path / "none")
     assert not (tmp_path / "none").exists()
 

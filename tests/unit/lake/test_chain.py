@@ -185,7 +185,7 @@ def test_query_says_that_a_commit_is_in_no_chain(
 ) -> None:
     DeltaTable(filled.table.uri).delete("record_id = 1")
     Lake.open(filled.location)
-    [told] = caplog.messages
-    assert f"{commit_path(5)}: does not say which commit it follows" in told
+    [reported] = caplog.messages
+    assert f"{commit_path(5)}: does not say which commit it follows" in reported
     # A writer goes on.
     assert Lake.open(filled.location, create=True).append([batch_of({})], source="b", version=0)

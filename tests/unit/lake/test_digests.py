@@ -60,12 +60,12 @@ def test_log_that_cannot_be_read_twice_adds_nothing(
         raise OSError("Input/output error")
 
     monkeypatch.setattr(module, "digest_of", fail)
-    with pytest.raises(LakeError, match=r"sysmon.evtx: cannot be read for its digest: Input/output error"):
+    with pytest.raises(LakeError, match=r"sysmon.evtx: cannot compute its digest: Input/output error"):
         Ingest(lake).run([example_log], ledger=Ledger())
     assert lake.info().events == 0
 
 
-def test_file_that_is_gone_is_told_and_not_known(lake: Lake, tmp_path: Path) -> None:
+def test_file_that_is_gone_is_reported_and_not_known(lake: Lake, tmp_path: Path) -> None:
     ledger = Ledger()
     Ingest(lake).run([tmp_path / "none.evtx"], ledger=ledger)
     assert [bool(file.error) for file in ledger.files] == [True]

@@ -60,7 +60,7 @@ def follow(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ingest]
 def test_followed_log_is_added_over_rotation(
     lake: Lake, tmp_path: Path, add: Callable[[Path, range], None], follow: Callable[..., Ingest], rows_of: Rows
 ) -> None:
-    """It grows, is renamed and begun anew; what was handed over is in the lake when Ctrl-C ends it."""
+    """It grows, is renamed and begun again; what was handed over is in the lake when Ctrl-C ends it."""
     log = tmp_path / "a.xml"
     add(log, range(5))
     follow(
@@ -84,8 +84,8 @@ def test_followed_again_adds_what_is_new(
     add(log, range(5, 7))
     follow(log)
     assert [row["record_id"] for row in rows_of(lake)] == list(range(7))
-    told = [(reading.name, reading.events, reading.added, reading.duplicates) for reading in lake.info().readings]
-    assert told == [(str(log), 5, 5, 0), (str(log), 7, 2, 5)]
+    reported = [(reading.name, reading.events, reading.added, reading.duplicates) for reading in lake.info().readings]
+    assert reported == [(str(log), 5, 5, 0), (str(log), 7, 2, 5)]
 
 
 def test_what_comes_at_once_is_one_commit(

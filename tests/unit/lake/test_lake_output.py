@@ -70,12 +70,12 @@ def test_lake_that_fails_is_tried_again_and_what_finds_no_place_is_lost(
         output.write(batch(1, 2))
         clock.now_s = 10.0
         output.tick()
-        assert str(output.trouble) == "cannot write: no space left on device"
+        assert str(output.error) == "cannot write: no space left on device"
         output.write(batch(3, 4))
         assert (output.written, output.lost) == (0, 2)
     clock.now_s = 20.0
     output.tick()
-    assert (output.trouble, output.written, output.lost, lake.info().events) == (None, 2, 2, 2)
+    assert (output.error, output.written, output.lost, lake.info().events) == (None, 2, 2, 2)
     output.write(batch(5))
     output.close()
     assert (output.written, lake.info().events) == (3, 3)

@@ -89,10 +89,10 @@ def test_older_procwire_reads_and_refuses_to_write(older: Path, batch_of: BatchO
     files = lake.files()
     rows = sum(batch.num_rows for batch in lake.batches())
     assert connect_lake(older).sql("SELECT count(*) FROM connections").fetchall() == [(rows,)]
-    told = rf"found layout {LAYOUT_VERSION} and the columns weather, expected layout {LAYOUT_VERSION} or older"
-    with pytest.raises(LakeError, match=told):
+    reported = rf"found layout {LAYOUT_VERSION} and the columns weather, expected layout {LAYOUT_VERSION} or older"
+    with pytest.raises(LakeError, match=reported):
         lake.append([batch_of({})], source="b", version=0)
-    with pytest.raises(LakeError, match=told):
+    with pytest.raises(LakeError, match=reported):
         lake.compact()
     assert lake.files() == files
     assert later("print(weathers(Lake.open(location).batches()))", older) == "['rain']\n"
@@ -117,8 +117,8 @@ def test_older_writer_refuses_a_newer_layout_and_names_both(lake: Lake, batch_of
     """One that was running when the lake was brought to the newer layout, too."""
     newer = DeltaTable(lake.table.uri)
     newer.alter.set_table_properties({"procwire.layout": str(LAYOUT_VERSION + 1)}, raise_if_not_exists=False)
-    told = rf"found layout {LAYOUT_VERSION + 1}, expected layout {LAYOUT_VERSION} or older: a newer procwire"
-    with pytest.raises(LakeError, match=told):
+    reported = rf"found layout {LAYOUT_VERSION + 1}, expected layout {LAYOUT_VERSION} or older: a newer procwire"
+    with pytest.raises(LakeError, match=reported):
         lake.append([batch_of({})], source="a", version=0)
     assert Lake.open(lake.location).info().events == 0
 

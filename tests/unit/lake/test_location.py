@@ -81,7 +81,8 @@ def test_without_a_home_the_lake_must_be_named(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.usefixtures("bare")
 @pytest.mark.parametrize(
-    ("name", "complaint"), [("", "found an empty name of a lake"), ("~nosuchuser/lake", "found no home for ~nosuch")]
+    ("name", "complaint"),
+    [("", "found an empty location of a lake"), ("~nosuchuser/lake", "found no home folder for ~nosuch")],
 )
 def test_a_name_that_cannot_be_is_refused(name: str, complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
@@ -93,7 +94,7 @@ def test_without_another_lake_none_is_named(bare: Path) -> None:
     assert location.other_lakes(None) == ""
 
 
-def test_a_user_without_a_lake_is_told_of_the_machines(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_lake_is_pointed_to_the_machines(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (bare / "connections").mkdir(parents=True)
     with pytest.raises(UsageError, match=rf"found no lake at .*home.* fills it\. The machine has one: --lake {bare}$"):
         Lake.open()
@@ -103,15 +104,17 @@ def test_a_user_without_a_lake_is_told_of_the_machines(bare: Path, monkeypatch: 
     assert location.other_lakes(None) == ""
 
 
-def test_a_user_who_may_not_look_is_told_how(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_who_may_not_look_gets_a_hint(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(os, "scandir", refuse)
-    assert location.other_lakes(None) == f". The machine's own, {bare}, is closed to this account: ask it with sudo"
+    assert location.other_lakes(None) == f". The machine's own, {bare}, is closed to this account: query it with sudo"
 
 
-def test_root_without_a_lake_is_told_of_the_users(bare: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_root_without_a_lake_is_pointed_to_the_users(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setenv("SUDO_USER", "alice")
     user = SimpleNamespace(pw_name="alice", pw_uid=1000, pw_dir=str(tmp_path / "alice"))

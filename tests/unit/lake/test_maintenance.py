@@ -199,7 +199,7 @@ def damage_day(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "reported"),
     [
         (damage_missing, "is missing"),
         (damage_cut, "bytes, expected"),
@@ -208,12 +208,12 @@ def damage_day(path: Path) -> None:
         (damage_day, "bytes, expected"),
     ],
 )
-def test_verify_tells_damage(lake: Lake, batch_of: BatchOf, damage, told: str) -> None:  # type: ignore[no-untyped-def]
+def test_verify_tells_damage(lake: Lake, batch_of: BatchOf, damage, reported: str) -> None:  # type: ignore[no-untyped-def]
     lake.append([batch_of({"event_creation_time": NOON})], source="a", version=1)
     [path] = map(Path, lake.files())
     assert lake.verify().faults == []
     damage(path)
-    assert any(fault.startswith("day=2024-03-01/part-") and told in fault for fault in lake.verify().faults)
+    assert any(fault.startswith("day=2024-03-01/part-") and reported in fault for fault in lake.verify().faults)
 
 
 def test_verify_holds_rows_and_days_to_the_table(lake: Lake, batch_of: BatchOf) -> None:
@@ -227,7 +227,7 @@ def test_verify_holds_rows_and_days_to_the_table(lake: Lake, batch_of: BatchOf) 
 
 
 def test_compact_does_not_commit_when_rows_are_missing(lake: Lake, batch_of: BatchOf) -> None:
-    """A file that is not as it was written is damage to be told, not to be written over."""
+    """A file that is not as it was written is damage to be reported, not to be written over."""
     lake.append([batch_of({}, {})], source="a", version=1)
     [path] = map(Path, lake.files())
     pq.write_table(pq.read_table(path, partitioning=None).slice(0, 1), path)

@@ -1,4 +1,4 @@
-"""Repair: what is damaged is set aside and told, what is not stays, and the lake is whole again."""
+"""Repair: what is damaged is set aside and reported, what is not stays, and the lake is whole again."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def flip(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [flip, Path.unlink])
-def test_damaged_file_is_set_aside_and_its_loss_told(
+def test_damaged_file_is_set_aside_and_its_loss_reported(
     filled: Lake, batch_of: BatchOf, damage: Callable[[Path], None]
 ) -> None:
     path = Path(filled.files()[1])
@@ -96,9 +96,9 @@ def test_damaged_file_is_set_aside_and_its_loss_told(
     with pytest.raises(DamageError, match=path.name):
         records(filled)
     found = repaired(filled)
-    [told] = found.files
-    assert told.startswith(f"day=2024-03-02/{path.name}: ")
-    assert told.endswith("; lost: 1 connections, 2024-03-02T12:00:00Z to 2024-03-02T12:00:00Z")
+    [reported] = found.files
+    assert reported.startswith(f"day=2024-03-02/{path.name}: ")
+    assert reported.endswith("; lost: 1 connection, 2024-03-02T12:00:00Z to 2024-03-02T12:00:00Z")
     assert (found.rows, found.commits) == (1, [])
     assert records(filled) == [0, 2, 3]
     if damage is flip:
@@ -114,7 +114,7 @@ def test_forged_commit_that_hides_rows_is_undone(filled: Lake, batch_of: BatchOf
     filled.append([batch_of({"record_id": 9})], source="a", version=9)
     assert records(filled) == [1, 2, 3, 9]
     found = repaired(filled)
-    assert "it takes 1 rows away, and adds 0" in found.commits[0]
+    assert "it removes 1 row and adds 0 rows" in found.commits[0]
     assert records(filled) == [0, 1, 2, 3, 9]
     goes_on(filled, batch_of)
 
@@ -127,7 +127,7 @@ def test_forged_commit_that_says_what_it_follows_is_undone(filled: Lake, batch_o
     commit(filled, 5).write_text(f"{json.dumps(info)}\n{json.dumps(removal)}\n")
     assert [fault.partition(": ")[2] for fault in faults(filled)] == ["does not follow the commit before it: forged"]
     found = repaired(filled)
-    assert "undone (it takes 1 rows away, and adds 0)" in found.commits[0]
+    assert "undone (it removes 1 row and adds 0 rows)" in found.commits[0]
     assert records(filled) == [0, 1, 2, 3]
     goes_on(filled, batch_of)
 
@@ -159,7 +159,7 @@ def test_forged_commit_that_adds_a_file_again_or_a_wrong_one_is_undone(filled: L
     commit(filled, 6).write_text(json.dumps(forged) + "\n")
     found = repaired(filled)
     assert "a second time" in found.commits[0]
-    assert "part-forged.parquet, which is not whole" in found.commits[1]
+    assert "part-forged.parquet, which is damaged" in found.commits[1]
     assert records(filled) == [0, 1, 2, 3]
     goes_on(filled, batch_of)
 
@@ -211,7 +211,7 @@ def test_edited_commit_is_found_and_its_file_kept(filled: Lake, batch_of: BatchO
 
 
 def test_broken_line_of_a_commit_costs_no_more_than_it_must(filled: Lake, batch_of: BatchOf) -> None:
-    """What the commit adds is told by its other lines."""
+    """What the commit adds is reported by its other lines."""
     path = commit(filled, 2)
     content = path.read_text().splitlines()
     path.write_text("\n".join([content[0][: len(content[0]) // 2], *content[1:]]) + "\n")
@@ -253,7 +253,7 @@ def test_broken_commit_of_readings_leaves_the_lake_readable(filled: Lake, batch_
     lake.append([batch_of({"record_id": 4})], source="b", version=0)
     assert records(lake) == [0, 1, 2, 3, 4]
     if version < 3:
-        assert "readings" in (lake.info().trouble or "")
+        assert "readings" in (lake.info().error or "")
         with pytest.raises(LakeError):
             lake.readings.all()
     repaired(lake, "readings")
@@ -289,10 +289,10 @@ def test_head_of_a_newer_procwire_is_left_alone(filled: Lake) -> None:
         repair(filled.location)
 
 
-def test_table_that_is_gone_is_told(filled: Lake, batch_of: BatchOf) -> None:
+def test_table_that_is_gone_is_reported(filled: Lake, batch_of: BatchOf) -> None:
     shutil.rmtree(Path(filled.location, "readings"))
     assert faults(filled) == ["readings/is missing, expected its commit 3"]
-    assert repaired(filled, "readings").commits == ["the whole table is missing: its next row begins a new one"]
+    assert repaired(filled, "readings").commits == ["the entire table is missing: its next row creates a new one"]
     goes_on(filled, batch_of)
 
 

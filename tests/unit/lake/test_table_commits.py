@@ -18,18 +18,18 @@ NO_BUCKET = """Generic S3 error
 
 
 @pytest.mark.parametrize(
-    ("drawn", "told"),
+    ("drawn", "reported"),
     [(REFUSED, "Connection refused (os error 111)"), (NO_BUCKET, "The specified bucket does not exist"),
-     ("", "it gave no reason")],
+     ("", "no reason given")],
 )  # fmt: skip
-def test_what_a_store_draws_is_told_in_a_line(drawn: str, told: str) -> None:
+def test_what_a_store_draws_is_reported_in_a_line(drawn: str, reported: str) -> None:
     """As deltalake 1.6 raises it: of many lines, coloured, the cause last."""
     with pytest.raises(LakeError) as caught, lake_errors("s3://bucket/lake"):
         raise OSError(drawn)
-    assert str(caught.value) == f"s3://bucket/lake: {told}"
+    assert str(caught.value) == f"s3://bucket/lake: {reported}"
 
 
 def test_errors_of_the_system_stay_what_they_are() -> None:
-    """Their file and reason are told by the verbs."""
+    """Their file and reason are reported by the verbs."""
     with pytest.raises(PermissionError), lake_errors("/lake"):
         raise PermissionError(13, "Permission denied", "/lake/x")

@@ -204,7 +204,7 @@ def test_what_a_recording_has_not_published_is_passed_over(lake: Lake, table: pa
     write(tmp_path / "x.arrow", table).rename(tmp_path / ".x.parquet.1f2e3d4c.journal")
     done, ledger = into(lake, tmp_path)
     assert not done.added
-    assert [file.error for file in ledger.passed_over] == ["found a hidden table, expected what a recording published"]
+    assert [file.error for file in ledger.skipped] == ["found a hidden table, expected what a recording published"]
 
 
 def test_other_tables_and_the_files_of_a_lake_are_passed_over(lake: Lake, table: pa.Table, tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_other_tables_and_the_files_of_a_lake_are_passed_over(lake: Lake, table:
     into(inner, write(folder / "x.parquet", table.filter(pc.equal(table["dst_port"], 443))))
     done, ledger = into(lake, folder)
     assert done.added["connections"] == 29
-    errors = {Path(file.name).suffix: file.error for file in ledger.passed_over if file.name.endswith(".parquet")}
+    errors = {Path(file.name).suffix: file.error for file in ledger.skipped if file.name.endswith(".parquet")}
     assert errors
     assert not ledger.damaged
     named, _ = into(lake, folder / "other.parquet")

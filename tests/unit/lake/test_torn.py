@@ -1,4 +1,4 @@
-"""What a power cut leaves of commits that nobody was told of: put aside, said, and nothing else lost."""
+"""What a power cut leaves of commits that were never acknowledged: renamed, reported, and nothing else is lost."""
 
 from __future__ import annotations
 
@@ -75,9 +75,7 @@ def test_torn_last_commit_is_put_aside_and_said(
     assert numbers(opened) == [0, 1]
     [aside] = torn_commits(opened.table.uri)
     assert (aside.read_bytes(), last.exists()) == (left, False)
-    assert caplog.messages == [
-        f"{last}: torn, as a power cut leaves it ({len(left):,} bytes); put aside as {aside.name}"
-    ]
+    assert caplog.messages == [f"{last}: torn, as by a power cut ({len(left):,} bytes); renamed to {aside.name}"]
     assert opened.append([batch_of({"record_id": 2})], source="a", version=2)
     assert last.exists()
     assert numbers(Lake.open(lake.location)) == [0, 1, 2]
@@ -88,11 +86,11 @@ def test_torn_last_commit_is_put_aside_and_said(
 def test_torn_commit_with_whole_ones_behind_it_is_an_error(
     lake: Lake, batch_of: BatchOf, tear: Callable[[bytes], bytes]
 ) -> None:
-    """deltalake would take an empty one as a commit without rows: acknowledged rows would be gone, and nobody told."""
+    """deltalake would take an empty one as a commit without rows: acknowledged rows would silently be gone."""
     fill(lake, batch_of, 3)
     middle = sorted(log_of(lake).glob("*.json"))[2]
     middle.write_bytes(tear(middle.read_bytes()))
-    with pytest.raises(LakeError, match=rf"^{middle}: found a broken commit \(.* bytes\) with 1 behind it"):
+    with pytest.raises(LakeError, match=rf"^{middle}: found a broken commit \(.* bytes\) with 1 after it"):
         Lake.open(lake.location)
     assert torn_commits(lake.table.uri) == []
 
@@ -128,7 +126,7 @@ def test_too_many_torn_commits_are_an_error(lake: Lake, batch_of: BatchOf, monke
     fill(lake, batch_of, 3)
     for path in sorted(log_of(lake).glob("*.json"))[-2:]:
         path.write_bytes(b"")
-    with pytest.raises(LakeError, match=f"{2:020}.json: found a broken commit .* with 1 behind it"):
+    with pytest.raises(LakeError, match=f"{2:020}.json: found a broken commit .* with 1 after it"):
         Lake.open(lake.location)
 
 
@@ -166,7 +164,7 @@ def test_torn_checkpoint_is_put_aside(long: Lake, tear: Callable[[bytes], bytes]
 
 
 def test_torn_first_commit_is_no_lake_yet(lake: Lake, batch_of: BatchOf) -> None:
-    """Whoever made it was not told that it is there; it can be made anew."""
+    """Its creation was never acknowledged; it can be created again."""
     [first] = log_of(lake).glob("*.json")
     first.write_bytes(b"")
     with pytest.raises(UsageError, match="found no lake at"):
@@ -185,7 +183,7 @@ def test_torn_commit_of_the_ledger_is_put_aside(lake: Lake) -> None:
     assert [reading.name for reading in Lake.open(lake.location).readings.all()] == ["a"]
 
 
-def test_torn_commit_that_cannot_be_renamed_is_told(
+def test_torn_commit_that_cannot_be_renamed_is_reported(
     lake: Lake, batch_of: BatchOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One may read a lake that another account keeps."""
@@ -197,7 +195,7 @@ def test_torn_commit_that_cannot_be_renamed_is_told(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "rename", refuse)
-    with pytest.raises(LakeError, match=f"{last}: found a torn commit, which cannot be put aside: Permission denied"):
+    with pytest.raises(LakeError, match=f"{last}: found a torn commit, which cannot be renamed: Permission denied"):
         Lake.open(lake.location)
 
 

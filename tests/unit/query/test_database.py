@@ -42,7 +42,7 @@ def test_statements_that_change_something_are_refused(database: Database) -> Non
         ):
             with pytest.raises(UsageError):
                 ask(statement)
-    with pytest.raises(AttributeError, match="under `duckdb`"):
+    with pytest.raises(AttributeError, match="in `duckdb`"):
         database.executemany  # noqa: B018
 
 

@@ -146,19 +146,24 @@ def test_times_of_other_makers_are_utc_and_since_holds(batch_of: BatchOf, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("columns", "told"),
+    ("columns", "reported"),
     [
         ({"a": [1]}, "found Parquet without the columns event_creation_time, process_name, dst_ip, expected network "),
         ({"event_creation_time": [1], "dst_ip": ["10.0.0.1"]}, "found Parquet without the column process_name, "),
-        ({"event_creation_time": [[1]], "dst_ip": ["10.0.0.1"], "process_name": ["a"]}, "cannot be asked as network "),
+        (
+            {"event_creation_time": [[1]], "dst_ip": ["10.0.0.1"], "process_name": ["a"]},
+            "cannot be queried as network ",
+        ),
     ],
 )
-def test_a_file_of_others_is_told_with_what_it_lacks(columns: dict[str, Any], told: str, tmp_path: Path) -> None:
+def test_a_file_of_others_is_reported_with_what_it_lacks(
+    columns: dict[str, Any], reported: str, tmp_path: Path
+) -> None:
     """Named it is unread; met in a folder it is passed over, as any file that is no log."""
     pq.write_table(pa.table(columns), tmp_path / "other.parquet")
     [(rows,)], ledger = asked(tmp_path / "other.parquet")
     assert (rows, ledger.nothing_read, ledger.events) == (0, True, 0)
-    assert (ledger.unread[0].error or "").startswith(told)
+    assert (ledger.unread[0].error or "").startswith(reported)
     assert not asked(tmp_path)[1].damaged
     with pytest.raises(InputError, match=r"other.parquet: (found|cannot)"):
         procwire.connect(tmp_path / "other.parquet")
@@ -181,7 +186,7 @@ def test_a_file_cut_short_is_damage_wherever_it_is_met(table: pa.Table, tmp_path
 
 def test_read_says_who_asks_tables(table: pa.Table, tmp_path: Path) -> None:
     for name in ("a.parquet", "a.arrow"):
-        with pytest.raises(InputError, match=r"expected a log: `procwire sql --files` queries it$"):
+        with pytest.raises(InputError, match=r"expected a log: `procwire sql QUERY FILE` queries it$"):
             procwire.read(write(tmp_path / name, table))
 
 

@@ -99,18 +99,18 @@ def test_what_cannot_be_interrupted_is_left_alone(monkeypatch: pytest.MonkeyPatc
 
 def test_progress_is_shown_while_a_question_runs() -> None:
     """What shows it is entered before the question and left before its rows are taken."""
-    engine, told, shown = Telling(), [], []
+    engine, reported, shown = Telling(), [], []
 
     @contextmanager
     def progress(unit: str) -> Iterator[OnProgress]:
         shown.append(f"begin {unit}")
-        yield lambda done, total: told.append((done, total))
+        yield lambda done, total: reported.append((done, total))
         shown.append("end")
 
     runner = QueryRunner(engine, progress=progress)  # type: ignore[arg-type]
     assert runner.run(lambda: engine.asked.wait(60))
     assert shown == ["begin %", "end"]
-    assert set(told) == {(50, 100)}
+    assert set(reported) == {(50, 100)}
 
 
 def test_rows_of_a_question_have_their_schema_before_they_are_read() -> None:

@@ -95,7 +95,7 @@ def test_processes_counts_connections_and_not_attempts_closes_or_losses() -> Non
     assert (row["first_seen"], row["last_seen"]) == (T0, T0 + timedelta(seconds=9))
 
 
-def test_processes_are_told_apart_by_computer_and_guid_and_else_by_id_and_name() -> None:
+def test_processes_are_distinguished_by_computer_and_guid_and_else_by_id_and_name() -> None:
     keys = [("one", A, 4, "x"), ("two", A, 4, "x"), ("one", B, 4, "x"), ("one", None, 4, "x"), ("one", None, 5, "x"),
             ("one", None, 4, "y")]  # fmt: skip
     rows = [dict(zip(("computer_name", "process_guid", "process_id", "process_name"), key, strict=True))

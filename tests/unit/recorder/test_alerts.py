@@ -26,7 +26,7 @@ class Sink:
     """Keeps the batches that it is given."""
 
     skipped = lost = 0
-    trouble = None
+    error = None
 
     def __init__(self) -> None:
         self.batches: list[pa.RecordBatch] = []
@@ -139,14 +139,14 @@ def test_ends_and_losses_raise_no_alert() -> None:
 
 
 def test_rules_are_changed_between_batches() -> None:
-    told: list[pa.RecordBatch] = []
+    shown_text: list[pa.RecordBatch] = []
     ledger = DetectionLedger()
-    alerts = Alerts(rules(), [], ledger, told.append, lambda _: None)
+    alerts = Alerts(rules(), [], ledger, shown_text.append, lambda _: None)
     alerts(live(EVENTS[1]))
-    assert not told
+    assert not shown_text
     alerts.take(loaded(RULE.replace("4444", "80"), document("Nonsense: 1")))
     alerts(live(EVENTS[1]))
-    assert [batch.num_rows for batch in told] == [1]
+    assert [batch.num_rows for batch in shown_text] == [1]
     assert (ledger.loaded, ledger.rules, ledger.not_run) == (2, 1, 1)
 
 

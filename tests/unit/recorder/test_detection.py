@@ -36,17 +36,17 @@ def test_alerts_are_lines_so_many_a_second() -> None:
     lines.tick()
     now_s = 6.0
     lines.tick()
-    told = [notice.text for notice in notices]
+    reported = [notice.text for notice in notices]
     assert {notice.kind for notice in notices} == {"alert"}
-    assert told[0] == ("ALERT high: Back door: x.exe 7 on WS1 → 8.8.8.8:4444 because DestinationPort 4444")
-    assert (len(told), told[-1]) == (21, "and 10 more alerts")
+    assert reported[0] == ("ALERT high: Back door: x.exe 7 on WS1 → 8.8.8.8:4444 because DestinationPort 4444")
+    assert (len(reported), reported[-1]) == (21, "and 10 more alerts")
 
 
 def settings_for(folder: Path, *ways: str) -> RecordingSettings:
     return recording_settings(detect=folder, to=ways, stdout_format="ndjson")
 
 
-def test_rules_are_loaded_anew_and_worse_ones_refused(tmp_path: Path) -> None:
+def test_rules_are_reloaded_and_worse_ones_refused(tmp_path: Path) -> None:
     """In the background, at SIGHUP; a folder without a rule that runs leaves the old ones."""
     (tmp_path / "rule.yml").write_text(RULE)
     ledger = RecordingLedger("fake")
@@ -85,14 +85,14 @@ def test_lines_go_where_no_output_has_alerts(tmp_path: Path) -> None:
     """Or where they are asked for."""
     lake = recording_settings(detect=tmp_path, lake=tmp_path / "lake")
     file = settings_for(tmp_path, "ndjson")
-    for settings, told in ((lake, True), (file, False), (replace(file, alert_notices=True), True)):
+    for settings, reported in ((lake, True), (file, False), (replace(file, alert_notices=True), True)):
         notices: list[Notice] = []
         with ExitStack() as stack:
             hangups = stack.enter_context(Hangups())
             ledger = RecordingLedger("fake")
             alerting = Alerting(settings, loaded(RULE), [], ledger, hangups, stack, notices.append)
             alerting.alerts(batch_of([HIT]).select(LIVE_SCHEMA.names))
-        assert any("ALERT high: Back door" in notice.text for notice in notices) == told
+        assert any("ALERT high: Back door" in notice.text for notice in notices) == reported
 
 
 def test_no_rule_that_runs_is_an_error(tmp_path: Path) -> None:

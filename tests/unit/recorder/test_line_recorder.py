@@ -67,12 +67,12 @@ class FakeSink:
     def __init__(self, failing: int = 0) -> None:
         self.lines: list[bytes] = []
         self.written = self.skipped = self.lost = 0
-        self.trouble: str | None = None
+        self.error: str | None = None
         self._failing = failing
 
     def write(self, lines: bytes | memoryview, written: int, skipped: int = 0) -> None:
         self.skipped += skipped
-        self.trouble = "no place" if self._failing else None
+        self.error = "no place" if self._failing else None
         if self._failing:
             self._failing -= 1
             self.lost += written
@@ -157,7 +157,7 @@ def test_losses_stand_in_the_stream_once() -> None:
     assert not ledger.is_whole
 
 
-def test_losses_of_the_output_are_told_when_it_can_be_written_again() -> None:
+def test_losses_of_the_output_are_reported_when_it_can_be_written_again() -> None:
     sink = FakeSink(failing=1)
     ledger, complaints = record(FakeSource(2, 1), sink)
     assert sink.lines == [b"3", b"4 loss 2 None"]

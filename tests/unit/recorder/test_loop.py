@@ -147,7 +147,7 @@ def test_losses_pass_the_predicate_and_the_count() -> None:
     assert [row["record_kind"] for row in output.rows] == ["loss"]
 
 
-def test_losses_of_an_output_are_told_in_that_output_only() -> None:
+def test_losses_of_an_output_are_reported_in_that_output_only() -> None:
     failing, well = FakeOutput(failing=1), FakeOutput()
     record(FakeSource(live({}, {}), live({})), failing, well)
     assert [(row["record_kind"], row["events_lost"]) for row in failing.rows] == [("loss", 2), ("connection", None)]
@@ -168,13 +168,13 @@ def test_no_step_is_made_while_an_output_does_not_take() -> None:
     assert source.steps == 1
 
 
-def test_status_is_told_at_the_beginning_and_at_the_end() -> None:
-    told: list[int] = []
+def test_status_is_reported_at_the_beginning_and_at_the_end() -> None:
+    shown_text: list[int] = []
     ledger = RecordingLedger("fake")
     source = FakeSource(live({}), live({}))
     Recorder(
         source, [FakeOutput()], enrich=(), envelope=Numbering(), ledger=ledger,
-        on_status=lambda ledger: told.append(ledger.captured.total()),
+        on_status=lambda ledger: shown_text.append(ledger.captured.total()),
     ).run(lambda: not source.batches)  # fmt: skip
-    assert told[0] == 1
-    assert told[-1] == 2
+    assert shown_text[0] == 1
+    assert shown_text[-1] == 2

@@ -39,7 +39,7 @@ def test_sql_keeps_rows_for_which_it_holds(where: str, names: Names, kept: list[
 
 
 @pytest.mark.parametrize("where", ["dst_prt = 1", "dst_port =", "true) OR (true", "count(*) > 1"])
-def test_bad_sql_is_told_at_once(where: str) -> None:
+def test_bad_sql_is_reported_at_once(where: str) -> None:
     with pytest.raises(UsageError):
         Where([where], "ossem")
 
@@ -65,13 +65,13 @@ def test_sql_agrees_with_a_selection(rows: list[tuple[int, str | None]], port: i
 
 def test_a_row_that_cannot_be_decided_is_kept_and_counted() -> None:
     """Those beside it are decided all the same."""
-    told: list[str] = []
-    where = Where(["CAST(process_name AS INTEGER) = 2"], "ossem", told.append)
+    reported: list[str] = []
+    where = Where(["CAST(process_name AS INTEGER) = 2"], "ossem", reported.append)
     batch = live(*({"process_name": name} for name in ("1", "2", "none", "3", "2", "nothing")))
     assert where(batch).column("process_name").to_pylist() == ["2", "none", "2", "nothing"]
     assert where(live({"process_name": "1"})).num_rows == 0
     assert where.undecided == 2
-    [line] = told
+    [line] = reported
     assert line.startswith("cannot ask --where of every row, and keeps those: SQL: ")
 
 

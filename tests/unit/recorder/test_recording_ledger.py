@@ -48,7 +48,7 @@ def test_summary_tells_of_events_without_their_process() -> None:
     assert full.to_dict()["unattributed"] == {"undescribed": 1_003, "unseen": 1}
 
 
-def test_rules_are_told() -> None:
+def test_rules_are_reported() -> None:
     ruled = ledger()
     ruled.filtered_by_rules = 1_005
     ruled.configuration = ConfigurationLedger("a.xml", "4.90", loaded=2, refused=1, loaded_at="2026-01-02T03:04:05Z")
@@ -62,7 +62,7 @@ def test_rules_are_told() -> None:
     }  # fmt: skip
 
 
-def test_losses_are_told_by_difference() -> None:
+def test_losses_are_reported_by_difference() -> None:
     full = ledger()
     assert full.add_losses({"a": 2, "b": 0}) == 2
     assert full.add_losses({"a": 2, "b": 3}) == 3

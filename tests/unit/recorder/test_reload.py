@@ -52,13 +52,13 @@ def test_no_change_without_one(path: Path) -> None:
 
 
 @pytest.mark.parametrize("edit", [replace, Path.write_text])
-def test_change_is_told_once_and_when_the_file_stands_still(path: Path, edit: object) -> None:
+def test_change_is_reported_once_and_when_the_file_stands_still(path: Path, edit: object) -> None:
     changed = looking(path)
     edit(path, written(22))  # type: ignore[operator]
     assert [changed() for _ in range(4)] == [False, True, False, False]
 
 
-def test_file_that_grows_is_not_told(path: Path) -> None:
+def test_file_that_grows_is_not_reported(path: Path) -> None:
     """Its editor is still at it."""
     changed = looking(path)
     for size in range(5):
@@ -92,7 +92,7 @@ def test_change_that_was_taken_back_is_none(path: Path) -> None:
     assert [changed() for _ in range(3)] == [False] * 3
 
 
-def test_settled_change_is_not_told(path: Path) -> None:
+def test_settled_change_is_not_reported(path: Path) -> None:
     changed = looking(path)
     replace(path, written(2))
     changed.settle()
@@ -150,7 +150,7 @@ class Fixed:
         return [(row["dst_port"], row["rule_name"]) for row in found.to_pylist()]
 
 
-def test_rules_are_loaded_anew_when_asked_for(path: Path) -> None:
+def test_rules_are_reloaded_when_asked_for(path: Path) -> None:
     """Changed or not."""
     fixed = Fixed(path)
     assert fixed.names(1, 2) == [(1, "first")]
@@ -162,7 +162,7 @@ def test_rules_are_loaded_anew_when_asked_for(path: Path) -> None:
     assert (fixed.ledger.loaded, fixed.ledger.refused, fixed.ledger.schema) == (3, 0, "4.90")
 
 
-def test_rules_are_loaded_anew_once_for_a_change(path: Path) -> None:
+def test_rules_are_reloaded_once_for_a_change(path: Path) -> None:
     fixed = Fixed(path)
     replace(path, written(2, "second"))
     for _ in range(5):
@@ -229,12 +229,12 @@ def test_recording_changes_its_rules_between_two_batches(path: Path) -> None:
         source, [output], enrich=(), rules=fixed.rules, envelope=lambda batch: batch, ledger=ledger,
         on_status=lambda _: None, between_batches=fixed.rules.refresh,
     ).run(lambda: not source.batches)  # fmt: skip
-    told = [(row["dst_port"], row["rule_name"]) for row in output.rows]
-    assert told == [(1, "first")] * 5 + [(2, "second")] * 3
+    shown_text = [(row["dst_port"], row["rule_name"]) for row in output.rows]
+    assert shown_text == [(1, "first")] * 5 + [(2, "second")] * 3
     assert (ledger.captured.total(), ledger.filtered, ledger.filtered_by_rules) == (16, 8, 8)
 
 
-def test_loading_is_told_with_its_time(path: Path) -> None:
+def test_loading_is_reported_with_its_time(path: Path) -> None:
     before = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     ledger = Fixed(path).ledger
     assert before <= ledger.loaded_at

@@ -81,7 +81,7 @@ def test_recorder_of_an_older_procwire_is_seen(runtime: Path, capsys: pytest.Cap
     assert f"process {os.getpid()} records by poll since 2026-11-30" in capsys.readouterr().out
 
 
-def test_recorder_of_a_newer_procwire_is_told_with_both_versions(runtime: Path) -> None:
+def test_recorder_of_a_newer_procwire_is_reported_with_both_versions(runtime: Path) -> None:
     of_this_process(runtime, version=2)
     with pytest.raises(RecordError, match="found version 2, expected 1 or older: a newer procwire records"):
         list(running_recorders())

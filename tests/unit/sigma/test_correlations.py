@@ -54,7 +54,7 @@ def seconds(match: dict[str, Any]) -> tuple[float, float]:
     return first.total_seconds(), last.total_seconds()
 
 
-def told(matches: Sequence[dict[str, Any]]) -> list[tuple[int, float, tuple[float, float]]]:
+def shown_text(matches: Sequence[dict[str, Any]]) -> list[tuple[int, float, tuple[float, float]]]:
     return [(match["correlated_events"], match["correlated_value"], seconds(match)) for match in matches]
 
 
@@ -62,8 +62,8 @@ def test_count_over_a_time_that_slides() -> None:
     """Three within a minute, whenever it begins; buckets of a minute would hold two each."""
     text = counted("event_count", "  gte: 3")
     events = [after(second) for second in (50, 58, 65, 200, 262, 324)]
-    assert told(live(text, events)) == [(3, 3, (50, 65))]
-    assert told(at_rest(text, events)) == [(3, 3, (50, 65))]
+    assert shown_text(live(text, events)) == [(3, 3, (50, 65))]
+    assert shown_text(at_rest(text, events)) == [(3, 3, (50, 65))]
 
 
 def test_end_of_the_time_belongs_to_it() -> None:
@@ -72,12 +72,12 @@ def test_end_of_the_time_belongs_to_it() -> None:
     assert len(at_rest(text, [after(0), after(60.000001)])) == 0
 
 
-def test_stream_is_told_once_until_it_is_over() -> None:
+def test_stream_is_reported_once_until_it_is_over() -> None:
     """When it begins; a log reports how many there were, and until when."""
     text = counted("event_count", "  gt: 1")
     events = [after(second) for second in (0, 10, 20, 30, 200, 210)]
-    assert told(live(text, events)) == [(2, 2, (0, 10)), (2, 2, (200, 210))]
-    assert told(at_rest(text, events)) == [(4, 4, (0, 30)), (2, 2, (200, 210))]
+    assert shown_text(live(text, events)) == [(2, 2, (0, 10)), (2, 2, (200, 210))]
+    assert shown_text(at_rest(text, events)) == [(4, 4, (0, 30)), (2, 2, (200, 210))]
 
 
 def test_streams_of_one_rule_set_remember_nothing_of_each_other() -> None:
@@ -129,7 +129,7 @@ def test_distinct_values() -> None:
     text = counted("value_count", "  field: DestinationPort\n  gte: 3")
     ports = (1, 2, 2, None, 1, 3)
     events = [after(second, DestinationPort=port) for second, port in enumerate(ports)]
-    assert told(at_rest(text, events)) == [(6, 3, (0, 5))]
+    assert shown_text(at_rest(text, events)) == [(6, 3, (0, 5))]
     spread = [after(40 * place, DestinationPort=port) for place, port in enumerate((1, 2, 3))]
     assert at_rest(text, spread) == []
 
@@ -162,8 +162,8 @@ def test_temporal() -> None:
     """Each of the rules, in whatever order, of one group."""
     text = two("temporal")
     a, b = after(0), after(30, Image="b")
-    assert told(at_rest(text, [a, b], *TWO)) == [(2, 2, (0, 30))]
-    assert told(at_rest(text, [after(0, Image="b"), after(30)], *TWO)) == [(2, 2, (0, 30))]
+    assert shown_text(at_rest(text, [a, b], *TWO)) == [(2, 2, (0, 30))]
+    assert shown_text(at_rest(text, [after(0, Image="b"), after(30)], *TWO)) == [(2, 2, (0, 30))]
     assert at_rest(text, [a, after(61, Image="b")], *TWO) == []
     assert at_rest(text, [a, after(30, Image="b", Computer="X")], *TWO) == []
     assert at_rest(text, [a, after(5)], *TWO) == []

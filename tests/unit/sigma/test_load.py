@@ -162,7 +162,7 @@ def test_examples_beside_a_rule_are_no_rules(tmp_path: Path) -> None:
     assert ([rule.path for rule in found.rules], found.problems) == ([str(tmp_path / "rule.yml")], ())
 
 
-def test_rules_about_other_events_are_told_apart(tmp_path: Path) -> None:
+def test_rules_about_other_events_are_distinguished(tmp_path: Path) -> None:
     (tmp_path / "other.yml").write_text(RULE.replace("network_connection", "image_load"))
     (tmp_path / "bad.yml").write_text(RULE.replace("Initiated", "Nowhere"))
     assert [problem.kind for problem in load([tmp_path]).problems] == ["mistake", "other events"]

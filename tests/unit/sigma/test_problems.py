@@ -66,13 +66,13 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     found = load([tmp_path, tmp_path / "deep" / "good.yaml", tmp_path / "empty"])
     assert [rule.title for rule in found.rules] == ["A"]
-    told = {(Path(problem.path).name, problem.line): problem.reason for problem in found.problems}
-    assert told["bad.yml", 2].startswith("is not YAML: ")
-    assert told["binary.yml", None].startswith("cannot be read: 'utf-8' codec can't decode byte 0xff")
-    assert told["good.yaml", 11] == "found a list, expected a Sigma rule: a mapping"
-    assert told["good.yaml", 13] == "found no logsource, expected one such as category: network_connection"
-    assert told["empty", None] == "found no file *.yml or *.yaml, expected Sigma rules"
-    assert len(told) == 5
+    shown_text = {(Path(problem.path).name, problem.line): problem.reason for problem in found.problems}
+    assert shown_text["bad.yml", 2].startswith("is not YAML: ")
+    assert shown_text["binary.yml", None].startswith("cannot be read: 'utf-8' codec can't decode byte 0xff")
+    assert shown_text["good.yaml", 11] == "found a list, expected a Sigma rule: a mapping"
+    assert shown_text["good.yaml", 13] == "found no logsource, expected one such as category: network_connection"
+    assert shown_text["empty", None] == "found no file *.yml or *.yaml, expected Sigma rules"
+    assert len(shown_text) == 5
 
 
 def test_regular_expression_with_a_mistake_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:

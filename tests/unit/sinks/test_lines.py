@@ -162,7 +162,7 @@ def test_files_are_those_of_batches(way: str, tmp_path: Path) -> None:
         output = line_output(way, path, columns, NO_ROTATION, None)
         output.write(line, 1)
         output.close()
-        assert (output.written, output.lost, output.trouble) == (1, 0, None)
+        assert (output.written, output.lost, output.error) == (1, 0, None)
     batches = RecordingOutput(
         way, both, schema, rotate_bytes=None, rotate_s=None, keep=None, terminal=None, stream=None, now=lambda: NOON_S
     )
@@ -181,7 +181,7 @@ def test_a_file_that_cannot_be_written_counts_its_lines_as_lost(tmp_path: Path) 
     os.dup2(read_only, writable)
     output.write(b'{"a":1}\n', 1, 2)
     assert (output.written, output.skipped, output.lost) == (0, 2, 1)
-    assert output.trouble == "cannot write the file: Invalid argument"
+    assert output.error == "cannot write the file: Invalid argument"
     os.dup2(kept, writable)
     output.write(b'{"a":1}\n{"a":2}\n', 2)
     assert (output.written, output.lost) == (2, 1)

@@ -63,7 +63,7 @@ def test_wide_view_tells_how_a_connection_ended() -> None:
     assert line.endswith("  example.com · closed by peer, 1.5 s, 517 B out, 4.1 MB in")
 
 
-def test_rule_that_logs_a_connection_is_told_and_where_none_does() -> None:
+def test_rule_that_logs_a_connection_is_reported_and_where_none_does() -> None:
     ruled = {"rule_name": "technique_id=T1105", "logged": True}
     unlogged = {"logged": False}
     found = shown(recorded(ruled, {**SSHD, **EXISTING, **ruled}, unlogged, {**CLOSE, **unlogged}), 237).splitlines()
@@ -100,11 +100,11 @@ def test_direction_that_is_not_known_is_no_arrow_of_one() -> None:
         assert "93.184.216.34:443" in line
 
 
-def test_single_event_lost_is_told_as_one() -> None:
+def test_single_event_lost_is_reported_as_one() -> None:
     assert "1 event was lost here" in shown(recorded({**LOSS, "events_lost": 1}), 100)
 
 
-def test_events_without_their_process_are_told_apart_from_lost_ones() -> None:
+def test_events_without_their_process_are_distinguished_from_lost_ones() -> None:
     row = {**LOSS, "attribution": "undescribed"}
     assert "12 events were recorded without their process (undescribed)" in shown(recorded(row), 100)
 
@@ -130,9 +130,9 @@ def test_alert_is_a_line_among_the_connections(width: int, colours: bool) -> Non
     """Cut to the terminal's width; neither a rule's title nor a process can drive it."""
     names = (*RECORDING_COLUMNS, *ALERT_COLUMNS)
     alert = {"record_kind": "alert", "process_name": "/tmp/e\x1bvil", "process_id": 7, "dst_ip": "::1", "dst_port": 9}
-    told = {"rule_title": "Back\x1b[2Jdoor", "rule_level": "high"}
+    reported = {"rule_title": "Back\x1b[2Jdoor", "rule_level": "high"}
     events = recorded(ROWS[0], alert, ROWS[0])
-    columns = [pa.array([None, told.get(name), None], pa.string()) for name in ALERT_COLUMNS]
+    columns = [pa.array([None, reported.get(name), None], pa.string()) for name in ALERT_COLUMNS]
     batch = pa.record_batch([*(events.column(name) for name in RECORDING_COLUMNS), *columns], names=list(names))
     stream = io.BytesIO()
     TableSink(stream, batch.schema, Terminal(width, colours)).write(batch)

@@ -97,7 +97,7 @@ def test_logs_are_read_back(way: str, path: Path) -> None:
     # The first are checked below; times of the others have milliseconds.
     kept = [name for name in KEPT if name != "logger_user_sid" and (way in EVENTS or name != "event_recorded_time")]
     assert procwire.read(path, columns=kept).to_pylist() == batch.select(kept).to_pylist()
-    assert (out.written, out.skipped, out.lost, out.trouble) == (4, 0, 0, None)
+    assert (out.written, out.skipped, out.lost, out.error) == (4, 0, 0, None)
 
 
 @pytest.mark.parametrize("way", ["xml", "syslog", "ndjson", "csv"])
@@ -292,7 +292,7 @@ def test_only_so_many_old_files_are_kept(keep: int, tmp_path: Path) -> None:
     assert record_ids("ndjson", path) == [5]
 
 
-def test_file_that_others_rotate_is_begun_anew(tmp_path: Path) -> None:
+def test_file_that_others_rotate_is_restarted(tmp_path: Path) -> None:
     """As logrotate does by renaming, and by copying and emptying."""
     path = tmp_path / "connections.csv"
     out = output("csv", path)
@@ -330,10 +330,10 @@ def test_full_disk_loses_rows_that_are_counted(way: str, path: Path) -> None:
     with file_limit(len(before) + 700):
         out.write(numbered(2, 5))
         assert path.read_bytes() == before
-        assert "File too large" in str(out.trouble)
+        assert "File too large" in str(out.error)
     out.write(numbered(7, 1))
     assert (out.written, out.lost) == (3, 5)
-    assert out.trouble is None
+    assert out.error is None
     out.close()
     assert record_ids(way, path) == [0, 1, 7]
 
@@ -351,7 +351,7 @@ def test_file_that_cannot_be_rotated_grows_on(way: str, path: Path, monkeypatch:
         out.write(numbered(start, 1))
         if way in ("arrow", "parquet"):
             out._target._flush()  # type: ignore[attr-defined]
-    assert "cannot rotate" in str(out.trouble)
+    assert "cannot rotate" in str(out.error)
     out.close()
     assert (out.written, out.lost) == (3, 0)
     assert record_ids(way, path) == [0, 1, 2]
@@ -422,7 +422,7 @@ def test_socket_is_for_syslog(tmp_path: Path) -> None:
             output("ndjson", tmp_path / "log")
 
 
-def test_unusable_outputs_are_told_at_the_beginning(way: str, tmp_path: Path) -> None:
+def test_unusable_outputs_are_reported_at_the_beginning(way: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"cannot write .*: No such file or directory"):
         output(way, tmp_path / "none" / "connections")
 

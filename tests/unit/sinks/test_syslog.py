@@ -134,11 +134,11 @@ def test_log_that_takes_nothing_loses_but_does_not_block(log: tuple[Path, socket
         lost = out.write(recorded(*[{}] * 2000))
         assert 0 < lost < 2000
         assert out.write(recorded({})) == 1
-        assert out.trouble == f"the system log {path} takes no more"
+        assert out.error == f"the system log {path} takes no more"
         for _ in range(2000 - lost):
             server.recv(1 << 16)
         assert out.write(recorded({})) == 0
-        assert out.trouble is None
+        assert out.error is None
         out.close()
 
 
@@ -148,12 +148,12 @@ def test_log_that_went_away_is_found_again(log: tuple[Path, socket.socket], monk
     server.close()
     path.unlink()
     assert out.write(recorded({}, {})) == 2
-    assert "cannot write to the system log" in (out.trouble or "")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as anew:
-        anew.bind(str(path))
+    assert "cannot write to the system log" in (out.error or "")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as second:
+        second.bind(str(path))
         monkeypatch.setattr(out._log, "_retry_at", 0.0)
         assert out.write(recorded({}, {})) == 0
-        assert CURL["process_name"].encode() in anew.recv(1 << 16)
+        assert CURL["process_name"].encode() in second.recv(1 << 16)
     out.close()
 
 
@@ -162,12 +162,12 @@ def test_daemon_that_was_restarted_loses_nothing(log: tuple[Path, socket.socket]
     out = SyslogSocket(path)
     server.close()
     path.unlink()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as anew:
-        anew.bind(str(path))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as second:
+        second.bind(str(path))
         assert out.write(recorded({})) == 0
     out.close()
 
 
-def test_missing_log_is_told(tmp_path: Path) -> None:
+def test_missing_log_is_reported(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"cannot write to the system log .*: No such file"):
         SyslogSocket(tmp_path / "none")

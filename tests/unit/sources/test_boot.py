@@ -43,7 +43,7 @@ def test_boot_time_is_written_once_and_survives_a_clock_step(folder: Path, monke
 
 
 @pytest.mark.parametrize("text", ["other-boot 17", "", "garbage", "a b c", "\xff"])
-def test_anchor_of_another_boot_is_written_anew(folder: Path, text: str) -> None:
+def test_anchor_of_another_boot_is_written_again(folder: Path, text: str) -> None:
     folder.mkdir()
     (folder / "boot").write_text(text)
     now_ns = boot_time_ns()

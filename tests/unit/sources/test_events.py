@@ -66,8 +66,8 @@ def assert_read(log: Path, event: Event, data: dict[str, str], lacking: Sequence
     assert (ledger.damage, ledger.warnings) == ({}, {})
     for field in event.fields:
         if field.group == "event" and not pa.types.is_timestamp(field.type):
-            told = None if field.sysmon in lacking else data[field.sysmon]
-            assert (None if row[field.name] is None else str(row[field.name])) == told, field.name
+            reported = None if field.sysmon in lacking else data[field.sysmon]
+            assert (None if row[field.name] is None else str(row[field.name])) == reported, field.name
     assert row["event_creation_time"].strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] == data["UtcTime"]
 
 

@@ -138,7 +138,7 @@ def test_between_the_steps_of_a_rotation_nothing_breaks(follower: Follower, tmp_
     assert follower.all_ports() == [1, 2, 3]
 
 
-def test_rotation_by_truncation_begins_anew(follower: Follower, tmp_path: Path) -> None:
+def test_rotation_by_truncation_begins_again(follower: Follower, tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text(line(1) + line(2))
     follower.run([log], lambda: log.write_text(line(3)), append(log, line(4)))

@@ -149,7 +149,7 @@ def test_other_files_in_a_folder_are_no_fault(tmp_path: Path) -> None:
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     table, ledger = read(tmp_path)
     assert table.num_rows == EVENTS
-    assert [file.name for file in ledger.passed_over] == [str(tmp_path / "picture.png")]
+    assert [file.name for file in ledger.skipped] == [str(tmp_path / "picture.png")]
     assert not ledger.damaged
     _, named = read(tmp_path / "picture.png")
     assert named.damaged
@@ -172,7 +172,7 @@ def test_each_member_of_an_archive_is_an_input(archive: Callable[..., bytes], pa
     table, ledger = read(path)
     assert sources(table) == [f"{path}!folder/one", f"{path}!folder/two"]
     assert table.num_rows == 2 * EVENTS
-    assert [file.name for file in ledger.passed_over] == [f"{path}!folder/readme"]
+    assert [file.name for file in ledger.skipped] == [f"{path}!folder/readme"]
     assert not ledger.damaged
 
 

@@ -82,7 +82,7 @@ def rows(source: PollSource) -> list[Row]:
 @pytest.mark.parametrize(
     ("host", "bound"), [("127.0.0.1", None), ("::1", None), ("127.0.0.1", "0.0.0.0"), ("::1", "::")]
 )
-def test_tcp_is_told_once_for_each_end(open_poll: Callable[..., PollSource], host: str, bound: str | None) -> None:
+def test_tcp_is_reported_once_for_each_end(open_poll: Callable[..., PollSource], host: str, bound: str | None) -> None:
     source = open_poll()
     with Connection(host, bound=bound) as made:
         out, inward = made.of(rows(source))
@@ -99,7 +99,7 @@ def test_tcp_is_told_once_for_each_end(open_poll: Callable[..., PollSource], hos
     assert out["connection_id"] != inward["connection_id"]
 
 
-def test_process_is_told_in_full(open_poll: Callable[..., PollSource]) -> None:
+def test_process_is_reported_in_full(open_poll: Callable[..., PollSource]) -> None:
     source = open_poll()
     with Connection() as made:
         out, _ = made.of(rows(source))
@@ -193,7 +193,7 @@ def test_v4_mapped_is_ipv4(open_poll: Callable[..., PollSource]) -> None:
     assert {row["dst_ip_bytes"] for row in found} == {bytes(10) + b"\xff\xff\x7f\x00\x00\x01"}
 
 
-def test_connected_udp_is_told_once_for_each_peer(open_poll: Callable[..., PollSource]) -> None:
+def test_connected_udp_is_reported_once_for_each_peer(open_poll: Callable[..., PollSource]) -> None:
     source = open_poll()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.connect(("127.0.0.1", 9))
@@ -216,7 +216,7 @@ def test_unconnected_udp_and_listeners_are_no_connections(open_poll: Callable[..
         assert [row for row in rows(source) if {row["src_port"], row["dst_port"]} & ports] == []
 
 
-def test_mptcp_is_told_once_as_tcp(open_poll: Callable[..., PollSource]) -> None:
+def test_mptcp_is_reported_once_as_tcp(open_poll: Callable[..., PollSource]) -> None:
     """And not again when it is closed and its subflow lingers."""
     try:
         socket.socket(socket.AF_INET, socket.SOCK_STREAM, IPPROTO_MPTCP).close()
@@ -234,7 +234,7 @@ def test_mptcp_is_told_once_as_tcp(open_poll: Callable[..., PollSource]) -> None
         assert made.of(rows(source)) == []
 
 
-def test_what_is_open_at_the_start_is_told_only_if_wanted(open_poll: Callable[..., PollSource]) -> None:
+def test_what_is_open_at_the_start_is_reported_only_if_wanted(open_poll: Callable[..., PollSource]) -> None:
     with Connection() as made:
         assert made.of(rows(open_poll())) == []
         existing = open_poll(existing=True)

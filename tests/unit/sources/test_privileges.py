@@ -16,10 +16,10 @@ from procwire.sources.privileges import recording_account
 
 needs_root = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs root on Linux")
 
-TOLD = """
+REPORTED = """
 import json, os, pathlib, threading
 from procwire.sources.privileges import *
-def told():
+def reported():
     keep = ("Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs")
     texts = [path.read_text() for path in pathlib.Path("/proc/self/task").glob("*/status")]
     found = [dict(line.split(":", 1) for line in text.splitlines() if ":" in line) for text in texts]
@@ -29,7 +29,7 @@ NONE = f"{0:016x}"
 
 
 def run(script: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", TOLD + script], capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, "-c", REPORTED + script], capture_output=True, text=True, check=False)
 
 
 def threads(script: str) -> list[dict[str, Any]]:
@@ -43,7 +43,7 @@ def threads(script: str) -> list[dict[str, Any]]:
 def test_nothing_is_left_in_any_thread() -> None:
     """Arrow begins threads when it is imported, between the two steps."""
     nobody = pwd.getpwnam("nobody")
-    found = threads("lock_privileges(); import pyarrow; drop_privileges(recording_account('nobody')); told()")
+    found = threads("lock_privileges(); import pyarrow; drop_privileges(recording_account('nobody')); reported()")
     assert len(found) > 1
     for thread in found:
         assert {thread[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {NONE}
@@ -57,7 +57,7 @@ def test_nothing_is_left_in_any_thread() -> None:
 def test_what_is_kept_is_kept_by_one_thread_only() -> None:
     found = threads(
         "lock_privileges(); import pyarrow\n"
-        "drop_privileges(recording_account('nobody'), (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)); told()"
+        "drop_privileges(recording_account('nobody'), (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)); reported()"
     )
     kept = f"{1 << 19 | 1 << 2:016x}"
     assert sorted(thread["CapEff"] for thread in found) == sorted([kept, *[NONE] * (len(found) - 1)])
@@ -87,7 +87,7 @@ def test_who_is_not_root_has_no_capability_from_the_lock_on() -> None:
     [thread] = threads(
         "import ctypes; libc = ctypes.CDLL(None); libc.prctl(8, 1, 0, 0, 0)\n"
         "from procwire.sources import privileges\n"
-        "os.setresuid(65534, 65534, 65534); privileges._set_capabilities((12,)); lock_privileges(); told()"
+        "os.setresuid(65534, 65534, 65534); privileges._set_capabilities((12,)); lock_privileges(); reported()"
     )
     assert {thread[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {NONE}
     assert thread["NoNewPrivs"] == "1"
@@ -101,7 +101,7 @@ def test_one_thread_keeps_its_rights_for_one_call() -> None:
         "from procwire.sources import privileges; from procwire.sources.rights import KeptRights\n"
         "privileges._set_capabilities((12,)); rights = KeptRights(); lock_privileges(); import pyarrow\n"
         "own = lambda: pathlib.Path('/proc/thread-self/status').read_text().partition('CapEff:')[2].split()[0]\n"
-        "print(can_change_account(), own(), rights.begin(own)()); told()"
+        "print(can_change_account(), own(), rights.begin(own)()); reported()"
     )
     first, found = done.stdout.splitlines()
     assert first == f"False {NONE} {1 << 12:016x}"

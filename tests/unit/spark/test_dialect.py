@@ -61,7 +61,7 @@ def test_value_of_a_parameter(value: object, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "told"),
+    ("query", "reported"),
     [
         ("SELECT $nme", r"found \$nme, which has no value; did you mean \$name\?"),
         ("SELECT 1; SELECT 2", "found 2 statements, expected one"),
@@ -76,8 +76,8 @@ def test_value_of_a_parameter(value: object, expected: str) -> None:
         ("SELECT list(a ORDER BY b)", "found ORDER BY in a list"),
     ],
 )
-def test_what_cannot_be_asked_is_told_in_a_line(query: str, told: str) -> None:
-    with pytest.raises(UsageError, match=told) as caught:
+def test_what_cannot_be_asked_is_reported_in_a_line(query: str, reported: str) -> None:
+    with pytest.raises(UsageError, match=reported) as caught:
         to_spark(query, {"name": 1})
     assert "\n" not in str(caught.value)
 

@@ -32,7 +32,9 @@ def test_without_sqlglot_a_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPat
 def test_without_java_a_line_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyspark", SimpleNamespace())
     monkeypatch.setattr(session, "find_java", lambda: None)
-    with pytest.raises(UsageError, match=r"^found no Java that Spark runs on, expected 17 or 21: JAVA_HOME names it$"):
+    with pytest.raises(
+        UsageError, match=r"^found no Java that Spark supports, expected version 17 or 21: set JAVA_HOME$"
+    ):
         session.start()
 
 

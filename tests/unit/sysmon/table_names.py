@@ -73,7 +73,7 @@ NAMES = (
     case("the last element that matches in the document",
          group("or", "a", tcp()) + group("or", "b", port()) + group("or", "c", port(value="80")),
          ({}, "b"), ({"DestinationPort": 80}, "c"), ({"Protocol": "udp"}, "b")),
-    case("an exclude's name is told to nobody",
+    case("an exclude's name is reported to nobody",
          f'<RuleGroup name="x"><exclude>{tcp()}</exclude></RuleGroup>{group("or", "g", tcp())}', ({}, NO)),
     case("a sole exclude that misses",
          f'<RuleGroup name="x"><exclude>{tcp(value="udp")}</exclude></RuleGroup>', ({}, UNNAMED)),

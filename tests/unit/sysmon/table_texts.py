@@ -9,9 +9,9 @@ from rule_cases import NO, UNNAMED, Case, Changes, case
 
 def text(field: str, condition: str, value: str, logged: bool, changes: Changes | None = None) -> Case:
     """An include with one filter."""
-    told = ", ".join(f"{name}={value!r}" for name, value in (changes or {}).items())
+    reported = ", ".join(f"{name}={value!r}" for name, value in (changes or {}).items())
     return case(
-        f"{field} {condition} {value!r} {told}",
+        f"{field} {condition} {value!r} {reported}",
         f'<include><{field} condition="{condition}">{value}</{field}></include>',
         (changes or {}, UNNAMED if logged else NO),
     )

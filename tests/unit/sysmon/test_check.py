@@ -80,7 +80,7 @@ def test_good_filters_are_silent() -> None:
         ("UtcTime", "is", "2024-01-01T00:00:00Z", "never matches: times are written as 2018-04-11 05:29:35.394"),
         ("ProcessGuid", "is", "A98268C1-957F-5ACD-0000-0010EB030000", "never matches: GUIDs are written as "
          "{A98268C1-957F-5ACD-0000-0010EB030000}"),
-        ("RuleName", "contains", "T1", "never matches: while rules are asked RuleName is still '-'"),
+        ("RuleName", "contains", "T1", "never matches: while rules are evaluated RuleName is still '-'"),
         ("Image", "is", "cmd.exe", "never matches: it holds the full path; write image 'cmd.exe'"),
         ("Image", "is not", "Cmd.exe", r"always matches: it holds the full path; write not end with '\Cmd.exe'; so "
          "everything is included"),
@@ -117,7 +117,7 @@ def test_good_filters_are_silent() -> None:
          "is included"),
     ],
 )  # fmt: skip
-def test_value_that_no_event_has_is_told_with_what_to_write(
+def test_value_that_no_event_has_is_reported_with_what_to_write(
     field: str, condition: str, value: str, reason: str
 ) -> None:
     assert of_filters(filter_xml(field, condition, value)) == [
@@ -132,7 +132,7 @@ def test_one_impossible_token_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("condition", "value", "told"),
+    ("condition", "value", "shown_text"),
     [
         ("contains any", "foo;", "found a ';' at the end of {}, which always matches: every text contains the empty "
          "token behind it; write 'foo'; so everything is included"),
@@ -149,14 +149,16 @@ def test_one_impossible_token_is_named() -> None:
         ("is any", ";C:\\a.exe", None),
     ],
 )  # fmt: skip
-def test_token_list_says_what_its_separators_do(condition: str, value: str, told: str | None) -> None:
+def test_token_list_says_what_its_separators_do(condition: str, value: str, shown_text: str | None) -> None:
     """At the end, doubled, with white space; where they do nothing there is no more than a note."""
     shown = f"Image {condition} '{value}'"
-    assert of_filters(filter_xml("Image", condition, value)) == ([f"3: {told.format(shown)}"] if told else [])
+    assert of_filters(filter_xml("Image", condition, value)) == (
+        [f"3: {shown_text.format(shown)}"] if shown_text else []
+    )
 
 
 @pytest.mark.parametrize(
-    ("field", "condition", "value", "told"),
+    ("field", "condition", "value", "shown_text"),
     [
         ("DestinationPort", "less than", "1024", "compares text and not numbers: it matches 10000 and it does not "
          "match 443; list the numbers with is any"),
@@ -173,11 +175,15 @@ def test_token_list_says_what_its_separators_do(condition: str, value: str, told
          "with '10.'"),
     ],
 )  # fmt: skip
-def test_number_compared_as_text_is_told_with_an_example(field: str, condition: str, value: str, told: str) -> None:
-    assert of_filters(filter_xml(field, condition, value)) == [f"3: found {field} {condition} '{value}', which {told}"]
+def test_number_compared_as_text_is_reported_with_an_example(
+    field: str, condition: str, value: str, shown_text: str
+) -> None:
+    assert of_filters(filter_xml(field, condition, value)) == [
+        f"3: found {field} {condition} '{value}', which {shown_text}"
+    ]
 
 
-def test_program_without_a_path_is_told() -> None:
+def test_program_without_a_path_is_reported() -> None:
     """Not as what never matches: real logs of Linux have it, where the path was not known."""
     assert of_filters(filter_xml("Image", "is not", "java")) == [
         r"3: found Image is not 'java', expected a full path; write not end with '\java.exe', on Linux '/java'"
@@ -189,7 +195,7 @@ def test_part_of_a_number_that_is_all_of_it_is_silent() -> None:
     assert of_filters(filter_xml("DestinationPort", "contains", "65535")) == []
 
 
-def test_names_without_dns_look_up_are_told_once() -> None:
+def test_names_without_dns_look_up_are_reported_once() -> None:
     hosts = "\n".join(filter_xml("DestinationHostname", "end with", f"{name}.com") for name in "abcd")
     assert of_filters(hosts, options="<DnsLookup>False</DnsLookup>") == [
         "3: found DestinationHostname end with 'a.com', which never matches: DnsLookup is False, so "
@@ -198,7 +204,7 @@ def test_names_without_dns_look_up_are_told_once() -> None:
     assert of_filters(hosts) == []
 
 
-def test_variable_is_told_to_be_none() -> None:
+def test_variable_is_reported_to_be_none() -> None:
     [text] = of_filters(filter_xml("Image", "begin with", r"%TEMP%\a"))
     assert "%TEMP%" in text
     assert "as it stands" in text
@@ -218,20 +224,20 @@ def test_image_does_not_part_linux_paths() -> None:
 PORT, IMAGE = "DestinationPort", "Image"
 
 
-def test_repeat_is_told_with_its_line_and_the_name_that_is_lost() -> None:
+def test_repeat_is_reported_with_its_line_and_the_name_that_is_lost() -> None:
     """Whatever the case, and of any event; the first of an OR element gives its name."""
     filters = (
         f'{filter_xml(IMAGE, "image", "a.exe")}\n<Image condition="image" name="n">A.EXE</Image>\n'
         '<Rule groupRelation="and"><Image condition="image">b.exe</Image><Protocol>tcp</Protocol></Rule>\n'
         '<Rule groupRelation="and"><Protocol>tcp</Protocol><Image condition="image">b.exe</Image></Rule>'
     )
-    told = [
-        "4: found Image image 'A.EXE' again: it is in line 3 already, so the name 'n' is never given",
+    shown_text = [
+        "4: found Image image 'A.EXE' again: it is in line 3 already, so the name 'n' is never set",
         "6: found a <Rule> again: it is in line 5 already",
     ]
-    assert of_filters(filters) == told
+    assert of_filters(filters) == shown_text
     other_event = INCLUDE.format(filters.replace("Protocol", "User")).replace("NetworkConnect", "ProcessCreate")
-    assert [text for text in found(other_event) if " again" in text] == told
+    assert [text for text in found(other_event) if " again" in text] == shown_text
 
 
 def test_name_in_an_and_rule_is_not_lost_by_a_repeat() -> None:
@@ -241,7 +247,7 @@ def test_name_in_an_and_rule_is_not_lost_by_a_repeat() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "told"),
+    ("first", "second", "shown_text"),
     [
         (("Image", "end with", r"\nc.exe"), ("Image", "contains", "c.ex"), 3),
         (("Image", "contains", "c.ex"), ("Image", "end with", r"\nc.exe"), 4),
@@ -252,11 +258,13 @@ def test_name_in_an_and_rule_is_not_lost_by_a_repeat() -> None:
     ],
 )
 def test_filter_that_another_one_covers_does_nothing(
-    first: tuple[str, str, str], second: tuple[str, str, str], told: int | None
+    first: tuple[str, str, str], second: tuple[str, str, str], shown_text: int | None
 ) -> None:
     """Whichever comes first in the file, since none of them has a name."""
     texts = of_filters(f"{filter_xml(*first)}\n{filter_xml(*second)}")
-    assert [text.partition(":")[0] for text in texts if "which does nothing" in text] == ([str(told)] if told else [])
+    assert [text.partition(":")[0] for text in texts if "which does nothing" in text] == (
+        [str(shown_text)] if shown_text else []
+    )
 
 
 def test_covered_filter_with_a_name_of_its_own_is_silent_where_it_is_asked_first() -> None:
@@ -266,7 +274,7 @@ def test_covered_filter_with_a_name_of_its_own_is_silent_where_it_is_asked_first
     assert of_filters(f"{narrow}\n{wide}") == []
     assert of_filters(f"{wide}\n{narrow}") == [
         "4: found Image end with '\\nc.exe', which does nothing: Image contains 'nc.' in line 3 includes all that it "
-        "matches and is asked first, so the name 'narrow' is never given"
+        "matches and is evaluated first, so the name 'narrow' is never set"
     ]
 
 
@@ -291,12 +299,12 @@ EXCLUDE_EVIL = '\n<NetworkConnect onmatch="exclude"><Image condition="contains">
         (filter_xml("Image", "contains any", "evil;good"), None),
     ],
 )  # fmt: skip
-def test_include_that_an_exclude_voids_is_told(include: str, what: str | None) -> None:
+def test_include_that_an_exclude_voids_is_reported(include: str, what: str | None) -> None:
     """Excludes are asked first, in every place."""
-    told = (
+    shown_text = (
         f"3: found {what}, which never includes anything: Image contains 'evil' in line 5 excludes all that it matches"
     )
-    assert found(INCLUDE.format(include) + EXCLUDE_EVIL) == ([told] if what else [])
+    assert found(INCLUDE.format(include) + EXCLUDE_EVIL) == ([shown_text] if what else [])
 
 
 @pytest.mark.parametrize(
@@ -347,7 +355,7 @@ NONE, EXCLUDES, INCLUDES = "", '<NetworkConnect onmatch="exclude"/>', '<NetworkC
 
 
 @pytest.mark.parametrize(
-    ("elements", "told"),
+    ("elements", "shown_text"),
     [
         (NONE, "1: found no <NetworkConnect>, so no network connection is logged: by default Sysmon logs none"),
         (EXCLUDES, None),
@@ -359,11 +367,11 @@ NONE, EXCLUDES, INCLUDES = "", '<NetworkConnect onmatch="exclude"/>', '<NetworkC
          "element"),
     ],
 )  # fmt: skip
-def test_configuration_that_logs_nothing_is_told(elements: str, told: str | None) -> None:
-    assert found(elements) == ([told] if told else [])
+def test_configuration_that_logs_nothing_is_reported(elements: str, shown_text: str | None) -> None:
+    assert found(elements) == ([shown_text] if shown_text else [])
 
 
-def test_default_relation_is_told_where_it_matters() -> None:
+def test_default_relation_is_reported_where_it_matters() -> None:
     """AND from schema 4.20 on, and before that OR, which is worth a note."""
     element = f'<NetworkConnect onmatch="include">{TWO_FIELDS}</NetworkConnect>'
     assert found(element) == [
@@ -376,7 +384,7 @@ def test_default_relation_is_told_where_it_matters() -> None:
     assert of_filters(TWO_FIELDS) == []
 
 
-def test_rule_without_relation_is_told() -> None:
+def test_rule_without_relation_is_reported() -> None:
     assert of_filters(f"<Rule>{TWO_FIELDS}</Rule>") == [
         "3: found a <Rule> without groupRelation: Sysmon takes or, though a text of Microsoft's says and; write which "
         "you mean"
@@ -384,7 +392,7 @@ def test_rule_without_relation_is_told() -> None:
     assert of_filters("<Rule><Protocol>tcp</Protocol></Rule>") == []
 
 
-def test_condition_newer_than_the_schema_is_told_once() -> None:
+def test_condition_newer_than_the_schema_is_reported_once() -> None:
     """Of any event, since Sysmon refuses the entire file."""
     ports = "\n".join(filter_xml(PORT, "is any", port) for port in ("80", "443"))
     text = (
@@ -395,6 +403,6 @@ def test_condition_newer_than_the_schema_is_told_once() -> None:
     assert of_filters(ports, schema="4.31") == []
 
 
-def test_consequence_for_a_rule_is_told() -> None:
+def test_consequence_for_a_rule_is_reported() -> None:
     [text] = of_filters(f'<Rule groupRelation="and">{filter_xml(IMAGE, "is", "a.exe")}<Protocol>tcp</Protocol></Rule>')
     assert text.endswith("; so its <Rule> never matches")

@@ -19,7 +19,7 @@ def decided(snippet: str, *, strict: bool = False, **changes: object) -> Decisio
     return decide(configuration(snippet), sysmon_texts(row(changes)), strict=strict)
 
 
-def told(decision: Decision) -> list[tuple[str, str | None, str]]:
+def reported(decision: Decision) -> list[tuple[str, str | None, str]]:
     """Each step: what was asked, the text that it saw, the outcome."""
     asked: list[tuple[str, str | None, str]] = []
     for step in decision.steps:
@@ -33,7 +33,7 @@ def told(decision: Decision) -> list[tuple[str, str | None, str]]:
 def test_steps_up_to_the_first_match() -> None:
     """In the order of asking: what would come after the decision is not asked."""
     decision = decided(TWO)
-    assert told(decision) == [
+    assert reported(decision) == [
         ("Protocol=tcp", "tcp", "match"),
         ("Image=x", "C:\\Windows\\System32\\svchost.exe", "no match"),
         ("Rule", None, "no match"),
@@ -50,7 +50,7 @@ def test_steps_up_to_the_first_match() -> None:
 def test_steps_of_an_and_element() -> None:
     """A field that comes again is not the end; one that has matched is skipped; the element decides as one."""
     decision = decided(TWO, Protocol="udp", Initiated=False)
-    assert told(decision)[-5:] == [
+    assert reported(decision)[-5:] == [
         ("DestinationPort=80", "443", "no match"),
         ("Protocol=udp", "udp", "match"),
         ("DestinationPort=443", "443", "match"),
@@ -63,7 +63,7 @@ def test_steps_of_an_and_element() -> None:
 def test_steps_of_a_failure() -> None:
     """A field without a text ends its element, and in a Rule both."""
     decision = decided("<include><Rule><SourcePort>1</SourcePort></Rule></include><exclude/>", SourcePort=None)
-    assert told(decision) == [
+    assert reported(decision) == [
         ("exclude", None, "no match"),
         ("SourcePort=1", None, "failed"),
         ("Rule", None, "failed"),

@@ -18,7 +18,7 @@ from procwire.sysmon.explaining.logic import (
     head_lines,
     markup,
 )
-from procwire.sysmon.explaining.story import asked_without, story_lines, told, verdict_lines
+from procwire.sysmon.explaining.story import asked_without, story_lines, to_dict, verdict_lines
 from procwire.sysmon.forms import sysmon_texts
 from procwire.sysmon.model import Configuration
 from procwire.sysmon.parse import parse
@@ -76,18 +76,18 @@ def test_head_tells_order_default_and_options() -> None:
     assert list(head_lines(parse(EXPLAINED.encode(), "a.xml"))) == [
         "a.xml: Sysmon configuration, schema 4.90: 3 elements of NetworkConnect, 9 filters",
         "",
-        "The first element that matches decides; those that exclude are asked first, of each kind the last first.",
+        "The first element that matches decides; those that exclude come first, of each kind from last to first.",
         "  1. what matches the exclude element of line 23 is not logged",
         "  2. what matches the exclude element of line 18 is not logged",
         "  3. what matches the include element of line 7 is logged",
-        "  4. the rest is not logged: so it is wherever there are two elements or more",
+        "  4. the rest is not logged, as always with two or more elements",
         "",
         "DnsLookup is False: host names and port names stay empty, and rules see - for them.",
         "FieldSizes: Image is cut to 20 characters, after the rules have seen it in full.",
     ]
 
 
-def test_elements_are_told_in_the_order_of_asking_with_every_filter() -> None:
+def test_elements_are_reported_in_the_order_of_asking_with_every_filter() -> None:
     """Alternatives of one field stand together in an AND element; a run shares a heading; names where they differ."""
     configuration = parse(EXPLAINED.encode())
     lines = [line for element in configuration.evaluation_order for line in element_lines(element)]
@@ -110,8 +110,8 @@ def test_elements_are_told_in_the_order_of_asking_with_every_filter() -> None:
         14     DestinationPort is "22"   [P]
         """
     )
-    told_lines = {line.number for line in lines}
-    assert told_lines >= {part.place.line for element in configuration.elements for part in element.filters}
+    reported_lines = {line.number for line in lines}
+    assert reported_lines >= {part.place.line for element in configuration.elements for part in element.filters}
 
 
 def test_findings_stand_at_their_lines() -> None:
@@ -125,7 +125,7 @@ def test_findings_stand_at_their_lines() -> None:
         ([], "nothing is logged: there is no element of NetworkConnect"),
         (['<NetworkConnect onmatch="exclude"/>'], "the rest is logged, without a RuleName"),
         (['<NetworkConnect onmatch="include"/>'], "the rest is not logged: the only element is one that includes"),
-        (['<NetworkConnect onmatch="exclude"/>'] * 2, "the rest is not logged: so it is wherever"),
+        (['<NetworkConnect onmatch="exclude"/>'] * 2, "the rest is not logged, as always"),
     ],
 )
 def test_default_says_why(texts: list[str], expected: str) -> None:
@@ -140,7 +140,7 @@ def test_values_are_shown_as_they_are_on_one_line() -> None:
     assert [line.text for line in element_lines(element)][1] == 'Image is " a\\n\\tb "'
 
 
-def test_relations_that_are_not_given_are_told_as_defaults() -> None:
+def test_relations_that_are_not_given_are_reported_as_defaults() -> None:
     """An AND of schema 4.11 and later, an OR before; a Rule's own is OR in any."""
     text = '<NetworkConnect onmatch="include"><Rule><User>a</User><Image>b</Image></Rule></NetworkConnect>'
     for version, quantity in (("4.90", "ALL"), ("4.1", "ANY")):
@@ -188,8 +188,8 @@ def story(configuration: Configuration, given: str, *, verbose: bool = False) ->
 def test_story_shows_what_matched_and_near_misses_only() -> None:
     """Line 20 stops the AND element although line 19 matches; of the OR element only what decides is shown."""
     configuration = parse(EXPLAINED.encode())
-    told_story = story(configuration, "Image=C:\\x\\b.exe,User=me,DestinationPort=1")
-    assert told_story == textwrap.dedent(
+    reported_story = story(configuration, "Image=C:\\x\\b.exe,User=me,DestinationPort=1")
+    assert reported_story == textwrap.dedent(
         """\
         23 exclude: empty, which never matches
         18 exclude: ALL of 3 filters (ANY of those of one field): they do not match
@@ -211,8 +211,8 @@ def test_story_of_a_rule_shows_how_far_it_came() -> None:
             13     match     Protocol is "tcp"   saw "tcp"
             14     no match  DestinationPort is "22"   saw "80"
             => not logged
-               decided by no element: the rest is not logged: so it is wherever there are two elements or more
-               not given, and asked for on the way: Image, User; with them the answer may be another
+               decided by no element: the rest is not logged, as always with two or more elements
+               tested but not given: Image, User; with them the decision may differ
             """
     ) in story(configuration, "Protocol=tcp,DestinationPort=80")
 
@@ -249,12 +249,12 @@ def test_story_ends_where_something_decided() -> None:
     assert " 2 include: no longer evaluated\n" in story(configuration, "User=me")
 
 
-def test_fields_that_were_not_given_are_told_where_they_were_asked_for() -> None:
+def test_fields_that_were_not_given_are_reported_where_they_were_asked_for() -> None:
     """A negated filter matches what was not given: the story says so, and the verdict that the answer hangs on it."""
     configuration = elements(include("<DestinationPort condition='is not'>80</DestinationPort><User>me</User>"))
     lines = story(configuration, "Image=a.exe")
     assert 'match     DestinationPort is not "80"   saw "-", as it was not given' in lines
-    assert "not given, and asked for on the way: DestinationPort; with them" in lines
+    assert "tested but not given: DestinationPort; with them" in lines
     assert asked_without(*decided(configuration, "Image=a.exe")) == ["DestinationPort"]
     assert "not given" not in story(configuration, "DestinationPort=443")
 
@@ -297,10 +297,10 @@ def test_verdict_tells_of_a_name_left_behind() -> None:
     assert "named by" not in reason
 
 
-def test_told_has_every_step() -> None:
+def test_reported_has_every_step() -> None:
     configuration = parse(EXPLAINED.encode())
     decision, missing = decided(configuration, "Protocol=tcp,DestinationPort=22,Image=z,User=me")
-    account = told(decision, missing)
+    account = to_dict(decision, missing)
     assert (account["logged"], account["rule_name"], account["asked_without"]) == (True, "P", [])
     assert account["decided_by"] == {"line": 12, "column": 1, "text": '<Rule groupRelation="and">'}
     assert len(account["steps"]) == len(decision.steps)

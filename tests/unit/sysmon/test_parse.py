@@ -126,7 +126,7 @@ def test_errors(inside: str, error: str) -> None:
     assert errors(with_rules(inside)) == [error]
 
 
-def test_every_error_is_told_at_once() -> None:
+def test_every_error_is_reported_at_once() -> None:
     found = errors(
         with_rules(
             '<NetworkConnect onmatch="include"><Imag>a</Imag>\n<Image condition="">a</Image></NetworkConnect>\n'

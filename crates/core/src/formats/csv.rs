@@ -1,4 +1,5 @@
-//! CSV: EvtxECmd's output, exports of Microsoft Sentinel's tables, and procwire's own.
+//! CSV: EvtxECmd's output, exports of Microsoft Sentinel's tables, of Event Viewer, PowerShell, Splunk, Kibana and others,
+//! and procwire's own. What a column means is known by its name, or by what its cells hold.
 
 use std::sync::Arc;
 
@@ -6,16 +7,23 @@ use bumpalo::Bump;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use crate::format::{
-    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, Pending, Verdict, add_overlong,
-    count_lines, warn_invalid_utf8,
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, Pending, SYSMON_LINUX, Verdict,
+    add_overlong, count_lines, is_sysmon, warn_invalid_utf8,
 };
+use crate::shapes::defender::Key;
 use crate::shapes::keys::{Scope, Slot, TimeSource, find_column};
+use crate::shapes::lines;
+use crate::shapes::message::event_of;
 use crate::shapes::record::{Nested, Record, Scalar};
 use crate::shapes::text::Text;
 use crate::table::columns::{Place, Row, Tables};
 use crate::table::event::{Event, Events};
 use crate::table::ledger::Ledger;
-use crate::table::schema::Field;
+use crate::table::schema::{Field, Kind};
+use crate::table::value::parse_int;
+
+/// The first line of what PowerShell 5.1's `Export-Csv` writes.
+const TYPE_LINE: &[u8] = b"#TYPE ";
 
 /// Whether `head` begins with the header line of a CSV that this reader supports.
 pub fn is_header(head: &[u8]) -> bool {
@@ -23,54 +31,147 @@ pub fn is_header(head: &[u8]) -> bool {
     Header::read(line).is_some_and(|header| header.holds_events())
 }
 
+/// Whether this is a line that may stand before the header.
+pub fn is_before_header(line: &[u8]) -> bool {
+    line.starts_with(TYPE_LINE) || line.trim_ascii().is_empty()
+}
+
+/// Whether `head` is a header line that says nothing, and rows, and what stands at `mark` is in quotation marks in a row
+/// of as many cells. None if that needs more bytes than these.
+pub fn carries(head: &[u8], mark: usize, whole: bool) -> Option<bool> {
+    let end = memchr::memchr(b'\n', head).map_or(head.len(), |end| end + 1);
+    let Some(header) = Header::read(&head[..end]).filter(|header| header.is_plausible() && mark >= end) else {
+        return Some(false);
+    };
+    let mut rows = Rows::new(&head[end..], header.delimiter);
+    while let Some(range) = rows.next() {
+        if end + range.end > mark {
+            if !whole && range.end == head.len() - end {
+                return None;
+            }
+            let quoted = [header.delimiter, b'"'];
+            let before = &head[end + range.start..mark];
+            let is_quoted =
+                before.trim_ascii_start().starts_with(b"\"") || memchr::memmem::find(before, &quoted).is_some();
+            let cells = header.columns.len();
+            let found = rows.fields().len();
+            // Without quotation marks, chance could not make as many cells in both lines.
+            return Some((is_quoted && found == cells + 1) || (found == cells && (is_quoted || cells > 4)));
+        }
+    }
+    if whole { Some(false) } else { None }
+}
+
+/// A column's meaning.
+#[derive(Clone, Copy, Debug)]
+struct Column {
+    slot: Slot,
+    scope: Scope,
+}
+
+/// A column without a name.
+const UNNAMED: Column = Column { slot: Slot::Skip, scope: Scope::Record };
+
 /// The meaning of each column.
+#[derive(Default)]
 struct Header {
     delimiter: u8,
-    slots: Vec<Slot>,
+    columns: Vec<Column>,
+    /// Whether each name can be that of a column.
+    is_named: bool,
 }
 
 impl Header {
     /// The first line that is not blank.
     fn read(line: &[u8]) -> Option<Header> {
         let names = std::str::from_utf8(line).ok()?.trim_ascii();
-        let delimiter = [',', ';', '\t']
+        let delimiter = [',', ';', '\t', '|']
             .into_iter()
             .max_by_key(|delimiter| (names.matches(*delimiter).count(), *delimiter == ','))?;
         let delimiter = delimiter as u8;
         let mut rows = Rows::new(names.as_bytes(), delimiter);
         rows.next()?;
-        let slots = rows.fields().map(|name| column_slot(&String::from_utf8_lossy(name))).collect();
-        Some(Header { delimiter, slots })
+        let names: Vec<_> = rows.fields().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+        let columns = names.iter().map(|name| column(name)).collect();
+        Some(Header { delimiter, columns, is_named: names.iter().all(|name| is_name(name)) })
     }
 
     /// Whether the columns can hold an event: as one text, or field by field.
     fn holds_events(&self) -> bool {
-        let whole = self.slots.iter().any(|slot| {
-            matches!(slot, Slot::EventData(_) | Slot::Payload | Slot::Original | Slot::Message | Slot::Params)
+        let has = |slot: Slot| self.columns.iter().any(|column| column.slot == slot);
+        let whole = self.columns.iter().any(|column| {
+            matches!(column.slot, Slot::EventData(_) | Slot::Payload | Slot::Original | Slot::Message | Slot::Params)
         });
-        let both = |guid: Slot, other: Slot| self.slots.contains(&guid) && self.slots.contains(&other);
         let marked = |slot: fn(Field) -> Slot| {
-            Event::ALL.into_iter().any(|event| both(slot(Field::ProcessGuid), slot(event.marks()[0])))
+            let beside = [Field::ProcessGuid, Field::ProcessName, Field::SrcIp, Field::DstPort, Field::ProcessId];
+            Event::SYSMON
+                .into_iter()
+                .any(|event| has(slot(event.marks()[0])) && beside.into_iter().any(|field| has(slot(field))))
         };
-        (whole && self.slots.len() > 1)
+        (whole && self.columns.len() > 1)
             || marked(Slot::Flat)
             || marked(Slot::Data)
-            || both(Slot::Own(Field::ProcessGuid), Slot::Own(Field::EventCreationTime))
+            || (has(Slot::Own(Field::ProcessGuid)) && has(Slot::Own(Field::EventCreationTime)))
+            || (has(Slot::Defender(Key::Action)) && has(Slot::Defender(Key::LocalIp)))
+    }
+
+    /// Whether this may be a header.
+    fn is_plausible(&self) -> bool {
+        self.is_named && self.columns.len() > 1
     }
 }
 
-/// Sentinel's portal names the time zone in the header only.
-fn column_slot(name: &str) -> Slot {
+fn is_name(name: &str) -> bool {
     let name = name.trim_ascii();
-    let Some((base, zone)) = name.strip_suffix(']').and_then(|name| name.split_once(" [")) else {
-        return find_column(name);
+    name.chars().count() <= 64
+        && !name.contains(['<', '{', '=', '\n'])
+        && !name.contains(": ")
+        && parse_int(name).is_none()
+}
+
+/// Sentinel's portal names the time zone in the header only.
+fn column(name: &str) -> Column {
+    let name = name.trim_ascii();
+    let lower = name.to_ascii_lowercase();
+    // In whichever way its path is written, and behind whatever prefix.
+    let is_wazuh = ["win.eventdata.", "win_eventdata_", "win-eventdata-", "win/eventdata/"]
+        .iter()
+        .any(|path| lower.contains(path));
+    let scope = if is_wazuh { Scope::WazuhData } else { Scope::Data };
+    let slot = match name.strip_suffix(']').and_then(|name| name.split_once(" [")) {
+        None => named(name),
+        Some((base, zone)) => match find_column(base) {
+            Slot::Time(_) if zone.eq_ignore_ascii_case("UTC") => Slot::Time(TimeSource::System),
+            Slot::Time(_) => Slot::Skip,
+            slot => slot,
+        },
     };
-    match find_column(base) {
-        Slot::Time(_) if zone.eq_ignore_ascii_case("UTC") => Slot::Time(TimeSource::System),
-        Slot::Time(_) => Slot::Skip,
+    Column { slot, scope }
+}
+
+/// The meaning of a name, with or without blanks in it.
+fn named(name: &str) -> Slot {
+    match find_column(name) {
+        Slot::Skip if name.contains(' ') => match find_column(&name.replace(' ', "")) {
+            Slot::Skip => lines::header_field(name).map_or(Slot::Skip, Slot::Second),
+            slot => slot,
+        },
         slot => slot,
     }
 }
+
+/// What a cell of a column that has no meaning may hold.
+fn slot_of_cell(text: &str) -> Slot {
+    match text {
+        _ if is_sysmon(text) => Slot::Set(Field::ProviderName),
+        _ if text.len() > LONG_CELL && event_of(text).is_some() => Slot::Message,
+        _ if text.len() > LONG_CELL && text.starts_with("{\"") => Slot::Original,
+        _ => Slot::Skip,
+    }
+}
+
+/// A shorter cell holds no event.
+const LONG_CELL: usize = 128;
 
 /// Rows of a CSV with their fields unquoted, in buffers that are reused for each.
 struct Rows<'b> {
@@ -169,7 +270,7 @@ impl Format for Csv {
         match &self.header {
             Some(decoder) => Arc::clone(decoder) as Arc<dyn Decode>,
             // Blocks are cut only once the header is known.
-            None => Arc::new(CsvDecoder { header: Header { delimiter: b',', slots: Vec::new() }, nested: self.nested }),
+            None => Arc::new(CsvDecoder { header: Header::default(), nested: self.nested }),
         }
     }
 }
@@ -182,12 +283,17 @@ impl Csv {
     fn cut_header(&mut self, pending: Pending<'_>) -> Cut {
         let bytes = pending.bytes;
         let start = bytes.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(bytes.len());
+        if bytes[start..].starts_with(TYPE_LINE)
+            && let Some(end) = memchr::memchr(b'\n', &bytes[start..])
+        {
+            return Cut::Drop(start + end + 1);
+        }
         let end = match memchr::memchr(b'\n', &bytes[start..]) {
             Some(found) => start + found + 1,
             None if pending.at_end || bytes.len() >= MAX_RECORD_BYTES => bytes.len(),
             None => return Cut::More,
         };
-        let header = Header::read(&bytes[start..end]).unwrap_or(Header { delimiter: b',', slots: Vec::new() });
+        let header = Header::read(&bytes[start..end]).unwrap_or(Header::default());
         self.header = Some(Arc::new(CsvDecoder { header, nested: self.nested }));
         Cut::Drop(end)
     }
@@ -278,11 +384,11 @@ impl CsvDecoder {
         ledger: &mut Ledger,
     ) {
         ledger.records += 1;
-        let (found, expected) = (rows.fields().len(), self.header.slots.len());
+        let (found, expected) = (rows.fields().len(), self.header.columns.len());
         if len > MAX_RECORD_BYTES {
             return add_overlong(place.offset, place.line.unwrap_or_default(), ledger);
         }
-        if found != expected {
+        if !self.fits(rows) {
             return ledger.damage.add(BROKEN_RECORD, place.offset, place.line, || {
                 format!("found a row of {found} fields, expected {expected}")
             });
@@ -308,8 +414,9 @@ impl CsvDecoder {
         asked: Events,
     ) -> Result<Verdict, String> {
         let mut record = Record::new(arena, asked, self.nested);
-        for (field, slot) in rows.fields().zip(&self.header.slots) {
-            if *slot == Slot::Skip || field.is_empty() {
+        let columns = self.header.columns.iter().copied().chain(std::iter::repeat(UNNAMED));
+        for (field, Column { slot, scope }) in rows.fields().zip(columns) {
+            if field.is_empty() || (slot == Slot::Skip && field.len() < SYSMON_LINUX.len()) {
                 continue;
             }
             let raw = match std::str::from_utf8(field) {
@@ -319,16 +426,97 @@ impl CsvDecoder {
                     arena.alloc_str(&String::from_utf8_lossy(field))
                 }
             };
+            if field.len() > LONG_CELL
+                && matches!(slot, Slot::Skip | Slot::Original)
+                && let Some(verdict) = self.read_carried(raw, arena, row, asked)?
+            {
+                return Ok(verdict);
+            }
+            if slot == Slot::Skip && memchr::memmem::find(field, lines::BARS.as_bytes()).is_some() {
+                for (field, raw) in lines::between_bars(raw) {
+                    record.put(scope, Slot::Data(field), Scalar::Text(Text { raw, json: false }))?;
+                }
+                continue;
+            }
+            let slot = if slot == Slot::Skip { slot_of_cell(raw) } else { slot };
             let raw = match slot {
                 Slot::Time(_) => us_time(raw, arena).unwrap_or(raw),
-                _ => raw,
+                _ => ungrouped(slot, raw, arena),
             };
-            record.put(Scope::Data, *slot, Scalar::Text(Text { raw, json: false }))?;
+            record.put(scope, slot, Scalar::Text(Text { raw, json: false }))?;
         }
         let verdict = record.resolve()?;
         *row = record.row().clone();
         Ok(verdict)
     }
+
+    /// Read the event that a cell holds complete with where it comes from: as XML, or as Splunk's text.
+    fn read_carried<'a>(
+        &self,
+        text: &'a str,
+        arena: &'a Bump,
+        row: &mut Row<'a>,
+        asked: Events,
+    ) -> Result<Option<Verdict>, String> {
+        let has = |mark: &str| memchr::memmem::find(text.as_bytes(), mark.as_bytes()).is_some();
+        if !(has("<Event>") || has("<Event ") || (has("LogName=") && has("Message="))) {
+            return Ok(None);
+        }
+        match self.nested.read_line(text, arena, row, asked)? {
+            Some(Verdict::OtherProvider) | None => {
+                *row = Row::default();
+                Ok(None)
+            }
+            verdict => Ok(verdict),
+        }
+    }
+
+    /// Whether a row has a cell for each column. It may have empty ones behind them, or one without a name that holds a
+    /// message text, as Event Viewer writes it; and it may lack the last ones if they are names that are often absent.
+    fn fits(&self, rows: &Rows<'_>) -> bool {
+        let columns = &self.header.columns;
+        let is_text = |cell: &[u8]| std::str::from_utf8(cell).is_ok_and(|text| event_of(text).is_some());
+        let is_often_absent = |column: &Column| {
+            use Field::{DstHostName, DstPortName, SrcHostName, SrcPortName};
+            matches!(
+                column.slot,
+                Slot::Flat(DstPortName | SrcPortName | DstHostName | SrcHostName)
+                    | Slot::Data(DstPortName | SrcPortName | DstHostName | SrcHostName)
+            )
+        };
+        match rows.fields().len() {
+            cells if cells == columns.len() => true,
+            cells if cells > columns.len() => {
+                rows.fields().skip(columns.len()).all(|cell| cell.is_empty() || is_text(cell))
+            }
+            cells => cells > 1 && columns[cells..].iter().all(is_often_absent),
+        }
+    }
+}
+
+/// A number without what separates its thousands, as Kibana writes it: `50,122`.
+fn ungrouped<'a>(slot: Slot, text: &'a str, arena: &'a Bump) -> &'a str {
+    let (Slot::Set(field) | Slot::Second(field) | Slot::Flat(field) | Slot::Data(field) | Slot::Own(field)) = slot
+    else {
+        return text;
+    };
+    if !matches!(field.kind(), Kind::Int64 | Kind::Int32 | Kind::Port) || text.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        return text;
+    }
+    for separator in [',', '.', '\'', '\u{a0}', '\u{202f}'] {
+        let mut groups = text.split(separator);
+        let is_grouped = groups.next().is_some_and(|first| (1..=3).contains(&first.len()) && is_digits(first))
+            && groups.all(|group| group.len() == 3 && is_digits(group));
+        if is_grouped && text.contains(separator) {
+            return arena.alloc_str(&text.replace(separator, ""));
+        }
+    }
+    text
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// `11/17/2023, 6:02:04.819 AM`, as Sentinel's portal writes times, converted to `2023-11-17 06:02:04.819`.

@@ -15,7 +15,7 @@ use crate::format::{Format, FormatName};
 pub(crate) fn open(format: FormatName, recover: bool) -> Box<dyn Format> {
     match format {
         FormatName::Evtx => Box::new(evtx::Evtx::new(recover)),
-        FormatName::Xml => Box::new(xml::Xml),
+        FormatName::Xml => Box::new(xml::Xml::new(&Carried)),
         FormatName::Json => Box::new(json::Json::new(&Carried)),
         FormatName::Csv => Box::new(csv::Csv::new(&Carried)),
         FormatName::Text => Box::new(text::TextLines::new(&Carried)),

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
-use arrow_select::concat::concat_batches;
 
 use crate::format::FormatName;
 use crate::input::stream::{Job, Options, Stream};
 use crate::table::columns::Batch;
+use crate::table::concat::concat;
 use crate::table::event::Event;
 use crate::table::ledger::Ledger;
 
@@ -229,7 +229,7 @@ impl Scan {
     fn flush(&mut self, event: Event) -> Result<(), ArrowError> {
         let small = std::mem::take(&mut self.small[event as usize]);
         if !small.is_empty() {
-            self.ready.push_back((event, concat_batches(&small[0].schema(), &small)?));
+            self.ready.push_back((event, concat(&small)?));
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Recognises a format by its first bytes.
 
 use crate::format::FormatName;
-use crate::formats::{csv, text};
+use crate::formats::{csv, json, text, xml};
 
 /// Bytes inspected to recognise a format.
 pub const SNIFF_BYTES: usize = 64 << 10;
@@ -48,24 +48,60 @@ pub fn sniff(head: &[u8], at_end: bool) -> Sniffed {
 /// Recognise text line by line, so that a log that grows is recognised by its first line with an event, however short
 /// the log is. None if `start` is not text.
 fn sniff_lines(start: &[u8], whole: bool) -> Option<Sniffed> {
-    for (number, line) in start.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        if line.contains(&0) {
+    let is_journal = JOURNAL.iter().any(|mark| start.starts_with(mark));
+    // The first line that may be a CSV's header, and where this line begins.
+    let (mut header, mut at) = (None, 0);
+    for line in start.split_inclusive(|byte| *byte == b'\n') {
+        if line.contains(&0) && !is_journal {
             return None;
         }
         if !whole && !line.ends_with(b"\n") {
             return Some(Sniffed::Unsure);
         }
-        if number == 0 && csv::is_header(line) {
-            return Some(Sniffed::Known(FormatName::Csv));
+        let heading = at == 0 && json::heading_len(line).is_some();
+        match start.get(line.len()..).map(|rest| rest.first()) {
+            Some(Some(b'{')) if heading => return Some(Sniffed::Known(FormatName::Json)),
+            Some(None) if heading && !whole => return Some(Sniffed::Unsure),
+            _ => {}
         }
-        if memchr::memmem::find(line, b"<Event").is_some() {
-            return Some(Sniffed::Known(FormatName::Xml));
+        if header.is_none() && !csv::is_before_header(line) {
+            header = Some(at);
+            if csv::is_header(line) {
+                return Some(Sniffed::Known(FormatName::Csv));
+            }
         }
-        if text::looks_like_log(line) {
-            return Some(Sniffed::Known(FormatName::Text));
+        if let Some((found, format)) = sniff_line(line) {
+            let table = header.and_then(|header| csv::carries(&start[header..], at + found - header, whole));
+            return Some(match table {
+                Some(true) => Sniffed::Known(FormatName::Csv),
+                Some(false) => format.map_or(Sniffed::Unknown, Sniffed::Known),
+                None => Sniffed::Unsure,
+            });
         }
+        at += line.len();
     }
     Some(if whole { Sniffed::Unknown } else { Sniffed::Unsure })
+}
+
+/// What the export format of the systemd journal begins with; lengths in it are binary.
+const JOURNAL: [&[u8]; 4] = [b"__CURSOR=", b"__REALTIME_TIMESTAMP=", b"__MONOTONIC_TIMESTAMP=", b"_BOOT_ID="];
+
+/// Where an event stands in a line, or a part of one, and the format that reads it.
+fn sniff_line(line: &[u8]) -> Option<(usize, Option<FormatName>)> {
+    let find = |mark: &str| memchr::memmem::find(line, mark.as_bytes());
+    if let Some(xml) = find("<Event") {
+        // In a string of JSON, or with quotation marks that are not XML's own, it is part of a line.
+        let is_carried = find("{\"").is_some_and(|json| json < xml) || xml::escaped_quotes(&line[xml..]).is_some();
+        return Some((xml, Some(if is_carried { FormatName::Text } else { FormatName::Xml })));
+    }
+    if let Some(bars) = find("TgtIP: ").filter(|_| find("SrcIP: ").is_some()) {
+        return Some((bars, None));
+    }
+    if text::looks_like_log(line) {
+        let mark = ["UtcTime: ", "&lt;Event", "{\""].iter().find_map(|mark| find(mark)).unwrap_or(0);
+        return Some((mark, Some(FormatName::Text)));
+    }
+    None
 }
 
 /// Recognise an EVTX file without its header by its first chunk.

@@ -24,18 +24,27 @@ pub struct Options {
     pub is_coded: bool,
 }
 
-/// Bytes that show the encoding: a byte order mark, or two characters.
-const ENCODING_BYTES: usize = 4;
+/// Bytes that show the encoding.
+const ENCODING_BYTES: usize = 64;
 
 /// The encoding of UTF-16 text, by its byte order mark or by the positions of its zero bytes.
 fn utf16_encoding(head: &[u8]) -> Option<&'static Encoding> {
-    match head {
+    match &head[..head.len().min(ENCODING_BYTES)] {
         [0xff, 0xfe, ..] => Some(encoding_rs::UTF_16LE),
         [0xfe, 0xff, ..] => Some(encoding_rs::UTF_16BE),
-        [b'<' | b'{' | b'[', 0, _, 0, ..] => Some(encoding_rs::UTF_16LE),
-        [0, b'<' | b'{' | b'[', 0, _, ..] => Some(encoding_rs::UTF_16BE),
+        head if is_utf16(head, u16::from_le_bytes) => Some(encoding_rs::UTF_16LE),
+        head if is_utf16(head, u16::from_be_bytes) => Some(encoding_rs::UTF_16BE),
         _ => None,
     }
+}
+
+/// Whether `head` is text in UTF-16 of this byte order: of letters in any script, with blanks or other characters of ASCII
+/// among them.
+fn is_utf16(head: &[u8], unit: fn([u8; 2]) -> u16) -> bool {
+    let units = head.as_chunks::<2>().0.iter().map(|bytes| unit(*bytes));
+    let is_text = |unit: u16| matches!(unit, 0x09 | 0x0a | 0x0d | 0x20..=0x7e | 0xa0..=0xd7ff | 0xe000..=0xfffd);
+    let is_ascii = |unit: &u16| (0x09..0x7f).contains(unit);
+    units.clone().all(is_text) && units.filter(is_ascii).count() >= 2.max(head.len() / 16)
 }
 
 /// A block of complete records for a decoder.

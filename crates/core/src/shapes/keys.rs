@@ -1,5 +1,6 @@
 //! The one table of names: the field that a key of a JSON object, or a column of a CSV, stands for.
 
+use crate::shapes::{audit, defender};
 use crate::table::schema::Field;
 
 /// The place of an object in a record, which decides what its keys mean.
@@ -31,6 +32,8 @@ pub(crate) enum Scope {
     TimeCreated,
     /// `Security`, and Winlogbeat's `user`.
     Security,
+    /// An object that describes the computer; the number is [`Slot::Host`]'s.
+    Host(u8),
     /// An object around one value: `{"#text": 3}`, `{"Value": 3}`.
     Boxed(Field),
     /// An object without any field.
@@ -89,6 +92,12 @@ pub(crate) enum Slot {
     Module,
     /// The kind of row in a recording by procwire.
     RecordKind,
+    /// A field of the security audit's connections, in the column where it is stored.
+    Audit(Field),
+    /// A value of Defender's network events.
+    Defender(defender::Key),
+    /// The computer, if no better name says it; the lower the number, the more it is trusted.
+    Host(u8),
 }
 
 use Slot::{Data, Enter, Inserts, ItemName, ItemText, Message, Module, Original, Params, Payload, Second, Set, Time};
@@ -105,6 +114,7 @@ const RECORD: &[(&str, Slot)] = &[
     ("providerName", Set(Field::ProviderName)),
     ("SourceName", Set(Field::ProviderName)),
     ("source_name", Set(Field::ProviderName)),
+    ("EventSourceName", Second(Field::ProviderName)),
     ("Source", Second(Field::ProviderName)),
     ("provider", Set(Field::ProviderName)),
     ("ProviderGuid", Set(Field::ProviderGuid)),
@@ -121,6 +131,16 @@ const RECORD: &[(&str, Slot)] = &[
     ("computer_name", Set(Field::ComputerName)),
     ("Hostname", Set(Field::ComputerName)),
     ("MachineName", Second(Field::ComputerName)),
+    ("ComputerName", Slot::Host(0)),
+    ("computerName", Slot::Host(0)),
+    ("HostName", Slot::Host(1)),
+    ("hostname", Slot::Host(1)),
+    ("DeviceName", Slot::Host(1)),
+    ("dvc", Slot::Host(1)),
+    ("hostIdentifier", Slot::Host(1)),
+    ("host", Enter(Scope::Host(2))),
+    ("agent", Enter(Scope::Host(3))),
+    ("source_host", Slot::Host(3)),
     ("EventRecordID", Set(Field::RecordId)),
     ("EventRecordId", Set(Field::RecordId)),
     ("eventRecordID", Set(Field::RecordId)),
@@ -172,6 +192,7 @@ const RECORD: &[(&str, Slot)] = &[
     ("EventTime", Time(TimeSource::Generated)),
     ("@timestamp", Time(TimeSource::Stamp)),
     ("timestamp", Time(TimeSource::Stamp)),
+    ("Timestamp", Time(TimeSource::Stamp)),
     ("event_data", Slot::EventData(Scope::BeatData)),
     ("EventData", Slot::EventData(Scope::Data)),
     ("eventdata", Slot::EventData(Scope::WazuhData)),
@@ -304,7 +325,11 @@ fn own_field(key: &str) -> Option<Field> {
 }
 
 fn record_slot(key: &str) -> Option<Slot> {
-    search(RECORD, key).or_else(|| Field::from_data_name(key).map(Slot::Flat)).or_else(|| own_field(key).map(Slot::Own))
+    search(RECORD, key)
+        .or_else(|| Field::from_data_name(key).map(Slot::Flat))
+        .or_else(|| own_field(key).map(Slot::Own))
+        .or_else(|| audit::field(key).map(Slot::Audit))
+        .or_else(|| defender::KEYS.iter().find(|(name, _)| *name == key).map(|(_, key)| Slot::Defender(*key)))
 }
 
 /// The meaning of `key` in `scope`.
@@ -314,13 +339,16 @@ pub(crate) fn find(scope: Scope, key: &str) -> Slot {
         Scope::Winlog => search(WINLOG, key).or_else(|| record_slot(key)),
         Scope::EcsEvent => search(ECS_EVENT, key).or_else(|| record_slot(key)),
         Scope::Log => search(LOG, key),
-        Scope::Data | Scope::BeatData | Scope::WazuhData => data_field(key).map(Data).or_else(|| search(DATA, key)),
+        Scope::Data | Scope::BeatData | Scope::WazuhData => {
+            data_field(key).map(Data).or_else(|| search(DATA, key)).or_else(|| audit::field(key).map(Slot::Audit))
+        }
         Scope::DataItem => search(DATA_ITEM, key).or_else(|| data_field(key).map(Data)),
         Scope::Provider => search(PROVIDER, key),
         Scope::Logger => search(LOGGER, key),
         Scope::LoggerThread => search(LOGGER_THREAD, key),
         Scope::TimeCreated => search(TIME_CREATED, key),
         Scope::Security => search(SECURITY, key),
+        Scope::Host(rank) => matches!(key, "name" | "hostname").then_some(Slot::Host(rank)),
         Scope::Boxed(field) if BOXES.contains(&key) => Some(Set(field)),
         Scope::Boxed(field) if key == "#attributes" && field == Field::ProviderName => Some(Enter(Scope::Provider)),
         Scope::Boxed(_) | Scope::Nothing => None,

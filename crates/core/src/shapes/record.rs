@@ -6,12 +6,17 @@ use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 
 use crate::format::Verdict;
+use crate::shapes::audit;
 use crate::shapes::convert::{epoch, has_zone, number_value, recorded_time, system_value};
+use crate::shapes::defender;
 use crate::shapes::keys::{self, Scope, Slot, TimeSource};
 use crate::shapes::message;
+use crate::shapes::positions::fill_from_list;
+use crate::shapes::search::is_event;
 use crate::shapes::text::{Text, halve_backslashes, resolve_entities};
+use crate::shapes::tree::Node;
 use crate::table::columns::Row;
-use crate::table::event::{Event, Events};
+use crate::table::event::{Event, Events, Provider};
 use crate::table::schema::{Field, Kind};
 use crate::table::value::{Value, parse_int};
 
@@ -42,6 +47,9 @@ pub(crate) trait Nested: Sync {
     /// Read every `<Data Name="...">` of a fragment of XML.
     fn read_data<'a>(&self, xml: &'a str, arena: &'a Bump, row: &mut Row<'a>) -> Result<(), String>;
 
+    /// Read a JSON document of unknown shape; None if it is not JSON.
+    fn read_tree<'a>(&self, json: &'a str, arena: &'a Bump) -> Option<Node<'a>>;
+
     /// Read a JSON object whose keys mean what they do in `scope` into the record.
     fn read_object<'a>(&self, json: &'a str, scope: Scope, record: &mut Record<'a>) -> Result<(), String>;
 }
@@ -68,6 +76,11 @@ pub(crate) struct Record<'a> {
     by_sysmon_module: bool,
     /// The kind of row, in recordings by procwire; None in other records.
     record_kind: Option<&'a str>,
+    /// The computer by a name that is not its own in all shippers, and how little the name is trusted.
+    host: Option<(u8, Value<'a>)>,
+    /// Whether it is a row that procwire wrote.
+    is_own: bool,
+    defender: defender::Values<'a>,
 }
 
 impl<'a> Record<'a> {
@@ -92,6 +105,9 @@ impl<'a> Record<'a> {
             from_beat: false,
             by_sysmon_module: false,
             record_kind: None,
+            host: None,
+            is_own: false,
+            defender: defender::Values::new(arena),
         }
     }
 
@@ -169,7 +185,22 @@ impl<'a> Record<'a> {
             Slot::Params => set_text(&mut self.params, scalar),
             Slot::Message => set_text(&mut self.message, scalar),
             Slot::Original | Slot::Enter(Scope::EcsEvent | Scope::Log) => set_text(&mut self.original, scalar),
-            Slot::Enter(_) => {}
+            Slot::Host(rank) | Slot::Enter(Scope::Host(rank)) => {
+                if let value @ Value::Text(_) = self.value(scalar)?
+                    && self.host.is_none_or(|(best, _)| rank < best)
+                {
+                    self.host = Some((rank, value));
+                }
+            }
+            // An event in the place of its parts.
+            Slot::Enter(_) => {
+                if let Scalar::Text(text) = scalar
+                    && self.original.is_none()
+                    && text.raw.len() > SHORT_TEXT
+                {
+                    self.original = Some(text);
+                }
+            }
             Slot::Inserts => {
                 let value = self.value(scalar)?;
                 self.inserts.push(value);
@@ -184,6 +215,14 @@ impl<'a> Record<'a> {
                 if let Value::Text(module) = self.value(scalar)? {
                     self.by_sysmon_module |= module.contains("sysmon");
                 }
+            }
+            Slot::Audit(_) => {
+                let value = self.value(scalar)?;
+                self.spare.push((slot, value));
+            }
+            Slot::Defender(key) => {
+                let value = self.value(scalar)?;
+                self.defender.put(key, value);
             }
             Slot::RecordKind => {
                 if let Value::Text(kind) = self.value(scalar)? {
@@ -248,6 +287,13 @@ impl<'a> Record<'a> {
 
     /// Make the event, once everything is stored.
     pub(crate) fn resolve(&mut self) -> Result<Verdict, String> {
+        if let Some(verdict) = self.judge_defender() {
+            return Ok(verdict);
+        }
+        if let Some(event) = self.audited() {
+            self.complete_audit(event)?;
+            return Ok(Verdict::Asked(event));
+        }
         let verdict = self.judge()?;
         if let Verdict::Asked(event) = verdict {
             self.complete(event)?;
@@ -255,13 +301,96 @@ impl<'a> Record<'a> {
         Ok(verdict)
     }
 
+    /// Whether it has what makes the event; rows that procwire wrote are complete as they are.
+    pub(crate) fn is_event(&self, event: Event) -> bool {
+        self.is_own || is_event(event, &self.row)
+    }
+
+    /// Whether nothing better can be found by searching the complete record.
+    pub(crate) fn is_settled(&self, verdict: Verdict) -> bool {
+        let event_id = match self.row.get(Field::EventId) {
+            Value::Int(number) => Some(number),
+            Value::Text(text) => parse_int(text),
+            _ => None,
+        };
+        match verdict {
+            _ if self.is_own => true,
+            Verdict::Asked(event) if event.provider() != Provider::Sysmon => true,
+            Verdict::Asked(event) => {
+                let lacks = |fields: &[Field]| fields.iter().any(|field| !self.has(*field));
+                let lacks_core = || lacks(&event.data()[..CORE]) || lacks(&[Field::RecordId, Field::Channel]);
+                is_event(event, &self.row) && !(self.original.is_some() && lacks_core())
+            }
+            Verdict::OtherEvent => event_id.is_some(),
+            // An id that no event of ours has needs no provider.
+            Verdict::OtherProvider if self.has(Field::ProviderName) => event_id.is_some(),
+            Verdict::OtherProvider => event_id.is_some_and(|id| Event::of_id(id).is_none()),
+        }
+    }
+
     /// The event's fields.
     pub(crate) fn row(&self) -> &Row<'a> {
         &self.row
     }
 
+    /// Make the row if the record is one of Defender's, and requested.
+    fn judge_defender(&mut self) -> Option<Verdict> {
+        if !self.defender.is_row() || self.has(Field::EventId) || self.has(Field::ProviderName) {
+            return None;
+        }
+        let Some(event) = self.defender.event().filter(|event| self.asked.contains(*event)) else {
+            return Some(Verdict::OtherProvider);
+        };
+        let is_protocol = |(slot, _): &&(Slot, Value<'a>)| *slot == Slot::Flat(Field::NetworkProtocol);
+        let protocol = self.spare.iter().rev().find(is_protocol).map(|(_, value)| *value).unwrap_or_default();
+        self.row.fill(Field::ComputerName, self.host.map_or(Value::Null, |(_, name)| name));
+        let [system, created, generated, stamp] = self.times;
+        let time = [stamp, system, created, generated].into_iter().find(|time| *time != Value::Null);
+        self.row.set(Field::EventRecordedTime, generated);
+        self.defender.fill(time.unwrap_or_default(), protocol, self.arena, &mut self.row);
+        Some(Verdict::Asked(event))
+    }
+
+    /// The requested event of the security audit that this is; None if it is none.
+    fn audited(&self) -> Option<Event> {
+        if !self.asked.has_any_of(Provider::Audit) {
+            return None;
+        }
+        let of_spare =
+            |field: Field| self.spare.iter().find(|(slot, _)| *slot == Slot::Second(field)).map(|(_, value)| *value);
+        let value = |field: Field| match self.row.get(field) {
+            Value::Null => of_spare(field).unwrap_or_default(),
+            value => value,
+        };
+        let Value::Text(provider) = value(Field::ProviderName) else { return None };
+        let id = match value(Field::EventId) {
+            Value::Int(id) => Some(id),
+            Value::Text(text) => parse_int(text),
+            _ => None,
+        };
+        id.and_then(|id| self.asked.of(Provider::of(provider), id)).filter(|event| event.provider() == Provider::Audit)
+    }
+
+    fn complete_audit(&mut self, event: Event) -> Result<(), String> {
+        let spare = std::mem::replace(&mut self.spare, BumpVec::new_in(self.arena));
+        for (slot, value) in spare.into_iter().rev() {
+            match slot {
+                Slot::Audit(field) => self.row.set(field, value),
+                Slot::Flat(field @ (Field::SrcPort | Field::NetworkProtocol)) | Slot::Second(field) => {
+                    self.row.fill(field, value);
+                }
+                _ => {}
+            }
+        }
+        self.read_nested()?;
+        self.fill_recorded_time();
+        audit::complete(event, &mut self.row);
+        Ok(())
+    }
+
     fn judge(&mut self) -> Result<Verdict, String> {
         let own = self.settle_spares();
+        self.is_own = own || self.record_kind.is_some();
         // Attempts and ends are not connections, though they have all the fields of one.
         if self.record_kind.is_some_and(|kind| !matches!(kind, "connection" | "existing")) {
             return Ok(Verdict::OtherEvent);
@@ -288,7 +417,7 @@ impl<'a> Record<'a> {
             }
             self.read_nested()?;
         }
-        let sysmon = provider.is_some() || self.looks_like_sysmon();
+        let sysmon = provider.is_some() || own || self.looks_like_sysmon();
         let event_id = match event_id {
             None if sysmon => self.event_told(own)?.map(Event::id),
             _ => event_id,
@@ -310,7 +439,7 @@ impl<'a> Record<'a> {
         if self.record_kind.is_some() {
             return Ok(Some(Event::Connection));
         }
-        let marked = Event::ALL.into_iter().find(|event| self.has(event.marks()[0]));
+        let marked = Event::SYSMON.into_iter().find(|event| self.has(event.marks()[0]));
         Ok(match self.message {
             _ if marked.is_some() => marked,
             _ if own => Some(Event::Connection),
@@ -395,7 +524,7 @@ impl<'a> Record<'a> {
 
     /// Fill missing fields from the other places that have them.
     fn complete(&mut self, event: Event) -> Result<(), String> {
-        self.fill_from_inserts(event);
+        fill_from_list(&self.inserts, event, &mut self.row);
         if let Some(params) = self.params.take() {
             let params = params.get(self.arena).map_err(expected)?;
             self.inserts.clear();
@@ -403,12 +532,22 @@ impl<'a> Record<'a> {
                 let param = param.split("</Param>").next().unwrap_or_default();
                 self.inserts.push(Value::Text(resolve_entities(param, self.arena)));
             }
-            self.fill_from_inserts(event);
+            fill_from_list(&self.inserts, event, &mut self.row);
         }
         let missing = event.data().iter().any(|field| self.lacks(*field));
         if let Some(text) = self.message.filter(|_| missing && !self.fill_from_raw_message(event)) {
             let text = resolve_entities(text.get(self.arena).map_err(expected)?, self.arena);
             message::fill_from_message(text, event, &mut self.row);
+        }
+        if !self.is_own {
+            self.row.fill(Field::EventId, Value::Int(event.id()));
+        }
+        if let Some((_, host)) = self.host {
+            self.row.fill(Field::ComputerName, host);
+        }
+        // Hayabusa abbreviates it.
+        if self.row.get(Field::Channel) == Value::Text("Sysmon") {
+            self.row.set(Field::Channel, Value::Null);
         }
         self.fill_recorded_time();
         Ok(())
@@ -417,18 +556,6 @@ impl<'a> Record<'a> {
     fn fill_from_raw_message(&mut self, event: Event) -> bool {
         let Some(Text { raw, json: true }) = self.message else { return false };
         message::fill_from_json_string(raw, event, self.arena, &mut self.row)
-    }
-
-    /// Assign as many values as a version of the event has, in Sysmon's order.
-    fn fill_from_inserts(&mut self, event: Event) {
-        let Some(fields) = event.unnamed(self.inserts.len()) else { return };
-        // Version 4 of event 3, of Sysmon 2.0, has a `SequenceNumber` where `RuleName` stands in later ones.
-        let numbered = event == Event::Connection && self.row.get(Field::EventVersion) == Value::Int(4);
-        for (field, value) in fields.zip(&self.inserts) {
-            if !(numbered && field == Field::RuleName) {
-                self.row.fill(field, *value);
-            }
-        }
     }
 
     fn fill_recorded_time(&mut self) {
@@ -447,6 +574,11 @@ impl<'a> Record<'a> {
         }
     }
 }
+
+/// Shorter texts carry no event.
+const SHORT_TEXT: usize = 40;
+/// The first fields of an event: when, and which process.
+const CORE: usize = 4;
 
 fn expected(expected: &'static str) -> String {
     format!("found a string that is not JSON's, expected {expected}")

@@ -11,8 +11,8 @@ use crate::table::bytes::{Bytes, trim};
 use crate::table::ledger::{Ledger, Place};
 use crate::table::schema::{Field, Kind};
 use crate::table::value::{
-    Value, ip_bytes, is_garbled_ipv6, narrow_utf16, parse_bool, parse_guid, parse_int, parse_ip, parse_time_us,
-    push_utf16, write_guid, write_hex, write_ipv6, write_sid,
+    PADDED_IPV4, Value, ip_bytes, is_garbled_ipv6, narrow_utf16, parse_bool, parse_guid, parse_int, parse_ip,
+    parse_time_us, push_utf16, write_guid, write_hex, write_ipv6, write_sid,
 };
 
 /// Kind of warning: a value that could not be read as its column's type; the cell is null.
@@ -382,7 +382,7 @@ impl Ips {
         };
         self.last_text.clear();
         match address {
-            // Dotted IPv4 has only one text form (leading zeros are not in it, but nobody writes them).
+            IpAddr::V4(v4) if text.len() == PADDED_IPV4 => self.last_text.extend(v4.to_string().bytes()),
             IpAddr::V4(_) => self.last_text.extend_from_slice(text.as_bytes()),
             IpAddr::V6(v6) => write_ipv6(&v6, &mut self.last_text),
         }

@@ -14,11 +14,40 @@ use crate::table::value::Value;
 
 /// One event as read: a value for each field, [`Value::Null`] unless set.
 #[derive(Clone, Debug)]
-pub struct Row<'a>([Value<'a>; Field::COUNT]);
+pub struct Row<'a>([Value<'a>; Field::COUNT], Option<Note>);
 
 impl Default for Row<'_> {
     fn default() -> Self {
-        Row([Value::Null; Field::COUNT])
+        Row([Value::Null; Field::COUNT], None)
+    }
+}
+
+/// Kind of warning: a message text that was rendered with the names of another version of Sysmon; nothing of it is used.
+pub const MISRENDERED_MESSAGE: &str = "message of another version";
+
+/// Kind of warning: a value that the writer broke into several lines; the cell is null.
+pub const BROKEN_LINES: &str = "value broken into lines";
+
+/// What a reader noticed about a row's source: a warning once the row is appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// See [`MISRENDERED_MESSAGE`].
+    MisrenderedMessage,
+    /// See [`BROKEN_LINES`].
+    BrokenLines,
+}
+
+impl Note {
+    #[cold]
+    fn warn(self, place: &Place, ledger: &mut Ledger) {
+        let (kind, detail) = match self {
+            Note::MisrenderedMessage => (
+                MISRENDERED_MESSAGE,
+                "found a message text whose names do not match its values, expected that of the same version of Sysmon",
+            ),
+            Note::BrokenLines => (BROKEN_LINES, "found a value in several lines, expected one line"),
+        };
+        ledger.warnings.add(kind, place.offset, place.line, || detail.into());
     }
 }
 
@@ -27,6 +56,11 @@ impl<'a> Row<'a> {
     #[inline]
     pub fn set(&mut self, field: Field, value: Value<'a>) {
         self.0[field as usize] = value;
+    }
+
+    /// Note something about the row's source.
+    pub fn note(&mut self, note: Note) {
+        self.1 = Some(note);
     }
 
     /// The field's value.
@@ -107,6 +141,9 @@ impl Columns {
     /// event.
     pub fn push(&mut self, row: &Row<'_>, place: Place, ledger: &mut Ledger) {
         self.extend(row, &[place], ledger);
+        if let Some(note) = row.1 {
+            note.warn(&place, ledger);
+        }
     }
 
     /// Append rows, field by field; one for each place.

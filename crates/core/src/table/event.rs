@@ -1,5 +1,4 @@
-//! The events that have a table of their own: their names and fields. An event is data; no reader has code for one of
-//! them.
+//! The events that become rows: their names, fields and providers. An event is data; no reader has code for one of them.
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,20 +12,63 @@ use Field::{
     ProcessParentName, ProcessParentUserName, RuleName, UserLogonGuid, UserLogonId, UserName, UserSessionId,
 };
 
-/// A Sysmon event that can be read.
+/// Who writes an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provider {
+    /// Sysmon, on Windows or Linux.
+    Sysmon,
+    /// Windows' security audit.
+    Audit,
+    /// Microsoft Defender for Endpoint, whose records name no provider.
+    Defender,
+    /// Any other.
+    Other,
+}
+
+/// Provider of Sysmon on Windows.
+pub const SYSMON: &str = "Microsoft-Windows-Sysmon";
+/// Provider of Sysmon for Linux.
+pub const SYSMON_LINUX: &str = "Linux-Sysmon";
+/// Provider of Windows' security audit.
+pub const AUDIT: &str = "Microsoft-Windows-Security-Auditing";
+
+impl Provider {
+    /// The provider with this name.
+    pub fn of(name: &str) -> Provider {
+        if name.eq_ignore_ascii_case(SYSMON) || name.eq_ignore_ascii_case(SYSMON_LINUX) {
+            Provider::Sysmon
+        } else if name.eq_ignore_ascii_case(AUDIT) {
+            Provider::Audit
+        } else {
+            Provider::Other
+        }
+    }
+}
+
+/// An event that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(usize)]
 pub enum Event {
-    /// Event 3.
+    /// Sysmon's event 3.
     Connection,
-    /// Event 1.
+    /// Sysmon's event 1.
     ProcessCreation,
-    /// Event 22.
+    /// Sysmon's event 22.
     DnsQuery,
+    /// A connection that the Windows Filtering Platform permitted: event 5156 of the security audit.
+    AuditConnection,
+    /// A connection that it blocked: event 5157.
+    AuditBlock,
+    /// A connection that Defender saw succeed.
+    DefenderConnection,
+    /// An attempt that Defender saw fail, or of which it does not say how it ended.
+    DefenderAttempt,
 }
 
 /// The definition of an event, for all readers.
 struct Definition {
+    provider: Provider,
+    /// 0 if its records have no number.
     id: i64,
     name: &'static str,
     /// The names of its task: in configurations, and in Windows.
@@ -45,6 +87,7 @@ struct Definition {
 
 static DEFINITIONS: [Definition; Event::COUNT] = [
     Definition {
+        provider: Provider::Sysmon,
         id: 3,
         name: "connection",
         tasks: ["NetworkConnect", "Network connection"],
@@ -54,6 +97,7 @@ static DEFINITIONS: [Definition; Event::COUNT] = [
         older: &[(17, &[RuleName])],
     },
     Definition {
+        provider: Provider::Sysmon,
         id: 1,
         name: "process-creation",
         tasks: ["ProcessCreate", "Process Create"],
@@ -103,6 +147,7 @@ static DEFINITIONS: [Definition; Event::COUNT] = [
         ],
     },
     Definition {
+        provider: Provider::Sysmon,
         id: 22,
         name: "dns-query",
         tasks: ["DnsQuery", "Dns query"],
@@ -121,11 +166,39 @@ static DEFINITIONS: [Definition; Event::COUNT] = [
         last: ProcessName,
         older: &[(8, &[UserName])],
     },
+    connection_of(Provider::Audit, 5156, "audit-connection"),
+    connection_of(Provider::Audit, 5157, "audit-block"),
+    connection_of(Provider::Defender, 0, "defender-connection"),
+    connection_of(Provider::Defender, 0, "defender-attempt"),
 ];
 
+/// A connection that another provider than Sysmon reports: a row of the same table.
+const fn connection_of(provider: Provider, id: i64, name: &'static str) -> Definition {
+    Definition {
+        provider,
+        id,
+        name,
+        tasks: [""; 2],
+        data: Field::CONNECTION,
+        marks: &[],
+        last: Field::DstPortName,
+        older: &[],
+    }
+}
+
 impl Event {
-    /// Every event, in the order of the tables.
-    pub const ALL: [Event; 3] = [Event::Connection, Event::ProcessCreation, Event::DnsQuery];
+    /// Every event.
+    pub const ALL: [Event; 7] = [
+        Event::Connection,
+        Event::ProcessCreation,
+        Event::DnsQuery,
+        Event::AuditConnection,
+        Event::AuditBlock,
+        Event::DefenderConnection,
+        Event::DefenderAttempt,
+    ];
+    /// Sysmon's events, in the order of the tables.
+    pub const SYSMON: [Event; 3] = [Event::Connection, Event::ProcessCreation, Event::DnsQuery];
     /// The number of events.
     pub const COUNT: usize = Self::ALL.len();
 
@@ -133,7 +206,7 @@ impl Event {
         &DEFINITIONS[self as usize]
     }
 
-    /// Its number in Sysmon.
+    /// Its number, as its provider counts; 0 if its records have none.
     pub fn id(self) -> i64 {
         self.definition().id
     }
@@ -141,7 +214,12 @@ impl Event {
     /// The event with this number in Sysmon; None if it cannot be read.
     #[inline]
     pub fn of_id(id: i64) -> Option<Event> {
-        Self::ALL.into_iter().find(|event| event.id() == id)
+        Self::SYSMON.into_iter().find(|event| event.id() == id)
+    }
+
+    /// Who writes it.
+    pub fn provider(self) -> Provider {
+        self.definition().provider
     }
 
     /// The name that users write.
@@ -160,7 +238,7 @@ impl Event {
             let [name, heading] = event.definition().tasks;
             task.contains(name) || task.starts_with(heading)
         };
-        Self::ALL.into_iter().find(is)
+        Self::SYSMON.into_iter().find(is)
     }
 
     /// `EventData`'s fields, `RuleName` last.
@@ -202,7 +280,8 @@ impl Event {
     pub fn fields(self) -> &'static [Field] {
         static FIELDS: LazyLock<[Vec<Field>; Event::COUNT]> = LazyLock::new(|| {
             Event::ALL.map(|event| {
-                let addresses = if event == Event::Connection { Field::ADDRESSES } else { &[] };
+                let is_connection = !matches!(event, Event::ProcessCreation | Event::DnsQuery);
+                let addresses = if is_connection { Field::ADDRESSES } else { &[] };
                 [event.data(), Field::SYSTEM, Field::PLACE, addresses].concat()
             })
         });
@@ -233,8 +312,8 @@ impl Event {
 pub struct Events([bool; Event::COUNT]);
 
 impl Events {
-    /// Event 3 alone.
-    pub const CONNECTIONS: Events = Events([true, false, false]);
+    /// Sysmon's event 3 alone.
+    pub const CONNECTIONS: Events = Events([true, false, false, false, false, false, false]);
     /// Every event.
     pub const ALL: Events = Events([true; Event::COUNT]);
 
@@ -248,6 +327,23 @@ impl Events {
     #[inline]
     pub fn of_id(self, id: i64) -> Option<Event> {
         Event::of_id(id).filter(|event| self.contains(*event))
+    }
+
+    /// The event of `provider` with this number, if it is among them.
+    #[inline]
+    pub fn of(self, provider: Provider, id: i64) -> Option<Event> {
+        match provider {
+            Provider::Sysmon => self.of_id(id),
+            Provider::Audit => [Event::AuditConnection, Event::AuditBlock]
+                .into_iter()
+                .find(|event| event.id() == id && self.contains(*event)),
+            Provider::Defender | Provider::Other => None,
+        }
+    }
+
+    /// Whether an event of `provider` is among them.
+    pub fn has_any_of(self, provider: Provider) -> bool {
+        Event::ALL.into_iter().any(|event| event.provider() == provider && self.contains(event))
     }
 }
 
@@ -272,7 +368,7 @@ mod tests {
 
     #[test]
     fn versions_have_as_many_fields_as_they_say() {
-        for event in Event::ALL {
+        for event in Event::SYSMON {
             let counts = event.definition().older.iter().map(|(count, _)| *count);
             for count in counts.chain([event.data().len()]) {
                 assert_eq!(event.unnamed(count).expect("a version").count(), count, "{event:?}");
@@ -283,8 +379,8 @@ mod tests {
 
     #[test]
     fn events_are_told_apart_by_their_marks() {
-        for event in Event::ALL {
-            for other in Event::ALL.into_iter().filter(|other| *other != event) {
+        for event in Event::SYSMON {
+            for other in Event::SYSMON.into_iter().filter(|other| *other != event) {
                 assert!(!event.marks().iter().any(|mark| other.data().contains(mark)), "{event:?}, {other:?}");
             }
             assert!(event.marks().iter().all(|mark| event.data().contains(mark)));

@@ -3,6 +3,7 @@
 mod bytes;
 pub mod cells;
 pub mod columns;
+pub(crate) mod concat;
 pub mod event;
 pub mod ledger;
 pub mod schema;

@@ -273,12 +273,17 @@ pub fn write_ipv6(address: &Ipv6Addr, out: &mut Vec<u8>) {
     }
 }
 
+/// Bytes of an IPv4 address whose numbers have three digits each.
+pub(crate) const PADDED_IPV4: usize = 15;
+
+/// Four numbers. A leading zero is padding if all have three digits; otherwise it is not clear whether the number is octal.
 fn parse_ipv4(text: &[u8]) -> Option<Ipv4Addr> {
     let mut octets = [0u8; 4];
+    let padded = text.len() == PADDED_IPV4;
     let mut parts = text.split(|byte| *byte == b'.');
     for octet in &mut octets {
         let part = parts.next()?;
-        if part.is_empty() || part.len() > 3 {
+        if part.is_empty() || part.len() > 3 || (part.len() > 1 && part[0] == b'0' && !padded) {
             return None;
         }
         *octet = u8::try_from(digits(part)?).ok()?;
@@ -464,6 +469,8 @@ mod tests {
             "1.2.3",
             "1.2.3.4.5",
             "1.2.3.256",
+            "10.010.1.1",
+            "1.2.3.00",
             "1:2:3:4:5:6:7",
             "1:2:3:4:5:6:7:8:9",
             "12345::",
@@ -471,6 +478,7 @@ mod tests {
         ] {
             assert_eq!(parse_ip(text), None, "{text}");
         }
+        assert_eq!(parse_ip("203.000.113.077"), Some("203.0.113.77".parse().unwrap()));
         assert_eq!(parse_ip("fe80::1%eth0"), Some("fe80::1".parse().unwrap()));
     }
 

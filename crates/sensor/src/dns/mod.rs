@@ -53,7 +53,7 @@ impl Dns {
     /// Take a message, or a segment, as it was sent or received.
     pub fn feed(&mut self, record: &records::Dns, payload: &[u8]) {
         let Dns { questions, names, sent, received, unasked } = self;
-        let holder = Holder::new(record.uid, record.tgid, record.start_boot_ns);
+        let holder = Holder::new(record.holder, record.tgid, record.start_boot_ns);
         let records::Dns { cookie, peer, time_boot_ns, .. } = *record;
         let server = (peer, record.peer_port);
         let is_sent = record.sent != 0;
@@ -81,6 +81,12 @@ impl Dns {
     /// The name by which a process last asked for an address, unless that was too long ago.
     pub fn name(&mut self, tgid: u32, start_boot_ns: u64, address: &[u8; 16], now_ns: u64) -> Option<Named<'_>> {
         self.names.get(Holder::new(0, tgid, start_boot_ns).process, address, now_ns)
+    }
+
+    /// Forget what expired: a burst leaves no memory behind.
+    pub(crate) fn forget_expired(&mut self, now_ns: u64) {
+        self.questions.forget_expired(now_ns);
+        self.names.forget_expired(now_ns);
     }
 
     /// What names nothing, by cause.

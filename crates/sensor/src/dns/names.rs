@@ -54,6 +54,11 @@ impl Names {
         (*expires_ns > now_ns).then_some(Named { name, server: *server })
     }
 
+    /// Forget names that expired.
+    pub(super) fn forget_expired(&mut self, now_ns: u64) {
+        self.table.retain(|entry| entry.expires_ns > now_ns);
+    }
+
     /// How many names are remembered.
     pub fn len(&self) -> usize {
         self.table.len()
@@ -103,6 +108,16 @@ mod tests {
         names.insert(holder(7), SERVER, &answer("www.example", 0, &[1]), 0);
         assert_eq!(name(&mut names, 7, 1, 59 * SECOND).as_deref(), Some("www.example"));
         assert_eq!(name(&mut names, 7, 1, 60 * SECOND), None);
+    }
+
+    #[test]
+    fn names_that_expired_take_no_memory() {
+        let mut names = Names::new(100, 60);
+        names.insert(holder(7), SERVER, &answer("www.example", 60, &[1]), 0);
+        names.insert(holder(7), SERVER, &answer("other.example", 90, &[2]), 0);
+        names.forget_expired(60 * SECOND);
+        assert_eq!((names.len(), names.evicted()), (1, 0));
+        assert_eq!(name(&mut names, 7, 2, 60 * SECOND).as_deref(), Some("other.example"));
     }
 
     #[test]

@@ -68,6 +68,12 @@ impl Questions {
         Some(holder)
     }
 
+    /// Forget questions that are not answered any more.
+    pub(super) fn forget_expired(&mut self, now_ns: u64) {
+        let lifetime_ns = self.lifetime_ns;
+        self.open.retain(|(_, asked)| now_ns.saturating_sub(asked.time_ns) < lifetime_ns);
+    }
+
     /// How many are open, or expired and not yet forgotten.
     pub fn len(&self) -> usize {
         self.open.len()
@@ -157,6 +163,16 @@ mod tests {
         open.ask(ME, 5, SERVER, asked(2, "www.example", 28), 0);
         assert_eq!(open.answer(5, SERVER, asked(2, "www.example", 28), 1), Some(ME));
         assert_eq!(open.answer(5, SERVER, asked(1, "www.example", 1), 1), Some(ME));
+    }
+
+    #[test]
+    fn questions_that_expired_take_no_memory() {
+        let mut open = Questions::new(100, 30);
+        open.ask(ME, 5, SERVER, asked(1, "www.example", 1), 0);
+        open.ask(OTHER, 5, SERVER, asked(2, "www.example", 1), 20 * NS_PER_S);
+        open.forget_expired(30 * NS_PER_S);
+        assert_eq!((open.len(), open.evicted()), (1, 0));
+        assert_eq!(open.answer(5, SERVER, asked(2, "www.example", 1), 30 * NS_PER_S), Some(OTHER));
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod form;
 mod plan;
 mod staged;
 
+use std::hash::Hash;
 use std::net::Ipv6Addr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -180,9 +181,9 @@ impl Known {
         let now = Instant::now();
         if now >= self.due {
             self.due = now + NAMES_KEPT;
-            self.users.clear();
-            self.addresses.clear();
-            self.processes.clear();
+            empty(&mut self.users);
+            empty(&mut self.addresses);
+            empty(&mut self.processes);
         }
     }
 
@@ -541,6 +542,16 @@ fn of_process(plan: &Plan, line: &Line<'_>, names: &mut dyn Names) -> OfProcess 
     };
     let texts = texts(&plan.processes, &line);
     OfProcess { _process: row.process.cloned(), guid, parent_guid, container, texts }
+}
+
+/// Entries for which memory is kept, however few there were.
+const FEW_ENTRIES: usize = 1024;
+
+/// Empty a table, with the memory of no more entries than it had.
+fn empty<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
+    let length = table.len();
+    table.clear();
+    table.shrink_to(length.max(FEW_ENTRIES));
 }
 
 type Addresses = HashMap<([u8; 16], bool), Arc<OfAddress>>;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from procwire.cli.parser import Verb, argument, flag, number, option, path
+from procwire.cli.verbs.shared import SINCE, UNTIL
 
 __all__ = ["VERB"]
 
@@ -10,12 +11,16 @@ VERB = Verb(
     "config_explain.explain",
     """Explain what a Sysmon configuration logs of network connections: the rules as logic, and as SQL.
 
-With --event or --match: what it decides over a connection, step by step, and which rule decided.""",
+With logs or --match: what it decides over a connection, step by step, and which rule decided.""",
     [
         argument("file", metavar="FILE", type=path, help="The Sysmon configuration."),
-        option(
-            "--event", metavar="LOG", help="Show step by step what decides over the connections of a log; - is stdin."
+        argument(
+            "logs",
+            metavar="LOG",
+            count="*",
+            help="Show step by step what decides over the connections of these logs; - is stdin.",
         ),
+        option("--event", parameter="logs", metavar="LOG", repeated=True, hidden=True, help="Former spelling of LOG."),
         option(
             "--match",
             metavar="FIELD=VALUE,...",
@@ -23,7 +28,9 @@ With --event or --match: what it decides over a connection, step by step, and wh
             help="The same for a connection that you describe, under Sysmon's names or the standard ones. May be "
             "repeated: all describe the one connection.",
         ),
-        option("--limit", metavar="N", type=number(1), default=10, help="Connections of --event to show."),
+        SINCE,
+        UNTIL,
+        option("--limit", metavar="N", type=number(1), default=10, help="Connections of the logs to show."),
         flag("--verbose", "-v", help="Show every filter that was evaluated, not only the decisive ones."),
         flag("--sql", help="Print only the SQL, as a query over the table connections."),
         flag("--strict-sysmon", help="With Sysmon's bug: names left by rules that did not match."),
@@ -33,17 +40,17 @@ With --event or --match: what it decides over a connection, step by step, and wh
     """\
 Examples:
   procwire config explain sysmonconfig.xml
-  procwire config explain sysmonconfig.xml --event Sysmon.evtx --limit 3
+  procwire config explain sysmonconfig.xml Sysmon.evtx --limit 3
   procwire config explain sysmonconfig.xml --match 'Image=C:\\Windows\\System32\\mshta.exe,DestinationPort=443'
   procwire config explain sysmonconfig.xml --sql > logged.sql
 
   procwire read Sysmon.evtx --where 'dst_port = 8080' --to xml |
-    procwire config explain sysmonconfig.xml --event -
+    procwire config explain sysmonconfig.xml -
 
 Exit codes:
   0    explained
-  1    the log of --event cannot be read, or holds no network connection
+  1    no log can be read, or they hold no network connection
   2    the command line or the configuration cannot be used
-  3    explained, and the log of --event is damaged
+  3    explained, and a log is damaged
 """,
 )

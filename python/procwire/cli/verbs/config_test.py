@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from procwire.choices import FIGURE_ORDERS
 from procwire.cli.parser import Verb, argument, flag, option, path
-from procwire.cli.verbs.shared import UNPACK
+from procwire.cli.verbs.shared import SINCE, UNPACK, UNTIL
 
 __all__ = ["VERB"]
 
 VERB = Verb(
-    "config_trial.try_configuration",
+    "config_test.measure",
     """Try a Sysmon configuration on logs: how often each rule matches and decides, and what changes without it.
 
 MATCHED: connections that the rule matches, whatever other rules say. DECIDED: those whose fate it decided, being
@@ -27,6 +27,8 @@ another fate: only a sole element that excludes logs it.""",
         ),
         flag("--never", help="Show only rules that never matched."),
         flag("--lenient", help="Read on where Sysmon refuses the file: old schemas, faulty rules."),
+        SINCE,
+        UNTIL,
         option("--to", choices=("text", "json", "csv"), default="text", help="Format of the figures."),
         UNPACK,
     ],

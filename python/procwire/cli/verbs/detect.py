@@ -6,10 +6,12 @@ from procwire.choices import LEVELS
 from procwire.cli.parser import Verb, number, option, path
 from procwire.cli.verbs.shared import (
     COLUMNS,
+    FILES,
     FORCE,
     LAKE,
     LOGS,
     OUTPUT,
+    QUERY,
     QUERY_LIMITS,
     ROWS_TO,
     SINCE,
@@ -35,6 +37,7 @@ matched on which host. Exit code 4 says that there are matches.""",
             help="Sigma rules: a file, or a folder with all below it. May be repeated.",
         ),
         LOGS,
+        FILES,
         LAKE,
         SINCE,
         UNTIL,
@@ -70,4 +73,5 @@ Exit codes:
   4    there are matches
   130  ended by Ctrl-C, 143 by SIGTERM
 """,
+    groups=[QUERY],
 )

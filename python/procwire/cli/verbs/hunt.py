@@ -8,7 +8,9 @@ from procwire.cli.verbs.shared import (
     FILES,
     FORCE,
     LAKE,
+    LOGS,
     OUTPUT,
+    QUERY,
     QUERY_LIMITS,
     ROWS_TO,
     SINCE,
@@ -22,11 +24,12 @@ VERB = Verb(
     "hunt.hunt",
     """Hunt: ask a question that is worth asking of every network, such as who calls home at regular intervals.
 
-Hunts in the lake, or in logs named with --files. Rows go to stdout or to a file, the most remarkable first.""",
+Hunts in the lake, or in logs that you name. Rows go to stdout or to a file, the most remarkable first.""",
     [
         argument("name", metavar="NAME", count="?", help="The hunt; without one, all are listed."),
-        flag("--describe", help="Show what the hunt does, its parameters and columns."),
+        LOGS,
         FILES,
+        flag("--describe", help="Show what the hunt does, its parameters and columns."),
         LAKE,
         SINCE,
         UNTIL,
@@ -51,7 +54,7 @@ Hunts in the lake, or in logs named with --files. Rows go to stdout or to a file
 Examples:
   procwire hunt                                      what there is to hunt for
   procwire hunt beacons --describe                   what a hunt does, takes and gives
-  procwire hunt beacons --files logs/                over every log of a folder
+  procwire hunt beacons logs/                        over every log of a folder
   procwire hunt beacons --since 7d                   over the lake, the last week of it
   procwire hunt fan_out --param min_hosts=50 -o sweeps.csv
   procwire hunt process_profile --param process=powershell.exe --to csv
@@ -65,4 +68,5 @@ Exit codes:
   3    hunted over logs with damage: over what was readable
   130  ended by Ctrl-C, 143 by SIGTERM
 """,
+    groups=[QUERY],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from procwire.choices import INPUT_FORMATS
 from procwire.cli.parser import Verb, argument, flag, number, option, path
-from procwire.cli.verbs.shared import EVENT_COLUMNS, FORCE, NAMES, OUTPUT, UNPACK, WHERE
+from procwire.cli.verbs.shared import EVENT_COLUMNS, FORCE, NAMES, OUTPUT, SINCE, UNPACK, UNTIL, WHERE
 from procwire.sinks.formats import READ_FORMATS
 
 __all__ = ["VERB"]
@@ -34,6 +34,8 @@ Rows go to stdout or to a file; progress and the summary go to stderr.""",
         WHERE,
         option("--limit", metavar="N", type=number(1), help="Stop after N rows."),
         option("--sort", metavar="COLUMN,...", help="Sort by these columns; -COLUMN is descending. Reads all first."),
+        SINCE,
+        UNTIL,
         flag("--follow", help="Wait for more as the log grows, until Ctrl-C."),
         flag("--recover", help="Also carve records from slack space and broken chunks of EVTX files."),
         option(
@@ -67,8 +69,9 @@ Rows go to stdout or to a file; progress and the summary go to stderr.""",
         ),
         option(
             "--event",
-            metavar="EVENT",
-            help="Read this event instead of connections: process-creation (or 1), dns-query (or 22). "
+            metavar="EVENT,...",
+            help="Read these events instead of connections: process-creation (or 1), dns-query (or 22), or connections of "
+            "other providers: audit-connection, audit-block, defender-connection, defender-attempt. "
             "[default: connection (or 3)]",
         ),
         UNPACK,

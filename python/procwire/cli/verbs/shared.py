@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from procwire.choices import ENGINES
 from procwire.choices import NAMES as VOCABULARIES
-from procwire.cli.parser import argument, flag, option, output_path
+from procwire.cli.parser import Group, argument, flag, option, output_path
 from procwire.sinks.formats import EXPORT_FORMATS, ROW_FORMATS
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "LOGS",
     "NAMES",
     "OUTPUT",
+    "QUERY",
     "QUERY_LIMITS",
     "ROWS_TO",
     "SINCE",
@@ -26,10 +27,8 @@ __all__ = [
     "YES",
 ]
 
-FILES = option(
-    "--files", metavar="PATH", repeated=True, help="Query logs instead of the lake, or Parquet files; repeatable."
-)
-LOGS = argument("logs", metavar="LOG", count="*", help="Logs to look in, or Parquet files; without one the lake.")
+LOGS = argument("logs", metavar="LOG", count="*", help="Logs, as for `read`, or Parquet files. [default: the lake]")
+FILES = option("--files", parameter="logs", metavar="LOG", repeated=True, hidden=True, help="Former spelling of LOG.")
 LAKE = option("--lake", metavar="DIR", help="The lake: a folder or URI. [default: PROCWIRE_LAKE, else the user's own]")
 SINCE = option("--since", metavar="TIME", help="From this time on: 7d (ago), 2024-03-01, 2024-03-01T12:00 (UTC).")
 UNTIL = option("--until", metavar="TIME", help="Before this time, in the same forms.")
@@ -84,3 +83,5 @@ UNPACK = option(
     "all in it), members, nesting. [default: ratio=1000,size=64GiB,members=100000,nesting=4]",
 )
 YES = flag("--yes", help="Do not ask. Needed where there is no terminal to ask on.")
+QUERY = Group("options", "query_options.QueryOptions", (LOGS, LAKE, SINCE, UNTIL, *QUERY_LIMITS, UNPACK))
+"""What is queried, and how: the options that `sql`, `hunt` and `detect` have in common."""

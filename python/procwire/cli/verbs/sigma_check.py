@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from procwire.cli.parser import Verb, argument, flag, option, path
+from procwire.cli.parser import Group, Verb, argument, flag, option, path
 from procwire.cli.verbs.shared import SINCE, UNPACK, UNTIL
 
 __all__ = ["VERB"]
 
+_LOGS = argument("logs", metavar="LOG", count="*", help="Logs that they are to match in, or Parquet files.")
+_LAKE = option("--lake", metavar="DIR", help="The lake that they are to match in: a folder or URI.")
+
 VERB = Verb(
-    "rules_check.check",
+    "sigma_check.check",
     """Check Sigma rules: which run, and which can match nothing in logs, or under a Sysmon configuration, and why.
 
 The report goes to stdout, a summary to stderr.""",
     [
         argument("rules", metavar="RULES", type=path, help="Sigma rules: a file, or a folder."),
-        argument("logs", metavar="LOG", count="*", help="Logs that they are to match in, or Parquet files."),
-        option("--lake", metavar="DIR", help="The lake that they are to match in: a folder or URI."),
+        _LOGS,
+        _LAKE,
         SINCE,
         UNTIL,
         option("--config", metavar="FILE", type=path, help="The Sysmon configuration that decides what is logged."),
@@ -53,4 +56,5 @@ Exit codes:
   3    as 0, of logs with damage
   130  ended by Ctrl-C, 143 by SIGTERM
 """,
+    groups=[Group("options", "query_options.QueryOptions", (_LOGS, _LAKE, SINCE, UNTIL, UNPACK))],
 )

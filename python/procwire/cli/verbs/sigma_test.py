@@ -7,7 +7,7 @@ from procwire.cli.parser import Verb, argument, option, path
 __all__ = ["VERB"]
 
 VERB = Verb(
-    "rules_trial.try_rules",
+    "sigma_test.run_examples",
     """Test Sigma rules by examples: events that they are to match, and events that they are not, and say why.
 
 Outcomes go to stdout, a summary to stderr.""",

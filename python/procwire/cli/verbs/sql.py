@@ -7,7 +7,9 @@ from procwire.cli.verbs.shared import (
     FILES,
     FORCE,
     LAKE,
+    LOGS,
     OUTPUT,
+    QUERY,
     QUERY_LIMITS,
     SINCE,
     TO,
@@ -26,8 +28,9 @@ and enriched: connections with command line, parent and the name asked for.
 is_private(dst_ip) and other functions test addresses.""",
     [
         argument("query", metavar="QUERY", count="?", help="A query in DuckDB's SQL; - is stdin."),
-        option("--file", metavar="FILE", type=path, help="Read the query from FILE; - is stdin."),
+        LOGS,
         FILES,
+        option("--file", metavar="FILE", type=path, help="Read the query from FILE; - is stdin. Then QUERY is a LOG."),
         LAKE,
         SINCE,
         UNTIL,
@@ -47,10 +50,10 @@ is_private(dst_ip) and other functions test addresses.""",
 Examples:
   procwire sql "SELECT process_name, count(*) FROM connections GROUP BY ALL ORDER BY 2 DESC"
   procwire sql "FROM destinations ORDER BY connections DESC" --limit 20
-  procwire sql "FROM connections WHERE ip_in(dst_ip, '10.0.0.0/8')" --files logs/ --to csv
+  procwire sql "FROM connections WHERE ip_in(dst_ip, '10.0.0.0/8')" logs/ --to csv
   procwire sql "FROM pairs WHERE NOT is_private(dst_ip)" --since 7d -o pairs.parquet
-  procwire sql "FROM connections" --files week.parquet --since 2024-03-01 --until 2024-03-02
-  procwire sql --file question.sql
+  procwire sql "FROM connections" week.parquet --since 2024-03-01 --until 2024-03-02
+  procwire sql --file question.sql logs/
   procwire sql --file question.sql --engine spark --master spark://head:7077
   procwire sql "DESCRIBE connections"              its columns; SHOW TABLES: all there is to ask
 
@@ -61,4 +64,5 @@ Exit codes:
   3    answered, from logs with damage
   130  ended by Ctrl-C, 143 by SIGTERM
 """,
+    groups=[QUERY],
 )

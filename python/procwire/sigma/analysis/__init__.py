@@ -1,1 +1,1 @@
-"""Analyse what Sigma rules can do: which match in data or under a configuration, and which match their examples."""
+"""Analysis of Sigma rules: which can match in data or under a configuration, and which match their examples."""

@@ -32,7 +32,7 @@ FAULTS: tuple[Status, ...] = ("cannot match", "filtered", "not run")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Hold what a rule can do."""
+    """Hold whether a rule runs, and whether it can match."""
 
     path: str
     line: int | None
@@ -48,7 +48,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """Hold a verdict for each rule, by path and line, and one for each document that is no rule of ours."""
+    """Hold a verdict for each rule, by path and line, and one for each document that is not run."""
 
     verdicts: tuple[Verdict, ...]
 
@@ -69,13 +69,13 @@ def check(
     connection: Connection | None = None,
     configuration: Configuration | None = None,
 ) -> CheckReport:
-    """Check Sigma rules: which run, and which can match nothing in data or under a configuration.
+    """Check Sigma rules: which run, and which cannot match in data or under a configuration.
 
-    rules: as `load` returned them, or the paths to load. connection: to the data that the rules are to match in, such
-    as `procwire.connect` opens; without one it is checked only whether they run. configuration: Sysmon's, which
-    decides what is logged.
+    rules: a loaded set, or the paths to load. connection: to the data in which the rules should match, such as from
+    `procwire.connect`; None to check only whether they run. configuration: the Sysmon configuration that decides what
+    is logged; None for none.
 
-    Raises UsageError for a path that is not there.
+    Raises UsageError for a path that does not exist.
 
     >>> from procwire import sigma
     >>> report = sigma.check("examples/rules")
@@ -104,7 +104,7 @@ def _problem(problem: Problem) -> Verdict:
 
 
 def _in_data(connection: Connection, rules: RuleSet, configuration: Configuration | None) -> list[Verdict]:
-    """Return the verdicts over data: what matches, and where nothing does, whether it could."""
+    """Return the verdicts over data: how often each rule matches, and if it does not, whether it could."""
     matches, logged = _matches(connection, rules, configuration)
     views = present_in(connection, rules.rules)
     verdicts = []
@@ -139,14 +139,14 @@ def _matches(
         ids = batch.column("rule_id").to_pylist()
         found.update(ids)
         marks = keep(batch.select(LIVE_SCHEMA.names)).column("logged").to_pylist() if keep else ()
-        # A correlation is of many events, none of which is here.
+        # A correlation covers many events, which are not in its row.
         correlated = batch.column("correlated_events").is_valid().to_pylist()
         logged.update(id_ for id_, mark, several in zip(ids, marks, correlated, strict=False) if mark or several)
     return found, logged
 
 
 def _under(rule: Rule, verdict: Verdict, configuration: Configuration) -> Verdict:
-    """Return the verdict under a configuration, by events that are made up to match."""
+    """Return the verdict under a configuration, by constructed events that match the rule."""
     from procwire.sysmon.config_filter import ConfigFilter
 
     events = witnesses(rule)

@@ -1,6 +1,6 @@
-r"""Read the examples beside a Sigma rule: events, and whether the rule is to match them.
+r"""Read the examples beside a Sigma rule: events, and whether the rule should match them.
 
-`rule.test.yml` stands beside `rule.yml`, a list of::
+`rule.test.yml`, beside `rule.yml`, is a list of::
 
     - name: what it shows            # may be left out
       match: true                    # or false
@@ -38,7 +38,7 @@ _TYPES: Mapping[Kind, pa.DataType] = {"number": pa.int64(), "flag": pa.bool_(), 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Represent an event, or several one after the other, under Sysmon's names, and whether the rule is to match."""
+    """Hold one or more consecutive events, with Sysmon's names, and whether the rule should match them."""
 
     name: str
     match: bool
@@ -51,7 +51,7 @@ def examples_beside(rule: Path) -> Path:
 
 
 def read_examples(path: Path) -> list[Example]:
-    """Return the examples of a file. Raises UsageError, with the place, for what is none."""
+    """Return the examples of a file. Raises UsageError, with the place, for an invalid one."""
     try:
         text = read_bounded(path, reading.MOST_BYTES).decode("utf-8-sig")
         _, found = next(reading.documents_of(text), (1, None))
@@ -68,7 +68,7 @@ def read_examples(path: Path) -> list[Example]:
 
 
 def batch_of(example: Example, *, linux: bool) -> pa.RecordBatch:
-    """Return the example's events as rows of the table, a second apart where they have no time.
+    """Return the example's events as rows of the table, a second apart if they have no time.
 
     Raises UsageError for a field that does not exist, or a value that it cannot have.
     """

@@ -1,6 +1,6 @@
-"""Whether a Sigma rule can match anything in the data at hand: which of its tests no event there can fulfil.
+"""Feasibility of Sigma rules in given data: finds the tests of a rule that no event there can fulfil.
 
-Only what the data never have counts, not that none has a certain value: that a rule has nothing to find is no fault.
+Only columns and words that the data never have count, not particular values: a rule without findings is not faulty.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Present", "blockers", "missing_fields", "present_in", "why"]
 
 _WORDED = ("provider_name", "network_connection_initiated", "network_protocol", "record_kind")
-"""Columns of few values, all of which are looked at."""
+"""Columns with few values, all of which are checked."""
 _STAND_INS = {
     ("connections", "dns_query_name"): "CASE WHEN dst_host_name_origin = 'dns' THEN dst_host_name END",
     ("dns_queries", "dst_host_name"): "dns_query_name",
@@ -32,14 +32,14 @@ _VIEWS = ("connections", "enriched", "dns_queries")
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """Hold what a view has: how many events, how many values of each column, and the values of those with few."""
+    """Describe a view: its number of events, of values in each column, and the values of columns with few."""
 
     events: int
     counts: Mapping[str, int]
     values: Mapping[str, frozenset[object]] = field(default_factory=dict)
 
     def outcomes(self, leaf: Leaf) -> tuple[bool, bool]:
-        """Return whether some event may fulfil a test, and whether some may not."""
+        """Return whether some event may fulfil a test, and whether some may fail it."""
         if leaf.column in self.values:
             ask = ColumnTests(leaf.column, [(leaf.test, 1)])
             answers = {bool(ask(value)) for value in self.values[leaf.column]}
@@ -52,7 +52,7 @@ class Present:
 
 
 def present_in(connection: Connection, rules: Iterable[Rule]) -> Mapping[str, Present]:
-    """Return what each view has of the columns that rules ask for; without the views that are not there."""
+    """Return what each existing view has in the columns that rules need, by name of the view."""
     asked = sorted({column for rule in rules for column in _columns(rule)})
     query = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'main'"
     found = connection.sql(query).to_arrow_reader().read_all().to_pylist()
@@ -80,7 +80,7 @@ def _present(connection: Connection, view: str, asked: Sequence[str], names: set
 
 
 def blockers(rule: Rule, views: Mapping[str, Present]) -> tuple[Leaf, ...]:
-    """Return the tests for which a rule cannot match there; none if it can. Of several views one suffices."""
+    """Return the tests that prevent a rule from matching; empty if it can match in at least one view."""
     if rule.correlation is not None:
         found = [blockers(member, views) for member in rule.correlation.rules]
         needs_all = rule.correlation.type.startswith("temporal")
@@ -92,7 +92,7 @@ def blockers(rule: Rule, views: Mapping[str, Present]) -> tuple[Leaf, ...]:
 
 
 def missing_fields(rule: Rule, views: Mapping[str, Present]) -> tuple[str, ...]:
-    """Return fields that never have a value there, though the rule asks for one."""
+    """Return the fields that a rule tests but that never have a value there."""
     if rule.tree is None:
         return ()
     asked = [leaf for leaf in leaves(rule.tree) if leaf.field and not isinstance(leaf.test, Missing)]
@@ -110,7 +110,7 @@ def _seen_by(rule: Rule, views: Mapping[str, Present]) -> list[Present]:
 
 
 def _can(node: Node, present: Present, wanted: bool) -> bool:
-    """Return whether the node may be `wanted` for some event."""
+    """Return whether the node's result may be `wanted` for some event."""
     match node:
         case Leaf():
             return present.outcomes(node)[0 if wanted else 1]
@@ -122,7 +122,7 @@ def _can(node: Node, present: Present, wanted: bool) -> bool:
 
 
 def _blocking(node: Node, present: Present, wanted: bool) -> Iterator[Leaf]:
-    """Return the tests that keep the node from being `wanted`."""
+    """Yield the tests that prevent the result `wanted` of the node."""
     if _can(node, present, wanted):
         return
     match node:
@@ -136,19 +136,19 @@ def _blocking(node: Node, present: Present, wanted: bool) -> Iterator[Leaf]:
 
 
 def why(leaves_: Iterable[Leaf], product: str | None) -> str:
-    """Explain in words why a rule is silent."""
+    """Return in words why a rule cannot match."""
     return "; ".join(dict.fromkeys(_why(leaf, product) for leaf in leaves_))
 
 
 def _why(leaf: Leaf, product: str | None) -> str:
     if leaf.column == "provider_name" and not leaf.field:
-        return f"is for {product or 'another product'}, and no event here is of it"
+        return f"is for {product or 'another product'}, and no event here comes from it"
     if leaf.column in PROCESS_COLUMNS:
-        return f"needs {leaf.field} of the process's creation (Sysmon's event 1), and none is here that has it"
+        return f"needs {leaf.field} of the process's creation (Sysmon's event 1), which no event here has"
     if leaf.column in DNS_COLUMNS:
-        return f"needs {leaf.field or 'names'} of DNS queries (Sysmon's event 22), and none is here that has it"
+        return f"needs {leaf.field or 'names'} of DNS queries (Sysmon's event 22), which no event here has"
     if leaf.column in ("dst_host_name", "src_host_name"):
         return f"needs {leaf.field}, and no host's name was resolved (see DnsLookup in Sysmon's configuration)"
     if leaf.column in _WORDED:
-        return f"no event here has the {leaf.field} that it asks for"
+        return f"no event here has the {leaf.field} that it requires"
     return f"needs {leaf.field or leaf.column}, which never has a value here"

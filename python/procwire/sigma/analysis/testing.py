@@ -32,7 +32,7 @@ class Outcome:
     number: int
     """The example's place in its file, from 1; 0 if the rule itself does not run."""
     name: str
-    """Empty if the example has none."""
+    """The example's name; empty if it has none."""
     passed: bool
     text: str
     """What the rule does, and why."""
@@ -56,10 +56,10 @@ class TestReport:
 
 
 def test(rules: str | Path, *, examples: str | Path | None = None) -> TestReport:  # noqa: PT028 - no test
-    """Test Sigma rules by examples: events that they are to match, and events that they are not to match.
+    """Test Sigma rules by examples: events that they should match, and events that they should not match.
 
-    rules: a file, or a folder. examples: the file of a single rule's examples; without it, those in RULE.test.yml
-    beside each RULE.yml.
+    rules: a file, or a folder. examples: the file of a single rule's examples; None for RULE.test.yml beside each
+    RULE.yml.
 
     Raises UsageError if there are no rules or no examples, and for a file of examples with a mistake.
 
@@ -70,7 +70,7 @@ def test(rules: str | Path, *, examples: str | Path | None = None) -> TestReport
     """
     path = Path(rules)
     tests = _tests(path, None if examples is None else Path(examples))
-    # Loaded once, and completely: correlations refer to rules in other files.
+    # Load all rules at once: correlations refer to rules in other files.
     loaded = load([path])
     by_file = _by_file(loaded)
     outcomes = [outcome for file, beside in tests for outcome in _outcomes(file, by_file.get(str(file)), beside)]
@@ -78,7 +78,7 @@ def test(rules: str | Path, *, examples: str | Path | None = None) -> TestReport
 
 
 def _tests(path: Path, examples: Path | None) -> list[tuple[Path, Path]]:
-    """Return the rules' files, each with that of its examples."""
+    """Return the rules' files, each with the file of its examples."""
     if not path.exists():
         raise UsageError(f"found no file or folder {path}, expected Sigma rules")
     if examples is not None and path.is_dir():
@@ -117,10 +117,10 @@ def _outcomes(file: Path, found: RuleSet | None, path: Path) -> Iterator[Outcome
 
 
 def _judged(example: Example, rules: Sequence[Rule]) -> tuple[bool, str]:
-    """Return whether a rule does as the example says, and what it does."""
+    """Return whether the rules behave as the example says, and what they do."""
     linux = any(rule.logsource.product == "linux" for rule in rules)
     batch = batch_of(example, linux=linux)
-    # A stream of its own: correlations must not remember the examples before.
+    # Use a new stream: correlations must not remember earlier examples.
     matches = SigmaStream(RuleSet(tuple(rules))).matches(batch).to_pylist()
     if matches:
         does = f"matches {matches[0]['rule_title']!r} {reason(matches[0])}".rstrip()

@@ -20,7 +20,7 @@ _MOST = 3
 
 
 def unmet(rules: Sequence[Rule], batch: pa.RecordBatch) -> str:
-    """Return what keeps the first of the rules from matching an event, in SQL; nothing for several events."""
+    """Return what prevents the first of the rules from matching an event, in SQL; empty for several events."""
     tree = rules[0].tree
     if tree is None or batch.num_rows != 1:
         return ""
@@ -30,7 +30,7 @@ def unmet(rules: Sequence[Rule], batch: pa.RecordBatch) -> str:
 
 
 def _missing(node: Node, holds: Callable[[Node], bool], wanted: bool) -> Iterator[str]:
-    """Return the tests that would have to come out otherwise."""
+    """Yield the tests that would need the opposite result."""
     if holds(node) == wanted:
         return
     match node:

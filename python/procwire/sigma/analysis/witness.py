@@ -36,9 +36,9 @@ __all__ = ["row_of", "witnesses"]
 
 Values = Mapping[str, object]
 
-# Of each rule; the first few choices of many alternatives suffice.
+# The most events for each rule; the first few choices of many alternatives suffice.
 _MOST = 256
-# A program that was installed, and one that was not.
+# An installed program, and one in a folder of temporary files.
 _PLACES = (("C:\\Program Files\\Some\\program.exe", "C:\\Users\\someone\\AppData\\Local\\Temp\\program.exe"),
            ("/usr/bin/program", "/tmp/program"))  # fmt: skip
 _STARTS = {"\\": "C:", ":": "C", "/": "/usr/bin", ".": "host"}
@@ -52,9 +52,9 @@ _ORDINARY: dict[str, object] = {
 
 
 def witnesses(rule: Rule) -> pa.RecordBatch:
-    """Return events, of `event.LIVE_SCHEMA`, that match the rule's tree: ordinary but for what it asks for.
+    """Return events, of `event.LIVE_SCHEMA`, that match the rule's tree and are otherwise ordinary.
 
-    None for a correlation, nor where what it asks for cannot be made up, as with regular expressions.
+    Empty for a correlation, or if values cannot be constructed, as with regular expressions.
     """
     found = list(islice(_ways(rule.tree, True), _MOST)) if rule.tree is not None else []
     places = _PLACES[rule.logsource.product == "linux"]
@@ -65,7 +65,7 @@ def witnesses(rule: Rule) -> pa.RecordBatch:
 
 
 def row_of(values: Values) -> dict[str, object]:
-    """Return an event with these columns, and the bytes of its addresses."""
+    """Return an event with these values, and the bytes of its addresses."""
     row = {**_ORDINARY, **values}
     for text, data in ADDRESS_BYTES.items():
         row[data] = network_ends(str(row[text]))[0] if row.get(text) else None
@@ -79,7 +79,7 @@ def _numbered(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _ways(node: Node, wanted: bool) -> Iterator[Values]:
-    """Return values by which the node comes to be `wanted`; what they leave open is left to chance."""
+    """Yield values for which the node's result is `wanted`; other columns stay open."""
     match node:
         case Leaf():
             yield from _value(node) if wanted else ({},)
@@ -116,7 +116,7 @@ def _value(leaf: Leaf) -> Iterator[Values]:
 
 
 def _whole(text: str, parts: Sequence[Part]) -> str:
-    """Return what a pattern leaves open at its ends, filled in as paths and host names have it."""
+    """Return a text that matches a pattern, with its open ends filled in like paths and host names."""
     start = _STARTS.get(text[:1], "") if parts[0] is Wildcard.ANY else ""
     end = "program.exe" if parts[-1] is Wildcard.ANY and text.endswith("\\") else ""
     return start + text + end

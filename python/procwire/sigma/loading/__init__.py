@@ -1,1 +1,1 @@
-"""Load Sigma rules: from YAML, within limits, by way of pySigma, to `sigma.model`."""
+"""Loading of Sigma rules: from YAML, within limits, through pySigma, to `sigma.model`."""

@@ -23,14 +23,14 @@ _SUFFIXES = (".yml", ".yaml")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Represent a rule as it stands in a file. line: where it begins, from 1."""
+    """Hold a rule's document in a file. line: where it begins, from 1."""
 
     path: str
     line: int
     content: dict[str, Any]
 
     def problem(self, reason: object) -> Problem:
-        """Return that this rule does not run, on one line."""
+        """Return a problem with this rule, with the reason on one line."""
         title = self.content.get("title")
         deep = isinstance(reason, RecursionError)
         text = "is nested too deeply, expected a Sigma rule" if deep else " ".join(str(reason).split())
@@ -39,11 +39,11 @@ class Document:
 
 
 def documents(paths: Sequence[str | Path]) -> Iterator[Document | Problem]:
-    """Return every document in files, and in the `*.yml` and `*.yaml` files of folders, in the order of their names.
+    """Yield every document in files, and in the `*.yml` and `*.yaml` files of folders, in the order of their names.
 
-    Examples beside them, `*.test.yml`, are left out.
+    Files with examples, `*.test.yml`, are omitted.
 
-    Raises UsageError for a path that is not there.
+    Raises UsageError for a path that does not exist.
     """
     seen: set[Path] = set()
     for path in map(Path, paths):
@@ -59,15 +59,15 @@ def documents(paths: Sequence[str | Path]) -> Iterator[Document | Problem]:
 
 
 def rule_files(path: Path) -> list[Path]:
-    """Return the files of rules in a folder; or the file itself. Raises UsageError for a path that is not there."""
+    """Return the files of rules in a folder, or the file itself. Raises UsageError for a path that does not exist."""
     return [file for file in _found(path) if isinstance(file, Path)]
 
 
 def _found(path: Path) -> Iterator[Path | Problem]:
-    """Return the files of rules in a folder, in the order of their names, and what has such a name and is none."""
+    """Yield the files of rules in a folder, in the order of their names, and a problem for each that is not a file."""
     try:
         is_folder = path.is_dir()
-        # What is there and is no file is said when it is read.
+        # If it exists but is not a file, reading it reports that.
         is_there = is_folder or path.exists()
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {error}") from error
@@ -112,7 +112,7 @@ def _read(path: Path) -> Iterator[Document | Problem]:
 
 
 def _rules(path: str, text: str) -> Iterator[Document | Problem]:
-    """Return the documents; `action: global` is taken over into those after it, `repeat` takes over the one before."""
+    """Yield the documents; `action: global` is merged into those after it, `repeat` merges the one before."""
     shared: dict[str, Any] = {}
     before: dict[str, Any] = {}
     for line, content in _parsed(text):
@@ -136,16 +136,16 @@ def _rules(path: str, text: str) -> Iterator[Document | Problem]:
             try:
                 before = deep_dict_update(content, base) if base else content
             except (AttributeError, TypeError) as error:
-                reason = f"found what `action: {action or 'global'}` cannot be put into: {error}"
+                reason = f"found a document into which `action: {action or 'global'}` cannot be merged: {error}"
                 yield Problem(path, line, None, reason)
             else:
                 yield Document(path, line, before)
 
 
 def _parsed(text: str) -> Iterator[reading.Document]:
-    """Return the documents; where the text goes wrong as such, the error as the last."""
+    """Yield the documents; after a syntax error, the error as the last."""
     try:
         yield from reading.documents_of(text)
     except yaml.YAMLError as error:
-        # Its own line, where it has one.
+        # The error has its own line, if any.
         yield 0, error

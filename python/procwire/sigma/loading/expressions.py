@@ -1,4 +1,4 @@
-"""Check regular expressions with RE2, in which DuckDB runs them, too. Its mistakes are errors, not lines on stderr."""
+"""Check regular expressions with RE2, which DuckDB also uses, with errors as exceptions, not lines on stderr."""
 
 from __future__ import annotations
 
@@ -30,4 +30,4 @@ class _QuietEngine(RE2RegexEngine):
 
 
 POLICY = SigmaPolicy(regex_engine=_QuietEngine())
-"""What pySigma is to parse rules with."""
+"""The policy with which pySigma parses rules."""

@@ -1,4 +1,4 @@
-"""Limit how large a Sigma rule may be: estimate what pySigma makes of it before it is made."""
+"""Limits of the size of Sigma rules: estimates the number of tests before pySigma builds them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from procwire.sigma.problems import Unusable
 __all__ = ["MOST_TESTS", "MOST_TESTS_OF_ALL", "check_size", "check_tree"]
 
 MOST_TESTS = 250_000
-"""Of a rule."""
+"""The most tests of a rule."""
 MOST_TESTS_OF_ALL = 1_000_000
-"""Of all rules that run together: about a gigabyte."""
+"""The most tests of all rules that run together: about a gigabyte."""
 _LONGEST_CONDITION = 10_000
 _MOST_MODIFIERS = 8
 _DEEPEST = 100
 _OPERATORS = {"and", "or", "not", "of", "all", "any", "1"}
 _WORD = re.compile(r"[\w.*?-]+")
-# A dash that windash writes in five ways, as pySigma finds it; it takes three in a value at most.
+# A dash that windash expands to five forms, as pySigma detects it; it accepts at most three in a value.
 _DASH = re.compile(r"\B[-/\u2013\u2014\u2015]\b")
 _DASHES, _MOST_DASHES, _OFFSETS = 5, 3, 3
 
@@ -56,8 +56,8 @@ def _values(found: object, field: str = "") -> int:
     if len(modifiers) > _MOST_MODIFIERS or len(modifiers) > len(set(modifiers)):
         raise Unusable(f"found field {field[:100]}, expected {_MOST_MODIFIERS} modifiers at most, each once")
     dashes = min(len(_DASH.findall(str(found))), _MOST_DASHES) if "windash" in modifiers else 0
-    ways: int = _DASHES**dashes
-    return ways * (_OFFSETS if "base64offset" in modifiers else 1)
+    forms: int = _DASHES**dashes
+    return forms * (_OFFSETS if "base64offset" in modifiers else 1)
 
 
 def check_tree(root: Node) -> int:

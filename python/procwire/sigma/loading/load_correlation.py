@@ -21,14 +21,14 @@ from procwire.sigma.problems import Problem, Unusable
 __all__ = ["Known", "load_correlation"]
 
 Known = dict[str, Rule | Problem]
-"""Rules by their id and by their name, and why those that do not run do not."""
+"""Rules by id and by name, and the problems of those that do not run."""
 
 _OPERATORS = ("gt", "gte", "lt", "lte", "eq", "neq")
 _TEMPORAL = ("temporal", "temporal_ordered")
 
 
 def load_correlation(content: Mapping[str, Any], known: Known) -> tuple[SigmaCorrelationRule, Correlation]:
-    """Return pySigma's rule, and what it correlates. Raises Unusable, or pySigma's errors, for what does not run."""
+    """Return pySigma's rule, and our correlation. Raises Unusable, or pySigma's errors, for one that cannot run."""
     content, bounds = _without_range(content)
     parsed = SigmaCorrelationRule.from_dict(cast(dict[str, Any], content))
     kind = cast(CorrelationType, parsed.type.name.lower())
@@ -38,7 +38,7 @@ def load_correlation(content: Mapping[str, Any], known: Known) -> tuple[SigmaCor
         raise Unusable("found temporal_ordered with a condition of and, or, not; expected temporal")
     names = extended.get_referenced_rules() if extended else [rule.reference for rule in parsed.rules or ()]
     if not extended and not bounds:
-        # pySigma's own, where a temporal rule has none: all of the rules.
+        # The default of a temporal rule in pySigma: all of its rules.
         bounds = (Bound("gte", len(names)),)
     aliases = {alias.alias: {ref.reference: name for ref, name in alias.mapping.items()} for alias in parsed.aliases}
     return parsed, Correlation(
@@ -55,7 +55,7 @@ def load_correlation(content: Mapping[str, Any], known: Known) -> tuple[SigmaCor
 
 
 def _without_range(content: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[Bound, ...]]:
-    """Return the condition with its first bound alone: several are a range, which pySigma does not take."""
+    """Return the content with only the first bound, and all bounds: pySigma does not accept a range of several."""
     correlation = content["correlation"]
     condition = correlation.get("condition") if isinstance(correlation, dict) else None
     if not isinstance(condition, dict):
@@ -78,7 +78,7 @@ def _referenced(name: str, known: Known) -> Rule:
 
 
 def _columns(name: str, rules: list[str], aliases: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
-    """Return the column of each rule's events that a name stands for."""
+    """Return the column for which a name stands in each rule's events."""
     return tuple(column_of(aliases.get(name, {}).get(rule, name)).name for rule in rules)
 
 

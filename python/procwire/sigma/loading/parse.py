@@ -1,4 +1,4 @@
-"""Parse documents to rules that run; what does not is a problem with its reason."""
+"""Parse documents to rules that can run; each that cannot becomes a problem with its reason."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ __all__ = ["load"]
 _LINUX = Leaf("", "provider_name", Equal("Linux-Sysmon", cased=True))
 _PRODUCTS: dict[str | None, tuple[Node, ...]] = {None: (), "linux": (_LINUX,), "windows": (Not(_LINUX),)}
 _DNS = (Not(Leaf("", "dns_query_name", Missing())),)
-# What pySigma raises for documents of a wrong make, beside its own errors.
+# What pySigma raises for malformed documents, in addition to its own errors.
 _BROKEN = (SigmaError, Unusable, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def load(paths: Sequence[str | Path]) -> RuleSet:
-    """Return the rules in files, and in folders, however deep; `problems` reports what does not run.
+    """Return the rules in files, and in folders, at any depth; `problems` lists what does not run.
 
-    Raises UsageError for a path that is not there.
+    Raises UsageError for a path that does not exist.
     """
     found = list(documents(paths))
     problems = [one for one in found if isinstance(one, Problem)]
@@ -70,12 +70,12 @@ def load(paths: Sequence[str | Path]) -> RuleSet:
 
 
 def _order(document: Document) -> int:
-    """Return a sort key: filters first, for they change rules; correlations last, for they need them."""
+    """Return a sort key: filters first, because they change rules; correlations last, because they refer to rules."""
     return 0 if "filter" in document.content else 2 if "correlation" in document.content else 1
 
 
 def _reported(rules: Sequence[Rule]) -> tuple[Rule, ...]:
-    """Return the rules, without those that serve a correlation whose `generate` excludes their own matches."""
+    """Return the rules, without those of correlations whose `generate` excludes the rules' own matches."""
     hidden = {id(member) for rule in rules if rule.correlation and not rule.correlation.generate
               for member in rule.correlation.rules}  # fmt: skip
     shown = {id(member) for rule in rules if rule.correlation and rule.correlation.generate

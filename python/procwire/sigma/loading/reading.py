@@ -1,8 +1,8 @@
-"""Read YAML that other people wrote: a document at a time, within limits, every mistake with its line.
+"""Read untrusted YAML: one document at a time, within limits, every mistake with its line.
 
-PyYAML builds whatever a document asks for, and raises whatever its conversions raise (ValueError for 2024-13-45,
-KeyError for `!!bool no way`). Here each is a YAMLError with a place, and what would grow without bound is refused
-first: nodes, nesting, aliases that multiply (`&a [*b, *b]`), and structures that contain themselves.
+PyYAML builds whatever a document requests, and raises whatever its conversions raise (ValueError for 2024-13-45,
+KeyError for `!!bool no way`). Here each error is a YAMLError with a place, and what would grow without bound is
+rejected first: nodes, nesting, aliases that multiply (`&a [*b, *b]`), and structures that contain themselves.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 __all__ = ["MOST_BYTES", "MOST_NODES", "Document", "documents_of", "problem_of"]
 
 MOST_BYTES = 32 << 20
-"""Of a file."""
+"""The greatest size of a file."""
 MOST_NODES = 250_000
-"""Keys, values, lists and mappings of a document, those that aliases repeat counted each time."""
+"""The most keys, values, lists and mappings of a document; repetitions by aliases count each time."""
 _DEEPEST = 100
 _LONGEST_SHOWN = 40
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-# What PyYAML's conversions raise for a text that is no number, flag, time or similar.
+# What PyYAML's conversions raise for a text that is not a number, flag, time or similar.
 _NOT_OF_ITS_TYPE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 Document = tuple[int, Any]
-"""The line on which it begins, from 1, and what it holds; or the YAMLError that keeps it from being built."""
+"""The line on which a document begins, from 1, and its content; or the YAMLError that prevents building it."""
 
 
 class _Loader(_BASE):  # type: ignore[misc]
@@ -39,7 +39,7 @@ class _Loader(_BASE):  # type: ignore[misc]
         self.nodes = self.depth = 0
 
     def descend_resolver(self, parent: Node | None, index: object) -> None:
-        """Count a node; PyYAML calls this for each, before its children. The table of paths that it is for is empty."""
+        """Count a node: PyYAML calls this for each, before its children. Path resolvers, its purpose, are unused."""
         del index
         self.nodes += 1
         self.depth += 1
@@ -65,7 +65,7 @@ class _Loader(_BASE):  # type: ignore[misc]
 
 
 def documents_of(text: str) -> Iterator[Document]:
-    """Return each document of a file. Raises YAMLError where the text goes wrong as such: what follows is lost."""
+    """Yield each document of a file. Raises YAMLError at a syntax error, after which nothing can be read."""
     loader = _Loader(text)
     try:
         while loader.check_node():
@@ -91,7 +91,7 @@ def problem_of(error: yaml.YAMLError) -> tuple[int | None, str]:
 
 
 def _check(root: Node) -> None:
-    """Refuse what contains itself, what aliases multiply beyond the limit, and a key that a mapping has twice."""
+    """Raise an error for a node that contains itself, aliases that exceed the limit, and repeated keys."""
     sizes: dict[Node, int] = {}
     entered: set[Node] = set()
     ahead: list[tuple[Node, bool]] = [(root, False)]

@@ -1,4 +1,4 @@
-"""Convert Sigma's values, as pySigma parses them, to tests of a column of its kind."""
+"""Convert Sigma's values, as parsed by pySigma, to tests of a column, according to its kind."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _parts(value: SigmaString) -> tuple[Part, ...]:
 
 
 def _squeezed(parts: Iterable[Part]) -> tuple[Part, ...]:
-    """Return neighbouring texts as one, and neighbouring `*` too."""
+    """Return the parts with adjacent texts merged, and adjacent `*`, too."""
     result: list[Part] = []
     for part in parts:
         if result and isinstance(part, str) and isinstance(result[-1], str):
@@ -158,7 +158,7 @@ def _pattern(name: str, column: Column, parts: tuple[Part, ...], cased: bool) ->
 
 
 def _whole(name: str, column: Column, text: str, cased: bool) -> Node:
-    """Return the test of a complete text, by the column's kind; one that the kind cannot hold never matches."""
+    """Return the test of a complete text, by the column's kind; a value that the kind cannot hold never matches."""
     if column.kind == "number":
         return Leaf(name, column.name, Equal(int(text))) if re.fullmatch(r"-?\d{1,18}", text, re.A) else Any(())
     if column.kind == "flag":
@@ -186,7 +186,7 @@ def _regex(value: SigmaRegularExpression) -> Regex:
     if "\0" in test.pattern:
         raise Unusable("found an expression with a NUL, which no column has")
     try:
-        # As it is matched: Arrow's RE2 may refuse what google-re2 took, such as flags put before it.
+        # Try it in the matcher's engine: Arrow's RE2 may reject what google-re2 accepts, such as leading flags.
         pc.match_substring_regex(pa.array([""]), test.whole)
     except pa.ArrowInvalid as error:
         raise Unusable(f"found an expression that RE2 does not know: {error}") from error

@@ -1,1 +1,1 @@
-"""Match Sigma rules with batches of events, and correlate what matches, with the engine of `procwire.matching`."""
+"""Matching of Sigma rules with batches of events, and correlation, with the engine of `procwire.matching`."""

@@ -56,7 +56,7 @@ _UNITS: Mapping[TimeUnit, Callable[[datetime], int]] = {
 class ColumnTests:
     """Find the numbers of the tests that a column's value fulfils, when called with it.
 
-    column: its name, which determines the kind of value. asked: the tests, each with its number.
+    column: its name, which determines the kind of value. asked: the tests with their numbers.
     """
 
     def __init__(self, column: str, asked: Sequence[_Asked]) -> None:
@@ -68,7 +68,7 @@ class ColumnTests:
         self._long_texts = _TextTests(colons) if colons else None
 
     def __call__(self, value: Any) -> Hits:
-        """Return the tests that a value fulfils; of two columns that are compared, the values of both."""
+        """Return the tests that a value fulfils. value: for tests that compare two columns, a tuple of both values."""
         if value is None:
             return self._missing
         hits = frozenset(number for predicate, number in self._values if predicate(value)) or NO_HITS
@@ -81,7 +81,7 @@ class ColumnTests:
 
 
 class _TextTests:
-    """Call it with a text to get the numbers of the tests that the text fulfils."""
+    """Find the numbers of the tests that a text fulfils, when called with it."""
 
     def __init__(self, asked: Sequence[_Asked]) -> None:
         cased = [(_text_test(test), number) for test, number in asked if _is_cased(test)]
@@ -111,7 +111,7 @@ def _text_test(test: Test) -> TextTest | TextPredicate:
             return lambda text: matches(text) is not None
         case Regex():
             regex = test.whole
-            # RE2, as DuckDB has it; Python's own expressions mean something else in places.
+            # Use RE2, like DuckDB; Python's own expressions differ in places.
             return lambda text: bool(pc.match_substring_regex(pa.array([text]), regex)[0].as_py())
     raise AssertionError(test)
 
@@ -130,9 +130,9 @@ def _has_colon(test: Test) -> bool:
 
 
 def _glob(parts: Sequence[Part]) -> str:
-    """Return a regular expression for the entire text, whose time does not explode.
+    """Return a regular expression for the entire text that does not take exponential time.
 
-    What follows a `*` is taken at the first place where it stands, except for the last part.
+    Each part after a `*` is matched where it first occurs, except the last part.
     """
     pieces: list[list[str]] = [[]]
     for part in parts:

@@ -1,4 +1,4 @@
-"""Correlate a stream of batches: from the events of the rules to episodes, and from episodes to rows."""
+"""Correlate a stream of batches: turn events that match rules into episodes, and these into rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def correlation_columns(rule: Rule) -> tuple[str, ...]:
-    """Return the columns that a correlation takes from events, beside those that its rules ask for."""
+    """Return the columns that a correlation needs in addition to those of its rules."""
     correlation = rule.correlation
     assert correlation is not None
     grouped = (name for names in correlation.group_by.values() for name in names)
@@ -31,7 +31,7 @@ def correlation_columns(rule: Rule) -> tuple[str, ...]:
 class CorrelationStream:
     """Run a correlation rule over batches.
 
-    places: for each of its rules, its place among those that a matcher finds.
+    places: for each of its rules, the index among the matcher's rules.
     """
 
     def __init__(self, rule: Rule, places: Sequence[int], *, live: bool) -> None:
@@ -68,7 +68,7 @@ class CorrelationStream:
                 yield from self._tracker.add(time_us, places, key, value)
 
     def _keys(self, values: dict[str, list[Any]], row: int, own: Sequence[int]) -> dict[tuple[Any, ...], list[int]]:
-        """Return the event's groups: rules may name them by different columns."""
+        """Return the event's groups, each with the rules that match in it: rules may use different columns."""
         keys: dict[tuple[Any, ...], list[int]] = {}
         for place in own:
             key = tuple(values[names[place]][row] for names in self._correlation.group_by.values())

@@ -1,6 +1,6 @@
 """Decide from the tests that an event fulfils whether a rule's tree matches, and which of them made it match.
 
-Tests are numbered; what an event fulfils is the set of their numbers, which is small where the tests are many.
+Tests are numbered; an event's result is the set of fulfilled numbers, which is small even if there are many tests.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def decider(node: Node, numbers: Numbers) -> Decide:
 
 
 def _split(operands: tuple[Node, ...], numbers: Numbers) -> tuple[list[int], list[int], list[Decide]]:
-    """Return the numbers of test operands and of negated tests, and what decides over the others."""
+    """Return the numbers of test operands and of negated tests, and deciders for the other operands."""
     positive: list[int] = []
     negative: list[int] = []
     others: list[Decide] = []
@@ -55,7 +55,7 @@ def _split(operands: tuple[Node, ...], numbers: Numbers) -> tuple[list[int], lis
 def explainer(node: Node, numbers: Numbers) -> Explain:
     """Return a function that maps the tests that an event fulfils to those that made the tree match.
 
-    Those are the fulfilled ones, in the parts that match; nothing that stands under a `not`.
+    These are the fulfilled tests in the parts that match, except those under a `not`.
     """
     explain = _explainer(node, numbers)
     return lambda hits: explain(hits, True)
@@ -64,7 +64,7 @@ def explainer(node: Node, numbers: Numbers) -> Explain:
 def _explainer(node: Node, numbers: Numbers) -> Callable[[Hits, bool], list[Leaf]]:
     """Return the explainer of a part of a tree.
 
-    Its flag is whether the part must match: not under an odd number of `not`.
+    Its second argument is whether the part must match: False under an odd number of `not`.
     """
     match node:
         case Leaf():
@@ -79,7 +79,7 @@ def _explainer(node: Node, numbers: Numbers) -> Callable[[Hits, bool], list[Leaf
 class _Operands:
     """Hold the reasons of several operands.
 
-    Tests are found by what is fulfilled: they may be many, and hits are few.
+    Tests are looked up from the hits, because there may be many tests but few hits.
     """
 
     def __init__(self, operands: tuple[Node, ...], numbers: Numbers) -> None:

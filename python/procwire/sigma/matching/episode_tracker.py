@@ -1,7 +1,7 @@
-"""Track a correlation over events as they come: when its condition begins to hold, and how long.
+"""Track when a correlation's condition begins to hold, and for how long.
 
-A group's condition is looked at whenever one of its events comes, over the time before it. From when it begins to hold
-until it no longer does, that is one match: a stream reports it when it begins, a complete log when it is over.
+A group's condition is evaluated at each of its events, over the time before it. While it holds, that is one match: a
+stream reports it when it begins, a complete log when it ends.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from procwire.sigma.model.rule import Bound, Correlation
 
 __all__ = ["Episode", "EpisodeTracker"]
 
-# Groups that are remembered, at most; the one whose last event is oldest is forgotten first.
+# The most groups that are stored; the one whose last event is oldest is evicted first.
 _MOST_GROUPS = 1 << 16
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": operator.ge, "eq": operator.eq,
@@ -29,8 +29,8 @@ _HOLDS = Bound("gte", 1)
 class Episode:
     """Record that a group's condition held.
 
-    key: its values of `group-by`. events: how many it took. figure: the value that was compared, its largest, or for
-    upper bounds its smallest. The times are those of its first and last event.
+    key: the group's values of `group-by`. events: number of events. figure: the largest value that was compared, or the
+    smallest for upper bounds. The times are those of the first and last event.
     """
 
     key: tuple[Any, ...]
@@ -57,9 +57,9 @@ class EpisodeTracker:
         self._groups: dict[tuple[Any, ...], _Group] = {}
 
     def add(self, time_us: int, places: Sequence[int], key: tuple[Any, ...], value: Any = None) -> Iterator[Episode]:
-        """Add an event of a group: which rules match it, and its value. Return the episodes to report."""
+        """Add an event of a group, and yield the episodes to report. places: indices of the rules that match it."""
         yield from self._forget(time_us)
-        # Reinsert at the end: groups stand in the order of their last events.
+        # Reinsert at the end: groups are in the order of their last events.
         group = self._groups.pop(key, None) or _Group(window_of(self._correlation))
         self._groups[key] = group
         group.window.add(time_us, places, value)
@@ -70,7 +70,7 @@ class EpisodeTracker:
             yield from self._ended(group)
 
     def finish(self) -> Iterator[Episode]:
-        """End the log: return the episodes that are still open."""
+        """Yield the episodes that are still open when the log ends."""
         for group in self._groups.values():
             yield from self._ended(group)
 
@@ -91,7 +91,7 @@ class EpisodeTracker:
         group.episode = None
 
     def _forget(self, time_us: int) -> Iterator[Episode]:
-        """Forget groups without an event within the time: their episodes are over."""
+        """Remove groups without an event within the window, and yield their episodes, which are over."""
         oldest_us = time_us - self._correlation.timespan_us
         while self._groups:
             key, group = next(iter(self._groups.items()))

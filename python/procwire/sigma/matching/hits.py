@@ -27,7 +27,7 @@ SCHEMA: pa.Schema = pa.schema(
         ("rule_title", pa.string()),
         ("rule_level", pa.string()),
         ("rule_tags", pa.list_(pa.string())),
-        # Sigma's rules come under a licence that asks for it.
+        # The licence of Sigma's rules requests it.
         ("rule_author", pa.string()),
         ("matched", pa.string()),
         ("correlated_events", pa.int64()),

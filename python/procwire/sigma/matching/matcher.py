@@ -1,6 +1,6 @@
 """Match rules with batches: which events match, and why.
 
-How this takes little time for many events, `procwire.matching` describes.
+`procwire.matching` describes how this is fast for many events.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from procwire.sigma.model.tree import Leaf, leaves
 __all__ = ["KINDS", "Found", "Matcher"]
 
 KINDS = ("connection", "existing", "attempt")
-"""The record kinds that rules are about: a close, or a loss, has another row, or is no connection."""
+"""The record kinds that rules see: a close belongs to another row, and a loss is not a connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Represent a rule, by its place, and the tests that made it match."""
+    """Hold the index of a rule, and the tests that made it match."""
 
     rule: int
     reasons: tuple[Leaf, ...]
@@ -58,7 +58,7 @@ class Matcher:
         self._decisions = Decisions(self._decide)
 
     def find(self, batch: pa.RecordBatch) -> tuple[list[int], list[tuple[Found, ...]]]:
-        """Return the rows that a rule matches, by their number in the batch, and which rules do."""
+        """Return the numbers of the rows that any rule matches, and for each the matching rules."""
         if batch.num_rows == 0 or not self._trees:
             return [], []
         classes = [
@@ -100,7 +100,7 @@ def _column(batch: pa.RecordBatch, name: str) -> pa.Array:
     if place >= 0:
         return batch.column(place)
     if name == "dns_query_name" and {"dst_host_name", "dst_host_name_origin"} <= set(batch.schema.names):
-        # A name that the process itself looked up.
+        # Only names that the process itself looked up.
         looked_up = pc.equal(batch.column("dst_host_name_origin"), "dns")
         return pc.if_else(looked_up, batch.column("dst_host_name"), None)
     return pa.nulls(batch.num_rows, pa.string())

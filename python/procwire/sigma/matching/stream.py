@@ -15,9 +15,10 @@ __all__ = ["SigmaStream"]
 
 
 class SigmaStream:
-    """Run a set of rules over batch after batch, with the state of correlations.
+    """Run a set of rules over a sequence of batches, and keep the state of correlations.
 
-    live: report correlations when they begin to hold; else when they no longer do, with all their events.
+    live: report correlations when they begin to hold; otherwise when they no longer hold, with all their events. Not
+    safe for use by several threads.
     """
 
     def __init__(self, ruleset: RuleSet, *, live: bool = True) -> None:
@@ -38,7 +39,7 @@ class SigmaStream:
     def matches(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the matches in a batch of events, of `hits.SCHEMA`: a row for each event and rule.
 
-        batch: of `event.LIVE_SCHEMA`, whose columns may lack, and be more.
+        batch: of `event.LIVE_SCHEMA`; columns may be missing, and there may be others.
         """
         rows, found = self._matcher.find(batch)
         batches = [hits_of(batch, rows, [self._shown(one) for one in found], self._rules)]
@@ -46,7 +47,7 @@ class SigmaStream:
         return _joined(batches)
 
     def finish(self) -> pa.RecordBatch:
-        """Return the correlations that still hold when a log ends; none if live."""
+        """Return the correlations that still hold when a log ends; an empty batch if live."""
         return _joined([correlation.finish() for correlation in self._correlations])
 
     def _shown(self, found: Sequence[Found]) -> list[Found]:

@@ -12,7 +12,7 @@ from procwire.sigma.model.rule import Correlation, Presence
 
 __all__ = ["Window", "window_of"]
 
-# Of one group, at most; older ones leave earlier than their time.
+# The most events of one group; beyond it, the oldest leave before their time is over.
 _MOST_EVENTS = 1 << 16
 
 
@@ -21,12 +21,12 @@ class Window(ABC):
 
     def __init__(self, correlation: Correlation) -> None:
         self.events: deque[tuple[int, Any]] = deque()
-        """Time in microseconds, and what the kind of correlation keeps of the event."""
+        """Time in microseconds, and what this kind of correlation stores about each event."""
         self.newest_us = -(1 << 63)
         self._timespan_us = correlation.timespan_us
 
     def add(self, time_us: int, places: Sequence[int], value: Any) -> None:
-        """Add an event: which of the rules match it, by their place, and its value."""
+        """Add an event. places: indices of the rules that match it. value: its value, None if there is none."""
         self.newest_us = max(self.newest_us, time_us)
         kept = self._enter(time_us, places, value)
         self.events.append((time_us, kept))
@@ -40,12 +40,12 @@ class Window(ABC):
         return None
 
     def _leave(self, kept: Any) -> None:  # noqa: B027
-        """Remove what no longer lies within the time."""
+        """Remove an event that is no longer within the window."""
 
     @property
     @abstractmethod
     def figure(self) -> float | None:
-        """Return what the condition compares; None where there is nothing to compare."""
+        """Return the figure that the condition compares; None if there is none."""
 
 
 class _EventCount(Window):
@@ -76,7 +76,7 @@ class _ValueCount(Window):
 
 
 class _Numbers(Window):
-    """Compute the sum, average, or percentile of the values; there is none without a value."""
+    """Compute the sum, average, or percentile of the values; None without any value."""
 
     def __init__(self, correlation: Correlation) -> None:
         super().__init__(correlation)
@@ -110,7 +110,7 @@ class _Numbers(Window):
 
 
 class _Temporal(Window):
-    """Count how many of the rules have matched; or, with a condition of and, or, not, 1 where it holds."""
+    """Count how many of the rules have matched; or, with a condition of and, or, not, return 1 if it holds."""
 
     def __init__(self, correlation: Correlation) -> None:
         super().__init__(correlation)
@@ -132,11 +132,11 @@ class _Temporal(Window):
 
 
 class _TemporalOrdered(Window):
-    """Count how many of the rules, from the first on, have matched one after the other, each by an event of its own."""
+    """Count how many of the rules, from the first on, have matched in order, each with its own event."""
 
     def __init__(self, correlation: Correlation) -> None:
         super().__init__(correlation)
-        # When the latest row of matches began that ends with the rule at this place.
+        # When the latest sequence of matches that ends with the rule at this index began.
         self._begun_us: list[int | None] = [None] * len(correlation.rules)
 
     def _enter(self, time_us: int, places: Sequence[int], value: Any) -> Any:  # noqa: ARG002

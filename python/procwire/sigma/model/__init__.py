@@ -1,1 +1,1 @@
-"""Represent Sigma rules as data: trees of tests over columns, rules with what describes them, and sets of rules."""
+"""The model of Sigma rules: trees of tests over columns, rules with their metadata, and sets of rules."""

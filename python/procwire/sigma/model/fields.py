@@ -27,16 +27,16 @@ __all__ = [
 Kind = Literal["text", "number", "flag", "time", "address", "bytes"]
 
 CATEGORIES = ("network_connection", "firewall", "dns_query", "dns")
-"""Categories of log sources that connections answer."""
+"""Categories of log sources that apply to connections."""
 
 ADDRESS_BYTES: Mapping[str, str] = {"src_ip": "src_ip_bytes", "dst_ip": "dst_ip_bytes"}
-"""Addresses, and the columns that hold their 16 bytes."""
+"""Maps address columns to the columns with their 16 bytes."""
 
 KEYWORD_COLUMNS = (
     "process_name", "user_name", "network_protocol", "src_ip", "src_host_name", "src_port_name", "dst_ip",
     "dst_host_name", "dst_port_name", "rule_name", "computer_name",
 )  # fmt: skip
-"""Where words without a field are looked for: the event's texts."""
+"""The event's texts, in which words without a field are searched."""
 
 PROCESS_COLUMNS = frozenset((
     "process_command_line", "process_parent_name", "process_parent_command_line", "process_parent_guid",
@@ -56,7 +56,7 @@ _OTHER_NUMBERS = ("user_session_id", "dns_query_status")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Describe a column: its kind, and for fields that name its values otherwise, which values a word stands for.
+    """Describe a column: its kind, and for fields with other names for its values, the values that a word stands for.
 
     only_words: the field has no other values.
     """
@@ -82,7 +82,7 @@ _WORDS: Mapping[str, Mapping[str, tuple[str | bool, ...]]] = {
     "Direction": _DIRECTIONS, "network.direction": _DIRECTIONS, "action": _ACTIONS, "event.action": _ACTIONS,
 }  # fmt: skip
 
-# Beside Sysmon's own: other names for them in Sigma's taxonomy, the Windows Filtering Platform's, and ECS's.
+# Names other than Sysmon's: from Sigma's taxonomy, the Windows Filtering Platform, and ECS.
 _ALIASES = {
     "ComputerName": "computer_name", "Hostname": "computer_name", "EventLog": "channel",
     "Provider_Name": "provider_name",
@@ -115,7 +115,7 @@ _EVENT_KINDS = {field.name: _KINDS[field.type] for field in (*FIELDS, *LIVE_FIEL
 
 
 def kind_of(column: str) -> Kind:
-    """Return what a column of `connections` or `enriched` holds."""
+    """Return the kind of values in a column of `connections` or `enriched`."""
     if column in ADDRESS_BYTES:
         return "address"
     if column in ADDRESS_BYTES.values():
@@ -124,7 +124,7 @@ def kind_of(column: str) -> Kind:
 
 
 def column_of(name: str) -> Column:
-    """Return the column that answers a field. Raises Unusable if there is none."""
+    """Return the column for a field. Raises Unusable if there is none."""
     column = _COLUMNS.get(name) or _ANY_CASE.get(name.lower())
     if column is None:
         raise Unusable(f"found field {name}, which connections do not have")

@@ -48,8 +48,8 @@ class LogSource:
 class Rule:
     """Hold a rule that is ready to run.
 
-    level: informational where the rule has none. tree: what it asks of one event; None for a correlation, which
-    asks for many.
+    level: informational if the rule has none. tree: its tests of one event; None for a correlation, which needs many
+    events.
     """
 
     id: str
@@ -69,31 +69,31 @@ class Rule:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Return names of Sigma's fields that it asks for, in their order."""
+        """Return the names of the Sigma fields that it tests, in their order."""
         found = leaves(self.tree) if self.tree is not None else ()
         return tuple(dict.fromkeys(leaf.field for leaf in found if leaf.field))
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return the table's columns that it asks for."""
+        """Return the table's columns that it needs."""
         found = leaves(self.tree) if self.tree is not None else ()
         return tuple(dict.fromkeys(column for leaf in found for column in leaf.columns))
 
     @property
     def view(self) -> View:
-        """Return the view that has its columns; `connections` has those of a recording, too."""
+        """Return the view that has its columns; `connections` also has those of a recording."""
         if self.logsource.category in DNS_CATEGORIES:
             return "dns_queries"
         return "connections" if (PROCESS_COLUMNS | DNS_COLUMNS).isdisjoint(self.columns) else "enriched"
 
     @property
     def needs_processes(self) -> bool:
-        """Return whether it asks for what event 3 lacks, and the process's creation, or a recording, has."""
+        """Return whether it needs columns that event 3 lacks, but process creations or recordings have."""
         return not PROCESS_COLUMNS.isdisjoint(self.columns)
 
     @property
     def sql(self) -> str:
-        """Return what it asks of one event, as a predicate in DuckDB's SQL over `view`; empty for a correlation."""
+        """Return its tests of one event as a predicate in DuckDB's SQL over `view`; empty for a correlation."""
         return to_sql(self.tree) if self.tree is not None else ""
 
     @property
@@ -104,7 +104,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Represent a comparison of the figure with a number."""
+    """Compare a correlation's figure with a number."""
 
     operator: Literal["lt", "lte", "gt", "gte", "eq", "neq"]
     number: float
@@ -115,7 +115,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """Hold which of the rules must have matched within the time, by `and`, `or` and `not`; a rule by its place."""
+    """Hold a condition of `and`, `or` and `not` over which rules matched within the time; rules are given by index."""
 
     operator: Literal["and", "or", "not", "rule"]
     operands: tuple[Presence, ...] = ()
@@ -124,11 +124,11 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
-    """Hold what a correlation rule asks of the events that other rules match.
+    """Hold what a correlation rule requires of the events that other rules match.
 
-    rules: those that it puts together. timespan_us: of the window that slides over time. group_by: names, and for each
-    the column of each rule. value: the column whose values are counted or summed, likewise. bounds: all of them must
-    hold. presence: in their place, for temporal rules with an extended condition.
+    rules: the rules that it combines. timespan_us: length of the sliding window. group_by: names, each with the column
+    of each rule. value: the column of each rule whose values are counted or summed. bounds: comparisons that must all
+    hold. presence: the extended condition of a temporal rule, which replaces bounds.
     """
 
     type: CorrelationType

@@ -1,7 +1,7 @@
-"""Represent what a Sigma rule asks of an event: tests of single columns, put together by and, or, and not.
+"""The tree of a Sigma rule's tests: tests of single columns, combined by and, or, and not.
 
-This tree gives SQL (`sigma.sql`), what decides about batches (`sigma.matching`), and what is shown. Logic has two
-values: a test of a column without a value does not match, so `not` of it does.
+SQL (`sigma.sql`), the matcher of batches (`sigma.matching`) and explanations are built from it. Logic has two values: a
+test of a column without a value does not match, so `not` of it does.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TimeUnit = Literal["minute", "hour", "day", "week", "month", "year"]
 
 
 class Wildcard(Enum):
-    """Hold what stands in a pattern for any text, or for any one character."""
+    """Name a pattern's wildcards: any text, or any one character."""
 
     ANY = "*"
     ONE = "?"
@@ -64,7 +64,7 @@ class Equal:
 
 @dataclass(frozen=True, slots=True)
 class Like:
-    """Test that the entire text is as the pattern, without regard to case unless `cased`."""
+    """Test that the entire text matches the pattern, without regard to case unless `cased`."""
 
     parts: tuple[Part, ...]
     cased: bool = False
@@ -85,7 +85,7 @@ class Regex:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Test that the number is on one side of another."""
+    """Test that the number is less or greater than another."""
 
     operator: Operator
     number: int | float
@@ -120,7 +120,7 @@ Test = Missing | Equal | Like | Regex | Compared | InNetwork | TimeIs | SameAs
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """Represent a test of a column, for the field of this name; without a name it stands for the rule's log source."""
+    """Hold a test of a column, and the name of the field; an empty name means the rule's log source."""
 
     field: str
     column: str
@@ -157,19 +157,19 @@ Node = Leaf | All | Any | Not
 
 
 def all_of(nodes: Iterable[Node]) -> Node:
-    """Return a node that matches where all nodes match together; nodes of the same make are put into one."""
+    """Return a node that matches if all nodes match; nested nodes of this kind are merged."""
     flat = [one for node in nodes for one in (node.operands if isinstance(node, All) else (node,))]
     return flat[0] if len(flat) == 1 else All(tuple(flat))
 
 
 def any_of(nodes: Iterable[Node]) -> Node:
-    """Return a node that matches where one of the nodes matches; nodes of the same make are put into one."""
+    """Return a node that matches if any node matches; nested nodes of this kind are merged."""
     flat = [one for node in nodes for one in (node.operands if isinstance(node, Any) else (node,))]
     return flat[0] if len(flat) == 1 else Any(tuple(flat))
 
 
 def leaves(node: Node) -> Iterator[Leaf]:
-    """Return every test in the tree, in its order."""
+    """Yield every test in the tree, in order."""
     match node:
         case Leaf():
             yield node

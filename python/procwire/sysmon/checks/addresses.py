@@ -1,4 +1,4 @@
-"""Explain what SourceIp and DestinationIp never hold. Reasons: see `fields`."""
+"""Explain which values SourceIp and DestinationIp never have. Reasons: see `fields`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _is_address(text: str) -> bool:
 
 
 def _without_zeros(atom: Atom) -> str:
-    # What begins a part of an address may stand inside of a group.
+    # A text that begins a part of an address may occur within a group.
     start = "(?:^|(?<=:))" if atom.kind in ("is", "image", "begin with") else "(?<=:)"
     return re.sub(rf"{start}0+(?=[\da-f])", "", atom.text)
 

@@ -47,7 +47,7 @@ class _Entry(NamedTuple):
 
 
 class _Index:
-    """Hold units of one kind that are not decided, and their places in the order in which Sysmon asks."""
+    """Hold undecided units of one kind, with their positions in Sysmon's order of evaluation."""
 
     def __init__(self, asked: Sequence[Unit], configuration: Configuration) -> None:
         self.units = [unit for unit in asked if not _decided(unit, configuration)]
@@ -63,12 +63,12 @@ class _Index:
         return self._places[id(unit.owner)]
 
     def covering(self, unit: Unit) -> list[_Entry]:
-        """Return for each alternative of a unit another unit's that covers it; empty if one has none."""
+        """Return, for each alternative of a unit, one of another unit that covers it; empty if any has none."""
         covering = []
         for filters in unit.alternatives:
             widest: _Entry | None = None
             for entry in self._covering(filters, unit):
-                # Not one that does nothing itself.
+                # Skip a unit that itself does nothing.
                 if widest is None or (_covers(entry.filters, widest.filters) and self._beats(entry, widest.unit)):
                     widest = entry
             if widest is None:
@@ -90,18 +90,18 @@ class _Index:
             return False
         if not _covered_by(entry.unit, unit):
             return entry.place < self.place(unit) or self._exchangeable(entry, unit)
-        # Both say the same: report the one that is never asked, or else comes later in the file.
+        # Both are equivalent: report the one that is never evaluated, or else comes later in the file.
         if not self._exchangeable(entry, unit):
             return entry.place < self.place(unit)
         return entry.unit.owner.place < unit.owner.place
 
     def _exchangeable(self, entry: _Entry, unit: Unit) -> bool:
-        """Return whether it does not matter which of them gives the name, nor what is asked between them."""
+        """Return whether it does not matter which of them sets the name, nor what is evaluated between them."""
         return unit.element.onmatch == "exclude" or self._runs[entry.place] == self._runs[self.place(unit)]
 
 
 def _runs(asked: Sequence[Unit]) -> list[int]:
-    """Return a number for each unit, the same for those in a row that all give one and the same name."""
+    """Return a number for each unit; consecutive units that set the same single name share a number."""
     runs: list[int] = []
     before: set[str] = set()
     for unit in asked:
@@ -122,7 +122,7 @@ def _covered_by(narrow: Unit, wide: Unit) -> bool:
 
 
 def _alike(one: Unit, other: Unit) -> bool:
-    """Return a repeat within an element, which `repeats` reports."""
+    """Return whether one unit repeats the other within an element, which `repeats` reports."""
     owners = (one.owner, other.owner)
     return not any(isinstance(owner, Element) for owner in owners) and key(one.owner) == key(other.owner)  # type: ignore[arg-type]
 
@@ -132,19 +132,19 @@ def _superfluous(unit: Unit, index: _Index) -> Finding | None:
     if not covering:
         return None
     text = (
-        f"found {named(unit.owner)}, which does nothing: {_told(covering)} {unit.element.onmatch}s all that it matches"
+        f"found {named(unit.owner)}, which does nothing: {_cover(covering)} {unit.element.onmatch}s all that it matches"
     )
     names = unit.names - {""} - set().union(*(entry.unit.names for entry in covering))
     if unit.element.onmatch == "include" and names:
-        text += f" and is asked first, so the name {min(names)!r} is never given"
+        text += f" and is evaluated first, so the name {min(names)!r} is never set"
     return Finding(unit.owner.place, "warning", text)
 
 
 def _voided(unit: Unit, covering: Sequence[_Entry]) -> str:
-    return f"found {named(unit.owner)}, which never includes anything: {_told(covering)} excludes all that it matches"
+    return f"found {named(unit.owner)}, which never includes anything: {_cover(covering)} excludes all that it matches"
 
 
-def _told(covering: Sequence[_Entry]) -> str:
+def _cover(covering: Sequence[_Entry]) -> str:
     first = covering[0]
     if len({entry.unit.owner.place for entry in covering}) > 1:
         return f"what is in {lines(entry.unit.owner.place.line for entry in covering)}"

@@ -48,7 +48,7 @@ def _empty(configuration: Configuration) -> Iterator[Finding]:
 
 def _relations(configuration: Configuration) -> Iterator[Finding]:
     for element in configuration.network_connect:
-        fields = list(dict.fromkeys(map(_told, element.operands)))
+        fields = list(dict.fromkeys(map(_subject, element.operands)))
         if not element.relation_is_given and len(fields) > 1:
             yield _default_relation(element, fields, configuration)
         for operand in element.operands:
@@ -60,7 +60,7 @@ def _relations(configuration: Configuration) -> Iterator[Finding]:
                 yield Finding(operand.place, "warning", text)
 
 
-def _told(operand: Operand) -> str:
+def _subject(operand: Operand) -> str:
     return operand.field if isinstance(operand, Filter) else "<Rule>"
 
 

@@ -42,7 +42,7 @@ def _one_of(*texts: str) -> Callable[[Atom], Reason]:
 
 
 def _rule_name(atom: Atom) -> Reason:
-    return None if matches(atom.kind, atom.text, "-") else "while rules are asked RuleName is still '-'"
+    return None if matches(atom.kind, atom.text, "-") else "while rules are evaluated RuleName is still '-'"
 
 
 def _port(atom: Atom) -> Reason:

@@ -18,15 +18,15 @@ __all__ = ["check_logic", "contradictory"]
 def check_logic(configuration: Configuration) -> Iterator[Finding]:
     """Find contradictions in event 3's elements; filters that never or always match are reported elsewhere."""
     for element in configuration.network_connect:
-        told = False
+        is_reported = False
         for operand in element.operands:
             if isinstance(operand, Rule) and operand.relation == "and":
                 if pair := contradictory(operand.filters, configuration):
-                    told = True
+                    is_reported = True
                     yield _never(operand, pair)
             elif isinstance(operand, Rule):
                 yield from _filled(operand.filters, operand, configuration)
-        if element.relation == "and" and not told:
+        if element.relation == "and" and not is_reported:
             yield from _never_whole(element, configuration)
         direct = [operand for operand in element.operands if isinstance(operand, Filter)]
         yield from _filled(direct, element, configuration)

@@ -22,19 +22,19 @@ def check_repeats(configuration: Configuration) -> Iterator[Finding]:
 
 
 def key(operand: Operand) -> Hashable:
-    """Return an equal key for filters that match the same by their text."""
+    """Return a key that is equal for filters that match the same texts."""
     if isinstance(operand, Filter):
         return operand.field, operand.condition, fold(operand.value)
     return operand.relation, frozenset(key(filter_) for filter_ in operand.filters)
 
 
 def _repeated(operands: Iterable[Operand], first_names: bool) -> Iterator[Finding]:
-    """Yield repeats. first_names: of those that match, the first names the match."""
+    """Yield repeats. first_names: whether the first of the matching operands sets the name."""
     first: dict[Hashable, Operand] = {}
     for operand in operands:
         before = first.setdefault(key(operand), operand)
         if before is not operand:
             text = f"found {named(operand)} again: it is in line {before.place.line} already"
             if first_names and operand.name not in ("", before.name):
-                text += f", so the name {operand.name!r} is never given"
+                text += f", so the name {operand.name!r} is never set"
             yield Finding(operand.place, "warning", text)

@@ -1,4 +1,4 @@
-"""Find values of event 3 that match more, or something else, than it seems."""
+"""Find values of event 3 that match more than they seem to, or something else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from procwire.matching.folding import fold
 from procwire.sysmon.checks.fields import PORT_FIELDS
 from procwire.sysmon.checks.paths import IMAGE_FIELDS, IMAGES_WITHOUT_PATH
-from procwire.sysmon.checks.verdicts import Told
+from procwire.sysmon.checks.verdicts import FilterVerdict
 from procwire.sysmon.checks.words import quoted, shown
 from procwire.sysmon.conditions import OPPOSITES, matches
 from procwire.sysmon.manifest import TOKEN_CONDITIONS
@@ -29,17 +29,17 @@ _LARGEST = {**dict.fromkeys(PORT_FIELDS, 0xFFFF), "ProcessId": 0xFFFF_FFFF}
 _ADDRESSES = ("SourceIp", "DestinationIp")
 _SAMPLES = ("443", "80", "22", "1024", "3389", "8080", "10000", "49152", "65535", "100", "5")
 _WHOLE = {"contains": "is", "begin with": "is", "end with": "is", "contains any": "is any"}
-"""What compares the complete text, for what looks for a part of it."""
+"""Maps conditions on a part of the text to those on the complete text."""
 
 
-def spaced_list(filter_: Filter) -> Told | None:
+def spaced_list(filter_: Filter) -> FilterVerdict | None:
     """Find spaces after `;`, as in `a; b`; not in ` a; b`, where they seem intended."""
     first, *others = filter_.value.split(";")
     spaced = others and all(token[:1].isspace() for token in others)
     if filter_.condition not in TOKEN_CONDITIONS or not spaced or first[:1].isspace():
         return None
     text = f"found white space after the ';' of {shown(filter_)}, which counts: a token is {quoted(others[0])}"
-    return Told("warning", f"{text}; write the list without")
+    return FilterVerdict("warning", f"{text}; write the list without")
 
 
 def is_for_linux(configuration: Configuration) -> bool:
@@ -50,31 +50,31 @@ def is_for_linux(configuration: Configuration) -> bool:
     return not windows and any(value.startswith("/") for value in values)
 
 
-def image_on_linux(filter_: Filter) -> Told | None:
+def image_on_linux(filter_: Filter) -> FilterVerdict | None:
     """Find the condition `image` with a name, as in `image wget`: it never matches on Linux."""
     if filter_.condition != "image" or not filter_.value or re.search(r"[/\\]", filter_.value):
         return None
     reason = f"image parts a path at \\ only; write end with '/{filter_.value}'"
-    return Told("warning", f"found {shown(filter_)}, which never matches on Linux: {reason}", None, reason)
+    return FilterVerdict("warning", f"found {shown(filter_)}, which never matches on Linux: {reason}", None, reason)
 
 
-def without_path(filter_: Filter) -> Told | None:
-    """Find `is wget`: what `paths.why_never_image` says of `is wget.exe`, but for names that Linux may have."""
+def without_path(filter_: Filter) -> FilterVerdict | None:
+    """Find `is wget`: like `paths.why_never_image` for `is wget.exe`, but for names that Linux may have."""
     if filter_.field not in IMAGE_FIELDS or OPPOSITES.get(filter_.condition, filter_.condition) != "is":
         return None
     if not re.fullmatch(r"[\w+-]{2,}", filter_.value) or fold(filter_.value) in IMAGES_WITHOUT_PATH:
         return None
     negation = "not " if filter_.condition in OPPOSITES else ""
     text = f"found {shown(filter_)}, expected a full path; write {negation}end with '\\{filter_.value}.exe'"
-    return Told("warning", f"{text}, on Linux '/{filter_.value}'")
+    return FilterVerdict("warning", f"{text}, on Linux '/{filter_.value}'")
 
 
-def numeric(filter_: Filter) -> Told | None:
+def numeric(filter_: Filter) -> FilterVerdict | None:
     """Find numbers that are compared as text, as in `less than 1024`."""
     if filter_.condition not in ("less than", "more than") or filter_.field not in _LARGEST:
         return None
     if not re.fullmatch(r"\d{1,10}", filter_.value, re.ASCII):
-        return Told("warning", f"found {shown(filter_)}, expected a number, and even that is compared as text")
+        return FilterVerdict("warning", f"found {shown(filter_)}, expected a number, and even that is compared as text")
     limit, less = int(filter_.value), filter_.condition == "less than"
     wanted = {sample for sample in _SAMPLES if (int(sample) < limit if less else int(sample) > limit)}
     matched = {sample for sample in _SAMPLES if matches(filter_.condition, filter_.value, sample)}
@@ -83,14 +83,14 @@ def numeric(filter_: Filter) -> Told | None:
     if not wrong:
         return None
     text = f"found {shown(filter_)}, which compares text and not numbers: {' and '.join(wrong)}"
-    return Told("warning", f"{text}; list the numbers with is any")
+    return FilterVerdict("warning", f"{text}; list the numbers with is any")
 
 
 def _first(samples: Iterable[str]) -> str:
     return min(samples, key=_SAMPLES.index)
 
 
-def part_of_number(filter_: Filter) -> Told | None:
+def part_of_number(filter_: Filter) -> FilterVerdict | None:
     """Find parts of numbers, as in `contains any 443;80` on ports."""
     condition = OPPOSITES.get(filter_.condition, filter_.condition)
     if filter_.field not in _LARGEST or condition not in (*_WHOLE, "contains all"):
@@ -105,7 +105,7 @@ def part_of_number(filter_: Filter) -> Told | None:
         return None
     does = "matches" if condition == filter_.condition else "leaves out"
     text = f"found {shown(filter_)}, which also {does} {found}: it searches for part of the number"
-    return Told("warning", text + _whole_number(filter_, condition, tokens))
+    return FilterVerdict("warning", text + _whole_number(filter_, condition, tokens))
 
 
 def _whole_number(filter_: Filter, condition: str, tokens: list[str]) -> str:
@@ -118,7 +118,7 @@ def _whole_number(filter_: Filter, condition: str, tokens: list[str]) -> str:
     return '; write is not for each in a <Rule groupRelation="and">'
 
 
-def part_of_address(filter_: Filter) -> Told | None:
+def part_of_address(filter_: Filter) -> FilterVerdict | None:
     """Find parts of addresses, as in `begin with 10`."""
     condition, value = OPPOSITES.get(filter_.condition, filter_.condition), filter_.value
     if filter_.field not in _ADDRESSES or condition != "begin with":
@@ -127,13 +127,13 @@ def part_of_address(filter_: Filter) -> Told | None:
         return None
     does = "matches" if condition == filter_.condition else "leaves out"
     text = f"found {shown(filter_)}, which also {does} {value}0.0.0.1: addresses are compared as text"
-    return Told("warning", f"{text}; write {filter_.condition} '{value}.'")
+    return FilterVerdict("warning", f"{text}; write {filter_.condition} '{value}.'")
 
 
-def variable(filter_: Filter) -> Told | None:
+def variable(filter_: Filter) -> FilterVerdict | None:
     """Find environment variables, as in `%TEMP%`."""
     found = re.search(r"%[A-Za-z_][\w()]*%", filter_.value)
     if not found:
         return None
     text = f"found {found[0]} in {shown(filter_)}, which procwire compares as it stands"
-    return Told("warning", f"{text}; Sysmon on Windows puts in what the session's variable holds")
+    return FilterVerdict("warning", f"{text}; Sysmon on Windows puts in what the session's variable holds")

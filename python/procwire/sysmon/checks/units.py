@@ -1,4 +1,4 @@
-"""Split an element of event 3 into what matches by itself, each as alternatives of filters that match together."""
+"""Split an element of event 3 into units that match by themselves, each a list of alternatives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from procwire.sysmon.model import Element, Filter, Operand, Rule
 __all__ = ["Alternative", "Unit", "filters_by_field", "units"]
 
 Alternative = tuple[Filter, ...]
-"""Filters that match together."""
+"""Filters that must match together."""
 
 _MOST_ALTERNATIVES = 256
 
@@ -26,12 +26,12 @@ class Unit(NamedTuple):
 
     @property
     def names(self) -> set[str]:
-        """Return the names that it may give."""
+        """Return the names that it may set."""
         return {next((filter_.name for filter_ in filters[::-1] if filter_.name), "") for filters in self.alternatives}
 
 
 def units(element: Element) -> Iterator[Unit]:
-    """Return the units in the order in which Sysmon asks them; an AND element with very many alternatives has none."""
+    """Yield the units in Sysmon's order of evaluation; none for an AND element with very many alternatives."""
     if element.relation == "or":
         for operand in element.operands:
             yield Unit(operand, element, _of_operand(operand))

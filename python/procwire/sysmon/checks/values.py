@@ -1,4 +1,4 @@
-"""Find values that say something else than they seem to, filter by filter."""
+"""Find values that mean something else than they seem to, filter by filter."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from procwire.sysmon.checks.traps import (
     without_path,
 )
 from procwire.sysmon.checks.units import filters_by_field
-from procwire.sysmon.checks.verdicts import Told, empty_token, empty_value, impossible, why_of, why_of_any
+from procwire.sysmon.checks.verdicts import FilterVerdict, empty_token, empty_value, impossible, why_of, why_of_any
 from procwire.sysmon.checks.words import lines
 from procwire.sysmon.model import NETWORK_CONNECT, Configuration, Element, Filter, Finding, Operand, Rule
 
 __all__ = ["check_values"]
 
-Check = Callable[[Filter], Told | None]
+Check = Callable[[Filter], FilterVerdict | None]
 
 _MOST_ALIKE = 3
 
 
 def check_values(configuration: Configuration) -> Iterator[Finding]:
-    """Return one finding for a filter at most: the first that its checks make.
+    """Yield at most one finding per filter: the first that its checks return.
 
-    Many of an element for one reason are one.
+    Many findings in an element for the same reason are merged.
     """
     of_network, of_any = _checks(configuration)
     for element in configuration.elements:
         checks = of_network if element.event == NETWORK_CONNECT else of_any
-        alike: dict[Hashable, list[tuple[Filter, Told]]] = {}
+        alike: dict[Hashable, list[tuple[Filter, FilterVerdict]]] = {}
         for operand in element.operands:
             for filter_ in operand.filters if isinstance(operand, Rule) else (operand,):
-                if told := next((told for check in checks if (told := check(filter_))), None):
-                    told = _with_consequence(told, filter_, operand, element)
-                    alike.setdefault(_kind(filter_, told), []).append((filter_, told))
-        for told_of in alike.values():
-            yield from _findings(told_of)
+                if verdict := next((verdict for check in checks if (verdict := check(filter_))), None):
+                    verdict = _with_consequence(verdict, filter_, operand, element)
+                    alike.setdefault(_kind(filter_, verdict), []).append((filter_, verdict))
+        for group in alike.values():
+            yield from _findings(group)
 
 
 def _checks(configuration: Configuration) -> tuple[tuple[Check, ...], tuple[Check, ...]]:
@@ -57,27 +57,27 @@ def _checks(configuration: Configuration) -> tuple[tuple[Check, ...], tuple[Chec
     )
 
 
-def _with_consequence(told: Told, filter_: Filter, operand: Operand, element: Element) -> Told:
-    """Add to a finding what else never matches, or matches everything, since this filter does."""
+def _with_consequence(verdict: FilterVerdict, filter_: Filter, operand: Operand, element: Element) -> FilterVerdict:
+    """Add to a finding what else never matches, or matches everything, because of this filter."""
     consequence = ""
-    if told.outcome == "always" and operand is filter_ and element.relation == "or":
+    if verdict.outcome == "always" and operand is filter_ and element.relation == "or":
         consequence = f"so everything is {element.onmatch}d"
-    elif told.outcome == "never" and isinstance(operand, Rule):
+    elif verdict.outcome == "never" and isinstance(operand, Rule):
         consequence = "so its <Rule> never matches" if operand.relation == "and" and len(operand.filters) > 1 else ""
-    elif told.outcome == "never" and element.relation == "and" and len(element.operands) > 1:
+    elif verdict.outcome == "never" and element.relation == "and" and len(element.operands) > 1:
         same = filters_by_field(element.operands)[filter_.field]
         consequence = "so the entire element never matches" if len(same) == 1 else ""
-    return told._replace(text=f"{told.text}; {consequence}") if consequence else told
+    return verdict._replace(text=f"{verdict.text}; {consequence}") if consequence else verdict
 
 
-def _kind(filter_: Filter, told: Told) -> Hashable:
-    return (filter_.field, filter_.condition, told.reason.partition(";")[0]) if told.reason else filter_.place
+def _kind(filter_: Filter, verdict: FilterVerdict) -> Hashable:
+    return (filter_.field, filter_.condition, verdict.reason.partition(";")[0]) if verdict.reason else filter_.place
 
 
-def _findings(told_of: list[tuple[Filter, Told]]) -> Iterator[Finding]:
-    if len(told_of) <= _MOST_ALIKE:
-        yield from (Finding(filter_.place, told.severity, told.text) for filter_, told in told_of)
+def _findings(group: list[tuple[Filter, FilterVerdict]]) -> Iterator[Finding]:
+    if len(group) <= _MOST_ALIKE:
+        yield from (Finding(filter_.place, verdict.severity, verdict.text) for filter_, verdict in group)
         return
-    (filter_, told), *others = told_of
+    (filter_, verdict), *others = group
     rest = lines(other.place.line for other, _ in others)
-    yield Finding(filter_.place, told.severity, f"{told.text}; likewise {len(others)} more, {rest}")
+    yield Finding(filter_.place, verdict.severity, f"{verdict.text}; likewise {len(others)} more, {rest}")

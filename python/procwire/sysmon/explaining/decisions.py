@@ -1,4 +1,4 @@
-"""Decide over single connections: those of a log, or one that the user describes."""
+"""Decide about single connections: those of a log, or one that the user describes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from procwire.sysmon.evaluate import Decision, decide
 from procwire.sysmon.explaining.given import given_texts
-from procwire.sysmon.explaining.story import told
+from procwire.sysmon.explaining.story import to_dict
 from procwire.sysmon.forms import COLUMNS, NAMES_LOOKED_UP, sysmon_texts
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ __all__ = ["Case", "described_case", "logged_cases"]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Represent a connection, and what a configuration decides over it."""
+    """Hold a connection, and a configuration's decision about it."""
 
     texts: Mapping[str, str | None]
     """Sysmon's text of each field, by Sysmon's name; None where the field has none."""
@@ -31,7 +31,7 @@ class Case:
 
     @property
     def title(self) -> str:
-        """Return when, which process, and which peer, on one line."""
+        """Return the time, the process and the peer, on one line."""
         shown = {name: text or "-" for name, text in self.texts.items()}
         return (
             "{UtcTime}  {Image} ({ProcessId})  {Protocol}  {SourceIp} port {SourcePort} to {DestinationIp} port "
@@ -39,17 +39,17 @@ class Case:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the case for JSON, with every step of the decision."""
-        return {"event": self.texts, "not_given": sorted(self.missing), **told(self.decision, self.missing)}
+        """Return the case as values for JSON, with every step of the decision."""
+        return {"event": self.texts, "not_given": sorted(self.missing), **to_dict(self.decision, self.missing)}
 
 
 def described_case(configuration: Configuration, descriptions: Sequence[str], *, strict: bool = False) -> Case:
-    r"""Decide over the one connection that texts such as `Image=C:\a.exe,DestinationPort=443` describe.
+    r"""Decide about one connection, described by texts such as `Image=C:\a.exe,DestinationPort=443`.
 
-    strict: with Sysmon's bug of stale rule names. Raises UsageError as `given_texts` does.
+    strict: reproduce Sysmon's bug of stale rule names. Raises UsageError as `given_texts` does.
     """
     texts = given_texts(*descriptions)
-    # Sysmon's form of what is missing, for numbers too: without a text they would end every element that asks.
+    # Use Sysmon's form of missing values, also for numbers: without a text they would stop elements that test them.
     unseen = set() if configuration.dns_lookup else set(NAMES_LOOKED_UP)
     seen: dict[str, str | None] = {name: "-" if name in unseen else texts.get(name, "-") for name in COLUMNS}
     missing = frozenset(COLUMNS) - set(texts) - {"RuleName"} - unseen
@@ -59,9 +59,9 @@ def described_case(configuration: Configuration, descriptions: Sequence[str], *,
 def logged_cases(
     configuration: Configuration, batches: Iterable[pa.RecordBatch], *, strict: bool = False
 ) -> Iterator[Case]:
-    """Decide over each connection of batches of `event.SCHEMA`, one after the other.
+    """Decide about each connection of batches of `event.SCHEMA`, one after the other.
 
-    strict: with Sysmon's bug of stale rule names.
+    strict: reproduce Sysmon's bug of stale rule names.
     """
     for batch in batches:
         for row in batch.to_pylist():

@@ -13,15 +13,14 @@ __all__ = ["given_texts"]
 
 _EXPECTED = "expected FIELD=VALUE,... such as Image=C:\\a.exe,DestinationPort=443"
 _FLAGS = ("Initiated", "SourceIsIpv6", "DestinationIsIpv6")
-# A comma parts only where a name follows it: paths and names of rules have commas too.
+# A comma separates only if a name follows: paths and rule names also have commas.
 _PARTS = re.compile(r",(?=\s*\w+\s*=)")
 
 
 def given_texts(*texts: str) -> dict[str, str]:
-    """Return Sysmon's text of each field that the texts give, by Sysmon's name; names may be the standard ones, too.
+    """Return Sysmon's text of each described field, by Sysmon's name; the texts may also use the standard names.
 
-    Raises UsageError for a name that event 3 does not have, a value that its field cannot have, and a field that is
-    given twice.
+    Raises UsageError for a name that event 3 does not have, a value that its field cannot have, and a repeated field.
     """
     given: dict[str, str] = {}
     for part in (part for text in texts for part in _PARTS.split(text)):
@@ -39,7 +38,7 @@ def given_texts(*texts: str) -> dict[str, str]:
 
 def _sysmon_name(name: str) -> str:
     if name == "RuleName":
-        raise UsageError("found RuleName, expected another field: while rules are asked there is no name yet")
+        raise UsageError("found RuleName, expected another field: while rules are evaluated there is no name yet")
     if name in COLUMNS:
         return name
     if name[:1].islower():

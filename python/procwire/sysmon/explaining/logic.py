@@ -1,4 +1,4 @@
-"""Show a configuration's network rules as readable logic: the elements in the order in which Sysmon asks them."""
+"""Show a configuration's network rules as readable logic: the elements in Sysmon's order of evaluation."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class Line:
 
 
 def head_lines(configuration: Configuration) -> Iterator[str]:
-    """Return what the file is, how it decides, and what of it is applied."""
+    """Yield lines about the file, how it decides, and which options are applied."""
     elements = configuration.evaluation_order
     what = f"{counted(len(elements), 'element')} of NetworkConnect, {counted(configuration.filter_count, 'filter')}"
     yield f"{configuration.path}: Sysmon configuration, schema {configuration.schema}: {what}"
     yield ""
     if elements:
-        yield "The first element that matches decides; those that exclude are asked first, of each kind the last first."
+        yield "The first element that matches decides; those that exclude come first, of each kind from last to first."
     for place, element in enumerate(elements, 1):
         fate = "logged" if element.onmatch == "include" else "not logged"
         yield f"  {place}. what matches the {element.onmatch} element of line {element.place.line} is {fate}"
@@ -67,13 +67,13 @@ def _option_texts(configuration: Configuration) -> Iterator[str]:
 
 
 def finding_lines(configuration: Configuration) -> Iterator[Line]:
-    """Return what of the file is not applied, and what the reading found besides."""
+    """Yield the findings: parts of the file that are not applied, and others."""
     for found in configuration.findings:
         yield Line(f"{found.severity}: {found.text}", found.place.line)
 
 
 def default_text(configuration: Configuration) -> str:
-    """Return what becomes of an event that no element matches, and why."""
+    """Return what happens to an event that no element matches, and why."""
     elements = configuration.network_connect
     if configuration.logs_by_default:
         return "the rest is logged, without a RuleName: the only element is one that excludes"
@@ -81,11 +81,11 @@ def default_text(configuration: Configuration) -> str:
         return "nothing is logged: there is no element of NetworkConnect"
     if len(elements) == 1:
         return "the rest is not logged: the only element is one that includes"
-    return "the rest is not logged: so it is wherever there are two elements or more"
+    return "the rest is not logged, as always with two or more elements"
 
 
 def element_lines(element: Element) -> Iterator[Line]:
-    """Yield an element with all its operands; in an AND element, filters of one field stand together."""
+    """Yield an element with all its operands; in an AND element, filters of one field are grouped."""
     yield Line(element_text(element), element.place.line, strong=True)
     if element.relation == "or":
         yield from _run_lines(element.operands, element.name, 1)
@@ -95,7 +95,7 @@ def element_lines(element: Element) -> Iterator[Line]:
 
 
 def element_text(element: Element) -> str:
-    """Return `include, if ANY of:`, with its name where it has one."""
+    """Return `include, if ANY of:`, with the element's name if it has one."""
     if not element.operands:
         return f"{element.onmatch}: empty, which never matches"
     origin = "" if element.relation_is_given else ", the default of this schema"
@@ -118,7 +118,7 @@ def _alternative_lines(alternatives: list[Operand], name: str) -> Iterator[Line]
 
 
 def _run_lines(operands: Iterable[Operand], name: str, depth: int) -> Iterator[Line]:
-    """Yield operands one after the other; many of the same field and condition share a heading."""
+    """Yield operands in order; many with the same field and condition share a heading."""
     for test, same in groupby(
         operands, lambda operand: isinstance(operand, Filter) and (operand.field, operand.condition)
     ):
@@ -145,7 +145,7 @@ def _operand_lines(operand: Operand, name: str, depth: int) -> Iterator[Line]:
 
 
 def operand_text(operand: Operand, inherited: str = "") -> str:
-    """Return a filter's condition, or `ANY of:` for a Rule; with its name where it is not the inherited one."""
+    """Return a filter's condition, or `ANY of:` for a Rule; with its name unless it is the inherited one."""
     named = _named(operand.name, inherited)
     if isinstance(operand, Filter):
         return condition_text(operand) + named
@@ -158,7 +158,7 @@ def condition_text(filter_: Filter) -> str:
 
 
 def markup(operand: Operand | Element) -> str:
-    """Return an operand or an element as it is written in the file, without its name and content."""
+    """Return an operand or an element as markup, without its name and content."""
     if isinstance(operand, Element):
         return f'<NetworkConnect onmatch="{operand.onmatch}">'
     if isinstance(operand, Rule):
@@ -172,12 +172,12 @@ def quoted(value: str) -> str:
 
 
 def _named(name: str, inherited: str = "") -> str:
-    """Return the name, where it is not the one that is inherited anyway."""
+    """Return the name in brackets, unless it is empty or inherited."""
     return f"   [{name}]" if name and name != inherited else ""
 
 
 def described(configuration: Configuration) -> dict[str, Any]:
-    """Return a configuration for machines; elements in the order in which they are asked."""
+    """Return a configuration as values for JSON, with the elements in order of evaluation."""
     return {
         "path": configuration.path,
         "schema_version": configuration.schema,

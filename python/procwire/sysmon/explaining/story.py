@@ -1,4 +1,4 @@
-"""Explain one decision: which elements were asked, what matched in them or stopped them, and what decided."""
+"""Explain one decision: which elements were evaluated, what matched or stopped them, and what decided."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from procwire.sysmon.explaining.logic import QUANTITY, Line, condition_text, def
 from procwire.sysmon.model import Configuration, Element, Operand, Rule
 from procwire.words import counted
 
-__all__ = ["asked_without", "story_lines", "told", "verdict_lines"]
+__all__ = ["asked_without", "story_lines", "to_dict", "verdict_lines"]
 
-# So many filters that stop an element are shown one by one.
+# Up to this number, filters that stop an element are shown one by one.
 _FEW = 3
 
 
 def story_lines(
     configuration: Configuration, decision: Decision, missing: Collection[str] = (), *, verbose: bool = False
 ) -> Iterator[Line]:
-    """Return what happened, element by element.
+    """Yield what happened, element by element.
 
-    missing: fields, under Sysmon's names, that the event was asked about without being given them.
-    verbose: every filter that was asked; otherwise those that matched, or stopped something.
+    missing: Sysmon's names of fields that the event's description lacks. verbose: include every filter that was
+    evaluated; otherwise only those that matched or stopped something.
     """
     asked = {place: list(steps) for place, steps in groupby(decision.steps, lambda step: step.element.place)}
     for element in configuration.evaluation_order:
@@ -33,7 +33,7 @@ def story_lines(
         *steps, last = asked[element.place]
         yield Line(f"{element.onmatch}: {_outcome_text(element, last.outcome)}", element.place.line, strong=True)
         for operand_steps in _by_operand(steps):
-            if verbose or _tells(element, operand_steps):
+            if verbose or _is_relevant(element, operand_steps):
                 yield from _operand_lines(operand_steps, missing, verbose=verbose)
         if not verbose and element.relation == "and" and last.outcome == "no match":
             yield from _stop_lines(steps, missing)
@@ -55,7 +55,7 @@ def _outcome_text(element: Element, outcome: Outcome) -> str:
     return f"{QUANTITY['or']} {filters}: {'one matches' if outcome == 'match' else 'none matches'}"
 
 
-def _tells(element: Element, steps: list[Step]) -> bool:
+def _is_relevant(element: Element, steps: list[Step]) -> bool:
     """Return whether something in an operand matched or failed, or it is the Rule that stopped an AND element."""
     if any(step.outcome in ("match", "failed") for step in steps):
         return True
@@ -63,7 +63,7 @@ def _tells(element: Element, steps: list[Step]) -> bool:
 
 
 def _stop_lines(steps: list[Step], missing: Collection[str]) -> Iterator[Line]:
-    """Return, for an AND element, the filters of the field that stopped it. A Rule that did is reported already."""
+    """Yield, for an AND element, the filters of the field that stopped it; a Rule that did is already reported."""
     stop = steps[-1].filter if steps else None
     if stop is None:
         return
@@ -103,7 +103,7 @@ def _seen(step: Step, missing: Collection[str]) -> str:
 
 
 def verdict_lines(configuration: Configuration, decision: Decision, missing: Collection[str] = ()) -> Iterator[str]:
-    """Return whether it is logged, by which rule and name, and what the answer depends on that was not given."""
+    """Yield whether it is logged, by which rule and name, and missing fields on which the decision may depend."""
     yield f"=> logged, RuleName {decision.rule_name}" if decision.logged else "=> not logged"
     decided = _decided_by(decision)
     if decided is None:
@@ -111,18 +111,18 @@ def verdict_lines(configuration: Configuration, decision: Decision, missing: Col
     else:
         yield f"   decided by line {decided.place.line}: {markup(decided)}{_namer(decision, decided)}"
     if fields := asked_without(decision, missing):
-        yield f"   not given, and asked for on the way: {', '.join(fields)}; with them the answer may be another"
+        yield f"   tested but not given: {', '.join(fields)}; with them the decision may differ"
 
 
 def _decided_by(decision: Decision) -> Element | Operand | None:
-    """Return the filter, the AND Rule or the AND element that matched."""
+    """Return the filter, the AND Rule or the AND element that matched; None if none did."""
     if isinstance(decision.operand, Rule) and decision.operand.relation == "or":
         return next(step.filter for step in reversed(decision.steps) if step.filter)
     return decision.operand or decision.element
 
 
 def _namer(decision: Decision, decided: Element | Operand) -> str:
-    """Return which filter gave the name, where what decided does not have it itself."""
+    """Return text about the filter that set the name, if the deciding part does not have it itself."""
     if not decision.logged or decided.name == decision.rule_name:
         return ""
     named = [step for step in decision.steps if step.outcome == "match" and step.filter and step.filter.name]
@@ -134,13 +134,13 @@ def _namer(decision: Decision, decided: Element | Operand) -> str:
 
 
 def asked_without(decision: Decision, missing: Collection[str]) -> list[str]:
-    """Return the fields that were not given and that a filter asked for, in the order of asking."""
+    """Return the fields that were tested but not given, in the order of evaluation."""
     fields = dict.fromkeys(step.filter.field for step in decision.steps if step.filter)
     return [field for field in fields if field in missing]
 
 
-def told(decision: Decision, missing: Collection[str] = ()) -> dict[str, Any]:
-    """Return a decision for machines, with every step."""
+def to_dict(decision: Decision, missing: Collection[str] = ()) -> dict[str, Any]:
+    """Return a decision as values for JSON, with every step."""
     decided = _decided_by(decision)
     return {
         "logged": decision.logged,
@@ -149,11 +149,11 @@ def told(decision: Decision, missing: Collection[str] = ()) -> dict[str, Any]:
         if decided is None
         else {"line": decided.place.line, "column": decided.place.column, "text": markup(decided)},
         "asked_without": asked_without(decision, missing),
-        "steps": [_told(step) for step in decision.steps],
+        "steps": [_step_to_dict(step) for step in decision.steps],
     }
 
 
-def _told(step: Step) -> dict[str, Any]:
+def _step_to_dict(step: Step) -> dict[str, Any]:
     part = step.filter or step.operand or step.element
     kind = "filter" if step.filter else "rule" if step.operand else "element"
     return {"kind": kind, "line": part.place.line, "test": markup(part), "outcome": step.outcome, "text": step.text}

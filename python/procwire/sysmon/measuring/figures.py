@@ -29,11 +29,11 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Represent a rule and its figures."""
+    """Hold a rule and its figures."""
 
     rule: Element | Operand
     inside: tuple[Element | Operand, ...]
-    """What it stands in, from the outside: nothing, its element, or its element and Rule."""
+    """The parts that contain it, outermost first: none, its element, or its element and Rule."""
     figures: Figures
     logged_without: int
 
@@ -44,11 +44,11 @@ class Row:
 
     @property
     def element(self) -> Element:
-        """Return the element that it stands in, or is."""
+        """Return the element that contains the rule, or that is the rule."""
         return cast(Element, (*self.inside, self.rule)[0])
 
     def text(self, inherited: str = "") -> str:
-        """Return what it says; with its name, where that is not the inherited one."""
+        """Return the rule as text, with its name unless that is inherited."""
         return element_text(self.rule) if isinstance(self.rule, Element) else operand_text(self.rule, inherited)
 
     def to_dict(self) -> dict[str, str | int]:
@@ -69,7 +69,7 @@ class FilterCounts:
     filters: int
     never_matched: int
     never_decided: int
-    """Those that matched, and decided nothing."""
+    """Number of filters that matched but decided nothing."""
 
 
 def measure(configuration: Configuration, batches: Iterable[pa.RecordBatch]) -> Report:
@@ -83,8 +83,8 @@ def measure(configuration: Configuration, batches: Iterable[pa.RecordBatch]) -> 
 def rows(report: Report, order: FigureOrder = "file", *, never_matched: bool = False) -> list[Row]:
     """Return a row for each element, and each Rule and filter in it.
 
-    order: `alone` is by what changes without the rule. never_matched: only rules that never matched. Rules with the
-    same figure stay in the file's order.
+    order: `alone` sorts by what changes without the rule. never_matched: only rules that never matched. Rules with
+    equal figures stay in the file's order.
     """
     found = [row for row in _rows(report) if not (never_matched and row.figures.matched)]
     return found if order == "file" else sorted(found, key=lambda row: -_height(row.figures, order))

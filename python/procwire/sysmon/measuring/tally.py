@@ -1,4 +1,4 @@
-"""Add up the figures of each rule from events whose filters answer alike."""
+"""Add up the figures of each rule, once per group of events with equal results of all filters."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ __all__ = ["Figures", "Tally"]
 
 @dataclass(slots=True)
 class Figures:
-    """Count what a rule (a filter, a `<Rule>`, or an entire element) did, in events."""
+    """Count the events that a rule (a filter, a `<Rule>`, or an entire element) affects."""
 
     matched: int = 0
-    """That it matches, whatever the others do."""
+    """Events that it matches, whatever the others do."""
     decided: int = 0
-    """That it decided: the first element that matches does, and what in it was asked and matched."""
+    """Events that it decided: the first matching element decides, with the parts that were evaluated and matched."""
     more_without: int = 0
-    """That are not logged, and would be if it were not in the file."""
+    """Events that are not logged, but would be if the rule were not in the file."""
     fewer_without: int = 0
-    """That are logged, and would not be if it were not in the file."""
+    """Events that are logged, but would not be if the rule were not in the file."""
 
     def add_change(self, logged: bool, events: int) -> None:
-        """Count events that would not be logged without the rule, or the other way round."""
+        """Count events whose logging would change without the rule. logged: whether they are logged with it."""
         if logged:
             self.fewer_without += events
         else:
@@ -38,8 +38,8 @@ class Figures:
 class Tally:
     """Add up what a configuration's rules do.
 
-    A rule is left out as if it were not in the file: an element whose last rule it is stays, empty; a `<Rule>` whose
-    last filter it is goes with it. Without an element, the default is that of those that stay.
+    "Without a rule" means as if it were not in the file: an element that loses its last rule stays, empty; a `<Rule>`
+    that loses its last filter vanishes. Without an element, the default is that of the others.
     """
 
     def __init__(self, configuration: Configuration) -> None:
@@ -49,7 +49,7 @@ class Tally:
         self.events = self.logged = self.undecided = 0
 
     def add(self, hits: Hits, failed: frozenset[str], events: int) -> None:
-        """Count so many events with these hits (`matching.hits`), and these fields without a text."""
+        """Count `events` events with the same hits (`matching.hits`) and the same fields without a text."""
         counted = [counter.counted(hits, failed) for counter in self._counters]
         matching = [matches for matches, _ in counted]
         logged = self._fate(matching, self._default)
@@ -66,18 +66,18 @@ class Tally:
                 counter.own.add_change(logged, events)
 
     def _fate(self, matching: Sequence[bool], default: bool) -> bool:
-        """Return whether an event is logged, by which elements match."""
+        """Return whether an event is logged. matching: whether each element matches."""
         return self._counters[matching.index(True)].element.onmatch == "include" if True in matching else default
 
     def figures(self) -> dict[Place, Figures]:
-        """Return the figures of every element and all that is in it, by its place in the file."""
+        """Return the figures of every element and its parts, by place in the file."""
         return {place: found for counter in self._counters for place, found in counter.total().items()}
 
 
 class _Counter:
-    """Count for one element how often its filters answer in each way.
+    """Count how often each combination of results of one element's filters occurs.
 
-    asked: gives its filters, with the number of each, next.
+    asked: an iterator whose next items are the element's filters with their numbers.
     """
 
     def __init__(self, element: Element, configuration: Configuration, asked: Iterator[tuple[Filter, int]]) -> None:
@@ -88,11 +88,11 @@ class _Counter:
         self._filters = list(islice(asked, sum(1 for _ in element.filters)))
         self._numbers = frozenset(number for _, number in self._filters)
         self._fields = frozenset(filter_.field for filter_, _ in self._filters)
-        # Not the elements themselves: they are large, and there may be many.
+        # Do not store the elements' results themselves: they are large, and there may be many.
         self._counted: dict[tuple[Hits, frozenset[str]], tuple[bool, Figures]] = {}
 
     def counted(self, hits: Hits, failed: frozenset[str]) -> tuple[bool, Figures]:
-        """Return whether the element matches, and the figures to count in: the same where its filters answer alike."""
+        """Return whether the element matches, and the figures to count in, shared by events with equal results."""
         key = hits & self._numbers, failed & self._fields
         if key not in self._counted:
             self._counted[key] = self._answered(*key).matches, Figures()

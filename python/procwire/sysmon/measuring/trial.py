@@ -1,7 +1,7 @@
 """Measure what each rule does over many connections: how often it matches, decides, and alone decides.
 
-Events are counted by what the filters answer them (see `sysmon.config_filter`), and the rules are asked once for each
-combination of answers that occurs.
+Events are grouped by the results of all filters (see `sysmon.config_filter`), and the rules are evaluated once for each
+combination of results that occurs.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Report:
     events: int
     logged: int
     undecided: int
-    """Events that no element matches."""
+    """Number of events that no element matches."""
     figures: Mapping[Place, Figures]
-    """Of every element of NetworkConnect and all in it, by its place in the file."""
+    """Figures of every element of NetworkConnect and its parts, by place in the file."""
 
     def logged_without(self, place: Place) -> int:
         """Return how many events would be logged without the element, the `<Rule>` or the filter there."""

@@ -8,8 +8,8 @@
       ''                                                the default
     ), '')
 
-Elements stand in the order in which Sysmon asks them; each gives null where it does not match, `''` where it drops the
-event, and the rule's name where it logs it. `sysmon.evaluate` is the reference that tests hold this to.
+Elements are in Sysmon's order of evaluation; each is null if it does not match, `''` if it drops the event, and the
+rule's name if it logs the event. Tests compare this with `sysmon.evaluate`, the reference.
 """
 
 from __future__ import annotations

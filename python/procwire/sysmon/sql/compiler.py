@@ -1,4 +1,4 @@
-"""Combine the elements in SQL, in the order in which Sysmon asks them."""
+"""Combine the elements in SQL, in Sysmon's order of evaluation."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _DROP = "''"
 def compile_sql(configuration: Configuration, *, strict: bool = False) -> str:
     """Return the SQL expression for the name of an event's rule, over the standard column names.
 
-    It is null where the event is not logged, `-` where it is logged without a name, else the rule's name.
+    It is null if the event is not logged, `-` if it is logged without a name, else the rule's name.
 
-    strict: with Sysmon's bug of stale names, see `evaluate.decide`.
+    strict: reproduce Sysmon's bug of stale names, see `evaluate.decide`.
     """
     if not configuration.network_connect:
         return "CAST(NULL AS VARCHAR)"
@@ -38,10 +38,10 @@ class _Compiler:
         self._naming = Naming(self._matching)
         self._strict = strict
         self._stale: list[Name] = []
-        """Names that elements asked before may have left behind; the last comes first."""
+        """Names that elements evaluated before may have left behind, the last first."""
 
     def element(self, element: Element) -> str:
-        """Return null where the element does not match; empty for one that never does."""
+        """Return SQL that is null if the element does not match; an empty text for an element that never does."""
         if not element.operands:
             return ""
         branches = list(self._or_branches(element) if element.relation == "or" else self._and_branches(element))

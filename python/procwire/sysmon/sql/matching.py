@@ -16,9 +16,9 @@ _MOST_CHARACTERS = 16_000_000
 
 
 class Matching:
-    """Make the expressions; each is true where it matches, else false or null.
+    """Create the expressions; each is true if it matches, else false or null.
 
-    dns_lookup: False where host and port names are empty.
+    dns_lookup: False if host and port names are empty.
     """
 
     def __init__(self, dns_lookup: bool) -> None:
@@ -26,9 +26,9 @@ class Matching:
         self._left = _MOST_CHARACTERS
 
     def written(self, sql: str) -> str:
-        """Return a text after counting it: names repeat tests, and those of many rules would be their square.
+        """Return a text after counting its length: names repeat tests, so many rules would grow quadratically.
 
-        Raises UsageError for more than anyone reads.
+        Raises UsageError for more than anyone can read.
         """
         self._left -= len(sql)
         if self._left < 0:
@@ -51,7 +51,7 @@ class Matching:
             return self.test(operand)
         if operand.relation == "and":
             return joined("AND", self.tests(operand.filters))
-        # A field without a text ends a Rule: what stands behind it is no longer evaluated.
+        # A field without a text ends a Rule: later filters are not evaluated.
         known: set[str] = set()
         alternatives: list[str] = []
         for filter_ in operand.filters:
@@ -61,9 +61,9 @@ class Matching:
         return joined("OR", alternatives)
 
     def failures(self, operand: Operand, known: set[str]) -> Iterator[str]:
-        """Return when an operand that does not match asks for a field without a text, which ends its element.
+        """Yield SQL for when an operand that does not match tests a field without a text, which ends its element.
 
-        known: fields that have one, or the element would have ended before; what is certain now is added.
+        known: fields that must have a text, or the element would have ended before; newly certain ones are added.
         """
         before: list[str] = []
         ordered = isinstance(operand, Rule) and operand.relation == "and"

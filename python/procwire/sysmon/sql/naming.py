@@ -1,4 +1,4 @@
-"""Express rules' names in SQL: of what matches, and with Sysmon's bug of what has matched in part."""
+"""Express rules' names in SQL: of matching rules, and, to reproduce Sysmon's bug, of partly matching ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Name", "Naming", "either"]
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """Represent an SQL expression for a rule's name."""
+    """Hold an SQL expression for a rule's name."""
 
     sql: str
     certain: bool
@@ -25,7 +25,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Represent filters of one field that follow one another in an AND element, under one name."""
+    """Hold consecutive filters of one field and one name in an AND element."""
 
     filters: tuple[Filter, ...]
 
@@ -35,13 +35,13 @@ class _Run:
 
 
 class Naming:
-    """Make lists of names; the first that is not null is the one, see `either`."""
+    """Create lists of candidate names, of which the first that is not null counts, see `either`."""
 
     def __init__(self, matching: Matching) -> None:
         self._matching = matching
 
     def of(self, operand: Operand) -> list[Name]:
-        """Return the name that an operand gives when it matches; none where it has none."""
+        """Return the name that an operand sets when it matches; an empty list if it has none."""
         if isinstance(operand, Filter):
             return _named(operand.name)
         if operand.relation == "and":
@@ -56,7 +56,7 @@ class Naming:
         return [Name(case("", branches), certain=False)]
 
     def of_all(self, element: Element) -> list[Name]:
-        """Return the names that a matching AND element may give: the last filter that has matched and has a name."""
+        """Return the names that a matching AND element may set: that of the last filter that matched and has one."""
         candidates: list[Name] = []
         earlier: dict[str, list[str]] = {}
         runs = list(_runs(element))
@@ -65,7 +65,7 @@ class Naming:
             if isinstance(run, Rule):
                 candidates = [*self.of(run), *candidates]
                 continue
-            # Where a field has one run, it has matched.
+            # If a field has a single run, it has matched.
             sole = fields.count(run.field) == 1
             before = [] if sole else earlier.get(run.field, [])
             candidates = [*self._run_names(run, [], before, certain=sole), *candidates]
@@ -156,7 +156,7 @@ def _named(name: str) -> list[Name]:
 
 
 def either(candidates: Sequence[Name], otherwise: str = "'-'") -> str:
-    """Return the first that is not null."""
+    """Return SQL for the first candidate that is not null, else `otherwise`."""
     kept = []
     for candidate in candidates:
         kept.append(candidate.sql)

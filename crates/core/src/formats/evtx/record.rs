@@ -6,10 +6,11 @@ use super::binxml::Reader;
 use super::cursor::{Cursor, Result};
 use super::group::Group;
 use super::slots::{DOCUMENT, Slots, read_instance};
-use super::template::{Template, Templates, fill_row};
-use crate::format::{Verdict, is_sysmon};
+use super::template::{Template, Templates, fill_audit, fill_row};
+use crate::format::Verdict;
+use crate::shapes::audit;
 use crate::table::columns::{Place, Row, Tables};
-use crate::table::event::{Event, Events};
+use crate::table::event::{Event, Events, Provider};
 use crate::table::ledger::Ledger;
 use crate::table::schema::Field;
 use crate::table::value::{Value, push_utf16};
@@ -36,8 +37,8 @@ pub(crate) struct Decoder {
     inner: Slots,
     /// Records of the current chunk that have not become rows yet, by event.
     groups: [Group; Event::COUNT],
-    /// The last provider's name and whether it is Sysmon: usually the next record has the same.
-    provider: (Vec<u8>, bool),
+    /// The last provider and its name: usually the next record has the same.
+    provider: (Vec<u8>, Provider),
 }
 
 impl Decoder {
@@ -48,7 +49,7 @@ impl Decoder {
             outer: Slots::default(),
             inner: Slots::default(),
             groups: Default::default(),
-            provider: (Vec::new(), false),
+            provider: (Vec::new(), Provider::Other),
         }
     }
 
@@ -100,18 +101,22 @@ impl Decoder {
     ) -> Result<Option<Verdict>> {
         let chunk = cursor.chunk;
         let Some(outer) = instance(&mut cursor, &mut self.templates, &mut self.outer)? else { return Ok(None) };
-        let is_sysmon = match outer.is_sysmon {
-            Some(is_sysmon) => is_sysmon,
+        let provider = match outer.provider {
+            Some(provider) => provider,
             None => match outer.value(Field::ProviderName, &self.outer, chunk) {
                 Some(Value::Utf16(name)) => known_provider(&mut self.provider, name),
                 _ => return Ok(None),
             },
         };
         let Some(Value::Int(event_id)) = outer.value(Field::EventId, &self.outer, chunk) else { return Ok(None) };
-        let verdict = Verdict::new(is_sysmon, Some(event_id), out.events());
+        let verdict = Verdict::new(provider, Some(event_id), out.events());
         let Verdict::Asked(event) = verdict else {
             return Ok(outer.is_regular.then_some(verdict));
         };
+        // Its values are not those of the columns.
+        if provider != Provider::Sysmon {
+            return Ok(None);
+        }
         let Some((DOCUMENT, document)) = outer.nested().and_then(|index| self.outer.get(index)) else {
             return Ok(None);
         };
@@ -132,11 +137,11 @@ impl Decoder {
 }
 
 #[inline]
-fn known_provider(last: &mut (Vec<u8>, bool), name: &[u8]) -> bool {
+fn known_provider(last: &mut (Vec<u8>, Provider), name: &[u8]) -> Provider {
     if last.0 != name {
         let mut text = Vec::new();
         push_utf16(name, &mut text);
-        *last = (name.to_vec(), is_sysmon(&String::from_utf8_lossy(&text)));
+        *last = (name.to_vec(), Provider::of(&String::from_utf8_lossy(&text)));
     }
     last.1
 }
@@ -170,6 +175,10 @@ fn general(cursor: Cursor<'_>, place: Place, out: &mut Tables, ledger: &mut Ledg
     }
     let verdict = verdict(provider, row.get(Field::EventId), out.events()).unwrap_or(Verdict::OtherProvider);
     if let Verdict::Asked(event) = verdict {
+        if event.provider() == Provider::Audit {
+            fill_audit(&content, &mut row);
+        }
+        audit::complete(event, &mut row);
         out.of(event).push(&row, place, ledger);
     }
     Ok(verdict)

@@ -7,8 +7,9 @@ use std::rc::Rc;
 use super::binxml::{Content, Element, Reader};
 use super::cursor::Result;
 use super::slots::{Definition, Slots, scalar};
-use crate::format::is_sysmon;
+use crate::shapes::audit;
 use crate::table::columns::Row;
+use crate::table::event::Provider;
 use crate::table::schema::Field;
 use crate::table::value::Value;
 
@@ -46,13 +47,28 @@ fn system<'t, 'a>(part: &'t Element<'a>, leaf: &mut impl FnMut(Field, &'t [Conte
 }
 
 fn event_data<'t, 'a>(data: &'t Element<'a>, leaf: &mut impl FnMut(Field, &'t [Content<'a>])) {
-    let name = data.attributes.iter().find(|(name, _)| name == "Name");
-    let field = match name.map(|(_, value)| value.as_slice()) {
-        Some([Content::Text(name)]) => Field::from_data_name(name),
-        _ => None,
-    };
-    if let Some(field) = field.filter(|_| data.name == "Data") {
+    if let Some(field) = data_name(data).and_then(Field::from_data_name) {
         leaf(field, &data.content);
+    }
+}
+
+/// The name of a `<Data Name="...">`.
+fn data_name<'t>(data: &'t Element<'_>) -> Option<&'t str> {
+    let name = data.attributes.iter().find(|(name, _)| name == "Name").filter(|_| data.name == "Data");
+    match name.map(|(_, value)| value.as_slice()) {
+        Some([Content::Text(name)]) => Some(name),
+        _ => None,
+    }
+}
+
+/// Copy the security audit's own fields into a row, in place of fields of Sysmon's with the same names.
+pub(crate) fn fill_audit<'t>(content: &'t [Content<'_>], row: &mut Row<'t>) {
+    let events = elements(content).filter(|element| element.name == "Event");
+    let parts = events.flat_map(|event| elements(&event.content)).filter(|part| part.name == "EventData");
+    for data in parts.flat_map(|part| elements(&part.content)) {
+        if let Some(field) = data_name(data).and_then(audit::field) {
+            row.set(field, leaf_value(&data.content));
+        }
     }
 }
 
@@ -87,20 +103,20 @@ pub(crate) struct Template {
     nested: Vec<u16>,
     /// Whether the slots hold everything; if not, records take the general path.
     pub(crate) is_regular: bool,
-    /// Whether the provider is Sysmon; None if the template does not name it.
-    pub(crate) is_sysmon: Option<bool>,
+    /// The provider; None if the template does not name it.
+    pub(crate) provider: Option<Provider>,
 }
 
 impl Template {
     fn compile(content: &[Content<'_>]) -> Self {
         let sources = vec![Source::Nowhere; Field::COUNT];
-        let mut template = Template { sources, nested: Vec::new(), is_regular: true, is_sysmon: None };
+        let mut template = Template { sources, nested: Vec::new(), is_regular: true, provider: None };
         leaves(content, &mut |field, content| {
             let source = match content {
                 [Content::Slot(index)] => Source::Slot(*index),
                 [Content::Text(text)] => {
                     if field == Field::ProviderName {
-                        template.is_sysmon = Some(is_sysmon(text));
+                        template.provider = Some(Provider::of(text));
                     }
                     Source::Literal(text.to_string())
                 }

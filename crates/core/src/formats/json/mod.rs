@@ -9,13 +9,15 @@ use std::sync::Arc;
 use bumpalo::Bump;
 
 use crate::format::{
-    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, Pending, Verdict, add_overlong,
-    count_lines, warn_invalid_utf8,
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, Pending, UNKNOWN_FORMAT, Verdict,
+    add_overlong, count_lines, warn_invalid_utf8,
 };
 use crate::shapes::keys::{Keys, Scope};
 use crate::shapes::record::{Nested, Record};
+use crate::shapes::search::{Found, Part, Search, may_carry};
+use crate::shapes::tree::Node;
 use crate::table::columns::{Place, Row, Tables};
-use crate::table::event::Events;
+use crate::table::event::{Event, Events};
 use crate::table::ledger::Ledger;
 
 pub(crate) mod parse;
@@ -37,8 +39,45 @@ pub(crate) fn read_event<'a>(
     let mut record = Record::new(arena, asked, nested);
     read_into(json, Scope::Record, &mut record)?;
     let verdict = record.resolve()?;
+    if !record.is_settled(verdict) && may_carry(json) {
+        match find(json, arena, asked, nested) {
+            Some(Found::Record(verdict, found)) => {
+                *row = *found;
+                return Ok(verdict);
+            }
+            Some(Found::Several(parts)) => match parts[..] {
+                [part] if part.text.len() < json.len() => {
+                    return nested.read_line(part.text, arena, row, asked).map(|found| found.unwrap_or(verdict));
+                }
+                _ => return Err(format!("found {} records in one text, expected one", parts.len())),
+            },
+            Some(Found::Unreadable(reason)) => return Err(reason),
+            Some(Found::Nothing) | None => {}
+        }
+    }
+    if let Verdict::Asked(event) = verdict
+        && !record.is_event(event)
+    {
+        return Err(unreadable(event));
+    }
     *row = record.row().clone();
     Ok(verdict)
+}
+
+fn unreadable(event: Event) -> String {
+    format!("found an event {} without its fields, expected them under known keys or in a text", event.id())
+}
+
+/// Search the object for an event, whatever its shape is; None if it is no JSON.
+fn find<'a>(json: &'a str, arena: &'a Bump, asked: Events, nested: &'static dyn Nested) -> Option<Found<'a>> {
+    let node = read_tree(json, arena, nested)?;
+    Some(Search::new(json, arena, asked, nested).find(node))
+}
+
+/// Read a document of unknown shape; None if it is no JSON.
+pub(crate) fn read_tree<'a>(json: &'a str, arena: &'a Bump, nested: &'static dyn Nested) -> Option<Node<'a>> {
+    let mut record = Record::new(arena, Events::ALL, nested);
+    parse::read_tree(json, 0, &mut record).ok()
 }
 
 /// Read one JSON object, whose keys have their meaning in `scope`, into `record`.
@@ -155,6 +194,17 @@ fn last_line_end(bytes: &[u8], from: usize) -> Option<usize> {
         .map(|at| at + 1)
 }
 
+/// The length of the line `Record 4711` that `evtx_dump` writes before each record; None if it is another line.
+pub(crate) fn heading_len(bytes: &[u8]) -> Option<usize> {
+    let rest = bytes.strip_prefix(b"Record ")?;
+    let end = memchr::memchr(b'\n', &rest[..rest.len().min(MAX_HEADING)])?;
+    let number = rest[..end].trim_ascii_end();
+    (!number.is_empty() && number.iter().all(u8::is_ascii_digit)).then_some(b"Record ".len() + end + 1)
+}
+
+/// More digits than a number of a record has.
+const MAX_HEADING: usize = 24;
+
 struct JsonDecoder {
     nested: &'static dyn Nested,
 }
@@ -171,7 +221,7 @@ impl Decode for JsonDecoder {
 }
 
 /// The deepest nesting of wrappers that is followed.
-const MAX_WRAPPERS: usize = 4;
+const MAX_WRAPPERS: usize = 8;
 
 struct Reader<'b> {
     keys: Keys,
@@ -190,6 +240,11 @@ impl Reader<'_> {
         while let Some(next) = bytes[at..].iter().position(|byte| !is_between(*byte)) {
             line += count_lines(&bytes[at..at + next]);
             at += next;
+            if let Some(heading) = heading_len(&bytes[at..]) {
+                at += heading;
+                line += 1;
+                continue;
+            }
             let place = Place { offset: offset + at as u64, line: Some(line), recovered: false };
             let (end, lines) = self.record(text, at, place, wrappers);
             line += lines;
@@ -239,8 +294,64 @@ impl Reader<'_> {
             // Bytes behind the record do not make it broken.
             Err(broken) => Err(broken.describe(&text[..end])),
         };
-        self.account(verdict, record.row(), place);
+        match verdict {
+            Ok(verdict) if !record.is_settled(verdict) => {
+                self.search(arena, &text[start..end], verdict, &record, place, wrappers);
+            }
+            verdict => self.account(verdict, record.row(), place),
+        }
         ((end, lines), None)
+    }
+
+    /// Search a record whose shape is unknown.
+    #[cold]
+    fn search(
+        &mut self,
+        arena: &Bump,
+        json: &str,
+        verdict: Verdict,
+        record: &Record<'_>,
+        place: Place,
+        wrappers: usize,
+    ) {
+        let found = match may_carry(json) {
+            true => find(json, arena, self.out.events(), self.nested).unwrap_or(Found::Nothing),
+            false => Found::Nothing,
+        };
+        match found {
+            Found::Record(verdict, row) => self.account(Ok(verdict), &row, place),
+            Found::Several(parts) if wrappers < MAX_WRAPPERS => self.parts(arena, json, &parts, place, wrappers),
+            Found::Unreadable(reason) => self.add_unknown(place, reason),
+            _ => match verdict {
+                Verdict::Asked(event) if !record.is_event(event) => self.add_unknown(place, unreadable(event)),
+                verdict => self.account(Ok(verdict), record.row(), place),
+            },
+        }
+    }
+
+    /// Read the records of a document.
+    fn parts(&mut self, arena: &Bump, json: &str, parts: &[Part<'_>], place: Place, wrappers: usize) {
+        let (mut at, mut line) = (0, place.line.unwrap_or_default());
+        for part in parts {
+            line += count_lines(&json.as_bytes()[at..part.start]);
+            at = part.start;
+            let place = Place { offset: place.offset + at as u64, line: Some(line), ..place };
+            if part.text.starts_with('{') {
+                self.records(part.text, place.offset, line, wrappers + 1);
+                continue;
+            }
+            let mut row = Row::default();
+            match self.nested.read_line(part.text, arena, &mut row, self.out.events()) {
+                Ok(None) => self.account(Ok(Verdict::OtherProvider), &row, place),
+                Ok(Some(verdict)) => self.account(Ok(verdict), &row, place),
+                Err(reason) => self.account(Err(reason), &row, place),
+            }
+        }
+    }
+
+    fn add_unknown(&mut self, place: Place, reason: String) {
+        self.ledger.records += 1;
+        self.ledger.damage.add(UNKNOWN_FORMAT, place.offset, place.line, || reason);
     }
 
     fn account(&mut self, verdict: Result<Verdict, String>, row: &Row<'_>, place: Place) {

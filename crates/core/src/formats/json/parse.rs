@@ -1,10 +1,13 @@
 //! One JSON object, read in one pass over its bytes: looks up keys, stores the values that matter in the [`Record`],
-//! and skips the rest.
+//! and skips the rest. An object of unknown shape is read again as a tree.
+
+use bumpalo::collections::Vec as BumpVec;
 
 use super::split::MAX_DEPTH;
 use crate::shapes::keys::{Keys, Scope, Slot, inner_scope};
 use crate::shapes::record::{Record, Scalar};
 use crate::shapes::text::Text;
+use crate::shapes::tree::{Node, Tree};
 
 /// Where the text stops being JSON, and what was expected there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +41,17 @@ pub(crate) fn read_object<'a>(
     let mut parser = Parser { text, bytes: text.as_bytes(), at: start, depth: 0, lines: 0, keys, record };
     parser.object(scope)?;
     Ok((parser.at, parser.lines))
+}
+
+/// More values than any record has, and than memory is used for.
+const MAX_NODES: usize = 1 << 20;
+
+/// Read the value that begins at `start` of `text` as a tree in `record`'s arena.
+pub(crate) fn read_tree<'a>(text: &'a str, start: usize, record: &mut Record<'a>) -> Result<Node<'a>, Broken> {
+    let mut keys = Keys::uncached();
+    let mut parser = Parser { text, bytes: text.as_bytes(), at: start, depth: 0, lines: 0, keys: &mut keys, record };
+    parser.skip_blanks();
+    parser.node(&mut { MAX_NODES })
 }
 
 /// Strings of up to this many words of eight bytes are searched inline.
@@ -196,6 +210,70 @@ impl<'a> Parser<'a, '_> {
             Ok(()) => Ok(()),
             Err(expected) => self.broken(expected),
         }
+    }
+
+    fn node(&mut self, left: &mut usize) -> Result<Node<'a>, Broken> {
+        let Some(fewer) = left.checked_sub(1) else { return self.broken("fewer values") };
+        *left = fewer;
+        let start = self.at;
+        let value = match self.peek() {
+            b'{' => self.object_node(left)?,
+            b'[' => self.list_node(left)?,
+            b'"' => {
+                let string = self.string()?;
+                Tree::Leaf(Scalar::Text(self.text(string)))
+            }
+            _ => Tree::Leaf(self.scalar()?),
+        };
+        Ok(Node { start, end: self.at, value })
+    }
+
+    fn object_node(&mut self, left: &mut usize) -> Result<Tree<'a>, Broken> {
+        let arena = self.record.arena();
+        let mut members = BumpVec::new_in(arena);
+        self.deeper()?;
+        while self.peek() != b'}' {
+            if self.peek() != b'"' {
+                return self.broken("a key");
+            }
+            let key = self.string()?;
+            let Ok(key) = self.text(key).get(arena) else { return self.broken("a key with proper escapes") };
+            self.skip_blanks();
+            if self.peek() != b':' {
+                return self.broken("a colon");
+            }
+            self.at += 1;
+            self.skip_blanks();
+            members.push((key, self.node(left)?));
+            self.skip_blanks();
+            match self.peek() {
+                b',' => self.at += 1,
+                b'}' => break,
+                _ => return self.broken("a comma or the object's end"),
+            }
+            self.skip_blanks();
+        }
+        self.at += 1;
+        self.depth -= 1;
+        Ok(Tree::Object(members.into_bump_slice()))
+    }
+
+    fn list_node(&mut self, left: &mut usize) -> Result<Tree<'a>, Broken> {
+        let mut elements = BumpVec::new_in(self.record.arena());
+        self.deeper()?;
+        while self.peek() != b']' {
+            elements.push(self.node(left)?);
+            self.skip_blanks();
+            match self.peek() {
+                b',' => self.at += 1,
+                b']' => break,
+                _ => return self.broken("a comma or the list's end"),
+            }
+            self.skip_blanks();
+        }
+        self.at += 1;
+        self.depth -= 1;
+        Ok(Tree::List(elements.into_bump_slice()))
     }
 
     /// Read a list: of records, of `{Name, text}`, of values without names, or one whose last value wins.

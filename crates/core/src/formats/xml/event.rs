@@ -4,8 +4,9 @@ use bumpalo::Bump;
 
 use super::markup::{Item, Reader, Tag, found, shorten, unescape};
 use crate::format::Verdict;
+use crate::shapes::audit;
 use crate::table::columns::Row;
-use crate::table::event::{Event, Events};
+use crate::table::event::{Event, Events, Provider};
 use crate::table::schema::Field;
 use crate::table::value::{Value, parse_int};
 
@@ -14,6 +15,20 @@ use crate::table::value::{Value, parse_int};
 /// An event that was not requested is read only as far as needed to know that. The error says what was found and what
 /// was expected.
 pub fn read_event<'a>(xml: &'a str, arena: &'a Bump, row: &mut Row<'a>, asked: Events) -> Result<Verdict, String> {
+    let verdict = read_fields(xml, arena, row, asked)?;
+    if let Verdict::Asked(event) = verdict {
+        audit::complete(event, row);
+    }
+    Ok(verdict)
+}
+
+/// [`read_event`] without [`audit::complete`]: the values of `row` are those of the log.
+pub(super) fn read_fields<'a>(
+    xml: &'a str,
+    arena: &'a Bump,
+    row: &mut Row<'a>,
+    asked: Events,
+) -> Result<Verdict, String> {
     let mut reader = Reader::new(xml);
     let event = first_tag(&mut reader)?;
     if event.name != "Event" {
@@ -99,8 +114,9 @@ fn read_attributes<'a>(tag: Tag<'a>, arena: &'a Bump, row: &mut Row<'a>) -> Resu
 
 fn read_event_data<'a>(reader: &mut Reader<'a>, arena: &'a Bump, row: &mut Row<'a>) -> Result<(), String> {
     let mut unnamed = Unnamed::default();
+    let field_of = field_names(row);
     loop {
-        while let Some((field, text)) = reader.usual_datum(Field::from_data_name) {
+        while let Some((field, text)) = reader.usual_datum(field_of) {
             row.set(field, Value::Text(unescape(text, arena)?));
             unnamed.among += 1;
         }
@@ -125,13 +141,25 @@ fn read_datum<'a>(
         return Ok(());
     };
     unnamed.among += 1;
-    match Field::from_data_name(name) {
-        Some(field) => {
-            let text = reader.value(tag, arena)?;
-            row.set(field, Value::Text(text));
-            Ok(())
-        }
+    let behind = reader.rest();
+    let read = match field_names(row)(name) {
+        Some(field) => reader.value(tag, arena).map(|text| row.set(field, Value::Text(text))),
         None => reader.skip(tag),
+    };
+    let Err(broken) = read else { return Ok(()) };
+    *reader = Reader::new(behind);
+    let text = reader.unescaped_value(tag).ok_or(broken)?;
+    if let Some(field) = Field::from_data_name(name) {
+        row.set(field, Value::Text(unescape(text, arena)?));
+    }
+    Ok(())
+}
+
+/// The fields that the provider's names of `EventData` stand for.
+fn field_names(row: &Row<'_>) -> fn(&str) -> Option<Field> {
+    match row.get(Field::ProviderName) {
+        Value::Text(provider) if Provider::of(provider) == Provider::Audit => audit::field,
+        _ => Field::from_data_name,
     }
 }
 

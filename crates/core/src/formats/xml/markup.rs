@@ -59,6 +59,11 @@ impl<'a> Reader<'a> {
         Reader(xml)
     }
 
+    /// What is not read yet.
+    pub(super) fn rest(&self) -> &'a str {
+        self.0
+    }
+
     /// Return the next item; None at the end.
     pub(super) fn item(&mut self) -> Result<Option<Item<'a>>, String> {
         loop {
@@ -154,6 +159,22 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The text in the element that `tag` opens, although it holds a `<` that is not escaped, as Sysmon for Linux writes
+    /// it: up to the end tag before the next tag. None if it is not clear where it ends.
+    pub(super) fn unescaped_value(&mut self, tag: Tag<'a>) -> Option<&'a str> {
+        for at in memmem::find_iter(self.0.as_bytes(), "</") {
+            let (name, rest) = split_once(&self.0[at + 2..], b'>')?;
+            if local(name.trim_ascii_end()) == tag.name {
+                let text = &self.0[..at];
+                let is_clear =
+                    text.contains('<') && !text.contains("<Data") && rest.trim_ascii_start().starts_with('<');
+                self.0 = if is_clear { rest } else { self.0 };
+                return is_clear.then_some(text);
+            }
+        }
+        None
+    }
+
     /// Text up to the next markup.
     fn text(&mut self) -> &'a str {
         let end = memchr(b'<', self.0.as_bytes()).unwrap_or(self.0.len());
@@ -222,7 +243,7 @@ fn same(name: &str, expected: &str) -> Result<(), String> {
     Err(found(&format!("</{}>", shorten(name)), &format!("</{}>", shorten(expected))))
 }
 
-fn cut_off(name: &str) -> String {
+pub(super) fn cut_off(name: &str) -> String {
     found("the end", &format!("</{}>", shorten(name)))
 }
 
@@ -237,7 +258,7 @@ pub(super) fn shorten(text: &str) -> &str {
 }
 
 /// `text` with its references resolved; borrowed unchanged if it has none.
-pub(super) fn unescape<'a>(text: &'a str, arena: &'a Bump) -> Result<&'a str, String> {
+pub(crate) fn unescape<'a>(text: &'a str, arena: &'a Bump) -> Result<&'a str, String> {
     if memchr(b'&', text.as_bytes()).is_none() {
         return Ok(text);
     }
@@ -249,15 +270,25 @@ pub(super) fn unescape<'a>(text: &'a str, arena: &'a Bump) -> Result<&'a str, St
 /// A reference ends with `;`, or with the space with which Azure's Syslog table replaces it.
 fn unescape_into(text: &str, out: &mut BumpString<'_>) -> Result<(), String> {
     let mut rest = text;
-    while let Some((before, reference)) = rest.split_once('&') {
+    while let Some((before, behind)) = rest.split_once('&') {
         out.push_str(before);
-        let resolved = reference.split_once([';', ' ']).and_then(|(name, behind)| Some((resolve(name)?, behind)));
-        let Some((symbol, behind)) = resolved else {
-            let name = reference.split([';', ' ']).next().unwrap_or_default();
-            return Err(found(&format!("entity &{};", shorten(name)), "a predefined one or a character reference"));
+        let len = behind.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'#').count();
+        let (name, end) = (&behind[..len], behind.as_bytes().get(len));
+        rest = match (end, resolve(name)) {
+            (Some(b';' | b' '), Some(symbol)) => {
+                out.push(symbol);
+                &behind[len + 1..]
+            }
+            (Some(b';'), None) if len > 0 => {
+                let entity = format!("entity &{};", shorten(name));
+                return Err(found(&entity, "a predefined one or a character reference"));
+            }
+            // Sysmon for Linux does not escape what it writes: this is no reference.
+            _ => {
+                out.push('&');
+                behind
+            }
         };
-        out.push(symbol);
-        rest = behind;
     }
     out.push_str(rest);
     Ok(())
@@ -308,7 +339,10 @@ mod tests {
         let text = "C:\\a b;c";
         assert!(std::ptr::eq(unescape(text, &arena).unwrap(), text));
         assert_eq!(unescape("&lt;a&#x20;b&gt;", &arena).unwrap(), "<a b>");
-        assert!(unescape("a&b", &arena).unwrap_err().starts_with("found entity &b;"));
+        assert!(unescape("a&b;", &arena).unwrap_err().starts_with("found entity &b;"));
+        for text in ["a&b", "a & b", "a&&", "&b=1;c"] {
+            assert_eq!(unescape(text, &arena).unwrap(), text);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod event;
 mod markup;
+mod objects;
 mod records;
 mod skeleton;
 
@@ -9,19 +10,42 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 
+use self::event::read_fields;
 pub use self::event::{read_data, read_event};
+pub(crate) use self::markup::unescape;
+use self::objects::{Objects, is_root};
 use self::records::{End, Record, Records, is_plain, last_end};
 use self::skeleton::Skeletons;
 use crate::format::{
     BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, OVERLONG_RECORD, Pending, Verdict,
     count_lines, warn_invalid_utf8,
 };
+use crate::shapes::audit;
+use crate::shapes::record::Nested;
 use crate::table::columns::{Place, Row, Tables};
 use crate::table::ledger::Ledger;
 
 /// The XML format.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Xml;
+pub struct Xml {
+    nested: &'static dyn Nested,
+    kind: Kind,
+}
+
+/// What the root element holds.
+enum Kind {
+    /// Not known yet.
+    Unknown,
+    /// Events.
+    Events,
+    /// PowerShell's objects.
+    Objects(Objects),
+}
+
+impl Xml {
+    pub(crate) fn new(nested: &'static dyn Nested) -> Self {
+        Xml { nested, kind: Kind::Unknown }
+    }
+}
 
 struct XmlDecoder;
 
@@ -31,6 +55,16 @@ impl Format for Xml {
     }
 
     fn cut(&mut self, pending: Pending<'_>, ledger: &mut Ledger) -> Cut {
+        if let Kind::Unknown = self.kind {
+            self.kind = match is_root(pending.bytes) {
+                Some(true) => Kind::Objects(Objects::default()),
+                None if !pending.at_end && pending.bytes.len() < MAX_RECORD_BYTES => return Cut::More,
+                _ => Kind::Events,
+            };
+        }
+        if let Kind::Objects(objects) = &mut self.kind {
+            return objects.cut(pending, ledger);
+        }
         if pending.at_end {
             return Cut::Take(pending.bytes.len());
         }
@@ -42,7 +76,10 @@ impl Format for Xml {
     }
 
     fn decoder(&self) -> Arc<dyn Decode> {
-        Arc::new(XmlDecoder)
+        match self.kind {
+            Kind::Objects(_) => objects::decoder(self.nested),
+            _ => Arc::new(XmlDecoder),
+        }
     }
 }
 
@@ -105,20 +142,33 @@ fn decode_event(
     };
     let mut row = Row::default();
     if !lossy && let Some(event) = skeletons.read(xml, &mut row) {
+        audit::complete(event, &mut row);
         return out.of(event).push(&row, place, ledger);
     }
     let mut row = Row::default();
-    match read_event(xml, arena, &mut row, out.events()) {
+    match read_fields(xml, arena, &mut row, out.events()) {
         Ok(Verdict::Asked(event)) => {
-            out.of(event).push(&row, place, ledger);
             if lossy {
                 warn_invalid_utf8(place, ledger);
             } else {
                 skeletons.learn(xml, &row, event);
             }
+            audit::complete(event, &mut row);
+            out.of(event).push(&row, place, ledger);
         }
         Ok(other) => other.count(ledger),
         Err(detail) => ledger.damage.add(BROKEN_RECORD, place.offset, place.line, || detail),
+    }
+}
+
+/// What stands before the quotation marks of the first attribute, if they are not XML's own: one of CSV's, which doubles
+/// them, or a backslash of JSON's.
+pub(crate) fn escaped_quotes(xml: &[u8]) -> Option<u8> {
+    let equals = memchr::memchr(b'=', xml)?;
+    match xml.get(equals + 1..)? {
+        [b'"', b'"', next, ..] if !matches!(next, b'>' | b'/' | b' ') => Some(b'"'),
+        [b'\\', b'"', ..] => Some(b'\\'),
+        _ => None,
     }
 }
 
