@@ -35,7 +35,7 @@ __all__ = ["batch_recorder", "enrichment", "envelope", "open_outputs", "selectio
 
 
 def selections_of(settings: RecordingSettings) -> list[Selection | None]:
-    """Return for each output what it gets of a batch, see `outputs.live_selection`. Raises UsageError."""
+    """Return each output's selection of a batch, see `outputs.live_selection`. Raises UsageError."""
     from procwire.recorder.outputs import live_selection
 
     return [
@@ -97,7 +97,7 @@ def open_outputs(
     notify: Notify,
     stack: ExitStack,
 ) -> list[SelectedOutput]:
-    """Open the outputs, each with a ledger of its own; `stack` closes them.
+    """Open the outputs, each with its own ledger; `stack` closes them.
 
     Raises UsageError, which names the account, if one cannot be written.
     """
@@ -138,9 +138,9 @@ def _open_sink(
 
 
 def enrichment(settings: RecordingSettings, rules: LiveRules | None, stack: ExitStack) -> list[Step]:
-    """Return the steps that add names to a batch; `stack` closes what they look up in.
+    """Return the steps that add names to a batch; `stack` closes their resources.
 
-    rules: of a configuration, which may forbid names of hosts and ports.
+    rules: a configuration's rules, which may disable names of hosts and ports.
     """
     from procwire.enrich import ContainerIds, HostNames, PortNames, UserNames
 
@@ -151,14 +151,14 @@ def enrichment(settings: RecordingSettings, rules: LiveRules | None, stack: Exit
         return [users, ports, hosts, ContainerIds()]
 
     def names(batch: pa.RecordBatch) -> pa.RecordBatch:
-        # Otherwise nothing is to be looked up; what the sensor gave is blanked by the rules.
+        # Without DnsLookup nothing is looked up; the rules empty the names from the sensor.
         return hosts(ports(batch)) if rules.dns_lookup else batch
 
     return [users, names, ContainerIds()]
 
 
 def envelope(record_ids: RecordIds | FreshIds) -> Step:
-    """Return the step that numbers rows, and makes events of them."""
+    """Return the step that numbers rows, and adds the columns of `System`."""
     import socket
 
     from procwire.enrich import Envelope

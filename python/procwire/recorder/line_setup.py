@@ -62,7 +62,7 @@ def _takes_lines(target: Target) -> bool:
     if target.to_stdout:
         return not sys.stdout.isatty()
     try:
-        # A terminal is sent nothing that it would obey.
+        # A terminal must not receive text that it would execute.
         return target.path is None or not stat.S_ISCHR(target.path.stat().st_mode)
     except OSError:
         return True
@@ -165,14 +165,14 @@ def line_recorder(
 def _logged_images(images: list[str] | None) -> Callable[[str | None], bool]:
     if images is None:
         return lambda _: True
-    # Only now: a recording without `-n` has not imported it, and may no longer be able to.
+    # Import only now: a recording without `-n` has not imported it, and may no longer be able to.
     from procwire.recorder.images import logged_images
 
     return logged_images(images)
 
 
 def _decisions(configured: LiveRules | None, predicate: Where | None) -> Decisions | None:
-    """Return what decides which rows are written; None if all are."""
+    """Return the decisions about which rows are written; None if all are."""
     if configured is None and predicate is None:
         return None
     from procwire.recorder.deciding import Decisions
@@ -183,7 +183,7 @@ def _decisions(configured: LiveRules | None, predicate: Where | None) -> Decisio
 def _losses(
     settings: RecordingSettings, fields: tuple[Field, ...], constants: dict[str, str | int], start: Callable[[], str]
 ) -> LineLosses:
-    """Return what makes the lines that report losses."""
+    """Return a function that makes the lines that report losses."""
     from procwire.enrich.envelope import ERROR
     from procwire.sinks.forms import DESCRIPTION, STAMP, loss_form, loss_text
     from procwire.sources.sensor import LineForm

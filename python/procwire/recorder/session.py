@@ -1,7 +1,7 @@
-"""Run a recording: set up all that needs root first, then give root up, then record.
+"""Run a recording: set up everything that needs root, drop root, then record.
 
-This changes its process for good: the umask, the capabilities, the account. Python users' recordings therefore have a
-process of their own, see `process`.
+This permanently changes its process: the umask, the capabilities, the account. Python users' recordings therefore have
+their own process, see `process`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ __all__ = ["RecordingResult", "record"]
 
 @dataclass(frozen=True, slots=True)
 class RecordingResult:
-    """Hold what became of a recording."""
+    """Hold the result of a recording."""
 
     ledger: RecordingLedger
     """What was captured, filtered, written and lost; final."""
@@ -66,11 +66,10 @@ def record(
 
     Call it in the main thread of a process that has no other thread, and has not imported Arrow.
 
-    notify: receives all that there is to say. stdout: opens it, if an output is stdout. stop: called several times a
-    second.
+    notify: receives all notices. stdout: opens stdout, if an output needs it. stop: called several times a second.
 
-    Raises UsageError for settings that cannot be used, and RecordError if this machine cannot be recorded, or root not
-    be given up. Raises OSError if an output that is no file (stdout) cannot be written.
+    Raises UsageError for settings that cannot be used, and RecordError if this machine cannot be recorded, or root
+    cannot be dropped. Raises OSError if an output that is not a file (stdout) cannot be written.
     """
     check_files(settings)
     if sys.platform != "linux":
@@ -81,9 +80,9 @@ def record(
         hand_over(settings.lake, settings.user)
     keep_memory_small()
     account = _account(settings)
-    # Whoever makes files and folders of a recording: they are for the account and its group.
+    # Files and folders of a recording are for the account and its group, whoever creates them.
     os.umask(os.umask(0) | 0o027)
-    # Who becomes another account keeps its rights until then.
+    # A process that changes its account keeps its privileges until then.
     rights = KeptRights() if account is None else None
     # Before anything begins a thread, as importing Arrow does.
     lock_privileges()
@@ -98,7 +97,7 @@ def record(
         if settings.ledger is not None:
             ledger_file = stack.enter_context(open_ledger(settings.ledger, account))
         opened = (rights or KeptRights()).begin(partial(open_source, settings))
-        # Meanwhile: the kernel checks programs for as long as this takes.
+        # Import while the kernel verifies the programs, which takes as long.
         import_all(settings, lines=selections is None)
         source, ledger = opened()
         stack.callback(source.close)
@@ -156,7 +155,7 @@ def record(
                     notify=notify,
                     stack=output_stack,
                 )
-            # After the outputs are closed: only then all is written.
+            # Report after the outputs are closed: only then everything is written.
             stack.callback(_report, ledger, ledger_file, notify)
             return_memory()
             number = _run(settings, recorder, stop)
@@ -175,7 +174,7 @@ def _account(settings: RecordingSettings) -> pwd.struct_passwd | None:
 
 
 def _predicate(settings: RecordingSettings, notify: Notify) -> Where | None:
-    """Return what `--where` asks for, checked before anything begins. Raises UsageError."""
+    """Return the predicate of `--where`, checked before anything begins. Raises UsageError."""
     if not settings.where:
         return None
     from procwire.recorder.predicates import Where
@@ -199,7 +198,7 @@ def _record_ids(notify: Notify, stack: ExitStack) -> RecordIds | FreshIds:
     try:
         ids = RecordIds(folder)
     except OSError as error:
-        notify(Notice("warning", f"cannot keep the record id in {folder}: {error.strerror}; it counts from 1"))
+        notify(Notice("warning", f"cannot store the record id in {folder}: {error.strerror}; it counts from 1"))
         return FreshIds()
     stack.callback(ids.close)
     return ids
@@ -213,7 +212,7 @@ def _status(notify: Notify, stack: ExitStack) -> Callable[[RecordingLedger], Non
     try:
         file = StatusFile(folder)
     except OSError as error:
-        notify(Notice("warning", f"cannot tell --status of this recording, in {folder}: {error.strerror}"))
+        notify(Notice("warning", f"--status will not show this recording: cannot write in {folder}: {error.strerror}"))
         return lambda _: None
     stack.callback(file.close)
     return file.write
@@ -223,7 +222,7 @@ def _run(settings: RecordingSettings, recorder: Recorder | LineRecorder, stop: C
     """Record; return the number of the signal that ended it, or None."""
     reader_gone = _reader_watch() if settings.writes_to_stdout else lambda: False
     signals = Signals()
-    # A signal is waited for between two steps, so that no batch is dropped half-way.
+    # Signals take effect between two steps, so that no batch is interrupted.
     with suppress(KeyboardInterrupt), signals, signals.held():
         recorder.run(
             lambda: signals.received is not None or reader_gone() or stop(),
@@ -234,7 +233,7 @@ def _run(settings: RecordingSettings, recorder: Recorder | LineRecorder, stop: C
 
 
 def _reader_watch() -> Callable[[], bool]:
-    """Return what says whether stdout is a pipe that nobody reads any more, without writing to it."""
+    """Return a function for whether stdout is a pipe without a reader; it does not write to it."""
     poll = select.poll()
     try:
         poll.register(sys.stdout.fileno(), 0)
