@@ -20,12 +20,12 @@ LEVELS = (
     {"api", "dictionary"},
     {"recorder"},
     {"spark", "hunts", "sigma"},
-    {"configurations", "pipeline", "query", "targets"},
+    {"configurations", "mapping", "pipeline", "query", "targets"},
     {"lake", "select"},
     {"sources", "sysmon", "enrich", "sinks", "vocabularies"},
     {"files"},
     {"bounded", "engine", "event", "guid", "ledger", "matching", "period", "units"},
-    {"extras"},
+    {"extras", "fields"},
     {"choices", "errors", "netlink", "paths", "plain", "retry", "signals", "version", "words"},
 )
 # Its only user; and the version for `procwire --version`, which imports no reader.

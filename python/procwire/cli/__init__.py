@@ -10,6 +10,7 @@ import gc
 import os
 import sys
 
+from procwire.cli import collecting
 from procwire.cli.terminal import guard_terminals
 
 __all__ = ["main"]
@@ -31,6 +32,7 @@ def main() -> None:
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
     guard_terminals()
     sys.meta_path.insert(0, _Hidden())
+    collecting.begin()
     try:
         from procwire.cli.app import run
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from procwire.recorder.notices import warner
 from procwire.recorder.output_files import opening
+from procwire.recorder.reload import reloader
 from procwire.sinks.formats import format_named
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from procwire.recorder.record_ids import FreshIds, RecordIds
     from procwire.recorder.reload import LiveRules
     from procwire.recorder.settings import RecordingSettings, Target
+    from procwire.signals import Hangups
     from procwire.sources.sensor import EbpfSource
     from procwire.sysmon.config_filter import ConfigFilter
 
@@ -76,7 +78,7 @@ def line_recorder(
     *,
     account: pwd.struct_passwd | None,
     on_status: Callable[[RecordingLedger], None],
-    between_batches: Callable[[], None],
+    hangups: Hangups,
     configured: LiveRules | None,
     predicate: Where | None,
     notify: Notify,
@@ -139,8 +141,10 @@ def line_recorder(
             names=names,
         )
 
+    reload = reloader([configured], hangups, notify)
+
     def refresh() -> None:
-        between_batches()
+        reload()
         if decisions is not None and decisions.are_changed:
             write_lines()
 

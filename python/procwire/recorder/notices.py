@@ -22,7 +22,7 @@ class Notice:
 
 
 Notify = Callable[[Notice], None]
-"""Receives notices, some from other threads than the recording's own. Its errors end the recording."""
+"""Receives notices, in the thread that records. Its errors end the recording."""
 
 
 def warner(notify: Notify) -> Callable[[str], None]:

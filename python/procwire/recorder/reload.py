@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import pyarrow as pa
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Protocol
 
 from procwire.errors import UsageError
 from procwire.files.watching import Changes
 from procwire.recorder.ledger import ConfigurationLedger
-from procwire.sysmon.model import Configuration
+from procwire.recorder.notices import Notice, Notify
 
-__all__ = ["Changes", "LiveRules"]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-Step = Callable[[pa.RecordBatch], pa.RecordBatch]
+    from procwire.signals import Hangups
+    from procwire.sysmon.model import Configuration
+
+__all__ = ["Changes", "LiveRules", "Reloaded", "reloader"]
+
+Step = Callable[["pa.RecordBatch"], "pa.RecordBatch"]
 
 
 class LiveRules:
@@ -84,3 +89,24 @@ class LiveRules:
         self._configuration = configuration
         self.ledger.take(configuration.schema_version)
         self._tell(configuration)
+
+
+class Reloaded(Protocol):
+    """Define rules that can be loaded again."""
+
+    def refresh(self) -> None:
+        """Between two batches: load the rules, if that is due, and apply them."""
+
+
+def reloader(parts: Iterable[Reloaded | None], hangups: Hangups, notify: Notify) -> Callable[[], None]:
+    """Return what is done between two batches: refresh the parts; without any, a hangup has no effect, and says so."""
+    present = [part for part in parts if part is not None]
+
+    def refresh() -> None:
+        for part in present:
+            part.refresh()
+        if not present and hangups.take():
+            text = "SIGHUP ignored: there is no --config FILE, and no --detect PATH, to reload"
+            notify(Notice("warning", text))
+
+    return refresh

@@ -17,10 +17,11 @@ from functools import partial
 from typing import TYPE_CHECKING, TextIO, cast
 
 from procwire.errors import RecordError, UsageError
-from procwire.recorder import batch_setup, lake_output
+from procwire.recorder.batch_setup import batch_recorder, selections_of
 from procwire.recorder.configuration import check_readable, live_rules
-from procwire.recorder.detection import Alerting, first_rules
+from procwire.recorder.detection import first_rules
 from procwire.recorder.imports import import_all
+from procwire.recorder.lake_output import make_folder
 from procwire.recorder.line_setup import kept_fields, line_recorder
 from procwire.recorder.notices import Notice, warner
 from procwire.recorder.output_files import check_files, make_files, open_ledger
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
     from procwire.recorder.notices import Notify
     from procwire.recorder.predicates import Where
     from procwire.recorder.record_ids import FreshIds, RecordIds
-    from procwire.recorder.reload import LiveRules
     from procwire.recorder.settings import RecordingSettings, StandardOutput
     from procwire.sources.sensor import EbpfSource
+    from procwire.sysmon.config_filter import ConfigFilter
 
 __all__ = ["RecordingResult", "record"]
 
@@ -87,7 +88,7 @@ def record(
     lock_privileges()
     fields = kept_fields(settings)
     predicate = _predicate(settings, notify)
-    selections = None if fields is not None else batch_setup.selections_of(settings)
+    selections = None if fields is not None else selections_of(settings)
     with ExitStack() as stack:
         hangups = stack.enter_context(Hangups())
         configured = None if settings.config is None else live_rules(settings, settings.config, hangups, notify)
@@ -104,16 +105,16 @@ def record(
         for notice in announcement(ledger, settings, account):
             notify(notice)
         if selections is None and ledger.sensor != "ebpf":
-            selections = batch_setup.selections_of(settings)
+            selections = selections_of(settings)
             import_all(settings, lines=False)
-        rules = configured or (_images_filter(settings) if settings.images and selections is not None else None)
+        images = _images_filter(settings) if configured is None and selections is not None else None
         record_ids = _record_ids(notify, stack)
         on_status = _status(notify, stack)
         own_stdout = stdout() if stdout is not None and settings.writes_to_stdout else None
         if account is not None:
             make_files(settings, account)
             if settings.writes_to_lake:
-                lake_output.make_folder(settings.lake, account)
+                make_folder(settings.lake, account)
             drop_privileges(account, source.capabilities)
         for path in settings.inputs:
             check_readable(path, account, notify)
@@ -130,32 +131,29 @@ def record(
                     ledger,
                     account=account,
                     on_status=on_status,
-                    between_batches=_between_batches(hangups, configured, None, notify),
+                    hangups=hangups,
                     configured=configured,
                     predicate=predicate,
                     notify=notify,
                     stack=output_stack,
                 )
             else:
-                outputs = batch_setup.open_outputs(
-                    settings, selections, own_stdout, ledger, account, notify, output_stack
-                )
-                alerting = None
-                if detection is not None:
-                    alerting = Alerting(settings, detection, outputs, ledger, hangups, output_stack, notify)
-                from procwire.recorder.loop import Recorder
-
-                recorder = Recorder(
+                recorder = batch_recorder(
+                    settings,
+                    selections,
                     source,
-                    outputs,
-                    enrich=batch_setup.enrichment(settings, configured, output_stack),
-                    rules=rules,
-                    predicate=predicate,
-                    envelope=batch_setup.envelope(record_ids),
-                    ledger=ledger,
+                    own_stdout,
+                    record_ids,
+                    ledger,
+                    account=account,
                     on_status=on_status,
-                    written=alerting.alerts if alerting else lambda _: None,
-                    between_batches=_between_batches(hangups, configured, alerting, notify),
+                    hangups=hangups,
+                    configured=configured,
+                    images=images,
+                    detection=detection,
+                    predicate=predicate,
+                    notify=notify,
+                    stack=output_stack,
                 )
             # Report after the outputs are closed: only then everything is written.
             stack.callback(_report, ledger, ledger_file, notify)
@@ -184,10 +182,12 @@ def _predicate(settings: RecordingSettings, notify: Notify) -> Where | None:
     return Where(settings.where, settings.names, warner(notify))
 
 
-def _images_filter(settings: RecordingSettings) -> Callable[..., object]:
+def _images_filter(settings: RecordingSettings) -> ConfigFilter | None:
+    if not settings.images:
+        return None
     from procwire.recorder.images import images_filter
 
-    return images_filter(settings.images or ())
+    return images_filter(settings.images)
 
 
 def _record_ids(notify: Notify, stack: ExitStack) -> RecordIds | FreshIds:
@@ -216,22 +216,6 @@ def _status(notify: Notify, stack: ExitStack) -> Callable[[RecordingLedger], Non
         return lambda _: None
     stack.callback(file.close)
     return file.write
-
-
-def _between_batches(
-    hangups: Hangups, configured: LiveRules | None, alerting: Alerting | None, notify: Notify
-) -> Callable[[], None]:
-    """Return a function that reloads what must be reloaded, to be called between two batches."""
-    steps = [part.refresh for part in (configured, alerting) if part is not None]
-
-    def refresh() -> None:
-        for step in steps:
-            step()
-        if not steps and hangups.take():
-            text = "SIGHUP ignored: there is no --config FILE, and no --detect PATH, to reload"
-            notify(Notice("warning", text))
-
-    return refresh
 
 
 def _run(settings: RecordingSettings, recorder: Recorder | LineRecorder, stop: Callable[[], bool]) -> int | None:

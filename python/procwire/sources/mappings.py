@@ -12,7 +12,7 @@ from procwire.bounded import read_bounded
 from procwire.errors import UsageError
 from procwire.event import FIELDS, Field
 
-__all__ = ["LOCAL_FIRST", "MAPPED", "Mapping", "load_mapping"]
+__all__ = ["LOCAL_FIRST", "MAPPED", "LogMapping", "load_mapping"]
 
 _MOST_BYTES = 1 << 20
 _MOST_KEYS = 1_000
@@ -29,7 +29,7 @@ _KNOWN = ("provider", "records", "text", "fields", "values")
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
+class LogMapping:
     """Define which records of a log are connections, and where their fields are.
 
     A key is the name of a column, or a path of keys separated by dots (`src.ip`); names that contain dots are also
@@ -50,7 +50,7 @@ class Mapping:
     """Whether the source in `fields` is this computer's end, and the destination the peer's."""
 
 
-def load_mapping(path: str | os.PathLike[str]) -> Mapping:
+def load_mapping(path: str | os.PathLike[str]) -> LogMapping:
     """Read a mapping from a TOML file.
 
     Raises UsageError, which names all mistakes, for an invalid mapping, and OSError if the file cannot be read.
@@ -66,7 +66,7 @@ def load_mapping(path: str | os.PathLike[str]) -> Mapping:
     provider = document.get("provider")
     if provider is not None and not isinstance(provider, str):
         errors.append(f"provider: found {provider!r}, expected a text")
-    mapping = Mapping(
+    mapping = LogMapping(
         provider=provider if isinstance(provider, str) else None,
         records=tuple(
             (key, _texts(f"records.{key}", value, errors)) for key, value in _flat(document, "records", errors)

@@ -46,6 +46,7 @@ def test_verbs_are_those_documented() -> None:
         "hunt",
         "detect",
         "sigma",
+        "map",
         "dictionary",
         "guid",
     ]

@@ -21,6 +21,8 @@ VERBS: dict[tuple[str, ...], str] = {
     ("config", "test"): "Show what each rule contributes on logs.",
     ("sigma", "check"): "Find out which rules run, and which cannot match.",
     ("sigma", "test"): "Run rules on the examples beside them.",
+    ("map", "propose"): "Propose a mapping for a log of unknown format.",
+    ("map", "try"): "Show what a mapping makes of a log's first records.",
     ("lake", "info"): "Show what the lake holds, and where it came from.",
     ("lake", "compact"): "Sort each day into few files.",
     ("lake", "verify"): "Check every commit and file of the lake.",
@@ -35,6 +37,7 @@ VERBS: dict[tuple[str, ...], str] = {
 GROUPS = {
     "config": "Sysmon's configuration files: what they log of network connections, and why.",
     "sigma": "Sigma rules: which run, which cannot match here, and whether they match their examples.",
+    "map": "Mappings for logs of unknown formats: which key holds which field.",
     "lake": "The lake: connections stored for months, by `read --to lake` and `record --to lake`.",
 }
 """Summaries of groups of verbs, by their first word."""

@@ -74,6 +74,13 @@ Rows go to stdout or to a file; progress and the summary go to stderr.""",
             "of other providers: audit-connection, audit-block, defender-connection, defender-attempt. "
             "[default: connection (or 3)]",
         ),
+        option(
+            "--map",
+            parameter="map_",
+            metavar="FILE",
+            type=path,
+            help="What the keys of an unknown log of JSON or CSV mean: a TOML file, as `procwire map propose` writes.",
+        ),
         UNPACK,
     ],
     """\
