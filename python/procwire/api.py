@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from procwire.choices import InputFormat as Format
 from procwire.engine import TIMEOUT_S
-from procwire.event import CONNECTION, Event, Names
+from procwire.event import CONNECTION, Event
 from procwire.files import OutputFile
 from procwire.ledger import Ledger
 from procwire.pipeline import Export, LogRows
@@ -26,7 +25,8 @@ from procwire.sources.limits import UnpackLimits
 from procwire.targets import check_files
 
 if TYPE_CHECKING:
-    from procwire.choices import ProtocolChoice, SensorName
+    from procwire.choices import InputFormat as Format
+    from procwire.choices import Names, ProtocolChoice, SensorName
     from procwire.hunts import Hunt
     from procwire.lake import Lake
     from procwire.lake.ingest import Step
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Detection",
-    "Format",
     "HuntResult",
     "LakeReading",
     "Paths",

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from procwire.errors import UsageError
-from procwire.event import CONNECTION, EVENTS, Event, Names, event_named, events_named
+from procwire.event import CONNECTION, EVENTS, Event, event_named, events_named
 from procwire.lake.location import is_lake
 from procwire.ledger import Ledger
 from procwire.select import STORED_GROUPS, Selection, selection_for
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from procwire.choices import EventTable, InputFormat
+    from procwire.choices import EventTable, InputFormat, Names
     from procwire.sinks import Terminal
     from procwire.sources.limits import UnpackLimits
     from procwire.sources.logs import OnProgress
@@ -89,8 +89,8 @@ class LogRows:
             found = ", ".join(event.name for event in events)
             raise UsageError(f"found a configuration with event {found}, expected connection: rules are for these")
         if way is not None and format_named(way).whole_events and not set(events) <= set(EVENTS):
-            raise UsageError(f"found {way} with connections of other providers than Sysmon, expected another format: it "
-                             "holds Sysmon's events")  # fmt: skip
+            raise UsageError(f"found {way} with connections of other providers than Sysmon, expected another format: "
+                             "it holds Sysmon's events")  # fmt: skip
         if follow and sort:
             raise UsageError("found a sort order for logs that grow, expected none: they have no last row")
         for path in paths:

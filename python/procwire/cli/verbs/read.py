@@ -70,8 +70,8 @@ Rows go to stdout or to a file; progress and the summary go to stderr.""",
         option(
             "--event",
             metavar="EVENT,...",
-            help="Read these events instead of connections: process-creation (or 1), dns-query (or 22), or connections of "
-            "other providers: audit-connection, audit-block, defender-connection, defender-attempt. "
+            help="Read these events instead of connections: process-creation (or 1), dns-query (or 22), or connections "
+            "of other providers: audit-connection, audit-block, defender-connection, defender-attempt. "
             "[default: connection (or 3)]",
         ),
         UNPACK,
