@@ -22,7 +22,8 @@ from procwire.select import STORED_GROUPS, Selection, conjunction
 from procwire.sinks.formats import canonical, format_of_path
 from procwire.sources.inputs import check_paths
 from procwire.sources.limits import UnpackLimits
-from procwire.targets import check_files
+from procwire.sources.mappings import LogMapping
+from procwire.targets import check_targets
 
 if TYPE_CHECKING:
     from procwire.choices import InputFormat as Format
@@ -137,6 +138,7 @@ def scan(
     keep: bool = False,
     event: str | int | Event = CONNECTION,
     unpack: UnpackLimits | None = None,
+    mapping: LogMapping | str | os.PathLike[str] | None = None,
 ) -> Scan:
     """Return the network connections of logs, or another of their events, as batches to iterate over.
 
@@ -155,6 +157,7 @@ def scan(
     logs are returned, with its rule names in `rule_name`. keep: return all rows; `logged` says which of them it logs.
     event: number or name of a Sysmon event: 3 (connection), 1 (process-creation) or 22 (dns-query).
     unpack: limits for packed files; what exceeds them counts as damage.
+    mapping: a file that says what the keys of an unknown log mean; see docs/formats.md.
 
     Raises UsageError, before anything is read, for an event, a column, a period or an SQL predicate that cannot be
     used, and ConfigurationError for a configuration with errors. Raises InputError at once if no path leads to a file
@@ -172,7 +175,7 @@ def scan(
     rows = LogRows(
         listed, names=names, columns=columns, where=where, sort=sort, limit=limit, since=since, until=until,
         format=format, recover=recover, follow=follow, ledger=ledger, config=config, keep=keep, event=event,
-        unpack=unpack, checked=True,
+        unpack=unpack, mapping=mapping, checked=True,
     )  # fmt: skip
     if not follow:
         check_paths(listed)
@@ -196,6 +199,7 @@ def read(
     keep: bool = False,
     event: str | int | Event = CONNECTION,
     unpack: UnpackLimits | None = None,
+    mapping: LogMapping | str | os.PathLike[str] | None = None,
 ) -> pa.Table:
     """Read the network connections of logs, or another of their events, into a table. Arguments as for `scan`.
 
@@ -222,6 +226,7 @@ def read(
         keep=keep,
         event=event,
         unpack=unpack,
+        mapping=mapping,
     ).read_all()
 
 
@@ -245,6 +250,7 @@ def export(
     keep: bool = False,
     event: str | int | Event = CONNECTION,
     unpack: UnpackLimits | None = None,
+    mapping: LogMapping | str | os.PathLike[str] | None = None,
 ) -> Ledger:
     """Write the network connections of logs, or another of their events, to a file; return the ledger of the reading.
 
@@ -267,10 +273,10 @@ def export(
     rows = LogRows(
         listed, way=way, names=names, columns=columns, where=where, sort=sort, limit=limit, since=since, until=until,
         format=format, recover=recover, ledger=ledger, config=config, keep=keep, event=event, unpack=unpack,
-        checked=True,
+        mapping=mapping, checked=True,
     )  # fmt: skip
     check_paths(listed)
-    check_files([("output", path)], listed, force=force)
+    check_targets([("output", path)], listed, force=force)
     with OutputFile(path, force=force) as file:
         writing = Export(rows, way, file.stream)
         writing.write()

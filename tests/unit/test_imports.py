@@ -26,7 +26,7 @@ LEVELS = (
     {"sources", "sysmon", "enrich", "sinks", "vocabularies"},
     {"files"},
     {"bounded", "engine", "event", "guid", "ledger", "matching", "period", "units"},
-    {"extras"},
+    {"extras", "fields"},
     {"choices", "errors", "netlink", "paths", "plain", "retry", "signals", "version", "words"},
 )
 FRONT_ENDS = LEVELS[0] | LEVELS[1]

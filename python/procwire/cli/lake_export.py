@@ -1,4 +1,4 @@
-"""`procwire lake export`: what is in the lake, in any format."""
+"""`procwire lake export`: write the lake's rows in any format."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def _summarize(report: CheckReport) -> None:
 
 
 def _show_sql(path: Path, to: CheckFormat) -> ExitCode:
-    """Write each rule's SQL, as a query over the view that has its columns."""
+    """Print each rule's SQL, as a query over the view that has its columns."""
     from procwire.sigma import load
 
     rules = load([path])

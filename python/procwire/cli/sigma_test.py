@@ -1,4 +1,4 @@
-"""`procwire sigma test`: do Sigma rules match the examples that stand beside them, and only those?"""
+"""`procwire sigma test`: do Sigma rules match the examples beside them, and only those?"""
 
 from __future__ import annotations
 

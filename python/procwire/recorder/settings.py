@@ -1,4 +1,4 @@
-"""Define what a recording is asked to do, and check it before anything begins. Imports nothing of Arrow's."""
+"""Define the settings of a recording, and check them before anything begins. Does not import Arrow."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class StandardOutput(Protocol):
 
     @property
     def terminal(self) -> Terminal | None:
-        """Return the terminal's properties; None where stdout is no terminal."""
+        """Return the terminal's properties; None if stdout is not a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Say where rows go: to a file, or without one to stdout, the system's log (syslog) or a lake (lake)."""
+    """Describe where rows go: to a file, or without one to stdout, the system's log (syslog) or a lake (lake)."""
 
     way: str
     """The format, see `sinks.formats`."""
@@ -46,14 +46,14 @@ class Target:
 
     @property
     def name(self) -> str:
-        """Return what the ledger calls it."""
+        """Return its name in the ledger."""
         elsewhere = "the lake" if self.way == "lake" else "the system's log"
         return "stdout" if self.to_stdout else str(self.path or elsewhere)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingSettings:
-    """Hold everything that a recording needs to know; `recording_settings` makes one, and checks it."""
+    """Hold all settings of a recording; `recording_settings` creates and checks them."""
 
     targets: tuple[Target, ...]
     images: list[str] | None = None

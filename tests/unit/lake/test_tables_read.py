@@ -89,7 +89,7 @@ def test_the_verb_reads_it_and_says_so(example_log: Path, tmp_path: Path) -> Non
     assert result.exit_code == 0
     assert "1 file, 153 records, 153 network connections" in result.stderr
     assert "153 connections added" in result.stderr
-    assert "0 connections added, 153 it had already" in cli(example_log, "--to", "lake", "--lake", lake).stderr
+    assert "0 connections added, 153 already stored" in cli(example_log, "--to", "lake", "--lake", lake).stderr
 
 
 def test_a_predicate_chooses_its_connections_too(example_log: Path, tmp_path: Path) -> None:

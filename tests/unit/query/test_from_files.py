@@ -162,7 +162,7 @@ def test_times_of_other_makers_are_utc_and_since_holds(batch_of: BatchOf, tmp_pa
 def test_a_file_of_others_is_reported_with_what_it_lacks(
     columns: dict[str, Any], reported: str, tmp_path: Path
 ) -> None:
-    """Named it is unread; met in a folder it is passed over, as any file that is no log."""
+    """Named it is unread; met in a folder it is skipped, like any file that is not a log."""
     pq.write_table(pa.table(columns), tmp_path / "other.parquet")
     [(rows,)], ledger = asked(tmp_path / "other.parquet")
     assert (rows, ledger.nothing_read, ledger.events) == (0, True, 0)

@@ -77,7 +77,7 @@ def test_a_row_that_cannot_be_decided_is_kept_and_counted() -> None:
     assert where(live({"process_name": "1"})).num_rows == 0
     assert where.undecided == 2
     [line] = reported
-    assert line.startswith("cannot ask --where of every row, and keeps those: SQL: ")
+    assert line.startswith("cannot evaluate --where on every row, and keeps those: SQL: ")
 
 
 def test_a_predicate_that_takes_too_long_again_and_again_is_no_longer_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -454,6 +454,8 @@ fn set_siem<'a>(row: &mut Row<'a>, key: &str, value: &'a str) {
         "proto" => row.fill(Field::NetworkProtocol, Value::Text(value)),
         "sproc" => row.fill(Field::ProcessName, Value::Text(value)),
         "spid" => row.fill(Field::ProcessId, Value::Text(value)),
+        // NXLog writes Sysmon's own account there.
+        "usrName" if !value.ends_with("SYSTEM") => row.fill(Field::UserName, Value::Text(value)),
         "suser" => row.fill(Field::UserName, Value::Text(value)),
         "dvchost" | "identHostName" => row.fill(Field::ComputerName, Value::Text(value)),
         "cat" if value.contains('/') => row.fill(Field::Channel, Value::Text(value)),

@@ -8,7 +8,7 @@ __all__ = ["VERB"]
 
 VERB = Verb(
     "sigma_test.run_examples",
-    """Test Sigma rules by examples: events that they are to match, and events that they are not, and say why.
+    """Test Sigma rules by examples of events that they should match, and should not match, and say why.
 
 Outcomes go to stdout, a summary to stderr.""",
     [
@@ -24,7 +24,7 @@ Outcomes go to stdout, a summary to stderr.""",
     """\
 Examples:
   procwire sigma test notepad.yml                    by the examples in notepad.test.yml
-  procwire sigma test notepad.yml --events more.yml  by those of another file
+  procwire sigma test notepad.yml --events more.yml  by the examples of another file
   procwire sigma test rules/                         every rule that has examples
 
 Examples are a list in YAML; fields have Sysmon's names:
