@@ -23,7 +23,7 @@ from procwire.sinks.formats import canonical, format_of_path
 from procwire.sources.inputs import check_paths
 from procwire.sources.limits import UnpackLimits
 from procwire.sources.mappings import LogMapping
-from procwire.targets import check_targets
+from procwire.targets import check_files
 
 if TYPE_CHECKING:
     from procwire.choices import InputFormat as Format
@@ -276,7 +276,7 @@ def export(
         mapping=mapping, checked=True,
     )  # fmt: skip
     check_paths(listed)
-    check_targets([("output", path)], listed, force=force)
+    check_files([("output", path)], listed, force=force)
     with OutputFile(path, force=force) as file:
         writing = Export(rows, way, file.stream)
         writing.write()
