@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from procwire.choices import InputFormat as Format
 from procwire.engine import TIMEOUT_S
-from procwire.event import CONNECTION, Event, Names
+from procwire.event import CONNECTION, Event
 from procwire.files import OutputFile
 from procwire.ledger import Ledger
 from procwire.pipeline import Export, LogRows
@@ -27,7 +26,8 @@ from procwire.sources.mappings import LogMapping
 from procwire.targets import check_files
 
 if TYPE_CHECKING:
-    from procwire.choices import ProtocolChoice, SensorName
+    from procwire.choices import InputFormat as Format
+    from procwire.choices import Names, ProtocolChoice, SensorName
     from procwire.hunts import Hunt
     from procwire.lake import Lake
     from procwire.lake.ingest import Step
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Detection",
-    "Format",
     "HuntResult",
     "LakeReading",
     "Paths",

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from procwire.errors import UsageError
-from procwire.event import CONNECTION, EVENTS, Event, Names, event_named, events_named
+from procwire.event import CONNECTION, EVENTS, Event, event_named, events_named
 from procwire.lake.location import is_lake
 from procwire.ledger import Ledger
 from procwire.select import STORED_GROUPS, Selection, selection_for
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from procwire.choices import EventTable, InputFormat
+    from procwire.choices import EventTable, InputFormat, Names
     from procwire.sinks import Terminal
     from procwire.sources.limits import UnpackLimits
     from procwire.sources.logs import OnProgress

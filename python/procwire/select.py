@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from procwire.engine.text import quote
 from procwire.errors import UsageError
-from procwire.event import CONNECTION, LIVE_FIELDS, LOGGED, Event, Field, Group, Names, field
+from procwire.event import CONNECTION, LIVE_FIELDS, LOGGED, Event, Field, Group, field
 from procwire.period import check_period, utc
 from procwire.sinks.formats import format_named
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import duckdb
+
+    from procwire.choices import Names
 
 __all__ = ["LIVE_GROUPS", "STORED_GROUPS", "TEXT_GROUPS", "Selection", "conjunction", "selection_for", "within_period"]
 

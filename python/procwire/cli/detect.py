@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from procwire.choices import Level
 from procwire.cli.exits import ExitCode
 from procwire.cli.progress import query_progress
 from procwire.cli.query_options import OPTION_NAMES, QueryOptions
@@ -20,6 +19,7 @@ from procwire.words import counted
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from procwire.choices import Level
     from procwire.query import OpenSource
     from procwire.sigma import RuleSet
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from procwire.choices import EngineName
 from procwire.cli.unpacking import unpack_limits
 from procwire.errors import UsageError
 from procwire.units import point_in_time, seconds, size_bytes
@@ -15,6 +14,7 @@ from procwire.units import point_in_time, seconds, size_bytes
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from procwire.choices import EngineName
     from procwire.query import QuerySource
     from procwire.query.protocol import Engine as QueryEngine
 

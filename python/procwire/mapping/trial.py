@@ -6,13 +6,17 @@ import os
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from procwire.event import CONNECTION, Names
+from procwire.event import CONNECTION
 from procwire.ledger import Ledger
 from procwire.mapping.sample import first_records
 from procwire.select import TEXT_GROUPS, Selection
 from procwire.sources import read_batches
 from procwire.sources.mappings import LogMapping, load_mapping
+
+if TYPE_CHECKING:
+    from procwire.choices import Names
 
 __all__ = ["Trial", "try_mapping"]
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
-from procwire.event import LIVE_SCHEMA, Group, Names
+from procwire.event import LIVE_SCHEMA, Group
 from procwire.recorder.accounts import Account, Counted
 from procwire.recorder.alerts import alert_schema, with_alert_columns
 from procwire.recorder.ledger import OutputLedger
 from procwire.select import LIVE_GROUPS, Selection
 from procwire.sinks import RECORDING_COLUMNS
 from procwire.sinks.formats import format_named
+
+if TYPE_CHECKING:
+    from procwire.choices import Names
 
 __all__ = ["Output", "SelectedOutput", "live_selection", "schema_of"]
 

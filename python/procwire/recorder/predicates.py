@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from procwire.engine import Limits, connect, quote, sql_errors
 from procwire.errors import LimitError, UsageError
-from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, Names
+from procwire.event import DERIVED, FIELDS, LIVE_FIELDS
 from procwire.select import Selection, conjunction
+
+if TYPE_CHECKING:
+    from procwire.choices import Names
 
 __all__ = ["Predicate", "Where"]
 

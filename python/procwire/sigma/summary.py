@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from procwire.errors import UsageError
 from procwire.plain import plain
 from procwire.sigma.loading.parse import load
-from procwire.sigma.model.rule import Level, RuleSet
+from procwire.sigma.model.rule import RuleSet
 from procwire.words import counted
+
+if TYPE_CHECKING:
+    from procwire.choices import Level
 
 __all__ = ["load_usable", "summary"]
 

@@ -186,6 +186,16 @@ print(sorted({HEAVY!r} & (set(sys.modules) - before)))
     assert result.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize("words", [["--version"], ["read", "--help"], ["nonsense"]])
+def test_the_module_runs_the_command_line(words: list[str]) -> None:
+    """`python -m procwire` is `procwire`, with its output and its exit codes."""
+    module = subprocess.run(
+        [sys.executable, "-m", "procwire", *words], capture_output=True, check=False, env=ENVIRONMENT
+    )
+    command = run(*words)
+    assert (module.returncode, module.stdout, module.stderr) == (command.returncode, command.stdout, command.stderr)
+
+
 NOT_FOR_A_READING = [
     "duckdb", "rich", "tarfile", "zipfile", "tempfile", "procwire.engine.connection", "procwire.sinks.live",
     "procwire.sources.follow", "procwire.sources.packings", "procwire.sysmon",

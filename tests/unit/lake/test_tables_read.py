@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,13 +16,16 @@ import pytest
 import procwire
 from command_line import Result, invoke
 from event_rows import BatchOf
-from procwire.event import EVENTS, LIVE_SCHEMA, NAMES, Names
+from procwire.event import EVENTS, LIVE_SCHEMA, NAMES
 from procwire.lake.ingest import Ingest
 from procwire.lake.lake import Lake
 from procwire.ledger import Ledger
 from procwire.sinks import open_sink
 from procwire.sources.table_rows import log_rows
 from procwire.sources.tables import open_table
+
+if TYPE_CHECKING:
+    from procwire.choices import Names
 
 CONNECTIONS, PROCESSES = 153, 356
 PLACES = ["source_file", "source_offset", "source_line"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,11 +14,14 @@ import pytest
 import procwire
 from event_rows import BatchOf
 from procwire.errors import InputError, UsageError
-from procwire.event import LIVE_SCHEMA, NAMES, Names
+from procwire.event import LIVE_SCHEMA, NAMES
 from procwire.lake import Lake
 from procwire.ledger import Ledger
 from procwire.query import Database, connect_logs
 from procwire.sinks import open_sink
+
+if TYPE_CHECKING:
+    from procwire.choices import Names
 
 VIEWS = ("connections", "processes", "destinations", "pairs", "process_creations", "dns_queries", "enriched")
 COUNT = "SELECT count(*) FROM connections"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from sigma.conditions import (
     ConditionAND,
@@ -25,9 +25,12 @@ from procwire.sigma.loading.limits import MOST_TESTS_OF_ALL, check_size, check_t
 from procwire.sigma.loading.load_correlation import Known, load_correlation
 from procwire.sigma.loading.values import keyword, test_of
 from procwire.sigma.model.fields import CATEGORIES, DNS_CATEGORIES
-from procwire.sigma.model.rule import Correlation, Level, LogSource, Rule, RuleSet
+from procwire.sigma.model.rule import Correlation, LogSource, Rule, RuleSet
 from procwire.sigma.model.tree import Equal, Leaf, Missing, Node, Not, all_of, any_of
 from procwire.sigma.problems import OtherEvents, Problem, Unusable
+
+if TYPE_CHECKING:
+    from procwire.choices import Level
 
 __all__ = ["load"]
 

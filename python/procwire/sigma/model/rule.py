@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from procwire.choices import LEVELS, Level
+from procwire.choices import LEVELS
 from procwire.sigma.model.fields import DNS_CATEGORIES, DNS_COLUMNS, PROCESS_COLUMNS
 from procwire.sigma.model.tree import Node, leaves
 from procwire.sigma.problems import Problem
 from procwire.sigma.sql import to_sql
+
+if TYPE_CHECKING:
+    from procwire.choices import Level
 
 __all__ = [
     "LEVELS",
     "Bound",
     "Correlation",
     "CorrelationType",
-    "Level",
     "LogSource",
     "Presence",
     "Rule",
