@@ -284,6 +284,7 @@ def detect(
     since: datetime | None = None,
     until: datetime | None = None,
     minimum_level: Level | None = None,
+    lists: Mapping[str, str | os.PathLike[str]] | None = None,
     unpack: UnpackLimits | None = None,
     memory_bytes: int | None = None,
     spill_bytes: int | None = None,
@@ -292,7 +293,8 @@ def detect(
     """Run Sigma rules over logs, or over a lake, and return what matches, and why. docs/sigma.md describes the rules.
 
     rules: files, or folders with all below them; or what `procwire.sigma.load` returned. minimum_level: leaves out
-    rules below it. The other arguments are those of `hunt`.
+    rules below it. lists: for names of placeholders in rules the files with their values. The other arguments
+    are those of `hunt`.
 
     Raises UsageError where no rule runs; all else as `hunt` does.
 
@@ -309,7 +311,8 @@ def detect(
         logs=None if logs is None else _listed(logs), lake=lake, since=since, until=until, unpack=unpack,
         memory_bytes=memory_bytes, spill_bytes=spill_bytes, timeout_s=timeout_s,
     )  # fmt: skip
-    chosen = load_usable(rules if isinstance(rules, RuleSet) else map(Path, _listed(rules)), minimum_level)
+    files = {name: Path(file) for name, file in (lists or {}).items()}
+    chosen = load_usable(rules if isinstance(rules, RuleSet) else map(Path, _listed(rules)), minimum_level, files)
     with open_source(source) as opened:
         opened.check_read()
         table = opened.ask(partial(matches_of, opened.connection, chosen)).read_all()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from procwire.choices import Level
 from procwire.cli.exits import ExitCode
+from procwire.cli.named_files import named_files
 from procwire.cli.progress import query_progress
 from procwire.cli.query_options import QueryOptions, option_names
 from procwire.cli.reading import report
@@ -33,6 +34,7 @@ def detect(
     lake: str | None = None,
     since: str | None = None,
     until: str | None = None,
+    list_: list[str] | None = None,
     level: Level | None = None,
     to: str | None = None,
     output: Path | None = None,
@@ -55,7 +57,7 @@ def detect(
         from procwire.sigma import load_usable, summary
 
         # Before anything is read: what is mistyped must not cost the reading.
-        ruleset, way = load_usable(rules, level), rows_way(to, output)
+        ruleset, way = load_usable(rules, level, named_files("--list", list_)), rows_way(to, output)
         names = columns_of(columns, way)
         with open_source(options.source(), progress=query_progress, names=option_names()) as source:
             signals.check()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procwire.cli.exits import ExitCode
+from procwire.cli.named_files import named_files
 from procwire.cli.request import Level, Protocol, Request, Sensor, Target
 from procwire.cli.targets import check_targets
 from procwire.cli.ways import listed
@@ -58,6 +59,7 @@ def record(
     ledger: Path | None = None,
     force: bool = False,
     detect: list[Path] | None = None,
+    list_: list[str] | None = None,
     level: Level | None = None,
     status: bool = False,
 ) -> ExitCode:
@@ -100,6 +102,7 @@ def record(
         ledger=ledger,
         detect=tuple(detect or ()),
         level=level,
+        lists=named_files("--list", list_),
         force=force,
         # Once, for it depends on account and environment; the recording changes its account.
         lake=resolve(lake) if any(target.way == "lake" for target in targets) else None,
@@ -148,7 +151,7 @@ def _target(way: str | None, path: Path | None) -> Target:
 
 
 def _check_files(request: Request) -> None:
-    inputs = [*([request.config] if request.config else []), *request.detect]
+    inputs = [*([request.config] if request.config else []), *request.detect, *request.lists.values()]
     # A folder that is not there is made, or refused, later.
     files = [("-o", target.path) for target in request.targets if target.path is None or target.path.parent.exists()]
     # What is there is gone on with, or set aside; but for the ledger.
@@ -166,6 +169,8 @@ def _check(request: Request) -> None:
         raise UsageError("found --lenient, --strict-sysmon or --keep-unlogged without --config FILE")
     if request.level is not None and not request.detect:
         raise UsageError("found --level without --detect PATH, expected both: it is about Sigma rules")
+    if request.lists and not request.detect:
+        raise UsageError("found --list without --detect PATH, expected both: it is about Sigma rules")
     if request.keep_unlogged and whole:
         raise UsageError(f"found --keep-unlogged with {whole[0]}, which has no place to tell that a row is not logged")
     rotates = request.rotate_bytes or request.rotate_s or request.keep is not None

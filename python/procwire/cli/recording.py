@@ -61,7 +61,7 @@ def run(request: Request) -> ExitCode:
     with ExitStack() as stack:
         hangups = stack.enter_context(Hangups())
         configured = None if request.config is None else live_rules(request, request.config, hangups)
-        detection = first_rules(request.detect, request.level) if request.detect else None
+        detection = first_rules(request.detect, request.level, request.lists) if request.detect else None
         ledger_file = _open_ledger(request, account, stack)
         opened = (rights or KeptRights()).begin(partial(_open_source, request))
         # Meanwhile: the kernel checks programs for as long as this takes.
@@ -84,7 +84,7 @@ def run(request: Request) -> ExitCode:
             if any(target.way == "lake" for target in request.targets):
                 recording_lake.make_folder(request.lake, account)
             drop_privileges(account, source.capabilities)
-        for path in (*([request.config] if request.config else ()), *request.detect):
+        for path in (*([request.config] if request.config else ()), *request.detect, *request.lists.values()):
             check_readable(path, account)
         with ExitStack() as output_stack:
             if batches is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,11 +29,11 @@ __all__ = ["AlertLines", "Alerting", "first_rules"]
 _LINES_A_SECOND = 20
 
 
-def first_rules(paths: Sequence[Path], level: Level | None = None) -> RuleSet:
+def first_rules(paths: Sequence[Path], level: Level | None = None, lists: Mapping[str, Path] | None = None) -> RuleSet:
     """The rules to begin with, of at least this level, told of on stderr. Raises UsageError where none runs."""
     from procwire.sigma import load_usable, summary
 
-    rules = load_usable(paths, level)
+    rules = load_usable(paths, level, lists)
     say(summary(rules, "loaded", level))
     return rules
 
@@ -60,7 +60,7 @@ class Alerting:
         self._lines = AlertLines()
         tell = self._lines if _wants_lines(request) else lambda _: None
         self.alerts = Alerts(rules, outputs, self._ledger, tell, say)
-        self._paths, self._level = request.detect, request.level
+        self._paths, self._level, self._lists = request.detect, request.level, request.lists
         self._asked = hangups.taker()
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._coming: Future[RuleSet] | None = None
@@ -79,7 +79,7 @@ class Alerting:
     def _load(self) -> RuleSet:
         from procwire.sigma import load_usable
 
-        rules = load_usable(self._paths, self._level)
+        rules = load_usable(self._paths, self._level, self._lists)
         # Fewer for want of rights is worse than the old ones.
         for problem in rules.problems:
             if problem.kind == "unreadable":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,8 @@ class Request:
     """Sigma rules: files, and folders."""
     level: Level | None
     """Of these rules the least; None for all of them."""
+    lists: Mapping[str, Path]
+    """For names of placeholders in these rules the files with their values."""
     force: bool
     """Whether `ledger` may be overwritten."""
     lake: str | None

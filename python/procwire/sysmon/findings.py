@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
-from functools import lru_cache
 
+from procwire import words
 from procwire.sysmon.document import Node
 from procwire.sysmon.manifest import Version
 from procwire.sysmon.model import Finding, Severity
@@ -69,15 +68,8 @@ class Findings:
 
 def nearest(found: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'contains any'?`, or an empty text where no known name comes near."""
-    return _nearest(found.strip().casefold()[:_LONGEST], tuple(known))
-
-
-@lru_cache(maxsize=1 << 10)
-def _nearest(found: str, known: tuple[str, ...]) -> str:
-    # One mistake may stand in a file many times.
-    by_folded = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(found, by_folded, n=1)
-    return f"; did you mean {by_folded[near[0]]!r}?" if near else ""
+    near = words.nearest(found, known, 0.6)
+    return f"; did you mean {near!r}?" if near else ""
 
 
 def dotted(version: Version) -> str:

@@ -2,7 +2,8 @@
 
 PyYAML builds whatever a document asks for, and raises whatever its conversions raise (ValueError for 2024-13-45,
 KeyError for `!!bool no way`). Here each is a YAMLError with a place, and what would grow without bound is refused
-first: nodes, nesting, aliases that multiply (`&a [*b, *b]`), and structures that contain themselves.
+first: nodes, nesting, aliases that multiply (`&a [*b, *b]`), and structures that contain themselves. Only what looks
+like a date and is none is text.
 """
 
 from __future__ import annotations
@@ -58,6 +59,9 @@ class _Loader(_BASE):  # type: ignore[misc]
         try:
             return super().construct_object(node, deep)
         except _NOT_OF_ITS_TYPE as error:
+            if node.tag == "tag:yaml.org,2002:timestamp" and isinstance(node, ScalarNode) and not node.style:
+                # 2024-13-45 looks like a date, and is text: what a rule says of its own date is not worth the rule.
+                return node.value
             kind = node.tag.rpartition(":")[2]
             found = _shown(node.value) if isinstance(node, ScalarNode) else "a list or mapping"
             text = f"found {found}, expected a value of type {kind}"
