@@ -204,7 +204,8 @@ condition: selektion and not filter
     assert reason(loaded(document(detection))).split("; found") == [
         "found field Imagee, which connections do not have; did you mean Image?",
         " field DestinationPrt, which connections do not have; did you mean DestinationPort?",
-        " modifier contain in Image|contain; did you mean contains?; Invalid CIDR expression: 10.0.0.1/8 has host bits set"
+        " modifier contain in Image|contain; did you mean contains?"
+        "; Invalid CIDR expression: 10.0.0.1/8 has host bits set"
         "; Regular expression '(' is invalid: missing ): (",
         " selektion in the condition, which is no selection; did you mean 'selection'?",
     ]

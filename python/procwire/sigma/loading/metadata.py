@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from procwire.choices import LEVELS, Level
@@ -66,7 +66,7 @@ def metadata_of(content: Mapping[str, Any]) -> Metadata:
     warnings = reader.warnings
     if len(warnings) > _MOST_WARNINGS:
         warnings = [*warnings[:_MOST_WARNINGS], f"and {len(warnings) - _MOST_WARNINGS:,} more warnings"]
-    return Metadata(*(getattr(found, name) for name in Metadata.__slots__[:-1]), tuple(warnings))
+    return replace(found, warnings=tuple(warnings))
 
 
 def matching_part(content: Mapping[str, Any], about: Metadata) -> dict[str, Any]:
@@ -111,9 +111,10 @@ class _Reader:
         if found is None:
             return "informational"
         text = str(found).strip().lower()
-        if text in LEVELS:
-            return cast(Level, text)
-        level = _OTHER_LEVELS.get(text) or cast(Level, nearest(text, LEVELS) or "informational")
+        likely = _OTHER_LEVELS.get(text) or nearest(text, LEVELS)
+        level = next((level for level in LEVELS if level == likely), "informational")
+        if text == level:
+            return level
         self._unexpected("level", f"one of {', '.join(LEVELS)}", f"taken as {level}")
         return level
 

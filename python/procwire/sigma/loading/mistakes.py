@@ -27,7 +27,8 @@ _WORD = re.compile(r"[\w.*?-]+")
 _OPERATORS = ("and", "or", "not", "of", "all", "any", "1")
 _OTHER_MODIFIERS = {"ge": "gte", "le": "lte", "regex": "re", "regexp": "re", "begins": "startswith",
                     "beginswith": "startswith", "ends": "endswith", "in": "no modifier, and a list of values",
-                    "equals": "no modifier", "ne": "neq", "not": "neq", "ci": "no modifier", "like": "contains"}  # fmt: skip
+                    "equals": "no modifier", "ne": "neq", "not": "neq", "ci": "no modifier",
+                    "like": "contains"}  # fmt: skip
 
 
 def mistakes_of(detection: Any) -> list[str]:
@@ -37,13 +38,13 @@ def mistakes_of(detection: Any) -> list[str]:
     """
     if not isinstance(detection, Mapping):
         found = "no detection" if detection is None else f"a detection that is {_kind(detection)}"
-        return [f"{found}, expected selections and a condition".replace("no detection", "found no detection", 1)]
+        return [f"found {found}, expected selections and a condition"]
     selections = {name: body for name, body in detection.items() if name not in ("condition", "timeframe", "rules")}
     if not selections:
         return ["found a detection without a selection, expected one, such as selection: {DestinationPort: 443}"]
-    found = [mistake for name, body in selections.items() for mistake in _of_selection(name, body)]
-    found += _of_condition(detection.get("condition"), list(map(str, selections)))
-    unique = list(dict.fromkeys(" ".join(one.split()) for one in found))
+    mistakes = [mistake for name, body in selections.items() for mistake in _of_selection(name, body)]
+    mistakes += _of_condition(detection.get("condition"), list(map(str, selections)))
+    unique = list(dict.fromkeys(" ".join(one.split()) for one in mistakes))
     return unique if len(unique) <= _MOST else [*unique[:_MOST], f"and {len(unique) - _MOST:,} more"]
 
 
@@ -101,8 +102,8 @@ def _of_item(key: object, value: Any) -> Iterator[str]:
         return
     try:
         item = SigmaDetectionItem.from_mapping(key or None, value, None, POLICY)
-        for one in item.value:
-            yield from _of_value(field, one)
+        for parsed in item.value:
+            yield from _of_value(field, parsed)
     except BROKEN as error:
         yield _of_error(key, error)
 
@@ -128,7 +129,8 @@ def _of_error(key: str, error: BaseException) -> str:
 def _of_condition(condition: Any, names: list[str]) -> Iterator[str]:
     if condition is None or condition == "" or condition == []:
         near = [name for name in names if nearest(name, ["condition"])]
-        yield f"found no condition{f'; did you mean it by {near[0]!r}?' if near else ', expected one such as selection'}"
+        hint = f"; did you mean it by {near[0]!r}?" if near else ", expected one such as selection"
+        yield f"found no condition{hint}"
         return
     for one in condition if isinstance(condition, list) else [condition]:
         yield from _of_one_condition(one, names)
