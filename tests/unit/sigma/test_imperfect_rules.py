@@ -38,6 +38,10 @@ METADATA = {
     "a license that is a list": ("license: [MIT]", "found license a list, expected a text"),
     "a scope as a text": ("scope: server", "found scope 'server', expected a list"),
     "a taxonomy that is a number": ("taxonomy: 2", "found taxonomy '2', expected a text"),
+    "an author that is a mapping": ("author: {a: b}", "found author a mapping, expected a text"),
+    "a name that is a date": ("name: 2024-01-01", "found name '2024-01-01', expected a text"),
+    "a level that is a list": ("level: [high]", "found level a list, expected one of"),
+    "tags in tags": ("tags: [[a]]", "found tag \"['a']\", expected a namespace"),
     "a key that is misspelt": ("refrences: [a]", "found key 'refrences'; did you mean 'references'?"),
 }
 
@@ -244,15 +248,16 @@ def test_misspelt_log_source_is_a_mistake(source: str, expected: str) -> None:
 def test_yaml_without_a_rule_is_counted(tmp_path: Path) -> None:
     (tmp_path / "compose.yml").write_text("services: {web: {image: x}}")
     (tmp_path / "list.yaml").write_text("- a\n- b")
+    (tmp_path / "text.yml").write_text("A rule")
     (tmp_path / "ours.yml").write_text(RULE)
     (tmp_path / "misspelt.yml").write_text(RULE.replace("detection:", "detecton:").replace("logsource", "log_source"))
     found = load([tmp_path])
     assert [Path(problem.path).name for problem in found.problems if problem.kind == "no rule"] == [
-        "compose.yml", "list.yaml",
+        "compose.yml", "list.yaml", "text.yml",
     ]  # fmt: skip
     [misspelt] = [problem for problem in found.problems if problem.is_ours]
     assert Path(misspelt.path).name == "misspelt.yml"
-    assert "; 2 YAML documents without a rule; 1 not run (" in summary(found, "ran")
+    assert "; 3 YAML documents without a rule; 1 not run (" in summary(found, "ran")
 
 
 def test_correlation_of_rules_about_other_events_is_not_ours() -> None:

@@ -112,7 +112,7 @@ class _Reader:
             return "informational"
         text = str(found).strip().lower()
         likely = _OTHER_LEVELS.get(text) or nearest(text, LEVELS)
-        level = next((level for level in LEVELS if level == likely), "informational")
+        level: Level = next((known for known in LEVELS if known == likely), "informational")
         if text == level:
             return level
         self._unexpected("level", f"one of {', '.join(LEVELS)}", f"taken as {level}")

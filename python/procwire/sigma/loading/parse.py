@@ -111,6 +111,8 @@ class _Loader:
             for one in self._filters:
                 parsed = one.applied(parsed, about)
             tree = any_of(made.node(condition.parsed) for condition in parsed.detection.parsed_condition)
+        except RecursionError:
+            raise
         except BROKEN as error:
             # Events first: a rule about others is not held to what connections have.
             _check_events(source, None, detection)

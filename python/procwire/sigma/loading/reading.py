@@ -8,6 +8,7 @@ like a date and is none is text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,7 @@ MOST_NODES = 250_000
 """Keys, values, lists and mappings of a document, those that aliases repeat counted each time."""
 _DEEPEST = 100
 _LONGEST_SHOWN = 40
+_DATE = re.compile(r"\d{4}-\d")
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # What PyYAML's conversions raise for a text that is no number, flag, time or similar.
 _NOT_OF_ITS_TYPE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -59,7 +61,7 @@ class _Loader(_BASE):  # type: ignore[misc]
         try:
             return super().construct_object(node, deep)
         except _NOT_OF_ITS_TYPE as error:
-            if node.tag == "tag:yaml.org,2002:timestamp" and isinstance(node, ScalarNode) and not node.style:
+            if isinstance(node, ScalarNode) and _DATE.match(node.value) and node.tag == "tag:yaml.org,2002:timestamp":
                 # 2024-13-45 looks like a date, and is text: what a rule says of its own date is not worth the rule.
                 return node.value
             kind = node.tag.rpartition(":")[2]
