@@ -30,7 +30,7 @@ def image(value: str, condition: str = "is", name: str = "") -> str:
 
 GOOD = sysmon(image("a"))
 BROKEN = {
-    "nothing": ("", "found XML that does not parse: no element found"),
+    "nothing": ("", "found an empty file, expected a configuration"),
     "no XML": ("\0\1\2", "found XML that does not parse"),
     "a NUL": (GOOD.replace(">a<", ">a\0<"), "found XML that does not parse"),
     "a billion laughs": (

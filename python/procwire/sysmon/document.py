@@ -10,11 +10,13 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from xml.parsers import expat
 
 from procwire.sysmon.model import Place
+from procwire.sysmon.repairs import Repair, repaired
 
-__all__ = ["MAX_BYTES", "DocumentError", "Node", "parse_document"]
+__all__ = ["MAX_BYTES", "Document", "DocumentError", "Node", "parse_document"]
 
 MAX_BYTES = 16 << 20
 """Longer files are refused; the longest known configuration has 1 MB."""
@@ -26,6 +28,8 @@ _EVTX = b"ElfFile\0"
 _INVALID_TOKEN = expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]
 _LONGEST_NAME = 100
 _BLANK = " \t\r\n"
+_WEB_PAGE = re.compile(r"\s*(?:<!--.{0,2000}?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_PACKED = {b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "a gzip file", b"MZ": "a program", b"%PDF": "a PDF"}
 
 
 class DocumentError(Exception):
@@ -54,17 +58,22 @@ class Node:
         return self.texts[0] if self.texts else ""
 
 
-def parse_document(data: bytes) -> Node:
-    """Return the root element.
+class Document(NamedTuple):
+    """Hold a document: its root element, and what Sysmon refuses and was repaired to read it."""
 
-    Raises DocumentError, with the place, for what cannot be decoded or is not well-formed.
+    root: Node
+    repairs: tuple[Repair, ...]
+
+
+def parse_document(data: bytes) -> Document:
+    """Return the root element, and what is not well-formed and can be read on without loss.
+
+    Raises DocumentError, with the place, for what cannot be decoded or is not well-formed otherwise.
     """
-    if data.startswith(_EVTX):
-        raise DocumentError(Place(1, 1), "found a Windows event log, expected a configuration")
-    if len(data) > MAX_BYTES:
-        raise DocumentError(Place(1, 1), f"found {len(data):,} bytes, expected {MAX_BYTES:,} at most")
+    _refuse_others(data)
     builder = _Builder()
-    text = _decoded(data).encode("utf-8", "replace")
+    repaired_text, repairs = repaired(_decoded(data))
+    text = repaired_text.encode("utf-8", "replace")
     try:
         builder.parser.Parse(text, True)
     except expat.ExpatError as error:
@@ -74,7 +83,27 @@ def parse_document(data: bytes) -> Node:
         hint = "; a & by itself is written &amp;" if is_bare else ""
         raise DocumentError(place, f"found XML that does not parse: {expat.ErrorString(error.code)}{hint}") from error
     [root] = builder.root.children
-    return root
+    return Document(root, repairs)
+
+
+def _refuse_others(data: bytes) -> None:
+    """Refuse, by its name, what is often saved in a configuration's place."""
+    if data.startswith(_EVTX):
+        raise DocumentError(Place(1, 1), "found a Windows event log, expected a configuration")
+    if len(data) > MAX_BYTES:
+        raise DocumentError(Place(1, 1), f"found {len(data):,} bytes, expected {MAX_BYTES:,} at most")
+    if not data.strip():
+        raise DocumentError(Place(1, 1), "found an empty file, expected a configuration")
+    for start, name in _PACKED.items():
+        if data.startswith(start):
+            raise DocumentError(Place(1, 1), f"found {name}, expected a configuration")
+    beginning = data[:4096].replace(b"\0", b"").decode("latin-1").removeprefix("\u00ef\u00bb\u00bf")
+    if _WEB_PAGE.match(beginning.removeprefix("\u00ff\u00fe")):
+        text = (
+            "found a saved web page (HTML), expected a configuration; download the file itself, as GitHub's button Raw "
+            "shows it"
+        )
+        raise DocumentError(Place(1, 1), text)
 
 
 def _decoded(data: bytes) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from procwire import words
 from procwire.sysmon.document import Node
 from procwire.sysmon.manifest import Version
-from procwire.sysmon.model import Finding, Severity
+from procwire.sysmon.model import Finding, Place, Severity
 
 __all__ = ["Findings", "TooManyFindings", "dotted", "nearest", "one_line", "quoted"]
 
@@ -37,21 +37,25 @@ class Findings:
 
     def error(self, node: Node, text: str) -> None:
         """Add an error: what Sysmon refuses, or reads otherwise than it is written."""
-        self._add(node, "error", text)
+        self._add(node.place, "error", text)
+
+    def error_at(self, place: Place, text: str) -> None:
+        """Add an error at a place that is no element."""
+        self._add(place, "error", text)
 
     def warn(self, node: Node, text: str) -> None:
         """Add a warning: what is legal and likely wrong."""
-        self._add(node, "warning", text)
+        self._add(node.place, "warning", text)
 
     def note(self, node: Node, text: str) -> None:
         """Add a note: what is legal and has no effect here."""
-        self._add(node, "note", text)
+        self._add(node.place, "note", text)
 
-    def _add(self, node: Node, severity: Severity, text: str) -> None:
+    def _add(self, place: Place, severity: Severity, text: str) -> None:
         if len(self._found) == _MOST:
-            last = Finding(node.place, "error", f"found more than {_MOST:,} mistakes, and stopped checking")
+            last = Finding(place, "error", f"found more than {_MOST:,} mistakes, and stopped checking")
             raise TooManyFindings((*self.sorted, last))
-        self._found.append(Finding(node.place, severity, text))
+        self._found.append(Finding(place, severity, text))
 
     def check_attributes(self, node: Node, known: tuple[str, ...]) -> None:
         """Warn of attributes that Sysmon ignores: names are case-sensitive."""

@@ -10,7 +10,7 @@ import re
 
 from procwire.bounded import read_bounded
 from procwire.errors import ConfigurationError, UsageError
-from procwire.sysmon.document import MAX_BYTES, DocumentError, Node, parse_document
+from procwire.sysmon.document import MAX_BYTES, Document, DocumentError, Node, parse_document
 from procwire.sysmon.elements import ElementReader
 from procwire.sysmon.findings import Findings, TooManyFindings, dotted, nearest, quoted
 from procwire.sysmon.manifest import EVENTS, OLDEST_SCHEMA, Version
@@ -27,7 +27,8 @@ def load(path: str | os.PathLike[str], *, lenient: bool = False) -> Configuratio
 
     lenient: reads on where Sysmon refuses or skips something, and keeps the errors as findings: older schemas are
     taken, an unknown condition drops its filter, an element without a usable onmatch is dropped, an unknown field
-    drops its element and all later ones of that event.
+    drops its element and all later ones of that event, `--` in a comment and a blank line before `<?xml` count as
+    white space.
 
     Raises UsageError for a file that cannot be read, ConfigurationError, with every error and its place, for one with
     errors; lenient, only for what is no configuration at all.
@@ -47,11 +48,11 @@ def parse(data: bytes, path: str = "configuration", *, lenient: bool = False) ->
     Arguments and errors as for `load`.
     """
     try:
-        root = parse_document(data)
+        document = parse_document(data)
     except DocumentError as error:
         raise ConfigurationError(path, [Finding(error.place, "error", error.text)]) from error
     try:
-        configuration = _configuration(root, path, lenient)
+        configuration = _configuration(document, path, lenient)
     except TooManyFindings as error:
         raise ConfigurationError(path, error.findings) from error
     if not lenient and (errors := [found for found in configuration.findings if found.severity == "error"]):
@@ -59,8 +60,11 @@ def parse(data: bytes, path: str = "configuration", *, lenient: bool = False) ->
     return configuration
 
 
-def _configuration(root: Node, path: str, lenient: bool) -> Configuration:
+def _configuration(document: Document, path: str, lenient: bool) -> Configuration:
     findings = Findings()
+    root = document.root
+    for repair in document.repairs:
+        findings.error_at(repair.place, repair.text)
     version, options = _LATEST, Options()
     if root.tag == "Sysmon":
         findings.check_attributes(root, ("schemaversion",))
@@ -72,7 +76,7 @@ def _configuration(root: Node, path: str, lenient: bool) -> Configuration:
         parts = [root if root.tag == "EventFiltering" else Node("EventFiltering", {}, root.place, [root])]
     else:
         text = f'found <{root.tag}>, expected <Sysmon schemaversion="4.90">{nearest(root.tag, ["Sysmon"])}'
-        raise ConfigurationError(path, [Finding(root.place, "error", text)])
+        raise ConfigurationError(path, [*findings.sorted, Finding(root.place, "error", text)])
     reader = ElementReader(version, findings)
     elements = tuple(element for part in parts for element in reader.read(part))
     return Configuration(path, version, elements, options.dns_lookup, options.field_sizes, findings.sorted)

@@ -12,7 +12,7 @@ from procwire.sysmon.model import Place
 
 def test_tree_with_places() -> None:
     """Lines and columns count from 1; columns count characters, not bytes."""
-    root = parse_document('<a x="é"><b/>é<c>\n  <d y="1"/>\n</c></a>'.encode())
+    root = parse_document('<a x="é"><b/>é<c>\n  <d y="1"/>\n</c></a>'.encode()).root
     assert (root.tag, root.attributes, root.place) == ("a", {"x": "é"}, (1, 1))
     [b, c] = root.children
     assert (b.place, c.place) == ((1, 10), (1, 15))
@@ -39,7 +39,7 @@ def test_tree_with_places() -> None:
 )
 def test_texts(inside: str, texts: list[str]) -> None:
     """Pieces as comments, instructions, CDATA and children part them; the first is the value."""
-    root = parse_document(f"<a>{inside}</a>".encode())
+    root = parse_document(f"<a>{inside}</a>".encode()).root
     assert root.texts == texts
     assert root.value == (texts[0] if texts else "")
 
@@ -59,13 +59,13 @@ def test_texts(inside: str, texts: list[str]) -> None:
 )
 def test_encodings(data: bytes) -> None:
     """Marks and zero bytes identify them, and of those declared only ISO-8859-1."""
-    assert parse_document(data).value == "é"
+    assert parse_document(data).root.value == "é"
 
 
 @pytest.mark.parametrize(
     ("data", "place", "text"),
     [
-        (b"", (1, 1), "found XML that does not parse: no element found"),
+        (b"", (1, 1), "found an empty file, expected a configuration"),
         (b"<a>\n <b>\n</a>", (3, 3), "found XML that does not parse: mismatched tag"),
         (b"<a/>\n<b/>", (2, 1), "found XML that does not parse: junk after document element"),
         (
@@ -87,4 +87,4 @@ def test_what_is_not_well_formed(data: bytes, place: tuple[int, int], text: str)
 
 def test_document_types_are_passed_over() -> None:
     data = b'<!DOCTYPE a SYSTEM "none.dtd" [<!ATTLIST a x CDATA "1"><!ELEMENT a EMPTY>]><a/>'
-    assert parse_document(data) == Node("a", {}, Place(1, data.index(b"<a/>") + 1))
+    assert parse_document(data).root == Node("a", {}, Place(1, data.index(b"<a/>") + 1))

@@ -156,7 +156,7 @@ def test_rule_names_have_a_longest_length(length: int) -> None:
 @pytest.mark.parametrize(
     ("data", "error"),
     [
-        (b"", "my.xml:1:1: found XML that does not parse: no element found"),
+        (b"", "my.xml:1:1: found an empty file, expected a configuration"),
         (b"<a/>", 'my.xml:1:1: found <a>, expected <Sysmon schemaversion="4.90">'),
         (b"<Sysmon/>", 'my.xml:1:1: found no schemaversion, expected a number such as "4.90"'),
         (b"<Sysmon schemaversion='x'/>", "my.xml:1:1: found schemaversion 'x', expected a number such as \"4.90\""),
