@@ -78,7 +78,8 @@ class ElementReader:
         if onmatch is None:
             return None
         default: Relation = "or" if self._version <= _LAST_VERSION_OF_OR else "and"
-        return Element(node.tag, onmatch, given or default, given is not None, name, operands, node.place)
+        place = group.place if group else None
+        return Element(node.tag, onmatch, given or default, given is not None, name, operands, node.place, place)
 
     def _relation(self, node: Node) -> Relation | None:
         text = node.attributes.get("groupRelation", "")

@@ -88,3 +88,68 @@ def test_what_is_not_well_formed(data: bytes, place: tuple[int, int], text: str)
 def test_document_types_are_passed_over() -> None:
     data = b'<!DOCTYPE a SYSTEM "none.dtd" [<!ATTLIST a x CDATA "1"><!ELEMENT a EMPTY>]><a/>'
     assert parse_document(data).root == Node("a", {}, Place(1, data.index(b"<a/>") + 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "expected"),
+    [
+        ("<a><!-- b -- c --></a>", (1, 11), "found '--' in a comment"),
+        ("<a>\n<!--- b --></a>", (2, 5), None),
+        ("<a>\n<!-- b ---></a>", (2, 8), "found '--' in a comment"),
+        ("<a><!-- - b\n-- c --><!-- d -- --><!-- e --></a>", (2, 1), "found '--' in a comment"),
+        ("\n<?xml version='1.0'?><a/>", (2, 1), "found a blank line before <?xml"),
+        (" <?xml version='1.0'?><a/>", (1, 2), "found white space before <?xml"),
+        ("\n\n<?xml\nversion='1.0'?>\n<a/>", (3, 1), "found a blank line before <?xml"),
+    ],
+)
+def test_what_is_repaired(text: str, place: tuple[int, int], expected: str | None) -> None:
+    """It is said where, and what follows keeps its place."""
+    root, repairs = parse_document(text.encode())
+    assert root.tag == "a"
+    assert [(repair.place, repair.text.startswith(expected or "")) for repair in repairs] == (
+        [(Place(*place), True)] if expected else []
+    )
+    before = text[: text.index("<a")]
+    assert root.place == Place(before.count("\n") + 1, len(before) - before.rfind("\n"))
+
+
+@pytest.mark.parametrize(
+    "text", ["<a><![CDATA[<!-- b -- c -->]]></a>", "<a b='-- --'/>", "<a>-- --</a>", "<a><!-- b --></a>"]
+)
+def test_what_needs_no_repair(text: str) -> None:
+    assert parse_document(text.encode()).repairs == ()
+
+
+@pytest.mark.parametrize("text", ["<!--" * 100_000, "<![CDATA[" * 100_000, "<!" * 500_000, "\n" * 1_000_000 + "<?xml"])
+def test_repairs_take_linear_time(text: str) -> None:
+    with pytest.raises(DocumentError):
+        parse_document(text.encode())
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<!DOCTYPE html>\n<html></html>",
+        "\n\n<!doctype HTML PUBLIC '-//W3C//DTD HTML 4.01//EN'><html>",
+        "<html lang='en'>",
+        "<!-- saved from url=(0014)about:internet -->\n<html>",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_saved_web_page_is_named(page: str, encoding: str) -> None:
+    with pytest.raises(DocumentError, match=r"^found a saved web page \(HTML\), expected a configuration; download"):
+        parse_document(page.encode(encoding))
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"PK\x03\x04abc", "a ZIP archive"),
+        (b"\x1f\x8b\x08", "a gzip file"),
+        (b"MZ\x90", "a program"),
+        (b" \n", "an empty"),
+    ],
+)
+def test_other_files_are_named(data: bytes, expected: str) -> None:
+    with pytest.raises(DocumentError, match=f"^found {expected}.*, expected a configuration$"):
+        parse_document(data)
