@@ -223,6 +223,10 @@ condition: selektion and not filter
         ("a:\n  Image: x\ncondition: ", "found no condition, expected one such as selection"),
         ("a:\n  Image: x\ncondition: 5", "found the condition '5', expected a text"),
         ("condition: a", "found a detection without a selection, expected one, such as"),
+        ("a:\ncondition: a", "found selection a without anything in it"),
+        ("a:\n  Image: x\ncondition: 2 of a*", "found '2 of' in the condition, expected 1 of, any of or all of"),
+        ("a:\n  'Image ': x\ncondition: a", "found white space around field 'Image '; write it without"),
+        ("a:\n  DestinationIp|cidr: [x, y]\ncondition: a", "'y' does not appear to be an IPv4 or IPv6 network"),
         ("a: {}\ncondition: a", "found selection a without anything in it"),
         ("a:\n  UtcTime: 2024-01-01\ncondition: a", "; write it in quotes"),
         ("a:\n  Image: {b: c}\ncondition: a", "found a mapping for Image, expected a text or a number"),
@@ -243,6 +247,56 @@ def test_mistakes_are_named(detection: str, expected: str) -> None:
 def test_misspelt_log_source_is_a_mistake(source: str, expected: str) -> None:
     text = document("Image: 'a'", product="").replace("category: network_connection\n", source)
     assert reason(loaded(text)) == expected
+
+
+def test_keys_in_capitals_are_named() -> None:
+    text = document("Image: 'a'").replace("title", "Title").replace("logsource", "Logsource")
+    assert reason(loaded(text)) == "found key 'Logsource'; did you mean logsource?"
+
+
+def test_condition_beside_the_detection_is_named() -> None:
+    text = document("a:\n  Image: x\ncondition: a").replace("    condition: a", "condition: a")
+    assert reason(loaded(text)) == "found the condition beside the detection, expected it in the detection"
+
+
+def test_numbers_and_flags_as_texts_are_what_modifiers_take() -> None:
+    found = loaded(document("DestinationPort|gt: '1023'\nImage|exists: 'true'"))
+    events = [
+        {"Image": "a", "DestinationPort": 1024},
+        {"Image": "a", "DestinationPort": 1023},
+        {"DestinationPort": 1024},
+    ]
+    assert by_matches(found, events) == [True, False, False]
+
+
+def test_port_that_there_is_not_can_never_match() -> None:
+    [rule] = loaded(document("DestinationPort: 70000")).rules
+    assert rule.void == "found '70000' for DestinationPort, expected a port, from 0 to 65535; so it can never match"
+
+
+def test_escaped_wildcard_in_a_path_is_a_warning() -> None:
+    [rule] = loaded(document("Image: 'C:\\Windows\\*'")).rules
+    [warning] = rule.warnings
+    assert warning.startswith("found an escaped wildcard for Image, which no path has; for a \\ before a wildcard")
+    [rule] = loaded(document("Image: 'C:\\Windows\\\\*'")).rules
+    assert rule.warnings == ()
+
+
+def test_sysmon_rule_without_an_event_id_is_told_by_its_fields() -> None:
+    found = loaded(sysmon("TargetFilename: 'a'"), sysmon("TargetFilenam: 'a'"))
+    assert [problem.kind for problem in found.problems] == ["other events", "mistake"]
+
+
+def test_mistake_of_a_filter_is_the_filters() -> None:
+    source = "title: F\nlogsource: {category: network_connection}\n"
+    found = loaded(f"{source}filter: {{rules: any, s: {{Imag: b}}, condition: not s}}", RULE)
+    assert len(found.rules) == 1
+    [problem] = found.problems
+    assert problem.title == "F"
+    assert problem.reason == "found field Imag, which connections do not have; did you mean Image?"
+    other = source.replace("network_connection", "process_creation")
+    found = loaded(f"{other}filter: {{rules: any, s: {{Imag: b}}, condition: not s}}", RULE)
+    assert [problem.kind for problem in found.problems] == ["other events"]
 
 
 def test_yaml_without_a_rule_is_counted(tmp_path: Path) -> None:

@@ -157,7 +157,8 @@ def _is_like_a_rule(content: dict[Any, Any]) -> bool:
     if "filter" in content:
         return "title" in content or "logsource" in content
     parts = ("detection", "correlation", "logsource")
-    return "title" in content and any(nearest(str(key), parts) for key in content)
+    has_title = any(str(key).lower() == "title" for key in content)
+    return has_title and any(nearest(str(key), parts) for key in content)
 
 
 def _parsed(text: str) -> Iterator[reading.Document]:

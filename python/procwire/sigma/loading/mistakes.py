@@ -13,11 +13,11 @@ from sigma.rule.detection import SigmaDetectionItem
 
 from procwire.sigma.loading.expressions import POLICY
 from procwire.sigma.loading.values import Doubts, keyword, test_of
-from procwire.sigma.model.fields import column_of
+from procwire.sigma.model.fields import OTHER_EVENTS_FIELDS, column_of
 from procwire.sigma.problems import Unusable
 from procwire.words import nearest, shown
 
-__all__ = ["BROKEN", "mistakes_of", "unused"]
+__all__ = ["BROKEN", "misspelt_keys", "mistakes_of", "only_of_others", "unused"]
 
 BROKEN = (SigmaError, Unusable, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What is raised for documents of a wrong make: pySigma raises more than its own errors."""
@@ -31,10 +31,47 @@ _OTHER_MODIFIERS = {"ge": "gte", "le": "lte", "regex": "re", "regexp": "re", "be
                     "like": "contains"}  # fmt: skip
 
 
-def mistakes_of(detection: Any) -> list[str]:
+def misspelt_keys(content: Mapping[str, Any]) -> list[str]:
+    """Return what is said of keys that seem to be meant as the log source or the detection, which are not there."""
+    found = []
+    for key in ("logsource", "detection"):
+        near = [] if key in content else [other for other in content if nearest(str(other), [key])]
+        found += [f"found key {shown(other)}; did you mean {key}?" for other in near]
+    return found
+
+
+def only_of_others(detection: Any) -> bool:
+    """Return whether the unknown fields of a detection are those of Sysmon's other events."""
+    unknown = [field for field in _fields(detection) if not _is_known(field)]
+    return bool(unknown) and all(field in OTHER_EVENTS_FIELDS for field in unknown)
+
+
+def _fields(detection: Any) -> Iterator[str]:
+    if isinstance(detection, list):
+        for one in detection:
+            yield from _fields(one)
+    elif isinstance(detection, Mapping):
+        for key, value in detection.items():
+            if isinstance(value, Mapping) or (
+                isinstance(value, list) and any(isinstance(one, Mapping) for one in value)
+            ):
+                yield from _fields(value)
+            elif key not in ("condition", "timeframe", "rules"):
+                yield str(key).partition("|")[0]
+
+
+def _is_known(field: str) -> bool:
+    try:
+        return not field or bool(column_of(field))
+    except Unusable:
+        return False
+
+
+def mistakes_of(detection: Any, content: Mapping[str, Any]) -> list[str]:
     """Return what is wrong in a detection, each mistake once, in its order; what is only about one value with its key.
 
-    The detection is one that does not become a rule; an empty list says that each part of it by itself would.
+    content: the document that it is from. The detection is one that does not become a rule; an empty list says that
+    each part of it by itself would.
     """
     if not isinstance(detection, Mapping):
         found = "no detection" if detection is None else f"a detection that is {_kind(detection)}"
@@ -44,6 +81,9 @@ def mistakes_of(detection: Any) -> list[str]:
         return ["found a detection without a selection, expected one, such as selection: {DestinationPort: 443}"]
     mistakes = [mistake for name, body in selections.items() for mistake in _of_selection(name, body)]
     mistakes += _of_condition(detection.get("condition"), list(map(str, selections)))
+    if "condition" in content and "condition" not in detection:
+        mistakes = [one for one in mistakes if not one.startswith("found no condition")]
+        mistakes.append("found the condition beside the detection, expected it in the detection")
     unique = list(dict.fromkeys(" ".join(one.split()) for one in mistakes))
     return unique if len(unique) <= _MOST else [*unique[:_MOST], f"and {len(unique) - _MOST:,} more"]
 
@@ -61,7 +101,9 @@ def unused(detection: Mapping[str, Any]) -> list[str]:
 
 
 def _of_selection(name: object, body: Any) -> Iterator[str]:
-    if isinstance(body, Mapping):
+    if body is None:
+        yield f"found selection {name} without anything in it"
+    elif isinstance(body, Mapping):
         if not body:
             yield f"found selection {name} without anything in it"
         for key, value in body.items():
@@ -92,7 +134,8 @@ def _of_item(key: object, value: Any) -> Iterator[str]:
         try:
             column_of(field)
         except Unusable as error:
-            yield str(error)
+            space = field.strip() != field and _is_known(field.strip())
+            yield f"found white space around field {shown(field)}; write it without" if space else str(error)
             return
     values = value if isinstance(value, list) else [value]
     wrong = [one for one in values if not isinstance(one, str | int | float | bool | None)]
@@ -100,12 +143,13 @@ def _of_item(key: object, value: Any) -> Iterator[str]:
         yield f"found {_kind(one)} for {key}, expected a text or a number{_hint_kind(one)}"
     if unknown or wrong:
         return
-    try:
-        item = SigmaDetectionItem.from_mapping(key or None, value, None, POLICY)
-        for parsed in item.value:
-            yield from _of_value(field, parsed)
-    except BROKEN as error:
-        yield _of_error(key, error)
+    for one in values:
+        try:
+            item = SigmaDetectionItem.from_mapping(key or None, one, None, POLICY)
+            for parsed in item.value:
+                yield from _of_value(field, parsed)
+        except BROKEN as error:
+            yield _of_error(key, error)
 
 
 def _of_value(field: str, value: Any) -> Iterator[str]:
@@ -139,6 +183,10 @@ def _of_condition(condition: Any, names: list[str]) -> Iterator[str]:
 def _of_one_condition(condition: Any, names: list[str]) -> Iterator[str]:
     if not isinstance(condition, str):
         yield f"found the condition {shown(condition)}, expected a text, such as selection and not filter"
+        return
+    counted_of = re.search(r"\b(\d+) +of\b", condition)
+    if counted_of and counted_of[1] != "1":
+        yield f"found {counted_of[0]!r} in the condition, expected 1 of, any of or all of"
         return
     missing = [] if "|" in condition else [
         word for word in dict.fromkeys(_WORD.findall(condition))

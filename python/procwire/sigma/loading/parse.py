@@ -25,7 +25,8 @@ from procwire.sigma.loading.limits import MOST_TESTS_OF_ALL, check_size, check_t
 from procwire.sigma.loading.lists import Lists, expanded, placeholders_of, read_lists
 from procwire.sigma.loading.load_correlation import Known, load_correlation
 from procwire.sigma.loading.metadata import Metadata, matching_part, metadata_of
-from procwire.sigma.loading.mistakes import BROKEN, mistakes_of, unused
+from procwire.sigma.loading.mistakes import BROKEN, misspelt_keys, mistakes_of, only_of_others, unused
+from procwire.sigma.loading.plain_types import with_plain_types
 from procwire.sigma.loading.sources import log_source
 from procwire.sigma.loading.values import Doubts, keyword, test_of
 from procwire.sigma.model.rule import Correlation, LogSource, Rule, RuleSet
@@ -92,7 +93,14 @@ class _Loader:
 
     def _filter(self, content: Mapping[str, Any], about: Metadata) -> Filter:
         check_size(content["filter"])
-        return load_filter(matching_part(content, about) | {"filter": self._expanded(content["filter"])})
+        inner = with_plain_types(self._expanded(content["filter"]))
+        source = content.get("logsource")
+        if isinstance(source, Mapping) and (source.get("category") or source.get("service")):
+            log_source(source)
+        found = load_filter(matching_part(content, about) | {"filter": inner})
+        if mistakes := mistakes_of(inner, content):
+            raise Unusable("; ".join(mistakes))
+        return found
 
     def _expanded(self, detection: Any) -> Any:
         self.unused_lists -= placeholders_of(detection)
@@ -100,9 +108,11 @@ class _Loader:
 
     def _rule(self, document: Document, about: Metadata) -> Rule:
         content = document.content
+        if misspelt := misspelt_keys(content):
+            raise Unusable("; ".join(misspelt))
         source = log_source(content.get("logsource"))
         check_size(content.get("detection"))
-        detection = self._expanded(content.get("detection"))
+        detection = with_plain_types(self._expanded(content.get("detection")))
         check_size(detection)
         part = matching_part(content, about) | {"detection": detection}
         made = _Tree()
@@ -116,10 +126,12 @@ class _Loader:
         except BROKEN as error:
             # Events first: a rule about others is not held to what connections have.
             _check_events(source, None, detection)
-            raise Unusable("; ".join(mistakes_of(detection)) or str(error)) from error
+            raise Unusable("; ".join(mistakes_of(detection, content)) or str(error)) from error
         source = _check_events(source, tree, detection)
         if made.mistakes:
-            raise Unusable("; ".join(mistakes_of(detection) or made.mistakes))
+            if source.category is None and only_of_others(detection):
+                raise OtherEvents("asks for fields of Sysmon's other events, expected those of a network connection")
+            raise Unusable("; ".join(mistakes_of(detection, content) or made.mistakes))
         return self._ready(document, about, source, tree, made.doubts)
 
     def _ready(self, document: Document, about: Metadata, source: LogSource, tree: Node, doubts: Doubts) -> Rule:

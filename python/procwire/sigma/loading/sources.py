@@ -34,7 +34,7 @@ def log_source(found: object) -> LogSource:
     if category == "network" and service not in _SERVICES_OF_NETWORK:
         raise OtherEvents(f"found service {service} of category network, expected connection or dns")
     if product not in (None, *PRODUCTS):
-        if near := nearest(product, PRODUCTS):
+        if near := nearest(product, PRODUCTS) or next((one for one in PRODUCTS if product.startswith(one[:3])), None):
             raise Unusable(f"found product {product}; did you mean {near}?")
         raise OtherEvents(f"found product {product}, expected windows, linux, or none")
     return LogSource(category, product, service)

@@ -63,6 +63,8 @@ _OPERATORS: dict[CompareOperators, Operator] = {
 _WILDCARDS = {SpecialChars.WILDCARD_MULTI: Wildcard.ANY, SpecialChars.WILDCARD_SINGLE: Wildcard.ONE}
 _MISSING = ("", "-")
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
+_PORTS, _LARGEST_PORT = ("src_port", "dst_port"), 0xFFFF
+_PATHS = ("process_name", "process_parent_name")
 _ANY_OF = {Wildcard.ANY: ".*", Wildcard.ONE: "."}
 
 
@@ -155,6 +157,8 @@ def _text(name: str, column: Column, parts: tuple[Part, ...], cased: bool, doubt
         return Not(Leaf(name, column.name, Missing()))
     if whole is not None and whole.lower() in column.words:
         return any_of(Leaf(name, column.name, Equal(value)) for value in column.words[whole.lower()])
+    if column.name in _PATHS and any(isinstance(part, str) and re.search(r"[*?]", part) for part in parts):
+        doubts.append(f"found an escaped wildcard for {name}, which no path has; for a \\ before a wildcard write \\\\")
     if column.only_words and not (column.kind == "flag" and whole is not None and whole.lower() in _FLAGS):
         expression = "".join(re.escape(part) if isinstance(part, str) else _ANY_OF[part] for part in parts)
         return _words(name, column, Regex(f"^{expression}$", "is"), whole or _written(parts), doubts)
@@ -184,6 +188,8 @@ def _whole(name: str, column: Column, text: str, cased: bool, doubts: Doubts) ->
     """Return the test of a complete text, by the column's kind; one that the kind cannot hold never matches."""
     if column.kind == "number":
         if re.fullmatch(r"-?\d{1,18}", text, re.A):
+            if column.name in _PORTS and not 0 <= int(text) <= _LARGEST_PORT:
+                return _never(name, text, "a port, from 0 to 65535", doubts)
             return Leaf(name, column.name, Equal(int(text)))
         return _never(name, text, "a number", doubts)
     if column.kind == "flag":

@@ -18,6 +18,7 @@ __all__ = [
     "DNS_CATEGORIES",
     "DNS_COLUMNS",
     "KEYWORD_COLUMNS",
+    "OTHER_EVENTS_FIELDS",
     "PROCESS_COLUMNS",
     "Column",
     "Kind",
@@ -49,6 +50,17 @@ PROCESS_COLUMNS = frozenset((
 
 DNS_COLUMNS = frozenset(("dns_query_name", "dns_query_results", "dns_query_status"))
 """Columns of event 22."""
+
+OTHER_EVENTS_FIELDS = frozenset((
+    "TargetFilename", "CreationUtcTime", "PreviousCreationUtcTime", "ImageLoaded", "Signed", "Signature",
+    "SignatureStatus", "SourceImage", "TargetImage", "SourceProcessGuid", "TargetProcessGuid", "SourceProcessGUID",
+    "TargetProcessGUID", "SourceProcessId", "TargetProcessId", "NewThreadId", "StartAddress", "StartModule",
+    "StartFunction", "SourceUser", "TargetUser", "SourceThreadId", "GrantedAccess", "CallTrace", "Device", "EventType",
+    "TargetObject", "Details", "NewName", "Hash", "Contents", "PipeName", "Operation", "EventNamespace", "Name",
+    "Query", "Type", "Destination", "Consumer", "Filter", "IsExecutable", "Archived", "Session", "ClientInfo", "State",
+    "SchemaVersion", "Configuration", "ConfigurationFileHash", "ID",
+))  # fmt: skip
+"""Fields of Sysmon's events that have no column here."""
 
 DNS_CATEGORIES = ("dns", "dns_query")
 
