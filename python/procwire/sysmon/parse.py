@@ -71,6 +71,11 @@ def _configuration(document: Document, path: str, lenient: bool) -> Configuratio
         version = _schema_version(root, findings)
         options = read_options(root, version, findings)
         parts = [child for child in root.children if child.tag == "EventFiltering"]
+        for child in root.children:
+            if child.tag in EVENTS and "onmatch" in child.attributes:
+                # Some of these are names of options, too.
+                text = f"found <{child.tag} onmatch> outside of <EventFiltering>, where Sysmon does not look for rules"
+                findings.warn(child, text)
     elif lenient and root.tag in ("EventFiltering", "RuleGroup", *EVENTS):
         findings.warn(root, f"found a part, <{root.tag}> without <Sysmon>: read as of schema {dotted(version)}")
         parts = [root if root.tag == "EventFiltering" else Node("EventFiltering", {}, root.place, [root])]

@@ -66,8 +66,17 @@ def test_encodings(data: bytes) -> None:
     ("data", "place", "text"),
     [
         (b"", (1, 1), "found an empty file, expected a configuration"),
-        (b"<a>\n <b>\n</a>", (3, 3), "found XML that does not parse: mismatched tag"),
-        (b"<a/>\n<b/>", (2, 1), "found XML that does not parse: junk after document element"),
+        (
+            b"<a>\n <b>\n</a>",
+            (3, 3),
+            "found XML that does not parse: mismatched tag; <b> of line 2 is not closed before it",
+        ),
+        (
+            b"<a/>\n<b/>",
+            (2, 1),
+            "found XML that does not parse: junk after document element; the document ends before it: a file "
+            "has one <Sysmon>",
+        ),
         (
             b"<a>R&D</a>",
             (1, 7),
@@ -153,3 +162,31 @@ def test_saved_web_page_is_named(page: str, encoding: str) -> None:
 def test_other_files_are_named(data: bytes, expected: str) -> None:
     with pytest.raises(DocumentError, match=f"^found {expected}.*, expected a configuration$"):
         parse_document(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "hint"),
+    [
+        ("<a b=1/>", (1, 6), "the value of an attribute stands in straight quotes"),
+        ("<a b=“1”/>", (1, 6), "the value of an attribute stands in straight quotes"),
+        ("<a>b & c</a>", (1, 7), "a & by itself is written &amp;"),
+        ("<a>b < c</a>", (1, 7), "a < by itself is written &lt;"),
+        ("<a>&nbsp;</a>", (1, 4), "XML knows &amp;, &lt;, &gt;, &quot; and &apos; only"),
+        ("<a>\n<b>\n</a>", (3, 3), "<b> of line 2 is not closed before it"),
+        ("<a/><a/>", (1, 5), "the document ends before it"),
+        ("<a/>\n</a>", (2, 2), "the document ends before it"),
+        ("<!-- x -->\n<?xml version='1.0'?><a/>", (2, 1), "<?xml may only begin the file"),
+        ("<a><!-- b </a>", (1, 4), "what begins there, such as a comment, has no end"),
+    ],
+)
+def test_what_is_likely_wrong_is_said(text: str, place: tuple[int, int], hint: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse_document(text.encode())
+    assert hint in caught.value.text
+    assert caught.value.place.line == place[0]
+
+
+@pytest.mark.parametrize("text", ["hello", '{"a": 1}', "404: Not Found", "```xml\n<a/>", "x<?xml version='1.0'?><a/>"])
+def test_what_is_no_xml_is_shown(text: str) -> None:
+    with pytest.raises(DocumentError, match=r"^found ['\"].*['\"], expected XML that begins with <Sysmon>$"):
+        parse_document(text.encode())

@@ -99,7 +99,7 @@ def test_versions(text: str, version: tuple[int, int]) -> None:
     ("inside", "error"),
     [
         ('<NetworkConnect onmatch="include"><Image condition="equals">a</Image></NetworkConnect>',
-         f"my.xml:3:35: found condition 'equals', expected one of {', '.join(CONDITIONS)}"),
+         f"my.xml:3:35: found condition 'equals', expected one of {', '.join(CONDITIONS)}; did you mean 'is'?"),
         ('<NetworkConnect onmatch="include"><Image condition="contain any">a</Image></NetworkConnect>',
          f"my.xml:3:35: found condition 'contain any', expected one of {', '.join(CONDITIONS)}"
          "; did you mean 'contains any'?"),

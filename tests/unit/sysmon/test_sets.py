@@ -7,6 +7,7 @@ from itertools import product
 
 import pytest
 
+from procwire.errors import ConfigurationError
 from procwire.sysmon.check import check
 from procwire.sysmon.checks.sets import failing, holding, refutation
 from procwire.sysmon.evaluate import decide
@@ -176,3 +177,30 @@ def test_search_ends_however_many_rules_there_are() -> None:
     """What is too much to decide is not said."""
     many = "".join(rule("and", is_("Image", f"C:\\{n}.exe"), is_("User", f"u{n}")) for n in range(500))
     assert not [one for one in findings(element(many)) if "always" in one]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("starts with", "begin with"),
+        ("endswith", "end with"),
+        ("Equals", "is"),
+        ("not_contains", "excludes"),
+        ("in", "is any"),
+    ],
+)
+def test_conditions_of_other_languages_are_translated(given: str, expected: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"did you mean '{expected}'"):
+        findings(element(is_("Image", "a", given)))
+
+
+def test_rules_where_sysmon_reads_none_are_found() -> None:
+    rules = '<NetworkConnect onmatch="exclude"/>'
+    text = f'<Sysmon schemaversion="4.90">{rules}<EventFiltering/></Sysmon>'
+    told = [finding.text for finding in parse(text.encode(), lenient=True).findings]
+    assert "found <NetworkConnect onmatch> outside of <EventFiltering>, where Sysmon does not look for rules" in told
+
+
+def test_rule_in_a_rule_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="found a <Rule> in a <Rule>, expected fields: Sysmon knows one level"):
+        findings(element(rule("or", rule("and", A))))
