@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from procwire.sysmon.checks.implication import contradicts, implies
 from procwire.sysmon.checks.sets import Clause, Literal, failing, holding, operand_failing, refutation
@@ -168,7 +168,7 @@ def _nearly(filters: Iterable[Filter], owner: Rule | Element) -> Iterator[Findin
     """Return a negation beside another of the same field, where one is enough: what fulfils neither is rare."""
     for same in filters_by_field(filters).values():
         negative = [filter_ for filter_ in same if filter_.condition in OPPOSITES]
-        for one, other in combinations(negative, 2):
+        for one, other in pairwise(negative):
             if implies(one, other) or implies(other, one):
                 continue
             enough = "one is enough"

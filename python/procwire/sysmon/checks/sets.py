@@ -25,8 +25,9 @@ _TEXTS = {
     **dict.fromkeys(("Initiated", "SourceIsIpv6", "DestinationIsIpv6"), ("true", "false")),
 }
 """All texts of a field that has few."""
-_MOST_TRIALS = 2_000
 _MOST_ALTERNATIVES = 256
+_MOST_PAIRS = 100_000
+"""Of literals that a search compares with each other; beyond it nothing is known."""
 
 
 class Literal(NamedTuple):
@@ -102,7 +103,7 @@ class _Search:
 
     def __init__(self) -> None:
         self.used: set[Filter] = set()
-        self._trials = _MOST_TRIALS
+        self._left = _MOST_PAIRS
         self._by_field: dict[str, list[Literal]] = {}
 
     def fails(self, clauses: Sequence[Clause]) -> bool:
@@ -112,14 +113,21 @@ class _Search:
         for literals in single:
             for literal in literals:
                 self._by_field.setdefault(literal.filter.field, []).append(literal)
-        for field in self._by_field:
-            if conflict := _conflict(field, self._by_field[field]):
-                self.used = {literal.filter for literal in conflict}
-                return True
         try:
+            for field in self._by_field:
+                if conflict := self._conflict(field):
+                    self.used = {literal.filter for literal in conflict}
+                    return True
             return not self._finds(several)
         except _TooLongError:
             return False
+
+    def _conflict(self, field: str) -> tuple[Literal, ...]:
+        literals = self._by_field[field]
+        self._left -= 1 + sum(one.positive for one in literals) * len(literals)
+        if self._left < 0:
+            raise _TooLongError
+        return _conflict(field, literals)
 
     def _finds(self, clauses: Sequence[Clause]) -> bool:
         """Put in alternatives, clause by clause, and go back where none is left."""
@@ -139,13 +147,10 @@ class _Search:
         return True
 
     def _take(self, alternative: Alternative) -> bool:
-        self._trials -= 1
-        if self._trials < 0:
-            raise _TooLongError
         for literal in alternative:
             self._by_field.setdefault(literal.filter.field, []).append(literal)
         for field in {literal.filter.field for literal in alternative}:
-            if conflict := _conflict(field, self._by_field[field]):
+            if conflict := self._conflict(field):
                 self.used |= {literal.filter for literal in conflict}
                 self._give_back(alternative)
                 return False
