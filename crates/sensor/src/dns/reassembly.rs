@@ -69,7 +69,7 @@ impl Reassembly {
         self.connections.insert(holder, connection, state, weight as u64);
     }
 
-    /// How many connections were given up, for a gap or because the table was full, so far; those among them that had ended.
+    /// How many connections were given up so far, for a gap or because the table was full; also those that had ended.
     pub fn dropped(&self) -> u64 {
         self.dropped + self.connections.evicted()
     }
