@@ -62,7 +62,7 @@ class HostNames:
     def named(self, address: str, *, is_own: bool = False, holder: int | None = None) -> Named:
         """Return the name of one address, by the rules for batches.
 
-        is_own: it is this machine's end in another namespace. holder: the user for whom it is looked up.
+        is_own: it is this machine's end in another namespace. holder: the user whose connection needs the name.
         """
         asked = LOOPBACK if is_own and can_be_own(address) else address
         return self._found([asked], lambda _: holder)[0]

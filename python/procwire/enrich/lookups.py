@@ -15,7 +15,7 @@ __all__ = ["Answer", "HolderOf", "Lookups"]
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 HolderOf = Callable[[int], Hashable]
-"""Return for whom the key at an index is looked up."""
+"""Returns the user who needs the key at an index."""
 
 _FAILURE_KEPT_S = 300.0
 # An expired answer stays valid while it is queried again: better than a name that comes and goes.
@@ -34,7 +34,7 @@ class Lookups(Generic[K, V]):
 
     `at_sight` returns what needs no look-up: an answer, or None to query. All is bounded: `threads` (daemonic, started
     when needed), `waiting_limit` queries under way (more are dropped, and counted), `size` stored answers. Queries are
-    shared fairly by those for whom they are made: threads serve these in turn; whoever has most waiting makes place.
+    shared fairly among the users who need them: threads serve these in turn; the one with most waiting makes place.
     """
 
     def __init__(

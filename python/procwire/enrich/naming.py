@@ -42,7 +42,7 @@ class Naming:
     def host(self, address: str, is_own: bool, holder: int | None = None) -> tuple[str, str] | None:
         """Return the name of an address and its origin, or None.
 
-        is_own: it is this machine's end in another network namespace. holder: the user for whom it is looked up.
+        is_own: it is this machine's end in another network namespace. holder: the user whose connection needs the name.
         """
         name, origin = self._hosts.named(address, is_own=is_own, holder=holder)
         return None if name is None or origin is None else (name, origin)

@@ -196,15 +196,15 @@ def test_notices_are_lines_on_stderr(capsys: pytest.CaptureFixture[str], monkeyp
 
 
 @pytest.mark.parametrize(
-    ("stderr", "to", "told"),
+    ("stderr", "to", "is_reported"),
     [(True, "table", False), (True, "ndjson", True), (False, "table", False), (False, "ndjson", False)],
 )
 def test_alerts_are_notices_where_a_terminal_shows_them_nowhere_else(
-    asked: Callable[..., RecordingSettings], monkeypatch: pytest.MonkeyPatch, stderr: bool, to: str, told: bool
+    asked: Callable[..., RecordingSettings], monkeypatch: pytest.MonkeyPatch, stderr: bool, to: str, is_reported: bool
 ) -> None:
     stdout_stream, stderr_stream = SimpleNamespace(isatty=lambda: True), SimpleNamespace(isatty=lambda: stderr)
     monkeypatch.setattr(record_module, "sys", SimpleNamespace(stdout=stdout_stream, stderr=stderr_stream))
-    assert asked("--all", "--to", to).alert_notices == told
+    assert asked("--all", "--to", to).alert_notices == is_reported
 
 
 # Whole recordings.
