@@ -27,7 +27,7 @@ from procwire.targets import check_files
 
 if TYPE_CHECKING:
     from procwire.choices import InputFormat as Format
-    from procwire.choices import Names, ProtocolChoice, SensorName
+    from procwire.choices import Level, Names, ProtocolChoice, SensorName
     from procwire.hunts import Hunt
     from procwire.lake import Lake
     from procwire.lake.ingest import Step
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from procwire.pipeline import Config
     from procwire.recorder.notices import Notice
     from procwire.recorder.session import RecordingResult
-    from procwire.sigma import Level, RuleSet
+    from procwire.sigma import RuleSet
     from procwire.sysmon import ConfigFilter
 
 __all__ = [
