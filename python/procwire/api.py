@@ -339,6 +339,7 @@ def detect(
     since: datetime | None = None,
     until: datetime | None = None,
     minimum_level: Level | None = None,
+    lists: Mapping[str, str | os.PathLike[str]] | None = None,
     unpack: UnpackLimits | None = None,
     memory_bytes: int | None = None,
     spill_bytes: int | None = None,
@@ -347,7 +348,8 @@ def detect(
     """Run Sigma rules over logs, or over a lake, and return what matches, and why. docs/sigma.md describes the rules.
 
     rules: files, or folders with all files below them; or what `procwire.sigma.load` returned. minimum_level: omits
-    rules below it. Other arguments as for `hunt`.
+    rules below it. lists: files with the values of placeholders in rules, by the placeholders' names. Other arguments
+    as for `hunt`.
 
     Raises UsageError if no rule can run, and other errors as `hunt` does.
 
@@ -364,7 +366,8 @@ def detect(
         logs=None if logs is None else _listed(logs), lake=lake, since=since, until=until, unpack=unpack,
         memory_bytes=memory_bytes, spill_bytes=spill_bytes, timeout_s=timeout_s,
     )  # fmt: skip
-    chosen = load_usable(rules if isinstance(rules, RuleSet) else map(Path, _listed(rules)), minimum_level)
+    files = {name: Path(file) for name, file in (lists or {}).items()}
+    chosen = load_usable(rules if isinstance(rules, RuleSet) else map(Path, _listed(rules)), minimum_level, files)
     with open_source(source) as opened:
         opened.check_read()
         table = opened.ask(partial(matches_of, opened.connection, chosen)).read_all()
@@ -546,6 +549,7 @@ def record(
     force: bool = False,
     detect: Paths = (),
     level: Level | None = None,
+    lists: Mapping[str, str | os.PathLike[str]] | None = None,
     notify: Callable[[Notice], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> RecordingResult:
@@ -571,7 +575,7 @@ def record(
         duration=duration, count=count, sensor=sensor, interval=interval, protocol=protocol, udp_idle=udp_idle,
         attempts=attempts, closes=closes, existing=existing, dns_lookup=dns_lookup, user=user, rotate_size=rotate_size,
         rotate_every=rotate_every, keep=keep, buffer_mb=buffer_mb, ledger=ledger, force=force, detect=_listed(detect),
-        level=level, alert_notices=True,
+        level=level, lists=lists, alert_notices=True,
     )  # fmt: skip
     return record_in_process(settings, notify or _logged, stop)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,11 +31,13 @@ __all__ = ["AlertLines", "Alerting", "first_rules"]
 _LINES_A_SECOND = 20
 
 
-def first_rules(paths: Sequence[Path], notify: Notify, level: Level | None = None) -> RuleSet:
+def first_rules(
+    paths: Sequence[Path], notify: Notify, level: Level | None = None, lists: Mapping[str, Path] | None = None
+) -> RuleSet:
     """Return the initial rules, of at least this level, and notify of them. Raises UsageError if none runs."""
     from procwire.sigma import load_usable, summary
 
-    rules = load_usable(paths, level)
+    rules = load_usable(paths, level, lists)
     notify(Notice("status", summary(rules, "loaded", level)))
     return rules
 
@@ -64,7 +66,7 @@ class Alerting:
         self._lines = AlertLines(notify)
         tell = self._lines if _wants_lines(settings) else lambda _: None
         self.alerts = Alerts(rules, outputs, self._ledger, tell, warner(notify))
-        self._paths, self._level = settings.detect, settings.level
+        self._paths, self._level, self._lists = settings.detect, settings.level, settings.lists
         self._asked = hangups.taker()
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._coming: Future[RuleSet] | None = None
@@ -83,7 +85,7 @@ class Alerting:
     def _load(self) -> RuleSet:
         from procwire.sigma import load_usable
 
-        rules = load_usable(self._paths, self._level)
+        rules = load_usable(self._paths, self._level, self._lists)
         # Fewer rules because of missing permissions would be worse than the old ones.
         for problem in rules.problems:
             if problem.kind == "unreadable":

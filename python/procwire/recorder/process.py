@@ -54,30 +54,17 @@ def record_in_process(
 
     Raises what `session.record` raises, and RecordError if the process ends without a result.
     """
-    reports, sent = os.pipe()
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _CODE, str(sent)],
-            stdin=subprocess.PIPE,
-            pass_fds=(sent,),
-            # Ctrl-C in a terminal reaches this process only, which ends the recording once.
-            start_new_session=True,
-        )
-    except BaseException:
-        os.close(reports)
-        raise
-    finally:
-        os.close(sent)
-    assert process.stdin is not None
     with _interrupts() as signals:
+        process, reports = _start()
+        assert process.stdin is not None
+        result = None
         try:
             with suppress(BrokenPipeError):
                 process.stdin.write(json.dumps(sys.path).encode() + b"\n" + pickle.dumps(settings))
                 process.stdin.flush()
-            result = None
             for report in _reports(reports):
                 if report is None:
-                    if signals.received is not None or stop():
+                    if not process.stdin.closed and (signals.received is not None or stop()):
                         _close(process)
                 elif "notice" in report:
                     notify(Notice(**report["notice"]))
@@ -95,6 +82,25 @@ def record_in_process(
     if result is None:
         raise RecordError(f"the recording's process ended without a result: exit code {process.returncode}")
     return result
+
+
+def _start() -> tuple[subprocess.Popen[bytes], int]:
+    """Start the new process; return it, and the descriptor of its reports."""
+    reports, sent = os.pipe()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-c", _CODE, str(sent)],
+            stdin=subprocess.PIPE,
+            pass_fds=(sent,),
+            # Ctrl-C in a terminal reaches this process only, which ends the recording once.
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(reports)
+        raise
+    finally:
+        os.close(sent)
+    return process, reports
 
 
 @contextmanager

@@ -92,7 +92,7 @@ def record(
     with ExitStack() as stack:
         hangups = stack.enter_context(Hangups())
         configured = None if settings.config is None else live_rules(settings, settings.config, hangups, notify)
-        detection = first_rules(settings.detect, notify, settings.level) if settings.detect else None
+        detection = first_rules(settings.detect, notify, settings.level, settings.lists) if settings.detect else None
         ledger_file = None
         if settings.ledger is not None:
             ledger_file = stack.enter_context(open_ledger(settings.ledger, account))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -88,6 +88,8 @@ class RecordingSettings:
     """Sigma rules: files, and folders."""
     level: Level | None = None
     """The lowest level of these rules; None for all of them."""
+    lists: Mapping[str, Path] = field(default_factory=dict)
+    """Files with the values of placeholders in these rules, by the placeholders' names."""
     alert_notices: bool = False
     """Whether alerts are notices, too, if an output has a place for them."""
     lake: str | None = None
@@ -96,7 +98,7 @@ class RecordingSettings:
     @property
     def inputs(self) -> list[Path]:
         """Return the files and folders that the recording reads."""
-        return [*([self.config] if self.config else []), *self.detect]
+        return [*([self.config] if self.config else []), *self.detect, *self.lists.values()]
 
     @property
     def writes_to_lake(self) -> bool:
@@ -141,6 +143,7 @@ def recording_settings(
     force: bool = False,
     detect: FilePath | Sequence[FilePath] = (),
     level: Level | None = None,
+    lists: Mapping[str, FilePath] | None = None,
     stdout_format: str | None = None,
     alert_notices: bool = False,
 ) -> RecordingSettings:
@@ -187,6 +190,7 @@ def recording_settings(
         force=force,
         detect=tuple(Path(path) for path in _sequence(detect)),
         level=level,
+        lists={name: Path(path) for name, path in (lists or {}).items()},
         alert_notices=alert_notices,
         lake=resolve(lake) if any(target.way == "lake" for target in targets) else None,
     )
@@ -234,6 +238,8 @@ def _check(settings: RecordingSettings) -> None:
         raise UsageError("found --lenient, --strict-sysmon or --keep-unlogged without --config FILE")
     if settings.level is not None and not settings.detect:
         raise UsageError("found --level without --detect PATH, expected both: it is about Sigma rules")
+    if settings.lists and not settings.detect:
+        raise UsageError("found --list without --detect PATH, expected both: it is about Sigma rules")
     if settings.keep_unlogged and whole:
         raise UsageError(f"found --keep-unlogged with {whole[0]}, which has no place to tell that a row is not logged")
     rotates = settings.rotate_bytes or settings.rotate_s or settings.keep is not None

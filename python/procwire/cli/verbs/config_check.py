@@ -30,7 +30,7 @@ Findings go to stdout; a summary of each file goes to stderr.""",
 Examples:
   procwire config check sysmonconfig.xml              errors and warnings, each with its place
   procwire config check --notes modules/*.xml         also parts without effect
-  procwire config check --lenient old.xml             a schema below 4.0, a fragment without <Sysmon>
+  procwire config check --lenient old.xml             a schema below 4.0, a fragment without <Sysmon>, -- in a comment
   git show HEAD:sysmon.xml | procwire config check -  from a pipe
   procwire config check --strict sysmonconfig.xml     in CI: warnings fail, too
   procwire config check --to json sysmonconfig.xml | jq -r 'select(.severity == "warning").line'

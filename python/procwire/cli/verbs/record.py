@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from procwire.choices import LEVELS, PROTOCOLS, SENSORS
 from procwire.cli.parser import Verb, flag, number, option, path
-from procwire.cli.verbs.shared import EVENT_COLUMNS, NAMES, WHERE
+from procwire.cli.verbs.shared import EVENT_COLUMNS, LISTS, NAMES, WHERE
 from procwire.sinks.formats import RECORD_FORMATS
 
 __all__ = ["VERB"]
@@ -105,6 +105,7 @@ Rows go to stdout or to files; status and the final summary go to stderr.""",
             repeated=True,
             help="Raise alerts by the Sigma rules in this file or folder, reloaded at SIGHUP. May be repeated.",
         ),
+        LISTS,
         option("--level", choices=LEVELS, help="Leave out Sigma rules below this level. [default: none]"),
         flag("--status", help="Show the recorders on this machine, or what it offers for one, and exit."),
     ],

@@ -13,6 +13,7 @@ __all__ = [
     "FILES",
     "FORCE",
     "LAKE",
+    "LISTS",
     "LOGS",
     "NAMES",
     "OUTPUT",
@@ -29,6 +30,13 @@ __all__ = [
 
 LOGS = argument("logs", metavar="LOG", count="*", help="Logs, as for `read`, or Parquet files. [default: the lake]")
 FILES = option("--files", parameter="logs", metavar="LOG", repeated=True, hidden=True, help="Former spelling of LOG.")
+LISTS = option(
+    "--list",
+    metavar="NAME=FILE",
+    parameter="list_",
+    repeated=True,
+    help="Values of the placeholder %%NAME%% in Sigma rules: one a line, or a column of a .csv file. May be repeated.",
+)
 LAKE = option("--lake", metavar="DIR", help="The lake: a folder or URI. [default: PROCWIRE_LAKE, else the user's own]")
 SINCE = option("--since", metavar="TIME", help="From this time on: 7d (ago), 2024-03-01, 2024-03-01T12:00 (UTC).")
 UNTIL = option("--until", metavar="TIME", help="Before this time, in the same forms.")

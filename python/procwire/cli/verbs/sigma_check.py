@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from procwire.cli.parser import Group, Verb, argument, flag, option, path
-from procwire.cli.verbs.shared import SINCE, UNPACK, UNTIL
+from procwire.cli.verbs.shared import LISTS, SINCE, UNPACK, UNTIL
 
 __all__ = ["VERB"]
 
@@ -22,8 +22,9 @@ The report goes to stdout, a summary to stderr.""",
         SINCE,
         UNTIL,
         option("--config", metavar="FILE", type=path, help="The Sysmon configuration that decides what is logged."),
+        LISTS,
         flag("--sql", help="Show each rule's SQL, and nothing else."),
-        flag("--all", parameter="all_", help="Also rules about other events."),
+        flag("--all", parameter="all_", help="Also rules about other events, and YAML without a rule."),
         option(
             "--to",
             choices=("text", "ndjson"),
@@ -39,6 +40,7 @@ Examples:
   procwire sigma check rules/ --lake /srv/lake       which can match in a lake
   procwire sigma check rules/ --config sysmon.xml    which the Sysmon configuration prevents from matching
   procwire sigma check rule.yml --sql                the rule in SQL
+  procwire sigma check rules/ --list dcs=dcs.txt     values for the placeholder %dcs%
   procwire sigma check rules/ logs/ --to ndjson | jq -r 'select(.status == "cannot match").title'
 
 Each rule is a line PATH:LINE: STATUS: TITLE, as editors and CI know them:
@@ -48,6 +50,9 @@ Each rule is a line PATH:LINE: STATUS: TITLE, as editors and CI know them:
   filtered      the Sysmon configuration does not log what it would match
   not run       it has a mistake, or needs something that connections do not have
   not ours      it is about other events than network connections (shown with --all)
+  no rule       it is YAML without a Sigma rule (shown with --all)
+
+What is likely a mistake and does not keep a rule from running is a line PATH:LINE: warning: TEXT.
 
 Exit codes:
   0    every rule about network connections runs, and can match

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from procwire.cli.parser import Verb, argument, option, path
+from procwire.cli.verbs.shared import LISTS
 
 __all__ = ["VERB"]
 
@@ -14,6 +15,7 @@ Outcomes go to stdout, a summary to stderr.""",
     [
         argument("rules", metavar="RULES", type=path, help="A Sigma rule, or a folder of them."),
         option("--events", metavar="FILE", type=path, help="The examples. [default: RULE.test.yml beside RULE.yml]"),
+        LISTS,
         option(
             "--to",
             choices=("text", "ndjson"),
