@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procwire.cli import collecting
-from procwire.cli.exits import ExitCode
+from procwire.cli.exits import ExitCode, complain
 from procwire.cli.progress import shown_progress
 from procwire.cli.reading import exit_code, report, written
 from procwire.cli.unpacking import unpack_limits
@@ -67,6 +67,8 @@ def read(
         [("-o", output), ("--ledger", ledger)], [*paths, *(file for file in (config, map_) if file)], force=force
     )
     limits = unpack_limits(unpack)
+    if follow:
+        _tell_awaited(paths)
     if into_lake:
         from procwire.cli.lake_reading import read_into_lake
 
@@ -102,6 +104,14 @@ def read(
             out.commit()
     report(rows.ledger)
     return exit_code(rows.ledger, signals.received)
+
+
+def _tell_awaited(paths: list[str]) -> None:
+    """Say on stderr which logs do not exist, and are waited for: their names may be mistyped."""
+    from procwire.sources.inputs import missing_paths, name_of
+
+    for path in missing_paths(paths):
+        complain(f"{name_of(path)} does not exist: waiting for it to appear, until Ctrl-C")
 
 
 def _check(

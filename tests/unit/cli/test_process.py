@@ -159,6 +159,46 @@ def test_signal_keeps_what_was_done(example_log: Path, tmp_path: Path, number: i
         assert pq.read_table(rows).num_rows == EVENTS
 
 
+def test_following_a_log_that_does_not_exist_says_so(tmp_path: Path) -> None:
+    """Its name may be mistyped; or it comes, and is read."""
+    process = start("read", "--follow", tmp_path / "typo.log")
+    assert process.stderr is not None
+    told = process.stderr.readline()
+    assert told.endswith(b"typo.log does not exist: waiting for it to appear, until Ctrl-C\n")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+
+
+def test_an_interrupt_ends_a_reading_of_the_terminal() -> None:
+    """A thread that waits for the terminal's next line does not abort the process."""
+    leader, follower = pty.openpty()
+    command = [*COMMAND, "read", "-"]
+    process = subprocess.Popen(command, stdin=follower, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT)
+    os.close(follower)
+    # It has its handler of signals before it reads.
+    wait_for(lambda: signals_caught(process.pid) >> (signal.SIGINT - 1) & 1 and threads(process.pid) > 1)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    os.close(leader)
+    assert (process.returncode, stdout) == (130, b"")
+    assert b"Traceback" not in stderr
+    assert b"Fatal" not in stderr
+
+
+def signals_caught(pid: int) -> int:
+    return int(status_of(pid, "SigCgt"), 16)
+
+
+def threads(pid: int) -> int:
+    return int(status_of(pid, "Threads"))
+
+
+def status_of(pid: int, name: str) -> str:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(line.partition(":")[2].strip() for line in lines if line.startswith(f"{name}:"))
+
+
 def test_file_names_cannot_drive_the_terminal(tmp_path: Path) -> None:
     stdout, stderr = start("read", tmp_path / "a\x1b[2Jb.evtx").communicate(timeout=60)
     assert (stdout, b"\x1b" in stderr) == (b"", False)
