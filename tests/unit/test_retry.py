@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from procwire import retry
 from procwire.retry import attempts
 
 
@@ -12,8 +11,8 @@ from procwire.retry import attempts
 def pauses_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses, none of which is waited for; each as long as it may be."""
     found: list[float] = []
-    monkeypatch.setattr(retry.time, "sleep", found.append)
-    monkeypatch.setattr(retry.random, "uniform", lambda _, most: most)
+    monkeypatch.setattr("time.sleep", found.append)
+    monkeypatch.setattr("random.uniform", lambda _, most: most)
     return found
 
 
