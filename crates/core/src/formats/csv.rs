@@ -8,8 +8,8 @@ use bumpalo::collections::Vec as BumpVec;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use crate::format::{
-    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, Pending, SYSMON_LINUX, UNKNOWN_FORMAT, Verdict,
-    add_overlong, count_lines, is_sysmon, warn_invalid_utf8,
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, Pending, SYSMON_LINUX, UNKNOWN_FORMAT,
+    Verdict, add_overlong, count_lines, is_sysmon, warn_invalid_utf8,
 };
 use crate::shapes::defender::Key;
 use crate::shapes::keys::{Scope, Slot, TimeSource, find_column};
