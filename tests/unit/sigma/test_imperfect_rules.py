@@ -261,7 +261,7 @@ def test_condition_beside_the_detection_is_named() -> None:
 
 def test_numbers_and_flags_as_texts_are_what_modifiers_take() -> None:
     found = loaded(document("DestinationPort|gt: '1023'\nImage|exists: 'true'"))
-    events = [
+    events: list[dict[str, object]] = [
         {"Image": "a", "DestinationPort": 1024},
         {"Image": "a", "DestinationPort": 1023},
         {"DestinationPort": 1024},
