@@ -163,8 +163,8 @@ def test_following_a_log_that_does_not_exist_says_so(tmp_path: Path) -> None:
     """Its name may be mistyped; or it comes, and is read."""
     process = start("read", "--follow", tmp_path / "typo.log")
     assert process.stderr is not None
-    told = process.stderr.readline()
-    assert told.endswith(b"typo.log does not exist: waiting for it to appear, until Ctrl-C\n")
+    reported = process.stderr.readline()
+    assert reported.endswith(b"typo.log does not exist: waiting for it to appear, until Ctrl-C\n")
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 130

@@ -282,7 +282,7 @@ def test_escaped_wildcard_in_a_path_is_a_warning() -> None:
     assert rule.warnings == ()
 
 
-def test_sysmon_rule_without_an_event_id_is_told_by_its_fields() -> None:
+def test_sysmon_rule_without_an_event_id_is_recognised_by_its_fields() -> None:
     found = loaded(sysmon("TargetFilename: 'a'"), sysmon("TargetFilenam: 'a'"))
     assert [problem.kind for problem in found.problems] == ["other events", "mistake"]
 

@@ -54,16 +54,16 @@ def matched(element: Element) -> set[bool]:
 def test_refutation_is_sound(seed: int) -> None:
     """Of random elements, over all events of short texts: what cannot hold never does, what cannot fail never does."""
     choose = random.Random(seed)
-    told = 0
+    reported = 0
     for _ in range(60):
         element = random_element(choose)
         outcomes = None
         for clauses, outcome in ((holding(element), True), (failing(element), False)):
             if clauses is not None and refutation(clauses):
                 outcomes = matched(element) if outcomes is None else outcomes
-                told += 1
+                reported += 1
                 assert outcome not in outcomes, element
-    assert told
+    assert reported
 
 
 def findings(text: str) -> list[str]:
@@ -199,8 +199,10 @@ def test_conditions_of_other_languages_are_translated(given: str, expected: str)
 def test_rules_where_sysmon_reads_none_are_found() -> None:
     rules = '<NetworkConnect onmatch="exclude"/>'
     text = f'<Sysmon schemaversion="4.90">{rules}<EventFiltering/></Sysmon>'
-    told = [finding.text for finding in parse(text.encode(), lenient=True).findings]
-    assert "found <NetworkConnect onmatch> outside of <EventFiltering>, where Sysmon does not look for rules" in told
+    reported = [finding.text for finding in parse(text.encode(), lenient=True).findings]
+    assert (
+        "found <NetworkConnect onmatch> outside of <EventFiltering>, where Sysmon does not look for rules" in reported
+    )
 
 
 def test_rule_in_a_rule_is_named() -> None:
