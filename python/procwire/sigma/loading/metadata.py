@@ -6,11 +6,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from procwire.choices import LEVELS, Level
+from procwire.choices import LEVELS
 from procwire.words import nearest, shown
+
+if TYPE_CHECKING:
+    from procwire.choices import Level
 
 __all__ = ["Metadata", "matching_part", "metadata_of"]
 
