@@ -126,6 +126,11 @@ def seeds() -> dict[str, list[bytes]]:
     ]
     found["csv"] = [lines(unpacked(path)) for path in sorted((DATA / "csv-azure").glob("*.csv"))]
     found["text"] = [OSSEC, found["xml"][3], found["json"][0]]
+    for path in sorted((DATA / "shapes").iterdir()):
+        if path.suffix in (".log", ".txt", ".bin"):
+            found["text"].append(path.read_bytes()[:MAX_BYTES])
+        elif path.suffix in (".csv", ".xml"):
+            found[path.suffix[1:]].append(path.read_bytes()[:MAX_BYTES])
     found["dns"] = dns_seeds()
     found["sensor"] = sensor_seeds()
     # The lengths of the pieces come first.

@@ -13,13 +13,15 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from procwire.choices import NAMES, Names
+from procwire.choices import NAMES
 from procwire.errors import UsageError
 from procwire.fields import GROUPS, Field, Group, Kind
 from procwire.paths import BASE_NAME
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from procwire.choices import Names
 
 __all__ = [
     "CONNECTION",
@@ -42,7 +44,6 @@ __all__ = [
     "Event",
     "Field",
     "Group",
-    "Names",
     "event_named",
     "events_named",
     "field",

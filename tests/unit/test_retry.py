@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from procwire.retry import attempts
@@ -11,8 +13,9 @@ from procwire.retry import attempts
 def pauses_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses, none of which is waited for; each as long as it may be."""
     found: list[float] = []
-    monkeypatch.setattr("time.sleep", found.append)
-    monkeypatch.setattr("random.uniform", lambda _, most: most)
+    # In place of the modules, which other threads share.
+    monkeypatch.setattr("procwire.retry.time", SimpleNamespace(sleep=found.append))
+    monkeypatch.setattr("procwire.retry.random", SimpleNamespace(uniform=lambda _, most: most))
     return found
 
 

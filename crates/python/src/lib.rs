@@ -4,6 +4,7 @@ mod account;
 mod batch;
 mod inputs;
 mod lines;
+mod mapping;
 mod reading;
 #[cfg(target_os = "linux")]
 mod sensor;

@@ -17,6 +17,7 @@ use pyo3::types::{PyDict, PyList};
 use crate::account::account;
 use crate::batch::{Batch, arrow_error, lock};
 use crate::inputs::Inputs;
+use crate::mapping::LogMapping;
 
 /// Reads inputs in threads of its own; batches come in the inputs' order.
 #[pyclass(frozen)]
@@ -25,18 +26,19 @@ pub(crate) struct Scanner(Mutex<Scan>);
 #[pymethods]
 impl Scanner {
     #[new]
-    #[pyo3(signature = (inputs, *, format=None, recover=false, events=None, coded=false, threads=None))]
+    #[pyo3(signature = (inputs, *, format=None, recover=false, events=None, coded=false, mapping=None, threads=None))]
     fn new(
         inputs: &Bound<'_, PyAny>,
         format: Option<&str>,
         recover: bool,
         events: Option<Vec<String>>,
         coded: bool,
+        mapping: Option<LogMapping>,
         threads: Option<usize>,
     ) -> PyResult<Self> {
         let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let inputs = Inputs(inputs.try_iter()?.unbind());
-        Ok(Scanner(Mutex::new(Scan::start(inputs, options(format, recover, events, coded)?, threads))))
+        Ok(Scanner(Mutex::new(Scan::start(inputs, options(format, recover, events, coded, mapping)?, threads))))
     }
 
     /// The next batch; None if there is none within `timeout_s`. Raises StopIteration at the end.
@@ -71,9 +73,14 @@ pub(crate) struct Feeder(Mutex<(Stream, FileLedger)>);
 #[pymethods]
 impl Feeder {
     #[new]
-    #[pyo3(signature = (name, *, format=None, events=None))]
-    fn new(name: &str, format: Option<&str>, events: Option<Vec<String>>) -> PyResult<Self> {
-        let stream = Stream::new(name, options(format, false, events, false)?);
+    #[pyo3(signature = (name, *, format=None, events=None, mapping=None))]
+    fn new(
+        name: &str,
+        format: Option<&str>,
+        events: Option<Vec<String>>,
+        mapping: Option<LogMapping>,
+    ) -> PyResult<Self> {
+        let stream = Stream::new(name, options(format, false, events, false, mapping)?);
         Ok(Feeder(Mutex::new((stream, FileLedger { name: name.into(), ..FileLedger::default() }))))
     }
 
@@ -127,7 +134,13 @@ fn asked(events: Option<Vec<String>>) -> PyResult<Events> {
     events.map_or(Ok(Events::default()), |names| names.iter().map(|name| parse_event(name)).collect())
 }
 
-fn options(format: Option<&str>, recover: bool, events: Option<Vec<String>>, is_coded: bool) -> PyResult<Options> {
+fn options(
+    format: Option<&str>,
+    recover: bool,
+    events: Option<Vec<String>>,
+    is_coded: bool,
+    mapping: Option<LogMapping>,
+) -> PyResult<Options> {
     let format = format
         .map(|name| {
             FormatName::parse(name).ok_or_else(|| {
@@ -135,7 +148,8 @@ fn options(format: Option<&str>, recover: bool, events: Option<Vec<String>>, is_
             })
         })
         .transpose()?;
-    Ok(Options { format, recover, events: asked(events)?, is_coded })
+    let mapping = mapping.map(LogMapping::shared).transpose()?;
+    Ok(Options { format, recover, events: asked(events)?, is_coded, mapping })
 }
 
 fn run(jobs: Vec<Job>, account: &mut Ledger) -> Vec<Batch> {

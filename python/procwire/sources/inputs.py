@@ -13,8 +13,8 @@ from typing import BinaryIO, Literal, cast
 from procwire.errors import InputError
 from procwire.files import PART
 from procwire.files.patterns import is_pattern, matches
+from procwire.sources.left_out import NoLogError, NotFollowed
 from procwire.sources.limits import Budget, UnpackLimits
-from procwire.sources.packings import NoLogError, NotFollowed, unpack
 from procwire.sources.streams import Pieces, packing_of
 
 __all__ = [
@@ -234,6 +234,9 @@ def _open(found: Found, budget: Budget) -> Iterator[Input]:
 
 
 def _unpacked(found: Found, file: BinaryIO, budget: Budget, *, live: bool) -> Iterator[Input]:
+    # On first use: most logs are not packed, and what reads archives takes long to import.
+    from procwire.sources.packings import unpack
+
     for name, source in unpack(found.path, Pieces(file), budget, file=None if live else file):
         itself = name == found.path
         if isinstance(source, Pieces) and (table := _table_of(source.head(_needs_more))):

@@ -46,12 +46,13 @@ def test_verbs_are_those_documented() -> None:
         "hunt",
         "detect",
         "sigma",
+        "map",
         "dictionary",
         "guid",
     ]
-    expected = ["config", "detect", "dictionary", "guid", "hunt", "lake", "read", "record", "sigma", "sql"]
+    expected = ["config", "detect", "dictionary", "guid", "hunt", "lake", "map", "read", "record", "sigma", "sql"]
     assert sorted({words[0] for words in VERBS}) == expected
-    assert {words[0] for words in VERBS if len(words) > 1} == set(GROUPS) == set(ALIASES.values()) | {"config", "lake"}
+    assert {words[0] for words in VERBS if len(words) > 1} == set(GROUPS) == set(ALIASES.values()) | {"config", "lake", "map"}
 
 
 @every_verb
@@ -111,6 +112,12 @@ def test_help_shows_examples_and_exit_codes(verb: str, example: str) -> None:
 def test_every_exit_code_is_documented() -> None:
     table = DOCS.read_text().partition("## Exit codes")[2]
     assert [int(code) for code in re.findall(r"^\| (\d+) ", table, re.MULTILINE)] == sorted(ExitCode)
+
+
+def test_every_output_format_is_documented() -> None:
+    for each in FORMATS:
+        for name in (each.name, *each.aliases):
+            assert f"`{name}`" in DOCS.read_text(), name
 
 
 def test_choices_are_the_packages_own() -> None:

@@ -186,6 +186,43 @@ print(sorted({HEAVY!r} & (set(sys.modules) - before)))
     assert result.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize("words", [["--version"], ["read", "--help"], ["nonsense"]])
+def test_the_module_runs_the_command_line(words: list[str]) -> None:
+    """`python -m procwire` is `procwire`, with its output and its exit codes."""
+    module = subprocess.run(
+        [sys.executable, "-m", "procwire", *words], capture_output=True, check=False, env=ENVIRONMENT
+    )
+    command = run(*words)
+    assert (module.returncode, module.stdout, module.stderr) == (command.returncode, command.stdout, command.stderr)
+
+
+NOT_FOR_A_READING = [
+    "duckdb", "rich", "tarfile", "zipfile", "tempfile", "procwire.engine.connection", "procwire.sinks.live",
+    "procwire.sources.follow", "procwire.sources.packings", "procwire.sysmon",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("to", ["ndjson", "csv"])
+def test_a_reading_imports_what_it_needs(example_log: Path, to: str) -> None:
+    """Most of a small log's time is imports; pyarrow's, which writes the text, are two thirds of that."""
+    script = f"""
+import sys
+from procwire.cli import _Hidden
+sys.meta_path.insert(0, _Hidden())
+from procwire.cli.app import run
+assert run(["read", {str(example_log)!r}, "--to", {to!r}]) == 0
+print(sorted({set(NOT_FOR_A_READING)!r} & set(sys.modules)))
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_what_a_reading_imported_is_not_collected_again(example_log: Path) -> None:
+    """The collection at the end would take a tenth of the time of a small log."""
+    watched = "import gc, atexit\natexit.register(lambda: print('frozen', gc.get_freeze_count() > 10_000))"
+    assert left(watched, "read", str(example_log), "--limit", "1").stdout.splitlines()[-1] == b"frozen True"
+
+
 def left(code: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     """Run some code, then the command in the same process."""
     program = f"import sys; sys.argv[0] = 'procwire'\n{code}\nfrom procwire.cli import main; main()"

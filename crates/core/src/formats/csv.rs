@@ -4,18 +4,23 @@
 use std::sync::Arc;
 
 use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use crate::format::{
-    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, Pending, SYSMON_LINUX, Verdict,
-    add_overlong, count_lines, is_sysmon, warn_invalid_utf8,
+    BROKEN_RECORD, Block, Cut, Decode, Format, FormatName, MAX_RECORD_BYTES, Pending, SYSMON_LINUX, UNKNOWN_FORMAT,
+    Verdict, add_overlong, count_lines, is_sysmon, warn_invalid_utf8,
 };
 use crate::shapes::defender::Key;
 use crate::shapes::keys::{Scope, Slot, TimeSource, find_column};
 use crate::shapes::lines;
+use crate::shapes::mapping::Mapping;
 use crate::shapes::message::event_of;
+use crate::shapes::names::{Meaning, Path};
 use crate::shapes::record::{Nested, Record, Scalar};
+use crate::shapes::search::{Found, Search};
 use crate::shapes::text::Text;
+use crate::shapes::tree::{Node, Tree};
 use crate::table::columns::{Place, Row, Tables};
 use crate::table::event::{Event, Events};
 use crate::table::ledger::Ledger;
@@ -72,10 +77,17 @@ struct Column {
 /// A column without a name.
 const UNNAMED: Column = Column { slot: Slot::Skip, scope: Scope::Record };
 
+/// Whether `head` begins with the header line of a CSV that has a column which the mapping names.
+pub(crate) fn has_mapped_header(head: &[u8], mapping: &Mapping) -> bool {
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Header::read(line).is_some_and(|header| mapping.keys().any(|key| header.names.iter().any(|name| name == key)))
+}
+
 /// The meaning of each column.
 #[derive(Default)]
 struct Header {
     delimiter: u8,
+    names: Vec<String>,
     columns: Vec<Column>,
     /// Whether each name can be that of a column.
     is_named: bool,
@@ -93,7 +105,8 @@ impl Header {
         rows.next()?;
         let names: Vec<_> = rows.fields().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
         let columns = names.iter().map(|name| column(name)).collect();
-        Some(Header { delimiter, columns, is_named: names.iter().all(|name| is_name(name)) })
+        let is_named = names.iter().all(|name| is_name(name));
+        Some(Header { delimiter, names, columns, is_named })
     }
 
     /// Whether the columns can hold an event: as one text, or field by field.
@@ -108,7 +121,13 @@ impl Header {
                 .into_iter()
                 .any(|event| has(slot(event.marks()[0])) && beside.into_iter().any(|field| has(slot(field))))
         };
-        (whole && self.columns.len() > 1)
+        let arena = Bump::new();
+        let meant: Vec<_> = self.names.iter().filter_map(|name| meaning(name, &arena)).collect();
+        let named = Event::SYSMON.into_iter().any(|event| {
+            meant.contains(&event.marks()[0]) && meant.iter().filter(|field| event.data().contains(field)).count() > 1
+        });
+        named
+            || (whole && self.columns.len() > 1)
             || marked(Slot::Flat)
             || marked(Slot::Data)
             || (has(Slot::Own(Field::ProcessGuid)) && has(Slot::Own(Field::EventCreationTime)))
@@ -157,6 +176,14 @@ fn named(name: &str) -> Slot {
             slot => slot,
         },
         slot => slot,
+    }
+}
+
+/// The field that a name stands for in whatever spelling, behind whatever prefix.
+fn meaning(name: &str, arena: &Bump) -> Option<Field> {
+    match Path::ROOT.join(name, arena).meaning()?.0 {
+        Meaning::Data(field) | Meaning::Alias(field) | Meaning::System(field) => Some(field),
+        _ => None,
     }
 }
 
@@ -225,6 +252,7 @@ impl<'b> Rows<'b> {
 /// The CSV format.
 pub struct Csv {
     nested: &'static dyn Nested,
+    mapping: Option<&'static Mapping>,
     header: Option<Arc<CsvDecoder>>,
     /// How far the pending bytes have been scanned.
     at: usize,
@@ -270,14 +298,14 @@ impl Format for Csv {
         match &self.header {
             Some(decoder) => Arc::clone(decoder) as Arc<dyn Decode>,
             // Blocks are cut only once the header is known.
-            None => Arc::new(CsvDecoder { header: Header::default(), nested: self.nested }),
+            None => Arc::new(CsvDecoder { header: Header::default(), nested: self.nested, mapping: self.mapping }),
         }
     }
 }
 
 impl Csv {
-    pub(crate) fn new(nested: &'static dyn Nested) -> Self {
-        Csv { nested, header: None, at: 0, start: 0, quoted: false, dropping: false }
+    pub(crate) fn new(nested: &'static dyn Nested, mapping: Option<&'static Mapping>) -> Self {
+        Csv { nested, mapping, header: None, at: 0, start: 0, quoted: false, dropping: false }
     }
 
     fn cut_header(&mut self, pending: Pending<'_>) -> Cut {
@@ -294,7 +322,7 @@ impl Csv {
             None => return Cut::More,
         };
         let header = Header::read(&bytes[start..end]).unwrap_or(Header::default());
-        self.header = Some(Arc::new(CsvDecoder { header, nested: self.nested }));
+        self.header = Some(Arc::new(CsvDecoder { header, nested: self.nested, mapping: self.mapping }));
         Cut::Drop(end)
     }
 
@@ -347,9 +375,18 @@ impl Csv {
     }
 }
 
+/// What a row shows beyond its event.
+struct Seen {
+    /// Whether it is not UTF-8.
+    lossy: bool,
+    /// The kind of damage, if it cannot be read.
+    damage: &'static str,
+}
+
 struct CsvDecoder {
     header: Header,
     nested: &'static dyn Nested,
+    mapping: Option<&'static Mapping>,
 }
 
 impl Decode for CsvDecoder {
@@ -393,14 +430,14 @@ impl CsvDecoder {
                 format!("found a row of {found} fields, expected {expected}")
             });
         }
-        let mut lossy = false;
+        let mut seen = Seen { lossy: false, damage: BROKEN_RECORD };
         let mut row = Row::default();
-        match self.read_row(rows, arena, &mut row, &mut lossy, out.events()) {
+        match self.read_row(rows, arena, &mut row, &mut seen, out.events()) {
             Ok(Verdict::Asked(event)) => out.of(event).push(&row, place, ledger),
             Ok(other) => other.count(ledger),
-            Err(reason) => ledger.damage.add(BROKEN_RECORD, place.offset, place.line, || reason),
+            Err(reason) => ledger.damage.add(seen.damage, place.offset, place.line, || reason),
         }
-        if lossy {
+        if seen.lossy {
             warn_invalid_utf8(place, ledger);
         }
     }
@@ -410,9 +447,12 @@ impl CsvDecoder {
         rows: &'a Rows<'_>,
         arena: &'a Bump,
         row: &mut Row<'a>,
-        lossy: &mut bool,
+        seen: &mut Seen,
         asked: Events,
     ) -> Result<Verdict, String> {
+        if let Some(mapping) = self.mapping {
+            return self.read_mapped(mapping, rows, arena, row, seen, asked);
+        }
         let mut record = Record::new(arena, asked, self.nested);
         let columns = self.header.columns.iter().copied().chain(std::iter::repeat(UNNAMED));
         for (field, Column { slot, scope }) in rows.fields().zip(columns) {
@@ -422,7 +462,7 @@ impl CsvDecoder {
             let raw = match std::str::from_utf8(field) {
                 Ok(text) => text,
                 Err(_) => {
-                    *lossy = true;
+                    seen.lossy = true;
                     arena.alloc_str(&String::from_utf8_lossy(field))
                 }
             };
@@ -446,8 +486,65 @@ impl CsvDecoder {
             record.put(scope, slot, Scalar::Text(Text { raw, json: false }))?;
         }
         let verdict = record.resolve()?;
+        if !record.is_settled(verdict) {
+            match Search::new("", arena, asked, self.nested).find(self.node(rows, arena)) {
+                Found::Record(verdict, found) => {
+                    *row = *found;
+                    return Ok(verdict);
+                }
+                Found::Unreadable(reason) => {
+                    seen.damage = UNKNOWN_FORMAT;
+                    return Err(reason);
+                }
+                Found::Several(_) | Found::Nothing => {}
+            }
+        }
+        if let Verdict::Asked(event) = verdict
+            && !record.is_event(event)
+        {
+            seen.damage = UNKNOWN_FORMAT;
+            return Err(format!("found an event {} without its fields, expected columns that have them", event.id()));
+        }
         *row = record.row().clone();
         Ok(verdict)
+    }
+
+    /// The row as an object whose keys are the columns' names.
+    fn node<'a>(&self, rows: &'a Rows<'_>, arena: &'a Bump) -> Node<'a> {
+        let mut members = BumpVec::new_in(arena);
+        for (cell, name) in rows.fields().zip(&self.header.names) {
+            let Ok(raw) = std::str::from_utf8(cell) else { continue };
+            let raw = match meaning(name, arena) {
+                Some(field) => ungrouped(Slot::Data(field), raw, arena),
+                None => raw,
+            };
+            let value = Tree::Leaf(Scalar::Text(Text { raw, json: false }));
+            let name: &'a str = arena.alloc_str(name);
+            members.push((name, Node { start: 0, end: 0, value }));
+        }
+        Node { start: 0, end: 0, value: Tree::Object(members.into_bump_slice()) }
+    }
+
+    /// Read a row whose columns a user's mapping explains.
+    fn read_mapped<'a>(
+        &self,
+        mapping: &'static Mapping,
+        rows: &'a Rows<'_>,
+        arena: &'a Bump,
+        row: &mut Row<'a>,
+        seen: &mut Seen,
+        asked: Events,
+    ) -> Result<Verdict, String> {
+        let mut cells: Vec<&'a str> = Vec::with_capacity(self.header.names.len());
+        for field in rows.fields() {
+            seen.lossy |= std::str::from_utf8(field).is_err();
+            cells.push(std::str::from_utf8(field).unwrap_or_else(|_| arena.alloc_str(&String::from_utf8_lossy(field))));
+        }
+        let get = |key: &str| {
+            let column = self.header.names.iter().position(|name| name == key)?;
+            cells.get(column).map(|raw| Scalar::Text(Text { raw, json: false }))
+        };
+        mapping.read(&get, arena, asked, self.nested, row)
     }
 
     /// Read the event that a cell holds complete with where it comes from: as XML, or as Splunk's text.

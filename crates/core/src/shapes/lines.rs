@@ -11,12 +11,12 @@ use memchr::memmem::Finder;
 use crate::format::{SYSMON, SYSMON_LINUX, Verdict, is_sysmon};
 use crate::shapes::convert::{epoch, has_zone, system_value};
 use crate::shapes::keys::{Scope, find};
-use crate::shapes::message::{Message, event_of, looks_like_time};
+use crate::shapes::message::{Message, Names, looks_like_time};
 use crate::shapes::pairs::{Pairs, find_key, without_escapes};
 use crate::shapes::record::{Nested, Record, Scalar};
 use crate::shapes::text::{Text, halve_backslashes};
 use crate::table::columns::{Note, Row};
-use crate::table::event::{Event, Events};
+use crate::table::event::{Event, Events, Provider};
 use crate::table::schema::Field;
 use crate::table::value::{Value, parse_int};
 
@@ -113,6 +113,14 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// Judge by provider and event id. Events of other providers have other texts, which are not read.
+    fn judge(&self, provider: Option<&str>, event_id: Option<i64>, assume_sysmon: bool) -> Verdict {
+        match verdict_of(provider, event_id, assume_sysmon, self.asked) {
+            Verdict::Asked(event) if !Event::SYSMON.contains(&event) => Verdict::OtherProvider,
+            verdict => verdict,
+        }
+    }
+
     /// Fill the row from a message text that must be complete.
     fn fill_message(&self, text: &'a str, event: Event, row: &mut Row<'a>) -> Result<(), String> {
         self.fill_from(Message::find(text, event), text, event, row)
@@ -155,7 +163,7 @@ impl<'a> Reader<'a> {
             (part()?, part()?, part()?, part()?, part()?, part()?, part()?);
         let (level, id) = level_and_id.split_once('(').unwrap_or((level_and_id, ""));
         let event_id = parse_int(id.trim_end_matches(')'));
-        let verdict = Verdict::of(Some(provider), event_id, false, self.asked);
+        let verdict = self.judge(Some(provider), event_id, false);
         if let Verdict::Asked(event) = verdict {
             row.set(Field::Channel, Value::Text(channel));
             row.set(Field::ProviderName, Value::Text(provider));
@@ -184,7 +192,7 @@ impl<'a> Reader<'a> {
         else {
             return Err("found the end of the line, expected Snare's fields".into());
         };
-        let verdict = Verdict::of(Some(provider), parse_int(id), false, self.asked);
+        let verdict = self.judge(Some(provider), parse_int(id), false);
         let Verdict::Asked(event) = verdict else { return Ok(Some(verdict)) };
         let (_user, _kind, Some(level), Some(computer), Some(category), _data, Some(message)) =
             (part(), part(), part(), part(), part(), part(), part())
@@ -209,7 +217,7 @@ impl<'a> Reader<'a> {
         let mut parts = parts.skip(5);
         let (Some(channel), Some(id), Some(provider)) = (channel, parts.next(), parts.next()) else { return Ok(None) };
         let Some(id) = parse_int(id) else { return Ok(None) };
-        let verdict = Verdict::of(Some(provider), Some(id), false, self.asked);
+        let verdict = self.judge(Some(provider), Some(id), false);
         let Verdict::Asked(event) = verdict else { return Ok(Some(verdict)) };
         self.fill_snare(channel, provider, event, row);
         self.fill_syslog(row);
@@ -298,7 +306,7 @@ impl<'a> Reader<'a> {
             Value::Text(id) => parse_int(id),
             _ => None,
         });
-        let verdict = Verdict::of(None, id, named || guid, self.asked);
+        let verdict = self.judge(None, id, named || guid);
         if let Verdict::Asked(event) = verdict {
             if is_sysmon(siem.provider) {
                 row.set(Field::ProviderName, Value::Text(siem.provider));
@@ -342,9 +350,11 @@ impl<'a> Reader<'a> {
 
     /// A message text, and a header before or behind it.
     fn message(&self, row: &mut Row<'a>) -> Result<Option<Verdict>, String> {
-        let Some(event) = event_of(self.text) else { return self.header_alone(row) };
+        let names = Names::of(self.text);
+        let Some(event) = names.event() else { return self.header_alone(row) };
         let text = self.without_prefixes();
-        let message = Message::find(text, event);
+        let is_changed = !std::ptr::eq(text, self.text);
+        let message = if is_changed { Message::find(text, event) } else { names.message(event) };
         let range = message.as_ref().map_or(0..text.len(), |message| message.range.clone());
         self.fill_header(&text[..range.start], row);
         self.fill_header(&text[range.end..], row);
@@ -387,7 +397,7 @@ impl<'a> Reader<'a> {
             Value::Text(id) => parse_int(id),
             _ => None,
         };
-        Verdict::of(provider, id.or(event.map(Event::id)), true, self.asked)
+        self.judge(provider, id.or(event.map(Event::id)), true)
     }
 
     /// The text of lines without the syslog header that each of them has, and without their indent.
@@ -454,6 +464,8 @@ fn set_siem<'a>(row: &mut Row<'a>, key: &str, value: &'a str) {
         "proto" => row.fill(Field::NetworkProtocol, Value::Text(value)),
         "sproc" => row.fill(Field::ProcessName, Value::Text(value)),
         "spid" => row.fill(Field::ProcessId, Value::Text(value)),
+        // NXLog writes Sysmon's own account there.
+        "usrName" if !value.ends_with("SYSTEM") => row.fill(Field::UserName, Value::Text(value)),
         "suser" => row.fill(Field::UserName, Value::Text(value)),
         "dvchost" | "identHostName" => row.fill(Field::ComputerName, Value::Text(value)),
         "cat" if value.contains('/') => row.fill(Field::Channel, Value::Text(value)),
@@ -591,6 +603,14 @@ fn drop_broken(row: &mut Row<'_>, event: Event) {
             row.set(*field, Value::Null);
             row.note(Note::BrokenLines);
         }
+    }
+}
+
+/// [`Verdict::of`] for texts, in which only Sysmon's events are read.
+fn verdict_of(provider: Option<&str>, id: Option<i64>, assume_sysmon: bool, asked: Events) -> Verdict {
+    match Verdict::of(provider, id, assume_sysmon, asked) {
+        Verdict::Asked(event) if event.provider() != Provider::Sysmon => Verdict::OtherProvider,
+        verdict => verdict,
     }
 }
 

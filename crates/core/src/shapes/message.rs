@@ -19,10 +19,13 @@ const MAX_FIELDS: usize = 32;
 
 /// The event whose message text this is, in any language: the heading may be translated, the names are not.
 pub(crate) fn event_of(message: &str) -> Option<Event> {
+    event_with(names(message))
+}
+
+/// The event that has these fields.
+fn event_with(names: impl Iterator<Item = (usize, Field)>) -> Option<Event> {
     let mut seen = 0u128;
-    for (_, field) in names(message) {
-        seen |= 1 << field as usize;
-    }
+    names.for_each(|(_, field)| seen |= 1 << field as usize);
     let has = |field: &Field| seen & 1 << *field as usize != 0;
     let has_time = has(&Field::EventCreationTime);
     Event::SYSMON.into_iter().find(|event| has_time && event.marks().iter().all(has))
@@ -79,15 +82,33 @@ pub(crate) struct Message<'a> {
     pub(crate) is_complete: bool,
 }
 
-impl<'a> Message<'a> {
-    /// Find the pairs of the event's message text; None if there are none.
-    pub(crate) fn find(message: &'a str, event: Event) -> Option<Message<'a>> {
+/// The places of fields' names in a text.
+#[derive(Debug)]
+pub(crate) struct Names<'a> {
+    text: &'a str,
+    places: Vec<(usize, Field)>,
+    /// What stands before `text`, in bytes.
+    shift: usize,
+}
+
+impl<'a> Names<'a> {
+    /// Find the names in a message text.
+    pub(crate) fn of(message: &'a str) -> Self {
         // Wazuh puts quotation marks around it.
-        let inner = message.trim_ascii();
-        let inner = inner.strip_prefix('"').map_or(inner, |inner| inner.strip_suffix('"').unwrap_or(inner));
-        let shift = inner.as_ptr() as usize - message.as_ptr() as usize;
-        let names: Vec<_> = names(inner).collect();
-        let text = Pairs { text: inner, names: &names, between: Between::Blank };
+        let text = message.trim_ascii();
+        let text = text.strip_prefix('"').map_or(text, |inner| inner.strip_suffix('"').unwrap_or(inner));
+        Names { text, places: names(text).collect(), shift: text.as_ptr() as usize - message.as_ptr() as usize }
+    }
+
+    /// The event whose message text this is.
+    pub(crate) fn event(&self) -> Option<Event> {
+        event_with(self.places.iter().copied())
+    }
+
+    /// The pairs of the event's message text; None if there are none.
+    pub(crate) fn message(&self, event: Event) -> Option<Message<'a>> {
+        let (inner, shift) = (self.text, self.shift);
+        let text = Pairs { text: inner, names: &self.places, between: Between::Blank };
         let mut found = match text.anchor() {
             Some((between, time, guid)) => Pairs { between, ..text }.read(event, Some(time), guid),
             None => {
@@ -103,6 +124,13 @@ impl<'a> Message<'a> {
         };
         found.range = found.range.start + shift..found.range.end + shift;
         found.fields[0].is_some().then_some(found)
+    }
+}
+
+impl<'a> Message<'a> {
+    /// Find the pairs of the event's message text; None if there are none.
+    pub(crate) fn find(message: &'a str, event: Event) -> Option<Message<'a>> {
+        Names::of(message).message(event)
     }
 
     /// Fill the fields that `row` does not have yet.

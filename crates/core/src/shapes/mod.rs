@@ -3,8 +3,10 @@
 pub(crate) mod audit;
 pub(crate) mod convert;
 pub(crate) mod defender;
+pub(crate) mod essentials;
 pub(crate) mod keys;
 pub(crate) mod lines;
+pub mod mapping;
 pub mod message;
 pub(crate) mod names;
 pub(crate) mod pairs;

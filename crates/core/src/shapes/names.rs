@@ -284,7 +284,6 @@ const ALIASES: &[(&str, Meaning)] = &[
     ("dsthostname", Meaning::Alias(Field::DstHostName)),
     ("processpid", Meaning::Alias(Field::ProcessId)),
     ("processexecutable", Meaning::Alias(Field::ProcessName)),
-    ("processpath", Meaning::Alias(Field::ProcessName)),
     ("processentityid", Meaning::Alias(Field::ProcessGuid)),
     ("processcommandline", Meaning::Alias(Field::ProcessCommandLine)),
     ("processworkingdirectory", Meaning::Alias(Field::ProcessCurrentDirectory)),
@@ -304,7 +303,6 @@ const ALIASES: &[(&str, Meaning)] = &[
 static NAMES: LazyLock<HashMap<String, Meaning>> = LazyLock::new(|| {
     let data = Field::data().map(|field| (field.sysmon().to_ascii_lowercase(), Meaning::Data(field)));
     let other = SYSTEM.iter().chain(ALIASES).map(|(name, meaning)| ((*name).to_owned(), *meaning));
-    // ECS' application protocol, and the account of the logger, are none of Sysmon's fields.
     data.chain(other).collect()
 });
 

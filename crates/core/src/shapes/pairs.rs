@@ -4,11 +4,17 @@ use bumpalo::Bump;
 use bumpalo::collections::String as BumpString;
 use memchr::{memchr, memmem};
 
+/// The most pairs that are read: a text with more is none of an event.
+const MAX_PAIRS: usize = 512;
+/// The longest value in quotation marks.
+const MAX_QUOTED_BYTES: usize = 64 << 10;
+
 /// Pairs with the same separator between them, from front to back.
 #[derive(Clone, Debug)]
 pub(crate) struct Pairs<'a> {
     text: &'a str,
     at: usize,
+    count: usize,
     between: &'a str,
     /// Whether the writer puts a backslash before quotation marks and backslashes.
     is_escaped: bool,
@@ -17,7 +23,7 @@ pub(crate) struct Pairs<'a> {
 impl<'a> Pairs<'a> {
     /// The pairs of `text` with `between` between them.
     pub(crate) fn new(text: &'a str, between: &'a str) -> Self {
-        Pairs { text, at: 0, between, is_escaped: is_escaped(text) }
+        Pairs { text, at: 0, count: 0, between, is_escaped: is_escaped(text) }
     }
 
     /// The pairs of a text in which a pair with the key `known` stands behind another one. None if there is none.
@@ -57,7 +63,8 @@ impl<'a> Pairs<'a> {
             let ends = behind.is_empty() || behind.starts_with(']');
             !is_escaped && (ends || (key > 0 && behind.as_bytes().get(key) == Some(&b'=')))
         };
-        memchr::memchr_iter(b'"', &bytes[from..]).map(|at| from + at).find(is_end)
+        let end = bytes.len().min(from + MAX_QUOTED_BYTES);
+        memchr::memchr_iter(b'"', &bytes[from..end]).map(|at| from + at).find(is_end)
     }
 }
 
@@ -65,7 +72,8 @@ impl<'a> Iterator for Pairs<'a> {
     type Item = (&'a str, &'a str);
 
     fn next(&mut self) -> Option<(&'a str, &'a str)> {
-        let (start, equals) = self.next_key(self.at)?;
+        self.count += 1;
+        let (start, equals) = self.next_key(self.at).filter(|_| self.count <= MAX_PAIRS)?;
         let key = &self.text[start..equals];
         let value = equals + 1;
         if self.text[value..].starts_with('"')

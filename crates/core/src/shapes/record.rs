@@ -9,29 +9,17 @@ use crate::format::Verdict;
 use crate::shapes::audit;
 use crate::shapes::convert::{epoch, has_zone, number_value, recorded_time, system_value};
 use crate::shapes::defender;
+use crate::shapes::essentials::is_event;
 use crate::shapes::keys::{self, Scope, Slot, TimeSource};
 use crate::shapes::message;
 use crate::shapes::positions::fill_from_list;
-use crate::shapes::search::is_event;
+pub(crate) use crate::shapes::text::Scalar;
 use crate::shapes::text::{Text, halve_backslashes, resolve_entities};
 use crate::shapes::tree::Node;
 use crate::table::columns::Row;
 use crate::table::event::{Event, Events, Provider};
 use crate::table::schema::{Field, Kind};
 use crate::table::value::{Value, parse_int};
-
-/// A JSON value that is neither an object nor a list, or a cell of a CSV.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Scalar<'a> {
-    /// A string.
-    Text(Text<'a>),
-    /// A number as written.
-    Number(&'a str),
-    /// A boolean.
-    Bool(bool),
-    /// Null.
-    Null,
-}
 
 /// Reads the texts in which records carry events. Errors say what was found and what was expected.
 pub(crate) trait Nested: Sync {
@@ -455,7 +443,8 @@ impl<'a> Record<'a> {
         for (slot, _) in &spare {
             match slot {
                 Slot::Own(Field::ProcessGuid) => guid = true,
-                Slot::Own(Field::EventCreationTime) => time = true,
+                // Empty columns of a CSV are not here: a row may lack its time.
+                Slot::Own(Field::EventCreationTime | Field::DstIp) => time = true,
                 Slot::Flat(Field::ProcessGuid | Field::EventCreationTime) => flat = true,
                 Slot::Flat(Field::DstIp | Field::ProcessParentGuid | Field::DnsQueryName) => flat = true,
                 _ => {}

@@ -10,11 +10,12 @@ use memchr::memmem;
 
 use crate::format::{SYSMON, SYSMON_LINUX, Verdict, is_sysmon};
 use crate::shapes::convert::{epoch, has_zone, number_value, recorded_time, system_value};
+use crate::shapes::essentials::{has, is_event};
 use crate::shapes::keys::TimeSource;
 use crate::shapes::names::{Meaning, Path, is_wrapper};
 use crate::shapes::positions::fill_from_list;
-use crate::shapes::record::{Nested, Scalar};
-use crate::shapes::text::{Text, halve_backslashes, resolve_entities, unescape};
+use crate::shapes::record::Nested;
+use crate::shapes::text::{Scalar, Text, halve_backslashes, resolve_entities, unescape};
 use crate::shapes::tree::{Node, Tree};
 use crate::table::columns::Row;
 use crate::table::event::{Event, Events};
@@ -40,17 +41,6 @@ pub(crate) struct Part<'a> {
     pub(crate) start: usize,
     /// Its text: an object, or a line that carries an event.
     pub(crate) text: &'a str,
-}
-
-/// Whether `row` has what makes the event. Of a connection: the process (its GUID, id or image) and the destination's address.
-pub(crate) fn is_event(event: Event, row: &Row<'_>) -> bool {
-    let has = |field: Field| !matches!(row.get(field), Value::Null | Value::Text("" | "-"));
-    let process = || has(Field::ProcessGuid) || has(Field::ProcessId) || has(Field::ProcessName);
-    match event {
-        Event::ProcessCreation => process(),
-        Event::DnsQuery => has(Field::DnsQueryName),
-        _ => has(Field::DstIp) && process(),
-    }
 }
 
 /// Whether a record may have to do with Sysmon at all. Most records of other programs end here.
@@ -105,6 +95,8 @@ enum Rank {
 struct Source<'a> {
     rank: Rank,
     row: Row<'a>,
+    /// Whether it may add to another: fields of another object may be of another process or host.
+    adds: bool,
 }
 
 /// Searches one document.
@@ -321,7 +313,7 @@ impl<'a> Search<'a> {
             match self.open(text.get(self.arena).unwrap_or_default()) {
                 Ok(Some((Verdict::Asked(found), rank, row))) => {
                     event = event.or(Some(found));
-                    sources.push(Source { rank, row });
+                    sources.push(Source { rank, row, adds: true });
                 }
                 Ok(Some((verdict, Rank::Xml | Rank::Json, _))) => other = other.or(Some(verdict)),
                 Ok(_) => {}
@@ -329,7 +321,14 @@ impl<'a> Search<'a> {
             }
         }
         let named = groups.iter().map(|group| group.named).max().unwrap_or(0);
-        let is_ours = system.is_sysmon || system.provider.is_none() && named >= OWN_NAMES;
+        // A GUID in braces as a process' id is Sysmon's.
+        let guid = |group: &Group<'_>| {
+            let is_guid = |text: &str| text.starts_with('{') && parse_guid(text).is_some();
+            let rows = [&group.row, &group.aliases];
+            rows.iter().any(|row| matches!(row.get(Field::ProcessGuid), Value::Text(text) if is_guid(text)))
+        };
+        let is_named = named >= OWN_NAMES || groups.iter().any(guid);
+        let is_ours = system.is_sysmon || system.provider.is_none() && is_named;
         if event.is_none() {
             if system.provider.is_some_and(|provider| !is_sysmon(provider)) && !system.is_sysmon {
                 return Found::Record(Verdict::OtherProvider, Box::default());
@@ -359,13 +358,17 @@ impl<'a> Search<'a> {
         for group in &mut groups {
             group.complete(&system, self.arena);
             let rank = if group.named >= group.aliased { Rank::Names } else { Rank::Aliases };
-            sources.push(Source { rank, row: group.row.clone() });
+            sources.push(Source {
+                rank,
+                row: group.row.clone(),
+                adds: is_wrapper(group.prefix) || group.prefix.ends_with("data"),
+            });
         }
         for list in &flat.lists {
             let mut row = Row::default();
             row.set(Field::EventVersion, system.row.get(Field::EventVersion));
             if fill_from_list(list, event, &mut row) {
-                sources.push(Source { rank: Rank::List, row });
+                sources.push(Source { rank: Rank::List, row, adds: true });
             }
         }
         match merge(event, sources) {
@@ -400,7 +403,7 @@ impl<'a> Search<'a> {
             return Ok(None);
         }
         let deeper = Search { depth: self.depth + 1, ..*self };
-        let has = |mark: &str| memmem::find(text.as_bytes(), mark.as_bytes()).is_some();
+        let holds = |mark: &str| memmem::find(text.as_bytes(), mark.as_bytes()).is_some();
         let trimmed = text.trim_ascii();
         let mut row = Row::default();
         let read = |row: &mut Row<'a>| self.nested.read_line(trimmed, self.arena, row, self.asked);
@@ -410,25 +413,25 @@ impl<'a> Search<'a> {
             }
         }
         // Escaped once more than the text around it.
-        let escaped = has("{\\\"") || (has("<") || has("\\u003c")) && has("=\\\"");
+        let escaped = holds("{\\\"") || (holds("<") || holds("\\u003c")) && holds("=\\\"");
         if escaped && let Ok(plain) = unescape(trimmed, self.arena) {
             return deeper.open(plain);
         }
-        if has("<Event") && (has("<Event>") || has("<Event ")) {
+        if holds("<Event") && (holds("<Event>") || holds("<Event ")) {
             return Ok(read(&mut row)?.map(|verdict| (verdict, Rank::Xml, row)));
         }
-        if has("<Data Name=") {
+        if holds("<Data Name=") {
             self.nested.read_data(trimmed, self.arena, &mut row)?;
-            let event = Event::SYSMON.into_iter().find(|event| filled(&row, event.marks()[0]));
+            let event = Event::SYSMON.into_iter().find(|event| has(&row, event.marks()[0]));
             return Ok(event.map(|event| (Verdict::of(None, Some(event.id()), true, self.asked), Rank::Xml, row)));
         }
-        if has("&lt;Event") || has("&lt;Data") {
+        if holds("&lt;Event") || holds("&lt;Data") {
             return deeper.open(resolve_entities(trimmed, self.arena));
         }
-        if has("{\"") {
+        if holds("{\"") {
             return Ok(read(&mut row)?.map(|verdict| (verdict, Rank::Json, row)));
         }
-        if has("ProcessGuid") || has("WinEvtLog: ") {
+        if holds("ProcessGuid") || holds("WinEvtLog: ") {
             return Ok(read(&mut row)?.map(|verdict| (verdict, Rank::Message, row)));
         }
         Ok(None)
@@ -552,10 +555,6 @@ impl<'a> Search<'a> {
 /// So many fields by Sysmon's own names show a record that names no provider to be Sysmon's.
 const OWN_NAMES: usize = 6;
 
-fn filled(row: &Row<'_>, field: Field) -> bool {
-    !matches!(row.get(field), Value::Null | Value::Text("" | "-"))
-}
-
 fn whole(value: Value<'_>) -> Option<i64> {
     match value {
         // Above the number's 16 bits stand its qualifiers.
@@ -579,16 +578,16 @@ fn zoned(source: TimeSource, value: Value<'_>) -> Value<'_> {
 /// What the best has counts; another adds what is missing, unless it contradicts.
 fn merge<'a>(event: Event, mut sources: Vec<Source<'a>>) -> Option<Row<'a>> {
     sources.sort_by_key(|source| source.rank);
-    let best = sources.iter().position(|source| is_event(event, &source.row)).unwrap_or(0);
-    if best < sources.len() {
+    if let Some(best) = sources.iter().position(|source| is_event(event, &source.row)) {
         sources[..=best].rotate_right(1);
+        sources[0].adds = true;
     }
     let mut merged = Row::default();
-    for source in &sources {
+    for source in sources.iter().filter(|source| source.adds) {
         if agree(&merged, &source.row) {
             for field in Field::ALL {
                 let value = source.row.get(*field);
-                if value != Value::Null && !filled(&merged, *field) {
+                if value != Value::Null && !has(&merged, *field) {
                     merged.set(*field, value);
                 }
             }
@@ -758,8 +757,8 @@ impl<'a> Group<'a> {
 
     /// The event whose mark is among the fields.
     fn marked(&self) -> Option<Event> {
-        let has = |field| filled(&self.row, field) || filled(&self.aliases, field);
-        Event::SYSMON.into_iter().find(|event| has(event.marks()[0]))
+        let marked = |field| has(&self.row, field) || has(&self.aliases, field);
+        Event::SYSMON.into_iter().find(|event| marked(event.marks()[0]))
     }
 
     /// Fill what Sysmon's names lack from those of other schemas.

@@ -20,6 +20,19 @@ impl<'a> Text<'a> {
     }
 }
 
+/// A JSON value that is neither an object nor a list, or a cell of a CSV.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scalar<'a> {
+    /// A string.
+    Text(Text<'a>),
+    /// A number as written.
+    Number(&'a str),
+    /// A boolean.
+    Bool(bool),
+    /// Null.
+    Null,
+}
+
 /// The text of a JSON string, borrowed if it holds no escapes. A lone surrogate becomes U+FFFD.
 pub(crate) fn unescape<'a>(raw: &'a str, arena: &'a Bump) -> Result<&'a str, &'static str> {
     let Some(mut escape) = memchr::memchr(b'\\', raw.as_bytes()) else { return Ok(raw) };

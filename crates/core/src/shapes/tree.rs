@@ -1,6 +1,6 @@
 //! A JSON document as a tree, for records whose shape is not known.
 
-use crate::shapes::record::Scalar;
+use crate::shapes::text::Scalar;
 
 /// A value, with its place in the text.
 #[derive(Clone, Copy, Debug)]

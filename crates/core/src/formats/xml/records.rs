@@ -237,6 +237,10 @@ fn tag_at(bytes: &[u8], name: usize) -> Option<Tag> {
         return None;
     }
     let before = without_prefix(&bytes[..name]);
+    // WS-Management's element around an event has the same name.
+    if behind.starts_with(b" Action=") {
+        return None;
+    }
     if before.ends_with(b"<") {
         return Some(Tag::Open { start: before.len() - 1, end: bytes.len() - behind.len() });
     }
@@ -275,6 +279,14 @@ mod tests {
         let text = "<Events><EventData/><e:EventID></EventRecordID><Eventful>Event </e:EventData></Events>";
         assert!(records(text, true).0.is_empty());
         assert_eq!(last_end(text.as_bytes()), None);
+    }
+
+    #[test]
+    fn an_envelope_around_an_event_is_none() {
+        for event in ["<Event>1</Event>", "<![CDATA[<Event>1</Event>]]>"] {
+            let text = format!("<s:Body><w:Events><w:Event Action='x'>{event}</w:Event></w:Events></s:Body>");
+            assert_eq!(records(&text, true).0, [("<Event>1</Event>", End::Whole)]);
+        }
     }
 
     #[test]
