@@ -18,7 +18,11 @@ ROOT = Path(__file__).parents[2]
 # Without the golden lakes and recordings: they have rows that no log has.
 INPUTS = [
     str(ROOT / "examples" / "sysmon.evtx"),
-    *(str(path) for path in sorted((ROOT / "tests" / "data").iterdir()) if path.name not in {"lakes", "recordings", "shapes"}),
+    *(
+        str(path)
+        for path in sorted((ROOT / "tests" / "data").iterdir())
+        if path.name not in {"lakes", "recordings", "shapes"}
+    ),
 ]
 COLUMNS = [field.name for field in fields("event", "system", "address")]
 
