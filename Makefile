@@ -14,7 +14,7 @@ INSTALL := install --no-compile --require-hashes --requirement
 LOCK := $(BUILD)/uv pip compile --python-version 3.11 --universal --generate-hashes --no-header --no-emit-index-url --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run build wheel test test-wheel test-long test-kernels audit lint bench bench-record fuzz docs lock clean
+.PHONY: help run build wheel test test-wheel test-lowest test-long test-kernels audit lint bench bench-record fuzz docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,12 +32,15 @@ wheel: .venv-build/installed ## Build the wheel for other machines into target/w
 test-wheel: wheel ## Install the wheel into fresh environments of every installed CPython 3.11 or later, and test it
 	$(PYTHON) tests/wheel/try_wheel.py target/wheels/procwire-*.whl
 
+test-lowest: wheel ## Install the wheel with the lowest versions that it allows, and try it
+	$(PYTHON) tests/wheel/try_lowest.py target/wheels/procwire-*.whl
+
 test: build .venv/developer ## Run every test: Rust, Python, examples and documentation
 	cargo test --workspace --locked --quiet
 	$(BIN)/python -m pytest -m "not alone and not long" --numprocesses 2
 	$(BIN)/python -m pytest -m "alone and not long" tests/crash tests/sensor
 
-test-long: build .venv/developer ## Run the slow proofs that `make test` leaves out; as root, about an hour
+test-long: build .venv/developer test-lowest ## Run the slow proofs that `make test` leaves out; as root, about an hour
 	$(BIN)/python -m pytest -m long --timeout 3600
 
 test-kernels: build .venv/developer ## Run part of tests/sensor on Debian's KERNELS (default 6.1 6.12 7.3) under qemu; see DEVELOPERS.md

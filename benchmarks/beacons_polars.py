@@ -1,4 +1,4 @@
-"""The question of beacons as one would write it in Polars, in an afternoon: what procwire's hunt is measured beside.
+"""Beacons as one would write them in Polars in an afternoon: the peer of procwire's hunt in benchmarks.
 
 Per computer, process, destination and port, and day by day: timestamp score (Bowley's skewness and the median absolute
 deviation of the intervals), histogram score (24 hours, 1 - variation) and duration score, a third each; the best day
@@ -21,7 +21,7 @@ _FEWEST, _MOST, _HOURS, _HOUR_MS = 4, 86_400, 24, 3_600_000
 
 
 def beacons(files: Sequence[Path]) -> pl.DataFrame:
-    """All pairs that connected often enough on a day, the best score first."""
+    """Return all pairs that connected often enough on a day, the best score first."""
     events = pl.scan_parquet(list(files)).filter(pl.col("network_connection_initiated"))
     times = events.select(*KEY, at=pl.col("event_creation_time").dt.epoch("ms"))
     daily = times.with_columns(day=pl.col("at") // (_HOURS * _HOUR_MS))
@@ -52,7 +52,7 @@ def _timestamps(pairs: pl.DataFrame) -> pl.DataFrame:
 def _hours(pairs: pl.DataFrame) -> pl.DataFrame:
     hour = (pl.col("at") // _HOUR_MS).alias("hour")
     counts = pairs.select(*_DAILY, "at").explode("at").group_by(*_DAILY, hour).len()
-    # The variance with the empty hours, of which there are no rows.
+    # Include the empty hours, which have no rows, in the variance.
     mean = pl.col("len").sum() / _HOURS
     variation = ((pl.col("len") ** 2).sum() / _HOURS - mean**2).sqrt() / mean
     spans = counts.group_by(_DAILY).agg(

@@ -1,4 +1,4 @@
-"""What is measured: each contender reads an input to its end, as its own documentation would have it.
+"""The contenders: each reads an input to its end, in the way that its own documentation recommends.
 
 `read` is timed and gives the number of events it found (of all records, where it cannot distinguish them);
 `rows` is not timed and gives what it read, under procwire's names, to see that all read the same.
@@ -16,11 +16,11 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Contender:
-    """A reader and how it is called."""
+    """Hold a reader, and how to call it."""
 
     name: str
     prepare: Callable[[], object]
-    """Imports what it needs: not timed."""
+    """Imports its packages; this is not timed."""
     read: Callable[[str], int]
     rows: Callable[[str], Iterator[Row]]
     counts_records: bool = False
@@ -45,7 +45,7 @@ def _procwire_rows(path: str) -> Iterator[Row]:
 
 
 def procwire_counts(path: str) -> tuple[int, int]:
-    """Records of all events that procwire saw, and those of event 3."""
+    """Return the number of records of all events that procwire saw, and of event 3."""
     import procwire
 
     ledger = procwire.Ledger()
@@ -89,7 +89,7 @@ def _import_lxml() -> None:
 
 
 def _lxml_events(path: str) -> Iterator[dict[str, str | None]]:
-    """Every field of System and EventData in a dictionary; memory given back as lxml's manual shows."""
+    """Read every field of System and EventData into a dictionary; release memory as lxml's manual shows."""
     from lxml.etree import iterparse
 
     skipped = len(_NAMESPACE)
@@ -120,7 +120,7 @@ def _lxml_rows(path: str) -> Iterator[Row]:
 
 
 def _sysmon_row(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Sysmon's own fields under procwire's names."""
+    """Return Sysmon's fields by procwire's names."""
     from procwire.event import fields
 
     return {field.name: data.get(field.sysmon) for field in fields("event")}
@@ -131,7 +131,7 @@ def _import_duckdb() -> None:
     import pyarrow  # noqa: F401
 
 
-# As an expert would write it: nothing sniffed, only the keys that are wanted, order not kept.
+# As an expert would write it: without sniffing, only the needed keys, order not preserved.
 DUCKDB_SQL = """
 SELECT
     CAST(data.UtcTime AS TIMESTAMP) AS event_creation_time,
@@ -230,7 +230,7 @@ def _polars_query(path: str) -> Any:
         return winlog.field("event_data").struct.field(name)
 
     def filled(name: str) -> pl.Expr:
-        # Spares `-`, which stands for nothing.
+        # Skip `-`, which means no value.
         return pl.when(data(name) != "-").then(data(name))
 
     return lines.filter(winlog.field("event_id") == "3").select(

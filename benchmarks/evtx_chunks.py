@@ -1,4 +1,4 @@
-"""EVTX chunks made of real records: what large EVTX inputs are built from."""
+"""EVTX chunks of real records, from which large EVTX inputs are built."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _TICKS_1970 = 116_444_736_000_000_000
 
 @dataclass(frozen=True)
 class Record:
-    """A record in its chunk."""
+    """Locate a record in its chunk."""
 
     at: int
     bytes: bytes
 
 
 def chunks(content: bytes) -> Iterator[bytes]:
-    """The chunks of a file."""
+    """Yield the chunks of a file."""
     for at in range(HEADER_BYTES, len(content), CHUNK_BYTES):
         chunk = content[at : at + CHUNK_BYTES]
         if chunk.startswith(b"ElfChnk\0"):
@@ -38,7 +38,7 @@ def chunks(content: bytes) -> Iterator[bytes]:
 
 
 def records(chunk: bytes) -> Iterator[Record]:
-    """The records of a chunk, in order."""
+    """Yield the records of a chunk, in order."""
     at = _CHUNK_HEADER_BYTES
     while chunk[at : at + 4] == _MAGIC:
         (size,) = struct.unpack_from("<I", chunk, at + 4)
@@ -47,14 +47,17 @@ def records(chunk: bytes) -> Iterator[Record]:
 
 
 def count_events(chunk: bytes) -> tuple[int, int]:
-    """Records of a chunk, and those of event 3 among them."""
+    """Return the number of records of a chunk, and of event 3 among them."""
     _, account = _core.evtx_chunk("chunk", chunk, 0)
     return account["records"], account["events"]
 
 
 def dense(chunk: bytes) -> bytes | None:
-    """A chunk full of event 3: its records up to the first one, whose templates the others share, then copies
-    of those that have no template of their own. None if it has no two such records."""
+    """Return a chunk full of event 3, or None if it has fewer than two such records.
+
+    It has the records up to the first of event 3, whose templates the others share, then copies of those without a
+    template of their own.
+    """
     everything = list(records(chunk))
     starts = _events(chunk)
     first = next((index for index, record in enumerate(everything) if record.at in starts), None)
@@ -75,7 +78,7 @@ def dense(chunk: bytes) -> bytes | None:
 
 
 def _events(chunk: bytes) -> Mapping[int, Mapping[str, Any]]:
-    """The rows of event 3, by the offset of their record."""
+    """Return the rows of event 3, by the offset of their record."""
     import pyarrow as pa
 
     batches, _ = _core.evtx_chunk("chunk", chunk, 0)
@@ -83,7 +86,7 @@ def _events(chunk: bytes) -> Mapping[int, Mapping[str, Any]]:
 
 
 def _defines_template(record: Record) -> bool:
-    """Whether a template's definition stands in line: then the record cannot be moved."""
+    """Return whether a record contains a template's definition: then it cannot be moved."""
     at = 0
     while (at := record.bytes.find(b"\x0c\x01", at)) >= 0:
         if at + 10 <= len(record.bytes):
@@ -95,7 +98,7 @@ def _defines_template(record: Record) -> bool:
 
 
 def _assemble(chunk: bytes, kept: list[bytes]) -> bytes:
-    """A chunk of these records, with its header right but for numbers and checksums."""
+    """Return a chunk of these records; its header is correct except for numbers and checksums."""
     body = b"".join(kept)
     header = bytearray(chunk[:_CHUNK_HEADER_BYTES])
     last_at = _CHUNK_HEADER_BYTES + len(body) - len(kept[-1])
@@ -107,7 +110,7 @@ Patch = Callable[[bytearray, Values], None]
 
 
 class VariedChunk:
-    """A real chunk that can be had again and again with other values, well-formed each time."""
+    """Produce variants of a real chunk with other values, each well-formed."""
 
     def __init__(self, chunk: bytes) -> None:
         everything = list(records(chunk))
@@ -119,7 +122,7 @@ class VariedChunk:
         self.events = len(rows)
 
     def filled(self, first_number: int) -> bytes:
-        """The chunk, its first record bearing this number's values."""
+        """Return the chunk; its first record has the values of this number."""
         chunk = bytearray(self._chunk)
         for number, patches in enumerate(self._patches, start=first_number):
             varied = values(number)
@@ -189,7 +192,7 @@ def _ticks(varied: Values) -> int:
 
 
 def file_header(chunk_count: int) -> bytes:
-    """A file header for so many chunks (its 16-bit count wraps, as real ones do)."""
+    """Return a file header for a number of chunks (the 16-bit count wraps, as in real files)."""
     header = bytearray(HEADER_BYTES)
     layout = "<8s3QIHHHH"
     last, wrapped = chunk_count - 1, chunk_count & 0xFFFF

@@ -1,4 +1,4 @@
-"""Where a fleet's events would lie in the EVTX files of its machines: rows as a reader of such files gives them."""
+"""Places of a fleet's events in the EVTX files of its machines: rows as a reader of such files returns them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ _FILE_HEADER_BYTES, _CHUNK_HEADER_BYTES, _CHUNK_BYTES = 4_096, 512, 1 << 16
 
 
 def with_places(rows: pa.Table, seed: int = 1) -> pa.Table:
-    """Rows with `source_file` (one for each machine), `source_offset` derived from their record ids, and times of
-    recording to the microsecond, as EVTX has them."""
+    """Return rows with `source_file` (one per machine), `source_offset`, and recording times like EVTX.
+
+    Offsets are derived from the record ids; times have microseconds.
+    """
     random = np.random.default_rng(seed)
     rows = rows.sort_by([("computer_name", "ascending"), ("record_id", "ascending")])
     machine = rows["computer_name"].combine_chunks().dictionary_encode().indices.to_numpy()

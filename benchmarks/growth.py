@@ -1,4 +1,4 @@
-"""How a lake grows with its fleet, and when one machine no longer suffices: `python benchmarks/growth.py [--out FILE]`.
+"""Growth of a lake with its fleet, and the limits of one machine: `python benchmarks/growth.py [--out FILE]`.
 
 Nothing is measured here: constants that were (`Measured` says where) are carried on, day by day. So what it says of
 ten thousand machines, and of clusters, is arithmetic, and no experience.
@@ -17,7 +17,7 @@ from pathlib import Path
 FLEETS = (100, 1_000, 10_000)
 SHOWN_DAYS = (1, 30, 90)
 HOST_EVENTS_A_DAY = (1_000, 10_000)
-"""Those of tests/fleet (95.7 million of 800 machines in 119 days), and ten times as many."""
+"""Events per machine and day: as in tests/fleet (95.7 million of 800 machines in 119 days), and ten times as many."""
 CORES = (8, 32, 128)
 LIMITS_S = (60, 900, 3_600)
 HUNTED_DAYS = 30
@@ -25,36 +25,36 @@ HUNTED_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one event, one commit and one hunt cost; each an option of the command line."""
+    """Hold the costs of an event, a commit and a hunt; each is an option of the command line."""
 
     appended_bytes: float = 25.7
-    """An event, as batches come: 96 million in results/2026-11-24-lake.md."""
+    """Bytes per event, before compaction: 96 million in results/2026-11-24-lake.md."""
     compacted_bytes: float = 13.0
-    """The same, sorted."""
+    """Bytes per event after compaction, in the same results."""
     compacted_events_a_s: float = 884_853
-    """On two cores: the same."""
+    """Events compacted per second on two cores, in the same results."""
     file_events: float = 8 << 20
-    """In a file, at most: lake/maintenance.py."""
+    """Most events in a file: lake/maintenance.py."""
     commit_s: float = 0.043
-    """An append of 40 events, one writer on a local disk, 1,000 of them: mean, at rest; the longest took 0.27."""
+    """Mean of 1,000 appends of 40 events by one writer to a local disk, on an idle machine; the longest took 0.27."""
     duckdb_start_s: float = 0.3
     duckdb_event_us: float = 0.73
     """The hunt for beacons on two cores: 96 million in results/2026-11-24-hunts.md."""
     spark_start_s: float = 27
-    """A session of 13 s, and what the hunt took whatever there was to read: results/2026-11-24-spark.md."""
+    """A session of 13 s, and the constant part of the hunt: results/2026-11-24-spark.md."""
     spark_event_core_us: float = 9.1
-    """Of one core: 1.05 and 9.95 million events in 18.2 and 58.7 s on two, the same."""
+    """Microseconds of one core per event: 1.05 and 9.95 million in 18.2 and 58.7 s on two, in the same results."""
 
 
 @dataclass(slots=True)
 class Lake:
-    """A lake whose days are compacted each night, and dropped after `keep` days."""
+    """Model a lake whose days are compacted each night, and dropped after `keep` days."""
 
     day_events: int
     keep: int
     measured: Measured
     days: deque[int] = field(default_factory=deque)
-    """Events of each day that is kept."""
+    """Return the events of each stored day."""
 
     def pass_day(self) -> None:
         self.days.append(self.day_events)
@@ -67,7 +67,7 @@ class Lake:
 
     @property
     def gigabytes(self) -> float:
-        """Of the current day the files as they come, and until the next night the sorted ones beside them."""
+        """Return the size: sorted files, and the last day's unsorted ones, which stay until the next night."""
         return (self.events * self.measured.compacted_bytes + self.days[-1] * self.measured.appended_bytes) / 1e9
 
     @property
@@ -76,12 +76,12 @@ class Lake:
 
     @property
     def compaction_s(self) -> float:
-        """Of a night."""
+        """Return the duration of a night's compaction, in seconds."""
         return self.days[-1] / self.measured.compacted_events_a_s
 
     @property
     def hunted(self) -> int:
-        """Events that a hunt over the last days reads."""
+        """Return the number of events that a hunt over the last days reads."""
         return sum(list(self.days)[-HUNTED_DAYS:])
 
 
@@ -109,7 +109,7 @@ def growth_lines(host_events: int, keep: int, measured: Measured) -> Iterator[st
 
 
 def limit_lines(measured: Measured) -> Iterator[str]:
-    """Where one machine, and a lake that all recorders commit to, come to their ends."""
+    """Yield lines about the limits of one machine, and of a lake to which all recorders commit."""
     machines = " | ".join(f"machines of {events:,} a day" for events in HOST_EVENTS_A_DAY)
     yield f"| a hunt on one machine may take | events of {HUNTED_DAYS} days | {machines} |"
     yield "|--:" * (2 + len(HOST_EVENTS_A_DAY)) + "|"
@@ -125,11 +125,11 @@ def limit_lines(measured: Measured) -> Iterator[str]:
                if at < math.inf else f"Spark with {cores} cores is never faster than DuckDB with two.")  # fmt: skip
     yield ""
     busy = 10 / measured.commit_s
-    yield f"Recorders that each commit every 10 s keep one table busy all the time from {busy:,.0f} recorders on."
+    yield f"Recorders that each commit every 10 s keep one table constantly busy from {busy:,.0f} recorders on."
 
 
 def reported(seconds: float) -> str:
-    """A time as people say it."""
+    """Return a duration with a suitable unit."""
     for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= unit_s:
             return f"{seconds / unit_s:.3g} {unit}"
@@ -142,7 +142,7 @@ def report(keep: int, measured: Measured) -> str:
         f"# Growth, {date.today().isoformat()}",
         "",
         f"Days are kept for {keep}, then the lake grows no more; hunts for beacons go over {HUNTED_DAYS} days.",
-        "Computed by `benchmarks/growth.py`, which tells where its constants are from: arithmetic, no experience.",
+        "Computed by `benchmarks/growth.py`, which names the sources of its constants: arithmetic, not measurements.",
         "",
         "| constant | |",
         "|---|--:|",

@@ -1,4 +1,4 @@
-"""How hunts and queries grow with the events: `python benchmarks/hunts.py [--events N]... [--out FILE]`.
+"""Costs of hunts and queries by number of events: `python benchmarks/hunts.py [--events N]... [--out FILE]`.
 
 Over the days of a made-up fleet (make_fleet.py), each in a fresh process: every hunt, some queries, and the question
 of beacons in Polars. `--only hunt:port_scans` measures one of them. benchmarks/README.md says what is compared.
@@ -41,7 +41,7 @@ _THREADS = 2
 
 
 def connect(folder: Path) -> duckdb.DuckDBPyConnection:
-    """The fleet's files as the view `connections`, within the memory that the target allows."""
+    """Return DuckDB with the fleet's files as the view `connections`, within the memory that the target allows."""
     import duckdb
 
     from procwire.query.views import prepare
@@ -58,7 +58,7 @@ def connect(folder: Path) -> duckdb.DuckDBPyConnection:
 
 
 def run(task: str, folder: Path) -> int:
-    """Do one thing; how many rows it gives."""
+    """Run one task; return its number of rows."""
     kind, _, name = task.partition(":")
     if kind == "polars":
         # It has no limit of its own: at a hundred million it would take the machine down.
@@ -75,8 +75,10 @@ def run(task: str, folder: Path) -> int:
 
 
 def measure(task: str, folder: Path) -> dict[str, Any] | None:
-    """One run in a process of its own: rows, seconds by the clock and of the processor, the most memory that it had,
-    and the machine's load before; None if it failed."""
+    """Run a task in its own process; return its costs, None if it failed.
+
+    They are rows, wall-clock and CPU seconds, peak memory, and the machine's load before.
+    """
     load_before = os.getloadavg()[0]
     argv = [sys.executable, __file__, "--task", task, "--folder", str(folder)]
     done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, env={**os.environ, "POLARS_MAX_THREADS": "2"})

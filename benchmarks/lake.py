@@ -1,4 +1,4 @@
-"""What the lake costs: `python benchmarks/lake.py [--events N ...] [--evtx FILE ...] [--fleet FOLDER] [--out FILE]`.
+"""Costs of the lake: `python benchmarks/lake.py [--events N ...] [--evtx FILE ...] [--fleet FOLDER] [--out FILE]`.
 
 Logs read to nowhere and into a lake, in turn; a day of a fleet's traffic (tests/fleet) with the places that its records
 would have in EVTX files, and its size by column; then traffic appended, compacted and verified: made on the way, and
@@ -100,7 +100,7 @@ def ingest_lines(logs: Sequence[Path]) -> list[str]:
 
 
 def events_in(log: Path) -> int:
-    """Reads what a lake keeps: of all its tables."""
+    """Read a log without output; return its number of events for all tables of a lake."""
     return sum(batch.num_rows for _, batch in read_events([log], ledger=Ledger()))
 
 
@@ -143,8 +143,10 @@ def growth(appends: Iterator[pa.Table]) -> tuple[str, list[str]]:
 
 
 def cared_for(folder: str) -> tuple[float, float, float, float]:
-    """In a process of its own, for making and appending traffic take more memory: seconds of the clock and of the
-    processor to compact, seconds to verify, MB at most."""
+    """Compact and verify in another process, because making and appending traffic needs more memory.
+
+    Return wall-clock and CPU seconds to compact, seconds to verify, and the peak memory in MB.
+    """
     lake = Lake.open(folder)
     compact_s, compact_cpu_s, _ = timed(lake.compact)
     verify_s, _, verified = timed(lake.verify)
@@ -154,7 +156,7 @@ def cared_for(folder: str) -> tuple[float, float, float, float]:
 
 
 def made(events: int) -> Iterator[pa.Table]:
-    """A fleet's traffic, in parts as large as a reader's; it is made outside of the clock."""
+    """Yield a fleet's traffic, in parts as large as a reader's; making it is not timed."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
     from fleet import Made, of_size
 
@@ -164,7 +166,7 @@ def made(events: int) -> Iterator[pa.Table]:
 
 
 def stored(folder: Path) -> Iterator[pa.Table]:
-    """The same, from make_fleet.py's files."""
+    """Yield a fleet's traffic from make_fleet.py's files."""
     files = sorted(folder.glob("day-*.parquet"))
     return parts(batch for file in files for batch in pq.ParquetFile(file).iter_batches())
 
@@ -195,7 +197,7 @@ def by_column(paths: Sequence[str], rows: int) -> list[str]:
 
 
 def timed(action: Callable[[], T]) -> tuple[float, float, T]:
-    """Seconds of the clock, seconds of the processor in all threads, and what came of it."""
+    """Return wall-clock seconds, CPU seconds of all threads, and the result of a job."""
     started_s, started_cpu_s = time.perf_counter(), time.process_time()
     result = action()
     return time.perf_counter() - started_s, time.process_time() - started_cpu_s, result

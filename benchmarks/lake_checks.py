@@ -1,4 +1,4 @@
-"""What digests, the chain of commits and served files cost: appends, queries and connecting, by processor time.
+"""Costs of digests, the commit chain and served files in appends, queries and connecting, as CPU time.
 
     .venv/bin/python benchmarks/lake_checks.py                      # this checkout
     PYTHONPATH=OTHER/python .venv/bin/python benchmarks/lake_checks.py    # another one, whose core is built
@@ -31,7 +31,7 @@ QUERIES = (
 
 
 def rows(count: int, first: int) -> pa.RecordBatch:
-    """Connections, one a second."""
+    """Return connections, one per second."""
     made = (
         {
             "record_id": first + number,
@@ -49,7 +49,7 @@ def rows(count: int, first: int) -> pa.RecordBatch:
 
 
 def measured(job: Callable[[], object]) -> tuple[float, float]:
-    """Wall and processor time of a job, in milliseconds."""
+    """Return wall-clock and CPU time of a job, in milliseconds."""
     start_s, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
     job()
     after, wall_s = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter() - start_s

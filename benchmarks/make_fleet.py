@@ -1,4 +1,4 @@
-"""Write a made-up fleet's months to Parquet, a file a day, and the planted truth to truth.json.
+"""Write a synthetic fleet's months to Parquet, one file per day, and the planted truth to truth.json.
 
 python benchmarks/make_fleet.py --events 10_000_000 [--seed 1] [--dir benchmarks/data]
 
@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from scale import DEFAULT_DIRECTORY
 
-# The generator is the tests', whose truth the hunts are held to.
+# The tests' generator, whose truth also tests the hunts.
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from fleet import Fleet, Made, of_size
@@ -32,7 +32,7 @@ _ROW_GROUP_ROWS = 1_048_576
 
 
 def make(directory: Path, events: int, seed: int = 1) -> Path:
-    """A folder with the files of about so many events."""
+    """Make the files of about this many events unless they exist; return their folder."""
     fleet = of_size(events, seed)
     folder = directory / f"fleet-{fleet.hosts}x{fleet.days}-{seed}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def _write_day(folder: Path, fleet: Fleet, day: int) -> None:
 
 @cache
 def _made(fleet: Fleet) -> Made:
-    """Once in each process: the endpoints take longer than a day's rows."""
+    """Prepare a worker process: the endpoints take longer than a day's rows."""
     return Made(fleet)
 
 

@@ -1,4 +1,4 @@
-"""Build large inputs out of the real events of this repository, each repeated with other values.
+"""Build large inputs from the real events of this repository, each repeated with other values.
 
 python benchmarks/make_inputs.py [--size-mb N] [--dir benchmarks/data] [--only NAME]...
 """
@@ -52,7 +52,7 @@ _CSV_SLOTS: Slots = (
 
 
 def _sparse_evtx(size: int) -> Iterator[bytes]:
-    """Chunks with and without event 3 in turn, so that it is 3% of the records."""
+    """Yield chunks with and without event 3 alternately, so that it is 3% of the records."""
     contents = [real_events.SAMPLE_EVTX.read_bytes()]
     contents += [gzip.decompress(path.read_bytes()) for path in real_events.SPLUNK_EVTX]
     everything = [VariedChunk(chunk) for content in contents for chunk in chunks(content)]
@@ -71,7 +71,7 @@ def _sparse_evtx(size: int) -> Iterator[bytes]:
 
 
 def _dense_evtx(size: int) -> Iterator[bytes]:
-    """Chunks of almost nothing but event 3."""
+    """Yield chunks with almost only event 3."""
     candidates = [dense(chunk) for chunk in chunks(real_events.SAMPLE_EVTX.read_bytes())]
     varied = [VariedChunk(chunk) for chunk in candidates if chunk is not None]
     return _evtx(itertools.cycle([chunk for chunk in varied if chunk.events > 0.7 * chunk.records]), size)
@@ -89,7 +89,7 @@ def _evtx(parts: Iterable[VariedChunk], size: int) -> Iterator[bytes]:
 def _text(
     events: Sequence[str], slots: Slots, size: int, frame: tuple[str, str, str] = ("", "", "")
 ) -> Iterator[bytes]:
-    """Events until the size is reached, with what stands before, between and after them."""
+    """Yield events until the size is reached, with the text before, between and after them."""
     before, between, after = (part.encode() for part in frame)
     yield before
     room = size - len(before) - len(after)
@@ -124,7 +124,7 @@ def _mixed_winlogbeat(size: int) -> Iterator[bytes]:
 
 
 def _json_array(size: int) -> Iterator[bytes]:
-    """The same documents as one array, without a line's end anywhere."""
+    """Yield the documents as one array, without any line break."""
     documents = [line.rstrip("\n") for line in real_events.winlogbeat_connections()]
     return _text(documents, _JSON_SLOTS, size, ("[", ",", "]"))
 
@@ -139,7 +139,7 @@ def _csv(size: int) -> Iterator[bytes]:
 
 
 def _packed_winlogbeat(size: int) -> Iterable[bytes]:
-    """So many bytes when unpacked: one gzip member again and again."""
+    """Yield a gzip file of this unpacked size: one member, repeated."""
     member_bytes = min(size, 16 * MB)
     member = gzip.compress(b"".join(_winlogbeat(member_bytes)), compresslevel=1)
     return itertools.repeat(member, -(-size // member_bytes))
@@ -157,11 +157,11 @@ INPUTS: dict[str, Callable[[int], Iterable[bytes]]] = {
     "syslog.txt": _syslog,
     "sentinel.csv": _csv,
 }
-"""How each input is made, by its file's name."""
+"""Functions that make the inputs, by file name."""
 
 
 def make(path: Path, size_mb: int) -> Path:
-    """The input of this name, at most so large; what an earlier run has made is taken again.
+    """Return the path of an input of this name and maximum size; reuse one from an earlier run.
 
     A smaller input is the beginning of a larger one.
     """

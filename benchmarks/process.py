@@ -1,4 +1,4 @@
-"""Fresh processes that are measured.
+"""Measurement of fresh processes.
 
 This module imports nothing heavy: a process starts with the peak memory of the one that started it.
 """
@@ -20,7 +20,7 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Run:
-    """What one run took."""
+    """Hold the costs of one run."""
 
     count: int
     wall_s: float
@@ -29,30 +29,30 @@ class Run:
 
 
 def procwire_command() -> list[str]:
-    """The `procwire` that is installed beside this Python, else the package's entry point."""
+    """Return the `procwire` that is installed beside this Python, else the package's entry point."""
     script = Path(sys.executable).with_name("procwire")
     return [str(script)] if script.exists() else [sys.executable, "-c", "from procwire.cli import main; main()"]
 
 
 def make_input(directory: Path, name: str, size_mb: int) -> Path:
-    """The input of this name and size."""
+    """Return the path of the input with this name and size."""
     argv = [sys.executable, str(_HERE / "make_inputs.py"), "--dir", str(directory), "--size-mb", str(size_mb)]
     made = subprocess.run([*argv, "--only", name], check=True, stdout=subprocess.PIPE, text=True)
     return Path(made.stdout.strip())
 
 
 def scan_command(path: Path) -> list[str]:
-    """A process that scans an input with procwire, as `measure` does."""
+    """Start a process that scans an input with procwire, like `measure`."""
     return [sys.executable, str(_HERE / "worker.py"), "measure", "procwire", str(path)]
 
 
 def measure(contender: str, path: Path, *, one_core: bool = False) -> Run:
-    """One run of a contender, its start and imports not counted."""
+    """Measure one run of a contender, without its start and imports."""
     return Run(**_worker("measure", contender, path, *(["--one-core"] if one_core else [])))
 
 
 def compare(contender: str, path: Path) -> dict[str, Any]:
-    """How a contender's rows differ from procwire's."""
+    """Return how a contender's rows differ from procwire's."""
     return _worker("compare", contender, path)
 
 
@@ -63,7 +63,7 @@ def _worker(task: str, contender: str, path: Path, *options: str) -> dict[str, A
 
 
 def run_command(argv: Sequence[str], *, stdin: IO[bytes] | None = None) -> Run:
-    """One run of a command from its start to its end, its output thrown away."""
+    """Measure one run of a command from start to end, with its output discarded."""
     start = time.perf_counter()
     process = subprocess.Popen(
         argv, stdin=stdin or subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

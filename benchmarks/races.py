@@ -1,4 +1,4 @@
-"""procwire against its peers: the same input, in alternation, each run a fresh process."""
+"""procwire against its peers: the same input, alternately, with a fresh process for each run."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from report import Claim, Section
 
 @dataclass(frozen=True)
 class Entrant:
-    """A contender in a race."""
+    """Hold a contender in a race."""
 
     contender: Contender
     one_core: bool = False
     slice_only: bool = False
-    """Too slow for the whole input: reads its beginning, and throughputs are compared."""
+    """Too slow for the complete input: it reads the beginning, and throughputs are compared."""
 
     @property
     def label(self) -> str:
@@ -38,12 +38,12 @@ class Entrant:
 
 @dataclass(frozen=True)
 class Race:
-    """Who runs on an input, and what is claimed of procwire."""
+    """Hold the entrants for an input, and the target for procwire."""
 
     input: str
     peers: Sequence[Entrant]
     targets: Sequence[tuple[Sequence[Contender], float]]
-    """So many times as fast as the fastest of these peers."""
+    """The target: how many times as fast as the fastest of these peers."""
     one_core_gb_s: float | None = None
 
 
@@ -65,7 +65,7 @@ RACES = (
 
 
 class Timing:
-    """The runs of one entrant on one input."""
+    """Hold the runs of one entrant on one input."""
 
     def __init__(self, runs: Sequence[Run], size: int, path: Path) -> None:
         self.size = size
@@ -78,7 +78,7 @@ class Timing:
         self.mb_s = size / 1e6 / self.wall_s
 
     def row(self, label: str) -> tuple[str, ...]:
-        """A line of the table."""
+        """Return a row of the table."""
         spread = f"{self._walls[0]:.2f}-{self._walls[-1]:.2f}"
         numbers = (f"{self.size / 1e6:,.0f}", f"{self.count:,}", f"{self.wall_s:.3f}", spread, f"{self.cpu_s:.2f}")
         return (label, *numbers, f"{self.mb_s:,.0f}", f"{self.count / self.wall_s:,.0f}", f"{self.peak_mb:,.0f}")
@@ -88,7 +88,7 @@ _HEADINGS = ("reader", "MB", "found", "wall s", "range", "CPU s", "MB/s", "found
 
 
 def hold(race: Race, whole: Path, part: Path, runs: int) -> Section:
-    """Run a race: a warm-up round, then the rounds that count."""
+    """Run a race: a warm-up round, then the measured rounds."""
     ours = [_OURS, _OURS_ON_ONE_CORE] if race.one_core_gb_s else [_OURS]
     entrants = [*ours, *race.peers]
     paths = [part if entrant.slice_only else whole for entrant in entrants]
@@ -122,7 +122,7 @@ def _claims(race: Race, timings: dict[Entrant, Timing]) -> list[Claim]:
 
 
 def _notes(race: Race, timings: dict[Entrant, Timing]) -> list[str]:
-    """What shows that the comparison is honest; an error if it is not."""
+    """Return evidence that the comparison is fair. Raises an error if it is not."""
     notes = []
     if any(entrant.slice_only for entrant in race.peers):
         notes.append("The peers read the beginning of the same file, being slow; throughputs are compared.")

@@ -1,4 +1,4 @@
-"""The real events, in the repository, that large inputs are made of."""
+"""The real events of the repository, from which large inputs are made."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ SPLUNK_EVTX = sorted((_DATA / "evtx" / "splunk").glob("*/*.evtx.gz"))
 
 
 def text_of(path: Path) -> str:
-    """A file's text, unpacked."""
+    """Return a file's text, unpacked."""
     content = path.read_bytes()
     return (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
 
 
 def xml_connections() -> list[str]:
-    """Event 3 as Windows exports it."""
+    """Return event 3 as Windows exports it."""
     texts = [
         text_of(_DATA / "xml-json-derived" / "issue_43.events.xml.gz"),
         text_of(_DATA / "xml" / "splunk-xmlwineventlog-example.xml"),
@@ -37,7 +37,7 @@ def xml_connections() -> list[str]:
 
 
 def xml_others() -> list[str]:
-    """The other events of the sample log in the same form."""
+    """Return the other events of the sample log as Windows exports them."""
     dump = text_of(_DATA / "xml-json-derived" / "issue_43.evtx_dump.jsonl.gz")
     events = [json.loads(line)["Event"] for line in dump.splitlines()]
     return [_event_xml(event) for event in events if event["System"]["EventID"] != 3]
@@ -52,7 +52,7 @@ def _event_xml(event: Mapping[str, Any]) -> str:
 def _element_xml(name: str, value: Any) -> str:
     if isinstance(value, dict):
         attributes = "".join(
-            # The dump leaves out a GUID's braces.
+            # The dump omits a GUID's braces.
             f" {key}={_quoted('{' + text + '}' if key == 'Guid' else text)}"
             for key, text in value["#attributes"].items()
         )

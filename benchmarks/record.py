@@ -1,4 +1,4 @@
-"""Measure what `procwire record` costs, and what it loses. As root.
+"""Measure the costs and losses of `procwire record`, as root.
 
     python benchmarks/record.py [--quick] [--only NAME]... [--auditd] [--also NAME=COMMAND]... [--out FILE]
 
@@ -23,7 +23,7 @@ from record_workloads import Programs
 from report import Section, document
 
 NAMES = ("bystanders", "rates", "memory", "start", "idle", "delay", "soak")
-# What a run of all leaves out.
+# Benchmarks that run only by name.
 _ONLY_IF_ASKED = ("soak",)
 _SLICE_S = 0.1
 _FIRST_NICE = -15
@@ -54,7 +54,7 @@ def _sections(wanted: argparse.Namespace) -> Iterator[Section]:
 
 
 def _go_first() -> None:
-    """Before what others do on this machine. Nice counts within a session only, where the kernel groups by them."""
+    """Raise the priority above other work on this machine. With autogroups, nice only counts within a session."""
     if os.getpid() != os.getpgrp():
         os.setsid()
     with suppress(OSError):
@@ -63,7 +63,7 @@ def _go_first() -> None:
 
 
 def _hooks() -> str:
-    """What a recorder says it has attached here."""
+    """Return what a recorder reports as attached here."""
     with scratch() as folder, Procwire(folder) as recorder:
         return recorder.reported().splitlines()[0]
 
@@ -120,7 +120,7 @@ def main() -> None:
         sections.append(section)
         text = document(sections, load, title="Benchmarks of procwire record", about=about)
         if wanted.out:
-            # Each time: a run takes long, and may be ended.
+            # Write after each benchmark: a run takes long, and may be interrupted.
             wanted.out.parent.mkdir(parents=True, exist_ok=True)
             wanted.out.write_text(text, encoding="utf-8")
     print(text, end="")

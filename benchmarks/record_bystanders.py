@@ -1,4 +1,4 @@
-"""What a watcher costs programs that open no connections, and those that do: CPU time with and without it, in pairs."""
+"""Costs of a watcher for programs with and without connections: CPU time with and without it, in pairs."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _WORK_CORE = 0
 _OFF, _CONTROL = "nobody", "nobody, again"
 _SLICES = 3
 _TRIES = 3
-# Fewer undisturbed pairs than this say less than all pairs.
+# With fewer undisturbed pairs than this, use all pairs.
 _ENOUGH = 4
 _NOISE_PCT = 1.0
-# Peers take part in every so manieth round.
+# Peers take part in every Nth round.
 _PEER_ROUNDS = 3
 
 Costs = dict[str, tuple[float, bool]]
-"""By workload the microseconds of an operation, and whether no other sensor was attached meanwhile."""
+"""Microseconds per operation by workload, and whether no other sensor was attached meanwhile."""
 
 
 class Spread(NamedTuple):
-    """A median, and the quartiles about it."""
+    """Hold a median and its quartiles."""
 
     low: float
     middle: float
@@ -40,7 +40,7 @@ class Spread(NamedTuple):
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        """Of all values."""
+        """Compute them from all values."""
         if len(values) < 2:
             return cls(values[0], values[0], values[0])
         low, _, high = quantiles(values, n=4, method="inclusive")
@@ -53,10 +53,10 @@ class Spread(NamedTuple):
 def bystanders(
     programs: Programs, recorders: Recorders, peers: Peers, rounds: int, seconds: float, patience: Patience
 ) -> Section:
-    """Rounds of all workloads with nobody, nobody again, recorders and peers, in random order.
+    """Run rounds of all workloads without a watcher, again without, with recorders and with peers, in random order.
 
-    Of each workload in each round the least disturbed of three slices of `seconds` counts. Ctrl-C ends the rounds, and
-    those that are whole count.
+    For each workload in each round the least disturbed of three slices of `seconds` counts. Ctrl-C ends the rounds;
+    complete ones count.
     """
     results: list[dict[str, Costs]] = []
     for number in range(rounds):
@@ -100,7 +100,7 @@ def _order(programs: Programs, seconds: float) -> Sequence[Workload]:
 def _measure(
     programs: Programs, seconds: float, watcher: Callable[[Path], Watcher] | None, patience: Patience
 ) -> Costs:
-    """All workloads, each in slices; again where another sensor came."""
+    """Run all workloads in slices; repeat those during which another sensor was attached."""
     costs: Costs = {}
     with _watching(watcher) as watching, workloads(programs, seconds) as found, _pinned():
         ours = {watching.pid} if watching else set()
@@ -117,7 +117,7 @@ def _measure(
 
 @contextmanager
 def _watching(watcher: Callable[[Path], Watcher] | None) -> Iterator[Watcher | None]:
-    """A watcher on all other cores than the one of the work."""
+    """Start a watcher on all cores except that of the workload."""
     if watcher is None:
         yield None
         return
@@ -151,7 +151,7 @@ def _slice(workload: Workload, watching: Watcher | None) -> float:
 
 
 def _pairs(name: str, workload: Workload, results: Sequence[dict[str, Costs]]) -> list[tuple[float, float]]:
-    """Microseconds with nobody and with a watcher, in each round that has both; if enough, the undisturbed ones."""
+    """Return microseconds without and with a watcher, for each round with both; if enough, only undisturbed ones."""
     found = [(costs[_OFF][workload.name], costs[name][workload.name]) for costs in results if name in costs]
     quiet = [(off_us, on_us) for (off_us, off_quiet), (on_us, on_quiet) in found if off_quiet and on_quiet]
     return quiet if _is_enough(quiet, found) else [(off_us, on_us) for (off_us, _), (on_us, _) in found]
@@ -162,13 +162,13 @@ def _is_enough(quiet: Sized, found: Sized) -> bool:
 
 
 def _disturbed(workload: Workload, results: Sequence[dict[str, Costs]]) -> str:
-    """A word where other sensors have a part in the figures of procwire."""
+    """Return a note if other sensors affect procwire's figures."""
     quiet = [costs for costs in results if all(costs[name][workload.name][1] for name in (_OFF, Procwire.name))]
     return "" if _is_enough(quiet, results) else " (disturbed)"
 
 
 def _changed(name: str, workload: Workload, results: Sequence[dict[str, Costs]]) -> Spread:
-    """In %."""
+    """Return a ratio's change as text, in %."""
     return Spread.of([(on_us / off_us - 1) * 100 for off_us, on_us in _pairs(name, workload, results)])
 
 
@@ -185,7 +185,7 @@ def _row(
 
 
 def _added(workload: Workload, results: Sequence[dict[str, Costs]]) -> Spread:
-    """Microseconds that procwire adds."""
+    """Return the microseconds that procwire adds."""
     return Spread.of([on_us - off_us for off_us, on_us in _pairs(Procwire.name, workload, results)])
 
 
@@ -199,7 +199,7 @@ def _claim(workload: Workload, results: Sequence[dict[str, Costs]]) -> Claim | N
     if limit.pct is not None:
         return Claim(what, f"{limit.pct:g}% or less", f"{changes}%{disturbed}", limit.pct / max(changes.middle, 0.01))
     if limit.nothing:
-        # What no quartile distinguishes from nothing, and what is less than pairs can show here.
+        # The quartiles do not distinguish it from no change, or it is less than pairs can show here.
         unchanged = changes.low <= 0 or changes.middle <= _NOISE_PCT
         return Claim(what, "no change", f"{changes}%{disturbed}", 1.0 if unchanged else 0.0)
     return None

@@ -1,4 +1,4 @@
-"""What recording takes besides: memory, idle CPU, its start, the delay of a line, memory over hours."""
+"""Further costs of recording: memory, idle CPU, start-up, the delay of a line, memory over hours."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _START_TARGET_S = 0.5
 _DELAY_TARGET_MS = 250.0
 _PLAIN_TARGET_MB, _PYTHON_TARGET_MB = 75.0, 110.0
 _SOAK_EVENTS_PER_S = 5_000
-# Less than this, up or down, is flat.
+# A slope below this, up or down, counts as flat.
 _FLAT_MB_PER_HOUR = 5.0
 _BURSTS = 4
 _SAMPLE_S = 2.0
@@ -38,7 +38,7 @@ _ROTATION = ("--rotate-size", "500MB", "--keep", "1")
 
 
 def memory(programs: Programs, recorders: Recorders, seconds: float, rounds: int) -> Section:
-    """Resident memory when the buffer went round: loops that take all they can get, and all of it written."""
+    """Measure resident memory after the buffer was filled: loops at full speed, with every event written."""
     rows: list[Sequence[str]] = []
     claims = []
     targets_mb = {"plain": _PLAIN_TARGET_MB, "--to lake": _PYTHON_TARGET_MB, "--detect": _PYTHON_TARGET_MB}
@@ -69,7 +69,7 @@ def _memory(
 
 
 def start(recorders: Recorders, rounds: int) -> Section:
-    """From the command to the first line in its file, with connections all the while."""
+    """Measure the time from the command to the first line in its file, during continuous connections."""
     times_s: dict[str, list[float]] = {name: [] for name in recorders}
     for _, (name, recorder) in product(range(rounds), recorders.items()):
         times_s[name].append(_start_s(recorder))
@@ -108,7 +108,7 @@ def _start_s(make: Callable[..., Procwire]) -> float:
 
 
 def idle(recorders: Recorders, seconds: float, rounds: int, patience: Patience) -> Section:
-    """CPU of recorders that have nothing to report, at the same time; the least disturbed round counts."""
+    """Measure the CPU time of idle recorders, at the same time; the least disturbed round counts."""
     patience.quiet()
     used_pct: dict[str, list[float]] = {name: [] for name in recorders}
     with ExitStack() as stack:
@@ -136,7 +136,7 @@ def idle(recorders: Recorders, seconds: float, rounds: int, patience: Patience) 
 
 
 def delay(seconds: float) -> Section:
-    """From a connection to its line in the file, a few a second at random moments."""
+    """Measure the delay from a connection to its line in the file, for a few per second at random moments."""
     with scratch() as folder, Procwire(folder) as recorder:
         delays_ms = sorted(_delays_ms(recorder, seconds))
     p95 = quantiles(delays_ms, n=20)[-1]
@@ -176,7 +176,7 @@ def _creation_s(line: bytes) -> float:
 
 
 def soak(programs: Programs, seconds: float) -> Section:
-    """Memory at a steady rate of events."""
+    """Measure memory at a steady rate of events."""
     samples: list[tuple[float, float, float]] = []
     with scratch() as folder:
         recorder = Procwire(folder, _ROTATION)
@@ -220,7 +220,7 @@ def soak(programs: Programs, seconds: float) -> Section:
 
 
 def slope(xs: Sequence[float], ys: Sequence[float]) -> float:
-    """Of the line that fits best; 0 for less than two points."""
+    """Return the slope of the best-fitting line; 0 for fewer than two points."""
     if len(xs) < 2:
         return 0.0
     middle_x, middle_y = sum(xs) / len(xs), sum(ys) / len(ys)

@@ -1,4 +1,4 @@
-"""A loop of connections that takes all it can get: how much it slows down where it is watched, and what is lost."""
+"""A loop of connections at full speed: how much a watcher slows it down, and what is lost."""
 
 from __future__ import annotations
 
@@ -23,41 +23,41 @@ _CONFIGURATION = Path(__file__).parents[1] / "examples" / "configs" / "server-li
 _LOOPBACK = '<DestinationIp condition="begin with">127.</DestinationIp>'
 # The load, and this program, whose connections show that all is written.
 _NAMES = f"connections,{Path(sys.executable).resolve().name}"
-# A flow whose process is not certain is reported so late.
+# The greatest delay of a flow whose process is uncertain.
 _UDP_HOLD_S = 1.5
 _DISTURBED_PCT = 10.0
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A way to watch a load."""
+    """Describe how to watch a load."""
 
     name: str
     kind: Kind
     cores: int
     watcher: Callable[[Path], Watcher]
     slowdown_pct: float | None = None
-    """At most so much more time a connection; None for no target."""
+    """Target: the most additional time per connection; None for no target."""
     event_us: float | None = None
-    """At most so much CPU time of the watcher for an event; None for no target."""
+    """Target: the most CPU time of the watcher per event; None for no target."""
     kernel_us: float | None = None
-    """At most so much CPU time added to a connection in the kernel; None for no target."""
+    """Target: the most CPU time added to a connection in the kernel; None for no target."""
     pinned_to: int | None = None
-    """A core for the watcher alone."""
+    """A core for the watcher alone; None to share those of the load."""
     all_written: bool = True
-    """Each event of the load is to be written: nothing is filtered."""
+    """Whether each event of the load must be written: nothing is filtered."""
 
 
 @dataclass(frozen=True)
 class Watched:
-    """A run that was watched, and the one beside it that was not."""
+    """Hold a watched run, and the unwatched run beside it."""
 
     off: Load
     on: Load
     missing: int | None
-    """Events of the load that were not written; None where the watcher's file does not say."""
+    """Events of the load that were not written; None if the watcher's file does not show it."""
     lost: int | None
-    """Events that the watcher says it lost, of all processes; None where it does not say."""
+    """Events that the watcher reports as lost, of all processes; None if it does not report them."""
     used_s: float
     """CPU time of the watcher."""
     user_part: float
@@ -69,35 +69,35 @@ class Watched:
 
     @property
     def slowdown_pct(self) -> float:
-        """By how much more time a connection took."""
+        """Return by how much longer a connection took."""
         return (self.off.per_second / self.on.per_second - 1) * 100
 
     @property
     def added_us(self) -> float:
-        """CPU time that was added to a connection, within the process that makes it."""
+        """Return the CPU time added to a connection within the process that makes it."""
         return self.on.each_us - self.off.each_us
 
     @property
     def event_us(self) -> float:
-        """CPU time of the watcher, user and system, for an event of the load, written or not."""
+        """Return the watcher's CPU time, user and system, per event of the load, written or not."""
         return self.used_s / self.on.events * 1e6
 
     @property
     def all_pct(self) -> float:
-        """All CPU time of a watched connection, more than that of one not watched: the slow-down of a full machine."""
+        """Return by how much the total CPU time per connection grew: the slow-down of a fully used machine."""
         return (self.added_us + self.used_s / self.on.made * 1e6) / self.off.each_us * 100
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Which settings there are on this machine."""
+    """Choose the settings for this machine."""
 
     settings: list[Setting]
     notes: list[str] = field(default_factory=list)
 
     @classmethod
     def here(cls, recorders: Recorders, peers: Peers) -> Rates:
-        """All of procwire's, two of the other recorders, and the peers that run."""
+        """Return all of procwire's settings, two of the other recorders, and the peers that run."""
         cores = os.cpu_count() or 1
         found = [
             Setting("procwire, sharing the cores", "tcp", cores, Procwire, slowdown_pct=15, event_us=0.9, kernel_us=2.4)
@@ -165,7 +165,7 @@ def rates(
     tries: int,
     patience: Patience,
 ) -> Section:
-    """Each setting once a round, beside a run that nobody watches; tried again where others were busy."""
+    """Run each setting once per round, beside an unwatched run; repeat it if others were busy."""
     here = Rates.here(recorders, peers)
     runs: dict[str, list[Watched]] = {setting.name: [] for setting in here.settings}
     for number in range(rounds):
@@ -198,7 +198,7 @@ def _least_disturbed(programs: Programs, setting: Setting, seconds: float, tries
 
 
 def watched(programs: Programs, setting: Setting, seconds: float, patience: Patience) -> Watched:
-    """A run without a watcher and one with, in random order."""
+    """Make a run without a watcher and one with, in random order."""
     off_first = random.random() < 0.5
     quiet = patience.quiet()
     if off_first:
@@ -229,7 +229,7 @@ def _missing(setting: Setting, watcher: Watcher, on: Load) -> int | None:
     if not setting.all_written:
         return None
     if setting.kind == "udp":
-        # What is received is a flow seen before where a sender's port comes again: only what is sent is certain.
+        # A received datagram belongs to an older flow if a sender's port repeats: only sent ones are certain.
         found = watcher.events_of(on.pids, behind=b'initiated":true')
         return None if found is None else on.made - found
     found = watcher.events_of(on.pids)
@@ -237,7 +237,7 @@ def _missing(setting: Setting, watcher: Watcher, on: Load) -> int | None:
 
 
 def _run(programs: Programs, setting: Setting, seconds: float, watcher: Watcher | None = None) -> tuple[Load, float]:
-    """A run of the load, and for how many seconds others were busy meanwhile."""
+    """Return a run of the load, and the seconds for which others were busy meanwhile."""
     before_s = _others_s(watcher)
     load = programs.run(setting.kind, seconds, setting.cores)
     return load, max(_others_s(watcher) - before_s, 0.0)

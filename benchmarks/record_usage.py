@@ -1,4 +1,4 @@
-"""What a process takes, as /proc reports; and who else has sensors attached."""
+"""Resource use of a process, from /proc; and other attached sensors."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _TRACING = ("2", "5", "17", "26")
 
 @dataclass(frozen=True)
 class Cpu:
-    """CPU time of a process, seconds."""
+    """Hold the CPU time of a process, in seconds."""
 
     user_s: float
     system_s: float
 
     @classmethod
     def of(cls, pid: int) -> Cpu:
-        """Until now."""
+        """Return the CPU time of a process until now."""
         # utime and stime are the 14th and 15th field; the 2nd may hold blanks.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return cls(int(fields[11]) / _TICKS, int(fields[12]) / _TICKS)
@@ -33,25 +33,25 @@ class Cpu:
 
     @property
     def all_s(self) -> float:
-        """User and system."""
+        """Return user and system time together."""
         return self.user_s + self.system_s
 
 
 def busy_s() -> float:
-    """Seconds that the machine's cores were busy since its boot."""
+    """Return for how many seconds the machine's cores were busy since its boot."""
     # user, nice, system; without idle and waiting; irq, softirq, steal
     user, nice, system, _, _, *interrupts = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:9])
     return (user + nice + system + sum(interrupts)) / _TICKS
 
 
 class Patience:
-    """How long a benchmark waits, in all, for other sensors to go."""
+    """Limit the total time that a benchmark waits for other sensors to detach."""
 
     def __init__(self, left_s: float) -> None:
         self._left_s = left_s
 
     def quiet(self, *, ours: Collection[int] = ()) -> bool:
-        """Wait until no other sensor is attached, as long as there is time left; whether none is."""
+        """Wait until no other sensor is attached or no time is left; return whether none is attached."""
         while other_sensors(ours):
             if self._left_s <= 0:
                 return False
@@ -61,26 +61,26 @@ class Patience:
 
 
 def running_s(pid: int) -> float:
-    """Seconds that its threads ran, to the nanosecond, where `Cpu` counts hundredths."""
+    """Return for how many seconds its threads ran, to the nanosecond, while `Cpu` counts hundredths."""
     threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
     return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
 def memory_mb(pid: int) -> tuple[float, float]:
-    """Resident and proportional size."""
+    """Return resident and proportional size, in MB."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     sizes = dict(line.split(":") for line in text.splitlines()[1:])
     return tuple(int(sizes[name].split()[0]) * 1024 / 1e6 for name in ("Rss", "Pss"))  # type: ignore[return-value]
 
 
 def peak_mb(pid: int) -> float:
-    """Resident size at its most."""
+    """Return the peak resident size."""
     text = Path(f"/proc/{pid}/status").read_text()
     return int(text.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
 
 
 def other_sensors(ours: Collection[int] = ()) -> list[int]:
-    """Processes but ours that hold eBPF programs which may run with each call or connection of the machine."""
+    """Return other processes with eBPF programs that may run at each call or connection of the machine."""
     pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal())
     return [pid for pid in pids if pid not in ours and _traces(pid)]
 

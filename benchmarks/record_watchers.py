@@ -1,4 +1,4 @@
-"""Who watches connections: procwire, and its peers. Each is a process that writes to a file within a `with`."""
+"""Watchers of connections: procwire and its peers. Each is a process that writes to a file within a `with`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from process import procwire_command
 
 _BPFTRACE_SCRIPT = Path(__file__).with_name("connections.bt")
 _TRACEFS = Path("/sys/kernel/tracing")
-# For the watcher alone, where the machine has not mounted it.
+# Mounted only for the watcher, if the machine has not mounted it.
 _MOUNT_TRACEFS = ("unshare", "-m", "sh", "-c", f'mount -t tracefs nodev {_TRACEFS} && exec "$@"', "sh")
 _SYNS = "tcp[tcpflags] & tcp-syn != 0"
 _CALLS = ("connect", "accept", "accept4")
@@ -38,17 +38,17 @@ _DROPPED = re.compile(r"(\d+) packets? dropped by kernel")
 
 
 class Watcher:
-    """A process that watches; what it wrote can be asked for while its folder is there."""
+    """Run a watcher; its output can be read while its folder exists."""
 
     name: str
-    """As it stands in the results."""
+    """Its name in the results."""
     pausable = False
     """Whether its kernel side continues and loses nothing while it is stopped."""
     line_of = b""
-    """What a line of an event has about its process, by its id; empty where it writes no lines."""
+    """Patterns for the process in an event's line, by process id; empty if it writes no lines."""
     ends_by = signal.SIGINT
     probes = 50
-    """Connections at once to see whether it watches; many where it writes in blocks."""
+    """Connections made at a time to see whether it watches; many if it writes in blocks."""
 
     def __init__(self, argv: Sequence[str], folder: Path) -> None:
         self.file = folder / "events"
@@ -76,7 +76,7 @@ class Watcher:
         try:
             self._process.wait(_STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            # Seen of bpftrace; what it wrote is counted all the same.
+            # bpftrace did this; its output still counts.
             print(f"{self.argv[0]} did not end within {_STOP_TIMEOUT_S:g} s, and was killed", file=sys.stderr)
         finally:
             self._process.kill()
@@ -87,7 +87,7 @@ class Watcher:
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Go on."""
+        """Continue after `pause`."""
         self._process.send_signal(signal.SIGCONT)
 
     def settle(self) -> None:
@@ -100,7 +100,7 @@ class Watcher:
             time.sleep(_PROBE_EVERY_S)
 
     def events_of(self, pids: Collection[int], behind: bytes = b"") -> int | None:
-        """Lines about these processes that have `behind` behind the process; None where it writes no lines."""
+        """Return the number of lines about these processes with `behind` after the process; None without lines."""
         if not self.line_of:
             return None
         line = re.compile(rb"(?:%s)[^\n]*?%s" % (b"|".join(self.line_of % pid for pid in pids), behind))
@@ -109,11 +109,11 @@ class Watcher:
             return sum(sum(1 for _ in line.finditer(block)) for block in blocks)
 
     def lost(self) -> int | None:
-        """Events that it says it lost, to be asked when it has ended; None where it does not say."""
+        """Return how many events it reports as lost, once it has ended; None if it does not report them."""
         return None
 
     def reported(self) -> str:
-        """What it said besides."""
+        """Return its other output."""
         return self._reported.read_text(errors="replace").strip()
 
     def _size(self) -> int:
@@ -130,10 +130,10 @@ class Watcher:
 
 
 class _Lines(Watcher):
-    """A watcher that writes a line an event."""
+    """Run a watcher that writes a line per event."""
 
     def settle(self) -> None:
-        """Wait until all that happened so far is written, as a connection of ours from each core shows."""
+        """Wait until all past events are written, shown by a connection of ours from each core."""
         position, cores = self._size(), os.sched_getaffinity(0)
         for core in sorted(cores):
             os.sched_setaffinity(0, {core})
@@ -143,7 +143,7 @@ class _Lines(Watcher):
                 os.sched_setaffinity(0, cores)
 
     def _wait_for_probe(self, position: int) -> None:
-        """Until a connection of ours is written, somewhere behind the position."""
+        """Wait until a connection of ours is written, somewhere after the position."""
         end_s = time.monotonic() + _PROBE_TIMEOUT_S
         with socket.create_server(("127.0.0.1", 0)) as server:
             needles = [self.line_of % os.getpid(), str(server.getsockname()[1]).encode()]
@@ -154,7 +154,7 @@ class _Lines(Watcher):
                 time.sleep(_PROBE_EVERY_S)
 
     def _finds(self, needles: Sequence[bytes], position: int) -> tuple[bool, int]:
-        """Whether a line behind the position has all of the needles; and where to look on."""
+        """Return whether a line after the position has all of the needles, and where to continue."""
         if not self.file.exists():
             return False, position
         with self.file.open("rb") as file:
@@ -171,7 +171,7 @@ class _Lines(Watcher):
 
 
 class Procwire(_Lines):
-    """`procwire record --to ndjson` into a file; of all processes, unless the options say which."""
+    """Run `procwire record --to ndjson` into a file, for all processes unless the options choose some."""
 
     name = "procwire"
     line_of = b'"process_id":%d,'
@@ -190,7 +190,7 @@ class Procwire(_Lines):
         return sum(map(int, [*account["lost"].values(), *(output["lost"] for output in account["outputs"])]))
 
     def captured(self) -> int:
-        """Events by its own account; to be asked when it has ended."""
+        """Return the number of events in its ledger, once it has ended."""
         return sum(map(int, self._account()["captured"].values()))
 
     def _account(self) -> dict[str, Any]:
@@ -199,11 +199,11 @@ class Procwire(_Lines):
 
 
 Recorders = Mapping[str, Callable[..., Procwire]]
-"""Builds of procwire, and ways to run it, by name; the first one is what the targets are for."""
+"""Builds of procwire, and commands to run them, by name; the targets are for the first one."""
 
 
 def recorders(others: Sequence[str]) -> Recorders:
-    """The `procwire` of this Python, and others, each given as NAME=COMMAND. Raises ValueError for what is neither."""
+    """Return the `procwire` of this Python, and others given as NAME=COMMAND. Raises ValueError for other texts."""
     found: dict[str, Callable[..., Procwire]] = {Procwire.name: Procwire}
     for other in others:
         name, _, command = other.partition("=")
@@ -250,7 +250,7 @@ class PerfTrace(Watcher):
 
 
 class Auditd(Watcher):
-    """auditd with rules for connect and accept. They are the whole machine's, and all rules there were are lost.
+    """Run auditd with rules for connect and accept. They apply to the entire machine, and replace existing rules.
 
     Once auditing was on, each new process pays for it with every system call, even without rules: but for a rule that
     excepts it, which therefore stays when the rules of this watcher are gone.
@@ -259,7 +259,7 @@ class Auditd(Watcher):
     name = "auditd"
     ends_by = signal.SIGTERM
     _EXCEPT_ALL = ("-a", "task,never")
-    # The queue to auditd: as long as it may be, nobody waits for it; and as the kernel has it.
+    # The queue to auditd: of maximum length, so that nobody waits for it; then restored.
     _WIDE = ("-b", "65536", "--backlog_wait_time", "0")
     _ORDINARY = ("-b", "64", "--backlog_wait_time", "15000")
 
@@ -324,14 +324,14 @@ Peer = type[Bpftrace | Tcpdump | PerfTrace | Auditd]
 
 @dataclass(frozen=True)
 class Peers:
-    """Other watchers that run here, and why others do not, a line each."""
+    """Hold the other watchers that run here, and why others do not, a line each."""
 
     found: list[Peer] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
 
     @classmethod
     def here(cls, *, audit: bool) -> Peers:
-        """All of them; auditd only if asked for."""
+        """Return all of them; auditd only on request."""
         peers = cls()
         for peer in (Bpftrace, Tcpdump, PerfTrace, Auditd):
             program = peer.name.split()[0]
@@ -347,7 +347,7 @@ class Peers:
 
 
 def versions() -> list[str]:
-    """Of the peers that are installed, in their own words."""
+    """Return the versions of the installed peers, as they print them."""
     commands = (("bpftrace", "--version"), ("tcpdump", "--version"), ("perf", "--version"), ("auditctl", "-v"))
     found = []
     for command in commands:
@@ -358,7 +358,7 @@ def versions() -> list[str]:
 
 
 def _hindrance(peer: Peer) -> str | None:
-    """Why it does not start; None if it does."""
+    """Return why it does not start; None if it does."""
     with scratch() as folder:
         try:
             with peer(folder):
@@ -369,7 +369,7 @@ def _hindrance(peer: Peer) -> str | None:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder for a watcher's files, where another account may write."""
+    """Provide a folder for a watcher's files, in which another account may write."""
     with tempfile.TemporaryDirectory(prefix="procwire-bench-") as name:
         folder = Path(name)
         folder.chmod(0o777)

@@ -1,4 +1,4 @@
-"""What runs while somebody records: loads of connections, and bystanders that open none."""
+"""Workloads during a recording: loads of connections, and bystanders without any."""
 
 from __future__ import annotations
 
@@ -26,41 +26,41 @@ _CLIENTS = 20
 _STARTS_S = 10.0
 
 EVENTS_EACH = 2
-"""Of a TCP connection both ends are reported, of a UDP datagram that it was sent and that it was received."""
+"""Events per connection: both ends of a TCP connection, the sending and receiving of a UDP datagram."""
 
 Kind = Literal["tcp", "udp"]
 
 
 @dataclass(frozen=True)
 class Load:
-    """What a run of the load made."""
+    """Hold the result of a run of the load."""
 
     made: int
     failed: int
     seconds: float
     cpu_s: float
-    """CPU time of its processes, which holds the kernel's work in their calls, and not that of who competes."""
+    """CPU time of its processes, including the kernel's work in their calls, without competing processes."""
     pids: list[int]
 
     @property
     def per_second(self) -> float:
-        """Connections a second."""
+        """Return connections per second."""
         return self.made / self.seconds
 
     @property
     def each_us(self) -> float:
-        """CPU time of a connection."""
+        """Return the CPU time per connection."""
         return self.cpu_s / self.made * 1e6
 
     @property
     def events(self) -> int:
-        """What a recorder should report of it."""
+        """Return the number of events that a recorder should report."""
         return self.made * EVENTS_EACH
 
 
 @dataclass(frozen=True)
 class Programs:
-    """The programs of this folder that are written in C, compiled."""
+    """Provide this folder's C programs, compiled."""
 
     folder: Path
 
@@ -77,23 +77,23 @@ class Programs:
     def start(
         self, kind: Kind, seconds: float, cores: int, per_second: float = 0, count: int = 0
     ) -> subprocess.Popen[str]:
-        """Begin a run of connections; `per_second` and `count` of 0 for as many as possible."""
+        """Start a run of connections; `per_second` and `count` of 0 for as many as possible."""
         numbers = map(str, (seconds, cores, per_second, count))
         argv = [str(self.folder / "connections"), kind, *numbers]
         return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
 
     def run(self, kind: Kind, seconds: float, cores: int, per_second: float = 0, count: int = 0) -> Load:
-        """A complete run of connections."""
+        """Make a complete run of connections."""
         return finished(self.start(kind, seconds, cores, per_second, count))
 
     def bystander(self, name: str, seconds: float) -> Load:
-        """A complete run of a workload of `bystanders.c`."""
+        """Make a complete run of a workload of `bystanders.c`."""
         argv = [str(self.folder / "bystanders"), name, str(seconds)]
         return finished(subprocess.Popen(argv, stdout=subprocess.PIPE, text=True))
 
 
 def finished(process: subprocess.Popen[str]) -> Load:
-    """What a run made, once it is over. Raises RuntimeError if it failed."""
+    """Wait for a run, and return its result. Raises RuntimeError if it failed."""
     text, _ = process.communicate()
     if process.returncode != 0:
         raise RuntimeError(f"found exit code {process.returncode} of the load, expected 0")
@@ -102,24 +102,24 @@ def finished(process: subprocess.Popen[str]) -> Load:
 
 @dataclass(frozen=True)
 class Workload:
-    """Something that a machine does: how much CPU time does each operation take?"""
+    """A workload whose CPU time per operation is measured."""
 
     name: str
     each_us: Callable[[], float]
-    """Run it for a moment; CPU time of an operation, user and system, of all who take part in it."""
+    """Run it for a moment; return the CPU time per operation, user and system, of all participants."""
     limit: Limit
     paused: bool = False
-    """With the recorder's user side stopped meanwhile, so that only its kernel side counts."""
+    """Whether the recorder's user side is stopped meanwhile, so that only its kernel side counts."""
 
 
 @dataclass(frozen=True)
 class Limit:
-    """What recording may add. All None: no target."""
+    """Hold what recording may add. All None: no target."""
 
     pct: float | None = None
     us: float | None = None
     nothing: bool = False
-    """No change that can be measured."""
+    """Whether no change may be measurable."""
 
 
 NOTHING = Limit(nothing=True)
@@ -127,7 +127,7 @@ NOTHING = Limit(nothing=True)
 
 @contextmanager
 def workloads(programs: Programs, seconds: float) -> Iterator[Sequence[Workload]]:
-    """All that this machine can run, each for about so many seconds; where there are servers, within the `with`."""
+    """Provide all workloads that this machine can run, each for about this many seconds, with servers running."""
 
     def bystander(name: str) -> Callable[[], float]:
         return lambda: programs.bystander(name, seconds).each_us
@@ -168,12 +168,12 @@ def workloads(programs: Programs, seconds: float) -> Iterator[Sequence[Workload]
 
 
 def missing() -> list[str]:
-    """Programs that workloads need and that are not installed."""
+    """Return programs that workloads need and that are not installed."""
     return [name for name in ("gcc", "iperf3", "redis-server") if not shutil.which(name)]
 
 
 def _cpu_s(argv: Sequence[str]) -> float:
-    """CPU time of a command and its children. Raises RuntimeError if it fails."""
+    """Return the CPU time of a command and its children. Raises RuntimeError if it fails."""
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -188,7 +188,7 @@ def _dd() -> float:
 
 
 def _gcc(folder: Path, seconds: float) -> float:
-    """The least disturbed run: few fit into a slice, and each has a cache to fill."""
+    """Return the least disturbed run: few fit into a slice, and each must fill its caches."""
     argv = ["gcc", "-c", str(folder / "tiny.c"), "-o", str(folder / "tiny.o")]
     runs_s, end_s = [_cpu_s(argv)], time.monotonic() + seconds
     while time.monotonic() < end_s:
@@ -203,7 +203,7 @@ def _free_port() -> int:
 
 
 def _wait_for_listener(port: int) -> None:
-    """By looking, since iperf3 takes the first connection for its client."""
+    """Wait for the server by checking its socket, since iperf3 treats the first connection as its client."""
     needle, end_s = f":{port:04X} 00000000:0000 0A", time.monotonic() + _STARTS_S
     while needle not in Path("/proc/net/tcp").read_text():
         if time.monotonic() > end_s:

@@ -1,4 +1,4 @@
-"""Results as Markdown that also reads well on a terminal."""
+"""Results as Markdown that is also readable on a terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PEERS = ("evtx", "lxml", "duckdb", "polars", "pyarrow")
 
 @dataclass(frozen=True)
 class Claim:
-    """A target and what was measured; `ratio` of 1 or more is a target met."""
+    """Hold a target and the measurement; a `ratio` of 1 or more meets the target."""
 
     what: str
     target: str
@@ -25,13 +25,13 @@ class Claim:
 
     @property
     def met(self) -> bool:
-        """Whether the target was reached."""
+        """Return whether the target was met."""
         return self.ratio >= 1
 
 
 @dataclass(frozen=True)
 class Section:
-    """One benchmark's outcome."""
+    """Hold one benchmark's results."""
 
     title: str
     headings: Sequence[str]
@@ -43,7 +43,7 @@ class Section:
 def document(
     sections: Sequence[Section], load_before: float, *, title: str = "Benchmarks", about: Sequence[str] | None = None
 ) -> str:
-    """All results, targets first. about: what they are of, a line each; without it, the peers and units of `run.py`."""
+    """Return all results, targets first. about: lines that describe them; default: peers and units of `run.py`."""
     claims = [claim for section in sections for claim in section.claims]
     lines = [
         f"# {title} of {datetime.now(UTC):%Y-%m-%d}",
@@ -67,7 +67,7 @@ def document(
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """A Markdown table, its columns aligned."""
+    """Return a Markdown table with aligned columns."""
     everything = [headings, *rows]
     widths = [max(len(row[column]) for row in everything) for column in range(len(headings))]
     for index, row in enumerate(everything):

@@ -1,4 +1,4 @@
-"""What procwire alone takes: peak memory, start-up, and rows a second to each output."""
+"""Resource use of procwire alone: peak memory, start-up, and rows per second to each output."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _EVERY_READER = (
 
 
 def peak_memory(directory: Path, size_mb: int) -> Section:
-    """Peak memory of each reader on inputs of this size, which are removed again."""
+    """Measure the peak memory of each reader on inputs of this size, which are removed afterwards."""
     rows: list[Sequence[str]] = []
     peaks: dict[str, float] = {}
     for name in _EVERY_READER:
@@ -68,7 +68,7 @@ def _memory_runs(name: str, path: Path) -> Iterator[tuple[str, Run | None]]:
 
 
 def _in_little_room(argv: Sequence[str], *, stdin: IO[bytes] | None = None) -> Run | None:
-    """None if it failed: a reader gone wild must not take the machine with it."""
+    """Run a command with limited memory, to protect the machine; None if it failed."""
     try:
         return run_command(["prlimit", f"--as={_ROOM_MB * 1_000_000}", *argv], stdin=stdin)
     except RuntimeError:
@@ -76,7 +76,7 @@ def _in_little_room(argv: Sequence[str], *, stdin: IO[bytes] | None = None) -> R
 
 
 def start_up(runs: int) -> Section:
-    """From the start of `procwire --version` to its end."""
+    """Measure `procwire --version` from start to end."""
     taken = [run_command([*procwire_command(), "--version"]) for _ in range(runs + 1)][1:]
     wall_ms = median(run.wall_s for run in taken) * 1000
     worst_ms = max(run.wall_s for run in taken) * 1000
@@ -86,7 +86,7 @@ def start_up(runs: int) -> Section:
 
 
 def writers(path: Path, runs: int) -> Section:
-    """`procwire read` of an input to each output, from its start to its end."""
+    """Measure `procwire read` of an input to each output, from start to end."""
     count = measure(PROCWIRE.name, path).count
     rows: list[Sequence[str]] = []
     for way in _WAYS:

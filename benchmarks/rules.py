@@ -1,4 +1,4 @@
-"""How fast a Sysmon configuration is compiled and applied: `python benchmarks/rules.py [--events N] [--out FILE]`."""
+"""Speed of compiling and applying a Sysmon configuration: `python benchmarks/rules.py [--events N] [--out FILE]`."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def measure(filters: int, events: int) -> list[str]:
 
 
 def rate(name: str, logged_of: Callable[[Sequence[pa.RecordBatch]], int], events: int) -> str:
-    """Time over the events in parts that fit into memory; the making of them is not timed."""
+    """Time a job over the events, in parts that fit into memory; making these is not timed."""
     batches = event_batches(events)
     elapsed_s, logged = 0.0, 0
     while part := list(itertools.islice(batches, 16)):

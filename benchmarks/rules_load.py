@@ -1,4 +1,4 @@
-"""Events and configurations to measure rules with: shaped like a fleet's, made from a seed."""
+"""Events and configurations for measuring rules: similar to a fleet's, made from a seed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from procwire.event import SCHEMA
 __all__ = ["BATCH_ROWS", "configuration", "event_batches"]
 
 BATCH_ROWS = 65_536
-"""As `procwire read` gives them."""
+"""Columns as returned by `procwire read`."""
 
 _IMAGES = 400
 _USERS = 300
@@ -29,7 +29,7 @@ _FOLDERS = ("C:\\Windows\\System32\\", "C:\\Program Files\\Vendor{}\\", "C:\\Use
 
 
 def event_batches(count: int, seed: int = 3) -> Iterator[pa.RecordBatch]:
-    """Batches of `event.SCHEMA`: `count` events in all. Few programs make most of them, and most go to few hosts."""
+    """Yield batches of `event.SCHEMA`, `count` events in total. Few programs make most, and most go to few hosts."""
     random = np.random.default_rng(seed)
     images = pa.array([_FOLDERS[n % 5].format(n % 37) + f"program{n}.exe" for n in range(_IMAGES)])
     users = pa.array(["NT AUTHORITY\\SYSTEM", *(f"CORP\\user{n}" for n in range(1, _USERS))])
@@ -62,12 +62,12 @@ def event_batches(count: int, seed: int = 3) -> Iterator[pa.RecordBatch]:
 
 
 def _skewed(random: np.random.Generator, bound: int, count: int, exponent: int = 4) -> pa.Int64Array:
-    """Numbers below `bound` of which small ones are frequent: a power law."""
+    """Return numbers below `bound`, mostly small ones: a power law."""
     return pa.array((bound * random.random(count) ** exponent).astype("int64"))
 
 
 def configuration(filters: int, seed: int = 4) -> bytes:
-    """A configuration with about so many filters: nine in ten include, kinds and conditions as in public ones.
+    """Return a configuration with about this many filters: nine in ten include, like public configurations.
 
     Every fifth part of the including filters stands in Rules of two.
     """

@@ -1,4 +1,4 @@
-"""How large inputs are and how often they are read."""
+"""Sizes of inputs, and numbers of runs."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _OVER_2_GB = 2_200
 
 @dataclass(frozen=True)
 class Scale:
-    """Sizes are in MB."""
+    """Hold sizes in MB, and numbers of runs."""
 
     directory: Path
     size: int
     slice_size: int
-    """What peers read that are too slow for the whole input."""
+    """Size of the part read by peers that are too slow for the complete input."""
     memory_size: int
     runs: int
     starts: int
 
     @classmethod
     def full(cls, directory: Path, size: int) -> Scale:
-        """For figures."""
+        """Return the scale for figures."""
         return cls(directory, size, min(size, _SLICE_MB), _OVER_2_GB, runs=5, starts=20)
 
     @classmethod
     def quick(cls, directory: Path) -> Scale:
-        """To try the scripts."""
+        """Return the scale for trying the scripts."""
         return cls(directory, size=16, slice_size=4, memory_size=32, runs=1, starts=3)

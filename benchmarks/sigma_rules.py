@@ -28,7 +28,7 @@ _TARGET_S = 20
 
 
 def days(folder: Path, events: int) -> list[Path]:
-    """As many of the fleet's days as hold so many events."""
+    """Return as many of the fleet's days as hold this many events."""
     import pyarrow.parquet as pq
 
     chosen: list[Path] = []
@@ -41,7 +41,7 @@ def days(folder: Path, events: int) -> list[Path]:
 
 
 def detect(rules: Path, paths: Sequence[Path]) -> dict[str, Any]:
-    """All rules over all events, as `procwire detect` runs them."""
+    """Run all rules over all events, like `procwire detect`."""
     from procwire.engine import LocalFile, Served, connect, literal
     from procwire.query.views import prepare
     from procwire.sigma import detect, load
@@ -61,7 +61,7 @@ def detect(rules: Path, paths: Sequence[Path]) -> dict[str, Any]:
 
 
 def live(rules: Path, paths: Sequence[Path]) -> dict[str, Any]:
-    """Batch after batch, as a recorder has them."""
+    """Run all rules batch after batch, like a recorder."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -86,7 +86,7 @@ _PEER_COLUMNS = {
 
 
 def peer(rules: Path, paths: Sequence[Path]) -> dict[str, Any]:
-    """pySigma's own SQL, on SQLite; flags as the texts that rules ask for."""
+    """Run pySigma's own SQL on SQLite, with flags as the texts that rules expect."""
     import sqlite3
 
     import pyarrow.parquet as pq
@@ -128,7 +128,7 @@ TASKS = {"detect": detect, "live": live, "peer": peer}
 
 
 def measure(task: str, python: str, rules: Path, folder: Path, events: int) -> dict[str, Any]:
-    """One run in a process of its own."""
+    """Measure one run in its own process."""
     argv = [python, __file__, "--task", task, "--rules", str(rules), "--dir", str(folder), "--events", str(events)]
     result: dict[str, Any] = json.loads(subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True).stdout)
     return result

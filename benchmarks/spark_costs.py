@@ -1,4 +1,4 @@
-"""Questions on Spark and on DuckDB: `python benchmarks/spark_costs.py [--dir DIR] [--events N ...] [--out FILE]`.
+"""Queries on Spark and on DuckDB: `python benchmarks/spark_costs.py [--dir DIR] [--events N ...] [--out FILE]`.
 
 Over a compacted lake of a made-up fleet (make_fleet.py), on this machine: Spark in one process with as many cores. Each
 question is asked twice, and the second time is reported: the first one compiles. That of Spark's session stands apart.
@@ -66,7 +66,7 @@ def _lines(fleet: Path, cores: int) -> Iterator[str]:
 
 
 def _asked(hunt: str, connection: Connection) -> tuple[float, int]:
-    """Seconds of the last time, and rows."""
+    """Return the seconds of the last run, and the number of rows."""
     for _ in range(_TIMES):
         started_s = time.perf_counter()
         rows = sum(batch.num_rows for batch in find(hunt, load()).run(connection))

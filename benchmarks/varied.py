@@ -1,4 +1,4 @@
-"""Real events repeated with other times, ports, processes and numbers, so that no two are alike."""
+"""Real events repeated with other times, ports, processes and numbers, so that no two are equal."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ T = TypeVar("T")
 _START = datetime(2024, 3, 1, tzinfo=UTC)
 _START_MS = int(_START.timestamp() * 1000)
 _STEP_MS = 37
-"""Between two events: 27 a second, a busy server."""
+"""Time between two events: 27 per second, as on a busy server."""
 
 
 class Values(NamedTuple):
-    """What is different in each event."""
+    """Hold the values that differ in each event."""
 
     time_ms: int
-    """Since 1970."""
+    """Milliseconds since 1970."""
     utc_time: str
     time_created: str
     record_id: int
@@ -31,7 +31,7 @@ class Values(NamedTuple):
 
 
 def values(number: int) -> Values:
-    """The values of the event of this number."""
+    """Return the values of the event with this number."""
     elapsed_s, ms = divmod(number * _STEP_MS, 1000)
     date, clock = _second(elapsed_s)
     process = number * 97 % 4001
@@ -54,13 +54,13 @@ def _second(elapsed_s: int) -> tuple[str, str]:
 
 
 Slots = Sequence[tuple[str, str]]
-"""Regular expressions whose first group is to be replaced, and by which value."""
+"""Regular expressions whose first group is replaced, and the value that replaces it."""
 
 Template = Callable[[Values], str]
 
 
 def template(text: str, slots: Slots) -> Template:
-    """The event's text, with its slots to be filled."""
+    """Hold an event's text with slots for values."""
     spans = sorted((*match.span(1), name) for pattern, name in slots for match in re.finditer(pattern, text))
     pieces, at = [], 0
     for start, end, _ in spans:
@@ -76,7 +76,7 @@ def template(text: str, slots: Slots) -> Template:
 
 
 def filled(templates: Sequence[Template]) -> Iterator[str]:
-    """The events of all templates in turn, without end."""
+    """Yield the events of all templates in turn, endlessly."""
     number = 0
     while True:
         for fill in templates:
@@ -85,7 +85,7 @@ def filled(templates: Sequence[Template]) -> Iterator[str]:
 
 
 def mixed(events: Sequence[T], others: Sequence[T], share: float) -> list[T]:
-    """Every event, and so many of the others between them that events are this share."""
+    """Yield every event, interspersed with others so that events are this share."""
     spacing = round(1 / share) - 1
     picked = []
     for turn, event in enumerate(events):

@@ -1,4 +1,4 @@
-"""Winlogbeat 7's layout, made of real records that other shippers wrote.
+"""Winlogbeat 7's layout, converted from real records that other shippers wrote.
 
 No permissively licensed sample of that layout was found; each value is the real record's, at the place where
 Winlogbeat 7 puts it. Names that only the collector knows (its agent's ids) are made up.
@@ -35,11 +35,11 @@ def from_winlogbeat6(record: Record) -> Record:
 
 
 def from_nxlog(record: Record) -> Record:
-    """A Sysmon record of NXLog, whose fields stand in its message under their own names."""
+    """Convert a Sysmon record of NXLog, whose message has the fields under their own names."""
     system = {
         "channel": record["Channel"],
         "computer_name": record["Hostname"],
-        # Winlogbeat leaves out what is empty.
+        # Winlogbeat omits empty fields.
         "event_data": {name: value for name, value in _MESSAGE_FIELD.findall(record["Message"]) if value},
         "event_id": str(record["EventID"]),
         "opcode": record["Opcode"],
@@ -88,5 +88,5 @@ def _document(timestamp: str, level: str, collector: str, message: str, system: 
 
 
 def line(document: Record) -> str:
-    """The document as Winlogbeat writes it."""
+    """Return the document as Winlogbeat writes it."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"

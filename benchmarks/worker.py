@@ -1,4 +1,4 @@
-"""One measurement, in a process of its own: what it took is written to stdout as JSON.
+"""One measurement in its own process: writes the costs to stdout as JSON.
 
 python benchmarks/worker.py measure CONTENDER PATH [--one-core]
 python benchmarks/worker.py compare CONTENDER PATH
@@ -35,7 +35,7 @@ def _measure(contender: Contender, path: str) -> dict[str, Any]:
 
 
 def _compare(contender: Contender, path: str) -> dict[str, Any]:
-    """Whether the contender's rows are procwire's, over the columns that the contender has."""
+    """Return whether the contender's rows equal procwire's, in the columns that the contender has."""
     expected = {row["event_creation_time"]: row for row in itertools.islice(PROCWIRE.rows(path), _COMPARED_ROWS)}
     compared, differing = 0, []
     for row in contender.rows(path):
@@ -59,7 +59,7 @@ def _compare(contender: Contender, path: str) -> dict[str, Any]:
 
 
 def _canonical(name: str, value: Any) -> Any:
-    """The same for what means the same: peers that give texts or naive times are not held to it."""
+    """Return equal values for equal meanings, for peers that return texts or naive times."""
     if value in (None, "", "-"):
         return None
     if name.endswith("_time"):

@@ -17,6 +17,8 @@ __all__ = [
     "version",
 ]
 
+from procwire.sources.mappings import LogMapping
+
 @final
 class Batch:
     @property
@@ -34,6 +36,7 @@ class Scanner:
         recover: bool = False,
         events: Sequence[str] | None = None,
         coded: bool = False,
+        mapping: LogMapping | None = None,
         threads: int | None = None,
     ) -> Scanner: ...
     def step(self, timeout_s: float) -> Batch | None: ...
@@ -43,7 +46,14 @@ class Scanner:
 
 @final
 class Feeder:
-    def __new__(cls, name: str, *, format: str | None = None, events: Sequence[str] | None = None) -> Feeder: ...
+    def __new__(
+        cls,
+        name: str,
+        *,
+        format: str | None = None,
+        events: Sequence[str] | None = None,
+        mapping: LogMapping | None = None,
+    ) -> Feeder: ...
     def feed(self, bytes: bytes, *, at_end: bool = False) -> list[Batch]: ...
     def account(self) -> dict[str, Any]: ...
 

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from procwire.choices import InputFormat as Format
 from procwire.engine import TIMEOUT_S
-from procwire.event import CONNECTION, Event, Names
+from procwire.event import CONNECTION, Event
 from procwire.files import OutputFile
 from procwire.ledger import Ledger
 from procwire.pipeline import Export, LogRows
@@ -23,10 +22,12 @@ from procwire.select import STORED_GROUPS, Selection, conjunction
 from procwire.sinks.formats import canonical, format_of_path
 from procwire.sources.inputs import check_paths
 from procwire.sources.limits import UnpackLimits
-from procwire.targets import check_targets
+from procwire.sources.mappings import LogMapping
+from procwire.targets import check_files
 
 if TYPE_CHECKING:
-    from procwire.choices import ProtocolChoice, SensorName
+    from procwire.choices import InputFormat as Format
+    from procwire.choices import Level, Names, ProtocolChoice, SensorName
     from procwire.hunts import Hunt
     from procwire.lake import Lake
     from procwire.lake.ingest import Step
@@ -34,12 +35,11 @@ if TYPE_CHECKING:
     from procwire.pipeline import Config
     from procwire.recorder.notices import Notice
     from procwire.recorder.session import RecordingResult
-    from procwire.sigma import Level, RuleSet
+    from procwire.sigma import RuleSet
     from procwire.sysmon import ConfigFilter
 
 __all__ = [
     "Detection",
-    "Format",
     "HuntResult",
     "LakeReading",
     "Paths",
@@ -138,6 +138,7 @@ def scan(
     keep: bool = False,
     event: str | int | Event = CONNECTION,
     unpack: UnpackLimits | None = None,
+    mapping: LogMapping | str | os.PathLike[str] | None = None,
 ) -> Scan:
     """Return the network connections of logs, or another of their events, as batches to iterate over.
 
@@ -156,6 +157,7 @@ def scan(
     logs are returned, with its rule names in `rule_name`. keep: return all rows; `logged` says which of them it logs.
     event: number or name of a Sysmon event: 3 (connection), 1 (process-creation) or 22 (dns-query).
     unpack: limits for packed files; what exceeds them counts as damage.
+    mapping: a file that says what the keys of an unknown log mean; see docs/formats.md.
 
     Raises UsageError, before anything is read, for an event, a column, a period or an SQL predicate that cannot be
     used, and ConfigurationError for a configuration with errors. Raises InputError at once if no path leads to a file
@@ -173,7 +175,7 @@ def scan(
     rows = LogRows(
         listed, names=names, columns=columns, where=where, sort=sort, limit=limit, since=since, until=until,
         format=format, recover=recover, follow=follow, ledger=ledger, config=config, keep=keep, event=event,
-        unpack=unpack, checked=True,
+        unpack=unpack, mapping=mapping, checked=True,
     )  # fmt: skip
     if not follow:
         check_paths(listed)
@@ -197,6 +199,7 @@ def read(
     keep: bool = False,
     event: str | int | Event = CONNECTION,
     unpack: UnpackLimits | None = None,
+    mapping: LogMapping | str | os.PathLike[str] | None = None,
 ) -> pa.Table:
     """Read the network connections of logs, or another of their events, into a table. Arguments as for `scan`.
 
@@ -223,6 +226,7 @@ def read(
         keep=keep,
         event=event,
         unpack=unpack,
+        mapping=mapping,
     ).read_all()
 
 
@@ -246,6 +250,7 @@ def export(
     keep: bool = False,
     event: str | int | Event = CONNECTION,
     unpack: UnpackLimits | None = None,
+    mapping: LogMapping | str | os.PathLike[str] | None = None,
 ) -> Ledger:
     """Write the network connections of logs, or another of their events, to a file; return the ledger of the reading.
 
@@ -268,10 +273,10 @@ def export(
     rows = LogRows(
         listed, way=way, names=names, columns=columns, where=where, sort=sort, limit=limit, since=since, until=until,
         format=format, recover=recover, ledger=ledger, config=config, keep=keep, event=event, unpack=unpack,
-        checked=True,
+        mapping=mapping, checked=True,
     )  # fmt: skip
     check_paths(listed)
-    check_targets([("output", path)], listed, force=force)
+    check_files([("output", path)], listed, force=force)
     with OutputFile(path, force=force) as file:
         writing = Export(rows, way, file.stream)
         writing.write()
@@ -334,6 +339,7 @@ def detect(
     since: datetime | None = None,
     until: datetime | None = None,
     minimum_level: Level | None = None,
+    lists: Mapping[str, str | os.PathLike[str]] | None = None,
     unpack: UnpackLimits | None = None,
     memory_bytes: int | None = None,
     spill_bytes: int | None = None,
@@ -342,7 +348,8 @@ def detect(
     """Run Sigma rules over logs, or over a lake, and return what matches, and why. docs/sigma.md describes the rules.
 
     rules: files, or folders with all files below them; or what `procwire.sigma.load` returned. minimum_level: omits
-    rules below it. Other arguments as for `hunt`.
+    rules below it. lists: files with the values of placeholders in rules, by the placeholders' names. Other arguments
+    as for `hunt`.
 
     Raises UsageError if no rule can run, and other errors as `hunt` does.
 
@@ -359,7 +366,8 @@ def detect(
         logs=None if logs is None else _listed(logs), lake=lake, since=since, until=until, unpack=unpack,
         memory_bytes=memory_bytes, spill_bytes=spill_bytes, timeout_s=timeout_s,
     )  # fmt: skip
-    chosen = load_usable(rules if isinstance(rules, RuleSet) else map(Path, _listed(rules)), minimum_level)
+    files = {name: Path(file) for name, file in (lists or {}).items()}
+    chosen = load_usable(rules if isinstance(rules, RuleSet) else map(Path, _listed(rules)), minimum_level, files)
     with open_source(source) as opened:
         opened.check_read()
         table = opened.ask(partial(matches_of, opened.connection, chosen)).read_all()
@@ -541,6 +549,7 @@ def record(
     force: bool = False,
     detect: Paths = (),
     level: Level | None = None,
+    lists: Mapping[str, str | os.PathLike[str]] | None = None,
     notify: Callable[[Notice], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> RecordingResult:
@@ -566,7 +575,7 @@ def record(
         duration=duration, count=count, sensor=sensor, interval=interval, protocol=protocol, udp_idle=udp_idle,
         attempts=attempts, closes=closes, existing=existing, dns_lookup=dns_lookup, user=user, rotate_size=rotate_size,
         rotate_every=rotate_every, keep=keep, buffer_mb=buffer_mb, ledger=ledger, force=force, detect=_listed(detect),
-        level=level, alert_notices=True,
+        level=level, lists=lists, alert_notices=True,
     )  # fmt: skip
     return record_in_process(settings, notify or _logged, stop)
 

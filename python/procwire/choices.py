@@ -1,6 +1,7 @@
 """The closed vocabularies: every list of words that an option or an argument accepts.
 
-Imports nothing, not even `typing` until a type is requested, so that the command line can list its choices at no cost.
+Imports nothing, not even `typing`, so that the command line can list its choices at no cost. The types beside the lists
+are for type checkers: import them under `if TYPE_CHECKING`.
 Output formats have their own table: `sinks.formats`.
 """
 
@@ -59,24 +60,3 @@ PROTOCOLS: tuple[ProtocolChoice, ...] = ("all", "tcp")
 """Protocols that a recording records."""
 FIGURE_ORDERS: tuple[FigureOrder, ...] = ("file", "matched", "decided", "alone")
 """Orders of a configuration's rules: as in the file, or by a figure, the highest first."""
-
-_TYPES = {
-    "Names": NAMES,
-    "EventName": EVENT_NAMES,
-    "EventTable": EVENT_TABLES,
-    "InputFormat": INPUT_FORMATS,
-    "Level": LEVELS,
-    "EngineName": ENGINES,
-    "SensorName": SENSORS,
-    "ProtocolChoice": PROTOCOLS,
-    "FigureOrder": FIGURE_ORDERS,
-}
-
-
-def __getattr__(name: str) -> object:
-    # Create the types at run time, for annotations that are evaluated.
-    if name in _TYPES:
-        from typing import Literal
-
-        return Literal[_TYPES[name]]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

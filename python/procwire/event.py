@@ -11,14 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
-from procwire.choices import NAMES, Names
+from procwire.choices import NAMES
 from procwire.errors import UsageError
+from procwire.fields import GROUPS, Field, Group, Kind
 from procwire.paths import BASE_NAME
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from procwire.choices import Names
 
 __all__ = [
     "CONNECTION",
@@ -41,19 +44,11 @@ __all__ = [
     "Event",
     "Field",
     "Group",
-    "Names",
     "event_named",
     "events_named",
     "field",
     "fields",
 ]
-
-Group = Literal["event", "system", "provenance", "address", "live", "rules", "derived"]
-
-GROUPS: tuple[Group, ...] = get_args(Group)
-
-Kind = Literal["text", "time", "int", "long", "flag", "bytes"]
-"""The kind of values in a column; `Field.type` is the corresponding Arrow type."""
 
 _TEXT: Kind = "text"
 _TIME: Kind = "time"
@@ -61,49 +56,6 @@ _INT: Kind = "int"
 _LONG: Kind = "long"
 _FLAG: Kind = "flag"
 _BYTES: Kind = "bytes"
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """Describe a column of an event's table."""
-
-    name: str
-    """The standard name."""
-    sysmon: str
-    """Sysmon's name, in `EventData` or `System`; a name of ours for columns that Sysmon does not have."""
-    ossem_cdm: str
-    """The name in OSSEM's current dictionary, or a name of ours in its style."""
-    kind: Kind
-    group: Group
-    description: str
-    sample: str
-    xml: str = ""
-    """Its place in the event's XML: a `Data` name, or a path in `System` (`Provider/@Name`)."""
-    sql: str = ""
-    """For a derived column: the DuckDB expression over the standard names."""
-
-    @property
-    def type(self) -> pa.DataType:
-        """Return the column's Arrow type."""
-        return _types()[self.kind]
-
-    def named(self, names: Names) -> str:
-        """Return the field's name in a vocabulary."""
-        return {"ossem": self.name, "sysmon": self.sysmon, "ossem-cdm": self.ossem_cdm}[names]
-
-
-@cache
-def _types() -> dict[Kind, pa.DataType]:
-    import pyarrow as pa
-
-    return {
-        "text": pa.string(),
-        "time": pa.timestamp("us", tz="UTC"),
-        "int": pa.int32(),
-        "long": pa.int64(),
-        "flag": pa.bool_(),
-        "bytes": pa.binary(),
-    }
 
 
 def _event(name: str, sysmon: str, cdm: str, kind: Kind, description: str, sample: str) -> Field:

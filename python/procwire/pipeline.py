@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from procwire.errors import UsageError
-from procwire.event import CONNECTION, EVENTS, Event, Names, event_named, events_named
+from procwire.event import CONNECTION, EVENTS, Event, event_named, events_named
 from procwire.lake.location import is_lake
 from procwire.ledger import Ledger
 from procwire.select import STORED_GROUPS, Selection, selection_for
@@ -17,13 +17,14 @@ from procwire.sinks.formats import format_named, open_sink
 from procwire.sinks.protocol import write_all
 from procwire.sources import read_batches
 from procwire.sources.inputs import STDIN
+from procwire.sources.mappings import LogMapping, load_mapping
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     import pyarrow as pa
 
-    from procwire.choices import EventTable, InputFormat
+    from procwire.choices import EventTable, InputFormat, Names
     from procwire.sinks import Terminal
     from procwire.sources.limits import UnpackLimits
     from procwire.sources.logs import OnProgress
@@ -81,6 +82,7 @@ class LogRows:
         keep: bool = False,
         event: str | int | Event = CONNECTION,
         unpack: UnpackLimits | None = None,
+        mapping: LogMapping | str | os.PathLike[str] | None = None,
         checked: bool = False,
     ) -> None:
         events = (event,) if isinstance(event, Event) else events_named(str(event))
@@ -89,8 +91,9 @@ class LogRows:
             found = ", ".join(event.name for event in events)
             raise UsageError(f"found a configuration with event {found}, expected connection: rules are for these")
         if way is not None and format_named(way).whole_events and not set(events) <= set(EVENTS):
-            raise UsageError(f"found {way} with connections of other providers than Sysmon, expected another format: it "
-                             "holds Sysmon's events")  # fmt: skip
+            raise UsageError(
+                f"found {way} with connections of other providers, expected another format: it holds Sysmon's events"
+            )
         if follow and sort:
             raise UsageError("found a sort order for logs that grow, expected none: they have no last row")
         for path in paths:
@@ -117,7 +120,7 @@ class LogRows:
         self._paths = list(paths)
         self._read = partial(
             read_batches, self._paths, format=format, recover=recover, follow=follow, events=events, ledger=self.ledger,
-            unpack=unpack,
+            unpack=unpack, mapping=load_mapping(mapping) if isinstance(mapping, str | os.PathLike) else mapping,
         )  # fmt: skip
         self._checked = checked
         self._was_read = False

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from procwire.engine import PREDICATE_S, Limits, connect, one_predicate, quote, sql_errors
+from procwire.engine.text import quote
 from procwire.errors import UsageError
-from procwire.event import CONNECTION, LIVE_FIELDS, LOGGED, Event, Field, Group, Names, field
+from procwire.event import CONNECTION, LIVE_FIELDS, LOGGED, Event, Field, Group, field
 from procwire.period import check_period, utc
 from procwire.sinks.formats import format_named
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import duckdb
+
+    from procwire.choices import Names
 
 __all__ = ["LIVE_GROUPS", "STORED_GROUPS", "TEXT_GROUPS", "Selection", "conjunction", "selection_for", "within_period"]
 
@@ -103,6 +105,8 @@ class Selection:
                     return
 
     def _check(self) -> None:
+        from procwire.engine import one_predicate, sql_errors
+
         # With zero rows DuckDB would not evaluate a constant.
         nulls = pa.table([pa.nulls(1, stored.type) for stored in self._stored], schema=self._input_schema)
         # Check each by itself: an error names its predicate, and each must be valid alone.
@@ -115,11 +119,15 @@ class Selection:
             if self.schema.equals(batch.schema):
                 return batch
             return pa.record_batch([batch[kept.name] for kept in self.fields], schema=self.schema)
+        from procwire.engine import sql_errors
+
         with sql_errors():
             rows = self._query(pa.table(batch), self._where).read_all().cast(self.schema).combine_chunks().to_batches()
         return rows[0] if rows else pa.RecordBatch.from_pylist([], schema=self.schema)
 
     def _sorted(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        from procwire.engine import sql_errors
+
         with sql_errors():
             rows = pa.RecordBatchReader.from_batches(self._input_schema, iter(batches))
             for batch in self._query(rows, self._where):
@@ -127,6 +135,8 @@ class Selection:
 
     def _query(self, rows: pa.Table | pa.RecordBatchReader, where: list[str]) -> pa.RecordBatchReader:
         if self._connection is None:
+            from procwire.engine import PREDICATE_S, Limits, connect
+
             # One thread: a recording's batches are small, and threads started with privileges would keep them. A sort
             # has no time limit: it waits for all rows.
             self._connection = connect(
@@ -191,8 +201,6 @@ def selection_for(
     Raises UsageError if columns are chosen, or rows are marked, and the format holds complete events; otherwise as
     Selection does.
     """
-    from procwire.sinks import AT_A_GLANCE, RECORDING_COLUMNS
-
     chosen = columns is not None or names != "ossem"
     live = stored and event == CONNECTION
     groups: Sequence[Group] = (*LIVE_GROUPS, "provenance") if stored else TEXT_GROUPS
@@ -203,6 +211,8 @@ def selection_for(
             raise UsageError(f"found --keep, expected another format than {format}, which has no place for the mark")
         groups = STORED_GROUPS
     elif format == "table" and not chosen:
+        from procwire.sinks import AT_A_GLANCE, RECORDING_COLUMNS
+
         shown = RECORDING_COLUMNS if live else AT_A_GLANCE[event.table]
         columns = (*shown, *(("rule_name",) if configured else ()), *(("logged",) if marked else ()))
     return Selection(

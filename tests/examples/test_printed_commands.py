@@ -47,8 +47,8 @@ CODES = {
     "procwire read carved.evtx --recover --ledger ledger.json": 3,
     # A rule cannot match there: likewise.
     "procwire sigma check rules/ logs/                        # can they match here, and do they?": 1,
-    # Nothing does by then.
-    "procwire record --status                                    # what records, and what was lost": 1,
+    # No recorder runs by then.
+    "procwire record --status                                    # running recorders, and what was lost": 1,
 }
 """Commands that end with another exit code than 0, and why."""
 INTERRUPTED = 130

@@ -30,8 +30,8 @@ def image(value: str, condition: str = "is", name: str = "") -> str:
 
 GOOD = sysmon(image("a"))
 BROKEN = {
-    "nothing": ("", "found XML that does not parse: no element found"),
-    "no XML": ("\0\1\2", "found XML that does not parse"),
+    "nothing": ("", "found an empty file, expected a configuration"),
+    "no XML": ("\0\1\2", "expected XML that begins with <Sysmon>"),
     "a NUL": (GOOD.replace(">a<", ">a\0<"), "found XML that does not parse"),
     "a billion laughs": (
         '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;">]>' + GOOD, "the declaration of entity 'a'",

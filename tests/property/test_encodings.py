@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -60,7 +61,7 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-STYLES = {
+STYLES: dict[str, Callable[[str], str]] = {
     "own": str,
     "lower": str.lower,
     "upper": str.upper,

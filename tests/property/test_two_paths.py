@@ -28,6 +28,7 @@ from procwire.recorder.notices import Notice
 from procwire.recorder.predicates import Where
 from procwire.recorder.record_ids import FreshIds
 from procwire.recorder.settings import RecordingSettings, Target
+from procwire.signals import Hangups
 from procwire.sources.live import completed
 from procwire.sources.sensor import LineForm, Lines
 from procwire.sysmon import Configuration
@@ -255,7 +256,7 @@ def _by_lines(
         ledger,
         account=None,
         on_status=lambda _: None,
-        between_batches=rules.refresh if rules else lambda: None,
+        hangups=Hangups(),
         configured=rules,
         predicate=predicate,
         notify=ignore,

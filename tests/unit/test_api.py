@@ -228,7 +228,7 @@ def test_export_never_replaces_a_file_unasked(example_log: Path, tmp_path: Path)
     """Nor an input at all; and what cannot be completed leaves nothing."""
     output = tmp_path / "rows.csv"
     output.write_text("mine")
-    with pytest.raises(procwire.UsageError, match="exists already"):
+    with pytest.raises(procwire.UsageError, match="already exists"):
         procwire.export(example_log, output)
     assert output.read_text() == "mine"
     assert procwire.export(example_log, output, force=True, limit=1).events > 0

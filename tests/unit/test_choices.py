@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
-from typing import get_args
 
 from procwire import choices
 from procwire.event import EVENTS
@@ -22,8 +21,17 @@ def test_types_have_the_words_of_the_lists() -> None:
         and isinstance(node.targets[0], ast.Name)
         and isinstance(node.value, ast.Subscript)
     }
-    assert spelt == choices._TYPES
-    assert all(get_args(getattr(choices, name)) == words for name, words in spelt.items())
+    lists = {
+        node.annotation.slice.elts[0].id: getattr(choices, node.target.id)
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and isinstance(node.annotation, ast.Subscript)
+        and isinstance(node.annotation.slice, ast.Tuple)
+        and isinstance(node.annotation.slice.elts[0], ast.Name)
+    }
+    assert spelt == lists
+    assert len(spelt) == 9
 
 
 def test_events_are_those_of_the_dictionary() -> None:

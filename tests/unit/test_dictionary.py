@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from command_line import invoke
 from procwire.dictionary import MARKERS, markdown, renewed
-from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, NAMES, Names
+from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, NAMES
+
+if TYPE_CHECKING:
+    from procwire.choices import Names
 
 ALL_FIELDS = FIELDS + LIVE_FIELDS + DERIVED
 DOCUMENT = Path(__file__).parents[2] / "docs" / "dictionary.md"

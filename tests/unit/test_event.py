@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
@@ -11,7 +11,10 @@ import pytest
 
 from event_rows import BatchOf, Row
 from procwire.errors import UsageError
-from procwire.event import DERIVED, EVENTS, FIELDS, GROUPS, LIVE_FIELDS, LOGGED, NAMES, SCHEMA, Names, field, fields
+from procwire.event import DERIVED, EVENTS, FIELDS, GROUPS, LIVE_FIELDS, LOGGED, NAMES, SCHEMA, field, fields
+
+if TYPE_CHECKING:
+    from procwire.choices import Names
 
 MISSION = [
     "event_creation_time", "process_guid", "process_id", "process_name", "user_name", "network_protocol",

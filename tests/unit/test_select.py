@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
@@ -13,8 +13,11 @@ import pytest
 from event_rows import BatchOf
 from procwire.engine import connect
 from procwire.errors import UsageError
-from procwire.event import DERIVED, FIELDS, Names, fields
+from procwire.event import DERIVED, FIELDS, fields
 from procwire.select import STORED_GROUPS, TEXT_GROUPS, Selection
+
+if TYPE_CHECKING:
+    from procwire.choices import Names
 
 
 def rows(selection: Selection, *batches: pa.RecordBatch) -> list[dict[str, Any]]:

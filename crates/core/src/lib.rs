@@ -13,5 +13,5 @@ pub mod table;
 
 pub use formats::{csv, evtx, json, text, xml};
 pub use input::{scan, stream};
-pub use shapes::message;
+pub use shapes::{mapping, message};
 pub use table::{cells, columns, event, ledger, schema, value};

@@ -24,8 +24,13 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event as XmlEvent};
 use serde_json::Value;
 
-const OPTIONS: Options =
-    Options { format: Some(FormatName::Xml), recover: false, events: Events::CONNECTIONS, is_coded: false };
+const OPTIONS: Options = Options {
+    format: Some(FormatName::Xml),
+    recover: false,
+    events: Events::CONNECTIONS,
+    is_coded: false,
+    mapping: None,
+};
 
 /// A row as text, cell by cell, without the columns of where it was read.
 type Cells = Vec<Option<String>>;

@@ -10,6 +10,7 @@ import gc
 import os
 import sys
 
+from procwire.cli import collecting
 from procwire.cli.terminal import guard_terminals
 
 __all__ = ["main"]
@@ -31,6 +32,7 @@ def main() -> None:
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
     guard_terminals()
     sys.meta_path.insert(0, _Hidden())
+    collecting.begin()
     try:
         from procwire.cli.app import run
 
@@ -39,7 +41,7 @@ def main() -> None:
         # Before a verb runs, or after.
         _leave(130)
     except OSError as error:
-        # Of help and the like, which no verb writes.
+        # Raised by output that no verb writes, such as help.
         from procwire.cli.exits import complain, discard_streams
 
         complain(f"results: {error.strerror or error}")
@@ -53,7 +55,7 @@ def _leave(code: int) -> None:
     Threads of Arrow's may still be letting go of Python objects: one that finds the interpreter gone aborts the process
     with exit code 134.
     """
-    # Help and the like import neither, and hold nothing.
+    # Help and similar output import neither, and hold nothing.
     if "threading" in sys.modules:
         sys.modules["threading"]._shutdown()
         atexit._run_exitfuncs()

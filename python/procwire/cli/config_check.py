@@ -31,7 +31,9 @@ def check(
     """Run `procwire config check`, whose options and help are in `verbs`; return its exit code."""
     checked = [file for path in paths if (file := _checked(path, lenient))]
     for file in checked:
-        _write(file.path, [finding for finding in file.findings if notes or finding.severity != "note"], to)
+        severities = ("error", "warning", *(("note",) if notes else ()))
+        found = (finding for finding in file.every if finding.severity in severities)
+        _write(file.path, found if to == "json" else file.in_short(severities), to)
         _summarize(file, notes)
     if len(checked) < len(paths):
         return ExitCode.USAGE

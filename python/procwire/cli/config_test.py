@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from procwire.choices import FigureOrder
 from procwire.cli.exits import ExitCode
 from procwire.cli.unpacking import unpack_limits
 
 if TYPE_CHECKING:
+    from procwire.choices import FigureOrder
     from procwire.sysmon.measuring.trial import Report
 
 __all__ = ["FiguresFormat", "measure"]

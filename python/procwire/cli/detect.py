@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from procwire.choices import Level
 from procwire.cli.exits import ExitCode
+from procwire.cli.named_files import named_files
 from procwire.cli.progress import query_progress
 from procwire.cli.query_options import OPTION_NAMES, QueryOptions
 from procwire.cli.reading import report
@@ -20,6 +20,7 @@ from procwire.words import counted
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from procwire.choices import Level
     from procwire.query import OpenSource
     from procwire.sigma import RuleSet
 
@@ -28,6 +29,7 @@ __all__ = ["detect"]
 
 def detect(
     rules: list[Path],
+    list_: list[str] | None = None,
     level: Level | None = None,
     to: str | None = None,
     output: Path | None = None,
@@ -45,7 +47,7 @@ def detect(
         from procwire.sigma import load_usable, summary
 
         # Before anything is read: what is mistyped must not cost the reading.
-        ruleset, way = load_usable(rules, level), rows_way(to, output)
+        ruleset, way = load_usable(rules, level, named_files("--list", list_)), rows_way(to, output)
         names = columns_of(columns, way)
         with open_source(options.source(), progress=query_progress, names=OPTION_NAMES) as source:
             signals.check()

@@ -6,11 +6,11 @@ import json
 import sys
 from typing import TYPE_CHECKING, Literal
 
-from procwire.choices import Names
 from procwire.cli.exits import ExitCode
 from procwire.cli.terminal import styled
 
 if TYPE_CHECKING:
+    from procwire.choices import Names
     from procwire.event import Event
 
 __all__ = ["dictionary"]

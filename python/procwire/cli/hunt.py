@@ -1,4 +1,4 @@
-"""`procwire hunt`: questions worth asking of every network, asked by name."""
+"""`procwire hunt`: run queries that are useful in every network, by name."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def hunt(
     check_targets([("-o", output)], options.logs or (), force=force)
     names = {**OPTION_NAMES, "parameter": "--param"}
     with Signals() as signals, signals.ended():
-        # Before anything is read: what is mistyped must not cost the reading.
+        # Before anything is read: a typing error must not cost the reading.
         prepared = prepare(found, options.source(), _parameters(param or ()), names=names)
         shown, way = _schema(found, columns), rows_way(to, output)
         with open_source(prepared.source, progress=query_progress, names=names) as source:
@@ -77,7 +77,7 @@ def hunt(
 
 
 def _parameters(texts: Iterable[str]) -> Mapping[str, object]:
-    """Return what `--param NAME=VALUE` gives, by name. Raises UsageError for another text, and a name given twice."""
+    """Return the values of `--param NAME=VALUE`, by name. Raises UsageError for other texts, and for repeated names."""
     given: dict[str, object] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -115,6 +115,6 @@ def _title(hunt: Hunt) -> str:
 
 
 def _description(hunt: Hunt) -> str:
-    """The file's own header, which people wrote to be read."""
+    """Return the header of the hunt's file as text."""
     head = hunt.sql.partition("\nWITH ")[0].partition("\nSELECT ")[0]
     return "\n".join(line.removeprefix("--").removeprefix(" ") for line in head.splitlines() if line.startswith("--"))

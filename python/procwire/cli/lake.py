@@ -1,4 +1,4 @@
-"""`procwire lake`: look after the lake."""
+"""`procwire lake`: maintain the lake."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def info(
     shown = found.readings if readings else found.readings[-_SHOWN:]
     hidden = len(found.readings) - len(shown)
     lines = [*_described(found, context), *([f"  ({hidden:,} earlier ones: --readings)"] if hidden else [])]
-    lines += [f"  {_told(reading)}" for reading in shown]
+    lines += [f"  {_line(reading)}" for reading in shown]
     sys.stdout.write(plain("\n".join(lines)) + "\n")
     return code
 
@@ -56,9 +56,9 @@ def compact(location: str | None = None) -> ExitCode:
     from procwire.lake import Lake
 
     found = Lake.open(location)
-    told = [line for part in found.all_tables() if (line := _compacted(part.compact(), part.table.layout.rows))]
+    lines = [line for part in found.all_tables() if (line := _compacted(part.compact(), part.table.layout.rows))]
     hand_over(found.location)
-    sys.stderr.write("".join(f"lake {found.location}: {line}\n" for line in told or ["all days are compact"]))
+    sys.stderr.write("".join(f"lake {found.location}: {line}\n" for line in lines or ["all days are compact"]))
     return ExitCode.ALL_READ
 
 
@@ -87,7 +87,7 @@ def verify(
     found = resolve(location)
     tables = verify_tables(found)
     if not tables:
-        # It says how to make one.
+        # Its error says how to create one.
         Lake.open(location)
     if expect is not None:
         hold_to(expect, tables)
@@ -103,20 +103,20 @@ def verify(
 
 
 def _verified(state: Verification, rows: str) -> str:
-    told = (f"{counted(state.files, 'file')}, {counted_rows(state.rows, rows)}, {counted(state.commits, 'commit')}, "
+    text = (f"{counted(state.files, 'file')}, {counted_rows(state.rows, rows)}, {counted(state.commits, 'commit')}, "
             f"{counted(len(state.faults), 'fault')}")  # fmt: skip
     if state.undigested:
-        told += (f"\n{counted(state.undigested, 'file')} of an older procwire without digests: damage may pass there; "
-                 "compact adds some")  # fmt: skip
+        text += (f"\n{counted(state.undigested, 'file')} of an older procwire without digests, so damage may go "
+                 "undetected: compact adds digests")  # fmt: skip
     if state.unchained:
-        told += f"\n{counted(state.unchained, 'commit')} of an older procwire, which no other commit vouches for"
+        text += f"\n{counted(state.unchained, 'commit')} of an older procwire, which no other commit confirms"
     if state.others:
         rest = sum(size for _, size in state.others)
-        told += (f"\n{counted(len(state.others), 'file')} of {sized(rest)} beside them, replaced or left by a "
+        text += (f"\n{counted(len(state.others), 'file')} of {sized(rest)} beside them, replaced or left by a "
                  "writer that was killed: compact deletes those older than a day")  # fmt: skip
     if state.torn:
-        told += f"\n{counted(len(state.torn), 'commit')} torn by a power cut, set aside: they were never acknowledged"
-    return told
+        text += f"\n{counted(len(state.torn), 'commit')} torn by a power cut, set aside: they were never acknowledged"
+    return text
 
 
 def _described(found: Info, context: Sequence[Info]) -> list[str]:
@@ -131,10 +131,10 @@ def _described(found: Info, context: Sequence[Info]) -> list[str]:
     ]
 
 
-def _told(reading: Reading) -> str:
+def _line(reading: Reading) -> str:
     when = "" if reading.end_time is None else f"{reading.end_time.astimezone(UTC):%Y-%m-%d %H:%M:%SZ} "
     parts = [f"{reading.added:,} of {reading.events:,} added"]
-    parts += [f"{reading.duplicates:,} there already"] if reading.duplicates else []
+    parts += [f"{reading.duplicates:,} already stored"] if reading.duplicates else []
     parts += [f"{reading.left_out:,} left out"] if reading.left_out else []
     parts += [f"{reading.lost:,} damaged or lost"] if reading.lost else []
     return f"{when}{reading.kind} {reading.name}: {', '.join(parts)}"

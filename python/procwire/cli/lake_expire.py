@@ -1,4 +1,4 @@
-"""`procwire lake expire`: drop old days, once somebody has agreed to it."""
+"""`procwire lake expire`: drop old days, after confirmation."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def expire(
 
 
 def _agreed(plan: Sequence[tuple[Lake, list[DataFile]]]) -> bool:
-    """Ask whether to do it. Raises UsageError where nobody can answer."""
+    """Ask for confirmation. Raises UsageError if nobody can answer."""
     check_terminal("--yes to drop the days, or --dry-run to see them")
     return not any(files for _, files in plan) or confirmed("Drop them for good?")
 

@@ -1,16 +1,19 @@
-"""`procwire lake export`: what is in the lake, in any format."""
+"""`procwire lake export`: write the lake's rows in any format."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from procwire.choices import EventTable, Names
 from procwire.cli.exits import ExitCode
 from procwire.cli.query_options import period
 from procwire.cli.ways import listed, way_of
 from procwire.targets import check_targets
 from procwire.words import counted
+
+if TYPE_CHECKING:
+    from procwire.choices import EventTable, Names
 
 __all__ = ["export"]
 

@@ -21,7 +21,7 @@ __all__ = ["read_into_lake"]
 def read_into_lake(
     paths: list[str], lake: str | None, *, ledger: Path | None, force: bool, follow: bool, **options: Any
 ) -> ExitCode:
-    """Read logs into a lake, and say what became of them. An interrupted reading continues when it is repeated.
+    """Read logs into a lake, and report what was added. An interrupted reading continues when it is repeated.
 
     ledger, force: the file for the ledger, and whether it may be overwritten. follow: wait for more as the logs grow.
     options: those of `api.LakeReading`.
@@ -40,7 +40,7 @@ def read_into_lake(
         report(reading.ledger)
     sys.stderr.write(f"lake {reading.location}: {_summary(reading)}\n")
     if reading.error is not None:
-        complain(f"the lake's ledger does not have this: {reading.error}")
+        complain(f"the lake's ledger does not record this: {reading.error}")
         return ExitCode.DAMAGED
     if signals.received is None and reading.already and not reading.ledger.files:
         return ExitCode.ALL_READ
@@ -53,10 +53,10 @@ def _summary(reading: LakeReading) -> str:
     logs = reading.logs
     parts = [f"{counted(sum(log.added for log in logs), 'connection')} added"]
     duplicates, left_out = sum(log.duplicates for log in logs), sum(log.left_out for log in logs)
-    parts += [f"{duplicates:,} it had already"] if duplicates else []
+    parts += [f"{duplicates:,} already stored"] if duplicates else []
     parts += [f"{left_out:,} left out"] if left_out else []
     context = [event for event in (PROCESS_CREATION, DNS_QUERY) if reading.added[event.table]]
     parts += [counted_rows(reading.added[event.table], event.rows) for event in context]
     count = len(reading.already)
-    parts += [f"{counted(count, 'log')} that it had already not read again"] if count else []
+    parts += [f"{counted(count, 'log')} already stored and not read again"] if count else []
     return ", ".join(parts)

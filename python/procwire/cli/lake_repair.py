@@ -1,4 +1,4 @@
-"""`procwire lake repair`: set aside what is damaged, once somebody has agreed to it."""
+"""`procwire lake repair`: set damaged parts aside, after confirmation."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def repair(
     if not done:
         sys.stderr.write(f"lake {found}: nothing to repair\n")
     if any(table.files or table.unnamed for table in done):
-        # A log counts as read, whatever became of its rows; but not as read with a selection.
+        # A log still counts as read after its rows are lost, but not as read with a selection.
         sys.stderr.write("to add lost rows again from a log: procwire read LOG --where true --to lake\n")
     return ExitCode.ALL_READ
 
 
 def _agreed() -> bool:
-    """Ask whether to do it. Raises UsageError where nobody can answer."""
+    """Ask for confirmation. Raises UsageError if nobody can answer."""
     check_terminal("--yes to repair the lake, or --dry-run to see how")
     return confirmed("Repair it so?")
 

@@ -1,4 +1,4 @@
-"""Where results go: stdout, or a file that appears under its name only when it is whole."""
+"""The output of results: stdout, or a file that appears under its name once it is complete."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Output:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        """Close. What was not committed is removed; the message says so if no other message does."""
+        """Close. A file that was not committed is removed; a message says so unless another message does."""
         if self._file is None:
             return
         self._file.close()
@@ -50,7 +50,7 @@ class Output:
             complain(f"interrupted: {self._file.path} was not written")
 
     def commit(self) -> None:
-        """Flush, and give a file its name: everything is written."""
+        """Flush, and rename a complete file to its name."""
         if self._file is None:
             self.stream.flush()
         else:
@@ -58,7 +58,7 @@ class Output:
         self._is_done = True
 
     def keep_partial(self) -> None:
-        """Keep an incomplete file under a name that says so, and name it on stderr: the writing was interrupted."""
+        """Keep an incomplete file under a name that says so, and print that name on stderr."""
         if self._file is None:
             self.stream.flush()
         elif (name := self._file.keep_partial()) is not None:
@@ -71,7 +71,7 @@ def _is_terminal(file: OutputFile | None) -> bool:
 
 
 class _WholeWrites(io.RawIOBase):
-    """A raw stream that writes all it is given: by itself one may stop short, at a signal for one."""
+    """Write everything to a raw stream, which by itself may write only a part, for example at a signal."""
 
     def __init__(self, raw: io.RawIOBase) -> None:
         self._raw = raw

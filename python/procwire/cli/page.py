@@ -1,4 +1,4 @@
-"""Pages of text on stdout: lines, and listings in which what is told of a line of a file stands beside its number."""
+"""Pages of text on stdout: lines, and listings of texts about a file, each beside its line number."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Page"]
 
 
 class Page:
-    """Writes to stdout; strong lines are bold on a terminal that shows it."""
+    """Write to stdout; strong lines are bold on a terminal that supports it."""
 
     def __init__(self) -> None:
         from procwire.sinks import layout
@@ -29,17 +29,17 @@ class Page:
         """Write a line."""
         from procwire.plain import plain
 
-        # Files and logs hold other people's text, and a terminal obeys control characters.
+        # Files and logs hold untrusted text, and terminals execute control characters.
         start, end = self._bold if strong else ("", "")
         styled(sys.stdout).write(f"{start}{plain(text)}{end}\n")
 
     def lines(self, texts: Iterable[str]) -> None:
-        """Write several."""
+        """Write several lines."""
         for text in texts:
             self.line(text)
 
     def listing(self, lines: Iterable[Line]) -> None:
-        """Write lines with the numbers that they tell of on their left."""
+        """Write lines with their line numbers on the left."""
         lines = list(lines)
         width = max((len(str(line.number)) for line in lines if line.number), default=0)
         for line in lines:

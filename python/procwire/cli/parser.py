@@ -23,14 +23,14 @@ __all__ = ["Group", "Option", "Verb", "argument", "flag", "meant", "number", "op
 
 _HELP_COLUMN = 26
 _MOST_COLUMNS = 100
-# Of a number; far beyond what any option takes, and quick to read.
+# The most digits of a number: far beyond what any option accepts, and quick to parse.
 _MOST_DIGITS = 19
 
 
 class Option:
-    """Describe an option or an argument: how it is written, and what argparse is to do with it.
+    """Describe an option or an argument: how it is written, and how argparse parses it.
 
-    flags: `--output`, `-o`; empty for an argument. parameter: the name under which the verb's function takes the value.
+    flags: `--output`, `-o`; empty for an argument. parameter: the parameter of the verb's function for the value.
     hidden: it is a former spelling of another one with this parameter: neither help nor completion shows it.
     """
 
@@ -76,18 +76,18 @@ class Option:
 
     @property
     def dest(self) -> str:
-        """Return the name under which argparse keeps the value: a former spelling has its own."""
+        """Return the name under which argparse stores the value: a former spelling has its own."""
         return f"{self.parameter}-hidden" if self.hidden else self.parameter
 
     @property
     def usage(self) -> str:
-        """Return how an argument stands in the line of usage."""
+        """Return an argument's form in the usage line."""
         pattern = {None: "{}", "?": "[{}]", "*": "[{}]...", "+": "{}..."}[self.settings["nargs"]]
         return pattern.format(self.settings["metavar"])
 
     @property
     def from_environment(self) -> Any:
-        """Return the value that the environment gives; None where it gives none."""
+        """Return the value from the environment; None if it has none."""
         text = os.environ.get(self.environment, "") if self.environment else ""
         if not text:
             return None
@@ -103,7 +103,7 @@ class Option:
 def argument(
     name: str, *, metavar: str, help: str, count: str | None = None, type: Callable[[str], Any] = str
 ) -> Option:
-    """Declare an argument, which stands on the command line without a flag.
+    """Declare an argument, which is given without a flag.
 
     count: as argparse's nargs: None for exactly one, "?" for one or none, "*" for any number, "+" for at least one.
     """
@@ -119,7 +119,7 @@ def argument(
 
 
 def flag(*flags: str, help: str, parameter: str | None = None, default: bool = False) -> Option:
-    """Declare an option without a value. Where the default is True, `--no-NAME` turns it off."""
+    """Declare an option without a value. If the default is True, `--no-NAME` turns it off."""
     return Option(
         (*flags, *([f"--no-{flags[0].lstrip('-')}"] if default else [])),
         parameter or _parameter(flags),
@@ -147,10 +147,10 @@ def option(
 ) -> Option:
     """Declare an option with a value.
 
-    type: makes the value of a text, and raises UsageError for an unusable one. choices: the texts that it may be.
-    repeated: several make a list; None without any. bare: the value where none follows. environment: the variable that
-    gives the default, one value for each part between `os.pathsep` if `repeated`. hidden: a former spelling of the
-    argument with this parameter, whose values it adds to.
+    type: converts the text, and raises UsageError for an unusable one. choices: the allowed texts. repeated: several
+    values make a list; None without any. bare: the value if none follows. environment: the variable with the default,
+    with one value for each part between `os.pathsep` if `repeated`. hidden: a former spelling of the argument with this
+    parameter, to whose values it adds.
     """
     return Option(
         flags,
@@ -173,8 +173,8 @@ def option(
 class Group:
     """Describe options that a verb's function takes as one object.
 
-    parameter: the name under which it takes the object. kind: "MODULE.NAME" of its class in `procwire.cli`, imported
-    when the verb runs; takes the values by name.
+    parameter: the function's parameter for the object. kind: "MODULE.NAME" of its class in `procwire.cli`, imported
+    when the verb runs; it takes the values by name.
     """
 
     __slots__ = ("kind", "options", "parameter")
@@ -185,21 +185,21 @@ class Group:
         self.options = tuple(options)
 
     def made(self, values: dict[str, Any]) -> Any:
-        """Return the object of the group's values, which are removed from `values`."""
+        """Return the object with the group's values, which are removed from `values`."""
         return _imported(self.kind)(**{name: values.pop(name) for name in self.parameters})
 
     @property
     def parameters(self) -> list[str]:
-        """Return the names under which the class takes the values."""
+        """Return the names of the class's parameters."""
         return list(dict.fromkeys(each.parameter for each in self.options))
 
 
 class Verb:
-    """Describe a verb: what runs it, what it does, and how the command line gives it its values.
+    """Describe a verb: its function, its help, and its options and arguments.
 
-    function: "MODULE.NAME" in `procwire.cli`, imported when the verb runs; takes the values by name, and returns the
-    exit code. epilog: examples and exit codes, printed as they stand. groups: of options, which the function takes as
-    one object each.
+    function: "MODULE.NAME" in `procwire.cli`, imported when the verb runs; it takes the values by name, and returns the
+    exit code. epilog: examples and exit codes, printed verbatim. groups: groups of options, each of which the function
+    takes as one object.
     """
 
     __slots__ = ("description", "epilog", "function", "groups", "options")
@@ -220,7 +220,7 @@ class Verb:
 
     @property
     def parameters(self) -> list[str]:
-        """Return the names under which the function takes the values: of single options, then of groups."""
+        """Return the names of the function's parameters: for single options, then for groups."""
         grouped = {name for group in self.groups for name in group.parameters}
         single = dict.fromkeys(each.parameter for each in self.options if each.parameter not in grouped)
         return [*single, *(group.parameter for group in self.groups)]
@@ -231,11 +231,11 @@ class Verb:
         return found
 
     def parse(self, program: str, words: Sequence[str]) -> dict[str, Any]:
-        """Parse the words behind the verb. Raises UsageError for what cannot be used."""
+        """Parse the words after the verb. Raises UsageError for wrong ones."""
         found = vars(self._parser(program).parse_args(_in_order(program, self.options, words)))
         values: dict[str, Any] = {}
         for each in self.options:
-            # None, as where an option is not given.
+            # None, as for an option that is not given.
             value = each.from_environment if found[each.dest] in (None, []) else found[each.dest]
             if each.hidden:
                 value = [*(values[each.parameter] or ()), *(value or ())] or None
@@ -280,7 +280,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Formats help as wide as the terminal, and the description in paragraphs."""
+    """Format help as wide as the terminal, and the description in paragraphs."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=_HELP_COLUMN, width=min(_columns(), _MOST_COLUMNS))
@@ -294,7 +294,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         return "\n\n".join(textwrap.fill(" ".join(each.split()), width) for each in paragraphs)
 
     def _expand_help(self, action: argparse.Action) -> str:
-        # No text of ours has placeholders; some have percent signs.
+        # Our texts have no placeholders, but some have percent signs.
         return action.help or ""
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
@@ -315,7 +315,7 @@ def _columns() -> int:
 
 
 class _Switch(argparse.Action):
-    """Sets True, or False by the `--no-` form."""
+    """Set True, or False by the `--no-` form."""
 
     def __call__(
         self,
@@ -329,7 +329,7 @@ class _Switch(argparse.Action):
 
 
 def _imported(name: str) -> Any:
-    """Import what is called "MODULE.NAME" in `procwire.cli`."""
+    """Return the object called "MODULE.NAME" in `procwire.cli`."""
     from importlib import import_module
 
     module, _, found = name.partition(".")
@@ -350,7 +350,7 @@ def _among(choices: Sequence[str]) -> Callable[[str], str]:
 
 
 def _naming(name: str, make: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Return `make` with the name of its option in front of its errors."""
+    """Return `make` with its errors prefixed by the name of its option."""
 
     def named(text: str) -> Any:
         try:
@@ -364,8 +364,8 @@ def _naming(name: str, make: Callable[[str], Any]) -> Callable[[str], Any]:
 def _in_order(program: str, options: Sequence[Option], words: Sequence[str]) -> list[str]:
     """Return the words with the options first, each with its value in one word, then the arguments.
 
-    So an option may stand anywhere, and a value may begin with a dash. Raises UsageError for an unknown option, one
-    without its value, and one that is given twice and cannot be.
+    So an option may be anywhere, and a value may begin with a dash. Raises UsageError for an unknown option, an option
+    without its value, and a repeated option that must not be.
     """
     by_flag = {name: each for each in options for name in each.flags}
     first: dict[Option, str] = {}
@@ -404,7 +404,7 @@ def _option(program: str, by_flag: Mapping[str, Option], word: str, rest: list[s
     if not is_attached:
         following = rest.pop() if rest and (option.bare is None or not rest[-1].startswith("-")) else option.bare
         if following is None:
-            raise UsageError(f"{name}: found no value, expected {option.settings['metavar'] or 'one'} behind it")
+            raise UsageError(f"{name}: found no value, expected {option.settings['metavar'] or 'one'} after it")
         value = following
     return option, f"{name}={value}"
 
@@ -415,7 +415,7 @@ def _split(word: str) -> tuple[str, bool, str]:
 
 
 def meant(text: str, known: Iterable[str]) -> str:
-    """Return a question after the known word that is most like this one; an empty text where none is."""
+    """Return ` (did you mean ...?)` with the most similar known word; an empty text if none is similar."""
     import difflib
 
     close = difflib.get_close_matches(text, list(known), n=1)
@@ -435,7 +435,7 @@ def output_path(text: str) -> Path | None:
 
 
 def number(least: int, most: int | None = None) -> Callable[[str], int]:
-    """Return a function that makes a text a whole number from `least` to `most`, or unbounded where that is None."""
+    """Return a function that parses a whole number from `least` to `most`, or without upper bound if that is None."""
     expected = f"a whole number from {least} {'on' if most is None else f'to {most}'}"
 
     def make(text: str) -> int:

@@ -1,4 +1,4 @@
-"""Progress of a reading or a question on stderr, once it takes longer than a second."""
+"""Progress of a reading or a query on stderr, once it takes longer than a second."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PATIENCE_S = 1.0
 
 
 class ProgressLine:
-    """A line with how far it is, of bytes also their rate, and the time left; it vanishes at the end."""
+    """Show a line with the progress, for bytes also the rate, and the time left; it vanishes at the end."""
 
     def __init__(self, unit: Unit = "bytes") -> None:
         self._unit = unit
@@ -37,7 +37,7 @@ class ProgressLine:
             self._shown[0].stop()
 
     def update(self, done: int, total: int | None) -> None:
-        """Show where it stands."""
+        """Show the current progress."""
         if self._shown is None and time.monotonic() - self._since_s > _PATIENCE_S:
             self._shown = _start(self._unit)
         if self._shown is not None:
@@ -47,7 +47,7 @@ class ProgressLine:
 
 @contextmanager
 def shown_progress(hidden: bool, unit: Unit = "bytes") -> Iterator[OnProgress | None]:
-    """What to tell the progress to; None where it is hidden (rows that scroll past show enough) or stderr is a file."""
+    """Return a function to report progress to; None if it is hidden (scrolling rows are enough) or stderr is a file."""
     if hidden or not sys.stderr.isatty():
         yield None
         return
@@ -56,7 +56,7 @@ def shown_progress(hidden: bool, unit: Unit = "bytes") -> Iterator[OnProgress | 
 
 
 def query_progress(unit: Unit) -> AbstractContextManager[OnProgress | None]:
-    """Show how far the reading for a query, or the query, is: the `query.protocol.Progress` of the command line."""
+    """Show the progress of reading for a query, or of the query: the command line's `query.protocol.Progress`."""
     return shown_progress(hidden=False, unit=unit)
 
 

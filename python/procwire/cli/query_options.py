@@ -1,4 +1,4 @@
-"""The options that say what is queried, and what they stand for."""
+"""The options that say what is queried, and their values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from procwire.choices import EngineName
 from procwire.cli.unpacking import unpack_limits
 from procwire.errors import UsageError
 from procwire.units import point_in_time, seconds, size_bytes
@@ -15,12 +14,13 @@ from procwire.units import point_in_time, seconds, size_bytes
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from procwire.choices import EngineName
     from procwire.query import QuerySource
     from procwire.query.protocol import Engine as QueryEngine
 
 __all__ = ["OPTION_NAMES", "QueryOptions", "period"]
 
-# With less no query begins; a number alone is bytes, and most likely meant GiB.
+# With less, no query can start; a number without unit is bytes, but most likely GiB was meant.
 _LEAST_MEMORY_BYTES = 16 << 20
 OPTION_NAMES = {
     "logs": "logs",
@@ -30,7 +30,7 @@ OPTION_NAMES = {
     "unpack": "--unpack-limits",
     "since": "--since",
 }
-"""What the command line calls the attributes of `QuerySource`."""
+"""The command line's names of `QuerySource`'s attributes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class QueryOptions:
     unpack: str | None = None
 
     def source(self) -> QuerySource:
-        """Return what they stand for. Raises UsageError for a text that cannot be read."""
+        """Return the source that they describe. Raises UsageError for a text that cannot be parsed."""
         from procwire.query import QuerySource
 
         memory_bytes = None if self.memory is None else size_bytes(self.memory)
@@ -83,7 +83,7 @@ class QueryOptions:
 
 
 def period(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
-    """Return what --since and --until stand for. Raises UsageError for an unreadable time, and for an empty period."""
+    """Return the times of --since and --until. Raises UsageError for an unreadable time, and for an empty period."""
     from procwire.period import check_period
 
     start, end = point_in_time(since), point_in_time(until)

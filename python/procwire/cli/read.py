@@ -1,11 +1,12 @@
-"""`procwire read`: any log to the table of network connections, in any format."""
+"""`procwire read`: read logs of any kind as a table of network connections, and write it in any format."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from procwire.cli.exits import ExitCode
+from procwire.cli import collecting
+from procwire.cli.exits import ExitCode, complain
 from procwire.cli.progress import shown_progress
 from procwire.cli.reading import exit_code, report, written
 from procwire.cli.unpacking import unpack_limits
@@ -45,6 +46,7 @@ def read(
     strict_sysmon: bool = False,
     lake: str | None = None,
     event: str | None = None,
+    map_: Path | None = None,
     unpack: str | None = None,
 ) -> ExitCode:
     """Run `procwire read`, whose options and help are in `verbs`; return its exit code."""
@@ -53,15 +55,20 @@ def read(
         raise UsageError(f"found --lake with --to {to}, expected one of them")
     into_lake = to == "lake" or lake is not None
     if into_lake:
-        # It has whole events, and each log from its beginning to its end.
+        # The lake stores complete events, of complete logs.
         changed = None if names == "ossem" else names
         unfit = {"-o": output, "--columns": columns, "--sort": sort, "--limit": limit, "--since": since,
-                 "--until": until, "--keep": keep or None, "--names": changed, "--event": event}  # fmt: skip
+                 "--until": until, "--keep": keep or None, "--names": changed, "--event": event,
+                 "--map": map_}  # fmt: skip
         for option in (option for option, value in unfit.items() if value is not None):
             raise UsageError(f"found {option} with the lake, expected none: it keeps whole events, of whole logs")
     _check(columns, sort, to, output, config, follow=follow, rules=keep or lenient or strict_sysmon)
-    check_targets([("-o", output), ("--ledger", ledger)], [*paths, *([config] if config else [])], force=force)
+    check_targets(
+        [("-o", output), ("--ledger", ledger)], [*paths, *(file for file in (config, map_) if file)], force=force
+    )
     limits = unpack_limits(unpack)
+    if follow:
+        _tell_awaited(paths)
     if into_lake:
         from procwire.cli.lake_reading import read_into_lake
 
@@ -79,13 +86,14 @@ def read(
     rows = LogRows(
         paths, way=way, names=names, columns=listed(columns), where=where, sort=listed(sort), limit=limit, since=start,
         until=end, format=source_format, recover=recover, follow=follow, config=config, lenient=lenient,
-        strict=strict_sysmon, keep=keep, event=event or CONNECTION, unpack=limits,
+        strict=strict_sysmon, keep=keep, event=event or CONNECTION, unpack=limits, mapping=map_,
     )  # fmt: skip
     with (
         written(rows.ledger, ledger, force=force),
         Output(output, force=force, in_place=follow, inputs=paths) as out,
     ):
         export = Export(rows, way, out.stream, out.terminal)
+        collecting.imported()
         hidden = follow or out.terminal is not None
         with Signals() as signals, shown_progress(hidden) as on_progress, signals.ended():
             export.write(on_progress=on_progress, held=signals.held, flush=follow)
@@ -96,6 +104,14 @@ def read(
             out.commit()
     report(rows.ledger)
     return exit_code(rows.ledger, signals.received)
+
+
+def _tell_awaited(paths: list[str]) -> None:
+    """Say on stderr which logs do not exist, and are waited for: their names may be mistyped."""
+    from procwire.sources.inputs import missing_paths, name_of
+
+    for path in missing_paths(paths):
+        complain(f"{name_of(path)} does not exist: waiting for it to appear, until Ctrl-C")
 
 
 def _check(

@@ -1,4 +1,4 @@
-"""The account of a reading, for every verb that reads logs."""
+"""The report of a reading, for every verb that reads logs."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ __all__ = ["account", "exit_code", "report", "written"]
 
 
 def account(ledger: Ledger) -> ExitCode:
-    """Tell on stderr what was read, and what was not."""
+    """Report on stderr what was read, and what was not; return the exit code."""
     report(ledger)
     return exit_code(ledger, None)
 
 
 def report(ledger: Ledger) -> None:
-    """The account of the reading, on stderr."""
+    """Print the ledger's summary on stderr."""
     from procwire.plain import plain
 
     sys.stderr.write(plain(ledger.summary()) + "\n")
 
 
 def exit_code(ledger: Ledger, signal_number: int | None) -> ExitCode:
-    """How a reading ended."""
+    """Return the exit code of a reading."""
     if signal_number is not None:
         return ExitCode(128 + signal_number)
     if ledger.nothing_read:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procwire.cli.exits import ExitCode, complain
+from procwire.cli.named_files import named_files
 from procwire.cli.ways import listed
 from procwire.errors import UsageError
 from procwire.plain import plain
@@ -59,6 +60,7 @@ def record(
     ledger: Path | None = None,
     force: bool = False,
     detect: list[Path] | None = None,
+    list_: list[str] | None = None,
     level: Level | None = None,
     status: bool = False,
 ) -> ExitCode:
@@ -99,6 +101,7 @@ def record(
         keep=keep,
         buffer_mb=buffer_mb,
         ledger=ledger,
+        lists=named_files("--list", list_),
         force=force,
         detect=detect or (),
         level=level,

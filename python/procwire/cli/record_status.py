@@ -1,9 +1,8 @@
-"""`procwire record --status`: what records on this machine, or what could."""
+"""Print what records on this machine, or what could: `procwire record --status`."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from typing import Any
 
@@ -80,17 +79,18 @@ def _lost(output: dict[str, Any]) -> str:
 
 
 def _prospects() -> str:
-    from procwire.sources.kernel import cgroup2_folder, has_btf, lacking_rights, missing_capabilities
+    from procwire.recorder.status import prospects
+    from procwire.sources.kernel import lacking_rights
 
-    missing = missing_capabilities()
-    folder = cgroup2_folder()
+    found = prospects()
+    missing = found.missing_capabilities
     return "\n".join(
         [
             "nothing records on this machine; the eBPF sensor needs:",
-            f"  Linux 5.15 or later:    {os.uname().release}",
+            f"  Linux 5.15 or later:    {found.kernel_release}",
             f"  privileges:             {f'no: {lacking_rights(missing)}' if missing else 'yes'}",
-            f"  the kernel's types:     {'yes' if has_btf() else 'no: there is no /sys/kernel/btf/vmlinux'}",
-            f"  control groups, v2:     {folder or 'no: cgroup2 is not mounted'}",
+            f"  the kernel's types:     {'yes' if found.has_btf else 'no: there is no /sys/kernel/btf/vmlinux'}",
+            f"  control groups, v2:     {found.cgroup_folder or 'no: cgroup2 is not mounted'}",
             "the poll sensor needs nothing, and sees less: procwire record --all --sensor poll",
         ]
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from procwire.cli.exits import ExitCode
+from procwire.cli.named_files import named_files
 from procwire.cli.progress import query_progress
 from procwire.cli.query_options import OPTION_NAMES, QueryOptions
 from procwire.cli.reading import report as report_reading
@@ -19,17 +20,20 @@ from procwire.signals import Signals
 from procwire.words import counted
 
 if TYPE_CHECKING:
+    from procwire.sigma import RuleSet
     from procwire.sigma.analysis.check import CheckReport, Status, Verdict
 
 __all__ = ["CheckFormat", "check"]
 
 CheckFormat = Literal["text", "ndjson"]
 _STATUSES: tuple[Status, ...] = ("matches", "runs", "cannot match", "filtered", "not run", "not ours")
+_HIDDEN: tuple[Status, ...] = ("not ours", "no rule")
 
 
 def check(
     rules: Path,
     config: Path | None = None,
+    list_: list[str] | None = None,
     sql: bool = False,
     all_: bool = False,
     to: CheckFormat = "text",
@@ -37,22 +41,25 @@ def check(
     options: QueryOptions,
 ) -> ExitCode:
     """Run `procwire sigma check`, whose options and help are in `verbs`; return its exit code."""
+    from procwire.sigma import load
+
+    loaded = load([rules], lists=named_files("--list", list_))
     if sql:
-        return _show_sql(rules, to)
+        return _show_sql(loaded, to)
     with Signals() as signals, signals.ended():
-        return _check(rules, options, config, signals, show_all=all_, to=to)
+        return _check(loaded, options, config, signals, show_all=all_, to=to)
     return ExitCode(128 + (signals.received or 0))
 
 
 def _check(
-    path: Path, options: QueryOptions, config: Path | None, signals: Signals, *, show_all: bool, to: CheckFormat
+    rules: RuleSet, options: QueryOptions, config: Path | None, signals: Signals, *, show_all: bool, to: CheckFormat
 ) -> ExitCode:
     from procwire.query import open_source
-    from procwire.sigma import check, load
+    from procwire.sigma import check
     from procwire.sysmon.parse import load as load_configuration
 
     configuration = load_configuration(config, lenient=True) if config else None
-    rules, damaged = load([path]), False
+    damaged = False
     if options.logs or options.lake is not None:
         with open_source(options.source(), progress=query_progress, names=OPTION_NAMES) as source:
             signals.check()
@@ -64,8 +71,8 @@ def _check(
             report = source.work(partial(check, rules, connection=source.connection, configuration=configuration))
     else:
         report = check(rules, configuration=configuration)
-    _write((verdict for verdict in report.verdicts if show_all or verdict.status != "not ours"), to)
-    _summarize(report)
+    _write((verdict for verdict in report.verdicts if show_all or verdict.status not in _HIDDEN), to)
+    _summarize(report, rules)
     if not report.is_sound:
         return ExitCode.INVALID
     return ExitCode.DAMAGED if damaged else ExitCode.VALID
@@ -76,7 +83,8 @@ def _write(verdicts: Iterable[Verdict], to: CheckFormat) -> None:
         if to == "ndjson":
             sys.stdout.write(json.dumps(asdict(verdict)) + "\n")
         else:
-            sys.stdout.write(plain(f"{verdict.path}:{verdict.line or 1}: {_text(verdict)}") + "\n")
+            for text in (_text(verdict), *(f"warning: {one}" for one in verdict.warnings)):
+                sys.stdout.write(plain(f"{verdict.path}:{verdict.line or 1}: {text}") + "\n")
     sys.stdout.flush()
 
 
@@ -85,17 +93,21 @@ def _text(verdict: Verdict) -> str:
     return ": ".join(part for part in (verdict.status, verdict.title, matches, verdict.reason) if part)
 
 
-def _summarize(report: CheckReport) -> None:
+def _summarize(report: CheckReport, rules: RuleSet) -> None:
     counts = report.counts
     parts = [f"{counts[status]:,} {'run' if status == 'runs' else status}" for status in _STATUSES if counts[status]]
-    sys.stderr.write(f"{counted(len(report.verdicts), 'rule')}: {', '.join(parts) or 'none'}\n")
+    text = f"{counted(len(report.verdicts) - counts['no rule'], 'rule')}: {', '.join(parts) or 'none'}"
+    if doubtful := sum(bool(verdict.warnings) for verdict in report.verdicts):
+        text += f"; {doubtful:,} with warnings"
+    if others := counts["no rule"]:
+        text += f"; {counted(others, 'YAML document')} without a rule (--all)"
+    if rules.unused_lists:
+        text += f"; no rule asks for the list {', '.join(rules.unused_lists)}"
+    sys.stderr.write(plain(text) + "\n")
 
 
-def _show_sql(path: Path, to: CheckFormat) -> ExitCode:
-    """Write each rule's SQL, as a query over the view that has its columns."""
-    from procwire.sigma import load
-
-    rules = load([path])
+def _show_sql(rules: RuleSet, to: CheckFormat) -> ExitCode:
+    """Print each rule's SQL, as a query over the view that has its columns."""
     for rule in rules.rules:
         query = rule.query
         if to == "ndjson":

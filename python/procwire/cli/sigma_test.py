@@ -1,4 +1,4 @@
-"""`procwire sigma test`: do Sigma rules match the examples that stand beside them, and only those?"""
+"""`procwire sigma test`: do Sigma rules match the examples beside them, and only those?"""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from procwire.cli.exits import ExitCode
+from procwire.cli.named_files import named_files
 from procwire.plain import plain
 
 if TYPE_CHECKING:
@@ -20,12 +21,13 @@ __all__ = ["run_examples"]
 def run_examples(
     rules: Path,
     events: Path | None = None,
+    list_: list[str] | None = None,
     to: Literal["text", "ndjson"] = "text",
 ) -> ExitCode:
     """Run `procwire sigma test`, whose options and help are in `verbs`; return its exit code."""
     from procwire.sigma import test
 
-    report = test(rules, examples=events)
+    report = test(rules, examples=events, lists=named_files("--list", list_))
     for outcome in report.outcomes:
         _write(outcome, to)
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""`procwire sql`: any question to the lake, or to logs, in SQL."""
+"""`procwire sql`: query the lake, or logs, in SQL."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def sql(
     check_targets([("-o", output)], [*(options.logs or ()), *([file] if file else [])], force=force)
     from procwire.query import open_source
 
-    # Before anything is read: what is mistyped must not cost the reading.
+    # Before anything is read: a typing error must not cost the reading.
     text = _query(query, file)
     source = open_source(options.source(), progress=query_progress, names=OPTION_NAMES)
     with Signals() as signals, signals.ended(), source as opened:
@@ -82,7 +82,7 @@ def _answer(
     *,
     force: bool,
 ) -> None:
-    """Run the query, write its rows, and say on stderr how many they are."""
+    """Run the query, write its rows, and print their number on stderr."""
     from procwire.cli.output import Output
     from procwire.query import ExportableRows, FirstRows
     from procwire.sinks import open_sink, write_all

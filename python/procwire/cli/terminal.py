@@ -1,4 +1,4 @@
-"""Text on a terminal: whatever is written, nothing in it is obeyed."""
+"""Safe text on a terminal: nothing that is written is executed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["guard_terminals", "styled"]
 
 
 class _Guarded:
-    """A terminal's stream of text; what it would obey is replaced. All but writing is the stream's own."""
+    """Wrap a terminal's text stream, and replace characters that it would execute when writing."""
 
     def __init__(self, stream: TextIO) -> None:
         self.styled = stream
@@ -34,15 +34,15 @@ class _Guarded:
 
 
 def guard_terminals() -> None:
-    """Make stdout and stderr safe where they are terminals: messages, names of files, titles, tracebacks.
+    """Make stdout and stderr safe if they are terminals, for messages, names of files, titles, tracebacks.
 
-    Rows go past it, as bytes: their sinks know what of a format can be escaped.
+    Rows bypass it as bytes: their sinks know what a format can escape.
     """
     sys.stdout, sys.stderr = _guarded(sys.stdout), _guarded(sys.stderr)
 
 
 def styled(stream: TextIO) -> TextIO:
-    """Return the terminal behind a guard, for text of our own that has a style; any other stream as it is."""
+    """Return the terminal behind a guard, for our own styled text; return any other stream unchanged."""
     behind: TextIO = getattr(stream, "styled", stream)
     return behind
 

@@ -16,9 +16,9 @@ _NAMES = ("ratio", "size", "members", "nesting")
 
 
 def unpack_limits(text: str | None) -> UnpackLimits:
-    """The limits that a text such as `size=200GiB,members=1000000` sets; the others stay what they are.
+    """Return the limits with those that a text such as `size=200GiB,members=1000000` sets; the others are the defaults.
 
-    Raises UsageError for another text.
+    Raises UsageError for other texts.
     """
     from procwire.sources.limits import UnpackLimits
 

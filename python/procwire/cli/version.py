@@ -1,4 +1,4 @@
-"""What `procwire --version` prints."""
+"""The output of `procwire --version`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where rows go: the formats, and the columns that are asked for."""
+"""The requested formats and columns of results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["columns_among", "listed", "rows_way", "way_of"]
 
 
 def way_of(to: str | None, path: Path | None) -> str:
-    """Return the format asked for, else that of the file's name; on a terminal a table.
+    """Return the requested format, else that of the file's suffix, else `table` on a terminal.
 
     Raises UsageError for a file with an unknown suffix.
     """
@@ -33,12 +33,12 @@ def rows_way(to: str | None, path: Path | None) -> str:
 
 
 def listed(text: str | None) -> list[str] | None:
-    """What stands between commas; None without a text."""
+    """Return the parts of a comma-separated text; None for None."""
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
 
 
 def columns_among(text: str, known: Sequence[str]) -> list[str]:
-    """The columns that `--columns` names, each once. Raises UsageError for an unknown one, or if there is none."""
+    """Return the columns in `--columns`, without repetitions. Raises UsageError for an unknown one, or if none."""
     names = list(dict.fromkeys(listed(text) or ()))
     unknown = [name for name in names if name not in known]
     if unknown or not names:

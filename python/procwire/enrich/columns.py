@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
@@ -35,6 +35,18 @@ class Distinct:
             encoded = values.dictionary_encode()
             values, self._indices = encoded.dictionary, encoded.indices
         self.values: list[object] = values.to_pylist()
+
+    def first_rows(self, others: pa.Array) -> Callable[[int], object]:
+        """Return what another column has in the first row of each of `values`, by its index."""
+        rows: dict[int, object] = {}
+
+        def first(index: int) -> object:
+            if not rows:
+                indices = range(len(others)) if self._indices is None else self._indices.to_pylist()
+                rows.update(zip(reversed(indices), reversed(others.to_pylist()), strict=True))
+            return rows[index]
+
+        return first
 
     def spread(self, answers: Sequence[object], kind: pa.DataType) -> pa.Array:
         """Return an answer for each row, from one for each of `values` in order; null where the row has no value."""

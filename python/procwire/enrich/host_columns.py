@@ -13,7 +13,7 @@ from procwire.enrich.columns import Distinct, column, replaced
 
 __all__ = ["filled"]
 
-Found = Callable[[Sequence[str | None]], list[Named]]
+Found = Callable[[Sequence[str | None], Callable[[int], object]], list[Named]]
 
 
 def filled(batch: pa.RecordBatch, namespace: int | None, found: Found) -> pa.RecordBatch:
@@ -56,7 +56,7 @@ def _side(batch: pa.RecordBatch, side: str, own_end: pa.Array | None, found: Fou
     if own_end is not None:
         own = pc.fill_null(pc.and_(own_end, _can_be_own(unnamed)), False)
         asked = pc.if_else(own, LOOPBACK, unnamed)
-    names, origins = _names(asked, found)
+    names, origins = _names(asked, column(batch, "user_id"), found)
     if unnamed is not addresses:
         names = pc.coalesce(given, names)
         origins = pc.coalesce(column(batch, f"{side}_host_name_origin"), origins)
@@ -64,10 +64,10 @@ def _side(batch: pa.RecordBatch, side: str, own_end: pa.Array | None, found: Fou
     return replaced(batch, f"{side}_host_name_origin", origins)
 
 
-def _names(addresses: pa.Array, found: Found) -> tuple[pa.Array, pa.Array]:
-    """Return the names of the addresses, and their origins."""
+def _names(addresses: pa.Array, users: pa.Array, found: Found) -> tuple[pa.Array, pa.Array]:
+    """Return the names of the addresses, and their origins; they are looked up for the users."""
     distinct = Distinct(addresses)
-    named = found(cast("list[str | None]", distinct.values))
+    named = found(cast("list[str | None]", distinct.values), distinct.first_rows(users))
     names, origins = [name for name, _ in named], [origin for _, origin in named]
     return distinct.spread(names, pa.string()), distinct.spread(origins, pa.string())
 

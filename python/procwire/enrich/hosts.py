@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procwire.enrich.addresses import LOOPBACK, Addresses, Named, OwnAddresses, can_be_asked, can_be_own
-from procwire.enrich.lookups import Answer, Lookups
+from procwire.enrich.lookups import Answer, HolderOf, Lookups
 from procwire.enrich.reverse import ReverseLookup
 from procwire.files.watching import Watched
 
@@ -59,9 +59,13 @@ class HostNames:
 
         return host_columns.filled(batch, self.namespace, self._found)
 
-    def named(self, address: str, *, is_own: bool = False) -> Named:
-        """Return the name of one address, by the same rules; is_own: it is this machine's end in another namespace."""
-        return self._found([LOOPBACK if is_own and can_be_own(address) else address])[0]
+    def named(self, address: str, *, is_own: bool = False, holder: int | None = None) -> Named:
+        """Return the name of one address, by the rules for batches.
+
+        is_own: it is this machine's end in another namespace. holder: the user whose connection needs the name.
+        """
+        asked = LOOPBACK if is_own and can_be_own(address) else address
+        return self._found([asked], lambda _: holder)[0]
 
     def counters(self) -> Mapping[str, int]:
         """Return counts of reverse look-ups so far.
@@ -83,9 +87,11 @@ class HostNames:
         self._others.close()
         self._own.close()
 
-    def _found(self, addresses: Sequence[str | None]) -> list[Named]:
+    def _found(self, addresses: Sequence[str | None], holder_of: HolderOf = lambda _: None) -> list[Named]:
         known = self._known_now()
-        others = self._others.look_up([None if address in known else address for address in addresses])
+        others = self._others.look_up(
+            [None if address in known else address for address in addresses], holder_of=holder_of
+        )
         return [other or known.get(address, _UNNAMED) for address, other in zip(addresses, others, strict=True)]
 
     def _known_now(self) -> dict[str | None, Named]:

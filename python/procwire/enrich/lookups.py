@@ -8,10 +8,14 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Generic, NamedTuple, TypeVar
 
-__all__ = ["Answer", "Lookups"]
+from procwire.enrich.fair_queue import FairQueue
+
+__all__ = ["Answer", "HolderOf", "Lookups"]
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+HolderOf = Callable[[int], Hashable]
+"""Returns the user who needs the key at an index."""
 
 _FAILURE_KEPT_S = 300.0
 # An expired answer stays valid while it is queried again: better than a name that comes and goes.
@@ -29,7 +33,8 @@ class Lookups(Generic[K, V]):
     """Cache the answers of `resolve`, for use by one thread, which waits only in `look_up` with `wait_s`.
 
     `at_sight` returns what needs no look-up: an answer, or None to query. All is bounded: `threads` (daemonic, started
-    when needed), `waiting_limit` queries under way (more are dropped, and counted), `size` stored answers.
+    when needed), `waiting_limit` queries under way (more are dropped, and counted), `size` stored answers. Queries are
+    shared fairly among the users who need them: threads serve these in turn; the one with most waiting makes place.
     """
 
     def __init__(
@@ -51,7 +56,7 @@ class Lookups(Generic[K, V]):
         self._young: dict[K, tuple[V | None, float]] = {}
         self._old: dict[K, tuple[V | None, float]] = {}
         self._waiting: set[K] = set()
-        self._questions: SimpleQueue[K | None] = SimpleQueue()
+        self._questions: FairQueue[K] = FairQueue()
         self._answers: SimpleQueue[tuple[K, Answer[V] | None]] = SimpleQueue()
         self._threads: list[Thread] = []
         self._closed = False
@@ -64,12 +69,17 @@ class Lookups(Generic[K, V]):
         self.dropped = 0
         """Queries not made because too many were under way."""
 
-    def look_up(self, keys: Sequence[K | None], wait_s: float = 0.0) -> list[V | None]:
-        """Return what is known of each key, else None; query the unknown ones, and await them for `wait_s` in all."""
-        found = self._known(keys)
+    def look_up(
+        self, keys: Sequence[K | None], wait_s: float = 0.0, holder_of: HolderOf = lambda _: None
+    ) -> list[V | None]:
+        """Return what is known of each key, else None; query the unknown ones, and await them for `wait_s` in all.
+
+        holder_of: called for keys that are queried; all are one holder's by default.
+        """
+        found = self._known(keys, holder_of)
         if wait_s > 0 and self.awaits(keys):
             self._await(keys, wait_s)
-            found = self._known(keys)
+            found = self._known(keys, holder_of)
         return found
 
     def awaits(self, keys: Sequence[K | None]) -> bool:
@@ -79,27 +89,26 @@ class Lookups(Generic[K, V]):
     def close(self) -> None:
         """Let each thread end after its current query, without waiting for them."""
         self._closed = True
-        for _ in self._threads:
-            self._questions.put(None)
+        self._questions.close()
 
-    def _known(self, keys: Sequence[K | None]) -> list[V | None]:
+    def _known(self, keys: Sequence[K | None], holder_of: HolderOf) -> list[V | None]:
         while not self._answers.empty():
             self._keep(*self._answers.get())
         now_s = time.monotonic()
         young = self._young
         found: list[V | None] = []
-        for key in keys:
+        for index, key in enumerate(keys):
             if key is None:
                 found.append(None)
                 continue
             entry = young.get(key)
             if entry is None or entry[1] <= now_s:
-                entry = self._renewed(key, now_s)
+                entry = self._renewed(key, now_s, index, holder_of)
                 young = self._young
             found.append(None if entry is None else entry[0])
         return found
 
-    def _renewed(self, key: K, now_s: float) -> tuple[V | None, float] | None:
+    def _renewed(self, key: K, now_s: float, index: int, holder_of: HolderOf) -> tuple[V | None, float] | None:
         """The entry of a key that has none, or an old one, or one that ran out."""
         entry = self._young.get(key) or self._old.get(key)
         if entry is not None and entry[1] + _STALE_S <= now_s:
@@ -107,7 +116,7 @@ class Lookups(Generic[K, V]):
         if entry is None and self._at_sight is not None and (answer := self._at_sight(key)) is not None:
             entry = (answer.value, now_s + answer.kept_s)
         if entry is None or entry[1] <= now_s:
-            self._ask(key)
+            self._ask(key, index, holder_of)
         if entry is not None:
             self._remember(key, entry)
         return entry
@@ -117,15 +126,20 @@ class Lookups(Generic[K, V]):
             self._young, self._old = {}, self._young
         self._young[key] = entry
 
-    def _ask(self, key: K) -> None:
+    def _ask(self, key: K, index: int, holder_of: HolderOf) -> None:
         if self._closed or key in self._waiting:
             return
+        holder = holder_of(index)
         if len(self._waiting) >= self._waiting_limit:
             self.dropped += 1
-            return
+            displaced = self._questions.displace(holder)
+            if displaced is None:
+                return
+            self.asked -= 1
+            self._waiting.discard(displaced)
         self.asked += 1
         self._waiting.add(key)
-        self._questions.put(key)
+        self._questions.put(key, holder)
         if len(self._threads) < min(self._thread_limit, len(self._waiting)):
             thread = Thread(target=self._work, name="procwire-lookup", daemon=True)
             self._threads.append(thread)
@@ -148,7 +162,7 @@ class Lookups(Generic[K, V]):
         self._remember(key, (answer.value, time.monotonic() + answer.kept_s))
 
     def _work(self) -> None:
-        while (key := self._questions.get()) is not None and not self._closed:
+        while (key := self._questions.get()) is not None:
             try:
                 answer = self._resolve(key)
             except Exception:

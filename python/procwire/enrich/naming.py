@@ -39,12 +39,12 @@ class Naming:
         """Return the name of an account; None for a uid without one."""
         return self._users.name(uid)
 
-    def host(self, address: str, is_own: bool) -> tuple[str, str] | None:
+    def host(self, address: str, is_own: bool, holder: int | None = None) -> tuple[str, str] | None:
         """Return the name of an address and its origin, or None.
 
-        is_own: it is this machine's end in another network namespace.
+        is_own: it is this machine's end in another network namespace. holder: the user whose connection needs the name.
         """
-        name, origin = self._hosts.named(address, is_own=is_own)
+        name, origin = self._hosts.named(address, is_own=is_own, holder=holder)
         return None if name is None or origin is None else (name, origin)
 
     def container(self, cgroup: str) -> str | None:

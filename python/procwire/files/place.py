@@ -7,7 +7,6 @@ sticky folder such as /tmp.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import stat
@@ -265,6 +264,8 @@ def _others_write(folder: os.stat_result) -> bool:
 
 def _rename_new(folder: int, old: str, new: str) -> None:
     """Rename without replacing, in one step if the system supports it, otherwise by a second link."""
+    import ctypes
+
     with suppress(AttributeError):
         rename = ctypes.CDLL(None, use_errno=True).renameat2
         if rename(folder, os.fsencode(old), folder, os.fsencode(new), ctypes.c_uint(_RENAME_NOREPLACE)) == 0:

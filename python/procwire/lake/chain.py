@@ -30,6 +30,7 @@ from blake3 import blake3
 
 from procwire.errors import DamageError, LakeError
 from procwire.lake.location import is_remote
+from procwire.retry import attempts
 
 __all__ = [
     "FOLDER",
@@ -244,7 +245,7 @@ class Chain:
         recent: check only the commits that a reader of the table needs: those from the newest checkpoint on. Raises
         OSError.
         """
-        for _ in range(_TRIES):
+        for _ in attempts(_TRIES):
             found = self._examined(recent)
             # Expired commits may have been deleted meanwhile.
             if not found.missing:

@@ -37,6 +37,7 @@ from procwire.lake.digests import UpToError, copied, digest_of
 from procwire.lake.lake import Lake
 from procwire.lake.readings import Reading
 from procwire.ledger import Ledger
+from procwire.retry import attempts
 from procwire.sources import read_events
 from procwire.sources.inputs import STDIN, Input, TableError
 from procwire.sources.limits import UnpackLimits
@@ -336,7 +337,7 @@ class Ingest:
 
     def _append_to(self, name: str, pending: Sequence[_Part]) -> None:
         lake = self._lake.beside(name, create=True) or self._lake
-        for _ in range(_TRIES):
+        for _ in attempts(_TRIES):
             if self._appended(lake, pending):
                 return
         raise LakeError(f"{lake.location}: gave up after {_TRIES:,} conflicting commits of other readers")

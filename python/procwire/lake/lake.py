@@ -28,6 +28,7 @@ from procwire.lake.schema import CONNECTIONS, CONTEXT, LAYOUTS, READINGS, SCHEMA
 from procwire.lake.table import ConflictError, DataFile, Table, file_system, is_table, lake_errors
 from procwire.lake.verified import damage
 from procwire.period import utc
+from procwire.retry import attempts
 
 __all__ = ["Info", "Lake", "verify_tables"]
 
@@ -153,7 +154,7 @@ class Lake:
         """
         parts = [batches] if isinstance(batches, pa.Table) else [pa.Table.from_batches([batch]) for batch in batches]
         rows = pa.concat_tables(map(CONNECTIONS.widened, parts)) if parts else SCHEMA.empty_table()
-        for _ in range(_TRIES):
+        for _ in attempts(_TRIES):
             self.table.make_writable()
             done = self.table.transaction_version(source)
             if done is not None and done >= version:

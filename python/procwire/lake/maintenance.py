@@ -29,6 +29,7 @@ from procwire.lake.sorting import sorted_rows
 from procwire.lake.table import ConflictError, DataFile, Table
 from procwire.lake.torn import is_aside
 from procwire.lake.verified import ReadableFile, check, damage
+from procwire.retry import attempts
 
 __all__ = ["MAINTENANCE", "Compaction", "Verification", "compact", "expire", "expired", "faults_of", "tidy", "verify"]
 
@@ -103,7 +104,7 @@ def expire(table: Table, before: date) -> list[DataFile]:
 
     Raises LakeError if other maintenance commits first each time.
     """
-    for _ in range(_TRIES):
+    for _ in attempts(_TRIES):
         table.reload()
         old = expired(table, before)
         if not old:
@@ -234,7 +235,7 @@ def _is_compact(files: Sequence[DataFile]) -> bool:
 def _attempt(table: Table, files: Sequence[DataFile], added: Sequence[AddAction], done: Compaction) -> None:
     """Commit a rewritten day; if another process committed first, write the day's current files again."""
     day = files[0].day
-    for _ in range(_TRIES):
+    for _ in attempts(_TRIES):
         try:
             return _replace(table, files, added, done)
         except ConflictError:

@@ -38,6 +38,7 @@ from procwire.lake.schema import (
 )
 from procwire.lake.torn import put_torn_aside
 from procwire.lake.verified import ReadableFile, damage, open_verified
+from procwire.retry import attempts
 
 __all__ = ["ConflictError", "DataFile", "Table", "file_system", "is_table", "lake_errors"]
 
@@ -270,7 +271,7 @@ class Table:
             sync(self.uri, [action.path for action in actions if isinstance(action, AddAction)])
         entries = [Transaction(name, version, time.time_ns() // 10**6) for name, version in transactions.items()]
         with self.chain.locked(), lake_errors(self.uri):
-            for _ in range(_RETRIES):
+            for _ in attempts(_RETRIES):
                 self.reload()
                 self._is_current()
                 if {name: self.transaction_version(name) for name in transactions} != known:

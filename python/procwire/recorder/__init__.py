@@ -1,4 +1,4 @@
-"""Recording: from a live source, by way of enrichment, rules and a predicate, to the outputs; with its account."""
+"""Recording: from a live source, through enrichment, rules and a predicate, to the outputs, with a ledger."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HOMES = {"Changes": "reload", "LiveRules": "reload", "Notice": "notices", "Reco
 
 
 def __getattr__(name: str) -> object:
-    # On first use: a recording of lines does without Arrow.
+    # Import on first use: a recording of lines works without Arrow.
     if name in _HOMES:
         return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Keep the ledger of an output: take over its sink's counts, and complain when rows begin to be lost."""
+"""Update the ledger of an output from its sink's counts, and warn when rows begin to be lost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Counted(Protocol):
 
     @property
     def skipped(self) -> int:
-        """Return how many rows the format has no form for."""
+        """Return the number of rows that the format cannot represent."""
 
     @property
     def lost(self) -> int:
@@ -41,22 +41,22 @@ class Account:
         self._ledger = ledger
         self._complain = complain
         self._error: str | None = None
-        self._told_lost = 0
+        self._reported_lost = 0
 
     def take(self, *, left_out: int = 0) -> None:
-        """Take over the counts; left_out: rows that the sink did not get, because it has no form for them."""
+        """Copy the counts. left_out: number of rows that were not passed to the sink, which cannot represent them."""
         ledger, sink = self._ledger, self._sink
         ledger.written, ledger.lost = sink.written, sink.lost
         ledger.left_out = sink.skipped + left_out
         if sink.error != self._error:
             self._error = sink.error
-            rest = self._error or f"writing again; {ledger.lost - self._told_lost:,} rows were lost"
+            rest = self._error or f"writing again; {ledger.lost - self._reported_lost:,} rows were lost"
             self._complain(f"{ledger.name}: {rest}")
 
     def take_losses(self) -> int:
         """Return how many rows were lost here and not reported yet; 0 while they cannot be reported."""
         if self._error is not None:
             return 0
-        untold = self._ledger.lost - self._told_lost
-        self._told_lost = self._ledger.lost
-        return untold
+        unreported = self._ledger.lost - self._reported_lost
+        self._reported_lost = self._ledger.lost
+        return unreported

@@ -1,4 +1,4 @@
-"""Match Sigma rules on a recording: what was written is matched, and matches become rows of their own."""
+"""Match Sigma rules on a recording: written rows are matched, and matches become separate rows."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class AlertOutput(Protocol):
 
 
 class Alerts:
-    """Match each batch that was written, and write the alerts to the outputs after it.
+    """Match each written batch, and write the alerts to the outputs after it.
 
-    They come after the events, so that no event waits for them. tell: called with each batch of alerts. complain:
-    called when matching fails, which does not end the recording.
+    They follow the events, so that no event waits for them. tell: called with each batch of alerts. complain: called
+    when matching fails, which does not end the recording.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Alerts:
         try:
             return self._stream.matches(batch)
         except Exception as error:
-            # A rule may raise anything: the events are written, and the next ones must be.
+            # A rule may raise anything, but the events are already written, and later ones must be.
             self._ledger.unmatched += batch.num_rows
             if not self._has_failed:
                 self._complain(f"cannot match Sigma rules: {type(error).__name__}: {error}; the recording continues")
@@ -79,7 +79,7 @@ class Alerts:
 
 
 def alert_rows(alerts: pa.RecordBatch) -> pa.RecordBatch:
-    """Return matches, of `sigma.SCHEMA`, as rows of a recording: they refer to an event, and are not Sysmon's."""
+    """Return matches, of `sigma.SCHEMA`, as rows of a recording, which refer to an event but are not Sysmon events."""
     from procwire.sigma import SCHEMA
 
     for name, value in (("record_kind", ALERT), ("event_id", None)):
@@ -94,7 +94,7 @@ def alert_schema(events: pa.Schema, way: str) -> pa.Schema:
 
     In text the rule's tags are JSON.
     """
-    return pa.schema([*events, *(_told(name, way) for name in ALERT_COLUMNS if name not in events.names)])
+    return pa.schema([*events, *(_field(name, way) for name in ALERT_COLUMNS if name not in events.names)])
 
 
 def with_alert_columns(
@@ -108,7 +108,7 @@ def with_alert_columns(
     return pa.record_batch([*events.columns, *more], schema=schema)
 
 
-def _told(name: str, way: str) -> pa.Field:
+def _field(name: str, way: str) -> pa.Field:
     from procwire.sigma import SCHEMA
 
     field = SCHEMA.field(name)

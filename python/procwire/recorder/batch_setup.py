@@ -4,38 +4,88 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procwire.recorder.detection import Alerting
 from procwire.recorder.notices import warner
 from procwire.recorder.output_files import opening
+from procwire.recorder.reload import reloader
 
 if TYPE_CHECKING:
     import pwd
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import ExitStack
 
     import pyarrow as pa
 
     from procwire.lake.recording import LakeOutput
     from procwire.recorder.ledger import RecordingLedger
-    from procwire.recorder.loop import Step
+    from procwire.recorder.loop import Recorder, Step
     from procwire.recorder.notices import Notify
     from procwire.recorder.outputs import SelectedOutput
+    from procwire.recorder.predicates import Where
     from procwire.recorder.record_ids import FreshIds, RecordIds
     from procwire.recorder.reload import LiveRules
     from procwire.recorder.settings import RecordingSettings, StandardOutput, Target
     from procwire.select import Selection
+    from procwire.sigma import RuleSet
+    from procwire.signals import Hangups
     from procwire.sinks.recording import RecordingOutput
+    from procwire.sources.live import LiveSource
 
-__all__ = ["enrichment", "envelope", "open_outputs", "selections_of"]
+__all__ = ["batch_recorder", "enrichment", "envelope", "open_outputs", "selections_of"]
 
 
 def selections_of(settings: RecordingSettings) -> list[Selection | None]:
-    """Return for each output what it gets of a batch, see `outputs.live_selection`. Raises UsageError."""
+    """Return each output's selection of a batch, see `outputs.live_selection`. Raises UsageError."""
     from procwire.recorder.outputs import live_selection
 
     return [
         live_selection(target.way, settings.names, settings.columns, unlogged=settings.keep_unlogged)
         for target in settings.targets
     ]
+
+
+def batch_recorder(
+    settings: RecordingSettings,
+    selections: Sequence[Selection | None],
+    source: LiveSource,
+    stdout: StandardOutput | None,
+    record_ids: RecordIds | FreshIds,
+    ledger: RecordingLedger,
+    *,
+    account: pwd.struct_passwd | None,
+    on_status: Callable[[RecordingLedger], None],
+    hangups: Hangups,
+    configured: LiveRules | None,
+    images: Step | None,
+    detection: RuleSet | None,
+    predicate: Where | None,
+    notify: Notify,
+    stack: ExitStack,
+) -> Recorder:
+    """Open the outputs, and connect everything between the source and them; `stack` closes it.
+
+    selections: see `selections_of`. images: the rules of `-n` where there is no configuration.
+
+    Raises UsageError if an output cannot be written.
+    """
+    from procwire.recorder.loop import Recorder
+
+    outputs = open_outputs(settings, selections, stdout, ledger, account, notify, stack)
+    alerting = None
+    if detection is not None:
+        alerting = Alerting(settings, detection, outputs, ledger, hangups, stack, notify)
+    return Recorder(
+        source,
+        outputs,
+        enrich=enrichment(settings, configured, stack),
+        rules=configured or images,
+        predicate=predicate,
+        envelope=envelope(record_ids),
+        ledger=ledger,
+        on_status=on_status,
+        written=alerting.alerts if alerting else lambda _: None,
+        between_batches=reloader([configured, alerting], hangups, notify),
+    )
 
 
 def open_outputs(
@@ -47,7 +97,7 @@ def open_outputs(
     notify: Notify,
     stack: ExitStack,
 ) -> list[SelectedOutput]:
-    """Open the outputs, each with a ledger of its own; `stack` closes them.
+    """Open the outputs, each with its own ledger; `stack` closes them.
 
     Raises UsageError, which names the account, if one cannot be written.
     """
@@ -88,9 +138,9 @@ def _open_sink(
 
 
 def enrichment(settings: RecordingSettings, rules: LiveRules | None, stack: ExitStack) -> list[Step]:
-    """Return the steps that add names to a batch; `stack` closes what they look up in.
+    """Return the steps that add names to a batch; `stack` closes their resources.
 
-    rules: of a configuration, which may forbid names of hosts and ports.
+    rules: a configuration's rules, which may disable names of hosts and ports.
     """
     from procwire.enrich import ContainerIds, HostNames, PortNames, UserNames
 
@@ -101,14 +151,14 @@ def enrichment(settings: RecordingSettings, rules: LiveRules | None, stack: Exit
         return [users, ports, hosts, ContainerIds()]
 
     def names(batch: pa.RecordBatch) -> pa.RecordBatch:
-        # Otherwise nothing is to be looked up; what the sensor gave is blanked by the rules.
+        # Without DnsLookup nothing is looked up; the rules empty the names from the sensor.
         return hosts(ports(batch)) if rules.dns_lookup else batch
 
     return [users, names, ContainerIds()]
 
 
 def envelope(record_ids: RecordIds | FreshIds) -> Step:
-    """Return the step that numbers rows, and makes events of them."""
+    """Return the step that numbers rows, and adds the columns of `System`."""
     import socket
 
     from procwire.enrich import Envelope

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = ["check_readable", "described", "live_rules"]
 
-# What a file may be written in; Python imports each when it is met first.
+# Encodings of configuration files; Python imports each when it is first used.
 _ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "iso-8859-1")
 
 
 def live_rules(settings: RecordingSettings, path: Path, hangups: Hangups, notify: Notify) -> LiveRules:
-    """Return the rules of the file, with what `-n` adds, and notify of them now and whenever they are loaded.
+    """Return the rules of the file, with those that `-n` adds, and notify of them now and at each reload.
 
     Raises UsageError for a file that cannot be read, ConfigurationError for one that cannot be used.
     """
@@ -40,7 +40,7 @@ def live_rules(settings: RecordingSettings, path: Path, hangups: Hangups, notify
     for encoding in _ENCODINGS:
         codecs.lookup(encoding)
     ledger = ConfigurationLedger(str(path.absolute()))
-    # Before it is read: what changes meanwhile is a change.
+    # Create it before reading the file, to detect changes meanwhile.
     changes = Changes(path)
     return LiveRules(
         _loader(settings, path),
@@ -54,7 +54,7 @@ def live_rules(settings: RecordingSettings, path: Path, hangups: Hangups, notify
 
 
 def _loader(settings: RecordingSettings, path: Path) -> Callable[[], Configuration]:
-    # Imported here, not when it is called: then the account may not be allowed to.
+    # Import here, not when it is called: by then the account may not be allowed to.
     from procwire.recorder.images import with_images
     from procwire.sysmon.parse import load
 
@@ -74,7 +74,7 @@ def _compiled(settings: RecordingSettings, configuration: Configuration) -> Conf
 def check_readable(path: Path, account: pwd.struct_passwd | None, notify: Notify) -> None:
     """Warn if the account that records cannot read the file, and so will not see it change."""
     try:
-        # Not access(2), which looks past the capabilities that the poll sensor keeps.
+        # Not access(2), which ignores the capabilities that the poll sensor keeps.
         os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
     except OSError as error:
         name = "it" if account is None else account.pw_name
@@ -88,7 +88,7 @@ def _tell(configuration: Configuration, notify: Notify, *, again: bool) -> None:
 
 
 def described(configuration: Configuration) -> list[str]:
-    """Return in a line what is applied of a configuration, and in one more if it logs nothing."""
+    """Return a line about the applied parts of a configuration, and another if it logs nothing."""
     elements = configuration.network_connect
     parts = [
         f"schema {configuration.schema}",
@@ -105,7 +105,7 @@ def _not_applied(configuration: Configuration) -> str:
     others = {element.event for element in configuration.elements} - {"NetworkConnect"}
     parts = [f"the rules of {counted(len(others), 'other event')} are not applied"] if others else []
     for severity, words in (
-        ("error", ("error passed over", "errors passed over")),
+        ("error", ("error skipped", "errors skipped")),
         ("warning", ("warning", "warnings")),
     ):
         count = sum(found.severity == severity for found in configuration.findings)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
-# Used by Arrow's own methods: later it may no longer be readable.
+# Arrow's own methods use it, and later it may not be readable.
 import pyarrow.compute
 
 from procwire.sysmon.evaluate import NO_NAME
@@ -22,22 +22,22 @@ __all__ = ["Asked", "Decisions"]
 
 
 class Asked(NamedTuple):
-    """Hold what the core asks, and what rules do to a row."""
+    """Describe the requests of the core, and the effects of rules on a row."""
 
     rules: list[str] | None
     """The columns that rules depend on; None without rules."""
     predicate: list[str] | None
-    """Those that a predicate refers to; None without one."""
+    """The columns that a predicate refers to; None without one."""
     names_hosts: bool
     """Whether hosts and ports have names."""
     sizes: Mapping[str, int]
-    """Characters that the texts of a column may have, once rules have seen them."""
+    """Maximum length in characters of a column's texts, after rules have seen them."""
 
 
 class Decisions:
-    """Answer the core, in batches that have the columns of `asked` only.
+    """Answer the core's requests about batches, which have only the columns of `asked`.
 
-    rules: returns the rules of a configuration that apply now; None without one.
+    rules: returns the currently applied rules of a configuration; None without one.
     """
 
     def __init__(self, rules: Callable[[], ConfigFilter] | None, predicate: Where | None) -> None:
@@ -50,14 +50,14 @@ class Decisions:
     def undecided(self) -> int:
         """Return how many rows were kept because the predicate could not be evaluated on them.
 
-        Raises the error of an answer: the core has kept all rows then.
+        Raises the error of an earlier request, in which case the core kept all rows.
         """
         if self._failure is not None:
             raise self._failure
         return 0 if self._predicate is None else self._predicate.undecided
 
     def asked(self) -> Asked:
-        """Return what the core has to ask, by the current rules; earlier answers are no longer valid."""
+        """Return what the core must request, by the current rules; earlier results are no longer valid."""
         self._rules = self._current and self._current()
         predicate = None if self._predicate is None else self._predicate.columns
         if self._rules is None:
@@ -72,14 +72,14 @@ class Decisions:
         return self._current is not None and self._current() is not self._rules
 
     def rules(self, rows: object) -> list[str | None]:
-        """Return for each row: None where it is not logged, empty where logged without a name, else the rule's name."""
+        """Return for each row: None if not logged, an empty text if logged without a name, else the rule's name."""
         assert self._rules is not None
         with self._noting():
             names = self._rules.names(pa.record_batch(rows)).to_pylist()
             return ["" if name == NO_NAME else name for name in names]
 
     def keeps(self, rows: object) -> bytes:
-        """Return a byte for each row: 1 where the predicate keeps it, else 0."""
+        """Return a byte for each row: 1 if the predicate keeps it, else 0."""
         assert self._predicate is not None
         with self._noting():
             mask = self._predicate.mask(pa.record_batch(rows))

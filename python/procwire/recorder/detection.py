@@ -1,9 +1,9 @@
-"""Load the Sigma rules of a recording (`--detect`), again at SIGHUP, and say what they match."""
+"""Load the Sigma rules of a recording (`--detect`), again at SIGHUP, and report their matches."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,20 +31,22 @@ __all__ = ["AlertLines", "Alerting", "first_rules"]
 _LINES_A_SECOND = 20
 
 
-def first_rules(paths: Sequence[Path], notify: Notify, level: Level | None = None) -> RuleSet:
-    """Return the rules to begin with, of at least this level, and notify of them. Raises UsageError if none runs."""
+def first_rules(
+    paths: Sequence[Path], notify: Notify, level: Level | None = None, lists: Mapping[str, Path] | None = None
+) -> RuleSet:
+    """Return the initial rules, of at least this level, and notify of them. Raises UsageError if none runs."""
     from procwire.sigma import load_usable, summary
 
-    rules = load_usable(paths, level)
+    rules = load_usable(paths, level, lists)
     notify(Notice("status", summary(rules, "loaded", level)))
     return rules
 
 
 class Alerting:
-    """Raise alerts; load the rules again when a hangup asks for it, in a thread beside the recording.
+    """Raise alerts; reload the rules at a hangup, in a thread beside the recording.
 
-    Rules that cannot be read change nothing. Alerts are notices where no output has a place for them, or the settings
-    ask for it.
+    Rules that cannot be read change nothing. Alerts are also notices if no output has a place for them, or the settings
+    request it.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class Alerting:
         self._lines = AlertLines(notify)
         tell = self._lines if _wants_lines(settings) else lambda _: None
         self.alerts = Alerts(rules, outputs, self._ledger, tell, warner(notify))
-        self._paths, self._level = settings.detect, settings.level
+        self._paths, self._level, self._lists = settings.detect, settings.level, settings.lists
         self._asked = hangups.taker()
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._coming: Future[RuleSet] | None = None
@@ -72,7 +74,7 @@ class Alerting:
         stack.callback(self._pool.shutdown, cancel_futures=True)
 
     def refresh(self) -> None:
-        """Between two batches: begin to load, if that is asked for, and take what is loaded."""
+        """Start a requested reload, and apply rules that were loaded; called between two batches."""
         self._lines.tick()
         if self._asked():
             self._coming = self._pool.submit(self._load)
@@ -83,8 +85,8 @@ class Alerting:
     def _load(self) -> RuleSet:
         from procwire.sigma import load_usable
 
-        rules = load_usable(self._paths, self._level)
-        # Fewer for want of rights is worse than the old ones.
+        rules = load_usable(self._paths, self._level, self._lists)
+        # Fewer rules because of missing permissions would be worse than the old ones.
         for problem in rules.problems:
             if problem.kind == "unreadable":
                 raise UsageError(f"{problem.path} {problem.reason}")
@@ -99,7 +101,7 @@ class Alerting:
         except UsageError as error:
             self._refuse(str(error))
         except Exception as error:
-            # Whatever a rule may bring about: the recording goes on.
+            # Whatever a rule raises, the recording continues.
             self._refuse(f"cannot load Sigma rules: {type(error).__name__}: {error}")
         else:
             self._notify(Notice("status", summary(rules, "reloaded", self._level)))
@@ -114,24 +116,24 @@ def _wants_lines(settings: RecordingSettings) -> bool:
 
 
 class AlertLines:
-    """Notify of each alert in a line, of so many a second; count the others."""
+    """Notify of each alert in a line, up to a number per second; count the others."""
 
     def __init__(self, notify: Notify, now: Callable[[], float] = time.monotonic) -> None:
         self._notify = notify
         self._now = now
         self._second = 0
-        self._told = self._untold = 0
+        self._shown = self._hidden = 0
 
     def __call__(self, alerts: pa.RecordBatch) -> None:
         """Notify of alerts, of `sigma.SCHEMA`."""
         from procwire.sigma.describe import alert_line
 
         self.tick()
-        shown = alerts.slice(0, _LINES_A_SECOND - self._told)
+        shown = alerts.slice(0, _LINES_A_SECOND - self._shown)
         for row in shown.to_pylist():
             self._notify(Notice("alert", alert_line(row)))
-        self._told += shown.num_rows
-        self._untold += alerts.num_rows - shown.num_rows
+        self._shown += shown.num_rows
+        self._hidden += alerts.num_rows - shown.num_rows
 
     def tick(self) -> None:
         """Notify of how many more there were, if the second is over."""
@@ -140,7 +142,7 @@ class AlertLines:
 
     def close(self) -> None:
         """Notify of how many more there were."""
-        if self._untold:
-            self._notify(Notice("alert", f"and {self._untold:,} more alerts"))
+        if self._hidden:
+            self._notify(Notice("alert", f"and {self._hidden:,} more alerts"))
         self._second = int(self._now())
-        self._told = self._untold = 0
+        self._shown = self._hidden = 0

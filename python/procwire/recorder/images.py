@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 __all__ = ["images_filter", "logged_images", "with_images"]
 
 _NOWHERE = Place(1, 1)
-# A recording without a configuration.
+# The configuration of a recording without `--config`.
 _EMPTY = Configuration("-n", (4, 90), (), dns_lookup=True, field_sizes={}, findings=())
 
 
 def with_images(configuration: Configuration, names: Sequence[str]) -> Configuration:
     """Return the configuration with filters for these processes.
 
-    They come first in the first element that includes network connections, or in one of their own; without a name, in
-    one that logs every connection.
+    They come first in the first element that includes network connections, or in a new one; without names, the new
+    element logs every connection.
 
-    Raises ConfigurationError, with the places, where elements exclude: Sysmon takes no -n PROCESS beside them.
+    Raises ConfigurationError, with the places, if elements exclude: Sysmon does not accept -n PROCESS beside them.
     """
     elements = configuration.network_connect
     if not names:
@@ -41,14 +41,14 @@ def with_images(configuration: Configuration, names: Sequence[str]) -> Configura
 
 
 def images_filter(names: Sequence[str]) -> ConfigFilter:
-    """Return the rules that log these processes, of batches; for a recording without a configuration."""
+    """Return rules for batches that log these processes, for a recording without a configuration."""
     from procwire.sysmon.config_filter import ConfigFilter
 
     return ConfigFilter(with_images(_EMPTY, names))
 
 
 def logged_images(names: Sequence[str] | None) -> Callable[[str | None], bool]:
-    """Return the same rules, of one image (None if it is unknown) at a time; without names they log all."""
+    """Return a function for whether the rules of `images_filter` log an image, None if unknown; no names log all."""
     if not names:
         return lambda _: True
     from procwire.sysmon.evaluate import decide
@@ -62,7 +62,7 @@ def _filters(names: Sequence[str], element: Element) -> list[Filter]:
     filters = []
     for name in names:
         filters.append(Filter("Image", "image", name, element.name, element.place))
-        # Sysmon's `image` takes `\` alone for the end of a path's folders, so by itself it finds no name on Linux.
+        # Sysmon's `image` splits paths only at `\`, so by itself it finds no name on Linux.
         if "/" not in name and "\\" not in name:
             filters.append(Filter("Image", "end with", f"/{name}", element.name, element.place))
     return filters

@@ -32,6 +32,8 @@ def _import_for_lines(settings: RecordingSettings) -> None:
 
 def _import_for_batches(settings: RecordingSettings) -> None:
     import procwire.enrich
+    import procwire.enrich.columns
+    import procwire.enrich.host_columns
     import procwire.recorder.loop
     import procwire.recorder.outputs
     import procwire.sinks.recording

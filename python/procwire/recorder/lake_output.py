@@ -19,18 +19,18 @@ __all__ = ["make_folder", "open_lake"]
 
 
 def make_folder(location: str | None, account: pwd.struct_passwd) -> None:
-    """Make the folder of a lake that does not exist yet, and give it to the account. Raises UsageError."""
+    """Create the folder of a lake that does not exist, owned by the account. Raises UsageError."""
     found = resolve(location)
     if is_remote(found) or Path(found).exists():
         return
     try:
         files.make_folder(Path(found), 0o750, (account.pw_uid, account.pw_gid))
     except OSError as error:
-        raise UsageError(f"cannot make the lake {found}: {error.strerror}") from error
+        raise UsageError(f"cannot create the lake {found}: {error.strerror}") from error
 
 
 def open_lake(location: str | None) -> LakeOutput:
-    """Return the output of a recording that begins now. Raises UsageError if this account cannot write the lake."""
+    """Return the lake output of a new recording. Raises UsageError if this account cannot write the lake."""
     from procwire.lake import Lake
     from procwire.lake.recording import LakeOutput
     from procwire.sources.boot import machine_id

@@ -22,11 +22,11 @@ class OutputLedger:
     """Path of the file, or `stdout`, `syslog`."""
     format: str
     written: int = 0
-    """Rows, those that report losses included."""
+    """Number of rows written, including those that report losses."""
     left_out: int = 0
-    """Rows of kinds that the format has no form for."""
+    """Number of rows of kinds that the format cannot represent."""
     lost: int = 0
-    """Rows that could not be written."""
+    """Number of rows that could not be written."""
 
     def __str__(self) -> str:
         left_out = f" ({self.left_out:,} that {self.format} has no form for left out)" if self.left_out else ""
@@ -41,11 +41,11 @@ class ConfigurationLedger:
     schema: str = ""
     """The schema's version, as in `4.90`."""
     loaded: int = 0
-    """How often it was taken, at the start too."""
+    """How often it was loaded, including at the start."""
     refused: int = 0
-    """How often it had changed, or was to be loaded, and had errors."""
+    """How often loading it was due to a change or a request, but failed."""
     loaded_at: str = ""
-    """When it was taken last, in UTC."""
+    """When it was last loaded, in UTC."""
 
     def take(self, schema_version: tuple[int, int]) -> None:
         """Count a configuration that was loaded now."""
@@ -64,17 +64,17 @@ class DetectionLedger:
 
     rules: int = 0
     not_run: int = 0
-    """Rules that were found, and do not run."""
+    """Number of rules that do not run."""
     loaded: int = 0
-    """How often they were taken, at the start too."""
+    """How often they were loaded, including at the start."""
     refused: int = 0
     """How often loading them failed."""
     loaded_at: str = ""
-    """When they were loaded last, in UTC."""
+    """When they were last loaded, in UTC."""
     alerts: dict[str, int] = field(default_factory=dict)
-    """Title of a rule to how often it matched."""
+    """Number of matches by title of the rule."""
     unmatched: int = 0
-    """Events that were written, but could not be matched."""
+    """Number of events that were written but could not be matched."""
 
     def take(self, rules: int, not_run: int) -> None:
         """Count rules that were loaded now."""
@@ -89,10 +89,10 @@ class DetectionLedger:
 
     def __str__(self) -> str:
         most_first = sorted(self.alerts.items(), key=lambda item: -item[1])
-        told = "; ".join(f"{count:,} × {title}" for title, count in most_first)
+        counts = "; ".join(f"{count:,} × {title}" for title, count in most_first)
         failed = f" ({self.unmatched:,} events could not be matched)" if self.unmatched else ""
         return f"{sum(self.alerts.values()):,} by {counted(self.rules, 'Sigma rule')}{failed}" + (
-            f": {told}" if told else ""
+            f": {counts}" if counts else ""
         )
 
 
@@ -100,12 +100,12 @@ class DetectionLedger:
 class RecordingLedger:
     """Count a complete recording; updated while it runs, final at its end.
 
-    Each captured row is either filtered, or at every output written, left out or lost.
+    Each captured row is either filtered, or written, left out or lost at every output.
     """
 
     sensor: str
     fallback_reason: str | None = None
-    """Why it is not the eBPF sensor, where that was requested."""
+    """Why the eBPF sensor is not used although it was requested; None if it is."""
     hooks: Sequence[Hook] = ()
     start_s: float = field(default_factory=time.time)
     """Unix time."""
@@ -113,20 +113,20 @@ class RecordingLedger:
     captured: Counter[str] = field(default_factory=Counter)
     """Rows by record_kind."""
     filtered: int = 0
-    """Rows that the rules, the predicate or the limit kept out."""
+    """Number of rows removed by the rules, the predicate or the limit."""
     filtered_by_rules: int = 0
-    """Those among them that the rules kept out."""
+    """Number of these removed by the rules."""
     undecided: int = 0
-    """Rows that were kept because the predicate could not be evaluated on them."""
+    """Number of rows kept because the predicate could not be evaluated on them."""
     configuration: ConfigurationLedger | None = None
-    """Without `--config` None."""
+    """None without `--config`."""
     detection: DetectionLedger | None = None
-    """Without `--detect` None."""
+    """None without `--detect`."""
     outputs: list[OutputLedger] = field(default_factory=list)
     lost: dict[str, int] = field(default_factory=dict)
-    """Cause to events that the sensor lost, which were not captured."""
+    """Number of events that the sensor lost, which were not captured, by cause."""
     unattributed: dict[str, int] = field(default_factory=dict)
-    """Attribution to events that were captured without their process."""
+    """Number of events that were captured without their process, by attribution."""
     warnings: dict[str, int] = field(default_factory=dict)
     """How often each other condition worth reporting occurred."""
 
@@ -136,13 +136,13 @@ class RecordingLedger:
         return sum(self.lost.values())
 
     def add_losses(self, losses: Mapping[str, int]) -> int:
-        """Take over the sensor's counts; return how many events were lost since the last call."""
+        """Update from the sensor's counts; return how many events were lost since the last call."""
         before = self.events_lost
         self.lost = {cause: count for cause, count in losses.items() if count}
         return self.events_lost - before
 
     def add_unattributed(self, counts: Mapping[str, int]) -> dict[str, int]:
-        """Take over the sensor's counts; return the new ones since the last call, by attribution."""
+        """Update from the sensor's counts; return the new ones since the last call, by attribution."""
         before = self.unattributed
         self.unattributed = {attribution: count for attribution, count in counts.items() if count}
         news = {name: count - before.get(name, 0) for name, count in self.unattributed.items()}
@@ -182,7 +182,7 @@ class RecordingLedger:
         if self.configuration is not None:
             lines.append(f"rules: {self.configuration}")
         if self.undecided:
-            lines.append(f"--where could not be asked of {counted(self.undecided, 'row')}, kept")
+            lines.append(f"--where could not be evaluated on {counted(self.undecided, 'row')}, kept")
         if self.detection is not None:
             lines.append(f"alerts: {self.detection}")
         if self.warnings:
@@ -190,7 +190,7 @@ class RecordingLedger:
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything, as JSON has it."""
+        """Return the ledger as values for JSON."""
         return {
             "sensor": self.sensor,
             "fallback_reason": self.fallback_reason,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from procwire.recorder.notices import warner
 from procwire.recorder.output_files import opening
+from procwire.recorder.reload import reloader
 from procwire.sinks.formats import format_named
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from procwire.recorder.record_ids import FreshIds, RecordIds
     from procwire.recorder.reload import LiveRules
     from procwire.recorder.settings import RecordingSettings, Target
+    from procwire.signals import Hangups
     from procwire.sources.sensor import EbpfSource
     from procwire.sysmon.config_filter import ConfigFilter
 
@@ -60,7 +62,7 @@ def _takes_lines(target: Target) -> bool:
     if target.to_stdout:
         return not sys.stdout.isatty()
     try:
-        # A terminal is sent nothing that it would obey.
+        # A terminal must not receive text that it would execute.
         return target.path is None or not stat.S_ISCHR(target.path.stat().st_mode)
     except OSError:
         return True
@@ -76,7 +78,7 @@ def line_recorder(
     *,
     account: pwd.struct_passwd | None,
     on_status: Callable[[RecordingLedger], None],
-    between_batches: Callable[[], None],
+    hangups: Hangups,
     configured: LiveRules | None,
     predicate: Where | None,
     notify: Notify,
@@ -139,8 +141,10 @@ def line_recorder(
             names=names,
         )
 
+    reload = reloader([configured], hangups, notify)
+
     def refresh() -> None:
-        between_batches()
+        reload()
         if decisions is not None and decisions.are_changed:
             write_lines()
 
@@ -161,14 +165,14 @@ def line_recorder(
 def _logged_images(images: list[str] | None) -> Callable[[str | None], bool]:
     if images is None:
         return lambda _: True
-    # Only now: a recording without `-n` has not imported it, and may no longer be able to.
+    # Import only now: a recording without `-n` has not imported it, and may no longer be able to.
     from procwire.recorder.images import logged_images
 
     return logged_images(images)
 
 
 def _decisions(configured: LiveRules | None, predicate: Where | None) -> Decisions | None:
-    """Return what decides which rows are written; None if all are."""
+    """Return the decisions about which rows are written; None if all are."""
     if configured is None and predicate is None:
         return None
     from procwire.recorder.deciding import Decisions
@@ -179,7 +183,7 @@ def _decisions(configured: LiveRules | None, predicate: Where | None) -> Decisio
 def _losses(
     settings: RecordingSettings, fields: tuple[Field, ...], constants: dict[str, str | int], start: Callable[[], str]
 ) -> LineLosses:
-    """Return what makes the lines that report losses."""
+    """Return a function that makes the lines that report losses."""
     from procwire.enrich.envelope import ERROR
     from procwire.sinks.forms import DESCRIPTION, STAMP, loss_form, loss_text
     from procwire.sources.sensor import LineForm

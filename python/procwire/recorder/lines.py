@@ -12,7 +12,7 @@ from procwire.recorder.turns import ERROR_EVENT_ID, Counting, Turns
 
 __all__ = ["CountedLines", "LineLosses", "LineRecorder"]
 
-# More rows than a step of the core has; their ids must be known before it.
+# More rows than a step of the core returns; their ids must be known before it.
 _MOST_ROWS = 8_192
 _NO_LIMIT = 2**63 - 1
 
@@ -92,14 +92,14 @@ class CountedLines:
 
 
 LineLosses = Callable[[Values], bytes]
-"""Makes a line of the values of a row of kind `loss`, which lack the envelope but for id and time."""
+"""Makes a line from the values of a row of kind `loss`, which lack the envelope except for id and time."""
 
 
 class LineRecorder(Turns[CountedLines]):
-    """Record from `source`, whose form of lines is set, to one output; otherwise as `loop.Recorder` does.
+    """Record from `source`, whose form of lines is set, to one output; otherwise like `loop.Recorder`.
 
     record_ids: issues the ids. losses: makes lines that report losses. undecided: returns how many rows were kept so
-    far because a predicate could not be evaluated on them; raises what ends the recording.
+    far because a predicate could not be evaluated on them; its errors end the recording.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class LineRecorder(Turns[CountedLines]):
         if lines is None:
             return None
         captured, kept = sum(lines.captured.values()), self._take(lines)
-        # Before the rules may change.
+        # Finish the pending rows before the rules may change.
         while lines.has_rest and (lines := self._source.lines(0.0, self._record_ids.ahead(_MOST_ROWS), most - kept)):
             kept += self._take(lines)
         self._ledger.filtered += captured - kept

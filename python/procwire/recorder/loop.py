@@ -21,7 +21,7 @@ Step = Callable[[pa.RecordBatch], pa.RecordBatch]
 
 
 class RecordingSink(Tended, Protocol):
-    """Take batches of `event.LIVE_SCHEMA` as long as the recording lasts."""
+    """Accept batches of `event.LIVE_SCHEMA` as long as the recording lasts."""
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write a batch, and flush it."""
@@ -31,9 +31,9 @@ class RecordingSink(Tended, Protocol):
 class Recorder(Turns[RecordingSink]):
     """Record from `source` to `outputs`; count in `ledger`, and pass it to `on_status` at intervals.
 
-    enrich: in order, before the rules. rules: what a configuration logs, before the predicate. envelope: adds the
-    record ids and all else that makes an event of a row. written: called with each batch that all outputs have.
-    between_batches: called between batches, to change any of these.
+    enrich: steps in order, before the rules. rules: keep what a configuration logs, before the predicate. envelope:
+    adds the record ids and the other columns of `System`. written: called with each batch that all outputs have
+    written. between_batches: called between batches, to change any of these.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Say what happens in a recording, and leave it to whoever runs it where that is shown."""
+"""Notices about a recording; its caller decides where they are shown."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Literal
 __all__ = ["Notice", "NoticeKind", "Notify", "warner"]
 
 NoticeKind = Literal["status", "warning", "alert", "summary"]
-"""What it does; what is not as requested, or lost; a match of a Sigma rule; the ledger in words, at the end."""
+"""What the recording does; what is not as requested, or lost; a match of a Sigma rule; the ledger, at the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Hold what a recording says at one time."""
+    """Hold one notice of a recording."""
 
     kind: NoticeKind
     text: str
@@ -22,7 +22,7 @@ class Notice:
 
 
 Notify = Callable[[Notice], None]
-"""Takes notices, some from other threads than the recording's own. What it raises ends the recording."""
+"""Receives notices, in the thread that records. Its errors end the recording."""
 
 
 def warner(notify: Notify) -> Callable[[str], None]:

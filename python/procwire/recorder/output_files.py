@@ -1,4 +1,4 @@
-"""Check and make the files of a recording: root makes them for the account that writes them."""
+"""Check and create the files of a recording: root creates them for the account that writes them."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ __all__ = ["check_files", "make_files", "open_ledger", "opening"]
 
 
 def check_files(settings: RecordingSettings) -> None:
-    """Refuse outputs that must not be written, see `targets.check_targets`. Raises UsageError."""
-    # A folder that does not exist is made, or refused, later.
+    """Raise UsageError for outputs that must not be written, see `targets.check_targets`."""
+    # A folder that does not exist is created, or refused, later.
     paths = [target.path for target in settings.targets if target.path is None or target.path.parent.exists()]
-    # Existing files are continued, or set aside; but for the ledger.
+    # Existing files are continued, or set aside, except for the ledger.
     check_targets([*[("-o", path) for path in paths], ("--ledger", settings.ledger)], settings.inputs, force=True)
     check_targets([("--ledger", settings.ledger)], force=settings.force)
 
 
 def open_ledger(path: Path, account: pwd.struct_passwd | None) -> TextIO:
-    """Open the ledger's file, which is empty until the recording ends; whether it may be overwritten was checked.
+    """Open the ledger's file, which is empty until the recording ends; `check_files` has checked it.
 
-    It is always a new file, given to the account that writes it; so root opens nothing that somebody has put there, and
+    It is always a new file, owned by the account that writes it; so root opens nothing that somebody has put there, and
     the folder may be closed to the account.
 
     Raises UsageError if it cannot be written.
@@ -58,11 +58,11 @@ def _opened_ledger(place: Place, account: pwd.struct_passwd | None) -> int:
 
 
 def make_files(settings: RecordingSettings, account: pwd.struct_passwd) -> None:
-    """Make files that do not exist yet, for the account that will write them: it may not be allowed to.
+    """Create files that do not exist, for the account that will write them: it may not be allowed to.
 
-    What exists is left alone, and so is a folder that root does not reach on a path to trust: the account tries itself.
+    Existing files stay unchanged. If root cannot reach a folder by a trusted path, the account tries itself.
     """
-    # Parquet files appear, and are named, later: for these the folder must be writable.
+    # Parquet files appear later: for these the folder must be writable.
     files = [(target.path, format_named(target.way)) for target in settings.targets if target.path is not None]
     if any(path.parent == LOG_FOLDER for path, _ in files) and not LOG_FOLDER.exists():
         make_folder(LOG_FOLDER, 0o750, (account.pw_uid, account.pw_gid))
@@ -75,7 +75,7 @@ def make_files(settings: RecordingSettings, account: pwd.struct_passwd) -> None:
 
 @contextmanager
 def opening(settings: RecordingSettings, target: Target, account: pwd.struct_passwd | None) -> Iterator[None]:
-    """Open an output within: raises UsageError, which names the account, if it cannot be written or rotated."""
+    """Raise errors of opening an output in the block as UsageError, which names the account."""
     try:
         yield
         rotates = settings.rotate_bytes is not None or settings.rotate_s is not None

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
-from procwire.event import LIVE_SCHEMA, Group, Names
+from procwire.event import LIVE_SCHEMA, Group
 from procwire.recorder.accounts import Account, Counted
 from procwire.recorder.alerts import alert_schema, with_alert_columns
 from procwire.recorder.ledger import OutputLedger
 from procwire.select import LIVE_GROUPS, Selection
 from procwire.sinks import RECORDING_COLUMNS
 from procwire.sinks.formats import format_named
+
+if TYPE_CHECKING:
+    from procwire.choices import Names
 
 __all__ = ["Output", "SelectedOutput", "live_selection", "schema_of"]
 
@@ -34,7 +37,7 @@ class Output(Counted, Protocol):
 def live_selection(
     way: str, names: Names, columns: Sequence[str] | None, *, unlogged: bool = False
 ) -> Selection | None:
-    """Return the columns that a format gets; None for Sysmon's own and the lake, which get entire rows.
+    """Return the columns that a format gets; None for Sysmon's own formats and the lake, which get complete rows.
 
     unlogged: whether rows that no rule logs are kept, so that a column must mark them.
 
@@ -49,9 +52,9 @@ def live_selection(
 
 
 def schema_of(selection: Selection | None, way: str = "", *, alerts: bool = False) -> pa.Schema:
-    """Return the schema of what a format gets.
+    """Return the schema of the rows that a format gets.
 
-    alerts: whether rows report these, too; formats of whole events have no place for them.
+    alerts: whether rows also report alerts; formats of complete events have no place for them.
     """
     if selection is None:
         return LIVE_SCHEMA
@@ -62,7 +65,7 @@ class SelectedOutput:
     """Write the columns that `selection` keeps of each batch to `sink`, which has its schema.
 
     ledger: counts its rows. complain: called when rows begin to be lost, and when that is over. alert_schema: the
-    sink's, where it takes alerts, too; else they are left out.
+    sink's schema if it accepts alerts; None to omit them.
     """
 
     def __init__(

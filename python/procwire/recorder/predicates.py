@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from procwire.engine import Limits, connect, quote, sql_errors
 from procwire.errors import LimitError, UsageError
-from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, Names
+from procwire.event import DERIVED, FIELDS, LIVE_FIELDS
 from procwire.select import Selection, conjunction
+
+if TYPE_CHECKING:
+    from procwire.choices import Names
 
 __all__ = ["Predicate", "Where"]
 
@@ -21,13 +25,13 @@ _MOST_TIMEOUTS = 3
 
 
 class Where:
-    """Keep the rows for which all of some predicates hold, in DuckDB's SQL over the columns as `names` calls them.
+    """Keep the rows for which all predicates hold, in DuckDB's SQL over columns in the vocabulary `names`.
 
     A row that cannot be decided is kept and counted in `undecided`: no predicate ends a recording, or loses evidence.
-    One that exceeds its time repeatedly is no longer evaluated.
+    A predicate that exceeds its time repeatedly is no longer evaluated.
 
-    where: one at least. complain: called with the first failure, as text. Raises UsageError for SQL that cannot be
-    used.
+    where: at least one predicate. complain: called with the first failure, as text. Raises UsageError for SQL that
+    cannot be used.
     """
 
     def __init__(self, where: list[str], names: Names, complain: Callable[[str], None] = lambda _: None) -> None:
@@ -56,7 +60,7 @@ class Where:
         except UsageError as error:
             if batch.num_rows == 1:
                 return self._undecided(batch, error)
-            # Row by row, so that the other rows are decided.
+            # Evaluate row by row, so that the other rows are decided.
             return pa.concat_arrays([self.mask(batch.slice(row, 1)) for row in range(batch.num_rows)])
         self._timeouts = 0
         return kept
@@ -69,15 +73,15 @@ class Where:
 
     def _undecided(self, batch: pa.RecordBatch, error: UsageError | None = None) -> pa.BooleanArray:
         if error is not None and not self.undecided:
-            self._complain(f"cannot ask --where of every row, and keeps those: {error}")
+            self._complain(f"cannot evaluate --where on every row, and keeps those: {error}")
         self.undecided += batch.num_rows
         return pa.repeat(pa.scalar(True), batch.num_rows)
 
 
 def _query(where: str, names: Names) -> tuple[list[str], str]:
-    """Return the columns that the predicate refers to, and the query that says of each row whether to keep it.
+    """Return the columns that the predicate refers to, and the query that returns whether to keep each row.
 
-    Over all columns it would take ten times as long, for a batch of a row or two.
+    With all columns it would take ten times as long, for a batch of a row or two.
     """
     derived = [field for field in DERIVED if _mentions(where, field.named(names))]
     stored = FIELDS + LIVE_FIELDS

@@ -1,8 +1,8 @@
-"""Run a recording in a process of its own, for callers who go on afterwards: a recording as root changes its process.
+"""Run a recording in another process, for callers that continue afterwards: a recording as root changes its process.
 
-The new process has no thread, no Arrow and all rights of this one. It receives the settings on its stdin, and ends when
-that closes: so also when this process is gone. It reports in JSON, one object a line, for its account may have
-fewer rights than this process: what it says is never run.
+The new process has no other threads, no Arrow and all privileges of this one. It receives the settings on its stdin,
+and ends when that closes: so also when this process ends. It reports in JSON, one object per line, because its account
+may have fewer privileges than this process: its output is never executed.
 """
 
 from __future__ import annotations
@@ -46,38 +46,25 @@ _TICK_MS = 100
 def record_in_process(
     settings: RecordingSettings, notify: Notify, stop: Callable[[], bool] = lambda: False
 ) -> RecordingResult:
-    """Record as `session.record` does, but in a new process, and return when it has ended.
+    """Record like `session.record`, but in a new process, and return when it has ended.
 
     Ctrl-C ends the recording, and the result then has SIGINT, if this is the main thread and Python's own handler is
-    installed; a second one kills it, and raises KeyboardInterrupt. What `notify` and `stop` raise ends it, too. Rows
+    installed; a second one kills it, and raises KeyboardInterrupt. Errors from `notify` and `stop` end it, too. Rows
     cannot go to stdout.
 
     Raises what `session.record` raises, and RecordError if the process ends without a result.
     """
-    reports, sent = os.pipe()
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _CODE, str(sent)],
-            stdin=subprocess.PIPE,
-            pass_fds=(sent,),
-            # Ctrl-C in a terminal reaches this process only, which ends the recording once.
-            start_new_session=True,
-        )
-    except BaseException:
-        os.close(reports)
-        raise
-    finally:
-        os.close(sent)
-    assert process.stdin is not None
     with _interrupts() as signals:
+        process, reports = _start()
+        assert process.stdin is not None
+        result = None
         try:
             with suppress(BrokenPipeError):
                 process.stdin.write(json.dumps(sys.path).encode() + b"\n" + pickle.dumps(settings))
                 process.stdin.flush()
-            result = None
             for report in _reports(reports):
                 if report is None:
-                    if signals.received is not None or stop():
+                    if not process.stdin.closed and (signals.received is not None or stop()):
                         _close(process)
                 elif "notice" in report:
                     notify(Notice(**report["notice"]))
@@ -97,9 +84,28 @@ def record_in_process(
     return result
 
 
+def _start() -> tuple[subprocess.Popen[bytes], int]:
+    """Start the new process; return it, and the descriptor of its reports."""
+    reports, sent = os.pipe()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-c", _CODE, str(sent)],
+            stdin=subprocess.PIPE,
+            pass_fds=(sent,),
+            # Ctrl-C in a terminal reaches this process only, which ends the recording once.
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(reports)
+        raise
+    finally:
+        os.close(sent)
+    return process, reports
+
+
 @contextmanager
 def _interrupts() -> Iterator[Signals]:
-    """Within, the first Ctrl-C is noted, if this thread may do that and nobody else handles it."""
+    """Record the first Ctrl-C in the block, if this thread may do that and nobody else handles it."""
     signals = Signals([signal.SIGINT])
     is_ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if threading.current_thread() is not threading.main_thread() or not is_ours:
@@ -133,12 +139,12 @@ def _close(process: subprocess.Popen[bytes]) -> None:
 
 
 def main() -> NoReturn:
-    """Be the new process: record by the settings on stdin, report to the descriptor that the argument names, exit."""
+    """Run the new process: record by the settings on stdin, report to the descriptor given as argument, exit."""
     descriptor = int(sys.argv[1])
     os.set_inheritable(descriptor, False)
 
     def report(**values: object) -> None:
-        # Nobody may listen any more: the recording ends in order.
+        # Nobody may be listening: the recording still ends in order.
         with suppress(OSError):
             _write(descriptor, json.dumps(values, default=asdict).encode() + b"\n")
 
@@ -153,7 +159,7 @@ def main() -> NoReturn:
     except (ProcwireError, OSError) as error:
         report(error=_described(error))
     sys.stderr.flush()
-    # Threads of Arrow's may still run: one that finds the interpreter gone aborts the process.
+    # Arrow's threads may still run: one that finds the interpreter gone aborts the process.
     os._exit(0)
 
 
@@ -185,7 +191,7 @@ def _raise(described: Mapping[str, Any]) -> NoReturn:
 
 
 def _ledger(state: Mapping[str, Any]) -> RecordingLedger:
-    """Return the ledger whose fields these are, as JSON has them."""
+    """Return the ledger from its fields as JSON values."""
     parts: dict[str, Any] = {
         "captured": Counter(state["captured"]),
         "hooks": [Hook(*hook) for hook in state["hooks"]],

@@ -1,8 +1,8 @@
 """Issue record ids, which continue from one recording to the next.
 
-The file holds the first id that is not reserved, and the version of its form; without one it is the first version's, by
-an older procwire, which continues to count in the same file. A recorder reserves blocks ahead and returns what is left
-at its end; one that is killed leaves a gap, but no id is ever issued twice, not even by two that record at once.
+The file holds the first id that is not reserved, and the version of its format; without a version it is of the first
+one, by an older procwire, which continues to count in the same file. A recorder reserves blocks ahead and returns the
+rest at its end; one that is killed leaves a gap, but no id is ever issued twice, not even by two recorders at once.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BATCHES_AHEAD = 10
 
 
 class FreshIds:
-    """Count from 1, where no count can be stored."""
+    """Count from 1, for when no count can be stored."""
 
     def __init__(self) -> None:
         self._next = 1
@@ -43,7 +43,7 @@ class FreshIds:
         return first
 
     def ahead(self, count: int) -> int:
-        """Return what `take` issues next."""
+        """Return the id that `take` issues next."""
         del count
         return self._next
 
@@ -54,8 +54,8 @@ class FreshIds:
 class RecordIds:
     """Issue record ids, from 1.
 
-    folder: where the count is stored; created if needed. The file stays open: privileges may be dropped after. Raises
-    OSError where it cannot be written or trusted, RecordError where it holds something else.
+    folder: where the count is stored; created if needed. The file stays open, so privileges may be dropped afterwards.
+    Raises OSError if it cannot be written or trusted, RecordError if it holds something else.
     """
 
     def __init__(self, folder: Path) -> None:

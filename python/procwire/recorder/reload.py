@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import pyarrow as pa
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Protocol
 
 from procwire.errors import UsageError
 from procwire.files.watching import Changes
 from procwire.recorder.ledger import ConfigurationLedger
-from procwire.sysmon.model import Configuration
+from procwire.recorder.notices import Notice, Notify
 
-__all__ = ["Changes", "LiveRules"]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-Step = Callable[[pa.RecordBatch], pa.RecordBatch]
+    from procwire.signals import Hangups
+    from procwire.sysmon.model import Configuration
+
+__all__ = ["Changes", "LiveRules", "Reloaded", "reloader"]
+
+Step = Callable[["pa.RecordBatch"], "pa.RecordBatch"]
 
 
 class LiveRules:
-    """A configuration's rules, a step of a recording; `refresh`, called between two batches, loads them anew.
+    """Apply a configuration's rules as a step of a recording; `refresh`, called between two batches, reloads them.
 
-    load: reads the file; apply: makes the step; asked: whether someone asks for it to be loaded, changed or not;
-    tell: told of each configuration that is taken; complain: of each line of what is refused, once per change.
-    Raises what `load` and `apply` raise for the first configuration; for later ones the last good one stays.
+    load: reads the file. apply: makes the step. asked: returns whether a reload is requested, whether the file changed
+    or not. tell: called with each loaded configuration. complain: called with each line about a refused one, once per
+    change. Raises what `load` and `apply` raise for the first configuration; for later ones the last good one stays.
     """
 
     def __init__(
@@ -50,18 +55,18 @@ class LiveRules:
 
     @property
     def applied(self) -> Step:
-        """What `apply` made of the configuration that was taken last."""
+        """Return what `apply` made of the current configuration."""
         return self._step
 
     @property
     def dns_lookup(self) -> bool:
-        """Whether hosts and ports are to be named."""
+        """Return whether hosts and ports get names."""
         return self._configuration.dns_lookup
 
     def refresh(self) -> None:
-        """Load the configuration, if it has changed or someone asks for it."""
+        """Load the configuration, if it has changed or a reload is requested."""
         if self._asked():
-            # Before it is read: what changes meanwhile is a change.
+            # Call it before reading the file, to detect changes meanwhile.
             self._changes.settle()
         elif not self._changes():
             return
@@ -70,7 +75,7 @@ class LiveRules:
         except UsageError as error:
             self._refuse(str(error))
         except Exception as error:
-            # Whatever a file may bring about: the recording goes on.
+            # Whatever a file causes, the recording continues.
             self._refuse(f"cannot load {self.ledger.path}: {type(error).__name__}: {error}")
 
     def _refuse(self, why: str) -> None:
@@ -84,3 +89,24 @@ class LiveRules:
         self._configuration = configuration
         self.ledger.take(configuration.schema_version)
         self._tell(configuration)
+
+
+class Reloaded(Protocol):
+    """Define rules that can be loaded again."""
+
+    def refresh(self) -> None:
+        """Between two batches: load the rules, if that is due, and apply them."""
+
+
+def reloader(parts: Iterable[Reloaded | None], hangups: Hangups, notify: Notify) -> Callable[[], None]:
+    """Return what is done between two batches: refresh the parts; without any, a hangup has no effect, and says so."""
+    present = [part for part in parts if part is not None]
+
+    def refresh() -> None:
+        for part in present:
+            part.refresh()
+        if not present and hangups.take():
+            text = "SIGHUP ignored: there is no --config FILE, and no --detect PATH, to reload"
+            notify(Notice("warning", text))
+
+    return refresh

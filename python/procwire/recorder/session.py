@@ -1,7 +1,7 @@
-"""Run a recording: set up all that needs root first, then give root up, then record.
+"""Run a recording: set up everything that needs root, drop root, then record.
 
-This changes its process for good: the umask, the capabilities, the account. Python users' recordings therefore have a
-process of their own, see `process`.
+This permanently changes its process: the umask, the capabilities, the account. Python users' recordings therefore have
+their own process, see `process`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from functools import partial
 from typing import TYPE_CHECKING, TextIO, cast
 
 from procwire.errors import RecordError, UsageError
-from procwire.recorder import batch_setup, lake_output
+from procwire.recorder.batch_setup import batch_recorder, selections_of
 from procwire.recorder.configuration import check_readable, live_rules
-from procwire.recorder.detection import Alerting, first_rules
+from procwire.recorder.detection import first_rules
 from procwire.recorder.imports import import_all
+from procwire.recorder.lake_output import make_folder
 from procwire.recorder.line_setup import kept_fields, line_recorder
 from procwire.recorder.notices import Notice, warner
 from procwire.recorder.output_files import check_files, make_files, open_ledger
@@ -37,16 +38,16 @@ if TYPE_CHECKING:
     from procwire.recorder.notices import Notify
     from procwire.recorder.predicates import Where
     from procwire.recorder.record_ids import FreshIds, RecordIds
-    from procwire.recorder.reload import LiveRules
     from procwire.recorder.settings import RecordingSettings, StandardOutput
     from procwire.sources.sensor import EbpfSource
+    from procwire.sysmon.config_filter import ConfigFilter
 
 __all__ = ["RecordingResult", "record"]
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingResult:
-    """Hold what became of a recording."""
+    """Hold the result of a recording."""
 
     ledger: RecordingLedger
     """What was captured, filtered, written and lost; final."""
@@ -65,11 +66,10 @@ def record(
 
     Call it in the main thread of a process that has no other thread, and has not imported Arrow.
 
-    notify: receives all that there is to say. stdout: opens it, if an output is stdout. stop: called several times a
-    second.
+    notify: receives all notices. stdout: opens stdout, if an output needs it. stop: called several times a second.
 
-    Raises UsageError for settings that cannot be used, and RecordError if this machine cannot be recorded, or root not
-    be given up. Raises OSError if an output that is no file (stdout) cannot be written.
+    Raises UsageError for settings that cannot be used, and RecordError if this machine cannot be recorded, or root
+    cannot be dropped. Raises OSError if an output that is not a file (stdout) cannot be written.
     """
     check_files(settings)
     if sys.platform != "linux":
@@ -80,24 +80,24 @@ def record(
         hand_over(settings.lake, settings.user)
     keep_memory_small()
     account = _account(settings)
-    # Whoever makes files and folders of a recording: they are for the account and its group.
+    # Files and folders of a recording are for the account and its group, whoever creates them.
     os.umask(os.umask(0) | 0o027)
-    # Who becomes another account keeps its rights until then.
+    # A process that changes its account keeps its privileges until then.
     rights = KeptRights() if account is None else None
     # Before anything begins a thread, as importing Arrow does.
     lock_privileges()
     fields = kept_fields(settings)
     predicate = _predicate(settings, notify)
-    selections = None if fields is not None else batch_setup.selections_of(settings)
+    selections = None if fields is not None else selections_of(settings)
     with ExitStack() as stack:
         hangups = stack.enter_context(Hangups())
         configured = None if settings.config is None else live_rules(settings, settings.config, hangups, notify)
-        detection = first_rules(settings.detect, notify, settings.level) if settings.detect else None
+        detection = first_rules(settings.detect, notify, settings.level, settings.lists) if settings.detect else None
         ledger_file = None
         if settings.ledger is not None:
             ledger_file = stack.enter_context(open_ledger(settings.ledger, account))
         opened = (rights or KeptRights()).begin(partial(open_source, settings))
-        # Meanwhile: the kernel checks programs for as long as this takes.
+        # Import while the kernel verifies the programs, which takes as long.
         import_all(settings, lines=selections is None)
         source, ledger = opened()
         stack.callback(source.close)
@@ -105,16 +105,16 @@ def record(
         for notice in announcement(ledger, settings, account):
             notify(notice)
         if selections is None and ledger.sensor != "ebpf":
-            selections = batch_setup.selections_of(settings)
+            selections = selections_of(settings)
             import_all(settings, lines=False)
-        rules = configured or (_images_filter(settings) if settings.images and selections is not None else None)
+        images = _images_filter(settings) if configured is None and selections is not None else None
         record_ids = _record_ids(notify, stack)
         on_status = _status(notify, stack)
         own_stdout = stdout() if stdout is not None and settings.writes_to_stdout else None
         if account is not None:
             make_files(settings, account)
             if settings.writes_to_lake:
-                lake_output.make_folder(settings.lake, account)
+                make_folder(settings.lake, account)
             drop_privileges(account, source.capabilities)
         for path in settings.inputs:
             check_readable(path, account, notify)
@@ -131,34 +131,31 @@ def record(
                     ledger,
                     account=account,
                     on_status=on_status,
-                    between_batches=_between_batches(hangups, configured, None, notify),
+                    hangups=hangups,
                     configured=configured,
                     predicate=predicate,
                     notify=notify,
                     stack=output_stack,
                 )
             else:
-                outputs = batch_setup.open_outputs(
-                    settings, selections, own_stdout, ledger, account, notify, output_stack
-                )
-                alerting = None
-                if detection is not None:
-                    alerting = Alerting(settings, detection, outputs, ledger, hangups, output_stack, notify)
-                from procwire.recorder.loop import Recorder
-
-                recorder = Recorder(
+                recorder = batch_recorder(
+                    settings,
+                    selections,
                     source,
-                    outputs,
-                    enrich=batch_setup.enrichment(settings, configured, output_stack),
-                    rules=rules,
-                    predicate=predicate,
-                    envelope=batch_setup.envelope(record_ids),
-                    ledger=ledger,
+                    own_stdout,
+                    record_ids,
+                    ledger,
+                    account=account,
                     on_status=on_status,
-                    written=alerting.alerts if alerting else lambda _: None,
-                    between_batches=_between_batches(hangups, configured, alerting, notify),
+                    hangups=hangups,
+                    configured=configured,
+                    images=images,
+                    detection=detection,
+                    predicate=predicate,
+                    notify=notify,
+                    stack=output_stack,
                 )
-            # After the outputs are closed: only then all is written.
+            # Report after the outputs are closed: only then everything is written.
             stack.callback(_report, ledger, ledger_file, notify)
             return_memory()
             number = _run(settings, recorder, stop)
@@ -177,7 +174,7 @@ def _account(settings: RecordingSettings) -> pwd.struct_passwd | None:
 
 
 def _predicate(settings: RecordingSettings, notify: Notify) -> Where | None:
-    """Return what `--where` asks for, checked before anything begins. Raises UsageError."""
+    """Return the predicate of `--where`, checked before anything begins. Raises UsageError."""
     if not settings.where:
         return None
     from procwire.recorder.predicates import Where
@@ -185,10 +182,12 @@ def _predicate(settings: RecordingSettings, notify: Notify) -> Where | None:
     return Where(settings.where, settings.names, warner(notify))
 
 
-def _images_filter(settings: RecordingSettings) -> Callable[..., object]:
+def _images_filter(settings: RecordingSettings) -> ConfigFilter | None:
+    if not settings.images:
+        return None
     from procwire.recorder.images import images_filter
 
-    return images_filter(settings.images or ())
+    return images_filter(settings.images)
 
 
 def _record_ids(notify: Notify, stack: ExitStack) -> RecordIds | FreshIds:
@@ -199,7 +198,7 @@ def _record_ids(notify: Notify, stack: ExitStack) -> RecordIds | FreshIds:
     try:
         ids = RecordIds(folder)
     except OSError as error:
-        notify(Notice("warning", f"cannot keep the record id in {folder}: {error.strerror}; it counts from 1"))
+        notify(Notice("warning", f"cannot store the record id in {folder}: {error.strerror}; it counts from 1"))
         return FreshIds()
     stack.callback(ids.close)
     return ids
@@ -213,33 +212,17 @@ def _status(notify: Notify, stack: ExitStack) -> Callable[[RecordingLedger], Non
     try:
         file = StatusFile(folder)
     except OSError as error:
-        notify(Notice("warning", f"cannot tell --status of this recording, in {folder}: {error.strerror}"))
+        notify(Notice("warning", f"--status will not show this recording: cannot write in {folder}: {error.strerror}"))
         return lambda _: None
     stack.callback(file.close)
     return file.write
-
-
-def _between_batches(
-    hangups: Hangups, configured: LiveRules | None, alerting: Alerting | None, notify: Notify
-) -> Callable[[], None]:
-    """Return what is done between two batches: reload what is to be reloaded."""
-    steps = [part.refresh for part in (configured, alerting) if part is not None]
-
-    def refresh() -> None:
-        for step in steps:
-            step()
-        if not steps and hangups.take():
-            text = "SIGHUP ignored: there is no --config FILE, and no --detect PATH, to reload"
-            notify(Notice("warning", text))
-
-    return refresh
 
 
 def _run(settings: RecordingSettings, recorder: Recorder | LineRecorder, stop: Callable[[], bool]) -> int | None:
     """Record; return the number of the signal that ended it, or None."""
     reader_gone = _reader_watch() if settings.writes_to_stdout else lambda: False
     signals = Signals()
-    # A signal is waited for between two steps, so that no batch is dropped half-way.
+    # Signals take effect between two steps, so that no batch is interrupted.
     with suppress(KeyboardInterrupt), signals, signals.held():
         recorder.run(
             lambda: signals.received is not None or reader_gone() or stop(),
@@ -250,7 +233,7 @@ def _run(settings: RecordingSettings, recorder: Recorder | LineRecorder, stop: C
 
 
 def _reader_watch() -> Callable[[], bool]:
-    """Return what says whether stdout is a pipe that nobody reads any more, without writing to it."""
+    """Return a function for whether stdout is a pipe without a reader; it does not write to it."""
     poll = select.poll()
     try:
         poll.register(sys.stdout.fileno(), 0)

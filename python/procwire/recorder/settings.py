@@ -1,8 +1,8 @@
-"""Define what a recording is asked to do, and check it before anything begins. Imports nothing of Arrow's."""
+"""Define the settings of a recording, and check them before anything begins. Does not import Arrow."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -32,12 +32,12 @@ class StandardOutput(Protocol):
 
     @property
     def terminal(self) -> Terminal | None:
-        """Return the terminal's properties; None where stdout is no terminal."""
+        """Return the terminal's properties; None if stdout is not a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Say where rows go: to a file, or without one to stdout, the system's log (syslog) or a lake (lake)."""
+    """Describe where rows go: to a file, or without one to stdout, the system's log (syslog) or a lake (lake)."""
 
     way: str
     """The format, see `sinks.formats`."""
@@ -46,14 +46,14 @@ class Target:
 
     @property
     def name(self) -> str:
-        """Return what the ledger calls it."""
+        """Return its name in the ledger."""
         elsewhere = "the lake" if self.way == "lake" else "the system's log"
         return "stdout" if self.to_stdout else str(self.path or elsewhere)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingSettings:
-    """Hold everything that a recording needs to know; `recording_settings` makes one, and checks it."""
+    """Hold all settings of a recording; `recording_settings` creates and checks them."""
 
     targets: tuple[Target, ...]
     images: list[str] | None = None
@@ -88,6 +88,8 @@ class RecordingSettings:
     """Sigma rules: files, and folders."""
     level: Level | None = None
     """The lowest level of these rules; None for all of them."""
+    lists: Mapping[str, Path] = field(default_factory=dict)
+    """Files with the values of placeholders in these rules, by the placeholders' names."""
     alert_notices: bool = False
     """Whether alerts are notices, too, if an output has a place for them."""
     lake: str | None = None
@@ -96,7 +98,7 @@ class RecordingSettings:
     @property
     def inputs(self) -> list[Path]:
         """Return the files and folders that the recording reads."""
-        return [*([self.config] if self.config else []), *self.detect]
+        return [*([self.config] if self.config else []), *self.detect, *self.lists.values()]
 
     @property
     def writes_to_lake(self) -> bool:
@@ -141,6 +143,7 @@ def recording_settings(
     force: bool = False,
     detect: FilePath | Sequence[FilePath] = (),
     level: Level | None = None,
+    lists: Mapping[str, FilePath] | None = None,
     stdout_format: str | None = None,
     alert_notices: bool = False,
 ) -> RecordingSettings:
@@ -187,6 +190,7 @@ def recording_settings(
         force=force,
         detect=tuple(Path(path) for path in _sequence(detect)),
         level=level,
+        lists={name: Path(path) for name, path in (lists or {}).items()},
         alert_notices=alert_notices,
         lake=resolve(lake) if any(target.way == "lake" for target in targets) else None,
     )
@@ -234,6 +238,8 @@ def _check(settings: RecordingSettings) -> None:
         raise UsageError("found --lenient, --strict-sysmon or --keep-unlogged without --config FILE")
     if settings.level is not None and not settings.detect:
         raise UsageError("found --level without --detect PATH, expected both: it is about Sigma rules")
+    if settings.lists and not settings.detect:
+        raise UsageError("found --list without --detect PATH, expected both: it is about Sigma rules")
     if settings.keep_unlogged and whole:
         raise UsageError(f"found --keep-unlogged with {whole[0]}, which has no place to tell that a row is not logged")
     rotates = settings.rotate_bytes or settings.rotate_s or settings.keep is not None

@@ -1,4 +1,4 @@
-"""What `procwire record --status` tells of: each recorder keeps a file with its state in the runtime folder."""
+"""Show who records (`procwire record --status`): each recorder keeps a file with its state in the runtime folder."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from procwire.bounded import read_bounded
 from procwire.errors import RecordError, UsageError
 from procwire.recorder.ledger import RecordingLedger
+from procwire.sources import kernel
 from procwire.sources.boot import boot_id
 from procwire.sources.folders import RUNTIME_FOLDER, check_runtime_folder, make_runtime_folder, runtime_folder
 from procwire.sources.processes import start_ticks
 
-__all__ = ["StatusFile", "running_recorders"]
+__all__ = ["Prospects", "StatusFile", "prospects", "running_recorders"]
 
 _PATTERN = "recorder-*.json"
 _TRIES = 5
@@ -88,6 +90,23 @@ def running_recorders() -> Iterator[dict[str, Any]]:
                 newer.append(f"{path}: found version {version}, expected {_VERSION} or older: a newer procwire records")
     if newer:
         raise RecordError("\n".join(newer))
+
+
+@dataclass(frozen=True, slots=True)
+class Prospects:
+    """Hold what this machine, and this process, have for the eBPF sensor."""
+
+    kernel_release: str
+    missing_capabilities: list[str]
+    """By name; empty if this process has them all."""
+    has_btf: bool
+    cgroup_folder: Path | None
+    """Where control groups version 2 are mounted; None if they are not."""
+
+
+def prospects() -> Prospects:
+    """Return what this machine has for the eBPF sensor; the poll sensor needs nothing."""
+    return Prospects(os.uname().release, kernel.missing_capabilities(), kernel.has_btf(), kernel.cgroup2_folder())
 
 
 def _alive(path: Path) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from procwire.sigma.detect import detect
 from procwire.sigma.loading.parse import load
 from procwire.sigma.matching.hits import SCHEMA
 from procwire.sigma.matching.stream import SigmaStream
-from procwire.sigma.model.rule import LEVELS, Level, LogSource, Rule, RuleSet
+from procwire.sigma.model.rule import LEVELS, LogSource, Rule, RuleSet
 from procwire.sigma.problems import Problem
 from procwire.sigma.summary import load_usable, summary
 
@@ -16,7 +16,6 @@ __all__ = [
     "LEVELS",
     "SCHEMA",
     "CheckReport",
-    "Level",
     "LogSource",
     "Problem",
     "Rule",

@@ -20,12 +20,13 @@ from procwire.sigma.matching.hits import SCHEMA, hits_of
 from procwire.sigma.matching.matcher import KINDS, Matcher
 from procwire.sigma.matching.stream import SigmaStream
 from procwire.sigma.model.fields import kind_of
-from procwire.sigma.model.rule import Level, Rule, RuleSet
+from procwire.sigma.model.rule import Rule, RuleSet
 from procwire.sigma.model.tree import leaves
 
 if TYPE_CHECKING:
     import duckdb
 
+    from procwire.choices import Level
     from procwire.query.protocol import Connection
 
 __all__ = ["detect"]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from procwire.sigma.model.rule import LEVELS, Level
+from procwire.sigma.model.rule import LEVELS
+
+if TYPE_CHECKING:
+    from procwire.choices import Level
 
 __all__ = ["MatchCount", "MatchOverview"]
 

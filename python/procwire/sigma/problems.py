@@ -7,15 +7,15 @@ from typing import Literal
 
 __all__ = ["Kind", "OtherEvents", "Problem", "Unusable"]
 
-Kind = Literal["mistake", "unreadable", "other events"]
+Kind = Literal["mistake", "unreadable", "other events", "no rule"]
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Describe a rule, or a file, that is not run, and why.
 
-    line: where the rule begins, from 1. kind: `unreadable` is a file that may be readable later; `other events` is a
-    rule about other events than connections, which is not a mistake.
+    line: where the rule begins, from 1. kind: `unreadable` is a file that may be read another time; `other events` is a
+    rule about other events than connections, `no rule` YAML that is something else: neither is a fault.
     """
 
     path: str
@@ -26,8 +26,8 @@ class Problem:
 
     @property
     def is_ours(self) -> bool:
-        """Return whether it is about connections, as far as known."""
-        return self.kind != "other events"
+        """Return whether it is about connections, as far as is known."""
+        return self.kind not in ("other events", "no rule")
 
 
 class Unusable(Exception):  # noqa: N818 - it never leaves the package: it becomes a Problem

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from procwire.errors import UsageError
 from procwire.plain import plain
 from procwire.sigma.loading.parse import load
-from procwire.sigma.model.rule import Level, RuleSet
+from procwire.sigma.model.rule import RuleSet
 from procwire.words import counted
+
+if TYPE_CHECKING:
+    from procwire.choices import Level
 
 __all__ = ["load_usable", "summary"]
 
 _SHOWN_PROBLEMS = 3
 
 
-def load_usable(rules: Iterable[str | Path] | RuleSet, level: Level | None = None) -> RuleSet:
-    """Return the rules of at least a level: load them from files and folders, or use a loaded set.
+def load_usable(
+    rules: Iterable[str | Path] | RuleSet,
+    level: Level | None = None,
+    lists: Mapping[str, str | Path] | None = None,
+) -> RuleSet:
+    """Load the rules of files and folders, as `load` does, or take those that were loaded; of at least a level.
+
+    lists: files with the values of placeholders, as for `load`.
 
     Raises UsageError if none runs.
     """
-    rules = rules if isinstance(rules, RuleSet) else load(list(rules))
+    rules = rules if isinstance(rules, RuleSet) else load(list(rules), lists=lists)
     chosen = rules.at_least(level) if level else rules
     if not chosen.rules:
         below = [f"{counted(len(rules.rules), 'rule')} below {level}"] if rules.rules else []
@@ -40,11 +50,22 @@ def summary(rules: RuleSet, what: str, level: Level | None = None) -> str:
 
 
 def _problems(rules: RuleSet) -> Iterator[str]:
-    others = [problem for problem in rules.problems if not problem.is_ours]
-    ours = [problem for problem in rules.problems if problem.is_ours]
+    others = [problem for problem in rules.problems if problem.kind == "other events"]
+    none = [problem for problem in rules.problems if problem.kind == "no rule"]
+    ours = [f"{one.path}:{one.line or 1}: {one.reason}" for one in rules.problems if one.is_ours]
+    void = [f"{one.path}:{one.line}: {one.void}" for one in rules.rules if one.void]
     if others:
         yield f"{len(others):,} not for network connections"
+    if none:
+        yield f"{counted(len(none), 'YAML document')} without a rule"
     if ours:
-        places = [f"{one.path}:{one.line or 1}: {one.reason}" for one in ours[:_SHOWN_PROBLEMS]]
-        more = f" and {len(ours) - _SHOWN_PROBLEMS:,} more" if len(ours) > _SHOWN_PROBLEMS else ""
-        yield plain(f"{len(ours):,} not run ({'; '.join(places)}{more}: `procwire sigma check` lists all)")
+        yield plain(f"{len(ours):,} not run ({_first(ours)}: `procwire sigma check` lists all)")
+    if void:
+        yield plain(f"{len(void):,} can never match ({_first(void)})")
+    if rules.unused_lists:
+        yield f"no rule asks for the list {', '.join(rules.unused_lists)}"
+
+
+def _first(reasons: list[str]) -> str:
+    more = f" and {len(reasons) - _SHOWN_PROBLEMS:,} more" if len(reasons) > _SHOWN_PROBLEMS else ""
+    return "; ".join(reasons[:_SHOWN_PROBLEMS]) + more

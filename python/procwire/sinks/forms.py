@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from procwire.event import Field, Names, fields
+from procwire.event import Field, fields
 from procwire.sinks.formats import FORMATS
+
+if TYPE_CHECKING:
+    from procwire.choices import Names
 
 __all__ = [
     "DESCRIPTION",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from pathlib import Path
 
 from procwire.errors import UsageError
@@ -64,6 +63,8 @@ def check_runtime_folder(folder: Path) -> None:
 
 
 def _temporary() -> Path:
+    import tempfile
+
     return Path(tempfile.gettempdir(), f"procwire-{os.geteuid()}")
 
 

@@ -22,6 +22,7 @@ from procwire.errors import UsageError
 from procwire.event import Event
 from procwire.ledger import READ_ERROR, Example, FileLedger, Ledger, Tally
 from procwire.sources.inputs import STDIN, Found, NotFollowed, expand, is_packed, is_regular, name_of, reason
+from procwire.sources.mappings import LogMapping
 
 __all__ = ["follow_batches"]
 
@@ -54,6 +55,7 @@ def follow_batches(
     events: Sequence[Event],
     format: str | None,
     ledger: Ledger,
+    mapping: LogMapping | None = None,
 ) -> _Batches:
     """Yield batches of logs that grow, each with its event; new files in folders and patterns are included.
 
@@ -62,7 +64,7 @@ def follow_batches(
     Raises UsageError for inputs that cannot be followed, where the user named them: standard input beside files, packed
     files, pipes. Raises InputError if no input can be read.
     """
-    followed = _Followed(format, events)
+    followed = _Followed(format, events, mapping)
     try:
         while True:
             yield from followed.news(expand(paths))
@@ -79,8 +81,9 @@ def follow_batches(
 class _Followed:
     """Hold the logs that are followed, and those that cannot be."""
 
-    def __init__(self, format: str | None, events: Sequence[Event]) -> None:
+    def __init__(self, format: str | None, events: Sequence[Event], mapping: LogMapping | None) -> None:
         self._format = format
+        self._mapping = mapping
         self._events = events
         self._followers: dict[str, _Follower] = {}
         self._named: set[str] = set()
@@ -134,7 +137,7 @@ class _Followed:
             return None
         if self._format == "evtx" or head == _EVTX_MAGIC:
             return _EvtxFollower(path, self._events)
-        return _TextFollower(path, self._format, self._events)
+        return _TextFollower(path, self._format, self._events, self._mapping)
 
     def tell(self, ledger: Ledger) -> None:
         """Update the ledger."""
@@ -168,9 +171,10 @@ def _unfit(path: str) -> str | None:
 class _TextFollower:
     """Read a text file on from its last end."""
 
-    def __init__(self, path: str, format: str | None, events: Sequence[Event]) -> None:
+    def __init__(self, path: str, format: str | None, events: Sequence[Event], mapping: LogMapping | None) -> None:
         self._path = path
         self._format = format
+        self._mapping = mapping
         self._events = {event.name: event for event in events}
         self._past = FileLedger(name_of(path))
         self._begin(self._opened())
@@ -180,7 +184,8 @@ class _TextFollower:
 
     def _begin(self, file: BinaryIO) -> None:
         self._file = file
-        self._feeder = _core.Feeder(name_of(self._path), format=self._format, events=[*self._events])
+        self._feeder = _core.Feeder(name_of(self._path), format=self._format, events=[*self._events],
+                                    mapping=self._mapping)  # fmt: skip
 
     def account(self) -> FileLedger:
         return self._past + FileLedger.from_core(self._feeder.account())

@@ -13,8 +13,8 @@ from typing import BinaryIO, Literal, cast
 from procwire.errors import InputError
 from procwire.files import PART
 from procwire.files.patterns import is_pattern, matches
+from procwire.sources.left_out import NoLogError, NotFollowed
 from procwire.sources.limits import Budget, UnpackLimits
-from procwire.sources.packings import NoLogError, NotFollowed, unpack
 from procwire.sources.streams import Pieces, packing_of
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "expand",
     "is_packed",
     "is_regular",
+    "missing_paths",
     "name_of",
     "open_inputs",
     "reason",
@@ -145,12 +146,18 @@ def expand(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Found]:
             yield from _walk(path, named=True)
 
 
+def missing_paths(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """Return the paths that lead to no file, folder, pipe or device, and match none."""
+    absent = [path for path in (os.fspath(path) for path in paths) if path != STDIN and not os.path.lexists(path)]
+    return [path for path in absent if not (is_pattern(path) and matches(path))]
+
+
 def check_paths(paths: Sequence[str | os.PathLike[str]]) -> None:
     """Raise InputError if none of the paths leads to a file, a folder, a pipe or a device: they are mistyped, then."""
-    missing = [path for path in (os.fspath(path) for path in paths) if path != STDIN and not os.path.lexists(path)]
-    if missing and len(missing) == len(paths) and not any(is_pattern(path) and matches(path) for path in missing):
-        missing_paths = [f"{name_of(path)}: No such file or directory" for path in missing[:3]]
-        raise InputError("; ".join(missing_paths))
+    missing = missing_paths(paths)
+    if missing and len(missing) == len(paths):
+        causes = [f"{name_of(path)}: No such file or directory" for path in missing[:3]]
+        raise InputError("; ".join(causes))
 
 
 def _matched(pattern: str) -> Iterator[Found]:
@@ -234,6 +241,9 @@ def _open(found: Found, budget: Budget) -> Iterator[Input]:
 
 
 def _unpacked(found: Found, file: BinaryIO, budget: Budget, *, live: bool) -> Iterator[Input]:
+    # On first use: most logs are not packed, and what reads archives takes long to import.
+    from procwire.sources.packings import unpack
+
     for name, source in unpack(found.path, Pieces(file), budget, file=None if live else file):
         itself = name == found.path
         if isinstance(source, Pieces) and (table := _table_of(source.head(_needs_more))):

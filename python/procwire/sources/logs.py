@@ -14,9 +14,9 @@ import pyarrow as pa
 from procwire import _core
 from procwire.event import CONNECTION, EVENTS, Event
 from procwire.ledger import READ_ERROR, FileLedger, Ledger
-from procwire.sources.follow import follow_batches
 from procwire.sources.inputs import STDIN, Input, NoLogError, NotFollowed, expand, is_packed, is_regular, open_inputs
 from procwire.sources.limits import UnpackLimits
+from procwire.sources.mappings import LogMapping
 
 __all__ = ["OnProgress", "read_batches", "read_events"]
 
@@ -40,10 +40,11 @@ def read_batches(
     on_progress: OnProgress | None = None,
     through: Callable[[Iterator[Input]], Iterator[Input]] | None = None,
     unpack: UnpackLimits | None = None,
+    mapping: LogMapping | None = None,
 ) -> Generator[pa.RecordBatch, None, None]:
     """Yield batches of the events of one table, of its schema; arguments as for `read_events`."""
     both = read_events(paths, events=events, format=format, recover=recover, follow=follow, ledger=ledger,
-                       on_progress=on_progress, through=through, unpack=unpack)  # fmt: skip
+                       on_progress=on_progress, through=through, unpack=unpack, mapping=mapping)  # fmt: skip
     with closing(both):
         for _, batch in both:
             yield batch
@@ -61,6 +62,7 @@ def read_events(
     on_progress: OnProgress | None = None,
     through: Callable[[Iterator[Input]], Iterator[Input]] | None = None,
     unpack: UnpackLimits | None = None,
+    mapping: LogMapping | None = None,
 ) -> Generator[tuple[Event, pa.RecordBatch], None, None]:
     """Read events of logs in one pass; yield batches, each of one event and its schema, in the order of the inputs.
 
@@ -68,16 +70,19 @@ def read_events(
     `coded` has texts come as dictionaries, in which a value may stand twice; with `follow` they do not.
     `through` may leave inputs out, or put others in their place; with `follow` it is not asked.
     `unpack` limits what packed files may become; what lies beyond is damage.
+    `mapping` says what the keys of JSON and CSV mean, in place of the names that are known; its rows are connections.
     """
     ledger.asked = {event.name: event.rows for event in events}
     if follow and [os.fspath(path) for path in paths] != [STDIN]:
-        yield from follow_batches(paths, events=events, format=format, ledger=ledger)
+        from procwire.sources.follow import follow_batches
+
+        yield from follow_batches(paths, events=events, format=format, ledger=ledger, mapping=mapping)
         return
     opened = open_inputs(paths, unpack)
     inputs = _Inputs(through(opened) if through else opened)
     total_bytes = _total_bytes(paths) if on_progress else None
     scanner = _core.Scanner(inputs, format=format, recover=recover, events=[event.name for event in events],
-                            coded=coded)  # fmt: skip
+                            coded=coded, mapping=mapping)  # fmt: skip
     by_name = {event.name: event for event in events}
     try:
         updated_s = time.monotonic()

@@ -12,7 +12,7 @@ from procwire.bounded import read_bounded
 from procwire.errors import UsageError
 from procwire.event import FIELDS, Field
 
-__all__ = ["LOCAL_FIRST", "MAPPED", "Mapping", "load_mapping"]
+__all__ = ["LOCAL_FIRST", "MAPPED", "LogMapping", "load_mapping"]
 
 _MOST_BYTES = 1 << 20
 _MOST_KEYS = 1_000
@@ -22,37 +22,38 @@ LOCAL_FIRST: dict[str, str] = {
     "LocalIp": "src_ip", "LocalPort": "src_port", "LocalHostname": "src_host_name",
     "RemoteIp": "dst_ip", "RemotePort": "dst_port", "RemoteHostname": "dst_host_name",
 }  # fmt: skip
-"""Names for the ends in logs that know this computer's end and the peer's: the columns of outbound connections. Those
-of inbound ones (`Initiated` says so) are exchanged."""
+"""Names for the ends in logs that distinguish this computer's end from the peer's: columns of outbound connections.
+
+For inbound ones (by `Initiated`) they are exchanged."""
 _KNOWN = ("provider", "records", "text", "fields", "values")
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
-    """Say which records of a log are connections, and where their fields stand.
+class LogMapping:
+    """Define which records of a log are connections, and where their fields are.
 
-    A key is the name of a column, or a path of keys with dots between them (`src.ip`); a name that has dots itself is
-    found, too.
+    A key is the name of a column, or a path of keys separated by dots (`src.ip`); names that contain dots are also
+    found.
     """
 
     provider: str | None
-    """The rows' `provider_name`, unless a key holds it."""
+    """The rows' `provider_name`, unless a key has it."""
     records: tuple[tuple[str, tuple[str, ...]], ...]
-    """Keys and the values, one of which each must have. Without any, every record is a connection."""
+    """Keys and their allowed values: each key must have one of them. If empty, every record is a connection."""
     text: tuple[str, ...]
     """Keys that hold the event as text: XML, JSON or Sysmon's message text."""
     fields: tuple[tuple[str, tuple[str, ...]], ...]
     """Columns and their keys; the first key that has a value counts."""
     values: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-    """Columns and the meaning of their values: pairs of what the log has, in any case, and what it stands for."""
+    """Columns and the meaning of their values: pairs of the log's value, in any case, and the value that it means."""
     local_first: bool
     """Whether the source in `fields` is this computer's end, and the destination the peer's."""
 
 
-def load_mapping(path: str | os.PathLike[str]) -> Mapping:
+def load_mapping(path: str | os.PathLike[str]) -> LogMapping:
     """Read a mapping from a TOML file.
 
-    Raises UsageError, which names all that is wrong, for a file that is no mapping, and OSError if it cannot be read.
+    Raises UsageError, which names all mistakes, for an invalid mapping, and OSError if the file cannot be read.
     """
     try:
         text = read_bounded(path, _MOST_BYTES).decode("utf-8-sig")
@@ -65,7 +66,7 @@ def load_mapping(path: str | os.PathLike[str]) -> Mapping:
     provider = document.get("provider")
     if provider is not None and not isinstance(provider, str):
         errors.append(f"provider: found {provider!r}, expected a text")
-    mapping = Mapping(
+    mapping = LogMapping(
         provider=provider if isinstance(provider, str) else None,
         records=tuple(
             (key, _texts(f"records.{key}", value, errors)) for key, value in _flat(document, "records", errors)
@@ -131,7 +132,7 @@ def _meanings(where: str, found: object, errors: list[str]) -> tuple[tuple[str, 
 
 
 def _column(where: str, name: str, errors: list[str]) -> str:
-    """Return the column that a field's name stands for, in Sysmon's or the standard names."""
+    """Return the column for a field's name, which is Sysmon's or the standard one."""
     if name in LOCAL_FIRST:
         return LOCAL_FIRST[name]
     for field in MAPPED:

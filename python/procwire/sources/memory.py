@@ -45,13 +45,13 @@ def keep_memory_small() -> None:
 
 
 def return_memory() -> None:
-    """Return the memory that setting up used."""
+    """Release the memory that setting up used."""
     gc.collect()
     return_unused()
 
 
 def return_unused() -> None:
-    """Return what malloc holds free, and the code of libraries, which the kernel maps again where it runs."""
+    """Release memory that malloc holds free, and library code, which the kernel maps again when it runs."""
     malloc_trim = getattr(_libc, "malloc_trim", None)
     if malloc_trim is not None:
         malloc_trim(0)

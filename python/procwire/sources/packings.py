@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import BinaryIO, cast
 
+from procwire.sources.left_out import NoLogError, NotFollowed
 from procwire.sources.limits import Budget, ExhaustedError
 from procwire.sources.streams import PIECE_BYTES, Pieces, unpacked
 from procwire.sources.zips import Member, members
 
-__all__ = ["NoLogError", "NotFollowed", "unpack"]
+__all__ = ["unpack"]
 
 _HEADER_BYTES = 1 << 20
 """What a tar may say of a member before its bytes: long names, extended headers, the map of a sparse file."""
@@ -30,14 +31,6 @@ _LEFT_OUT = {
 }
 
 Opened = Iterator[tuple[str, Pieces | Exception]]
-
-
-class NotFollowed(Exception):  # noqa: N818 - no error
-    """Hold why an input is left out on purpose."""
-
-
-class NoLogError(ValueError):
-    """Report a file that was read, and is not a log."""
 
 
 def unpack(name: str, stream: Pieces, budget: Budget, *, file: BinaryIO | None = None, depth: int = 0) -> Opened:

@@ -58,7 +58,11 @@ class PollSource:
         self._table = SocketTable()
         self._seen: set[Key] = set()
         self._seen_ends: set[Ends] = set()
-        first = self._look("existing")
+        try:
+            first = self._look("existing")
+        except BaseException:
+            self.close()
+            raise
         self._pending = first if existing else None
         self._next_s = time.monotonic() + interval_s
         missing = None if self._table.has_mptcp else "this kernel does not list them"

@@ -8,15 +8,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from procwire.errors import UsageError
-from procwire.event import CONNECTION, DNS_QUERY, NAMES, PROCESS_CREATION, Event, Field, Names
+from procwire.event import CONNECTION, DNS_QUERY, NAMES, PROCESS_CREATION, Event, Field
 from procwire.ledger import EXAMPLES_PER_KIND, READ_ERROR, Example, FileLedger, Tally
 from procwire.sources.inputs import STDIN, Found, TableFormat, expand, is_regular, name_of, table_format
+
+if TYPE_CHECKING:
+    from procwire.choices import Names
 
 __all__ = ["ERRORS", "TableFile", "find_tables", "open_table"]
 

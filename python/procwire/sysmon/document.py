@@ -10,11 +10,13 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from xml.parsers import expat
 
 from procwire.sysmon.model import Place
+from procwire.sysmon.repairs import Repair, repaired
 
-__all__ = ["MAX_BYTES", "DocumentError", "Node", "parse_document"]
+__all__ = ["MAX_BYTES", "Document", "DocumentError", "Node", "parse_document"]
 
 MAX_BYTES = 16 << 20
 """Longer files are refused; the longest known configuration has 1 MB."""
@@ -24,8 +26,21 @@ _MOST_ATTRIBUTES = 64
 _DEEPEST = 100
 _EVTX = b"ElfFile\0"
 _INVALID_TOKEN = expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]
+_MISMATCHED = expat.errors.codes[expat.errors.XML_ERROR_TAG_MISMATCH]
+_JUNK = expat.errors.codes[expat.errors.XML_ERROR_JUNK_AFTER_DOC_ELEMENT]
+_HINTS = {
+    expat.errors.codes[text]: hint
+    for text, hint in {
+        expat.errors.XML_ERROR_UNDEFINED_ENTITY: "XML knows &amp;, &lt;, &gt;, &quot; and &apos; only",
+        expat.errors.XML_ERROR_MISPLACED_XML_PI: "<?xml may only begin the file",
+        expat.errors.XML_ERROR_JUNK_AFTER_DOC_ELEMENT: "the document ends before it: a file has one <Sysmon>",
+        expat.errors.XML_ERROR_UNCLOSED_TOKEN: "what begins there, such as a comment, has no end",
+    }.items()
+}
 _LONGEST_NAME = 100
 _BLANK = " \t\r\n"
+_WEB_PAGE = re.compile(r"\s*(?:<!--.{0,2000}?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_PACKED = {b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "a gzip file", b"MZ": "a program", b"%PDF": "a PDF"}
 
 
 class DocumentError(Exception):
@@ -54,27 +69,56 @@ class Node:
         return self.texts[0] if self.texts else ""
 
 
-def parse_document(data: bytes) -> Node:
-    """Return the root element.
+class Document(NamedTuple):
+    """Hold a document: its root element, and what Sysmon refuses and was repaired to read it."""
 
-    Raises DocumentError, with the place, for what cannot be decoded or is not well-formed.
+    root: Node
+    repairs: tuple[Repair, ...]
+
+
+def parse_document(data: bytes) -> Document:
+    """Return the root element, and what is not well-formed and can be read on without loss.
+
+    Raises DocumentError, with the place, for what cannot be decoded or is not well-formed otherwise.
     """
-    if data.startswith(_EVTX):
-        raise DocumentError(Place(1, 1), "found a Windows event log, expected a configuration")
-    if len(data) > MAX_BYTES:
-        raise DocumentError(Place(1, 1), f"found {len(data):,} bytes, expected {MAX_BYTES:,} at most")
+    _refuse_others(data)
     builder = _Builder()
-    text = _decoded(data).encode("utf-8", "replace")
+    repaired_text, repairs = repaired(_decoded(data))
+    text = repaired_text.encode("utf-8", "replace")
     try:
         builder.parser.Parse(text, True)
     except expat.ExpatError as error:
         place = Place(error.lineno, error.offset + 1)
-        before = text[max(builder.parser.ErrorByteIndex - _LONGEST_NAME, 0) : builder.parser.ErrorByteIndex]
-        is_bare = error.code == _INVALID_TOKEN and re.search(rb"&\w*$", before)
-        hint = "; a & by itself is written &amp;" if is_bare else ""
+        at = builder.parser.ErrorByteIndex
+        before, after = text[max(at - _LONGEST_NAME, 0) : at], text[at : at + 1]
+        hint = builder.hint(error.code, before, after)
         raise DocumentError(place, f"found XML that does not parse: {expat.ErrorString(error.code)}{hint}") from error
     [root] = builder.root.children
-    return root
+    return Document(root, repairs)
+
+
+def _refuse_others(data: bytes) -> None:
+    """Refuse, by its name, what is often saved in a configuration's place."""
+    if data.startswith(_EVTX):
+        raise DocumentError(Place(1, 1), "found a Windows event log, expected a configuration")
+    if len(data) > MAX_BYTES:
+        raise DocumentError(Place(1, 1), f"found {len(data):,} bytes, expected {MAX_BYTES:,} at most")
+    if not data.strip():
+        raise DocumentError(Place(1, 1), "found an empty file, expected a configuration")
+    for start, name in _PACKED.items():
+        if data.startswith(start):
+            raise DocumentError(Place(1, 1), f"found {name}, expected a configuration")
+    first = data[:4096].replace(b"\0", b"").lstrip(b"\xff\xfe\xef\xbb\xbf \t\r\n")
+    if first and not first.startswith(b"<"):
+        shown = "".join(chr(byte) if 32 <= byte < 127 else "?" for byte in first.split(b"\n")[0][:40])
+        raise DocumentError(Place(1, 1), f"found {shown!r}, expected XML that begins with <Sysmon>")
+    beginning = data[:4096].replace(b"\0", b"").decode("latin-1").removeprefix("\u00ef\u00bb\u00bf")
+    if _WEB_PAGE.match(beginning.removeprefix("\u00ff\u00fe")):
+        text = (
+            "found a saved web page (HTML), expected a configuration; download the file itself, as GitHub's button Raw "
+            "shows it"
+        )
+        raise DocumentError(Place(1, 1), text)
 
 
 def _decoded(data: bytes) -> str:
@@ -120,6 +164,25 @@ class _Builder:
         self.parser.StartCdataSectionHandler = self._part
         self.parser.EndCdataSectionHandler = self._part_whole
         self.parser.EntityDeclHandler = self._refuse_entity
+
+    def hint(self, code: int, before: bytes, after: bytes) -> str:
+        """Return what is likely wrong where the parser stopped; empty if that is not known."""
+        if code in _HINTS:
+            return f"; {_HINTS[code]}"
+        if code == _MISMATCHED and len(self._open) > 1:
+            node = self._open[-1]
+            return f"; <{node.tag[:_LONGEST_NAME]}> of line {node.place.line} is not closed before it"
+        if code != _INVALID_TOKEN:
+            return ""
+        if re.search(rb"&\w*$", before):
+            return "; a & by itself is written &amp;"
+        if re.search(rb"<[^<>]*=\s*$", before) and after not in (b"'", b'"'):
+            return '; the value of an attribute stands in straight quotes: "..."'
+        if len(self._open) == 1 and self.root.children:
+            return f"; {_HINTS[_JUNK]}"
+        if before.endswith(b"<") or after == b"<":
+            return "; a < by itself is written &lt;"
+        return ""
 
     @property
     def _place(self) -> Place:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from procwire.sysmon.document import Node
@@ -15,6 +16,12 @@ _MAX_NAME_BYTES = 255
 _MOST_EMPTY_TOKENS = 16
 _MOST_ELEMENTS = 1_000
 _LAST_VERSION_OF_OR: Version = (4, 10)
+_OTHER_CONDITIONS = {
+    "startswith": "begin with", "startwith": "begin with", "notstartswith": "not begin with", "equals": "is",
+    "equal": "is", "notequals": "is not", "in": "is any", "isin": "is any", "notcontains": "excludes",
+    "doesnotcontain": "excludes", "greaterthan": "more than", "lower": "less than", "notany": "excludes any",
+}  # fmt: skip
+"""What other languages call conditions, without spaces."""
 
 
 class ElementReader:
@@ -78,7 +85,8 @@ class ElementReader:
         if onmatch is None:
             return None
         default: Relation = "or" if self._version <= _LAST_VERSION_OF_OR else "and"
-        return Element(node.tag, onmatch, given or default, given is not None, name, operands, node.place)
+        place = group.place if group else None
+        return Element(node.tag, onmatch, given or default, given is not None, name, operands, node.place, place)
 
     def _relation(self, node: Node) -> Relation | None:
         text = node.attributes.get("groupRelation", "")
@@ -122,6 +130,9 @@ class ElementReader:
         known = sorted({name for layout in layouts for name in layout})
         unknown = [field for field in used if field.tag not in known]
         for field in unknown:
+            if _is_rule(field):
+                self._findings.error(field, "found a <Rule> in a <Rule>, expected fields: Sysmon knows one level only")
+                continue
             self._findings.error(
                 field, f"found field {field.tag!r} in <{node.tag}>, expected one of its own{nearest(field.tag, known)}"
             )
@@ -166,7 +177,7 @@ class ElementReader:
                 self._findings.error(
                     node,
                     f"found condition {quoted(given)}, expected one of {', '.join(CONDITIONS)}"
-                    f"{nearest(given, CONDITIONS)}",
+                    f"{_nearest_condition(given)}",
                 )
             elif condition in TOKEN_CONDITIONS and node.value.split(";").count("") > _MOST_EMPTY_TOKENS:
                 # Each stands for the rest of the value: together they would grow quadratically.
@@ -176,6 +187,11 @@ class ElementReader:
                 )
             else:
                 yield Filter(node.tag, condition, node.value, name, node.place)
+
+
+def _nearest_condition(given: str) -> str:
+    known = _OTHER_CONDITIONS.get(re.sub(r"[\W_]+", "", given.lower()))
+    return f"; did you mean {known!r}?" if known else nearest(given, CONDITIONS)
 
 
 def _below(node: Node) -> Iterator[tuple[Node, Node]]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
-from functools import lru_cache
 
+from procwire import words
 from procwire.sysmon.document import Node
 from procwire.sysmon.manifest import Version
-from procwire.sysmon.model import Finding, Severity
+from procwire.sysmon.model import Finding, Place, Severity
 
 __all__ = ["Findings", "TooManyFindings", "dotted", "nearest", "one_line", "quoted"]
 
@@ -37,22 +36,26 @@ class Findings:
         return tuple(sorted(self._found, key=lambda found: (found.place, found.severity, found.text)))
 
     def error(self, node: Node, text: str) -> None:
-        """Add an error: Sysmon refuses the file, or does not read it as written."""
-        self._add(node, "error", text)
+        """Add an error: what Sysmon refuses, or reads otherwise than it is written."""
+        self._add(node.place, "error", text)
+
+    def error_at(self, place: Place, text: str) -> None:
+        """Add an error at a place that is no element."""
+        self._add(place, "error", text)
 
     def warn(self, node: Node, text: str) -> None:
-        """Add a warning: legal but likely wrong."""
-        self._add(node, "warning", text)
+        """Add a warning: what is legal and likely wrong."""
+        self._add(node.place, "warning", text)
 
     def note(self, node: Node, text: str) -> None:
-        """Add a note: legal but without effect here."""
-        self._add(node, "note", text)
+        """Add a note: what is legal and has no effect here."""
+        self._add(node.place, "note", text)
 
-    def _add(self, node: Node, severity: Severity, text: str) -> None:
+    def _add(self, place: Place, severity: Severity, text: str) -> None:
         if len(self._found) == _MOST:
-            last = Finding(node.place, "error", f"found more than {_MOST:,} mistakes, and stopped checking")
+            last = Finding(place, "error", f"found more than {_MOST:,} mistakes, and stopped checking")
             raise TooManyFindings((*self.sorted, last))
-        self._found.append(Finding(node.place, severity, text))
+        self._found.append(Finding(place, severity, text))
 
     def check_attributes(self, node: Node, known: tuple[str, ...]) -> None:
         """Warn of attributes that Sysmon ignores: names are case-sensitive."""
@@ -68,16 +71,9 @@ class Findings:
 
 
 def nearest(found: str, known: Iterable[str]) -> str:
-    """Return `; did you mean 'contains any'?`, or an empty text if no known name is similar."""
-    return _nearest(found.strip().casefold()[:_LONGEST], tuple(known))
-
-
-@lru_cache(maxsize=1 << 10)
-def _nearest(found: str, known: tuple[str, ...]) -> str:
-    # Cache: a file may repeat the same mistake.
-    by_folded = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(found, by_folded, n=1)
-    return f"; did you mean {by_folded[near[0]]!r}?" if near else ""
+    """Return `; did you mean 'contains any'?`, or an empty text where no known name comes near."""
+    near = words.nearest(found, known, 0.6)
+    return f"; did you mean {near!r}?" if near else ""
 
 
 def dotted(version: Version) -> str:

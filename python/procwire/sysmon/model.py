@@ -99,6 +99,8 @@ class Element:
     """Its RuleGroup's; empty for none."""
     operands: tuple[Operand, ...]
     place: Place
+    group: Place | None = None
+    """Where its RuleGroup is; None without one."""
 
     @property
     def filters(self) -> Iterator[Filter]:

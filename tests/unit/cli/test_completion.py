@@ -13,7 +13,7 @@ from procwire.cli.completion import SHELLS, candidates
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([], ["config", "detect", "dictionary", "guid", "hunt", "lake", "read", "record", "sigma", "sql"]),
+        ([], ["config", "detect", "dictionary", "guid", "hunt", "lake", "map", "read", "record", "sigma", "sql"]),
         (["re"], ["read", "record"]),
         (["lake", "ex"], ["expire", "export"]),
         (["lake", "verify", "--e"], ["--expect"]),

@@ -117,3 +117,21 @@ def test_control_characters_are_not_printed() -> None:
 def test_group_alone_shows_its_verbs() -> None:
     result = invoke("config")
     assert "check" in result.output
+
+
+OTHERS = """<Sysmon schemaversion="4.90"><EventFiltering>
+<ProcessCreate onmatch="exclude"><Image condition="is">a.exe</Image>
+<Image condition="is">a.exe</Image></ProcessCreate>
+<NetworkConnect onmatch="exclude"><Image condition="is">b.exe</Image></NetworkConnect>
+<ImageLoad onmatch="exclude"><Image condition="is">c.exe</Image></ImageLoad>
+</EventFiltering></Sysmon>"""
+
+
+def test_findings_about_other_events_come_last_and_in_short() -> None:
+    result = run("-", input=OTHERS)
+    lines = result.stdout.splitlines()
+    assert [line.partition(" warning")[0] for line in lines] == ["stdin:4:35:", "stdin:2:34:", "stdin:5:30:"]
+    assert lines[1].endswith("; 2 more warnings about ProcessCreate, line 3")
+    assert "; 0 errors, 5 warnings" in result.stderr
+    found = [json.loads(line) for line in run("-", "--to", "json", input=OTHERS).stdout.splitlines()]
+    assert [finding["line"] for finding in found] == [4, 2, 3, 3, 5]

@@ -46,12 +46,17 @@ def test_verbs_are_those_documented() -> None:
         "hunt",
         "detect",
         "sigma",
+        "map",
         "dictionary",
         "guid",
     ]
-    expected = ["config", "detect", "dictionary", "guid", "hunt", "lake", "read", "record", "sigma", "sql"]
+    expected = ["config", "detect", "dictionary", "guid", "hunt", "lake", "map", "read", "record", "sigma", "sql"]
     assert sorted({words[0] for words in VERBS}) == expected
-    assert {words[0] for words in VERBS if len(words) > 1} == set(GROUPS) == set(ALIASES.values()) | {"config", "lake"}
+    assert (
+        {words[0] for words in VERBS if len(words) > 1}
+        == set(GROUPS)
+        == set(ALIASES.values()) | {"config", "lake", "map"}
+    )
 
 
 @every_verb

@@ -36,7 +36,7 @@ def own_lake(tmp_path: Path, example_log: Path, monkeypatch: pytest.MonkeyPatch)
 def test_read_again_adds_nothing_and_says_so(own_lake: Path, example_log: Path) -> None:
     result = run("read", example_log, "--lake", own_lake)
     assert result.exit_code == 0
-    assert result.stderr == f"lake {own_lake}: 0 connections added, 1 log that it had already not read again\n"
+    assert result.stderr == f"lake {own_lake}: 0 connections added, 1 log already stored and not read again\n"
 
 
 def test_read_with_a_predicate_counts_what_it_left_out(tmp_path: Path, example_log: Path) -> None:

@@ -86,7 +86,7 @@ def test_options_stand_anywhere_and_values_may_begin_with_a_dash(
     [
         (("--sorted", "a"), "found no option --sorted (did you mean --sort?); `procwire read --help` lists them"),
         (("-x",), "found no option -x; `procwire read --help` lists them"),
-        (("--sort",), "--sort: found no value, expected COLUMN,... behind it"),
+        (("--sort",), "--sort: found no value, expected COLUMN,... after it"),
         (("--force=yes",), "--force: found the value 'yes', expected none"),
         (("--limit", "0"), "--limit: found '0', expected a whole number from 1 to 10"),
         (("--limit", "٣"), "--limit: found '٣', expected a whole number from 1 to 10"),

@@ -159,6 +159,46 @@ def test_signal_keeps_what_was_done(example_log: Path, tmp_path: Path, number: i
         assert pq.read_table(rows).num_rows == EVENTS
 
 
+def test_following_a_log_that_does_not_exist_says_so(tmp_path: Path) -> None:
+    """Its name may be mistyped; or it comes, and is read."""
+    process = start("read", "--follow", tmp_path / "typo.log")
+    assert process.stderr is not None
+    told = process.stderr.readline()
+    assert told.endswith(b"typo.log does not exist: waiting for it to appear, until Ctrl-C\n")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+
+
+def test_an_interrupt_ends_a_reading_of_the_terminal() -> None:
+    """A thread that waits for the terminal's next line does not abort the process."""
+    leader, follower = pty.openpty()
+    command = [*COMMAND, "read", "-"]
+    process = subprocess.Popen(command, stdin=follower, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT)
+    os.close(follower)
+    # It has its handler of signals before it reads.
+    wait_for(lambda: signals_caught(process.pid) >> (signal.SIGINT - 1) & 1 and threads(process.pid) > 1)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    os.close(leader)
+    assert (process.returncode, stdout) == (130, b"")
+    assert b"Traceback" not in stderr
+    assert b"Fatal" not in stderr
+
+
+def signals_caught(pid: int) -> int:
+    return int(status_of(pid, "SigCgt"), 16)
+
+
+def threads(pid: int) -> int:
+    return int(status_of(pid, "Threads"))
+
+
+def status_of(pid: int, name: str) -> str:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(line.partition(":")[2].strip() for line in lines if line.startswith(f"{name}:"))
+
+
 def test_file_names_cannot_drive_the_terminal(tmp_path: Path) -> None:
     stdout, stderr = start("read", tmp_path / "a\x1b[2Jb.evtx").communicate(timeout=60)
     assert (stdout, b"\x1b" in stderr) == (b"", False)
@@ -184,6 +224,43 @@ print(sorted({HEAVY!r} & (set(sys.modules) - before)))
 """
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
     assert result.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("words", [["--version"], ["read", "--help"], ["nonsense"]])
+def test_the_module_runs_the_command_line(words: list[str]) -> None:
+    """`python -m procwire` is `procwire`, with its output and its exit codes."""
+    module = subprocess.run(
+        [sys.executable, "-m", "procwire", *words], capture_output=True, check=False, env=ENVIRONMENT
+    )
+    command = run(*words)
+    assert (module.returncode, module.stdout, module.stderr) == (command.returncode, command.stdout, command.stderr)
+
+
+NOT_FOR_A_READING = [
+    "duckdb", "rich", "tarfile", "zipfile", "tempfile", "procwire.engine.connection", "procwire.sinks.live",
+    "procwire.sources.follow", "procwire.sources.packings", "procwire.sysmon",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("to", ["ndjson", "csv"])
+def test_a_reading_imports_what_it_needs(example_log: Path, to: str) -> None:
+    """Most of a small log's time is imports; pyarrow's, which writes the text, are two thirds of that."""
+    script = f"""
+import sys
+from procwire.cli import _Hidden
+sys.meta_path.insert(0, _Hidden())
+from procwire.cli.app import run
+assert run(["read", {str(example_log)!r}, "--to", {to!r}]) == 0
+print(sorted({set(NOT_FOR_A_READING)!r} & set(sys.modules)))
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_what_a_reading_imported_is_not_collected_again(example_log: Path) -> None:
+    """The collection at the end would take a tenth of the time of a small log."""
+    watched = "import gc, atexit\natexit.register(lambda: print('frozen', gc.get_freeze_count() > 10_000))"
+    assert left(watched, "read", str(example_log), "--limit", "1").stdout.splitlines()[-1] == b"frozen True"
 
 
 def left(code: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:

@@ -19,7 +19,9 @@ import pytest
 import command_line
 import procwire
 from command_line import Result
-from procwire.recorder import RecordingLedger, session
+from procwire.cli import record as record_module
+from procwire.cli.record import print_notice
+from procwire.recorder import Notice, RecordingLedger, session
 from procwire.recorder.session import RecordingResult
 from procwire.recorder.settings import RecordingSettings, Target
 from recordings import COMMAND, EXECUTABLE, POLL, Recording, Server, ports
@@ -175,6 +177,34 @@ def test_other_systems_can_only_read(monkeypatch: pytest.MonkeyPatch) -> None:
     result = invoke("--all", "-o", "a.csv")
     assert result.exit_code == 1
     assert "found win32, expected Linux" in result.stderr
+
+
+def test_notices_are_lines_on_stderr(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The summary without the program's name. A terminal that hung up ends nothing."""
+    for notice in (Notice("alert", "ALERT \x1b[2Jhigh"), Notice("warning", "a\nb"), Notice("summary", "1 s:\nlost")):
+        print_notice(notice)
+    [alert, *rest] = capsys.readouterr().err.splitlines()
+    assert alert.startswith("procwire: ALERT ")
+    assert "\x1b" not in alert
+    assert rest == ["procwire: a", "procwire: b", "1 s:", "lost"]
+
+    def hung_up(text: str) -> None:
+        raise OSError(5, text)
+
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=hung_up))
+    print_notice(Notice("status", "unheard"))
+
+
+@pytest.mark.parametrize(
+    ("stderr", "to", "is_reported"),
+    [(True, "table", False), (True, "ndjson", True), (False, "table", False), (False, "ndjson", False)],
+)
+def test_alerts_are_notices_where_a_terminal_shows_them_nowhere_else(
+    asked: Callable[..., RecordingSettings], monkeypatch: pytest.MonkeyPatch, stderr: bool, to: str, is_reported: bool
+) -> None:
+    stdout_stream, stderr_stream = SimpleNamespace(isatty=lambda: True), SimpleNamespace(isatty=lambda: stderr)
+    monkeypatch.setattr(record_module, "sys", SimpleNamespace(stdout=stdout_stream, stderr=stderr_stream))
+    assert asked("--all", "--to", to).alert_notices == is_reported
 
 
 # Whole recordings.

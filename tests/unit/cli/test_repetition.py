@@ -38,6 +38,10 @@ REPEATABLE = {
     (("config", "explain"), "logs"): "the connections of all",
     (("hunt",), "param"): "a value for each parameter; one that has two is an error",
     (("hunt",), "hunts"): "the hunts of all",
+    **{
+        (path, "list_"): "values for each placeholder; one that has two files is an error"
+        for path in [("record",), ("detect",), ("sigma", "check"), ("sigma", "test")]
+    },
 }
 
 

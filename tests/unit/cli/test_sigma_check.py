@@ -149,3 +149,52 @@ def test_log_that_is_not_there_ends_with_1(tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_text(document("DestinationPort: 1"))
     assert check(tmp_path, "nowhere.evtx").exit_code == 1
     assert check(tmp_path / "nowhere").exit_code == 2
+
+
+def test_warnings_are_lines_and_leave_the_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text(f"tags: [sysmon]\n{document('Image: a')}")
+    (tmp_path / "workflow.yml").write_text("on: push\njobs: {}\n")
+    result = check(tmp_path)
+    assert result.exit_code == 0
+    runs, warning = result.stdout.splitlines()
+    assert runs == f"{tmp_path}/a.yml:1: runs: A"
+    assert warning.startswith(f"{tmp_path}/a.yml:1: warning: found tag 'sysmon', expected a namespace")
+    assert result.stderr == "1 rule: 1 run; 1 with warnings; 1 YAML document without a rule (--all)\n"
+    assert f"{tmp_path}/workflow.yml:1: no rule: found YAML without" in check(tmp_path, "--all").stdout
+    first = json.loads(check(tmp_path, "--to", "ndjson").stdout.splitlines()[0])
+    assert [text.partition(",")[0] for text in first["warnings"]] == ["found tag 'sysmon'"]
+
+
+def test_rule_that_can_never_match_is_a_fault(tmp_path: Path) -> None:
+    row = verdict(tmp_path, document("DestinationPort: https"))
+    assert row["status"] == "cannot match"
+    assert row["reason"] == "found 'https' for DestinationPort, expected a number; so it can never match"
+
+
+def test_lists_give_placeholders_their_values(tmp_path: Path, example_log: Path) -> None:
+    (tmp_path / "rule.yml").write_text(document("DestinationPort|expand: '%ports%'"))
+    (tmp_path / "rule.test.yml").write_text("- {match: true, event: {DestinationPort: 5355}}")
+    (tmp_path / "ports.txt").write_text("5355\n")
+    given = ("--list", f"ports={tmp_path / 'ports.txt'}")
+    rule = tmp_path / "rule.yml"
+    assert check(rule).exit_code == 1
+    assert ": matches: A: " in check(rule, str(example_log), *given).stdout
+    assert invoke("sigma", "test", str(rule), *given).exit_code == 0
+    assert invoke("detect", str(example_log), "--rules", str(rule), *given, "--to", "ndjson").exit_code == 4
+    unused = check(rule, *given, "--list", f"other={tmp_path / 'ports.txt'}")
+    assert unused.stderr == "1 rule: 1 run; no rule asks for the list other\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ports", "found --list ports, expected NAME=FILE"),
+        ("=a", "found --list =a, expected NAME=FILE"),
+        ("ports=nowhere", "cannot read nowhere, the values of ports: "),
+    ],
+)
+def test_list_that_cannot_be_used(tmp_path: Path, text: str, expected: str) -> None:
+    (tmp_path / "rule.yml").write_text(document("Image: a"))
+    result = check(tmp_path, "--list", text)
+    assert result.exit_code == 2
+    assert expected in result.stderr

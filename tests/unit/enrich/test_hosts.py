@@ -126,6 +126,20 @@ def test_a_peer_has_null_first_and_its_name_later(names: HostNames, resolver: Re
     assert names.counters() == {"asked": 2, "named": 1, "unanswered": 0, "failed": 0, "dropped": 0}
 
 
+def test_a_user_who_connects_to_many_hosts_keeps_no_other_user_s_host_unnamed(
+    names: HostNames, resolver: Resolver
+) -> None:
+    resolver.go.clear()
+    many = [row("127.0.0.1", f"198.51.{index // 256}.{index % 256}", user_id=1000) for index in range(2_000)]
+    names(batch(*many))
+    assert names.counters()["dropped"] > 0
+    other = batch(row("127.0.0.1", "203.0.113.1", user_id=1001))
+    names(other)
+    assert names._others.awaits(["203.0.113.1"])
+    resolver.go.set()
+    assert reported(after_answers(names, other)) == [("host-203.0.113.1.example", "reverse")]
+
+
 def test_many_rows_are_named_as_few_are(names: HostNames) -> None:
     rows = [row("127.0.0.1", f"198.51.100.{index % 7}") for index in range(500)]
     named = after_answers(names, batch(*rows))

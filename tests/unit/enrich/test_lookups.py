@@ -57,6 +57,23 @@ def test_a_question_is_asked_once_while_it_is_under_way_and_too_many_are_dropped
     lookups.close()
 
 
+def test_one_user_s_many_questions_keep_nobody_else_s_out() -> None:
+    slow = Slow()
+    lookups = Lookups(slow, threads=1, waiting_limit=8)
+    many = [f"a{number}" for number in range(100)]
+    lookups.look_up(many, holder_of=lambda _: 1000)
+    assert (lookups.asked, lookups.dropped) == (8, 92)
+    assert lookups.look_up(["b0", "b1"], holder_of=lambda _: 1001) == [None, None]
+    assert lookups.awaits(["b0"])
+    assert lookups.awaits(["b1"])
+    # Two of the other's made place.
+    assert (lookups.asked, lookups.dropped) == (8, 94)
+    slow.go.set()
+    assert lookups.look_up(["b0", "b1"], LONG_S) == ["B0", "B1"]
+    assert slow.asked.index("b0") <= 2
+    lookups.close()
+
+
 def test_the_wait_ends_in_time_without_an_answer() -> None:
     slow = Slow()
     lookups = Lookups(slow, threads=1)

@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,13 +16,16 @@ import pytest
 import procwire
 from command_line import Result, invoke
 from event_rows import BatchOf
-from procwire.event import EVENTS, LIVE_SCHEMA, NAMES, Names
+from procwire.event import EVENTS, LIVE_SCHEMA, NAMES
 from procwire.lake.ingest import Ingest
 from procwire.lake.lake import Lake
 from procwire.ledger import Ledger
 from procwire.sinks import open_sink
 from procwire.sources.table_rows import log_rows
 from procwire.sources.tables import open_table
+
+if TYPE_CHECKING:
+    from procwire.choices import Names
 
 CONNECTIONS, PROCESSES = 153, 356
 PLACES = ["source_file", "source_offset", "source_line"]
@@ -86,7 +89,7 @@ def test_the_verb_reads_it_and_says_so(example_log: Path, tmp_path: Path) -> Non
     assert result.exit_code == 0
     assert "1 file, 153 records, 153 network connections" in result.stderr
     assert "153 connections added" in result.stderr
-    assert "0 connections added, 153 it had already" in cli(example_log, "--to", "lake", "--lake", lake).stderr
+    assert "0 connections added, 153 already stored" in cli(example_log, "--to", "lake", "--lake", lake).stderr
 
 
 def test_a_predicate_chooses_its_connections_too(example_log: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,11 +14,14 @@ import pytest
 import procwire
 from event_rows import BatchOf
 from procwire.errors import InputError, UsageError
-from procwire.event import LIVE_SCHEMA, NAMES, Names
+from procwire.event import LIVE_SCHEMA, NAMES
 from procwire.lake import Lake
 from procwire.ledger import Ledger
 from procwire.query import Database, connect_logs
 from procwire.sinks import open_sink
+
+if TYPE_CHECKING:
+    from procwire.choices import Names
 
 VIEWS = ("connections", "processes", "destinations", "pairs", "process_creations", "dns_queries", "enriched")
 COUNT = "SELECT count(*) FROM connections"
@@ -159,7 +162,7 @@ def test_times_of_other_makers_are_utc_and_since_holds(batch_of: BatchOf, tmp_pa
 def test_a_file_of_others_is_reported_with_what_it_lacks(
     columns: dict[str, Any], reported: str, tmp_path: Path
 ) -> None:
-    """Named it is unread; met in a folder it is passed over, as any file that is no log."""
+    """Named it is unread; met in a folder it is skipped, like any file that is not a log."""
     pq.write_table(pa.table(columns), tmp_path / "other.parquet")
     [(rows,)], ledger = asked(tmp_path / "other.parquet")
     assert (rows, ledger.nothing_read, ledger.events) == (0, True, 0)

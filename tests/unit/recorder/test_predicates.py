@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 import pytest
 from fakes import live
@@ -9,9 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from procwire.errors import LimitError, UsageError
-from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, LIVE_SCHEMA, Names
+from procwire.event import DERIVED, FIELDS, LIVE_FIELDS, LIVE_SCHEMA
 from procwire.recorder.predicates import Where
 from procwire.select import Selection
+
+if TYPE_CHECKING:
+    from procwire.choices import Names
 
 PATHS = ["/usr/bin/curl", "/usr/bin/wget", "/opt/CURL", "/usr/bin/curl2", None, "/usr/bin/Ärger"]
 ROWS = live(*({"process_name": path, "dst_port": port} for port, path in enumerate(PATHS)))
@@ -72,7 +77,7 @@ def test_a_row_that_cannot_be_decided_is_kept_and_counted() -> None:
     assert where(live({"process_name": "1"})).num_rows == 0
     assert where.undecided == 2
     [line] = reported
-    assert line.startswith("cannot ask --where of every row, and keeps those: SQL: ")
+    assert line.startswith("cannot evaluate --where on every row, and keeps those: SQL: ")
 
 
 def test_a_predicate_that_takes_too_long_again_and_again_is_no_longer_asked(monkeypatch: pytest.MonkeyPatch) -> None:

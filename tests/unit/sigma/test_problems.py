@@ -13,8 +13,11 @@ from sigma_cases import document, loaded
 BROKEN = {
     "a placeholder": ("Image|expand: '%tools%'", "found placeholder %tools%, expected its values in its place"),
     "an unknown field": ("Colour: 'red'", "found field Colour, which connections do not have"),
-    "an unknown modifier": ("Image|colour: 'red'", "Unknown modifier 'colour'"),
-    "an unknown selection": ("a:\n  Image: 'a'\ncondition: b", "Detection 'b' not defined in detections"),
+    "an unknown modifier": ("Image|colour: 'red'", "found modifier colour in Image|colour; did you mean"),
+    "an unknown selection": (
+        "a:\n  Image: 'a'\ncondition: b",
+        "found b in the condition, which is no selection, expected one of a",
+    ),
     "a selection that fits none": ("a:\n  Image: 'a'\ncondition: 1 of b*", "Selector '1 of b*' doesn't match any"),
     "a condition with a pipe": ("a:\n  Image: 'a'\ncondition: a | count() > 5", "The pipe syntax in Sigma conditions"),
     "look-behind": ("Image|re: '(?<=a)b'", "Regular expression '(?<=a)b' is invalid: invalid perl operator: (?<="),
@@ -25,7 +28,6 @@ BROKEN = {
     "a part of a text": ("Image|hour: 4", "found hour of Image, expected a field of times"),
     "UTF-16 in a text": ("Image|wide|contains: 'ab'", "found characters of UTF-16, expected base64 after them"),
     "fields of different kinds": ("Image|fieldref: SourcePort", "found Image compared with SourcePort, expected two"),
-    "a word that is no action": ("action: 'reset'", "found 'reset' for action, expected one of allow, allowed,"),
     "nothing without a field": ("a: [null]\ncondition: a", "found SigmaNull without a field, expected a text"),
 }
 
@@ -70,7 +72,8 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     assert shown_text["bad.yml", 2].startswith("is not YAML: ")
     assert shown_text["binary.yml", None].startswith("cannot be read: 'utf-8' codec can't decode byte 0xff")
     assert shown_text["good.yaml", 11] == "found a list, expected a Sigma rule: a mapping"
-    assert shown_text["good.yaml", 13] == "found no logsource, expected one such as category: network_connection"
+    assert shown_text["good.yaml", 13] == "found YAML without logsource and detection, expected a Sigma rule"
+    assert [problem.line for problem in found.problems if problem.kind == "no rule"] == [11, 13]
     assert shown_text["empty", None] == "found no file *.yml or *.yaml, expected Sigma rules"
     assert len(shown_text) == 5
 

@@ -27,7 +27,8 @@ def rules(tmp_path: Path) -> Path:
 def test_folder_is_loaded_once_however_many_rules_have_examples(rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loads = []
 
-    def load(paths: Sequence[Path]) -> sigma.RuleSet:
+    def load(paths: Sequence[Path], *, lists: None) -> sigma.RuleSet:
+        assert lists is None
         loads.append(paths)
         return sigma.load(paths)
 

@@ -7,6 +7,7 @@ import os
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from live_rows import ATTEMPT, CLOSE, CURL, LOSS, SSHD, recorded
 from event_rows import Row
 from procwire.enrich.envelope import ERROR
 from procwire.errors import UsageError
-from procwire.event import FIELDS, LIVE_FIELDS, LIVE_SCHEMA, NAMES, Field, Names, fields
+from procwire.event import FIELDS, LIVE_FIELDS, LIVE_SCHEMA, NAMES, Field, fields
 from procwire.select import LIVE_GROUPS, Selection
 from procwire.sinks.forms import (
     DESCRIPTION,
@@ -33,6 +34,9 @@ from procwire.sinks.lines import line_output
 from procwire.sinks.recording import RecordingOutput
 from procwire.sinks.rotation import Rotation
 from procwire.sources.sensor import LineForm
+
+if TYPE_CHECKING:
+    from procwire.choices import Names
 
 NOON_S = datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()
 NO_ROTATION = Rotation(None, None, None, lambda: NOON_S)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import polars
@@ -22,9 +23,12 @@ from live_rows import ATTEMPT, CLOSE, EXISTING, KEPT, LOSS, MIDWAY, ORIGIN, SSHD
 
 import procwire
 from procwire.errors import UsageError
-from procwire.event import LIVE_SCHEMA, NAMES, Names, field
+from procwire.event import LIVE_SCHEMA, NAMES, field
 from procwire.sinks import RECORDING_COLUMNS, Terminal
 from procwire.sinks.recording import RecordingOutput
+
+if TYPE_CHECKING:
+    from procwire.choices import Names
 
 LOGS = {"ndjson": "ndjson", "csv": "csv", "xml": "xml", "syslog": "log"}
 """Ways whose files procwire reads, and their suffixes."""

@@ -296,6 +296,20 @@ def test_kernel_that_does_not_list_mptcp_is_no_obstacle(monkeypatch: pytest.Monk
     source.close()
 
 
+def test_kernel_that_does_not_list_udp_is_an_error_where_udp_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = SocketTable._dump
+
+    def dump(table: SocketTable, protocol: Any, family: int, number: int) -> Any:
+        if protocol == "udp":
+            raise OSError(2, "No such file or directory")
+        return real(table, protocol, family, number)
+
+    monkeypatch.setattr(SocketTable, "_dump", dump)
+    with pytest.raises(OSError, match="No such file"):
+        PollSource(interval_s=0.0, existing=False, machine_id=0, boot_time_ns=0)
+    PollSource(interval_s=0.0, existing=False, machine_id=0, boot_time_ns=0, udp=False).close()
+
+
 def test_many_sockets_are_all_listed(open_poll: Callable[..., PollSource]) -> None:
     """More than one message of netlink's holds."""
     source = open_poll()

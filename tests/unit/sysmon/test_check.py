@@ -339,13 +339,13 @@ def test_and_element_never_matches_where_each_of_its_choices_contradicts() -> No
 def test_two_negatives_on_a_field_always_match(relation: str) -> None:
     """Even in an AND element, where filters on one field are alternatives."""
     filters = f"{filter_xml(PORT, 'is not', '80')}\n{filter_xml(PORT, 'is not', '443')}"
-    enough, effect = {
-        "or": ("one is enough", ", so everything is included"),
-        "and": ("one filter of DestinationPort is enough, even under groupRelation and", ""),
+    enough = {
+        "or": "one is enough",
+        "and": "one filter of DestinationPort is enough, even under groupRelation and",
     }[relation]
     assert found(INCLUDE.replace('"or"', f'"{relation}"').format(filters)) == [
         f"4: found DestinationPort is not '443' beside DestinationPort is not '80' in line 3: {enough}, and one of "
-        f'them always matches{effect}; for both at once put them into a <Rule groupRelation="and">'
+        f'them always matches, so everything is included; for both at once put them into a <Rule groupRelation="and">'
     ]
     assert of_filters(f'<Rule groupRelation="and">{filters}</Rule>') == []
 

@@ -99,7 +99,7 @@ def test_versions(text: str, version: tuple[int, int]) -> None:
     ("inside", "error"),
     [
         ('<NetworkConnect onmatch="include"><Image condition="equals">a</Image></NetworkConnect>',
-         f"my.xml:3:35: found condition 'equals', expected one of {', '.join(CONDITIONS)}"),
+         f"my.xml:3:35: found condition 'equals', expected one of {', '.join(CONDITIONS)}; did you mean 'is'?"),
         ('<NetworkConnect onmatch="include"><Image condition="contain any">a</Image></NetworkConnect>',
          f"my.xml:3:35: found condition 'contain any', expected one of {', '.join(CONDITIONS)}"
          "; did you mean 'contains any'?"),
@@ -156,7 +156,7 @@ def test_rule_names_have_a_longest_length(length: int) -> None:
 @pytest.mark.parametrize(
     ("data", "error"),
     [
-        (b"", "my.xml:1:1: found XML that does not parse: no element found"),
+        (b"", "my.xml:1:1: found an empty file, expected a configuration"),
         (b"<a/>", 'my.xml:1:1: found <a>, expected <Sysmon schemaversion="4.90">'),
         (b"<Sysmon/>", 'my.xml:1:1: found no schemaversion, expected a number such as "4.90"'),
         (b"<Sysmon schemaversion='x'/>", "my.xml:1:1: found schemaversion 'x', expected a number such as \"4.90\""),

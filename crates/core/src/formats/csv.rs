@@ -14,6 +14,7 @@ use crate::format::{
 use crate::shapes::defender::Key;
 use crate::shapes::keys::{Scope, Slot, TimeSource, find_column};
 use crate::shapes::lines;
+use crate::shapes::mapping::Mapping;
 use crate::shapes::message::event_of;
 use crate::shapes::names::{Meaning, Path};
 use crate::shapes::record::{Nested, Record, Scalar};
@@ -75,6 +76,12 @@ struct Column {
 
 /// A column without a name.
 const UNNAMED: Column = Column { slot: Slot::Skip, scope: Scope::Record };
+
+/// Whether `head` begins with the header line of a CSV that has a column which the mapping names.
+pub(crate) fn has_mapped_header(head: &[u8], mapping: &Mapping) -> bool {
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Header::read(line).is_some_and(|header| mapping.keys().any(|key| header.names.iter().any(|name| name == key)))
+}
 
 /// The meaning of each column.
 #[derive(Default)]
@@ -245,6 +252,7 @@ impl<'b> Rows<'b> {
 /// The CSV format.
 pub struct Csv {
     nested: &'static dyn Nested,
+    mapping: Option<&'static Mapping>,
     header: Option<Arc<CsvDecoder>>,
     /// How far the pending bytes have been scanned.
     at: usize,
@@ -290,14 +298,14 @@ impl Format for Csv {
         match &self.header {
             Some(decoder) => Arc::clone(decoder) as Arc<dyn Decode>,
             // Blocks are cut only once the header is known.
-            None => Arc::new(CsvDecoder { header: Header::default(), nested: self.nested }),
+            None => Arc::new(CsvDecoder { header: Header::default(), nested: self.nested, mapping: self.mapping }),
         }
     }
 }
 
 impl Csv {
-    pub(crate) fn new(nested: &'static dyn Nested) -> Self {
-        Csv { nested, header: None, at: 0, start: 0, quoted: false, dropping: false }
+    pub(crate) fn new(nested: &'static dyn Nested, mapping: Option<&'static Mapping>) -> Self {
+        Csv { nested, mapping, header: None, at: 0, start: 0, quoted: false, dropping: false }
     }
 
     fn cut_header(&mut self, pending: Pending<'_>) -> Cut {
@@ -314,7 +322,7 @@ impl Csv {
             None => return Cut::More,
         };
         let header = Header::read(&bytes[start..end]).unwrap_or(Header::default());
-        self.header = Some(Arc::new(CsvDecoder { header, nested: self.nested }));
+        self.header = Some(Arc::new(CsvDecoder { header, nested: self.nested, mapping: self.mapping }));
         Cut::Drop(end)
     }
 
@@ -378,6 +386,7 @@ struct Seen {
 struct CsvDecoder {
     header: Header,
     nested: &'static dyn Nested,
+    mapping: Option<&'static Mapping>,
 }
 
 impl Decode for CsvDecoder {
@@ -441,6 +450,9 @@ impl CsvDecoder {
         seen: &mut Seen,
         asked: Events,
     ) -> Result<Verdict, String> {
+        if let Some(mapping) = self.mapping {
+            return self.read_mapped(mapping, rows, arena, row, seen, asked);
+        }
         let mut record = Record::new(arena, asked, self.nested);
         let columns = self.header.columns.iter().copied().chain(std::iter::repeat(UNNAMED));
         for (field, Column { slot, scope }) in rows.fields().zip(columns) {
@@ -511,6 +523,28 @@ impl CsvDecoder {
             members.push((name, Node { start: 0, end: 0, value }));
         }
         Node { start: 0, end: 0, value: Tree::Object(members.into_bump_slice()) }
+    }
+
+    /// Read a row whose columns a user's mapping explains.
+    fn read_mapped<'a>(
+        &self,
+        mapping: &'static Mapping,
+        rows: &'a Rows<'_>,
+        arena: &'a Bump,
+        row: &mut Row<'a>,
+        seen: &mut Seen,
+        asked: Events,
+    ) -> Result<Verdict, String> {
+        let mut cells: Vec<&'a str> = Vec::with_capacity(self.header.names.len());
+        for field in rows.fields() {
+            seen.lossy |= std::str::from_utf8(field).is_err();
+            cells.push(std::str::from_utf8(field).unwrap_or_else(|_| arena.alloc_str(&String::from_utf8_lossy(field))));
+        }
+        let get = |key: &str| {
+            let column = self.header.names.iter().position(|name| name == key)?;
+            cells.get(column).map(|raw| Scalar::Text(Text { raw, json: false }))
+        };
+        mapping.read(&get, arena, asked, self.nested, row)
     }
 
     /// Read the event that a cell holds complete with where it comes from: as XML, or as Splunk's text.

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use encoding_rs::{Decoder, Encoding};
 
 use crate::format::{Block, Cut, Decode, Format, FormatName, Pending, count_lines};
+use crate::formats::csv::has_mapped_header;
 use crate::formats::open;
 use crate::input::sniff::{Sniffed, sniff};
+use crate::shapes::mapping::Mapping;
 use crate::table::columns::{Batch, Tables};
 use crate::table::event::Events;
 use crate::table::ledger::Ledger;
@@ -22,6 +24,8 @@ pub struct Options {
     pub events: Events,
     /// Whether texts and bytes are dictionary-encoded, with each value once.
     pub is_coded: bool,
+    /// What the keys of an unknown log mean; see [`Mapping::shared`].
+    pub mapping: Option<&'static Mapping>,
 }
 
 /// Bytes that show the encoding.
@@ -203,10 +207,16 @@ impl Stream {
         }
         let sniffed = match self.options.format {
             Some(format) => Sniffed::Known(format),
-            None => sniff(&self.pending, at_end),
+            None => match (sniff(&self.pending, at_end), self.options.mapping) {
+                // A header of names that only the mapping knows.
+                (Sniffed::Unknown, Some(mapping)) if has_mapped_header(&self.pending, mapping) => {
+                    Sniffed::Known(FormatName::Csv)
+                }
+                (sniffed, _) => sniffed,
+            },
         };
         match sniffed {
-            Sniffed::Known(format) => self.format = Some(open(format, self.options.recover)),
+            Sniffed::Known(format) => self.format = Some(open(format, self.options.recover, self.options.mapping)),
             Sniffed::Unsure => {}
             Sniffed::Unknown => {
                 self.unknown = true;

@@ -41,21 +41,14 @@ pub(crate) fn complete(event: Event, row: &mut Row<'_>) {
     let initiated = if is(OUTBOUND) {
         Value::Bool(true)
     } else if is(INBOUND) {
-        swap(row, Field::SrcIp, Field::DstIp);
-        swap(row, Field::SrcPort, Field::DstPort);
+        exchange_ends(row);
         Value::Bool(false)
     } else {
         Value::Null
     };
     row.set(Field::NetworkConnectionInitiated, initiated);
     complete_protocol(row);
-    for (address, is_ipv6) in [(Field::SrcIp, Field::SrcIsIpv6), (Field::DstIp, Field::DstIsIpv6)] {
-        match row.get(address) {
-            Value::Text(text) => row.set(is_ipv6, Value::Bool(text.contains(':'))),
-            Value::Utf16(units) => row.set(is_ipv6, Value::Bool(units_of(units).any(|unit| unit == u16::from(b':')))),
-            _ => {}
-        }
-    }
+    fill_families(row);
     row.fill(Field::EventCreationTime, row.get(Field::EventRecordedTime));
 }
 
@@ -72,6 +65,25 @@ fn complete_protocol(row: &mut Row<'_>) {
         row.set(Field::SrcPort, Value::Null);
         row.set(Field::DstPort, Value::Null);
     }
+}
+
+/// Fill whether each end's address is of IPv6, where the row does not say so.
+pub(crate) fn fill_families(row: &mut Row<'_>) {
+    for (address, is_ipv6) in [(Field::SrcIp, Field::SrcIsIpv6), (Field::DstIp, Field::DstIsIpv6)] {
+        match row.get(address) {
+            Value::Text(text) => row.fill(is_ipv6, Value::Bool(text.contains(':'))),
+            Value::Utf16(units) => row.fill(is_ipv6, Value::Bool(units_of(units).any(|unit| unit == u16::from(b':')))),
+            _ => {}
+        }
+    }
+}
+
+/// Make the source the destination, and the destination the source.
+pub(crate) fn exchange_ends(row: &mut Row<'_>) {
+    swap(row, Field::SrcIp, Field::DstIp);
+    swap(row, Field::SrcPort, Field::DstPort);
+    swap(row, Field::SrcHostName, Field::DstHostName);
+    swap(row, Field::SrcIsIpv6, Field::DstIsIpv6);
 }
 
 fn swap(row: &mut Row<'_>, one: Field, other: Field) {

@@ -16,7 +16,7 @@ use crate::shapes::pairs::{Pairs, find_key, without_escapes};
 use crate::shapes::record::{Nested, Record, Scalar};
 use crate::shapes::text::{Text, halve_backslashes};
 use crate::table::columns::{Note, Row};
-use crate::table::event::{Event, Events};
+use crate::table::event::{Event, Events, Provider};
 use crate::table::schema::Field;
 use crate::table::value::{Value, parse_int};
 
@@ -121,7 +121,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Judge by provider and event id. Events of other providers have other texts, which are not read.
     fn judge(&self, provider: Option<&str>, event_id: Option<i64>, assume_sysmon: bool) -> Verdict {
-        match Verdict::of(provider, event_id, assume_sysmon, self.asked) {
+        match verdict_of(provider, event_id, assume_sysmon, self.asked) {
             Verdict::Asked(event) if !Event::SYSMON.contains(&event) => Verdict::OtherProvider,
             verdict => verdict,
         }
@@ -609,6 +609,14 @@ fn drop_broken(row: &mut Row<'_>, event: Event) {
             row.set(*field, Value::Null);
             row.note(Note::BrokenLines);
         }
+    }
+}
+
+/// [`Verdict::of`] for texts, in which only Sysmon's events are read.
+fn verdict_of(provider: Option<&str>, id: Option<i64>, assume_sysmon: bool, asked: Events) -> Verdict {
+    match Verdict::of(provider, id, assume_sysmon, asked) {
+        Verdict::Asked(event) if event.provider() != Provider::Sysmon => Verdict::OtherProvider,
+        verdict => verdict,
     }
 }
 

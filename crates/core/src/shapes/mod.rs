@@ -6,6 +6,7 @@ pub(crate) mod defender;
 pub(crate) mod essentials;
 pub(crate) mod keys;
 pub(crate) mod lines;
+pub mod mapping;
 pub mod message;
 pub(crate) mod names;
 pub(crate) mod pairs;

@@ -20,6 +20,8 @@ pub(crate) enum Meaning {
     Data(Field),
     /// One of Sysmon's own fields, by the name that ECS or another schema has for it.
     Alias(Field),
+    /// Hayabusa's `PID`.
+    Pid,
     /// ECS' `user.name`, which lacks the domain.
     UserName,
     /// ECS' `user.domain`.
@@ -121,11 +123,13 @@ impl<'a> Path<'a> {
 
     /// The meaning of the longest end that has one, and the words before.
     pub(crate) fn meaning(self) -> Option<(Meaning, &'a str)> {
-        let names = &*NAMES;
-        self.starts.iter().find_map(|start| {
-            let (prefix, name) = self.flat.split_at(usize::from(*start));
-            names.get(name).map(|meaning| (*meaning, prefix))
-        })
+        let split = |at: usize| {
+            let (prefix, name) = self.flat.split_at(at);
+            NAMES.get(name).map(|meaning| (*meaning, prefix))
+        };
+        // Lower case without separators hides where words begin.
+        let joined = || self.flat.rfind("eventdata").and_then(|at| split(at + "eventdata".len()));
+        self.starts.iter().find_map(|start| split(usize::from(*start))).or_else(joined)
     }
 
     /// The words in one.
@@ -240,6 +244,9 @@ const SYSTEM: &[(&str, Meaning)] = &[
     ("dvc", Meaning::Computer(1)),
     ("devicename", Meaning::Computer(1)),
     ("devicehostname", Meaning::Computer(1)),
+    ("observerhostname", Meaning::Computer(3)),
+    ("workstationname", Meaning::Computer(1)),
+    ("systemname", Meaning::Computer(1)),
     ("hostidentifier", Meaning::Computer(1)),
     ("nodename", Meaning::Computer(1)),
     ("logsource", Meaning::Computer(1)),
@@ -262,7 +269,7 @@ const SYSTEM: &[(&str, Meaning)] = &[
     ("datastreamdataset", Meaning::Module),
 ];
 
-/// Names that other schemas have for Sysmon's fields: ECS, the Splunk add-on (CIM), Microsoft's ASIM.
+/// Names that other schemas have for Sysmon's fields: ECS, the Splunk add-on (CIM), Microsoft's ASIM, Hayabusa's details.
 const ALIASES: &[(&str, Meaning)] = &[
     ("sourceaddress", Meaning::Alias(Field::SrcIp)),
     ("srcip", Meaning::Alias(Field::SrcIp)),
@@ -292,6 +299,14 @@ const ALIASES: &[(&str, Meaning)] = &[
     ("processparentexecutable", Meaning::Alias(Field::ProcessParentName)),
     ("processparentcommandline", Meaning::Alias(Field::ProcessParentCommandLine)),
     ("dnsquestionname", Meaning::Alias(Field::DnsQueryName)),
+    ("srchost", Meaning::Alias(Field::SrcHostName)),
+    ("tgtip", Meaning::Alias(Field::DstIp)),
+    ("tgtport", Meaning::Alias(Field::DstPort)),
+    ("tgthost", Meaning::Alias(Field::DstHostName)),
+    ("proc", Meaning::Alias(Field::ProcessName)),
+    ("pguid", Meaning::Alias(Field::ProcessGuid)),
+    ("pid", Meaning::Pid),
+    ("proto", Meaning::Alias(Field::NetworkProtocol)),
     ("networktransport", Meaning::Alias(Field::NetworkProtocol)),
     ("transport", Meaning::Alias(Field::NetworkProtocol)),
     ("username", Meaning::UserName),
@@ -325,6 +340,7 @@ mod tests {
             (vec!["Event/EventData/SourceIp"], "eventeventdata"),
             (vec!["data.win.eventdata.sourceIp"], "datawineventdata"),
             (vec!["EventData", "SourceIp", "#text"], "eventdata"),
+            (vec!["wineventdatasourceip"], "wineventdata"),
         ] {
             let path = keys.iter().fold(Path::ROOT, |path, key| path.join(key, &arena));
             assert_eq!(path.meaning(), Some((Meaning::Data(Field::SrcIp), prefix)), "{keys:?}");

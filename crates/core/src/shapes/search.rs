@@ -470,6 +470,8 @@ impl<'a> Search<'a> {
                 }
                 Some((Meaning::WeakId, prefix)) if is_wrapper(prefix) => weak = weak.or(whole(value)),
                 Some((Meaning::Module | Meaning::Stamp, _)) => system.note(leaf.path, value),
+                // Hayabusa abbreviates it.
+                Some((Meaning::Beside(Field::Channel), _)) if value == Value::Text("Sysmon") => system.is_sysmon = true,
                 _ => {}
             }
         }
@@ -689,6 +691,7 @@ struct Group<'a> {
     aliased: usize,
     aliases: Row<'a>,
     user: [Value<'a>; 2],
+    pid: Value<'a>,
     initiated: Value<'a>,
     is_ipv6: Value<'a>,
 }
@@ -702,6 +705,7 @@ impl<'a> Group<'a> {
             aliased: 0,
             aliases: Row::default(),
             user: [Value::Null; 2],
+            pid: Value::Null,
             initiated: Value::Null,
             is_ipv6: Value::Null,
         }
@@ -728,6 +732,7 @@ impl<'a> Group<'a> {
                 self.alias(Field::NetworkProtocol, name.map_or(Value::Null, Value::Text));
             }
             Meaning::Alias(field) => self.alias(field, value),
+            Meaning::Pid => self.pid = value,
             Meaning::UserName => self.user[0] = value,
             Meaning::UserDomain => self.user[1] = value,
             Meaning::Direction => {
@@ -777,6 +782,10 @@ impl<'a> Group<'a> {
                 _ => name,
             };
             self.row.fill(Field::UserName, Value::Text(user));
+        }
+        // Beside the record, it is the collector's.
+        if !self.prefix.is_empty() {
+            self.row.fill(Field::ProcessId, self.pid);
         }
         self.row.fill(Field::NetworkConnectionInitiated, self.initiated);
         self.row.fill(Field::SrcIsIpv6, self.is_ipv6);

@@ -19,25 +19,28 @@ VERBS: dict[tuple[str, ...], str] = {
     ("config", "check"): "Find the mistakes of a configuration.",
     ("config", "explain"): "Show what decides whether a connection is logged.",
     ("config", "test"): "Show what each rule contributes on logs.",
-    ("sigma", "check"): "Find out which rules run, and which can match nothing.",
+    ("sigma", "check"): "Find out which rules run, and which cannot match.",
     ("sigma", "test"): "Run rules on the examples beside them.",
+    ("map", "propose"): "Propose a mapping for a log of unknown format.",
+    ("map", "try"): "Show what a mapping makes of a log's first records.",
     ("lake", "info"): "Show what the lake holds, and where it came from.",
     ("lake", "compact"): "Sort each day into few files.",
     ("lake", "verify"): "Check every commit and file of the lake.",
     ("lake", "repair"): "Set damage aside.",
     ("lake", "expire"): "Delete old days.",
-    ("lake", "export"): "Write what is in the lake, in any format.",
+    ("lake", "export"): "Write the lake's rows in any format.",
     ("dictionary",): "Print the data dictionary: every column and its meaning.",
     ("guid",): "Decode ProcessGuids.",
 }
-"""What each verb does, by its words, in the order of the help."""
+"""Summaries of the verbs, by their words, in the order of the help."""
 
 GROUPS = {
     "config": "Sysmon's configuration files: what they log of network connections, and why.",
-    "sigma": "Sigma rules: which run, which can match nothing here, and whether they match their examples.",
-    "lake": "The lake: connections kept for months, by `read --to lake` and `record --to lake`.",
+    "sigma": "Sigma rules: which run, which cannot match here, and whether they match their examples.",
+    "map": "Mappings for logs of unknown formats: which key holds which field.",
+    "lake": "The lake: connections stored for months, by `read --to lake` and `record --to lake`.",
 }
-"""What verbs of two words have in common, by the first word."""
+"""Summaries of groups of verbs, by their first word."""
 
 ALIASES = {"rules": "sigma"}
 """Former names of groups, which no help shows."""

@@ -8,17 +8,17 @@ __all__ = ["VERB"]
 
 VERB = Verb(
     "config_check.check",
-    """Find the mistakes in Sysmon configurations: errors, and what is legal and wrong.
+    """Find the mistakes in Sysmon configurations: errors, and parts that are legal but wrong.
 
-Rules that never match or always, that repeat or contradict each other, values that Sysmon compares otherwise than
-they look. All checks look at NetworkConnect; those of text (repeats, lists of tokens, paths) at every event.
+These are rules that never or always match, repeat or contradict each other, and values that Sysmon does not compare as
+expected. All checks cover NetworkConnect; those of text (repeats, lists of tokens, paths) cover every event.
 Findings go to stdout; a summary of each file goes to stderr.""",
     [
         argument("paths", metavar="FILE", count="+", help="Sysmon configurations; - is stdin."),
-        flag("--notes", help="Also show what is legal and has no effect."),
+        flag("--notes", help="Also show parts that are legal but without effect."),
         flag(
             "--lenient",
-            help="Read on where Sysmon refuses or skips something: older schemas, fragments, unknown names. "
+            help="Continue past errors that Sysmon rejects or skips: older schemas, fragments, unknown names. "
             "Errors become warnings.",
         ),
         flag("--strict", help="Exit with 1 for warnings, too."),
@@ -29,8 +29,8 @@ Findings go to stdout; a summary of each file goes to stderr.""",
     """\
 Examples:
   procwire config check sysmonconfig.xml              errors and warnings, each with its place
-  procwire config check --notes modules/*.xml         also what is legal and has no effect
-  procwire config check --lenient old.xml             a schema below 4.0, a fragment without <Sysmon>
+  procwire config check --notes modules/*.xml         also parts without effect
+  procwire config check --lenient old.xml             a schema below 4.0, a fragment without <Sysmon>, -- in a comment
   git show HEAD:sysmon.xml | procwire config check -  from a pipe
   procwire config check --strict sysmonconfig.xml     in CI: warnings fail, too
   procwire config check --to json sysmonconfig.xml | jq -r 'select(.severity == "warning").line'

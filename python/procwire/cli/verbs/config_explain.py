@@ -11,30 +11,30 @@ VERB = Verb(
     "config_explain.explain",
     """Explain what a Sysmon configuration logs of network connections: the rules as logic, and as SQL.
 
-With logs or --match: what it decides over a connection, step by step, and which rule decided.""",
+With logs or --match: its decision about a connection, step by step, and the rule that decided.""",
     [
         argument("file", metavar="FILE", type=path, help="The Sysmon configuration."),
         argument(
             "logs",
             metavar="LOG",
             count="*",
-            help="Show step by step what decides over the connections of these logs; - is stdin.",
+            help="Show the decisions about the connections of these logs, step by step; - is stdin.",
         ),
         option("--event", parameter="logs", metavar="LOG", repeated=True, hidden=True, help="Former spelling of LOG."),
         option(
             "--match",
             metavar="FIELD=VALUE,...",
             repeated=True,
-            help="The same for a connection that you describe, under Sysmon's names or the standard ones. May be "
-            "repeated: all describe the one connection.",
+            help="Show the decision about a connection that you describe, with Sysmon's names or the standard ones. "
+            "May be repeated: all describe one connection.",
         ),
         SINCE,
         UNTIL,
         option("--limit", metavar="N", type=number(1), default=10, help="Connections of the logs to show."),
         flag("--verbose", "-v", help="Show every filter that was evaluated, not only the decisive ones."),
         flag("--sql", help="Print only the SQL, as a query over the table connections."),
-        flag("--strict-sysmon", help="With Sysmon's bug: names left by rules that did not match."),
-        flag("--lenient", help="Read on where Sysmon refuses the file: old schemas, faulty rules."),
+        flag("--strict-sysmon", help="Reproduce Sysmon's bug of stale rule names."),
+        flag("--lenient", help="Continue past errors that Sysmon rejects or skips."),
         option("--to", choices=("text", "json"), default="text", help="Format of the explanation."),
     ],
     """\

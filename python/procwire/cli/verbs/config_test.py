@@ -12,13 +12,13 @@ VERB = Verb(
     "config_test.measure",
     """Try a Sysmon configuration on logs: how often each rule matches and decides, and what changes without it.
 
-MATCHED: connections that the rule matches, whatever other rules say. DECIDED: those whose fate it decided, being
+MATCHED: connections that the rule matches, whatever other rules say. DECIDED: connections that it decided, being
 the first to match. WITHOUT IT: how many more (+) or fewer (-) connections would be logged if the rule were not in
-the file. A rule is a filter, a <Rule> or a whole element; without an element, what no other matches may have
-another fate: only a sole element that excludes logs it.""",
+the file. A rule is a filter, a <Rule> or an entire element. Without an element the default may change, too: only a
+single element that excludes logs what nothing matches.""",
     [
         argument("file", metavar="FILE", type=path, help="The Sysmon configuration."),
-        argument("logs", metavar="LOG", count="+", help="Logs, as `procwire read` takes them; - is stdin."),
+        argument("logs", metavar="LOG", count="+", help="Logs, as for `procwire read`; - is stdin."),
         option(
             "--sort",
             choices=FIGURE_ORDERS,
@@ -26,7 +26,7 @@ another fate: only a sole element that excludes logs it.""",
             help="Order of the rules: as in the file, or by this figure, the highest first.",
         ),
         flag("--never", help="Show only rules that never matched."),
-        flag("--lenient", help="Read on where Sysmon refuses the file: old schemas, faulty rules."),
+        flag("--lenient", help="Continue past errors that Sysmon rejects or skips."),
         SINCE,
         UNTIL,
         option("--to", choices=("text", "json", "csv"), default="text", help="Format of the figures."),
@@ -43,7 +43,7 @@ Exit codes:
   0    all logs were read
   1    nothing could be read
   2    the command line or the configuration cannot be used
-  3    read with damage: the figures are of what was readable
+  3    read with damage: the figures cover what was readable
   130  ended by Ctrl-C
 """,
 )

@@ -9,6 +9,7 @@ from procwire.cli.verbs.shared import (
     FILES,
     FORCE,
     LAKE,
+    LISTS,
     LOGS,
     OUTPUT,
     QUERY,
@@ -23,10 +24,10 @@ __all__ = ["VERB"]
 
 VERB = Verb(
     "detect.detect",
-    """Detect: run Sigma rules over the lake, or over logs, and show what matches, and why.
+    """Run Sigma rules over the lake, or over logs, and show what matches, and why.
 
-Each match is a row: the rule, the fields and values that made it match, and the event. A table begins with what
-matched on which host. Exit code 4 says that there are matches.""",
+Each match is a row: the rule, the fields and values that made it match, and the event. A table begins with the number
+of matches of each rule on each host. Exit code 4 says that there are matches.""",
     [
         option(
             "--rules",
@@ -34,13 +35,14 @@ matched on which host. Exit code 4 says that there are matches.""",
             type=path,
             repeated=True,
             required=True,
-            help="Sigma rules: a file, or a folder with all below it. May be repeated.",
+            help="Sigma rules: a file, or a folder with everything below it. May be repeated.",
         ),
         LOGS,
         FILES,
         LAKE,
         SINCE,
         UNTIL,
+        LISTS,
         option("--level", choices=LEVELS, help="Leave out rules below this level. [default: none]"),
         ROWS_TO,
         OUTPUT,
@@ -50,7 +52,7 @@ matched on which host. Exit code 4 says that there are matches.""",
             "--limit",
             metavar="N",
             type=number(0),
-            help="The first N matches, of a table the latest N; 0 is all. [default: all; table: 20]",
+            help="The first N matches, in a table the latest N; 0 is all. [default: all; table: 20]",
         ),
         *QUERY_LIMITS,
         UNPACK,
@@ -58,12 +60,12 @@ matched on which host. Exit code 4 says that there are matches.""",
     """\
 Examples:
   procwire detect --rules rules/ Sysmon.evtx         which rules match, on which host, and why
-  procwire detect --rules rules/ --since 7d          over the lake, the last week of it
+  procwire detect --rules rules/ --since 7d          over the last week of the lake
   procwire detect --rules rules/ --level high logs/ --to ndjson | jq .
   procwire detect --rules base/ --rules ours.yml logs/ -o matches.parquet
   procwire detect --rules rules/ --engine spark --master spark://head:7077
   procwire detect --rules rules/ new.evtx || [ $? -ne 4 ] || page-someone
-  procwire sigma check rules/ logs/                  what keeps rules from matching
+  procwire sigma check rules/ logs/                  what prevents rules from matching
 
 Exit codes:
   0    nothing matched (or the pipe that takes the rows was closed)

@@ -8,9 +8,9 @@ __all__ = ["VERB"]
 
 VERB = Verb(
     "guid.guid",
-    """Decode ProcessGuids: machine, start of the process to the second, and the key that tells processes apart.
+    """Decode ProcessGuids: machine, start of the process to the second, and the key that distinguishes processes.
 
-Which kind of key it is, is judged by its looks, since a GUID does not name its writer.""",
+The kind of key is inferred from its form, since a GUID does not name its writer.""",
     [
         argument("guids", metavar="GUID", count="+", help="ProcessGuids, with or without braces, in either case."),
         option("--to", choices=("text", "json"), default="text", help="Format of the result."),

@@ -22,7 +22,7 @@ __all__ = ["VERB"]
 
 VERB = Verb(
     "hunt.hunt",
-    """Hunt: ask a question that is worth asking of every network, such as who calls home at regular intervals.
+    """Run a query that is useful in every network, such as which programs call home at regular intervals.
 
 Hunts in the lake, or in logs that you name. Rows go to stdout or to a file, the most remarkable first.""",
     [
@@ -40,7 +40,7 @@ Hunts in the lake, or in logs that you name. Rows go to stdout or to a file, the
             type=path,
             repeated=True,
             environment="PROCWIRE_HUNTS",
-            help="Folder with hunts of your own. May be repeated.",
+            help="Folder with your own hunts. May be repeated.",
         ),
         ROWS_TO,
         OUTPUT,
@@ -52,20 +52,20 @@ Hunts in the lake, or in logs that you name. Rows go to stdout or to a file, the
     ],
     """\
 Examples:
-  procwire hunt                                      what there is to hunt for
-  procwire hunt beacons --describe                   what a hunt does, takes and gives
+  procwire hunt                                      the list of hunts
+  procwire hunt beacons --describe                   what a hunt does, its parameters and columns
   procwire hunt beacons logs/                        over every log of a folder
-  procwire hunt beacons --since 7d                   over the lake, the last week of it
+  procwire hunt beacons --since 7d                   over the last week of the lake
   procwire hunt fan_out --param min_hosts=50 -o sweeps.csv
   procwire hunt process_profile --param process=powershell.exe --to csv
   procwire hunt beacons --engine spark --master spark://head:7077
-  procwire hunt mine --hunts ~/hunts                 one of your own
+  procwire hunt mine --hunts ~/hunts                 your own hunt
 
 Exit codes:
-  0    hunted, whether anything was found or not (or the pipe that takes the rows was closed)
+  0    done, whether anything was found or not (or the pipe that takes the rows was closed)
   1    nothing could be read, or the results could not be written
   2    the command line cannot be used
-  3    hunted over logs with damage: over what was readable
+  3    done, but the logs are damaged: only what was readable was searched
   130  ended by Ctrl-C, 143 by SIGTERM
 """,
     groups=[QUERY],

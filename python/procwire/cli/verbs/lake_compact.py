@@ -9,9 +9,9 @@ __all__ = ["VERB"]
 
 VERB = Verb(
     "lake.compact",
-    """Sort each day into few files, which makes it small and quick to ask; delete files that nobody reads any more.
+    """Sort each day into few files, which makes it small and fast to query; delete files that no query needs.
 
-Queries, readings and recordings may go on meanwhile. What is replaced is deleted a day later, by the next compact.""",
+Queries, readings and recordings may run meanwhile. Replaced files are deleted a day later, by the next compact.""",
     [
         LAKE.named("location"),
     ],

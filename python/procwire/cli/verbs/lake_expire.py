@@ -27,6 +27,6 @@ Examples:
 Exit codes:
   0    dropped; or there was nothing to drop
   1    the answer was no: nothing was dropped; or the lake could not be written
-  2    the command line cannot be used, there is no lake, or nobody to ask and no --yes
+  2    the command line cannot be used, there is no lake, or there is no terminal to ask on and no --yes
 """,
 )

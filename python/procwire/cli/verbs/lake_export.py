@@ -10,14 +10,14 @@ __all__ = ["VERB"]
 
 VERB = Verb(
     "lake_export.export",
-    """Write what the lake holds, all of it or a range of time, in any format. Days come in order.""",
+    """Write the lake's rows, all or those of a period, in any format. Days are in order.""",
     [
         LAKE.named("location"),
         option(
             "--table",
             choices=EVENT_TABLES,
             default="connections",
-            help="What to write: the connections, or what gives them context.",
+            help="The table to write: connections, or the events that give them context.",
         ),
         SINCE,
         UNTIL,

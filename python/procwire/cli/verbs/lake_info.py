@@ -9,7 +9,7 @@ __all__ = ["VERB"]
 
 VERB = Verb(
     "lake.info",
-    """Show what the lake holds, and for every log and recording the rows that were added, lost and already there.""",
+    """Show what the lake holds, and for every log and recording the rows that were added, lost and already stored.""",
     [
         LAKE.named("location"),
         flag("--readings", help="Show every log and recording, not only the last ten."),

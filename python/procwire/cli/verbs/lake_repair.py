@@ -9,7 +9,7 @@ __all__ = ["VERB"]
 
 VERB = Verb(
     "lake_repair.repair",
-    """Take what is damaged out of the lake, so that the rest can be used and verified. Stop the lake's writers before.
+    """Remove damaged parts from the lake, so that the rest can be used and verified. First stop the lake's writers.
 
 Damaged files and commits are moved to the folder damaged/ in the lake, never deleted; what is lost is shown.""",
     [
@@ -25,8 +25,8 @@ Examples:
 
 Exit codes:
   0    repaired; or there was nothing to repair
-  1    the answer was no; or the lake cannot be repaired, or not be written
-  2    the command line cannot be used, there is no lake, or nobody to ask and no --yes
+  1    the answer was no; or the lake cannot be repaired or written
+  2    the command line cannot be used, there is no lake, or there is no terminal to ask on and no --yes
   3    with --dry-run: there is something to repair
 """,
 )

@@ -11,8 +11,8 @@ VERB = Verb(
     "lake.verify",
     """Read every commit and file of the lake: is each there, as it was written, of the right day, with all its rows?
 
-Faults go to stdout, a line each. The lake's head, on stderr, stands for all of it: keep it elsewhere, and --expect
-finds what somebody changed who forged all the rest with it.""",
+Faults go to stdout, a line each. The lake's head, on stderr, covers everything: store it elsewhere, and --expect
+detects changes even if all the rest was forged to match.""",
     [
         LAKE.named("location"),
         option(
@@ -24,7 +24,7 @@ finds what somebody changed who forged all the rest with it.""",
     """\
 Examples:
   procwire lake verify
-  procwire lake verify --expect HEAD    HEAD as an earlier verify gave it
+  procwire lake verify --expect HEAD    HEAD as printed by an earlier verify
 
 Exit codes:
   0    the lake is intact

@@ -54,10 +54,10 @@ Rows go to stdout or to a file; progress and the summary go to stderr.""",
             "--config",
             metavar="FILE",
             type=path,
-            help="Sysmon's configuration: keep what it would have logged, under its rules' names.",
+            help="Sysmon's configuration: keep what it would have logged, with its rules' names.",
         ),
         flag(
-            "--keep", "--keep-unlogged", parameter="keep", help="With --config: keep all, marked in the column logged."
+            "--keep", "--keep-unlogged", parameter="keep", help="With --config: keep all rows, marked in column logged."
         ),
         flag("--lenient", help="With --config: continue past errors that Sysmon rejects or skips."),
         flag("--strict-sysmon", help="With --config: reproduce Sysmon's bug of stale rule names."),
@@ -70,9 +70,16 @@ Rows go to stdout or to a file; progress and the summary go to stderr.""",
         option(
             "--event",
             metavar="EVENT,...",
-            help="Read these events instead of connections: process-creation (or 1), dns-query (or 22), or connections of "
-            "other providers: audit-connection, audit-block, defender-connection, defender-attempt. "
+            help="Read these events instead of connections: process-creation (or 1), dns-query (or 22), or connections "
+            "of other providers: audit-connection, audit-block, defender-connection, defender-attempt. "
             "[default: connection (or 3)]",
+        ),
+        option(
+            "--map",
+            parameter="map_",
+            metavar="FILE",
+            type=path,
+            help="What the keys of an unknown log of JSON or CSV mean: a TOML file, as `procwire map propose` writes.",
         ),
         UNPACK,
     ],
@@ -80,22 +87,22 @@ Rows go to stdout or to a file; progress and the summary go to stderr.""",
 Examples:
   procwire read Sysmon.evtx                        a table of the connections
   procwire read logs/ -o connections.parquet       every log of a folder, packed ones too
-  procwire read '*.evtx.gz' --to csv-safe | head   CSV to look at, the first rows
+  procwire read '*.evtx.gz' --to csv-safe | head   the first rows as CSV for reading
   zcat big.json.gz | procwire read - --limit 10    from a pipe
-  procwire read Sysmon.evtx --follow               go on as the log grows, until Ctrl-C
+  procwire read Sysmon.evtx --follow               continue as the log grows, until Ctrl-C
   procwire read Sysmon.evtx --recover --ledger what-was-read.json
   procwire read logs/ --config sysmonconfig.xml    what this configuration would have logged
-  procwire read logs/ --to lake                    keep them, each event once, to ask of them later
+  procwire read logs/ --to lake                    store each event once, to query them later
   procwire read logs/ --event process-creation     the processes that were created, with their command lines
 
   procwire read logs/ --columns event_creation_time,process_name,dst_ip,dst_port \\
     --where "network_protocol = 'tcp' AND dst_port NOT IN (80, 443)" --sort=-event_creation_time
 
 Exit codes:
-  0    all was read (or the pipe that takes the rows was closed)
+  0    everything was read (or the pipe that takes the rows was closed)
   1    nothing could be read, or the results could not be written
   2    the command line cannot be used
-  3    read with damage: what was readable is written, the ledger says what was not
+  3    read with damage: what was readable is written, the ledger lists the rest
   130  ended by Ctrl-C, 143 by SIGTERM: what was done is kept
 """,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from procwire.choices import LEVELS, PROTOCOLS, SENSORS
 from procwire.cli.parser import Verb, flag, number, option, path
-from procwire.cli.verbs.shared import EVENT_COLUMNS, NAMES, WHERE
+from procwire.cli.verbs.shared import EVENT_COLUMNS, LISTS, NAMES, WHERE
 from procwire.sinks.formats import RECORD_FORMATS
 
 __all__ = ["VERB"]
@@ -31,7 +31,7 @@ Rows go to stdout or to files; status and the final summary go to stderr.""",
         ),
         flag("--lenient", help="Continue past errors of --config that Sysmon rejects or skips."),
         flag("--strict-sysmon", help="Reproduce Sysmon's bug that names an event after a rule that failed."),
-        flag("--keep-unlogged", help="Keep what --config does not log, marked in the column `logged`."),
+        flag("--keep-unlogged", help="Also keep rows that --config does not log, marked in the column `logged`."),
         option(
             "--to",
             metavar="FORMAT",
@@ -52,7 +52,7 @@ Rows go to stdout or to files; status and the final summary go to stderr.""",
         option(
             "--lake",
             metavar="DIR",
-            help="Keep in the lake in DIR, or at a URI. [default of --to lake: PROCWIRE_LAKE, else the account's own]",
+            help="Write to the lake in DIR, or at a URI. [default of --to lake: PROCWIRE_LAKE, else the account's own]",
         ),
         NAMES,
         EVENT_COLUMNS,
@@ -63,8 +63,8 @@ Rows go to stdout or to files; status and the final summary go to stderr.""",
             "--sensor",
             choices=SENSORS,
             default="auto",
-            help="ebpf sees everything and needs root; poll looks at intervals: best effort. auto: ebpf "
-            "where it can be had, else poll.",
+            help="ebpf sees everything and needs root; poll checks at intervals: best effort. auto: ebpf "
+            "if it is available, else poll.",
         ),
         option("--interval", metavar="DURATION", default="1s", help="How often poll checks."),
         option(
@@ -105,8 +105,9 @@ Rows go to stdout or to files; status and the final summary go to stderr.""",
             repeated=True,
             help="Raise alerts by the Sigma rules in this file or folder, reloaded at SIGHUP. May be repeated.",
         ),
+        LISTS,
         option("--level", choices=LEVELS, help="Leave out Sigma rules below this level. [default: none]"),
-        flag("--status", help="Show what records on this machine, or what could, and exit."),
+        flag("--status", help="Show the recorders on this machine, or what it offers for one, and exit."),
     ],
     """\
 Examples:
@@ -120,12 +121,12 @@ Examples:
   sudo procwire record --all -o /var/log/procwire/c.ndjson --rotate-size 100MB --keep 10
   sudo procwire record --all --detect rules/       alerts by Sigma rules, among the connections
   sudo procwire record --all --where "dst_port NOT IN (53, 443)" --to ndjson | jq .
-  procwire record --status                         what records, and what could
+  procwire record --status                         running recorders, or what the machine offers
 
 Exit codes:
-  0    recorded as long as was asked for (or the pipe that takes the rows was closed)
+  0    recorded for the requested time (or the pipe that takes the rows was closed)
   1    could not record; with --status: nothing records
-  2    the command line cannot be used, or asks for no connection
+  2    the command line cannot be used, or requests no connections
   3    recorded, but events were lost: the stream and the ledger say how many
   130  ended by Ctrl-C, 143 by SIGTERM: what was recorded is kept
 """,

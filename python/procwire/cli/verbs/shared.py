@@ -13,6 +13,7 @@ __all__ = [
     "FILES",
     "FORCE",
     "LAKE",
+    "LISTS",
     "LOGS",
     "NAMES",
     "OUTPUT",
@@ -29,6 +30,13 @@ __all__ = [
 
 LOGS = argument("logs", metavar="LOG", count="*", help="Logs, as for `read`, or Parquet files. [default: the lake]")
 FILES = option("--files", parameter="logs", metavar="LOG", repeated=True, hidden=True, help="Former spelling of LOG.")
+LISTS = option(
+    "--list",
+    metavar="NAME=FILE",
+    parameter="list_",
+    repeated=True,
+    help="Values of the placeholder %%NAME%% in Sigma rules: one a line, or a column of a .csv file. May be repeated.",
+)
 LAKE = option("--lake", metavar="DIR", help="The lake: a folder or URI. [default: PROCWIRE_LAKE, else the user's own]")
 SINCE = option("--since", metavar="TIME", help="From this time on: 7d (ago), 2024-03-01, 2024-03-01T12:00 (UTC).")
 UNTIL = option("--until", metavar="TIME", help="Before this time, in the same forms.")
@@ -44,7 +52,7 @@ MEMORY = option(
     "--memory", metavar="SIZE", help="Memory that the query may use: 4GiB. [default: half of the machine's]"
 )
 SPILL = option(
-    "--spill", metavar="SIZE", help="Temporary files beside it, in TMPDIR. [default: half of what is free there]"
+    "--spill", metavar="SIZE", help="Temporary files of the query, in TMPDIR. [default: half of what is free there]"
 )
 TIMEOUT = option(
     "--timeout",
@@ -53,7 +61,7 @@ TIMEOUT = option(
     help="End the query after this time, such as 10m; none is no limit. [default: 1h]",
 )
 QUERY_LIMITS = (ENGINE, MASTER, MEMORY, SPILL, TIMEOUT)
-"""Where a query runs, and what it may use."""
+"""Options for where a query runs, and its limits."""
 _TO_HELP = "Format of the result. [default: by the suffix of -o; table on a terminal; else ndjson]"
 TO = option("--to", choices=EXPORT_FORMATS, help=_TO_HELP)
 ROWS_TO = option("--to", choices=ROW_FORMATS, help=_TO_HELP)
@@ -67,7 +75,7 @@ NAMES = option(
     "--names",
     choices=VOCABULARIES,
     default="ossem",
-    help="Names of the columns: OSSEM's, Sysmon's own, or OSSEM's of today (CDM).",
+    help="Names of the columns: OSSEM's, Sysmon's own, or OSSEM's current ones (CDM).",
 )
 WHERE = option(
     "--where",
@@ -79,9 +87,9 @@ UNPACK = option(
     "--unpack-limits",
     parameter="unpack",
     metavar="LIMIT=N,...",
-    help="What a packed file may become, beyond which it is damage: ratio (of a packing, over 256 MiB), size (of "
-    "all in it), members, nesting. [default: ratio=1000,size=64GiB,members=100000,nesting=4]",
+    help="Limits for packed files; what exceeds them is damage: ratio (of a packing, over 256 MiB), size (in "
+    "total), members, nesting. [default: ratio=1000,size=64GiB,members=100000,nesting=4]",
 )
-YES = flag("--yes", help="Do not ask. Needed where there is no terminal to ask on.")
+YES = flag("--yes", help="Do not ask. Required if there is no terminal to ask on.")
 QUERY = Group("options", "query_options.QueryOptions", (LOGS, LAKE, SINCE, UNTIL, *QUERY_LIMITS, UNPACK))
-"""What is queried, and how: the options that `sql`, `hunt` and `detect` have in common."""
+"""The options that `sql`, `hunt` and `detect` have in common: what to query, and how."""

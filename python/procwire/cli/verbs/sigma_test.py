@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from procwire.cli.parser import Verb, argument, option, path
+from procwire.cli.verbs.shared import LISTS
 
 __all__ = ["VERB"]
 
 VERB = Verb(
     "sigma_test.run_examples",
-    """Test Sigma rules by examples: events that they are to match, and events that they are not, and say why.
+    """Test Sigma rules by examples of events that they should match, and should not match, and say why.
 
 Outcomes go to stdout, a summary to stderr.""",
     [
         argument("rules", metavar="RULES", type=path, help="A Sigma rule, or a folder of them."),
         option("--events", metavar="FILE", type=path, help="The examples. [default: RULE.test.yml beside RULE.yml]"),
+        LISTS,
         option(
             "--to",
             choices=("text", "ndjson"),
@@ -24,7 +26,7 @@ Outcomes go to stdout, a summary to stderr.""",
     """\
 Examples:
   procwire sigma test notepad.yml                    by the examples in notepad.test.yml
-  procwire sigma test notepad.yml --events more.yml  by those of another file
+  procwire sigma test notepad.yml --events more.yml  by the examples of another file
   procwire sigma test rules/                         every rule that has examples
 
 Examples are a list in YAML; fields have Sysmon's names:

@@ -21,10 +21,10 @@ __all__ = ["VERB"]
 
 VERB = Verb(
     "sql.sql",
-    """Ask the lake, or logs, in SQL: connections, processes, destinations, pairs, process_creations, dns_queries,
-and enriched: connections with command line, parent and the name asked for.
+    """Query the lake, or logs, in SQL: connections, processes, destinations, pairs, process_creations, dns_queries,
+and enriched: connections with command line, parent and the host name that was queried.
 
-`connections` has a row for each event, under the names of `procwire dictionary`; ip_in(dst_ip, '10.0.0.0/8'),
+`connections` has a row for each event, with the names of `procwire dictionary`; ip_in(dst_ip, '10.0.0.0/8'),
 is_private(dst_ip) and other functions test addresses.""",
     [
         argument("query", metavar="QUERY", count="?", help="A query in DuckDB's SQL; - is stdin."),
@@ -55,13 +55,13 @@ Examples:
   procwire sql "FROM connections" week.parquet --since 2024-03-01 --until 2024-03-02
   procwire sql --file question.sql logs/
   procwire sql --file question.sql --engine spark --master spark://head:7077
-  procwire sql "DESCRIBE connections"              its columns; SHOW TABLES: all there is to ask
+  procwire sql "DESCRIBE connections"              its columns; SHOW TABLES: all tables
 
 Exit codes:
   0    answered (or the pipe that takes the rows was closed)
   1    nothing could be read, or the results could not be written
   2    the command line cannot be used, there is no lake, the SQL is not one query, or it exceeds a limit
-  3    answered, from logs with damage
+  3    answered, but the logs are damaged
   130  ended by Ctrl-C, 143 by SIGTERM
 """,
     groups=[QUERY],

@@ -20,12 +20,12 @@ from procwire.words import counted
 if TYPE_CHECKING:
     from procwire.query.protocol import Connection
     from procwire.sigma.model.rule import Rule
-    from procwire.sigma.problems import Problem
+    from procwire.sigma.problems import Kind, Problem
     from procwire.sysmon.model import Configuration
 
 __all__ = ["FAULTS", "CheckReport", "Status", "Verdict", "check"]
 
-Status = Literal["matches", "runs", "cannot match", "filtered", "not run", "not ours"]
+Status = Literal["matches", "runs", "cannot match", "filtered", "not run", "not ours", "no rule"]
 FAULTS: tuple[Status, ...] = ("cannot match", "filtered", "not run")
 """The statuses of rules that can do nothing where they were checked."""
 
@@ -44,6 +44,8 @@ class Verdict:
     """Why the rule cannot match, or which of its fields never has a value; empty if there is nothing to say."""
     matches: int | None = None
     """How often it matches in the data; None without any."""
+    warnings: tuple[str, ...] = ()
+    """What is likely a mistake in the rule, though it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +70,15 @@ def check(
     *,
     connection: Connection | None = None,
     configuration: Configuration | None = None,
+    lists: Mapping[str, str | Path] | None = None,
 ) -> CheckReport:
     """Check Sigma rules: which run, and which cannot match in data or under a configuration.
 
-    rules: a loaded set, or the paths to load. connection: to the data in which the rules should match, such as from
-    `procwire.connect`; None to check only whether they run. configuration: the Sysmon configuration that decides what
-    is logged; None for none.
+    rules: as `load` returned them, or the paths to load. connection: to the data that the rules are to match in, such
+    as `procwire.connect` opens; without one it is checked only whether they run. configuration: Sysmon's, which
+    decides what is logged. lists: for names of placeholders the files with their values, as for `load`.
 
-    Raises UsageError for a path that does not exist.
+    Raises UsageError for a path that is not there, or a list that cannot be used.
 
     >>> from procwire import sigma
     >>> report = sigma.check("examples/rules")
@@ -83,11 +86,11 @@ def check(
     (True, ['runs', 'runs', 'runs'])
     """
     if not isinstance(rules, RuleSet):
-        rules = load([rules] if isinstance(rules, str | Path) else list(rules))
+        rules = load([rules] if isinstance(rules, str | Path) else list(rules), lists=lists)
     if connection is not None:
         verdicts = _in_data(connection, rules, configuration)
     elif configuration is not None:
-        verdicts = [_under(rule, _runs(rule), configuration) for rule in rules.rules]
+        verdicts = [_runs(rule) if rule.void else _under(rule, _runs(rule), configuration) for rule in rules.rules]
     else:
         verdicts = [_runs(rule) for rule in rules.rules]
     found = (*verdicts, *map(_problem, rules.problems))
@@ -95,11 +98,22 @@ def check(
 
 
 def _runs(rule: Rule) -> Verdict:
-    return Verdict(rule.path, rule.line, rule.id, rule.title, rule.level, "runs")
+    status: Status = "cannot match" if rule.void else "runs"
+    return Verdict(
+        rule.path,
+        rule.line,
+        rule.id,
+        rule.title,
+        rule.level,
+        status,
+        rule.void,
+        warnings=() if rule.void else rule.warnings,
+    )
 
 
 def _problem(problem: Problem) -> Verdict:
-    status: Status = "not run" if problem.is_ours else "not ours"
+    statuses: Mapping[Kind, Status] = {"other events": "not ours", "no rule": "no rule"}
+    status = statuses.get(problem.kind, "not run")
     return Verdict(problem.path, problem.line, None, problem.title, None, status, problem.reason)
 
 
@@ -111,6 +125,9 @@ def _in_data(connection: Connection, rules: RuleSet, configuration: Configuratio
     for rule in rules.rules:
         verdict, blocking = replace(_runs(rule), matches=matches[rule.id]), blockers(rule, views)
         missing = ", ".join(missing_fields(rule, views))
+        if rule.void:
+            verdicts.append(verdict)
+            continue
         if matches[rule.id]:
             verdict = replace(verdict, status="matches")
             if configuration is not None and not logged[rule.id]:

@@ -55,11 +55,16 @@ class TestReport:
         return self.passed == len(self.outcomes)
 
 
-def test(rules: str | Path, *, examples: str | Path | None = None) -> TestReport:  # noqa: PT028 - no test
-    """Test Sigma rules by examples: events that they should match, and events that they should not match.
+def test(
+    rules: str | Path,
+    *,
+    examples: str | Path | None = None,  # noqa: PT028 - no test
+    lists: Mapping[str, str | Path] | None = None,  # noqa: PT028 - no test
+) -> TestReport:
+    """Test Sigma rules by examples: events that they are to match, and events that they are not to match.
 
-    rules: a file, or a folder. examples: the file of a single rule's examples; None for RULE.test.yml beside each
-    RULE.yml.
+    rules: a file, or a folder. examples: the file of a single rule's examples; without it, those in RULE.test.yml
+    beside each RULE.yml. lists: for names of placeholders the files with their values, as for `load`.
 
     Raises UsageError if there are no rules or no examples, and for a file of examples with a mistake.
 
@@ -70,8 +75,8 @@ def test(rules: str | Path, *, examples: str | Path | None = None) -> TestReport
     """
     path = Path(rules)
     tests = _tests(path, None if examples is None else Path(examples))
-    # Load all rules at once: correlations refer to rules in other files.
-    loaded = load([path])
+    # Loaded once, and completely: correlations refer to rules in other files.
+    loaded = load([path], lists=lists)
     by_file = _by_file(loaded)
     outcomes = [outcome for file, beside in tests for outcome in _outcomes(file, by_file.get(str(file)), beside)]
     return TestReport(tuple(outcomes))

@@ -15,6 +15,7 @@ from procwire.bounded import read_bounded
 from procwire.errors import UsageError
 from procwire.sigma.loading import reading
 from procwire.sigma.problems import Kind, OtherEvents, Problem
+from procwire.words import nearest
 
 __all__ = ["Document", "documents", "rule_files"]
 
@@ -123,9 +124,16 @@ def _rules(path: str, text: str) -> Iterator[Document | Problem]:
             yield Problem(path, place or line or None, None, f"is not YAML: {reason}")
             continue
         if not isinstance(content, dict):
-            yield Problem(path, line, None, f"found a {type(content).__name__}, expected a Sigma rule: a mapping")
+            found = f"found a {type(content).__name__}, expected a Sigma rule: a mapping"
+            yield Problem(path, line, None, found, "no rule")
             continue
-        action = content.pop("action", None)
+        action = content.get("action")
+        if action in ("global", "reset", "repeat"):
+            del content["action"]
+        elif not _is_like_a_rule({**shared, **content}):
+            yield Problem(path, line, None, "found YAML without logsource and detection, expected a Sigma rule",
+                          "no rule")  # fmt: skip
+            continue
         if action == "global":
             shared = before = content
         elif action == "reset":
@@ -140,6 +148,17 @@ def _rules(path: str, text: str) -> Iterator[Document | Problem]:
                 yield Problem(path, line, None, reason)
             else:
                 yield Document(path, line, before)
+
+
+def _is_like_a_rule(content: dict[Any, Any]) -> bool:
+    """Return whether it is a rule, or seems to be meant as one: other programs write YAML, too."""
+    if any(isinstance(content.get(key), dict) for key in ("detection", "correlation", "logsource")):
+        return True
+    if "filter" in content:
+        return "title" in content or "logsource" in content
+    parts = ("detection", "correlation", "logsource")
+    has_title = any(str(key).lower() == "title" for key in content)
+    return has_title and any(nearest(str(key), parts) for key in content)
 
 
 def _parsed(text: str) -> Iterator[reading.Document]:

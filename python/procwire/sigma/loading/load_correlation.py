@@ -16,7 +16,7 @@ from sigma.correlations import (
 
 from procwire.sigma.model.fields import column_of, kind_of
 from procwire.sigma.model.rule import Bound, Correlation, CorrelationType, Presence, Rule
-from procwire.sigma.problems import Problem, Unusable
+from procwire.sigma.problems import OtherEvents, Problem, Unusable
 
 __all__ = ["Known", "load_correlation"]
 
@@ -27,8 +27,8 @@ _OPERATORS = ("gt", "gte", "lt", "lte", "eq", "neq")
 _TEMPORAL = ("temporal", "temporal_ordered")
 
 
-def load_correlation(content: Mapping[str, Any], known: Known) -> tuple[SigmaCorrelationRule, Correlation]:
-    """Return pySigma's rule, and our correlation. Raises Unusable, or pySigma's errors, for one that cannot run."""
+def load_correlation(content: Mapping[str, Any], known: Known) -> Correlation:
+    """Return what a document correlates. Raises Unusable, or pySigma's errors, for what does not run."""
     content, bounds = _without_range(content)
     parsed = SigmaCorrelationRule.from_dict(cast(dict[str, Any], content))
     kind = cast(CorrelationType, parsed.type.name.lower())
@@ -41,7 +41,7 @@ def load_correlation(content: Mapping[str, Any], known: Known) -> tuple[SigmaCor
         # The default of a temporal rule in pySigma: all of its rules.
         bounds = (Bound("gte", len(names)),)
     aliases = {alias.alias: {ref.reference: name for ref, name in alias.mapping.items()} for alias in parsed.aliases}
-    return parsed, Correlation(
+    return Correlation(
         type=kind,
         rules=tuple(_referenced(name, known) for name in names),
         timespan_us=parsed.timespan.seconds * 1_000_000,
@@ -70,6 +70,8 @@ def _referenced(name: str, known: Known) -> Rule:
     found = known.get(name)
     if found is None:
         raise Unusable(f"found no rule {name}, to which it refers")
+    if isinstance(found, Problem) and not found.is_ours:
+        raise OtherEvents(f"refers to {name}, which is about other events: {found.reason}")
     if isinstance(found, Problem):
         raise Unusable(f"refers to {name}, which does not run: {found.reason}")
     if found.tree is None:

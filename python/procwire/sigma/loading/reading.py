@@ -1,12 +1,14 @@
 """Read untrusted YAML: one document at a time, within limits, every mistake with its line.
 
-PyYAML builds whatever a document requests, and raises whatever its conversions raise (ValueError for 2024-13-45,
-KeyError for `!!bool no way`). Here each error is a YAMLError with a place, and what would grow without bound is
-rejected first: nodes, nesting, aliases that multiply (`&a [*b, *b]`), and structures that contain themselves.
+PyYAML builds whatever a document asks for, and raises whatever its conversions raise (ValueError for 2024-13-45,
+KeyError for `!!bool no way`). Here each is a YAMLError with a place, and what would grow without bound is refused
+first: nodes, nesting, aliases that multiply (`&a [*b, *b]`), and structures that contain themselves. Only what looks
+like a date and is none is text.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +25,7 @@ MOST_NODES = 250_000
 """The most keys, values, lists and mappings of a document; repetitions by aliases count each time."""
 _DEEPEST = 100
 _LONGEST_SHOWN = 40
+_DATE = re.compile(r"\d{4}-\d")
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # What PyYAML's conversions raise for a text that is not a number, flag, time or similar.
 _NOT_OF_ITS_TYPE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -58,6 +61,9 @@ class _Loader(_BASE):  # type: ignore[misc]
         try:
             return super().construct_object(node, deep)
         except _NOT_OF_ITS_TYPE as error:
+            if isinstance(node, ScalarNode) and _DATE.match(node.value) and node.tag == "tag:yaml.org,2002:timestamp":
+                # 2024-13-45 looks like a date, and is text: what a rule says of its own date is not worth the rule.
+                return node.value
             kind = node.tag.rpartition(":")[2]
             found = _shown(node.value) if isinstance(node, ScalarNode) else "a list or mapping"
             text = f"found {found}, expected a value of type {kind}"

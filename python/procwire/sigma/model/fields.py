@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from procwire.event import FIELDS, LIVE_FIELDS
 from procwire.sigma.problems import Unusable
+from procwire.words import nearest
 
 __all__ = [
     "ADDRESS_BYTES",
@@ -17,6 +18,7 @@ __all__ = [
     "DNS_CATEGORIES",
     "DNS_COLUMNS",
     "KEYWORD_COLUMNS",
+    "OTHER_EVENTS_FIELDS",
     "PROCESS_COLUMNS",
     "Column",
     "Kind",
@@ -26,8 +28,8 @@ __all__ = [
 
 Kind = Literal["text", "number", "flag", "time", "address", "bytes"]
 
-CATEGORIES = ("network_connection", "firewall", "dns_query", "dns")
-"""Categories of log sources that apply to connections."""
+CATEGORIES = ("network_connection", "firewall", "dns_query", "dns", "network")
+"""Categories of log sources that connections answer; of `network`, its services `connection` and `dns`."""
 
 ADDRESS_BYTES: Mapping[str, str] = {"src_ip": "src_ip_bytes", "dst_ip": "dst_ip_bytes"}
 """Maps address columns to the columns with their 16 bytes."""
@@ -48,6 +50,17 @@ PROCESS_COLUMNS = frozenset((
 
 DNS_COLUMNS = frozenset(("dns_query_name", "dns_query_results", "dns_query_status"))
 """Columns of event 22."""
+
+OTHER_EVENTS_FIELDS = frozenset((
+    "TargetFilename", "CreationUtcTime", "PreviousCreationUtcTime", "ImageLoaded", "Signed", "Signature",
+    "SignatureStatus", "SourceImage", "TargetImage", "SourceProcessGuid", "TargetProcessGuid", "SourceProcessGUID",
+    "TargetProcessGUID", "SourceProcessId", "TargetProcessId", "NewThreadId", "StartAddress", "StartModule",
+    "StartFunction", "SourceUser", "TargetUser", "SourceThreadId", "GrantedAccess", "CallTrace", "Device", "EventType",
+    "TargetObject", "Details", "NewName", "Hash", "Contents", "PipeName", "Operation", "EventNamespace", "Name",
+    "Query", "Type", "Destination", "Consumer", "Filter", "IsExecutable", "Archived", "Session", "ClientInfo", "State",
+    "SchemaVersion", "Configuration", "ConfigurationFileHash", "ID",
+))  # fmt: skip
+"""Fields of Sysmon's events that have no column here."""
 
 DNS_CATEGORIES = ("dns", "dns_query")
 
@@ -75,11 +88,12 @@ _DIRECTIONS: Mapping[str, tuple[bool, ...]] = {
     "inbound": (False,), "ingress": (False,), "%%14592": (False,),
 }  # fmt: skip
 _MADE, _FAILED = ("connection", "existing"), ("attempt",)
-_ACTIONS = dict.fromkeys(("allow", "allowed", "accept", "accepted", "pass", "passed", "permit", "permitted"), _MADE) | (
-    dict.fromkeys(("deny", "denied", "block", "blocked", "drop", "dropped", "reject", "rejected"), _FAILED)
-)
+_ACTIONS = dict.fromkeys(
+    ("allow", "allowed", "accept", "accepted", "pass", "passed", "permit", "permitted", "forward", "forwarded"), _MADE
+) | (dict.fromkeys(("deny", "denied", "block", "blocked", "drop", "dropped", "reject", "rejected"), _FAILED))
 _WORDS: Mapping[str, Mapping[str, tuple[str | bool, ...]]] = {
     "Direction": _DIRECTIONS, "network.direction": _DIRECTIONS, "action": _ACTIONS, "event.action": _ACTIONS,
+    "network.type": {"ipv4": (False,), "ipv6": (True,)},
 }  # fmt: skip
 
 # Names other than Sysmon's: from Sigma's taxonomy, the Windows Filtering Platform, and ECS.
@@ -107,6 +121,7 @@ _ALIASES = {
     "TerminalSessionId": "user_session_id",
     "QueryName": "dns_query_name", "QueryResults": "dns_query_results", "QueryStatus": "dns_query_status",
     "query": "dns_query_name", "dns.question.name": "dns_query_name", "answer": "dns_query_results",
+    "dns.answers.data": "dns_query_results", "network.type": "dst_is_ipv6",
 }  # fmt: skip
 _SYSMON = {field.sysmon: field.name for field in (*FIELDS, *LIVE_FIELDS) if field.group not in ("provenance", "rules")}
 _COLUMNS: Mapping[str, str] = _SYSMON | _ALIASES
@@ -127,6 +142,8 @@ def column_of(name: str) -> Column:
     """Return the column for a field. Raises Unusable if there is none."""
     column = _COLUMNS.get(name) or _ANY_CASE.get(name.lower())
     if column is None:
-        raise Unusable(f"found field {name}, which connections do not have")
+        near = nearest(name, _COLUMNS)
+        hint = f"; did you mean {near}?" if near else ""
+        raise Unusable(f"found field {name}, which connections do not have{hint}")
     words = _WORDS.get(name, _PROTOCOLS if column == "network_protocol" else {})
     return Column(column, kind_of(column), words, only_words=name in _WORDS)

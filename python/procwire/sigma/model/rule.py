@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from procwire.choices import LEVELS, Level
+from procwire.choices import LEVELS
 from procwire.sigma.model.fields import DNS_CATEGORIES, DNS_COLUMNS, PROCESS_COLUMNS
 from procwire.sigma.model.tree import Node, leaves
 from procwire.sigma.problems import Problem
 from procwire.sigma.sql import to_sql
+
+if TYPE_CHECKING:
+    from procwire.choices import Level
 
 __all__ = [
     "LEVELS",
     "Bound",
     "Correlation",
     "CorrelationType",
-    "Level",
     "LogSource",
     "Presence",
     "Rule",
@@ -43,6 +45,11 @@ class LogSource:
     def __str__(self) -> str:
         return " ".join(part for part in (self.product, self.service, self.category) if part)
 
+    @property
+    def is_dns(self) -> bool:
+        """Return whether it is about names that are looked up, and not about connections."""
+        return self.category in DNS_CATEGORIES or (self.category == "network" and self.service == "dns")
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -66,6 +73,10 @@ class Rule:
     correlation: Correlation | None = None
     name: str | None = None
     references: tuple[str, ...] = field(default=(), repr=False)
+    warnings: tuple[str, ...] = field(default=(), repr=False)
+    """What is likely a mistake in it and does not keep it from running."""
+    void: str = field(default="", repr=False)
+    """Why no event at all can match it; empty if one can."""
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -81,8 +92,8 @@ class Rule:
 
     @property
     def view(self) -> View:
-        """Return the view that has its columns; `connections` also has those of a recording."""
-        if self.logsource.category in DNS_CATEGORIES:
+        """Return the view that has its columns; `connections` has those of a recording, too."""
+        if self.logsource.is_dns:
             return "dns_queries"
         return "connections" if (PROCESS_COLUMNS | DNS_COLUMNS).isdisjoint(self.columns) else "enriched"
 
@@ -149,8 +160,12 @@ class RuleSet:
 
     rules: tuple[Rule, ...]
     problems: tuple[Problem, ...] = ()
+    unused_lists: tuple[str, ...] = ()
+    """Lists of values that no placeholder of a rule asks for."""
 
     def at_least(self, level: Level) -> RuleSet:
         """Return the set without rules below a level."""
         lowest = LEVELS.index(level)
-        return RuleSet(tuple(rule for rule in self.rules if LEVELS.index(rule.level) >= lowest), self.problems)
+        return RuleSet(
+            tuple(rule for rule in self.rules if LEVELS.index(rule.level) >= lowest), self.problems, self.unused_lists
+        )

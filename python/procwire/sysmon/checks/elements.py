@@ -7,15 +7,20 @@ from collections.abc import Iterator
 from procwire.sysmon.checks.words import lines, named
 from procwire.sysmon.findings import dotted
 from procwire.sysmon.manifest import CONDITIONS
-from procwire.sysmon.model import Configuration, Element, Filter, Finding, Operand, Place, Rule
+from procwire.sysmon.model import Configuration, Element, Filter, Finding, Operand, Place, Rule, Severity
 
 __all__ = ["check_elements"]
+
+
+_FIRST_PUBLISHED = (4, 81)
+"""The schema of Sysmon when its code was published."""
 
 
 def check_elements(configuration: Configuration) -> Iterator[Finding]:
     """Check event 3's elements, and the conditions of every event's."""
     yield from _nothing_logged(configuration)
     yield from _empty(configuration)
+    yield from _both_in_one_group(configuration)
     yield from _relations(configuration)
     yield from _newer_conditions(configuration)
 
@@ -44,6 +49,21 @@ def _empty(configuration: Configuration) -> Iterator[Finding]:
     for element in elements:
         if not element.operands and including:
             yield Finding(element.place, "note", f"found {named(element)} without rules, which does nothing here")
+
+
+def _both_in_one_group(configuration: Configuration) -> Iterator[Finding]:
+    """Find include and exclude of one RuleGroup: what older Sysmon makes of them is not what today's does."""
+    first: dict[Place, Element] = {}
+    for element in configuration.network_connect:
+        before = first.setdefault(element.group, element) if element.group else element
+        if before.onmatch != element.onmatch:
+            text = (
+                f"found {named(element)} in one <RuleGroup> with that of line {before.place.line}: in Sysmon's "
+                f"published code (from schema {dotted(_FIRST_PUBLISHED)} on) both count, exclude first, but users "
+                "report that Sysmon 10 (schema 4.21 and 4.22) applies only the include; write a <RuleGroup> for each"
+            )
+            severity: Severity = "warning" if configuration.schema_version < _FIRST_PUBLISHED else "note"
+            yield Finding(element.place, severity, text)
 
 
 def _relations(configuration: Configuration) -> Iterator[Finding]:

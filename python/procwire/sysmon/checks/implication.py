@@ -13,7 +13,7 @@ from procwire.sysmon.atoms import Alternatives, Atom
 from procwire.sysmon.conditions import OPPOSITES, matches
 from procwire.sysmon.model import Filter
 
-__all__ = ["alternatives", "contradicts", "fills", "implies"]
+__all__ = ["alternatives", "contradicts", "covered_by", "fills", "implies", "never_both"]
 
 
 def implies(one: Filter, other: Filter) -> bool:
@@ -22,8 +22,8 @@ def implies(one: Filter, other: Filter) -> bool:
         return False
     negative, other_negative = one.condition in OPPOSITES, other.condition in OPPOSITES
     if not negative:
-        return _excludes(_of(one), _of(other)) if other_negative else _covered(_of(one), _of(other))
-    return other_negative and _covered(_of(other), _of(one))
+        return _excludes(_of(one), _of(other)) if other_negative else covered_by(_of(one), _of(other))
+    return other_negative and covered_by(_of(other), _of(one))
 
 
 def contradicts(one: Filter, other: Filter) -> bool:
@@ -32,8 +32,8 @@ def contradicts(one: Filter, other: Filter) -> bool:
         return False
     negative, other_negative = one.condition in OPPOSITES, other.condition in OPPOSITES
     if negative:
-        return not other_negative and _covered(_of(other), _of(one))
-    return _covered(_of(one), _of(other)) if other_negative else _excludes(_of(one), _of(other))
+        return not other_negative and covered_by(_of(other), _of(one))
+    return covered_by(_of(one), _of(other)) if other_negative else _excludes(_of(one), _of(other))
 
 
 def fills(one: Filter, other: Filter) -> bool:
@@ -44,8 +44,8 @@ def fills(one: Filter, other: Filter) -> bool:
     if negative and other_negative:
         return _excludes(_of(one), _of(other))
     if negative:
-        return _covered(_of(one), _of(other))
-    return other_negative and _covered(_of(other), _of(one))
+        return covered_by(_of(one), _of(other))
+    return other_negative and covered_by(_of(other), _of(one))
 
 
 @lru_cache(maxsize=1 << 15)
@@ -60,7 +60,8 @@ def _of(filter_: Filter) -> Alternatives:
     return alternatives(filter_.condition, filter_.value)
 
 
-def _covered(one: Alternatives, other: Alternatives) -> bool:
+def covered_by(one: Alternatives, other: Alternatives) -> bool:
+    """Return whether each alternative of one fulfils an alternative of the other; False where that is not certain."""
     if 1 == len(one) == len(other) == len(one[0]) == len(other[0]):
         # As most are; large files take half the time.
         return _implies(one[0][0], other[0][0])
@@ -72,7 +73,7 @@ def _all_implied(atoms: tuple[Atom, ...], others: tuple[Atom, ...]) -> bool:
 
 
 def _excludes(one: Alternatives, other: Alternatives) -> bool:
-    return all(any(_never_both(a, b) for a in atoms for b in others) for atoms in one for others in other)
+    return all(any(never_both(a, b) for a in atoms for b in others) for atoms in one for others in other)
 
 
 def _implies(atom: Atom, wanted: Atom) -> bool:
@@ -92,7 +93,8 @@ def _implies(atom: Atom, wanted: Atom) -> bool:
     return wanted.kind == "more than" and kind == "more than" and text >= wanted.text
 
 
-def _never_both(one: Atom, other: Atom) -> bool:
+def never_both(one: Atom, other: Atom) -> bool:
+    """Return whether no text fulfils both; False where that is not certain."""
     for atom, against in ((one, other), (other, one)):
         if atom.kind == "is":
             return not matches(against.kind, against.text, atom.text)

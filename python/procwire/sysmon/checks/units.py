@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from procwire.sysmon.model import Element, Filter, Operand, Rule
 
-__all__ = ["Alternative", "Unit", "filters_by_field", "units"]
+__all__ = ["Alternative", "Unit", "choices", "filters_by_field", "units"]
 
 Alternative = tuple[Filter, ...]
 """Filters that must match together."""
@@ -36,9 +36,9 @@ def units(element: Element) -> Iterator[Unit]:
         for operand in element.operands:
             yield Unit(operand, element, _of_operand(operand))
     elif element.operands:
-        choices = _choices(element)
-        few = prod(map(len, choices)) <= _MOST_ALTERNATIVES
-        yield Unit(element, element, tuple(sum(parts, ()) for parts in product(*choices)) if few else ())
+        found = choices(element)
+        few = prod(map(len, found)) <= _MOST_ALTERNATIVES
+        yield Unit(element, element, tuple(sum(parts, ()) for parts in product(*found)) if few else ())
 
 
 def filters_by_field(filters: Iterable[Operand]) -> dict[str, list[Filter]]:
@@ -56,7 +56,7 @@ def _of_operand(operand: Operand) -> tuple[Alternative, ...]:
     return (operand.filters,) if operand.relation == "and" else tuple((filter_,) for filter_ in operand.filters)
 
 
-def _choices(element: Element) -> list[tuple[Alternative, ...]]:
+def choices(element: Element) -> list[tuple[Alternative, ...]]:
     """Return the groups of operands of an AND element: the filters of one field, and each Rule by itself."""
     fields = filters_by_field(element.operands).values()
     rules = [operand for operand in element.operands if isinstance(operand, Rule)]

@@ -13,6 +13,7 @@ use crate::format::{
     add_overlong, count_lines, warn_invalid_utf8,
 };
 use crate::shapes::keys::{Keys, Scope};
+use crate::shapes::mapping::Mapping;
 use crate::shapes::record::{Nested, Record};
 use crate::shapes::search::{Found, Part, Search, may_carry};
 use crate::shapes::tree::Node;
@@ -20,6 +21,7 @@ use crate::table::columns::{Place, Row, Tables};
 use crate::table::event::{Event, Events};
 use crate::table::ledger::Ledger;
 
+mod mapped;
 pub(crate) mod parse;
 mod split;
 
@@ -89,6 +91,7 @@ pub(crate) fn read_into<'a>(json: &'a str, scope: Scope, record: &mut Record<'a>
 /// The JSON format.
 pub struct Json {
     nested: &'static dyn Nested,
+    mapping: Option<&'static Mapping>,
     /// How far the pending bytes have been scanned.
     at: usize,
     /// Where the record that contains `at` begins.
@@ -129,13 +132,13 @@ impl Format for Json {
     }
 
     fn decoder(&self) -> Arc<dyn Decode> {
-        Arc::new(JsonDecoder { nested: self.nested })
+        Arc::new(JsonDecoder { nested: self.nested, mapping: self.mapping })
     }
 }
 
 impl Json {
-    pub(crate) fn new(nested: &'static dyn Nested) -> Self {
-        Json { nested, at: 0, start: 0, scanner: None, dropping: false }
+    pub(crate) fn new(nested: &'static dyn Nested, mapping: Option<&'static Mapping>) -> Self {
+        Json { nested, mapping, at: 0, start: 0, scanner: None, dropping: false }
     }
 
     /// Scan the new bytes; afterwards `start` is behind the last complete record.
@@ -170,7 +173,7 @@ impl Json {
         let scanner = self.scanner.get_or_insert_default();
         let len = match scanner.run(pending.bytes, self.at) {
             Reached::End(end) => {
-                *self = Json::new(self.nested);
+                *self = Json::new(self.nested, self.mapping);
                 end
             }
             // Keep a line feed until the bytes behind it are known.
@@ -207,12 +210,14 @@ const MAX_HEADING: usize = 24;
 
 struct JsonDecoder {
     nested: &'static dyn Nested,
+    mapping: Option<&'static Mapping>,
 }
 
 impl Decode for JsonDecoder {
     fn decode(&self, block: Block<'_>, out: &mut Tables, ledger: &mut Ledger) {
+        let JsonDecoder { nested, mapping } = *self;
         let mut reader =
-            Reader { keys: Keys::cached(), nested: self.nested, arena: Bump::new(), out, ledger, lossy: false };
+            Reader { keys: Keys::cached(), nested, mapping, arena: Bump::new(), out, ledger, lossy: false };
         match std::str::from_utf8(block.bytes) {
             Ok(text) => reader.records(text, block.offset, block.line, 0),
             Err(_) => reader.records_lossy(block),
@@ -226,6 +231,7 @@ const MAX_WRAPPERS: usize = 8;
 struct Reader<'b> {
     keys: Keys,
     nested: &'static dyn Nested,
+    mapping: Option<&'static Mapping>,
     arena: Bump,
     out: &'b mut Tables,
     ledger: &'b mut Ledger,
@@ -275,6 +281,11 @@ impl Reader<'_> {
         place: Place,
         wrappers: usize,
     ) -> ((usize, u64), Option<Range<usize>>) {
+        if let Some(mapping) = self.mapping {
+            let end = record_end(text.as_bytes(), start);
+            self.mapped(mapping, arena, &text[start..end], place);
+            return ((end, count_lines(&text.as_bytes()[start..end])), None);
+        }
         let mut record = Record::new(arena, self.out.events(), self.nested);
         let read = read_object(text, start, Scope::Record, &mut self.keys, &mut record);
         let (end, lines) = read.unwrap_or_else(|_| {
