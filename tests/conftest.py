@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import settings
 
 from event_rows import BatchOf, Row, full_row
 from procwire.event import SCHEMA
@@ -19,6 +20,10 @@ pytest_plugins = ["lake_fixtures", "recording_fixtures", "spark_fixtures"]
 
 _TESTS = Path(__file__).parent
 _ALONE = (_TESTS / "sensor", _TESTS / "crash")
+
+# On a busy machine an example takes as long as others let it.
+settings.register_profile("procwire", deadline=None)
+settings.load_profile("procwire")
 
 # A shell's background jobs ignore Ctrl-C, which tests send to themselves and to their children.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -156,6 +156,13 @@ fn encodings(values: &Values) -> Vec<Encoding> {
         ("one blank", "", format!("<14>May 14 11:13:28 WS-17 Sysmon: {}\n", joined(values, " ", " ")), HOST),
         ("tabs", "", format!("May 14 11:13:28 WS-17 Sysmon: {}\n", joined(values, "\t", "\t")), HOST),
         ("bars", "", format!("May 14 11:13:28 WS-17 Sysmon: {} |\n", joined(values, " | ", " | ")), HOST),
+        ("semicolons", "", format!("May 14 11:13:28 WS-17 Sysmon: {};\n", joined(values, " ", "; ")), HOST),
+        (
+            "octal, backslashes",
+            "",
+            format!("May 14 11:13:28 WS-17 Sysmon: {}\n", joined(values, "\\012", "\\012")),
+            HOST,
+        ),
         ("escaped lines", "", format!("May 14 11:13:28 WS-17 Sysmon: {}\n", joined(values, "\\r\\n", "\\r\\n")), HOST),
         (
             "escaped all",
@@ -363,6 +370,16 @@ fn a_rules_name_and_a_path_may_hold_names_of_fields() {
         let (rows, _) = read(format!("May 14 11:13:28 WS-17 x: {}\n", joined(&values, between, between)).as_bytes());
         assert_event(between, &rows[0], &values, HOST);
     }
+}
+
+#[test]
+fn fields_in_another_order_are_read_line_by_line() {
+    let mut lines: Vec<_> = NAMES.iter().zip(values()).map(|(name, value)| format!("{name}: {value}")).collect();
+    lines.sort();
+    let header = "\"Record ID\",\"Computer\",\"Event Data\"\n";
+    let (rows, account) = read(format!("{header}\"88123\",\"WS-17\",\"{}\"\n", lines.join("\n")).as_bytes());
+    assert_eq!((rows.len(), account.format), (1, Some(FormatName::Csv)), "{:?}", account.ledger);
+    assert_event("sorted", &rows[0], &values(), &[(Field::ComputerName, "WS-17"), (Field::RecordId, "88123")]);
 }
 
 #[test]

@@ -52,11 +52,8 @@ def test_verbs_are_those_documented() -> None:
     ]
     expected = ["config", "detect", "dictionary", "guid", "hunt", "lake", "map", "read", "record", "sigma", "sql"]
     assert sorted({words[0] for words in VERBS}) == expected
-    assert (
-        {words[0] for words in VERBS if len(words) > 1}
-        == set(GROUPS)
-        == set(ALIASES.values()) | {"config", "lake", "map"}
-    )
+    groups = {words[0] for words in VERBS if len(words) > 1}
+    assert groups == set(GROUPS) == set(ALIASES.values()) | {"config", "lake", "map"}
 
 
 @every_verb
@@ -116,6 +113,12 @@ def test_help_shows_examples_and_exit_codes(verb: str, example: str) -> None:
 def test_every_exit_code_is_documented() -> None:
     table = DOCS.read_text().partition("## Exit codes")[2]
     assert [int(code) for code in re.findall(r"^\| (\d+) ", table, re.MULTILINE)] == sorted(ExitCode)
+
+
+def test_every_output_format_is_documented() -> None:
+    for each in FORMATS:
+        for name in (each.name, *each.aliases):
+            assert f"`{name}`" in DOCS.read_text(), name
 
 
 def test_choices_are_the_packages_own() -> None:

@@ -177,7 +177,7 @@ def test_an_interrupt_ends_a_reading_of_the_terminal() -> None:
     process = subprocess.Popen(command, stdin=follower, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT)
     os.close(follower)
     # It has its handler of signals before it reads.
-    wait_for(lambda: signals_caught(process.pid) >> (signal.SIGINT - 1) & 1 and threads(process.pid) > 1)
+    wait_for(lambda: catches(process.pid, signal.SIGINT) and threads(process.pid) > 1)
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
     os.close(leader)
@@ -186,8 +186,8 @@ def test_an_interrupt_ends_a_reading_of_the_terminal() -> None:
     assert b"Fatal" not in stderr
 
 
-def signals_caught(pid: int) -> int:
-    return int(status_of(pid, "SigCgt"), 16)
+def catches(pid: int, number: int) -> bool:
+    return bool(int(status_of(pid, "SigCgt"), 16) >> (number - 1) & 1)
 
 
 def threads(pid: int) -> int:

@@ -144,6 +144,8 @@ const RECORD: &[(&str, Slot)] = &[
     ("NodeName", Slot::Host(1)),
     ("nodename", Slot::Host(1)),
     ("Host", Slot::Host(2)),
+    ("HOST", Slot::Host(2)),
+    ("observer", Enter(Scope::Host(3))),
     ("hostname", Slot::Host(1)),
     ("DeviceName", Slot::Host(1)),
     ("dvc", Slot::Host(1)),

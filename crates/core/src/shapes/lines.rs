@@ -30,6 +30,7 @@ static OSSEC_MARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(OSSE
 static SNARE_MARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(SNARE));
 static CEF_MARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("CEF:"));
 static LEEF_MARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("LEEF:"));
+static ESCAPED_OCTAL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\\01"));
 static OCTAL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("#01"));
 /// Names that only pairs have.
 static PAIRS: LazyLock<[Finder<'static>; 3]> =
@@ -93,15 +94,20 @@ pub(crate) fn read<'a>(
     reader.message(row)
 }
 
-/// rsyslog writes control characters as `#011` for a tab, `#015#012` for a line end.
+/// rsyslog writes control characters as `#011` for a tab, `#015#012` for a line end; others have a backslash there.
 fn undo_octal<'a>(text: &'a str, arena: &'a Bump) -> &'a str {
-    const MARKS: [&str; 4] = ["#012UtcTime:", "#012ProcessGuid:", "#011UtcTime:", "#011Microsoft-Windows-"];
-    if OCTAL.find(text.as_bytes()).is_none()
-        || !MARKS.iter().any(|mark| memmem::find(text.as_bytes(), mark.as_bytes()).is_some())
-    {
-        return text;
+    const MARKS: [&str; 4] = ["012UtcTime:", "012ProcessGuid:", "011UtcTime:", "011Microsoft-Windows-"];
+    let marked = |sign: &str| MARKS.iter().any(|mark| text.contains(&format!("{sign}{mark}")));
+    let sign = match text.as_bytes() {
+        bytes if OCTAL.find(bytes).is_some() && marked("#") => "#",
+        bytes if ESCAPED_OCTAL.find(bytes).is_some() && marked("\\") => "\\",
+        _ => return text,
+    };
+    let mut plain = text.to_owned();
+    for (octal, symbol) in [("011", "\t"), ("015", "\r"), ("012", "\n")] {
+        plain = plain.replace(&format!("{sign}{octal}"), symbol);
     }
-    arena.alloc_str(&text.replace("#011", "\t").replace("#015", "\r").replace("#012", "\n"))
+    arena.alloc_str(&plain)
 }
 
 /// Reads one text.

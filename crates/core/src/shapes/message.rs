@@ -112,8 +112,11 @@ impl<'a> Names<'a> {
         let mut found = match text.anchor() {
             Some((between, time, guid)) => Pairs { between, ..text }.read(event, Some(time), guid),
             None => {
-                let between = if inner.contains('\n') { Between::Lines } else { Between::Blank };
-                let mut found = Pairs { between, ..text }.read(event, None, 0);
+                // Without the pair of names at its start the order is not known either.
+                let mut found = match inner.contains('\n') {
+                    true => Pairs { between: Between::Lines, ..text }.read_lines(event),
+                    false => text.read(event, None, 0),
+                };
                 let has_no_time = |pair: &Option<(Field, &str)>| {
                     matches!(pair, Some((Field::EventCreationTime, time))
                         if !matches!(*time, "" | "-") && !looks_like_time(time))
@@ -215,6 +218,28 @@ impl<'a> Pairs<'a, '_> {
         }
         self.move_user(&mut places[..count]);
         self.collect(event, &places[..count], &mut found);
+        found
+    }
+
+    /// Read pairs that stand in any order, one a line.
+    fn read_lines(&self, event: Event) -> Message<'a> {
+        let mut found = Message {
+            fields: [None; MAX_FIELDS],
+            range: 0..self.text.len(),
+            is_misrendered: false,
+            is_escaped: false,
+            is_complete: false,
+        };
+        let places = event.in_order().filter_map(|field| Some((field, self.places(0, field).next()?)));
+        let (mut first, mut last) = (self.text.len(), 0);
+        for ((field, start), pair) in places.zip(&mut found.fields) {
+            let value = start + field.sysmon().len() + 1;
+            let end = self.last_end(field, value);
+            *pair = Some((field, self.plain(&self.text[value..end])));
+            found.is_complete |= field == event.last();
+            (first, last) = (first.min(start), last.max(end));
+        }
+        found.range = first.min(last)..last;
         found
     }
 
@@ -320,7 +345,9 @@ impl<'a> Pairs<'a, '_> {
         };
         let value = value.trim_ascii();
         let value = match self.between {
-            Between::Text(between) if between.contains('|') => value.trim_end_matches('|').trim_ascii(),
+            Between::Text(between) if between.contains(['|', ';', ',', '\u{a6}']) => {
+                value.trim_end_matches(['|', ';', ',', '\u{a6}', ' '])
+            }
             _ => value,
         };
         if value == "&lt;unknown process&gt;" { "<unknown process>" } else { value }
@@ -330,15 +357,18 @@ impl<'a> Pairs<'a, '_> {
 /// Whether a name at `start` stands at the start of the text, or behind anything that separates pairs.
 fn is_separated(text: &str, start: usize) -> bool {
     let before = &text.as_bytes()[..start];
-    before.last().is_none_or(|byte| byte.is_ascii_whitespace() || *byte == b'|')
+    before.last().is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b'|' | b';' | b','))
         || [&b"\\n"[..], b"\\r", b"\\t"].iter().any(|escape| before.ends_with(escape))
 }
+
+/// What may separate pairs.
+const SEPARATORS: [char; 8] = ['|', '\u{a6}', ';', ',', ' ', '\t', '\r', '\n'];
 
 /// `text` without what separates it from the next pair.
 fn without_separator(text: &str) -> &str {
     let mut rest = text;
     loop {
-        let shorter = rest.trim_end_matches(['|', ' ', '\t', '\r', '\n']);
+        let shorter = rest.trim_end_matches(SEPARATORS);
         let shorter = ["\\n", "\\r", "\\t"].iter().find_map(|escape| shorter.strip_suffix(escape)).unwrap_or(shorter);
         if shorter.len() == rest.len() {
             return rest;

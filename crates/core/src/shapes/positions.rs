@@ -13,6 +13,9 @@ const MAX_DROPPED: usize = 2;
 /// Each value must be one of its field: a time, a number, an address. Shippers drop empty values, so of event 3 any two may be
 /// missing; if what is left could be assigned in several ways, the fields that differ stay null.
 pub(crate) fn fill_from_list<'a>(values: &[Value<'a>], event: Event, row: &mut Row<'a>) -> bool {
+    if values.is_empty() {
+        return false;
+    }
     // Version 4 of event 3, of Sysmon 2.0, has a `SequenceNumber` where `RuleName` stands in later ones.
     let numbered = event == Event::Connection && row.get(Field::EventVersion) == Value::Int(4);
     let Some(fields) = assign(values, event) else { return false };

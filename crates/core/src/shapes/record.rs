@@ -9,7 +9,7 @@ use crate::format::Verdict;
 use crate::shapes::audit;
 use crate::shapes::convert::{epoch, has_zone, number_value, recorded_time, system_value};
 use crate::shapes::defender;
-use crate::shapes::essentials::is_event;
+use crate::shapes::essentials::{is_event, undo_doubling};
 use crate::shapes::keys::{self, Scope, Slot, TimeSource};
 use crate::shapes::message;
 use crate::shapes::positions::fill_from_list;
@@ -523,6 +523,7 @@ impl<'a> Record<'a> {
             }
             fill_from_list(&self.inserts, event, &mut self.row);
         }
+        undo_doubling(&mut self.row, self.arena);
         let missing = event.data().iter().any(|field| self.lacks(*field));
         if let Some(text) = self.message.filter(|_| missing && !self.fill_from_raw_message(event)) {
             let text = resolve_entities(text.get(self.arena).map_err(expected)?, self.arena);

@@ -10,12 +10,12 @@ use memchr::memmem;
 
 use crate::format::{SYSMON, SYSMON_LINUX, Verdict, is_sysmon};
 use crate::shapes::convert::{epoch, has_zone, number_value, recorded_time, system_value};
-use crate::shapes::essentials::{has, is_event};
+use crate::shapes::essentials::{has, is_event, undo_doubling};
 use crate::shapes::keys::TimeSource;
 use crate::shapes::names::{Meaning, Path, is_wrapper};
 use crate::shapes::positions::fill_from_list;
 use crate::shapes::record::Nested;
-use crate::shapes::text::{Scalar, Text, halve_backslashes, resolve_entities, unescape};
+use crate::shapes::text::{Scalar, Text, resolve_entities, unescape};
 use crate::shapes::tree::{Node, Tree};
 use crate::table::columns::Row;
 use crate::table::event::{Event, Events};
@@ -548,7 +548,7 @@ impl<'a> Search<'a> {
         groups.retain(|group| group.named + group.aliased > 0);
         groups.sort_by_key(|group| std::cmp::Reverse(group.named + group.aliased));
         for group in &mut groups {
-            group.undo_doubling(self.arena);
+            undo_doubling(&mut group.row, self.arena);
         }
         groups
     }
@@ -792,19 +792,6 @@ impl<'a> Group<'a> {
         self.row.fill(Field::DstIsIpv6, self.is_ipv6);
         if system.by_pipeline {
             self.row.fill(Field::EventCreationTime, system.stamp);
-        }
-    }
-
-    /// Wazuh doubles every backslash; the image's drive shows it.
-    fn undo_doubling(&mut self, arena: &'a Bump) {
-        let doubled = |text: &str| text.get(1..).is_some_and(|rest| rest.starts_with(":\\\\"));
-        if !matches!(self.row.get(Field::ProcessName), Value::Text(image) if doubled(image)) {
-            return;
-        }
-        for field in Field::data().filter(|field| field.kind() == Kind::Text) {
-            if let Value::Text(text) = self.row.get(field) {
-                self.row.set(field, Value::Text(halve_backslashes(text, arena)));
-            }
         }
     }
 }
