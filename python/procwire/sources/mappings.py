@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping as Table
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +54,8 @@ def load_mapping(path: str | os.PathLike[str]) -> LogMapping:
 
     Raises UsageError, which names all mistakes, for an invalid mapping, and OSError if the file cannot be read.
     """
+    import tomllib
+
     try:
         text = read_bounded(path, _MOST_BYTES).decode("utf-8-sig")
         document = tomllib.loads(text)
