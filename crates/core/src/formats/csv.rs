@@ -321,7 +321,7 @@ impl Csv {
             None if pending.at_end || bytes.len() >= MAX_RECORD_BYTES => bytes.len(),
             None => return Cut::More,
         };
-        let header = Header::read(&bytes[start..end]).unwrap_or(Header::default());
+        let header = Header::read(&bytes[start..end]).unwrap_or_default();
         self.header = Some(Arc::new(CsvDecoder { header, nested: self.nested, mapping: self.mapping }));
         Cut::Drop(end)
     }
