@@ -279,7 +279,7 @@ impl<'a> Search<'a> {
                 let named = |key: &&str| {
                     ["name", "columnname", "field", "label"].iter().any(|known| key.eq_ignore_ascii_case(known))
                 };
-                members.iter().find(|(key, _)| named(&key)).and_then(|(_, node)| node.scalar())?
+                members.iter().find(|(key, _)| named(key)).and_then(|(_, node)| node.scalar())?
             }
             Tree::Leaf(scalar) => scalar,
             Tree::List(_) => return None,
@@ -407,10 +407,11 @@ impl<'a> Search<'a> {
         let trimmed = text.trim_ascii();
         let mut row = Row::default();
         let read = |row: &mut Row<'a>| self.nested.read_line(trimmed, self.arena, row, self.asked);
-        if trimmed.starts_with(['{', '[']) && trimmed.ends_with(['}', ']']) {
-            if let Some(node) = self.nested.read_tree(trimmed, self.arena) {
-                return Ok(Search { text: trimmed, ..deeper }.open_tree(node));
-            }
+        if trimmed.starts_with(['{', '['])
+            && trimmed.ends_with(['}', ']'])
+            && let Some(node) = self.nested.read_tree(trimmed, self.arena)
+        {
+            return Ok(Search { text: trimmed, ..deeper }.open_tree(node));
         }
         // Escaped once more than the text around it.
         let escaped = holds("{\\\"") || (holds("<") || holds("\\u003c")) && holds("=\\\"");
@@ -493,10 +494,12 @@ impl<'a> Search<'a> {
                         system.put(field, value);
                     }
                 }
-                Meaning::Computer(rank) if rank == 0 || near => {
-                    if matches!(value, Value::Text(_)) && computer.is_none_or(|(best, _)| rank < best) {
-                        computer = Some((rank, value));
-                    }
+                Meaning::Computer(rank)
+                    if (rank == 0 || near)
+                        && matches!(value, Value::Text(_))
+                        && computer.is_none_or(|(best, _)| rank < best) =>
+                {
+                    computer = Some((rank, value));
                 }
                 Meaning::Time(source) => {
                     let value = match leaf.scalar {

@@ -45,14 +45,18 @@ impl Reader<'_> {
         let Some(depth) = depth.checked_sub(1) else { return false };
         let Some(members) = node.members() else {
             let elements = node.elements().unwrap_or_default();
-            return elements.iter().fold(false, |found, element| {
-                self.mapped_records(mapping, arena, json, *element, place, depth) || found
-            });
+            let mut found = false;
+            for element in elements {
+                found |= self.mapped_records(mapping, arena, json, *element, place, depth);
+            }
+            return found;
         };
         if !mapping.keys().any(|key| find(node, key).is_some()) {
-            return members.iter().fold(false, |found, (_, member)| {
-                self.mapped_records(mapping, arena, json, *member, place, depth) || found
-            });
+            let mut found = false;
+            for (_, member) in members {
+                found |= self.mapped_records(mapping, arena, json, *member, place, depth);
+            }
+            return found;
         }
         let before = json.as_bytes().get(..node.start).unwrap_or_default();
         let place = Place {
