@@ -11,7 +11,7 @@ from procwire.ledger import FileLedger
 from procwire.sources.streams import Pieces, packing_of
 
 CHUNK = example_chunk()
-JSON = b'{"EventID":3,"SourceName":"Microsoft-Windows-Sysmon","DestinationIp":"10.0.0.1"}\n'
+JSON = b'{"EventID":3,"SourceName":"Microsoft-Windows-Sysmon","DestinationIp":"10.0.0.1","ProcessId":7}\n'
 # What recognition looks for, and what misleads it.
 FRAGMENTS = [
     b"ElfFile\0", b"ElfChnk\0", CHUNK[:4096], CHUNK[4096:], b"\0", b"\n", b" ", b"\n\n", b"<", b"<E", b"<1", b"<13>1 ",

@@ -75,7 +75,7 @@ def follower(monkeypatch: pytest.MonkeyPatch) -> Follower:
 
 def line(port: int) -> str:
     return (
-        '{"EventID":3,"SourceName":"Microsoft-Windows-Sysmon","UtcTime":"2020-01-01 00:00:00.000",'
+        '{"EventID":3,"SourceName":"Microsoft-Windows-Sysmon","UtcTime":"2020-01-01 00:00:00.000","ProcessId":7,'
         f'"DestinationIp":"10.0.0.1","DestinationPort":{port}}}\n'
     )
 
