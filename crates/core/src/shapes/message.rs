@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use bumpalo::Bump;
-use memchr::memmem;
 use memchr::memmem::Finder;
 
 use crate::shapes::text::resolve_entities;
@@ -29,6 +28,12 @@ fn event_with(names: impl Iterator<Item = (usize, Field)>) -> Option<Event> {
     let has = |field: &Field| seen & 1 << *field as usize != 0;
     let has_time = has(&Field::EventCreationTime);
     Event::SYSMON.into_iter().find(|event| has_time && event.marks().iter().all(has))
+}
+
+/// Where a few bytes stand. To prepare a search would take longer than most searches.
+fn find_short(text: &[u8], short: &[u8]) -> Option<usize> {
+    let first = *short.first()?;
+    memchr::memchr_iter(first, text).find(|at| text[*at..].starts_with(short))
 }
 
 /// Every place where a field's name stands before a colon, and the field.
@@ -97,7 +102,9 @@ impl<'a> Names<'a> {
         // Wazuh puts quotation marks around it.
         let text = message.trim_ascii();
         let text = text.strip_prefix('"').map_or(text, |inner| inner.strip_suffix('"').unwrap_or(inner));
-        Names { text, places: names(text).collect(), shift: text.as_ptr() as usize - message.as_ptr() as usize }
+        let mut places = Vec::with_capacity(MAX_FIELDS);
+        places.extend(names(text));
+        Names { text, places, shift: text.as_ptr() as usize - message.as_ptr() as usize }
     }
 
     /// The event whose message text this is.
@@ -280,7 +287,7 @@ impl<'a> Pairs<'a, '_> {
         let line = memchr::memchr2(b'\n', b'\t', rest).unwrap_or(rest.len());
         let rest = &rest[..line];
         let end = match self.between {
-            Between::Text(between) if between.starts_with('\\') => memmem::find(rest, between.as_bytes()),
+            Between::Text(between) if between.starts_with('\\') => find_short(rest, between.as_bytes()),
             // The name of a port is one word.
             Between::Text(_) | Between::Blank if field == Field::DstPortName => {
                 let blank = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
@@ -314,7 +321,7 @@ impl<'a> Pairs<'a, '_> {
         let end = match self.between {
             Between::Lines => memchr::memchr(b'\n', bytes),
             Between::Text(between) => {
-                memmem::find(&bytes[1.min(blank)..], between.as_bytes()).map(|at| at + 1.min(blank))
+                find_short(&bytes[1.min(blank)..], between.as_bytes()).map(|at| at + 1.min(blank))
             }
             Between::Blank => bytes[blank..].iter().position(u8::is_ascii_whitespace).map(|at| at + blank),
         };

@@ -162,6 +162,11 @@ impl<'a> Line<'a> {
         if is_whole(line) {
             return Line::Whole;
         }
+        Self::of_part(line, is_indented)
+    }
+
+    /// What a line is that has no event of its own and is not blank.
+    fn of_part(line: &'a str, is_indented: bool) -> Self {
         let line = Syslog::read(line).map_or(line, |syslog| syslog.message.trim_ascii());
         if line.starts_with("Event SYSMONEVENT_") || looks_like_time(line) {
             return Line::Start;
@@ -205,14 +210,19 @@ impl Group {
         if line.len() > MAX_OPENING_BYTES {
             return None;
         }
+        let text = std::str::from_utf8(line).ok()?.trim_start_matches('\u{feff}').trim_ascii();
+        if text.is_empty() {
+            return None;
+        }
         let mut group = Group::default();
-        match Line::of(line) {
+        match Line::of_part(text, false) {
             Line::Start | Line::Heading { .. } => {}
             Line::Field(field @ (Field::RuleName | Field::EventCreationTime)) => group.read_field(field),
             Line::Pair { known, is_list } if known.is_some() || starts_list(line) => group.read_header(known, is_list),
             _ => return None,
         }
-        Some(group)
+        // Last, for few lines come here.
+        (!is_whole(text)).then_some(group)
     }
 
     fn read_header(&mut self, known: Option<&str>, is_list: bool) {

@@ -2,6 +2,7 @@
 
 mod groups;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bumpalo::Bump;
@@ -95,7 +96,9 @@ impl Decode for TextDecoder {
 
 /// A line without an event is not a record.
 fn decode_record(bytes: &[u8], nested: &dyn Nested, arena: &Bump, place: Place, out: &mut Tables, ledger: &mut Ledger) {
-    let text = String::from_utf8_lossy(bytes.trim_ascii_end());
+    let bytes = bytes.trim_ascii_end();
+    // Checks much faster than it replaces.
+    let text = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
     let mut row = Row::default();
     let verdict = match nested.read_line(&text, arena, &mut row, out.events()) {
         Ok(None) => return,
@@ -108,7 +111,7 @@ fn decode_record(bytes: &[u8], nested: &dyn Nested, arena: &Bump, place: Place, 
         Ok(other) => other.count(ledger),
         Err(reason) => ledger.damage.add(BROKEN_RECORD, place.offset, place.line, || reason),
     }
-    if matches!(text, std::borrow::Cow::Owned(_)) {
+    if matches!(text, Cow::Owned(_)) {
         warn_invalid_utf8(place, ledger);
     }
 }
