@@ -65,7 +65,7 @@ def dns_seeds() -> list[bytes]:
 
 def sensor_seeds() -> list[bytes]:
     """Return records of the sensor, each after its type and length: a known connection, and flows."""
-    owner = struct.pack("<QIIII", 12_340_000_000, 4711, 3, 1000, 1000)
+    owner = struct.pack("<QIIIIII", 12_340_000_000, 4711, 3, 1000, 1000, 1000, 0)
     address = b"\0" * 10 + b"\xff\xff\xc0\0\2\1"
     peer = address + struct.pack("<H6x", 443)
 

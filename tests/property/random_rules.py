@@ -143,7 +143,7 @@ def placeless(element: Element) -> Element:
         else replace(operand, place=HERE)
         for operand in element.operands
     )
-    return replace(element, operands=tuple(operands), place=HERE)
+    return replace(element, operands=tuple(operands), place=HERE, group=None)
 
 
 def _events(*, complete: bool) -> st.SearchStrategy[Row]:
