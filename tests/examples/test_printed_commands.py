@@ -73,6 +73,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("Microsoft-Windows-Sysmon%4Operational.evtx", "Sysmon.evtx", "logs/a.evtx", "old/b.evtx"):
         (home / name).parent.mkdir(exist_ok=True)
         shutil.copy(log, home / name)
+    (home / "edr.ndjson").write_text(
+        '{"kind":"netconn","ts":"2024-05-14T09:13:27Z","process":{"path":"C:\\\\a.exe","pid":7},'
+        '"src_ip":"10.0.0.1","dst_ip":"203.0.113.9","dst_port":443}\n'
+    )
     damaged = bytearray(log.read_bytes())
     damaged[462_848:462_856] = bytes(8)
     (home / "carved.evtx").write_bytes(damaged)
