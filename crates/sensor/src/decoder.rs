@@ -310,6 +310,7 @@ impl Decoder {
         let wall_ns = self.wall_offset_ns.saturating_add_unsigned(connection.time_boot_ns);
         let row = Row {
             time_us: wall_ns.div_euclid(1000),
+            holder: owner.holder,
             process,
             process_guid: known.then(|| self.guids.guid(owner.tgid, owner.start_boot_ns)),
             process_id: known.then_some(owner.tgid),
