@@ -82,7 +82,7 @@ int csk_accept_before_6_10(u64 *ctx)
 }
 
 /*
- * accept() that asks for the address; getpeername() runs it too, and then finds nothing that waits. Of MPTCP the socket
+ * accept() that requests the address; getpeername() runs it too, and then finds nothing that waits. Of MPTCP the socket
  * stands for its paths: the first of them has the handshake.
  */
 INLINE int on_getpeername(struct bpf_sock_addr *ctx)
@@ -112,7 +112,7 @@ int getpeername6(struct bpf_sock_addr *ctx)
 
 /*
  * A packet goes out. While its socket is locked by a process, and not by a soft interrupt, that is the current one: the
- * first packet of a connection that waits so tells whose it is.
+ * first packet of a connection that waits shows whose it is.
  */
 static __attribute__((noinline)) int on_tcp_sent(struct __sk_buff *skb, struct bpf_sock *bpf_sk)
 {
@@ -200,10 +200,10 @@ INLINE long read_address(void *to, u32 size, const void *address, bool in_kernel
 	return in_kernel ? bpf_probe_read_kernel(to, size, address) : bpf_probe_read_user(to, size, address);
 }
 
-/* A connect() that failed before a SYN: no route, no address, a filter. Its address is the one that was asked for. */
+/* A connect() that failed before a SYN: no route, no address, a filter. Its address is the requested one. */
 static __attribute__((noinline)) int on_connect_failed(struct sock *sk, const void *address, int error, bool in_kernel)
 {
-	/* not yet told: EALREADY, EINPROGRESS, EINTR and similar; not an outcome: mistakes in the call */
+	/* not an end yet: EALREADY, EINPROGRESS, EINTR and similar; not an outcome: mistakes in the call */
 	if (error != EPERM && error != EACCES && error != EADDRNOTAVAIL && error != ENETUNREACH &&
 	    error != ECONNRESET && error != ETIMEDOUT && error != ECONNREFUSED && error != EHOSTUNREACH)
 		return 0;
@@ -244,7 +244,7 @@ static __attribute__((noinline)) int on_connect_failed(struct sock *sk, const vo
 	return 0;
 }
 
-/* Whichever call asks for it: io_uring's, and those of 32-bit programs, too. */
+/* Whichever call requests it: io_uring's, and those of 32-bit programs, too. */
 SEC("fexit/inet_stream_connect")
 int stream_connect(u64 *ctx)
 {

@@ -296,7 +296,7 @@ static __attribute__((noinline)) int on_written(struct sock *sk, struct msghdr *
 	return 0;
 }
 
-/* Looks at the port and is done, but for those who ask a DNS server by TCP. */
+/* Checks the port and ends, except for those who query a DNS server by TCP. */
 SEC("fentry/tcp_sendmsg")
 int write_tcp(u64 *ctx)
 {
@@ -356,7 +356,7 @@ static __attribute__((noinline)) int on_translated(struct sk_buff *skb, u64 cook
 	return 0;
 }
 
-/* Netfilter's rules for a packet have been asked: at this hook it goes on (1), or is stopped (a negative errno). */
+/* Netfilter's rules for a packet have been applied: at this hook it continues (1), or is stopped (a negative errno). */
 SEC("fexit/nf_hook_slow")
 int filtered(u64 *ctx)
 {
@@ -369,7 +369,7 @@ int filtered(u64 *ctx)
 	if (!sk || (state->pf != NFPROTO_IPV4 && state->pf != NFPROTO_IPV6))
 		return 0;
 	struct sk_buff *skb = (void *)ctx[0];
-	/* others than these may be less than a whole socket */
+	/* others than these may be less than a complete socket */
 	u8 socket_state = sk->__sk_common.skc_state;
 	if (socket_state == TCP_SYN_SENT) {
 		struct ends ends = {};

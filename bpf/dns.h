@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* DNS: what a process asks its servers, and what they answer. User space finds out what belongs together. */
+/* DNS: what a process queries its servers for, and what they answer. User space finds out what belongs together. */
 #ifndef PROCWIRE_DNS_H
 #define PROCWIRE_DNS_H
 
@@ -13,16 +13,16 @@ enum { BPF_RB_AVAIL_DATA = 0, BPF_RB_RING_SIZE = 1 };
 enum { DNS_PORT = 53, SYN = 1 << 1 };
 /* A header, the longest name, type and class: all that is read of a question by UDP. */
 enum { QUESTION_BYTES = 12 + 255 + 4 };
-/* Sizes of payload for which room is taken in the ring: most messages are short. */
+/* Sizes of payload that are reserved in the ring: most messages are short. */
 enum { SHORT_BYTES = 128, MIDDLE_BYTES = 512 };
 /* Pieces of a segment: the kernel joins and splits segments of up to 64 KB. */
 enum { MAX_PIECES = 16 };
-/* Bytes of answers that are looked at for each question, and at most beforehand. */
+/* Bytes of answers that are read for each question, and at most beforehand. */
 enum { ANSWER_ALLOWANCE = 1 << 17, MAX_ALLOWANCE = 1 << 20 };
 
 /*
- * Sockets that asked, and how many bytes of answers are still looked at. So what nobody asked for, from whichever host,
- * takes no room in the ring.
+ * Sockets that sent questions, and how many bytes of answers are still read. So what nobody requested, from whichever
+ * host, takes no space in the ring.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -53,7 +53,7 @@ INLINE void server_of(struct dns_record *record, struct bpf_sock *sk, const stru
 	}
 }
 
-/* `room` is a constant: so the verifier wants it. */
+/* `room` is a constant: the verifier requires it. */
 INLINE bool put_payload(struct __sk_buff *skb, const struct dns_record *head, u32 start, u32 size, const u32 room)
 {
 	struct dns_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record) + room, 0);
@@ -76,7 +76,7 @@ __attribute__((noinline)) int put_dns(struct __sk_buff *skb, const struct dns_re
 	bool put;
 	if (!head)
 		return 0;
-	/* Names are worth less than events: who asks a lot, or is answered a lot, leaves these half of the ring. */
+	/* Names are worth less than events: who queries a lot, or is answered a lot, leaves these half of the ring. */
 	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 2)
 		put = false;
 	else if (size <= SHORT_BYTES)

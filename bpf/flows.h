@@ -58,7 +58,7 @@ INLINE struct flow *flow_at(u32 key, u32 place)
 }
 
 /*
- * Functions that the verifier looks at once, each with every path through it.
+ * Functions that the verifier checks once, each with every path through it.
  *
  * The place of a datagram's flow; SHELF if there is none. What answers a flow may leave from another address than it
  * came to, as to a group or to all.

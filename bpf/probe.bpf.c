@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Whether the kernel takes fexit programs: asked first, since loading the whole to find out takes a tenth of a second. */
+/* Whether the kernel takes fexit programs: checked first, since loading everything to find out takes a tenth of a second. */
 #include "kernel.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

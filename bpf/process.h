@@ -58,12 +58,12 @@ __attribute__((noinline)) int is_current(const struct owner *owner)
 }
 
 /*
- * Global functions, with the kernel's objects as numbers: the verifier then looks at each once, not at every call.
+ * Global functions, with the kernel's objects as numbers: the verifier then checks each once, not at every call.
  */
 
 #define TRUNCATED 0x80000000u
 
-/* The compiler knows more of a value than the verifier, and leaves out checks that the verifier asks for. */
+/* The compiler knows more of a value than the verifier, and leaves out checks that the verifier requires. */
 #define FORGET(value) asm volatile("" : "+r"(value))
 
 enum { WALK_GOES_ON, WALK_DONE, WALK_CUT };
@@ -165,7 +165,7 @@ INLINE u64 requests_for(u32 tgid)
 	return asked ? *(volatile u64 *)asked : 0;
 }
 
-/* Whether user space knows the process, unless it has asked for it again since. */
+/* Whether user space knows the process, unless it has requested it again since. */
 INLINE bool is_told(const struct told *told, const struct owner *owner, u64 cgroup_id)
 {
 	return told && told->requests == requests_for(owner->tgid) && told->cgroup_id == cgroup_id &&
@@ -536,7 +536,7 @@ __attribute__((noinline)) int tell(u64 task_address, const struct owner *owner, 
 	return !result;
 }
 
-/* The process described last on each processor: mostly it is the same again, and no look into the table is needed. */
+/* The process described last on each processor: mostly it is the same again, and no look-up in the table is needed. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -565,7 +565,7 @@ __attribute__((noinline)) int find_owner_here(struct owner *owner)
 /* The current process, which user space then knows. */
 INLINE void owner_here(struct owner *owner)
 {
-	/* what a global function is given has to be written before, and others may look at `owner` */
+	/* what a global function is passed has to be written before, and others may read `owner` */
 	struct owner here = {};
 	find_owner_here(&here);
 	*owner = here;

@@ -9,7 +9,7 @@
 
 #include "process.h"
 
-/* The descriptors looked at of a process: so many at a time, so often. A table's size is a multiple of 64. */
+/* The descriptors checked of a process: so many at a time, so often. A table's size is a multiple of 64. */
 enum { DESCRIPTORS = 64, LOOKS = 64, LOOKS_OF_SENDER = 1024 };
 
 struct descriptors {

@@ -49,7 +49,7 @@ enum attribution {
 struct owner {
 	u64 start_boot_ns;
 	u32 tgid;
-	/* counts exec (its last 32 bits): with the others it tells which RECORD_PROCESS describes it */
+	/* counts exec (its last 32 bits): with the others it identifies the RECORD_PROCESS that describes it */
 	u32 exec_id;
 	/* real and effective user */
 	u32 uid;
@@ -105,7 +105,7 @@ struct close_record {
 
 /*
  * The ends of a flow or connection as they were translated on the way. Comes before the record of the flow; `peer` and
- * `cookie` tell which that is.
+ * `cookie` identify it.
  */
 struct nat_record {
 	u8 type;
@@ -139,7 +139,7 @@ struct claim_record {
 #define NAME_BYTES 256
 #define CGROUP_BYTES 1024
 #define COMMAND_BYTES 1024
-/* kept of the path of a program that is an ancestor */
+/* stored of the path of a program that is an ancestor */
 #define IMAGE_PATH_BYTES 512
 #define ANCESTORS 16
 
@@ -201,7 +201,7 @@ struct dns_record {
 	u16 payload_bytes;
 	/* the server, as the socket sees it */
 	u16 peer_port;
-	/* of a question by UDP the process that asks, else whose socket it is */
+	/* of a question by UDP the process that sends it, else whose socket it is */
 	u32 tgid;
 	/* as struct owner has it */
 	u32 holder;
@@ -228,7 +228,7 @@ enum counter {
 	COUNTER_EVICTED = 6,
 	/* connections remembered by their sockets, since the table was full */
 	COUNTER_OVERFLOWED = 7,
-	/* DNS answers that reached a socket that had asked nothing, or not that much */
+	/* DNS answers that reached a socket that had sent no question, or not that many */
 	COUNTER_UNASKED_DNS = 8,
 	COUNTERS = 9,
 };

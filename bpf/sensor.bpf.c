@@ -5,8 +5,8 @@
  * It stands on typed tracepoints (tp_btf), control group programs and one iterator, and on one fentry program where
  * the kernel takes it. None of them runs at every system call, or at every TCP send and receive.
  * inet_sock_set_state and one of three hooks of accept() report TCP. The datagrams themselves report UDP, at
- * the root of cgroup v2, so that addresses are those on the wire. Whose a socket is, is kept by the socket: in a slot of
- * its own for TCP, in the socket's storage for UDP. Programs of control groups only look: every path returns ALLOW.
+ * the root of cgroup v2, so that addresses are those on the wire. Whose a socket is, is stored with the socket: in a slot of
+ * its own for TCP, in the socket's storage for UDP. Programs of control groups only observe: every path returns ALLOW.
  */
 #include "kernel.h"
 

@@ -69,7 +69,7 @@ struct route {
 	u32 pad;
 };
 
-/* What is known of a UDP socket, and of a TCP socket that asks a DNS server. */
+/* What is known of a UDP socket, and of a TCP socket that queries a DNS server. */
 struct note {
 	struct owner owner;
 	u32 netns;
@@ -93,7 +93,7 @@ struct note {
 	u64 sk;
 	/* when a socket was found that had been open before: how it was used until then is not known */
 	u64 found_ns;
-	/* the latest flow, spared a look into the table: as the socket sees it, and as it goes out if it is translated */
+	/* the latest flow, spared a look-up in the table: as the socket sees it, and as it goes out if it is translated */
 	u64 flow_ns;
 	struct route flow;
 	struct route sent;
@@ -114,7 +114,7 @@ struct flow {
 	/* of who made the socket, for fair shares */
 	u32 holder;
 	u8 initiated;
-	/* received, and it is not known by whom; where to look, later */
+	/* received, and it is not known who reads it; where to check, later */
 	u8 unread;
 	u8 pad[2];
 	u64 sk;
@@ -209,7 +209,7 @@ struct {
 } told SEC(".maps");
 
 /*
- * How often user space asked for a process to be described again, by the last digits of its tgid: it counts up when it
+ * How often user space requested that a process be described again, by the last digits of its tgid: it counts up when it
  * forgets a process, or meets one that it does not know. Memory that it maps, so that it needs no privilege.
  */
 struct {
@@ -238,7 +238,7 @@ struct image {
 	/* the file, as process_record has it */
 	u32 device;
 	u64 inode;
-	/* user space has its record: how often it had asked for it until then, and one */
+	/* user space has its record: how often it had requested it until then, and one */
 	u64 told;
 	/* when a process began to run it last */
 	u64 used_ns;
@@ -317,7 +317,7 @@ struct group_names {
 struct walk {
 	struct dentry *dentry;
 	struct vfsmount *vfsmount;
-	/* what is read on the way: here, for the stack has no room */
+	/* what is read on the way: here, for the stack has no space */
 	struct dentry *parent;
 	struct mount *mount;
 	struct mount *mount_parent;
@@ -325,7 +325,7 @@ struct walk {
 	u32 state;
 };
 
-/* Where a description is put together: its length is known at the end only. The stack has no room for the rest. */
+/* Where a description is put together: its length is known at the end only. The stack has no space for the rest. */
 struct draft {
 	u64 taken;
 	u32 holder;
@@ -334,7 +334,7 @@ struct draft {
 	struct origin origin;
 	struct told told;
 	struct process_record record;
-	/* what stands behind the record, wherever the longest of it begins */
+	/* what stands behind the record, at whatever offset the longest part begins */
 	char bytes[8192 + sizeof(struct names)];
 	struct image image;
 };

@@ -4,7 +4,7 @@
  *
  * A connection is the connecting process's from its SYN on. An accepted one is nobody's until a process takes it, which
  * one of three hooks sees (accept_hook): ACCEPT_GRAFT, where the kernel gives the connection its socket; or
- * ACCEPT_GETPEERNAME, accept() that asks for the address; or ACCEPT_SYSCALLS, the exits of accept(). What the latter two
+ * ACCEPT_GETPEERNAME, accept() that requests the address; or ACCEPT_SYSCALLS, the exits of accept(). What the latter two
  * do not see is found at its first use: the first packet that a process sends over it, or its close().
  */
 #ifndef PROCWIRE_TCP_H
@@ -59,7 +59,7 @@ static __attribute__((noinline)) int emit_close(struct sock *sk, const struct tc
 	return 0;
 }
 
-/* Whether a TCP socket is a further path of an MPTCP connection; its first one tells of the whole. */
+/* Whether a TCP socket is a further path of an MPTCP connection; its first one stands for all of them. */
 INLINE bool is_further_path(struct sock *sk)
 {
 	struct inet_connection_sock *icsk = (void *)sk;

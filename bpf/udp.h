@@ -69,7 +69,7 @@ __attribute__((noinline)) u32 unread_place(u32 key, u64 cookie, const struct pee
 	return SHELF;
 }
 
-/* A datagram was read by a process that asked who sent it. */
+/* A datagram was read by a process that requested its sender. */
 INLINE void on_read_from(struct bpf_sock_addr *ctx, const struct peer *peer)
 {
 	struct bpf_sock *sk = ctx->sk;
@@ -292,7 +292,7 @@ static __attribute__((noinline)) int on_answer(struct note *note, u64 now_ns)
 }
 
 /*
- * Whether netfilter has rules for what a socket sends. A flow that is reported before they are asked is then held by user
+ * Whether netfilter has rules for what a socket sends. A flow that is reported before they apply is then held by user
  * space for a moment, as one that may be refused.
  */
 INLINE bool has_rules(struct note *note)
@@ -418,7 +418,7 @@ int ingress(struct __sk_buff *skb)
  */
 static __attribute__((noinline)) int on_refused(struct note *note, u16 error)
 {
-	/* an answer that does not reach whoever asked is no attempt */
+	/* an answer that does not reach the client is no attempt */
 	if (!note->flow_ns || note->initiated == INITIATED_NO ||
 	    (error != ECONNREFUSED && error != EHOSTUNREACH && error != ENETUNREACH && error != EACCES && error != EPERM))
 		return 0;
@@ -468,7 +468,7 @@ struct {
 } answer SEC(".maps");
 
 /*
- * User space asks by a message to a socket of its own, whose filter this is: a way to call that asks for no privilege,
+ * User space queries by a message to a socket of its own, whose filter this is: a call that needs no privilege,
  * and that nobody else pays for. Whether a flow that nobody was seen reading has been read, by the only process that
  * had its socket: then by its owner.
  */

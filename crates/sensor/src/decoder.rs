@@ -55,9 +55,9 @@ pub struct Decoder {
     held: VecDeque<Event>,
     /// How the ends of flows are translated on the way, by socket and far end.
     translated: Shared<(u64, Peer), Nat>,
-    /// Of connections, how many were forgotten for want of room.
+    /// Of connections, how many were forgotten because the table was full.
     translations_forgotten: u64,
-    /// Existing connections that had been accepted: the kernel side cannot tell when they close.
+    /// Existing connections that had been accepted: the kernel side does not know when they close.
     accepted: HashSet<u64>,
     /// Rows whose process /proc described, when they were read.
     pub described_late: u64,
@@ -236,7 +236,7 @@ impl Decoder {
     }
 
     /// How the ends of a connection or flow are translated, which is kept as long as another record may ask for it. (Of
-    /// a flow that may be refused nobody says when it cannot be any more.)
+    /// a flow that may be refused nothing says when it cannot be any longer.)
     fn translation(&mut self, connection: &Connection) -> Option<Nat> {
         let key = (connection.cookie, connection.far_end());
         let is_kept = match connection.protocol {

@@ -780,7 +780,7 @@ mod tests {
         assert!(exits >= 7, "found {exits} exits, expected one for each of seven programs at least");
     }
 
-    /// Wherever it is: unified hosts have it at /sys/fs/cgroup, hybrid ones below.
+    /// At any place: unified hosts have it at /sys/fs/cgroup, hybrid ones below.
     #[test]
     fn the_root_of_cgroup_v2_is_found() {
         let hybrid = "24 1 0:20 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n\

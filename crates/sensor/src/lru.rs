@@ -1,4 +1,4 @@
-//! A table with room for so many: who is not asked for longest makes place.
+//! A table of bounded size: what is unused for longest makes place.
 
 use std::hash::Hash;
 
@@ -25,7 +25,7 @@ pub(crate) struct Lru<K, V> {
 }
 
 impl<K: Copy + Eq + Hash, V> Lru<K, V> {
-    /// Room for `capacity` entries, at least one.
+    /// Space for `capacity` entries, at least one.
     pub(crate) fn new(capacity: usize) -> Self {
         Lru { places: HashMap::new(), slots: Vec::new(), oldest: NONE, newest: NONE, capacity: capacity.max(1) }
     }

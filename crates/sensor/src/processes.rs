@@ -21,7 +21,7 @@ const FEW_TEXTS: usize = 1024;
 #[derive(Debug, Default)]
 struct Texts {
     known: HashSet<Arc<str>>,
-    /// How many there may be before those that nobody has any more are dropped.
+    /// How many there may be before those that nobody has any longer are dropped.
     limit: usize,
 }
 
@@ -220,7 +220,7 @@ mod tests {
         assert!(!processes.take_wanted().contains(&1));
     }
 
-    /// The kernel side is asked again, or it would not describe the process any more.
+    /// The kernel side receives another request, or it would not describe the process any longer.
     #[test]
     fn a_process_forgotten_or_not_known_is_wanted() {
         let mut processes = Processes::default();

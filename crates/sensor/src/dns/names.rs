@@ -27,11 +27,11 @@ struct Entry {
     expires_ns: u64,
 }
 
-/// A name longer than this takes the room of several: names are short, and one made to be long must not cost memory.
+/// A name longer than this takes the place of several: names are short, and one made to be long must not cost memory.
 const NAME_BYTES_PER_ENTRY: usize = 128;
 
 impl Names {
-    /// Room for `capacity` pairs of process and address. Each is kept for `min_ttl_s` at least: a connection is often
+    /// Space for `capacity` pairs of process and address. Each is kept for `min_ttl_s` at least: a connection is often
     /// made a moment after an answer that said 0.
     pub fn new(capacity: u64, min_ttl_s: u32) -> Self {
         Self { table: Shared::new(capacity), min_ttl_ns: u64::from(min_ttl_s) * NS_PER_S }
@@ -69,7 +69,7 @@ impl Names {
         self.table.is_empty()
     }
 
-    /// How many were forgotten for want of room, so far; expired ones among them.
+    /// How many were forgotten because the table was full, so far; expired ones among them.
     pub fn evicted(&self) -> u64 {
         self.table.evicted()
     }

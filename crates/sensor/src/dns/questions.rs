@@ -32,7 +32,7 @@ pub struct Questions {
 }
 
 impl Questions {
-    /// Room for so many, each of which waits for `lifetime_s`.
+    /// Space for so many, each of which waits for `lifetime_s`.
     pub fn new(capacity: u64, lifetime_s: u32) -> Self {
         Questions { open: Shared::new(capacity), lifetime_ns: u64::from(lifetime_s) * NS_PER_S }
     }
@@ -68,7 +68,7 @@ impl Questions {
         Some(holder)
     }
 
-    /// Forget questions that are not answered any more.
+    /// Forget questions that are not answered any longer.
     pub(super) fn forget_expired(&mut self, now_ns: u64) {
         let lifetime_ns = self.lifetime_ns;
         self.open.retain(|(_, asked)| now_ns.saturating_sub(asked.time_ns) < lifetime_ns);
@@ -84,7 +84,7 @@ impl Questions {
         self.open.is_empty()
     }
 
-    /// How many were forgotten for want of room, so far; expired ones among them.
+    /// How many were forgotten because the table was full, so far; expired ones among them.
     pub fn evicted(&self) -> u64 {
         self.open.evicted()
     }

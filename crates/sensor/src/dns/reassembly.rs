@@ -59,7 +59,7 @@ impl Reassembly {
                 }
                 let done = pending.len() - rest.len();
                 pending.drain(..done);
-                // Connections stay open for long: they keep no room that they do not need.
+                // Connections stay open for long: they keep no memory that they do not need.
                 if pending.is_empty() {
                     *pending = Vec::new();
                 }
@@ -69,7 +69,7 @@ impl Reassembly {
         self.connections.insert(holder, connection, state, weight as u64);
     }
 
-    /// How many connections were given up, for a gap or for want of room, so far; those among them that had ended.
+    /// How many connections were given up so far, for a gap or because the table was full; also those that had ended.
     pub fn dropped(&self) -> u64 {
         self.dropped + self.connections.evicted()
     }
