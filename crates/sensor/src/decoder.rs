@@ -217,6 +217,7 @@ impl Decoder {
 
     /// Give back the memory that a burst took, as far as it is not used any longer.
     pub fn shrink(&mut self, now_boot_ns: u64) {
+        self.processes.shrink();
         self.pending.shrink();
         self.unanswered.shrink();
         self.dns.forget_expired(now_boot_ns);
