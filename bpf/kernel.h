@@ -54,7 +54,7 @@ enum {
 };
 /* of sk_flags: the peer's FIN has come */
 enum { SOCK_DONE = 1 << 1 };
-enum { PF_KTHREAD = 0x00200000 };
+enum { PF_EXITING = 0x00000004, PF_KTHREAD = 0x00200000 };
 /* user namespaces within each other */
 enum { USER_NAMESPACES = 33 };
 enum { NFPROTO_IPV4 = 2, NFPROTO_IPV6 = 10, NF_INET_LOCAL_OUT = 3, NF_INET_POST_ROUTING = 4 };

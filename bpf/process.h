@@ -3,7 +3,7 @@
 #ifndef PROCWIRE_PROCESS_H
 #define PROCWIRE_PROCESS_H
 
-#include "tables.h"
+#include "origins.h"
 
 /*
  * Who pays for what is remembered of a process: its user. A user namespace has users of its own, 65,536 or more, all of
@@ -219,12 +219,14 @@ INLINE u32 device_of(struct inode *inode)
 	return encoded_device(READ(READ(inode, i_sb), s_dev));
 }
 
-/* Remember what a process runs; `here`: it is the current one. The image's id, 0 if there is none. */
-INLINE u64 note_image(struct draft *draft, struct task_struct *task, bool here)
+/* Write down what a process runs; `here`: it is the current one. The image's id, 0 if there is none. */
+INLINE u64 draft_image(struct draft *draft, struct task_struct *task, bool here)
 {
+	u32 zero = 0;
+	u64 *ids = bpf_map_lookup_elem(&image_ids, &zero);
 	struct mm_struct *mm = READ(task, mm);
 	/* a kernel thread */
-	if (!mm)
+	if (!mm || !ids)
 		return 0;
 	struct image *image = &draft->image;
 	struct file *file = READ(mm, exe_file);
@@ -235,23 +237,24 @@ INLINE u64 note_image(struct draft *draft, struct task_struct *task, bool here)
 		bytes = IMAGE_PATH_BYTES;
 		path |= TRUNCATED;
 	}
-	u64 now_ns = bpf_ktime_get_boot_ns();
-	image->record.type = RECORD_IMAGE;
 	image->record.truncated = path >> 31;
 	image->record.path_bytes = bytes;
-	image->record.pad = 0;
-	image->record.image = (now_ns << 22 | now_ns >> 42) ^ READ(task, tgid);
 	bpf_probe_read_kernel(image->path, IMAGE_PATH_BYTES, draft->bytes);
 	image->command_bytes = here ? put_command(image->command, mm) : 0;
 	image->device = device_of(inode);
 	image->inode = READ(inode, i_ino);
 	image->told = 0;
-	bpf_map_update_elem(&images, &image->record.image, image, BPF_ANY);
-	return image->record.image;
+	image->used_ns = bpf_ktime_get_boot_ns();
+	image->holder = draft->origin.holder;
+	image->exec_id = draft->origin.exec_id;
+	__builtin_memset(image->runners, 0, sizeof(image->runners));
+	image->runners[0].task = draft->origin.task;
+	image->runners[0].start_boot_ns = draft->origin.start_boot_ns;
+	return __sync_fetch_and_add(ids, 1) + 1;
 }
 
-/* Remember who forked a process and what it runs. Whether that was not known. */
-__attribute__((noinline)) int note_origin(u32 slot, u64 task_address, u32 here)
+/* Write down who forked a process and what it runs. Whether that was not known. */
+__attribute__((noinline)) int draft_origin(u32 slot, u64 task_address, u32 here)
 {
 	struct task_struct *task = (void *)task_address;
 	struct draft *draft = draft_at(slot);
@@ -262,7 +265,7 @@ __attribute__((noinline)) int note_origin(u32 slot, u64 task_address, u32 here)
 	struct origin *origin = &draft->origin;
 	origin->start_boot_ns = READ(leader, start_boottime);
 	origin->exec_id = READ(task, self_exec_id);
-	struct origin *known = bpf_map_lookup_elem(&origins, &tgid);
+	struct origin *known = find_origin(tgid);
 	if (known && known->start_boot_ns == origin->start_boot_ns) {
 		if (known->exec_id == origin->exec_id)
 			return 0;
@@ -275,9 +278,30 @@ __attribute__((noinline)) int note_origin(u32 slot, u64 task_address, u32 here)
 		origin->parent_start_boot_ns = READ(parent, start_boottime);
 		origin->parent_image = 0;
 	}
-	origin->image = note_image(draft, task, here);
-	bpf_map_update_elem(&origins, &tgid, origin, BPF_ANY);
+	origin->tgid = tgid;
+	origin->task = (u64)leader;
+	origin->holder = draft->holder;
+	origin->image = draft_image(draft, task, here);
 	return 1;
+}
+
+/* Remember what was written down. Not where it was, for the stack is narrow. */
+INLINE void put_draft(u32 slot)
+{
+	struct draft *draft = draft_at(slot);
+	if (!draft)
+		return;
+	u64 id = draft->origin.image;
+	struct image *image = id ? new_image(id, draft->origin.holder) : NULL;
+	if (image) {
+		bpf_probe_read_kernel(image->path, sizeof(*image) - sizeof(image->record), draft->image.path);
+		image->record.type = RECORD_IMAGE;
+		image->record.truncated = draft->image.record.truncated;
+		image->record.path_bytes = draft->image.record.path_bytes;
+		image->record.pad = 0;
+		*(volatile u64 *)&image->record.image = id;
+	}
+	put_origin(&draft->origin);
 }
 
 /*
@@ -288,8 +312,17 @@ __attribute__((noinline)) int note_lineage(u64 task_address, u32 here)
 {
 	struct task_struct *task = (void *)task_address;
 	u32 slot = take_draft();
-	for (int i = 0; i < ANCESTORS && note_origin(slot, (u64)task, here && i == 0); i++)
+	for (int i = 0; i < ANCESTORS; i++) {
+		/* here, for the frames of functions are few */
+		u32 holder = holder_at((u64)task);
+		struct draft *draft = draft_at(slot);
+		if (draft)
+			draft->holder = holder;
+		if (!draft_origin(slot, (u64)task, here && i == 0))
+			break;
+		put_draft(slot);
 		task = READ(READ(READ(task, group_leader), real_parent), group_leader);
+	}
 	give_back(slot);
 	return 0;
 }
@@ -297,7 +330,7 @@ __attribute__((noinline)) int note_lineage(u64 task_address, u32 here)
 /* Have user space know an image. */
 __attribute__((noinline)) int tell_image(u64 id)
 {
-	struct image *image = bpf_map_lookup_elem(&images, &id);
+	struct image *image = image_of(id);
 	if (!image)
 		return 0;
 	u64 told = requests_for(id) + 1;
@@ -316,7 +349,7 @@ __attribute__((noinline)) int tell_image(u64 id)
 
 INLINE struct origin *origin_of(u32 tgid, u64 start_boot_ns)
 {
-	struct origin *origin = bpf_map_lookup_elem(&origins, &tgid);
+	struct origin *origin = find_origin(tgid);
 	return origin && origin->start_boot_ns == start_boot_ns ? origin : NULL;
 }
 
@@ -376,7 +409,7 @@ INLINE struct image *executed(const struct owner *owner)
 {
 	struct origin *origin = origin_of(owner->tgid, owner->start_boot_ns);
 	u64 id = origin && origin->exec_id == owner->exec_id ? origin->image : 0;
-	return bpf_map_lookup_elem(&images, &id);
+	return image_of(id);
 }
 
 /* The command line after `length` bytes: as executed, for a process can write another over it. Bytes of it. */
@@ -550,6 +583,7 @@ int process_forked(u64 *ctx)
 	if (child->pid != tgid)
 		return 0;
 	u64 parent_start_boot_ns = task->group_leader->start_boottime;
+	u32 holder = task->cred->user_ns->level ? holder_at(bpf_get_current_task()) : task->cred->uid.val;
 	struct origin *parent = origin_of(parent_tgid, parent_start_boot_ns);
 	if (!parent || parent->exec_id != (u32)task->self_exec_id) {
 		note_lineage(bpf_get_current_task(), true);
@@ -557,24 +591,37 @@ int process_forked(u64 *ctx)
 		if (!parent)
 			return 0;
 	}
-	/* to look for it is also what keeps it */
-	u64 image = parent->image;
-	if (image && !bpf_map_lookup_elem(&images, &image)) {
+	u64 id = parent->image;
+	struct image *image = image_of(id);
+	if (id && !image) {
 		/* evicted: noted again, as after exec */
 		parent->exec_id -= 1;
 		note_lineage(bpf_get_current_task(), true);
 		parent = origin_of(parent_tgid, parent_start_boot_ns);
-		image = parent ? parent->image : 0;
+		id = parent ? parent->image : 0;
+		image = image_of(id);
+	}
+	u64 leader = (u64)READ(task, group_leader), forked = (u64)READ(child, group_leader);
+	u64 start_boot_ns = child->start_boottime;
+	if (image) {
+		image->used_ns = start_boot_ns;
+		if (image->runners[0].task != leader)
+			image->runners[1] = (struct runner){leader, parent_start_boot_ns};
+		image->runners[2] = (struct runner){forked, start_boot_ns};
 	}
 	struct origin origin = {
-		.start_boot_ns = child->start_boottime,
-		.image = image,
+		.tgid = tgid,
+		.start_boot_ns = start_boot_ns,
+		.image = id,
 		.parent_start_boot_ns = parent_start_boot_ns,
-		.parent_image = image,
+		.parent_image = id,
 		.parent_tgid = parent_tgid,
 		.exec_id = child->self_exec_id,
+		.task = forked,
+		/* users change later, if they do */
+		.holder = holder,
 	};
-	bpf_map_update_elem(&origins, &tgid, &origin, BPF_ANY);
+	put_origin(&origin);
 	return 0;
 }
 

@@ -220,8 +220,17 @@ struct {
 	__type(value, u64);
 } requests SEC(".maps");
 
-/* A program as it was executed. */
+/* A process that may run a program. The address of its task is that of another when it is gone: its start says so. */
+struct runner {
+	u64 task;
+	u64 start_boot_ns;
+};
+
+enum { RUNNERS = 3 };
+
+/* A program as it was executed. Forks share their parent's. */
 struct image {
+	/* its id, which is given once; 0: no program */
 	struct image_record record;
 	char path[IMAGE_PATH_BYTES];
 	char command[COMMAND_BYTES];
@@ -231,18 +240,18 @@ struct image {
 	u64 inode;
 	/* user space has its record: how often it had requested it until then, and one */
 	u64 told;
+	/* when a process began to run it last */
+	u64 used_ns;
+	u32 holder;
+	u32 exec_id;
+	/* who executed it, and of those that it forked the last that forked, and the last */
+	struct runner runners[RUNNERS];
 };
-
-/* By an id that is given once. Forks share their parent's. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, u64);
-	__type(value, struct image);
-} images SEC(".maps");
 
 /* Who forked a process, and what it ran then. */
 struct origin {
+	/* 0: none */
+	u64 tgid;
 	u64 start_boot_ns;
 	/* what it runs now, since the exec of this number */
 	u64 image;
@@ -251,14 +260,48 @@ struct origin {
 	u64 parent_image;
 	u32 parent_tgid;
 	u32 exec_id;
+	u64 task;
+	u32 holder;
+	u32 pad;
 };
 
-/* By tgid. */
+/*
+ * Each stands in one of eight places, which the last digits of its number choose: those are given one after the other,
+ * so places fill evenly. Where all are taken, of the holder who has most there those make place that no process needs
+ * any longer, then the oldest: who executes or forks a lot pushes out their own.
+ */
+enum { PLACES = 8, IMAGE_SHELVES = 2048, ORIGIN_SHELVES = 8192 };
+/* of the number of one that is being written */
+#define BEING_WRITTEN (~0ULL)
+
+struct image_shelf {
+	struct image images[PLACES];
+};
+
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, IMAGE_SHELVES);
 	__type(key, u32);
-	__type(value, struct origin);
+	__type(value, struct image_shelf);
+} images SEC(".maps");
+
+/* How many ids of images were given. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64);
+} image_ids SEC(".maps");
+
+struct origin_shelf {
+	struct origin origins[PLACES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, ORIGIN_SHELVES);
+	__type(key, u32);
+	__type(value, struct origin_shelf);
 } origins SEC(".maps");
 
 /* The names of a path, leaf first, each with a NUL after it. */
@@ -285,6 +328,8 @@ struct walk {
 /* Where a description is put together: its length is known at the end only. The stack has no space for the rest. */
 struct draft {
 	u64 taken;
+	u32 holder;
+	u32 pad;
 	struct walk walk;
 	struct origin origin;
 	struct told told;

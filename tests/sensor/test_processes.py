@@ -158,6 +158,16 @@ def test_command_line_is_that_of_exec_whatever_is_written_over_it(exactly: Case)
     exactly("processes.arguments_overwritten")
 
 
+@pytest.mark.long
+def test_command_line_stays_whatever_another_user_executes(exactly: Case, open_folder: Path) -> None:
+    """More programs than the kernel side remembers."""
+    source = Path(__file__).parent / "traffic" / "again.c"
+    binary = open_folder / "again"
+    options = ["-nostdlib", "-static", "-O1", "-fno-sanitize=all", "-fno-stack-protector"]
+    subprocess.run([sys.executable, "-m", "ziglang", "cc", *options, "-o", binary, source], check=True)
+    exactly("processes.idle_while_another_executes", binary, 40_000)
+
+
 @pytest.mark.parametrize(("name", "depth"), [("a", 100), ("a", 240), ("b" * 240, 6), ("c" * 240, 16)])
 def test_long_path_is_whole(exactly: Case, tmp_path: Path, name: str, depth: int) -> None:
     exactly("processes.image_far_down", tmp_path, name, depth)

@@ -164,13 +164,14 @@ def test_link_local_addresses_on_two_interfaces(recording: Recording, new_host: 
 
 
 @pytest.mark.long
-def test_flows_that_another_user_makes(two_hosts: tuple[Host, Host], host: Host) -> None:
-    """More than the kernel side keeps: they make nobody else's flow look new."""
+@pytest.mark.parametrize("filler", ["flows", "flows_of_many_users"])
+def test_flows_that_another_user_makes(two_hosts: tuple[Host, Host], host: Host, filler: str) -> None:
+    """More than the kernel side keeps: they make nobody else's flow look new, whichever subordinate ids they have."""
     other = two_hosts[0]
     with Recording("--where", f"network_namespace_id <> {other.id}") as recording:
         program = host.start("udp.goes_on", 40).ready()
-        filler = other.start("fillers.flows", 100_000).ready()
+        others = other.start(f"fillers.{filler}", 100_000).ready()
         program.go_on()
         recording.expect(program.end(), host)
-        filler.go_on()
-        filler.end()
+        others.go_on()
+        others.end()

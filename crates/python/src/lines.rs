@@ -176,8 +176,8 @@ impl Names for PyNames {
         self.ask("user", (uid,))
     }
 
-    fn host(&mut self, address: &str, is_own: bool) -> Option<HostName> {
-        self.ask("host", (address, is_own))
+    fn host(&mut self, address: &str, is_own: bool, holder: u32) -> Option<HostName> {
+        self.ask("host", (address, is_own, holder))
     }
 
     fn container(&mut self, cgroup: &str) -> Option<String> {

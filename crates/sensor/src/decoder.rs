@@ -217,6 +217,7 @@ impl Decoder {
 
     /// Give back the memory that a burst took, as far as it is not used any longer.
     pub fn shrink(&mut self, now_boot_ns: u64) {
+        self.processes.shrink();
         self.pending.shrink();
         self.unanswered.shrink();
         self.dns.forget_expired(now_boot_ns);
@@ -310,6 +311,7 @@ impl Decoder {
         let wall_ns = self.wall_offset_ns.saturating_add_unsigned(connection.time_boot_ns);
         let row = Row {
             time_us: wall_ns.div_euclid(1000),
+            holder: owner.holder,
             process,
             process_guid: known.then(|| self.guids.guid(owner.tgid, owner.start_boot_ns)),
             process_id: known.then_some(owner.tgid),

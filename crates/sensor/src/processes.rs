@@ -32,12 +32,18 @@ impl Texts {
             return Arc::clone(known);
         }
         if self.known.len() >= self.limit {
-            self.known.retain(|known| Arc::strong_count(known) > 1);
-            self.limit = (self.known.len() * 2).max(FEW_TEXTS);
+            self.drop_unused();
         }
         let text: Arc<str> = text.into();
         self.known.insert(Arc::clone(&text));
         text
+    }
+
+    /// Drop those that nobody has any longer.
+    fn drop_unused(&mut self) {
+        self.known.retain(|known| Arc::strong_count(known) > 1);
+        self.limit = (self.known.len() * 2).max(FEW_TEXTS);
+        self.known.shrink_to(self.limit);
     }
 }
 
@@ -148,6 +154,11 @@ impl Processes {
     /// Processes (their tgids) that the kernel side must describe again when it meets them: it may think them known.
     pub fn take_wanted(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.wanted)
+    }
+
+    /// Give back the memory of texts that nobody has any longer: few new ones come after a burst, which would do it.
+    pub(crate) fn shrink(&mut self) {
+        self.texts.drop_unused();
     }
 
     fn put(&mut self, owner: &Owner, described: Arc<Described>) {
@@ -264,6 +275,21 @@ mod tests {
             insert(&mut processes, owner(client), &client.to_string());
         }
         assert!(processes.texts.known.len() <= 2 * CAPACITY + FEW_TEXTS, "{}", processes.texts.known.len());
+    }
+
+    #[test]
+    fn texts_of_a_burst_are_dropped_though_no_others_come() {
+        let mut processes = Processes::default();
+        for client in 1..=2 * CAPACITY as u32 {
+            insert(&mut processes, owner(client), &client.to_string());
+        }
+        for client in 0..CAPACITY as u32 {
+            insert(&mut processes, owner(u32::MAX - client), "client");
+        }
+        processes.shrink();
+        // The executable and the control group.
+        assert_eq!(processes.texts.known.len(), 2);
+        assert!(processes.texts.known.capacity() <= 2 * FEW_TEXTS, "{}", processes.texts.known.capacity());
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct End<'a> {
 #[allow(missing_docs)]
 pub struct Row<'a> {
     pub time_us: i64,
+    /// Who pays for what is remembered of it; no column.
+    pub holder: u32,
     /// What the other columns of the process were taken from.
     pub process: Option<&'a Arc<Described>>,
     pub process_guid: Option<Guid>,
@@ -364,6 +366,7 @@ mod tests {
         let end = End { address: [0; 16], port: 0, name: None };
         Row {
             time_us: 0,
+            holder: 0,
             process: None,
             process_guid: None,
             process_id: None,

@@ -30,7 +30,7 @@ impl Names for Asked {
         (uid != 7).then(|| format!("user-{uid}"))
     }
 
-    fn host(&mut self, address: &str, is_own: bool) -> Option<HostName> {
+    fn host(&mut self, address: &str, is_own: bool, _holder: u32) -> Option<HostName> {
         (address != "192.0.2.9").then(|| (format!("{address}-{is_own}"), "reverse".into()))
     }
 

@@ -12,7 +12,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
+from traffic import libc
 from traffic.children import fork, reap
 from traffic.witness import Witness
 
@@ -85,6 +87,32 @@ def listeners(witness: Witness, count: str) -> None:
     with _kept(witness):
         # Not used: they are only to be there.
         _kept_open = [socket.create_server(("127.0.0.1", 0), backlog=1) for _ in _paced(int(count))]
+
+
+def flows_of_many_users(witness: Witness, count: str) -> None:
+    """UDP flows of the users of a user namespace that nobody has made: a hundred of each."""
+    nobody = pwd.getpwnam("nobody").pw_uid
+    (until, done), (until_mapped, mapped) = os.pipe(), os.pipe()
+
+    def fill() -> None:
+        os.setuid(nobody)
+        libc.unshare(libc.CLONE_NEWUSER)
+        os.write(done, b"x")
+        os.read(until_mapped, 1)
+        clients: list[socket.socket] = []
+        for number in _paced(int(count)):
+            if number % 100 == 0:
+                os.setresuid(number // 100, 0, 0)
+                clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM)]
+            clients[0].sendto(b"hello", ("127.1.0.1", 1024 + number % 100))
+
+    child = fork(fill)
+    os.read(until, 1)
+    Path(f"/proc/{child}/uid_map").write_text("0 100000 65536")
+    os.write(mapped, b"x")
+    reap([child])
+    with _kept(witness):
+        pass
 
 
 def flows(witness: Witness, count: str) -> None:

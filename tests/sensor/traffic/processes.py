@@ -507,6 +507,20 @@ def arguments_overwritten(witness: Witness) -> None:
     reap_program(program)
 
 
+def idle_while_another_executes(witness: Witness, binary: str, count: str) -> None:
+    """A program that does nothing while another user executes many, and then connects with another command line."""
+    listener = listening()
+    code = "import sys; from traffic import processes; sys.stdin.read(); processes.connect_as(int(sys.argv[1]))"
+    port = str(listener.getsockname()[1])
+    program = subprocess.Popen([sys.executable, "-c", code, port], stdin=subprocess.PIPE)
+    reap_program(subprocess.Popen([binary, count], user=pwd.getpwnam("nobody").pw_uid))
+    assert program.stdin is not None
+    program.stdin.close()
+    accepted, _ = listener.accept()
+    witness.accepted(accepted)
+    reap_program(program)
+
+
 def reap_program(program: subprocess.Popen[bytes]) -> None:
     """Wait for its end. Raises RuntimeError if it failed."""
     if program.wait():

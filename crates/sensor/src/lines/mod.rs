@@ -52,8 +52,9 @@ pub type HostName = (String, String);
 pub trait Names: Send {
     /// The account of a uid.
     fn user(&mut self, uid: u32) -> Option<String>;
-    /// The name of an address; `is_own` says that it is this machine's, in another network namespace.
-    fn host(&mut self, address: &str, is_own: bool) -> Option<HostName>;
+    /// The name of an address; `is_own` says that it is this machine's, in another network namespace. It is looked up
+    /// for a holder, see [`crate::records::Owner::holder`].
+    fn host(&mut self, address: &str, is_own: bool, holder: u32) -> Option<HostName>;
     /// The container of a control group.
     fn container(&mut self, cgroup: &str) -> Option<String>;
     /// Whether rows of processes that run this image are recorded.
@@ -192,11 +193,11 @@ impl Known {
         // In another namespace its own addresses are not known, but which end is its is.
         let elsewhere = self.namespace.is_some_and(|namespace| namespace != row.network_namespace_id);
         let is_source = if row.protocol == UDP { Some(row.initiated.unwrap_or(true)) } else { row.initiated };
-        let source = self.address(&row.source, elsewhere && is_source == Some(true));
-        (source, self.address(&row.destination, elsewhere && is_source == Some(false)))
+        let source = self.address(&row.source, elsewhere && is_source == Some(true), row.holder);
+        (source, self.address(&row.destination, elsewhere && is_source == Some(false), row.holder))
     }
 
-    fn address(&mut self, end: &End<'_>, is_own: bool) -> Option<Arc<OfAddress>> {
+    fn address(&mut self, end: &End<'_>, is_own: bool, holder: u32) -> Option<Arc<OfAddress>> {
         let Known { addresses, names, names_hosts, .. } = self;
         if end.name.is_some() && *names_hosts {
             return None;
@@ -204,7 +205,7 @@ impl Known {
         let asked = || {
             let address = Ipv6Addr::from(end.address);
             let text = address.to_ipv4_mapped().map_or_else(|| address.to_string(), |ipv4| ipv4.to_string());
-            let name = if *names_hosts { names.host(&text, is_own) } else { None };
+            let name = if *names_hosts { names.host(&text, is_own, holder) } else { None };
             Arc::new(OfAddress { name, ..OfAddress::default() })
         };
         Some(Arc::clone(addresses.entry((end.address, is_own)).or_insert_with(asked)))

@@ -20,6 +20,7 @@ impl Staged {
         let end = |end: &End<'_>| End { address: end.address, port: end.port, name: None };
         let rest = Row {
             time_us: row.time_us,
+            holder: row.holder,
             process: None,
             process_guid: row.process_guid,
             process_id: row.process_id,
