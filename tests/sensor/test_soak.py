@@ -16,8 +16,8 @@ from namespaces import Host
 from recording import Recording
 
 _MINUTES = float(os.environ.get("PROCWIRE_SOAK_MINUTES", "60"))
-# Until the tables are full: those of processes after three minutes, that of their texts, which is bounded by bytes, after
-# a quarter of an hour.
+# Until the tables are full: those of processes after three minutes, that of their texts, which is bounded by bytes,
+# after a quarter of an hour.
 _WARM_S = min(1_200.0, _MINUTES * 45)
 _GROWTH_KB = 4_096
 _SAMPLE_S = 5.0
