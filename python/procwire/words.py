@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -33,7 +32,10 @@ def nearest(found: str, known: Iterable[str], cutoff: float = 0.75) -> str | Non
 
 @lru_cache(maxsize=1 << 10)
 def _nearest(found: str, known: tuple[str, ...], cutoff: float) -> str | None:
-    # One mistake may stand in a file many times.
+    # Not at the start of every command, most of which find no mistake.
+    import difflib
+
+    # One mistake may stand in a file many times: hence the cache.
     by_folded = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(found, by_folded, n=1, cutoff=cutoff)
     return by_folded[near[0]] if near else None

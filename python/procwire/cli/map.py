@@ -28,13 +28,8 @@ def propose(logs: list[str]) -> ExitCode:
     sys.stdout.write(proposal.toml)
     for key, value in list(proposal.unused.items())[:_SHOWN_KEYS]:
         sys.stdout.write(f"# not used: {plain(key)} = {plain(value[:_SHOWN_CHARACTERS])}\n")
-    missing = [name for name in ("UtcTime", "Image", "DestinationIp") if name not in proposal.fields]
-    if "DestinationIp" in missing and "RemoteIp" in proposal.fields:
-        missing.remove("DestinationIp")
-    if missing and not proposal.fields and "text" in proposal.toml:
-        missing = []
-    if missing:
-        complain(f"found no key for {', '.join(missing)}: name them in [fields], if the log has them")
+    if proposal.missing:
+        complain(f"found no key for {', '.join(proposal.missing)}: name them in [fields], if the log has them")
     return ExitCode.ALL_READ
 
 

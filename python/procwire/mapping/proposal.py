@@ -28,8 +28,18 @@ class Proposal:
     """The mapping as the text of a file."""
     fields: dict[str, str]
     """Sysmon's names of fields, and the keys that seem to hold them."""
+    texts: tuple[str, ...]
+    """The keys that seem to hold the event as text."""
     unused: dict[str, str]
     """The other keys, with a value of each."""
+
+    @property
+    def missing(self) -> list[str]:
+        """Return the fields that a connection should have and for which there is no key: none if texts hold them."""
+        if self.texts and not self.fields:
+            return []
+        peer = "RemoteIp" if "RemoteIp" in self.fields else "DestinationIp"
+        return [field for field in ("UtcTime", "Image", peer) if field not in self.fields]
 
 
 def propose(paths: Sequence[str | os.PathLike[str]]) -> Proposal:
@@ -50,7 +60,7 @@ def propose(paths: Sequence[str | os.PathLike[str]]) -> Proposal:
     kinds = _kinds(values, used)
     used |= kinds.keys()
     unused = {key: found[0] for key, found in values.items() if key not in used}
-    return Proposal(_toml(texts, chosen, kinds, meanings), chosen, unused)
+    return Proposal(_toml(texts, chosen, kinds, meanings), chosen, tuple(texts), unused)
 
 
 def _mostly(values: Sequence[str], looks: Callable[[str], bool]) -> bool:

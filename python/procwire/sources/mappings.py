@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from collections.abc import Mapping as Table
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from procwire.bounded import read_bounded
 from procwire.errors import UsageError
 from procwire.event import FIELDS, Field
+from procwire.words import nearest
 
 __all__ = ["LOCAL_FIRST", "MAPPED", "LogMapping", "load_mapping"]
 
@@ -144,9 +146,6 @@ def _column(where: str, name: str, errors: list[str]) -> str:
     return name
 
 
-def _nearest(name: str, known: list[str] | tuple[str, ...]) -> str:
-    import difflib
-
-    by_lower = {each.lower(): each for each in known}
-    nearest = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    return f"; did you mean {by_lower[nearest[0]]!r}?" if nearest else ""
+def _nearest(name: str, known: Iterable[str]) -> str:
+    found = nearest(name, known, cutoff=0.6)
+    return f"; did you mean {found!r}?" if found else ""
