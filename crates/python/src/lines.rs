@@ -89,7 +89,7 @@ impl Text {
     ) -> PyResult<()> {
         let bytes = &slf.get().0;
         let length = isize::try_from(bytes.len()).map_err(|_| PyValueError::new_err("too long"))?;
-        // SAFETY: Python gives a view to fill, which holds the object; nobody changes its bytes, and read-only it is told so.
+        // SAFETY: Python gives a view to fill, which holds the object; nobody changes its bytes, and the view is read-only.
         let failed = unsafe {
             pyo3::ffi::PyBuffer_FillInfo(view, slf.as_ptr(), bytes.as_ptr().cast_mut().cast(), length, 1, flags)
         };

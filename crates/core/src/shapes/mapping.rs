@@ -6,7 +6,7 @@ use bumpalo::Bump;
 
 use crate::format::Verdict;
 use crate::shapes::audit::{exchange_ends, fill_families};
-use crate::shapes::convert::{epoch, number_value, system_value};
+use crate::shapes::convert::{epoch, system_value};
 use crate::shapes::record::{Nested, Scalar};
 use crate::table::columns::Row;
 use crate::table::event::{Event, Events};
@@ -116,17 +116,7 @@ impl Mapping {
 }
 
 fn value_of<'a>(scalar: Scalar<'a>, arena: &'a Bump) -> Result<Value<'a>, String> {
-    Ok(match scalar {
-        Scalar::Text(text) => {
-            let text = text
-                .get(arena)
-                .map_err(|expected| format!("found a text with a broken escape, expected {expected}"))?;
-            Value::Text(text)
-        }
-        Scalar::Number(number) => number_value(number),
-        Scalar::Bool(flag) => Value::Bool(flag),
-        Scalar::Null => Value::Null,
-    })
+    scalar.value(arena).map_err(|expected| format!("found a text with a broken escape, expected {expected}"))
 }
 
 /// Whether a value is this text, in any case.

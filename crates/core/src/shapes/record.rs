@@ -19,7 +19,20 @@ use crate::shapes::tree::Node;
 use crate::table::columns::Row;
 use crate::table::event::{Event, Events, Provider};
 use crate::table::schema::{Field, Kind};
-use crate::table::value::{Value, parse_int};
+use crate::table::value::Value;
+
+impl<'a> Scalar<'a> {
+    /// Its value; `arena` owns a text that needs unescaping. The error says what was expected.
+    #[inline(always)]
+    pub(crate) fn value(self, arena: &'a Bump) -> Result<Value<'a>, &'static str> {
+        Ok(match self {
+            Scalar::Text(text) => Value::Text(text.get(arena)?),
+            Scalar::Number(number) => number_value(number),
+            Scalar::Bool(flag) => Value::Bool(flag),
+            Scalar::Null => Value::Null,
+        })
+    }
+}
 
 /// Reads the texts in which records carry events. Errors say what was found and what was expected.
 pub(crate) trait Nested: Sync {
@@ -236,12 +249,7 @@ impl<'a> Record<'a> {
 
     #[inline(always)]
     fn value(&self, scalar: Scalar<'a>) -> Result<Value<'a>, &'static str> {
-        Ok(match scalar {
-            Scalar::Text(text) => Value::Text(text.get(self.arena)?),
-            Scalar::Number(number) => number_value(number),
-            Scalar::Bool(flag) => Value::Bool(flag),
-            Scalar::Null => Value::Null,
-        })
+        scalar.value(self.arena)
     }
 
     #[inline(always)]
@@ -296,11 +304,7 @@ impl<'a> Record<'a> {
 
     /// Whether nothing better can be found by searching the complete record.
     pub(crate) fn is_settled(&self, verdict: Verdict) -> bool {
-        let event_id = match self.row.get(Field::EventId) {
-            Value::Int(number) => Some(number),
-            Value::Text(text) => parse_int(text),
-            _ => None,
-        };
+        let event_id = self.row.get(Field::EventId).integer();
         match verdict {
             _ if self.is_own => true,
             Verdict::Asked(event) if event.provider() != Provider::Sysmon => true,
@@ -351,12 +355,10 @@ impl<'a> Record<'a> {
             value => value,
         };
         let Value::Text(provider) = value(Field::ProviderName) else { return None };
-        let id = match value(Field::EventId) {
-            Value::Int(id) => Some(id),
-            Value::Text(text) => parse_int(text),
-            _ => None,
-        };
-        id.and_then(|id| self.asked.of(Provider::of(provider), id)).filter(|event| event.provider() == Provider::Audit)
+        value(Field::EventId)
+            .integer()
+            .and_then(|id| self.asked.of(Provider::of(provider), id))
+            .filter(|event| event.provider() == Provider::Audit)
     }
 
     fn complete_audit(&mut self, event: Event) -> Result<(), String> {
@@ -389,11 +391,7 @@ impl<'a> Record<'a> {
         {
             return Ok(verdict);
         }
-        let event_id = match self.row.get(Field::EventId) {
-            Value::Int(number) => Some(number),
-            Value::Text(text) => parse_int(text),
-            _ => None,
-        };
+        let event_id = self.row.get(Field::EventId).integer();
         let provider = match self.row.get(Field::ProviderName) {
             Value::Text(name) if !matches!(name, "" | "-") => Some(name),
             _ => None,

@@ -9,7 +9,7 @@ use bumpalo::collections::Vec as BumpVec;
 use memchr::memmem;
 
 use crate::format::{SYSMON, SYSMON_LINUX, Verdict, is_sysmon};
-use crate::shapes::convert::{epoch, has_zone, number_value, recorded_time, system_value};
+use crate::shapes::convert::{epoch, has_zone, recorded_time, system_value};
 use crate::shapes::essentials::{has, is_event, undo_doubling};
 use crate::shapes::keys::TimeSource;
 use crate::shapes::names::{Meaning, Path, is_wrapper};
@@ -291,12 +291,7 @@ impl<'a> Search<'a> {
     }
 
     fn value(&self, scalar: Scalar<'a>) -> Value<'a> {
-        match scalar {
-            Scalar::Text(text) => text.get(self.arena).map_or(Value::Null, Value::Text),
-            Scalar::Number(number) => number_value(number),
-            Scalar::Bool(flag) => Value::Bool(flag),
-            Scalar::Null => Value::Null,
-        }
+        scalar.value(self.arena).unwrap_or_default()
     }
 
     /// The event of one object.

@@ -27,6 +27,17 @@ pub enum Value<'a> {
     Sid(&'a [u8]),
 }
 
+impl Value<'_> {
+    /// The whole number that it is, or that its text is; None for anything else.
+    pub(crate) fn integer(self) -> Option<i64> {
+        match self {
+            Value::Int(number) => Some(number),
+            Value::Text(text) => parse_int(text),
+            _ => None,
+        }
+    }
+}
+
 /// Microseconds between 1601 (FILETIME's epoch) and 1970.
 const FILETIME_EPOCH_US: i64 = 11_644_473_600_000_000;
 

@@ -8,7 +8,7 @@ use crate::shapes::audit;
 use crate::table::columns::Row;
 use crate::table::event::{Event, Events, Provider};
 use crate::table::schema::Field;
-use crate::table::value::{Value, parse_int};
+use crate::table::value::Value;
 
 /// Read one `<Event>` element into `row`. `arena` owns the values that need unescaping.
 ///
@@ -195,11 +195,7 @@ impl<'a> Unnamed<'a> {
 }
 
 fn event_id(row: &Row<'_>) -> Option<i64> {
-    match row.get(Field::EventId) {
-        Value::Int(id) => Some(id),
-        Value::Text(id) => parse_int(id),
-        _ => None,
-    }
+    row.get(Field::EventId).integer()
 }
 
 /// Judge an event that was read to its end.
